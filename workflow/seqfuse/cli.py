@@ -1,0 +1,119 @@
+"""The command line: `seqfuse <stage> [<command>] ...`, one command a rule.
+
+Each command is a module with `add_arguments(parser)` and `run(args)`. Only the modules of the stage
+that was asked for are imported, so that help and errors come at once.
+"""
+
+import argparse
+import errno
+import importlib
+import signal
+import sys
+
+from seqfuse import __version__
+from seqfuse.errors import UserError
+
+# stage -> (what it does, {command -> module}); a stage with one nameless command is the command.
+STAGES: dict[str, tuple[str, dict[str, str]]] = {
+    "data": (
+        "catalogue, download, readers, the synthetic demo data, model folders",
+        {"records": "seqfuse.data.records", "model": "seqfuse.data.model"},
+    ),
+    "sequences": (
+        "cleaning, codon frames, split and leakage audit",
+        {"": "seqfuse.sequences.clean"},
+    ),
+    "embeddings": (
+        "embed sequences into the Parquet store",
+        {
+            "write": "seqfuse.embeddings.write",
+            "inspect": "seqfuse.embeddings.inspect",
+            "verify": "seqfuse.embeddings.verify",
+        },
+    ),
+    "language": (
+        "DNA-language models: pre-train, fine-tune, predict",
+        {
+            "pretrain": "seqfuse.language.pretrain",
+            "finetune": "seqfuse.language.finetune",
+            "predict": "seqfuse.language.predict",
+        },
+    ),
+    "codons": ("codon-level fusion: train an arm", {"train": "seqfuse.codons.train"}),
+    "controls": (
+        "what a score must beat: lookups, majority, composition, late mean",
+        {"language": "seqfuse.controls.language", "codons": "seqfuse.controls.codons"},
+    ),
+    "evaluation": (
+        "metrics with intervals, paired comparisons",
+        {"": "seqfuse.evaluation.evaluate"},
+    ),
+    "judge": ("score reasoning with a language model or by overlap", {"": "seqfuse.judge.judge"}),
+    "figures": (
+        "figures and tables from metrics, verdicts, embeddings",
+        {"": "seqfuse.figures.draw"},
+    ),
+    "report": ("one HTML file that opens without a network", {"": "seqfuse.report.build"}),
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; a user's mistake is one line on standard error and exit status 2."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    args = _parser(argv).parse_args(argv)
+    try:
+        args.run(args)
+    except UserError as error:
+        return _complain(args, error)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+            raise
+        return _complain(args, f"{error.filename or 'output'}: {error.strerror}")
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _complain(args: argparse.Namespace, message: object) -> int:
+    print(f"{args.command}: error: {message}", file=sys.stderr)
+    return 2
+
+
+def _parser(argv: list[str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="seqfuse", description=__doc__.split("\n\n")[0])
+    parser.add_argument("--version", action="version", version=f"seqfuse {__version__}")
+    stages = parser.add_subparsers(metavar="STAGE", required=True)
+    for stage, (summary, commands) in STAGES.items():
+        stage_parser = stages.add_parser(
+            stage,
+            help=summary,
+            description=summary,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        if stage not in argv[:1]:
+            continue
+        if "" in commands:
+            _add_command(stage_parser, stage, commands[""])
+            continue
+        subparsers = stage_parser.add_subparsers(metavar="COMMAND", required=True)
+        for name, module in commands.items():
+            documentation = importlib.import_module(module).__doc__
+            command_parser = subparsers.add_parser(
+                name,
+                help=documentation.split("\n")[0],
+                formatter_class=argparse.RawDescriptionHelpFormatter,
+            )
+            _add_command(command_parser, f"{stage} {name}", module)
+    return parser
+
+
+def _add_command(parser: argparse.ArgumentParser, command: str, module_name: str) -> None:
+    module = importlib.import_module(module_name)
+    parser.description = module.__doc__
+    module.add_arguments(parser)
+    parser.set_defaults(run=module.run, command=f"seqfuse {command}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Study B: DNA, mRNA and protein embeddings fused codon by codon."""

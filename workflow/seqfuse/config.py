@@ -1,0 +1,147 @@
+"""The configuration: config.yaml over its preset over the schema's defaults, held to the schema.
+
+`resolve` is what the Snakefile calls. A mistake is one line that names the key, the value and what
+is allowed, with the nearest spelling.
+"""
+
+import copy
+import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import yaml
+
+from seqfuse import options
+from seqfuse.errors import UserError
+
+WORKFLOW = Path(__file__).resolve().parents[1]
+RESOURCES = WORKFLOW.parent / "resources"
+
+
+def load_yaml(path: Path) -> dict:
+    """The mapping in a YAML file; an empty file is an empty mapping."""
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+
+
+def merge(below: Mapping, above: Mapping) -> dict:
+    """`above` laid over `below`; mappings are merged, everything else is replaced."""
+    merged = copy.deepcopy(dict(below))
+    for key, value in above.items():
+        if isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
+            merged[key] = merge(merged[key], value)
+        else:
+            merged[key] = copy.deepcopy(value)
+    return merged
+
+
+def resolve(user: Mapping) -> dict:
+    """The whole configuration of a run from what the user wrote, preset and defaults filled in.
+
+    `seeds` becomes a list, `run` a name. Raises `UserError` for anything the schema refuses and for
+    a dataset, model, method or arm that no catalogue knows.
+    """
+    validate(user)
+    preset = user.get("preset", options.schema()["properties"]["preset"]["default"])
+    below = load_yaml(WORKFLOW / "presets" / f"{preset}.yaml")
+    validate(below, source=f"workflow/presets/{preset}.yaml")
+    settings = merge(merge(defaults(options.schema()), below), user)
+    # A list of suites, not a merge of two: the user's suites replace the preset's.
+    if "suites" in user.get("language", {}):
+        settings["language"]["suites"] = dict(user["language"]["suites"])
+    settings["preset"] = preset
+    settings["run"] = settings["run"] or preset
+    if isinstance(settings["seeds"], int):
+        settings["seeds"] = list(range(settings["seeds"]))
+    settings["datasets"] = merge(load_yaml(RESOURCES / "datasets.yaml"), settings["datasets"])
+    settings["models"] = merge(load_yaml(RESOURCES / "models.yaml"), settings["models"])
+    _check_names(settings)
+    return settings
+
+
+def defaults(rule: Mapping) -> dict:
+    """The defaults that a schema of an object states, nested sections included."""
+    found = {}
+    for name, child in rule["properties"].items():
+        if "properties" in child:
+            found[name] = defaults(child)
+        elif "default" in child:
+            found[name] = copy.deepcopy(child["default"])
+    return found
+
+
+def validate(settings: Mapping, source: str = "config.yaml") -> None:
+    """Hold settings to the schema; the first mistake is a `UserError` of one line."""
+    import jsonschema
+
+    validator = jsonschema.Draft202012Validator(options.schema())
+    errors = sorted(
+        validator.iter_errors(settings), key=lambda e: [str(p) for p in e.absolute_path]
+    )
+    if errors:
+        raise UserError(f"{source}: {_explain(errors[0])}")
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """'; did you mean ...?' with the nearest known spelling, or the list of what is known."""
+    known = sorted(known)
+    close = difflib.get_close_matches(str(word), known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known) or 'none'}"
+
+
+def _explain(error) -> str:
+    where = ".".join(str(part) for part in error.absolute_path) or "the top level"
+    if error.validator == "additionalProperties":
+        known = error.schema["properties"]
+        unknown = next(key for key in error.instance if key not in known)
+        key = unknown if where == "the top level" else f"{where}.{unknown}"
+        return f"unknown key {key!r}{nearest(unknown, known)}"
+    if error.validator == "type":
+        kinds = error.validator_value
+        wanted = " or ".join(kinds) if isinstance(kinds, list) else kinds
+        hint = ""
+        if isinstance(error.instance, str) and "number" in wanted:
+            hint = "; YAML reads 1e-3 as text, write 1.0e-3"
+        return f"{where}: {error.instance!r} is not of type {wanted}{hint}"
+    if error.validator == "enum":
+        return f"{where}: {error.instance!r} is not allowed{nearest(error.instance, map(str, error.validator_value))}"
+    return f"{where}: {error.message}"
+
+
+def _check_names(settings: dict) -> None:
+    """Every dataset, model, method and arm that is named must exist in its catalogue."""
+    from seqfuse.codons.catalogue import ARMS
+    from seqfuse.language.catalogue import METHODS
+
+    language, codons = settings["language"], settings["codons"]
+    named = [("codons.datasets", "dataset", name) for name in codons["datasets"]]
+    for suite, datasets in language["suites"].items():
+        named += [(f"language.suites.{suite}", "dataset", name) for name in datasets]
+    named.append(("language.pretrain.dataset", "dataset", language["pretrain"]["dataset"]))
+    named += [
+        (f"language.{k}", "model", language[k]) for k in ("backbone", "encoder", "text_encoder")
+    ]
+    named += [(f"codons.encoders.{k}", "model", name) for k, name in codons["encoders"].items()]
+    named += [("language.methods", "method", name) for name in language["methods"]]
+    named += [("language.overrides", "method", name) for name in language["overrides"]]
+    named += [("codons.arms", "arm", name) for name in codons["arms"]]
+    known = {
+        "dataset": settings["datasets"],
+        "model": settings["models"],
+        "method": METHODS,
+        "arm": ARMS,
+    }
+    for key, kind, name in named:
+        if name not in known[kind]:
+            raise UserError(f"{key}: there is no {kind} {name!r}{nearest(name, known[kind])}")
+    training = options.section("language/training")
+    for method, changes in language["overrides"].items():
+        for setting in changes:
+            if setting not in training:
+                raise UserError(
+                    f"language.overrides.{method}: unknown key {setting!r}{nearest(setting, training)}"
+                )

@@ -1,0 +1,1 @@
+"""What a score must beat: lookups, majority, composition, late mean."""

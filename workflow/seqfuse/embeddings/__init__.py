@@ -1,0 +1,1 @@
+"""The Parquet store of embeddings, addressed by what it holds."""

@@ -1,0 +1,1 @@
+"""Study A: four ways for DNA to meet a language model."""

@@ -1,0 +1,61 @@
+"""The methods of study A: the one place where a method is registered.
+
+Light on purpose: the Snakefile, the tables and the command line read it without importing torch.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to show DNA to a language model, or a control trained like one.
+
+    `implementation` is the class, as "module:name". `reads_store` methods take frozen encoder
+    states from the embedding store. `pretrained` methods use SeqCLIP's
+    encoder and adapter instead of the plain encoder.
+    """
+
+    name: str
+    title: str
+    kind: str
+    implementation: str
+    reads_store: bool = False
+    pretrained: bool = False
+
+
+METHODS: dict[str, Method] = {
+    method.name: method
+    for method in (
+        Method(
+            "linear",
+            "Linear adapter (BioReason)",
+            "method",
+            "seqfuse.language.linear:Linear",
+            reads_store=True,
+        ),
+        Method(
+            "qformer",
+            "Q-former (ChatNT)",
+            "method",
+            "seqfuse.language.qformer:QFormer",
+            reads_store=True,
+        ),
+        Method(
+            "seqclip",
+            "SeqCLIP",
+            "method",
+            "seqfuse.language.seqclip:SeqClip",
+            reads_store=True,
+            pretrained=True,
+        ),
+        Method("onevocab", "OneVocab", "method", "seqfuse.language.onevocab:OneVocab"),
+        Method("text_only", "Text only", "control", "seqfuse.language.text_only:TextOnly"),
+        Method(
+            "dna_only",
+            "DNA only",
+            "control",
+            "seqfuse.language.dna_only:DnaOnly",
+            reads_store=True,
+        ),
+    )
+}

@@ -1,0 +1,1 @@
+"""Cleaning, codon frames, and the audit of duplicates and leakage."""

@@ -1,0 +1,163 @@
+"""The tables that stages hand to each other: one declared Arrow schema each.
+
+A stage writes with `write` and reads with `read`; both hold the table to its schema, so that a
+column that is missing, misnamed or of another type stops at the border between two stages.
+"""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from seqfuse.errors import UserError
+from seqfuse.files import atomic
+
+
+def _schema(required: dict[str, pa.DataType], optional: dict[str, pa.DataType]) -> pa.Schema:
+    fields = [pa.field(name, kind, nullable=False) for name, kind in required.items()]
+    fields += [pa.field(name, kind) for name, kind in optional.items()]
+    return pa.schema(fields)
+
+
+_TEXT, _NUMBER, _COUNT = pa.string(), pa.float64(), pa.int64()
+
+# One row a record of any study. `value` is a regression target, `label` a class or an answer,
+# `text` the description of a gene-text pair, `group` what a group-disjoint split keeps together.
+RECORDS = _schema(
+    {"id": _TEXT, "split": _TEXT, "sequence": _TEXT},
+    {
+        "variant": _TEXT,
+        "question": _TEXT,
+        "label": _TEXT,
+        "value": _NUMBER,
+        "reasoning": _TEXT,
+        "text": _TEXT,
+        "group": _TEXT,
+    },
+)
+# A cleaned record. `subset` says whether the record's exact question has one label in the whole
+# set ("question_decides") or several ("sequence_decides"); null without a question or a label.
+CLEAN = RECORDS.append(pa.field("subset", _TEXT))
+# A row that was read and not kept; kept + rejected = read.
+REJECTS = _schema({"file": _TEXT, "row": _COUNT, "id": _TEXT, "reason": _TEXT}, {})
+# The three views of a coding record, codon by codon: `dna` and `rna` hold 3 * codons nucleotides,
+# `protein` one residue a codon (X where a stop or an N stands inside); `tail` counts nucleotides
+# behind the last whole codon.
+FRAMES = _schema(
+    {
+        "id": _TEXT,
+        "dna": _TEXT,
+        "rna": _TEXT,
+        "protein": _TEXT,
+        "codons": _COUNT,
+        "tail": _COUNT,
+        "start": pa.bool_(),
+        "stop": pa.bool_(),
+        "internal_stops": _COUNT,
+    },
+    {},
+)
+# What a model or a control says about one record. `predicted` is null where the answer is none of
+# the labels. `loglik` is the summed log-likelihood (nats) of each closed label, end token
+# included. Gold labels are not here: the evaluation joins them by `id`.
+PREDICTIONS = _schema(
+    {"id": _TEXT, "dataset": _TEXT, "method": _TEXT, "seed": _COUNT, "probe": _TEXT},
+    {
+        "predicted": _TEXT,
+        "predicted_value": _NUMBER,
+        "text": _TEXT,
+        "loglik": pa.map_(_TEXT, _NUMBER),
+        "prompt_hash": _TEXT,
+        "prompt_tokens": _COUNT,
+        "answer_tokens": _COUNT,
+    },
+)
+# One number of the report: `metric` of `method` on the rows of `split` and `subset`, the mean over
+# `seeds` seeds, with its 95 % interval over `n` records.
+METRICS = _schema(
+    {
+        "study": _TEXT,
+        "suite": _TEXT,
+        "dataset": _TEXT,
+        "split": _TEXT,
+        "subset": _TEXT,
+        "method": _TEXT,
+        "kind": _TEXT,
+        "probe": _TEXT,
+        "metric": _TEXT,
+        "value": _NUMBER,
+        "low": _NUMBER,
+        "high": _NUMBER,
+        "n": _COUNT,
+        "seeds": _COUNT,
+        "trained_parameters": _COUNT,
+    },
+    {},
+)
+# A paired difference between two methods on the same rows.
+COMPARISONS = _schema(
+    {
+        "study": _TEXT,
+        "suite": _TEXT,
+        "dataset": _TEXT,
+        "split": _TEXT,
+        "subset": _TEXT,
+        "metric": _TEXT,
+        "method": _TEXT,
+        "against": _TEXT,
+        "difference": _NUMBER,
+        "low": _NUMBER,
+        "high": _NUMBER,
+        "p": _NUMBER,
+        "p_holm": _NUMBER,
+        "verdict": _TEXT,
+    },
+    {},
+)
+# One verdict of one judge on one dimension of one answer; `key` is the hash it is stored under.
+VERDICTS = _schema(
+    {
+        "id": _TEXT,
+        "dataset": _TEXT,
+        "method": _TEXT,
+        "seed": _COUNT,
+        "judge": _TEXT,
+        "dimension": _TEXT,
+        "status": _TEXT,
+        "key": _TEXT,
+    },
+    {"score": _NUMBER, "reason": _TEXT},
+)
+
+
+def from_rows(rows: list[dict], schema: pa.Schema) -> pa.Table:
+    """A table of `schema` from a list of dictionaries; absent optional columns become null."""
+    return pa.Table.from_pylist(rows, schema=schema)
+
+
+def write(path: str | Path, table: pa.Table, schema: pa.Schema) -> None:
+    """Write `table` as Parquet, atomically, after holding it to `schema` (nulls included)."""
+    table = table.select(schema.names).cast(schema)
+    for field in schema:
+        if not field.nullable and table.column(field.name).null_count:
+            raise ValueError(f"{path}: column {field.name!r} holds nulls")
+    with atomic(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def read(path: str | Path, schema: pa.Schema, columns: list[str] | None = None) -> pa.Table:
+    """Read a table of `schema`; an absent, cut or foreign file is a `UserError` that names it."""
+    try:
+        found = pq.read_schema(path)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise UserError(f"{path}: not a readable Parquet file ({error})") from None
+    missing = [name for name in schema.names if name not in found.names]
+    if missing:
+        raise UserError(
+            f"{path}: column {missing[0]!r} is missing; found {', '.join(found.names) or 'none'}"
+        )
+    return pq.read_table(path, columns=columns or schema.names).cast(
+        pa.schema([schema.field(name) for name in columns or schema.names])
+    )
