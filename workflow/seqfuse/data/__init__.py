@@ -1,1 +1,1 @@
-"""Catalogue, download, readers and the synthetic demo data: the source of every record and model."""
+"""Catalogue, download, readers and the synthetic demo data."""
