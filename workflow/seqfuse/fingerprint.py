@@ -2,6 +2,8 @@
 
 The hash covers every first-party module that the entry module imports, directly or not, at the top
 or inside a function. Comments, docstrings and formatting do not count: the syntax tree is hashed.
+Modules named `catalogue` are left out: they are registers, and a rule carries its own entry in its
+params, so that registering a new method does not re-train the others.
 """
 
 import ast
@@ -19,7 +21,7 @@ def code(*modules: str) -> str:
     waiting = list(modules)
     while waiting:
         name = waiting.pop()
-        if name not in found:
+        if name not in found and not name.endswith(".catalogue"):
             found.add(name)
             waiting += _parsed(name)[1]
     text = "\n".join(f"{name} {_parsed(name)[0]}" for name in sorted(found))

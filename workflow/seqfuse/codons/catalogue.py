@@ -10,13 +10,15 @@ from dataclasses import dataclass
 class Arm:
     """A set of modalities and the fusion that joins them codon by codon.
 
-    `fusion` is the class, as "module:name"; a single modality needs none.
+    `fusion` is the class, as "module:name"; a single modality needs none. An arm that `weighs`
+    gives every sequence a weight a modality, which are written beside its predictions.
     """
 
     name: str
     title: str
     modalities: tuple[str, ...]
     fusion: str | None = None
+    weighs: bool = False
 
 
 _ALL = ("dna", "rna", "protein")
@@ -28,7 +30,7 @@ ARMS: dict[str, Arm] = {
         Arm("rna", "mRNA alone", ("rna",)),
         Arm("protein", "Protein alone", ("protein",)),
         Arm("concat", "Concatenation", _ALL, "seqfuse.codons.concat:Concat"),
-        Arm("mil", "MIL with entropy", _ALL, "seqfuse.codons.mil:GatedMil"),
+        Arm("mil", "MIL with entropy", _ALL, "seqfuse.codons.mil:GatedMil", weighs=True),
         Arm("xattn", "Cross-attention", _ALL, "seqfuse.codons.xattn:CrossAttention"),
     )
 }

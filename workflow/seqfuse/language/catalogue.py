@@ -11,8 +11,8 @@ class Method:
     """A way to show DNA to a language model, or a control trained like one.
 
     `implementation` is the class, as "module:name". `reads_store` methods take frozen encoder
-    states from the embedding store. `pretrained` methods use SeqCLIP's
-    encoder and adapter instead of the plain encoder.
+    states from the embedding store. `pretrained` methods use SeqCLIP's encoder and adapter instead
+    of the plain encoder. `generates` methods answer in text, which a judge can read.
     """
 
     name: str
@@ -21,6 +21,7 @@ class Method:
     implementation: str
     reads_store: bool = False
     pretrained: bool = False
+    generates: bool = True
 
 
 METHODS: dict[str, Method] = {
@@ -56,6 +57,7 @@ METHODS: dict[str, Method] = {
             "control",
             "seqfuse.language.dna_only:DnaOnly",
             reads_store=True,
+            generates=False,
         ),
     )
 }

@@ -1,0 +1,50 @@
+"""seqfuse: the DAG at a glance.
+
+    snakemake                     the demo: report in results/demo/report/report.html
+    snakemake language | codons   one study
+    snakemake --profile slurm     the papers' scale on a cluster
+
+Each stage is one rule file, one folder of workflow/seqfuse/ and one folder of results/, all of the
+same name. The order of the includes is the order of the DAG.
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.20")
+
+
+configfile: f"{workflow.basedir}/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/sequences.smk"
+include: "workflow/rules/embeddings.smk"
+include: "workflow/rules/language.smk"
+include: "workflow/rules/codons.smk"
+include: "workflow/rules/controls.smk"
+include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/judge.smk"
+include: "workflow/rules/figures.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    """The report, with everything it shows."""
+    default_target: True
+    input:
+        "<results>/report/report.html",
+
+
+rule language:
+    """Study A: metrics and figures of every suite."""
+    input:
+        made("metrics", "language"),
+        figures("language"),
+
+
+rule codons:
+    """Study B: metrics and figures of every dataset."""
+    input:
+        made("metrics", "codons"),
+        figures("codons"),

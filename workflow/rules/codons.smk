@@ -1,0 +1,38 @@
+"""codons: one trained head an arm (a modality alone, or a fusion), with its predictions."""
+
+
+rule codons_train:
+    """Train one arm on one dataset, every seed in one process."""
+    input:
+        unpack(arm_embeddings),
+        records="<results>/sequences/{dataset}/records.parquet",
+        frames="<results>/sequences/{dataset}/frames.parquet",
+    output:
+        weights=collect("<results>/codons/{{dataset}}/{{arm}}/seed{seed}.safetensors", seed=SEEDS),
+        predictions="<results>/codons/{dataset}/{arm}/predictions.parquet",
+        cost="<results>/codons/{dataset}/{arm}/cost.json",
+        log="<results>/codons/{dataset}/{arm}/log.jsonl",
+    log:
+        "<logs>/codons_train/{dataset}.{arm}.log",
+    benchmark:
+        "<benchmarks>/codons_train/{dataset}.{arm}.jsonl"
+    threads: threads_of("gpu")
+    resources:
+        gpu=settings["gpu"]["count"],
+        gpu_model=settings["gpu"]["model"],
+        mem_mb=mem_mb("gpu"),
+        runtime=runtime("gpu"),
+    params:
+        code=lambda wildcards: code("seqfuse.codons.train", *fusion(wildcards.arm)),
+        out=subpath(output.cost, parent=True),
+        state="<results>/state/codons/{dataset}/{arm}",
+        embeddings=lambda wildcards, input: flags(
+            {name: input.get(name) for name in ARMS[wildcards.arm].modalities}
+        ),
+        seeds=SEEDS,
+        settings=flags(settings["codons"]["training"]),
+    shell:
+        "exec seqfuse codons train --dataset {wildcards.dataset} --arm {wildcards.arm}"
+        " --records {input.records} --frames {input.frames} {params.embeddings}"
+        " --seeds {params.seeds} --threads {threads} --state {params.state} {params.settings}"
+        " --out {params.out} 2> {log}"

@@ -1,0 +1,270 @@
+"""What every rule file shares: the resolved configuration, and which files a run is made of.
+
+Functions that take `wildcards` are input or params functions of a rule; the others are called once.
+"""
+
+import json
+import os
+
+from snakemake.exceptions import WorkflowError
+
+from seqfuse import config as configuration
+from seqfuse.codons.catalogue import ARMS
+from seqfuse.data import catalogue as data_catalogue
+from seqfuse.errors import UserError
+from seqfuse.figures.catalogue import FIGURES
+from seqfuse.files import sha256
+from seqfuse.fingerprint import code
+from seqfuse.language.catalogue import METHODS
+from seqfuse.options import flags
+
+try:
+    settings = configuration.resolve(config)
+except UserError as error:
+    raise WorkflowError(str(error)) from None
+
+
+pathvars:
+    results=f"results/{settings['run']}",
+    logs=f"results/{settings['run']}/logs",
+    benchmarks=f"results/{settings['run']}/benchmarks",
+
+
+SEEDS = settings["seeds"]
+SUITES = settings["language"]["suites"] if "language" in settings["studies"] else {}
+CODON_SETS = settings["codons"]["datasets"] if "codons" in settings["studies"] else []
+
+
+wildcard_constraints:
+    dataset="[^/]+",
+    suite="[^/]+",
+    method="[^/.]+",
+    arm="[^/.]+",
+    encoder="[^/]+",
+    model="[^/]+",
+    view="sequence|dna|rna|protein",
+    study="language|codons",
+
+
+# --- resources ---------------------------------------------------------------------------------
+
+
+def threads_of(kind):
+    """Threads of a kind of job; fixed, because another number changes the bits of a result."""
+    return settings["jobs"][kind]["threads"]
+
+
+def mem_mb(kind):
+    """Memory of a kind of job (MB), growing with each attempt."""
+    return lambda wildcards, attempt: attempt * settings["jobs"][kind]["mem_mb"]
+
+
+def runtime(kind):
+    """Minutes of a kind of job, growing with each attempt."""
+    return lambda wildcards, attempt: attempt * settings["jobs"][kind]["runtime"]
+
+
+# --- suites, datasets, models --------------------------------------------------------------------
+
+
+def entry(kind, name):
+    """One catalogue entry as JSON, so that a change of it re-runs what is made from it."""
+    return json.dumps(settings[kind][name], sort_keys=True)
+
+
+def either(names):
+    """A regular expression that matches exactly these names, or nothing."""
+    return "|".join(sorted(map(re.escape, names))) or "(?!)"
+
+
+def suites(study):
+    """The suites of a study and their datasets; a codon set is a suite of its own."""
+    return SUITES if study == "language" else {name: [name] for name in CODON_SETS}
+
+
+def datasets(study):
+    """Every dataset of a study, once."""
+    return list(dict.fromkeys(name for names in suites(study).values() for name in names))
+
+
+def runs(study):
+    """The methods or arms of a study."""
+    return settings["language"]["methods"] if study == "language" else settings["codons"]["arms"]
+
+
+def pretrained():
+    """Whether a method of this run starts from SeqCLIP's pre-training."""
+    return bool(SUITES) and any(METHODS[name].pretrained for name in runs("language"))
+
+
+def model_folder(name):
+    """The checkpoint folder of a model; "seqclip" is the encoder that this run pre-trains."""
+    if name == "seqclip":
+        return "<results>/language/pretrain/seqclip/encoder"
+    return f"<results>/data/models/{name}"
+
+
+def model_text(wildcards):
+    """The records whose text a scratch language model learns its tokeniser from."""
+    scratch = settings["models"][wildcards.model]
+    if scratch["kind"] != "scratch" or scratch["layout"] not in data_catalogue.TEXT_LAYOUTS:
+        return []
+    names = datasets("language")
+    if pretrained():
+        names = names + [settings["language"]["pretrain"]["dataset"]]
+    return collect("<results>/data/{dataset}/records.parquet", dataset=names)
+
+
+def records(wildcards):
+    """The cleaned records of every dataset of a suite."""
+    names = suites(getattr(wildcards, "study", "language"))[wildcards.suite]
+    return collect("<results>/sequences/{dataset}/records.parquet", dataset=names)
+
+
+# --- settings of one stage -------------------------------------------------------------------------
+
+
+def omit(section, *keys):
+    """A section of the settings without some of its keys."""
+    return {key: value for key, value in section.items() if key not in keys}
+
+
+def cleaning(dataset):
+    """The cleaning policies of a dataset: its catalogue entry's over the configuration's."""
+    return data_catalogue.cleaning(settings["datasets"][dataset], settings["sequences"])
+
+
+def finetuning(method):
+    """The settings that one method is fine-tuned with, and no other method's."""
+    language = settings["language"]
+    training = configuration.merge(language["training"], language["overrides"].get(method, {}))
+    own = language[method] if method in METHODS and method in ("qformer", "onevocab") else {}
+    return {**language["prompt"], **training, **own}
+
+
+def implementation(method):
+    """The module that implements a method, for the hash of its code."""
+    return METHODS[method].implementation.split(":")[0]
+
+
+def fusion(arm):
+    """The module that implements an arm's fusion, if it has one."""
+    return [ARMS[arm].fusion.split(":")[0]] if ARMS[arm].fusion else []
+
+
+def judge_prompts():
+    """The hash of each judge prompt, so that an edit re-judges."""
+    folder = configuration.RESOURCES / "judge"
+    return {path.name: sha256(path) for path in sorted(folder.iterdir())}
+
+
+# --- inputs ------------------------------------------------------------------------------------------
+
+
+def embedded_table(wildcards):
+    """Where the sequences to embed stand: the records, or one view of the codon frames."""
+    table = "records" if wildcards.view == "sequence" else "frames"
+    return f"<results>/sequences/{wildcards.dataset}/{table}.parquet"
+
+
+def language_embeddings(wildcards):
+    """The receipts of the frozen encoder states that a method reads, one a dataset."""
+    method = METHODS[wildcards.method]
+    if not method.reads_store:
+        return []
+    return collect(
+        "<results>/embeddings/{dataset}/sequence.{encoder}.json",
+        dataset=SUITES[wildcards.suite],
+        encoder="seqclip" if method.pretrained else settings["language"]["encoder"],
+    )
+
+
+def pretrained_adapter(wildcards):
+    """SeqCLIP's adapter, for the methods that start from it."""
+    if not METHODS[wildcards.method].pretrained:
+        return []
+    return ["<results>/language/pretrain/seqclip/adapter.safetensors"]
+
+
+def arm_embeddings(wildcards):
+    """The receipts of an arm's modalities, by modality."""
+    return {
+        modality: (
+            f"<results>/embeddings/{wildcards.dataset}/"
+            f"{modality}.{settings['codons']['encoders'][modality]}.json"
+        )
+        for modality in ARMS[wildcards.arm].modalities
+    }
+
+
+def single_arms():
+    """The arms of one modality in this run, which late fusion is made from."""
+    return [name for name in settings["codons"]["arms"] if not ARMS[name].fusion]
+
+
+def judged():
+    """The (suite, method) pairs whose generated reasoning is judged."""
+    if not settings["language"]["prompt"]["reasoning"]:
+        return []
+    return [
+        (suite, method)
+        for suite, names in SUITES.items()
+        if any(data_catalogue.has_reasoning(settings["datasets"][name]) for name in names)
+        for method in runs("language")
+        if METHODS[method].generates
+    ]
+
+
+def made(need, study, suite=None):
+    """The files of one kind that a study (or one suite of it) makes, as figures ask for them."""
+    names = [suite] if suite else list(suites(study))
+    folder = {"language": "<results>/language/{suite}/{run}", "codons": "<results>/codons/{suite}/{run}"}
+    trained = f"{folder[study]}/model" if study == "language" else folder[study]
+    if need == "verdicts":
+        pairs = judged() if study == "language" else []
+        return [f"<results>/judge/{suite}/{method}.parquet" for suite, method in pairs]
+    if need == "vectors":
+        wanted = study == "language" and pretrained()
+        return ["<results>/language/pretrain/seqclip/vectors.parquet"] if wanted else []
+    pattern, run = {
+        "metrics": ("<results>/evaluation/{study}/{suite}/metrics.parquet", None),
+        "comparisons": ("<results>/evaluation/{study}/{suite}/comparisons.parquet", None),
+        "controls": ("<results>/controls/{study}/{suite}/predictions.parquet", None),
+        "predictions": (f"{folder[study]}/predictions.parquet", runs(study)),
+        "logs": (f"{trained}/log.jsonl", runs(study)),
+        "costs": (f"{trained}/cost.json", runs(study)),
+        "weights": (
+            f"{folder[study]}/weights.parquet",
+            [arm for arm in runs(study) if study == "codons" and ARMS[arm].weighs],
+        ),
+        "records": ("<results>/sequences/{dataset}/records.parquet", None),
+        "audits": ("<results>/sequences/{dataset}/audit.json", None),
+        "cards": ("<results>/data/{dataset}/card.json", None),
+    }[need]
+    return collect(pattern, study=study, suite=names, run=run or [""], dataset=datasets(study)) if run != [] else []
+
+
+def drawable(figure):
+    """Whether a run has everything that a figure is drawn from."""
+    return bool(suites(figure.study)) and all(made(need, figure.study) for need in figure.needs)
+
+
+def figures(study):
+    """The figures of a study that this run can draw."""
+    names = [name for name, figure in FIGURES.items() if figure.study == study and drawable(figure)]
+    return collect("<results>/figures/{figure}.svg", figure=names)
+
+
+def figure_inputs(wildcards):
+    """What one figure is drawn from, by kind."""
+    figure = FIGURES[wildcards.figure]
+    return {need: made(need, figure.study) for need in figure.needs}
+
+
+def report_inputs(wildcards):
+    """What the report shows, by kind."""
+    studies = settings["studies"]
+    kinds = ("metrics", "comparisons", "audits", "cards", "costs", "verdicts")
+    found = {kind: [path for study in studies for path in made(kind, study)] for kind in kinds}
+    found["figures"] = [path for study in studies for path in figures(study)]
+    return {kind: paths for kind, paths in found.items() if paths}

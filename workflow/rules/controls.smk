@@ -1,0 +1,47 @@
+"""controls: what a score must beat, as predictions in the same schema as a model's."""
+
+
+rule controls_language:
+    """Majority, lookups and composition on a suite of study A."""
+    input:
+        records=records,
+    output:
+        "<results>/controls/language/{suite}/predictions.parquet",
+    log:
+        "<logs>/controls_language/{suite}.log",
+    benchmark:
+        "<benchmarks>/controls_language/{suite}.jsonl"
+    threads: threads_of("light")
+    resources:
+        mem_mb=mem_mb("light"),
+        runtime=runtime("light"),
+    params:
+        code=code("seqfuse.controls.language"),
+        datasets=lambda wildcards: SUITES[wildcards.suite],
+    shell:
+        "exec seqfuse controls language --suite {wildcards.suite} --datasets {params.datasets}"
+        " --records {input.records} --threads {threads} --out {output} 2> {log}"
+
+
+rule controls_codons:
+    """Composition, lookup and late fusion of the single modalities on one set of study B."""
+    input:
+        records="<results>/sequences/{suite}/records.parquet",
+        frames="<results>/sequences/{suite}/frames.parquet",
+        singles=collect("<results>/codons/{{suite}}/{arm}/predictions.parquet", arm=single_arms()),
+    output:
+        "<results>/controls/codons/{suite}/predictions.parquet",
+    log:
+        "<logs>/controls_codons/{suite}.log",
+    benchmark:
+        "<benchmarks>/controls_codons/{suite}.jsonl"
+    threads: threads_of("light")
+    resources:
+        mem_mb=mem_mb("light"),
+        runtime=runtime("light"),
+    params:
+        code=code("seqfuse.controls.codons"),
+    shell:
+        "exec seqfuse controls codons --dataset {wildcards.suite} --records {input.records}"
+        " --frames {input.frames} --singles {input.singles} --threads {threads} --out {output}"
+        " 2> {log}"

@@ -1,0 +1,43 @@
+"""data: every dataset in one record schema, every model as a folder in its published layout.
+
+Both are local rules: downloads run where there is a network, compute nodes often have none.
+"""
+
+
+rule data_records:
+    """Fetch or generate one dataset, verify it, and write its records."""
+    output:
+        records="<results>/data/{dataset}/records.parquet",
+        card="<results>/data/{dataset}/card.json",
+    log:
+        "<logs>/data_records/{dataset}.log",
+    benchmark:
+        "<benchmarks>/data_records/{dataset}.jsonl"
+    localrule: True
+    params:
+        code=code("seqfuse.data.records"),
+        entry=lambda wildcards: entry("datasets", wildcards.dataset),
+        mirror=flags({"mirror": settings["mirror"] or None}),
+    shell:
+        "exec seqfuse data records --name {wildcards.dataset} --entry {params.entry:q}"
+        " {params.mirror} --out {output.records} --card {output.card} 2> {log}"
+
+
+rule data_model:
+    """Fetch or generate one model's folder; scratch models learn their tokeniser from the data."""
+    input:
+        text=model_text,
+    output:
+        directory("<results>/data/models/{model}"),
+    log:
+        "<logs>/data_model/{model}.log",
+    benchmark:
+        "<benchmarks>/data_model/{model}.jsonl"
+    localrule: True
+    params:
+        code=code("seqfuse.data.model"),
+        entry=lambda wildcards: entry("models", wildcards.model),
+        text=lambda wildcards, input: flags({"text": list(input.text) or None}),
+    shell:
+        "exec seqfuse data model --name {wildcards.model} --entry {params.entry:q}"
+        " {params.text} --out {output} 2> {log}"

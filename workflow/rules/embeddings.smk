@@ -1,0 +1,36 @@
+"""embeddings: a table's sequences and an encoder in; rows in the store and a receipt out.
+
+The store lies outside the run and is addressed by what it holds, so runs share it. The receipt
+names the store, the key, and what of the table it covers.
+"""
+
+
+rule embeddings:
+    """Embed what the store does not hold yet of one view of a dataset."""
+    input:
+        table=embedded_table,
+        model=lambda wildcards: model_folder(wildcards.encoder),
+    output:
+        "<results>/embeddings/{dataset}/{view}.{encoder}.json",
+    log:
+        "<logs>/embeddings/{dataset}.{view}.{encoder}.log",
+    benchmark:
+        "<benchmarks>/embeddings/{dataset}.{view}.{encoder}.jsonl"
+    threads: threads_of("gpu")
+    resources:
+        gpu=settings["gpu"]["count"],
+        gpu_model=settings["gpu"]["model"],
+        mem_mb=mem_mb("gpu"),
+        runtime=runtime("gpu"),
+    params:
+        code=code("seqfuse.embeddings.write"),
+        columns=lambda wildcards: (
+            "sequence variant" if wildcards.view == "sequence" else wildcards.view
+        ),
+        resolution=lambda wildcards: "codon" if wildcards.view == "rna" else "native",
+        store=settings["store"],
+        settings=flags(settings["embeddings"]),
+    shell:
+        "exec seqfuse embeddings write --table {input.table} --columns {params.columns}"
+        " --model {input.model} --resolution {params.resolution} --store {params.store}"
+        " --threads {threads} {params.settings} --out {output} 2> {log}"

@@ -1,0 +1,31 @@
+"""evaluation: predictions of models and controls in; metrics with intervals and comparisons out."""
+
+
+rule evaluation:
+    """Score everything that was predicted on a suite, on the same rows."""
+    input:
+        records=records,
+        controls="<results>/controls/{study}/{suite}/predictions.parquet",
+        predictions=lambda wildcards: made("predictions", wildcards.study, wildcards.suite),
+        costs=lambda wildcards: made("costs", wildcards.study, wildcards.suite),
+    output:
+        metrics="<results>/evaluation/{study}/{suite}/metrics.parquet",
+        comparisons="<results>/evaluation/{study}/{suite}/comparisons.parquet",
+    log:
+        "<logs>/evaluation/{study}.{suite}.log",
+    benchmark:
+        "<benchmarks>/evaluation/{study}.{suite}.jsonl"
+    threads: threads_of("light")
+    resources:
+        mem_mb=mem_mb("light"),
+        runtime=runtime("light"),
+    params:
+        code=code("seqfuse.evaluation.evaluate"),
+        out=subpath(output.metrics, parent=True),
+        datasets=lambda wildcards: suites(wildcards.study)[wildcards.suite],
+        settings=flags(settings["evaluation"]),
+    shell:
+        "exec seqfuse evaluation --study {wildcards.study} --suite {wildcards.suite}"
+        " --datasets {params.datasets} --records {input.records}"
+        " --predictions {input.controls} {input.predictions} --costs {input.costs}"
+        " {params.settings} --out {params.out} 2> {log}"

@@ -1,0 +1,32 @@
+"""figures: one figure or table a job, drawn from its own CSV."""
+
+
+rule figures:
+    """Write a figure's CSV, and draw the figure from it."""
+    input:
+        unpack(figure_inputs),
+    output:
+        svg=report(
+            "<results>/figures/{figure}.svg",
+            caption="../report/{figure}.rst",
+            category=lambda wildcards: FIGURES[wildcards.figure].study,
+            labels={"figure": "{figure}"},
+        ),
+        png="<results>/figures/{figure}.png",
+        csv="<results>/figures/{figure}.csv",
+        markdown="<results>/figures/{figure}.md",
+    log:
+        "<logs>/figures/{figure}.log",
+    benchmark:
+        "<benchmarks>/figures/{figure}.jsonl"
+    threads: threads_of("light")
+    resources:
+        mem_mb=mem_mb("light"),
+        runtime=runtime("light"),
+    params:
+        code=lambda wildcards: code("seqfuse.figures.draw", FIGURES[wildcards.figure].module),
+        prefix=lambda wildcards, output: output.svg.removesuffix(".svg"),
+        files=lambda wildcards, input: flags(dict(input.items())),
+    shell:
+        "exec seqfuse figures --figure {wildcards.figure} {params.files} --out {params.prefix}"
+        " 2> {log}"

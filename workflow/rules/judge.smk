@@ -1,0 +1,26 @@
+"""judge: generated reasoning in; one row a verdict out, each stored the moment it arrives."""
+
+
+rule judge:
+    """Judge the reasoning of one method against the reference reasoning."""
+    input:
+        predictions="<results>/language/{suite}/{method}/predictions.parquet",
+        records=records,
+    output:
+        "<results>/judge/{suite}/{method}.parquet",
+    log:
+        "<logs>/judge/{suite}.{method}.log",
+    benchmark:
+        "<benchmarks>/judge/{suite}.{method}.jsonl"
+    localrule: True
+    params:
+        code=code("seqfuse.judge.judge"),
+        prompts=judge_prompts(),
+        datasets=lambda wildcards: SUITES[wildcards.suite],
+        store="<results>/state/judge",
+        settings=flags(settings["judge"]),
+    shell:
+        "exec seqfuse judge --suite {wildcards.suite} --method {wildcards.method}"
+        " --datasets {params.datasets} --records {input.records}"
+        " --predictions {input.predictions} --store {params.store} {params.settings}"
+        " --out {output} 2> {log}"

@@ -1,0 +1,106 @@
+"""language: SeqCLIP's pre-training, then one fine-tuned model a suite and method, then predictions."""
+
+
+rule language_pretrain:
+    """Pull gene sequences and their descriptions together (SeqCLIP)."""
+    input:
+        pairs=f"<results>/sequences/{settings['language']['pretrain']['dataset']}/records.parquet",
+        encoder=model_folder(settings["language"]["encoder"]),
+        text_encoder=model_folder(settings["language"]["text_encoder"]),
+    output:
+        encoder=directory("<results>/language/pretrain/seqclip/encoder"),
+        adapter="<results>/language/pretrain/seqclip/adapter.safetensors",
+        model="<results>/language/pretrain/seqclip/model.json",
+        vectors="<results>/language/pretrain/seqclip/vectors.parquet",
+        log="<results>/language/pretrain/seqclip/log.jsonl",
+        cost="<results>/language/pretrain/seqclip/cost.json",
+    log:
+        "<logs>/language_pretrain/seqclip.log",
+    benchmark:
+        "<benchmarks>/language_pretrain/seqclip.jsonl"
+    threads: threads_of("gpu")
+    resources:
+        gpu=settings["gpu"]["count"],
+        gpu_model=settings["gpu"]["model"],
+        mem_mb=mem_mb("gpu"),
+        runtime=runtime("gpu"),
+    params:
+        code=code("seqfuse.language.pretrain"),
+        out=subpath(output.encoder, parent=True),
+        seed=SEEDS[0],
+        settings=flags(omit(settings["language"]["pretrain"], "dataset")),
+    shell:
+        "exec seqfuse language pretrain --pairs {input.pairs} --encoder {input.encoder}"
+        " --text-encoder {input.text_encoder} --seed {params.seed} --threads {threads}"
+        " {params.settings} --out {params.out} 2> {log}"
+
+
+rule language_finetune:
+    """Fine-tune one method on one suite, every seed in one process."""
+    input:
+        records=records,
+        backbone=model_folder(settings["language"]["backbone"]),
+        embeddings=language_embeddings,
+        pretrained=pretrained_adapter,
+    output:
+        checkpoints=directory(
+            collect("<results>/language/{{suite}}/{{method}}/model/seed{seed}", seed=SEEDS)
+        ),
+        cost="<results>/language/{suite}/{method}/model/cost.json",
+        log="<results>/language/{suite}/{method}/model/log.jsonl",
+    log:
+        "<logs>/language_finetune/{suite}.{method}.log",
+    benchmark:
+        "<benchmarks>/language_finetune/{suite}.{method}.jsonl"
+    threads: threads_of("gpu")
+    resources:
+        gpu=settings["gpu"]["count"],
+        gpu_model=settings["gpu"]["model"],
+        mem_mb=mem_mb("gpu"),
+        runtime=runtime("gpu"),
+    params:
+        code=lambda wildcards: code("seqfuse.language.finetune", implementation(wildcards.method)),
+        out=subpath(output.cost, parent=True),
+        state="<results>/state/language/{suite}/{method}",
+        datasets=lambda wildcards: SUITES[wildcards.suite],
+        embeddings=lambda wildcards, input: flags({"embeddings": list(input.embeddings) or None}),
+        pretrained=lambda wildcards, input: flags(
+            {"pretrained": os.path.dirname(input.pretrained[0]) if input.pretrained else None}
+        ),
+        seeds=SEEDS,
+        settings=lambda wildcards: flags(finetuning(wildcards.method)),
+    shell:
+        "exec seqfuse language finetune --suite {wildcards.suite} --method {wildcards.method}"
+        " --datasets {params.datasets} --records {input.records} --backbone {input.backbone}"
+        " {params.embeddings} {params.pretrained} --seeds {params.seeds} --threads {threads}"
+        " --state {params.state} {params.settings} --out {params.out} 2> {log}"
+
+
+rule language_predict:
+    """Answer every validation and test question with every seed of a method."""
+    input:
+        checkpoints=rules.language_finetune.output.checkpoints,
+        records=records,
+        embeddings=language_embeddings,
+    output:
+        "<results>/language/{suite}/{method}/predictions.parquet",
+    log:
+        "<logs>/language_predict/{suite}.{method}.log",
+    benchmark:
+        "<benchmarks>/language_predict/{suite}.{method}.jsonl"
+    threads: threads_of("gpu")
+    resources:
+        gpu=settings["gpu"]["count"],
+        gpu_model=settings["gpu"]["model"],
+        mem_mb=mem_mb("gpu"),
+        runtime=runtime("gpu"),
+    params:
+        code=lambda wildcards: code("seqfuse.language.predict", implementation(wildcards.method)),
+        model=subpath(input.checkpoints[0], parent=True),
+        datasets=lambda wildcards: SUITES[wildcards.suite],
+        embeddings=lambda wildcards, input: flags({"embeddings": list(input.embeddings) or None}),
+        settings=flags(settings["language"]["prompt"]),
+    shell:
+        "exec seqfuse language predict --model {params.model} --datasets {params.datasets}"
+        " --records {input.records} {params.embeddings} --threads {threads} {params.settings}"
+        " --out {output} 2> {log}"

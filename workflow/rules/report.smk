@@ -1,0 +1,38 @@
+"""report: one HTML file of everything a run found, which opens without a network."""
+
+
+rule report_settings:
+    """Write down the configuration that a run was made with."""
+    output:
+        "<results>/report/settings.json",
+    log:
+        "<logs>/report_settings.log",
+    localrule: True
+    params:
+        settings=json.dumps(settings, sort_keys=True, indent=2),
+    shell:
+        "printf '%s\\n' {params.settings:q} > {output} 2> {log}"
+
+
+rule report:
+    """Lay out verdicts, figures, tables and data cards."""
+    input:
+        unpack(report_inputs),
+        settings="<results>/report/settings.json",
+    output:
+        report(
+            "<results>/report/report.html",
+            caption="../report/report.rst",
+            category="report",
+        ),
+    log:
+        "<logs>/report.log",
+    benchmark:
+        "<benchmarks>/report.jsonl"
+    localrule: True
+    params:
+        code=code("seqfuse.report.build"),
+        run=settings["run"],
+        files=lambda wildcards, input: flags(dict(input.items())),
+    shell:
+        "exec seqfuse report --run {params.run} {params.files} --out {output} 2> {log}"

@@ -1,0 +1,39 @@
+"""sequences: records in; cleaned records, rejected rows, an audit, and codon frames out."""
+
+
+rule sequences:
+    """Clean a dataset and audit its splits; a coding set also gets its codon frames."""
+    input:
+        "<results>/data/{dataset}/records.parquet",
+    output:
+        records="<results>/sequences/{dataset}/records.parquet",
+        rejects="<results>/sequences/{dataset}/rejects.parquet",
+        audit="<results>/sequences/{dataset}/audit.json",
+    log:
+        "<logs>/sequences/{dataset}.log",
+    benchmark:
+        "<benchmarks>/sequences/{dataset}.jsonl"
+    wildcard_constraints:
+        dataset=either(set(settings["datasets"]) - set(CODON_SETS)),
+    threads: threads_of("light")
+    resources:
+        mem_mb=mem_mb("light"),
+        runtime=runtime("light"),
+    params:
+        code=code("seqfuse.sequences.clean"),
+        out=subpath(output.records, parent=True),
+        study=lambda wildcards: settings["datasets"][wildcards.dataset]["study"],
+        cleaning=lambda wildcards: flags(cleaning(wildcards.dataset)),
+    shell:
+        "exec seqfuse sequences --records {input} --study {params.study} {params.cleaning}"
+        " --out {params.out} 2> {log}"
+
+
+use rule sequences as sequences_codons with:
+    output:
+        records="<results>/sequences/{dataset}/records.parquet",
+        rejects="<results>/sequences/{dataset}/rejects.parquet",
+        audit="<results>/sequences/{dataset}/audit.json",
+        frames="<results>/sequences/{dataset}/frames.parquet",
+    wildcard_constraints:
+        dataset=either(CODON_SETS),
