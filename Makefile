@@ -1,0 +1,53 @@
+# make demo   build .venv, run the demo, say where its report is
+# make test   build .venv with the test extras, run every test
+# make bench  measure our own code against its plain counterparts
+
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+# uv where it is installed, plain pip otherwise.
+INSTALL := $(if $(shell command -v uv),uv pip install --python $(VENV)/bin/python,$(VENV)/bin/python -m pip install --disable-pip-version-check)
+
+.PHONY: demo test lint format bench docs clean
+
+demo: $(VENV)/.installed
+	snakemake --cores all --config preset=demo
+	@echo
+	@echo "The report: $(CURDIR)/results/demo/report/report.html"
+
+test: $(VENV)/.tests
+	pytest
+
+lint: $(VENV)/.tests
+	ruff check .
+	ruff format --check .
+	snakefmt --check Snakefile workflow/rules
+	snakemake --lint
+
+format: $(VENV)/.tests
+	ruff check --fix .
+	ruff format .
+	snakefmt Snakefile workflow/rules
+
+bench: $(VENV)/.tests
+	python -m bench
+
+docs: $(VENV)/.installed
+	python docs/build.py
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+# The lock comes first and alone, so that the project's own metadata can change no version.
+$(VENV)/.installed: envs/requirements.lock pyproject.toml | $(VENV)/bin/python
+	$(INSTALL) --quiet -r envs/requirements.lock
+	$(INSTALL) --quiet --no-deps --editable .
+	touch $@
+
+$(VENV)/.tests: envs/tests.lock $(VENV)/.installed
+	$(INSTALL) --quiet -r envs/tests.lock
+	touch $@
+
+clean:
+	rm -rf results .snakemake
