@@ -108,7 +108,8 @@ def _explain(error) -> str:
             hint = "; YAML reads 1e-3 as text, write 1.0e-3"
         return f"{where}: {error.instance!r} is not of type {wanted}{hint}"
     if error.validator == "enum":
-        return f"{where}: {error.instance!r} is not allowed{nearest(error.instance, map(str, error.validator_value))}"
+        hint = nearest(error.instance, map(str, error.validator_value))
+        return f"{where}: {error.instance!r} is not allowed{hint}"
     return f"{where}: {error.message}"
 
 
@@ -138,10 +139,3 @@ def _check_names(settings: dict) -> None:
     for key, kind, name in named:
         if name not in known[kind]:
             raise UserError(f"{key}: there is no {kind} {name!r}{nearest(name, known[kind])}")
-    training = options.section("language/training")
-    for method, changes in language["overrides"].items():
-        for setting in changes:
-            if setting not in training:
-                raise UserError(
-                    f"language.overrides.{method}: unknown key {setting!r}{nearest(setting, training)}"
-                )

@@ -138,9 +138,6 @@ def from_rows(rows: list[dict], schema: pa.Schema) -> pa.Table:
 def write(path: str | Path, table: pa.Table, schema: pa.Schema) -> None:
     """Write `table` as Parquet, atomically, after holding it to `schema` (nulls included)."""
     table = table.select(schema.names).cast(schema)
-    for field in schema:
-        if not field.nullable and table.column(field.name).null_count:
-            raise ValueError(f"{path}: column {field.name!r} holds nulls")
     with atomic(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
 

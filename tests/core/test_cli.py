@@ -1,0 +1,47 @@
+"""The command line: every command is documented, light, and answers a mistake with one line."""
+
+import importlib
+import subprocess
+import sys
+
+import pytest
+
+from seqfuse.cli import STAGES, main
+
+COMMANDS = [
+    ([stage, command] if command else [stage], module)
+    for stage, (_, commands) in STAGES.items()
+    for command, module in commands.items()
+]
+HEAVY = ("torch", "transformers", "pandas", "pyarrow", "numpy", "sklearn", "matplotlib", "umap")
+
+
+@pytest.mark.parametrize(("words", "module"), COMMANDS)
+def test_help_says_what_a_command_is_for(words, module, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([*words, "--help"])
+    assert ended.value.code == 0
+    first_line = importlib.import_module(module).__doc__.split("\n")[0]
+    assert first_line in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_help_imports_nothing_heavy(stage):
+    program = (
+        "import sys\nfrom seqfuse.cli import main\n"
+        f"try:\n    main([{stage!r}, '--help'])\nexcept SystemExit:\n    pass\n"
+        f"print([m for m in {HEAVY!r} if m in sys.modules], file=sys.stderr)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert run.stderr.strip().splitlines()[-1] == "[]"
+
+
+def test_a_mistake_is_one_line_and_a_status(capsys, tmp_path):
+    status = main(["sequences", "--records", "nowhere.parquet", "--study", "language",
+                   "--out", str(tmp_path)])  # fmt: skip
+    assert status == 2
+    error = capsys.readouterr().err.strip()
+    assert error.splitlines()[-1] == "seqfuse sequences: error: nowhere.parquet: no such file"
+    assert "Traceback" not in error

@@ -1,0 +1,99 @@
+"""The configuration: what is merged over what, and the one line a mistake is answered with."""
+
+import pytest
+
+from seqfuse import config, options
+from seqfuse.errors import UserError
+
+
+def test_user_lies_over_preset_over_defaults():
+    settings = config.resolve({"preset": "demo", "evaluation": {"confidence": 0.9}})
+    assert settings["evaluation"]["confidence"] == 0.9  # the user's
+    assert settings["evaluation"]["resamples"] == 1000  # the preset's
+    assert settings["judge"]["model"] == "o3-mini"  # the schema's default
+
+
+def test_seeds_are_counted_or_listed():
+    assert config.resolve({"seeds": 3})["seeds"] == [0, 1, 2]
+    assert config.resolve({"seeds": [7, 11]})["seeds"] == [7, 11]
+
+
+def test_run_is_named_after_the_preset_unless_named():
+    assert config.resolve({"preset": "demo"})["run"] == "demo"
+    assert config.resolve({"preset": "demo", "run": "mine"})["run"] == "mine"
+
+
+def test_the_users_suites_replace_the_presets():
+    settings = config.resolve({"language": {"suites": {"one": ["demo-splice"]}}})
+    assert settings["language"]["suites"] == {"one": ["demo-splice"]}
+
+
+def test_a_dataset_of_ones_own_joins_the_catalogue():
+    own = {"study": "codons", "source": "files", "files": [{"path": "my.csv"}]}
+    settings = config.resolve({"datasets": {"mine": own}, "codons": {"datasets": ["mine"]}})
+    assert settings["datasets"]["mine"] == own
+    assert "demo-expression" in settings["datasets"]
+
+
+@pytest.mark.parametrize(
+    ("user", "message"),
+    [
+        ({"sedes": 2}, "unknown key 'sedes'; did you mean 'seeds'?"),
+        ({"judge": {"modle": "x"}}, "unknown key 'judge.modle'; did you mean 'model'?"),
+        ({"preset": "dmeo"}, "preset: 'dmeo' is not allowed; did you mean 'demo'?"),
+        (
+            {"codons": {"training": {"learning_rate": "1e-3"}}},
+            "codons.training.learning_rate: '1e-3' is not of type number; "
+            "YAML reads 1e-3 as text, write 1.0e-3",
+        ),
+        (
+            {"language": {"suites": {"a": ["demo-splise"]}}},
+            "language.suites.a: there is no dataset 'demo-splise'; did you mean 'demo-splice'?",
+        ),
+        (
+            {"language": {"methods": ["onevocb"]}},
+            "language.methods: there is no method 'onevocb'; did you mean 'onevocab'?",
+        ),
+        (
+            {"codons": {"arms": ["mill"]}},
+            "codons.arms: there is no arm 'mill'; did you mean 'mil'?",
+        ),
+        (
+            {"language": {"encoder": "demo-mt"}},
+            "language.encoder: there is no model 'demo-mt'; did you mean 'demo-nt'?",
+        ),
+        (
+            {"language": {"overrides": {"linear": {"stepps": 3}}}},
+            "unknown key 'language.overrides.linear.stepps'; did you mean 'steps'?",
+        ),
+    ],
+)
+def test_a_mistake_is_one_line_with_the_nearest_spelling(user, message):
+    with pytest.raises(UserError) as caught:
+        config.resolve(user)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_overrides_are_held_to_the_type_of_training():
+    with pytest.raises(UserError, match=r"language\.overrides\.linear\.steps"):
+        config.resolve({"language": {"overrides": {"linear": {"steps": "many"}}}})
+
+
+@pytest.mark.parametrize("preset", ["demo", "pilot", "paper", "upstream"])
+def test_every_preset_resolves(preset):
+    assert config.resolve({"preset": preset})["preset"] == preset
+
+
+def _properties(node, path=""):
+    for name, child in node.get("properties", {}).items():
+        yield f"{path}{name}", child
+        yield from _properties(child, f"{path}{name}.")
+
+
+def test_every_setting_has_a_description_and_a_default():
+    for name, rule in _properties(options.schema()):
+        if "$ref" in rule:
+            continue
+        assert rule.get("description"), name
+        assert "default" in rule or "properties" in rule, name

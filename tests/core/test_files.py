@@ -1,0 +1,66 @@
+"""A file appears whole or not at all."""
+
+import pytest
+
+from seqfuse.errors import UserError
+from seqfuse.files import (
+    atomic,
+    atomic_directory,
+    canonical_json,
+    digest,
+    read_json,
+    sha256,
+    write_json,
+)
+
+
+def test_a_failure_leaves_the_old_file_and_nothing_beside_it(tmp_path):
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+    with pytest.raises(RuntimeError), atomic(target) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_folder_is_replaced_whole(tmp_path):
+    target = tmp_path / "d"
+    target.mkdir()
+    (target / "old").write_text("x")
+    with atomic_directory(target) as temporary:
+        (temporary / "new").write_text("y")
+    assert [p.name for p in target.iterdir()] == ["new"]
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_failure_leaves_the_old_folder(tmp_path):
+    target = tmp_path / "d"
+    target.mkdir()
+    (target / "old").write_text("x")
+    with pytest.raises(RuntimeError), atomic_directory(target) as temporary:
+        (temporary / "new").write_text("y")
+        raise RuntimeError
+    assert [p.name for p in target.iterdir()] == ["old"]
+
+
+def test_checksums_are_sha256(tmp_path):
+    known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2, "abc"
+    (tmp_path / "abc").write_text("abc")
+    assert sha256(tmp_path / "abc") == digest("abc") == known
+
+
+def test_equal_values_have_equal_json():
+    assert (
+        canonical_json({"b": 1, "a": [2]})
+        == canonical_json({"a": [2], "b": 1})
+        == '{"a":[2],"b":1}'
+    )
+
+
+def test_a_cut_json_file_is_named(tmp_path):
+    write_json(tmp_path / "a.json", {"k": 1})
+    assert read_json(tmp_path / "a.json") == {"k": 1}
+    (tmp_path / "a.json").write_text('{"k"')
+    with pytest.raises(UserError, match="a.json: not valid JSON"):
+        read_json(tmp_path / "a.json")

@@ -1,0 +1,86 @@
+"""The code hash of a stage: what changes it and what does not."""
+
+import pytest
+
+from seqfuse import fingerprint
+
+ONE = '''"""One."""
+from pkg import two
+
+
+def run():
+    """Run."""
+    import pkg.three
+    return 1
+'''
+MODULES = {
+    "__init__.py": "",
+    "one.py": ONE,
+    "two.py": "X = 1\n",
+    "three.py": "Y = 1\n",
+    "four.py": "Z = 1\n",
+    "catalogue.py": "ENTRIES = 1\n",
+}
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    folder = tmp_path / "pkg"
+    folder.mkdir()
+    for name, text in MODULES.items():
+        (folder / name).write_text(text)
+    monkeypatch.setattr(fingerprint, "PACKAGE", folder)
+    clear()
+    yield folder
+    clear()
+
+
+def clear():
+    fingerprint.code.cache_clear()
+    fingerprint._parsed.cache_clear()
+
+
+def changed_by(folder, name, text) -> bool:
+    before = fingerprint.code("pkg.one")
+    (folder / name).write_text(text)
+    clear()
+    return fingerprint.code("pkg.one") != before
+
+
+def test_its_own_code_counts(package):
+    assert changed_by(package, "one.py", MODULES["one.py"].replace("return 1", "return 2"))
+
+
+def test_an_import_at_the_top_counts(package):
+    assert changed_by(package, "two.py", "X = 2\n")
+
+
+def test_an_import_inside_a_function_counts(package):
+    assert changed_by(package, "three.py", "Y = 2\n")
+
+
+def test_a_module_it_does_not_import_does_not_count(package):
+    assert not changed_by(package, "four.py", "Z = 2\n")
+
+
+def test_comments_docstrings_and_formatting_do_not_count(package):
+    text = (
+        MODULES["one.py"].replace('"""One."""', '"""Another."""').replace('"""Run."""', "'''R'''")
+    )
+    assert not changed_by(
+        package, "one.py", "# a comment\n" + text.replace("return 1", "return  1")
+    )
+
+
+def test_a_register_does_not_count(package):
+    (package / "one.py").write_text("from pkg.catalogue import ENTRIES\n")
+    clear()
+    assert not changed_by(package, "catalogue.py", "ENTRIES = 2\n")
+
+
+def test_a_method_is_not_retrained_for_the_code_of_another():
+    clear()
+    stage = "seqfuse.language.finetune"
+    one = fingerprint.code(stage, "seqfuse.language.linear")
+    other = fingerprint.code(stage, "seqfuse.language.qformer")
+    assert one != other

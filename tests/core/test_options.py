@@ -1,0 +1,45 @@
+"""A section of the schema as flags, and back."""
+
+import argparse
+import shlex
+from dataclasses import dataclass
+
+import pytest
+
+from seqfuse import options
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    resamples: int
+    confidence: float
+
+
+def parse(section, words):
+    parser = argparse.ArgumentParser()
+    options.add(parser, section)
+    return parser.parse_args(words)
+
+
+def test_flags_come_back_as_the_same_values():
+    settings = {"resamples": 500, "confidence": 0.9}
+    args = parse("evaluation", shlex.split(options.flags(settings)))
+    assert options.take(args, "evaluation", Evaluation) == Evaluation(500, 0.9)
+
+
+def test_defaults_are_the_schemas():
+    args = parse("evaluation", [])
+    rule = options.section("evaluation")
+    assert args.resamples == rule["resamples"]["default"]
+    assert args.confidence == rule["confidence"]["default"]
+
+
+def test_flags_leave_out_nulls_and_quote():
+    text = options.flags({"base_url": None, "name": "a b", "reasoning": True, "mirror": ["x", "y"]})
+    assert text == "--name 'a b' --reasoning true --mirror x y"
+
+
+def test_a_value_outside_the_enumeration_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        parse("sequences", ["--ambiguous", "guess"])
+    assert "to_n" in capsys.readouterr().err
