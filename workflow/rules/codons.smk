@@ -8,7 +8,9 @@ rule codons_train:
         records="<results>/sequences/{dataset}/records.parquet",
         frames="<results>/sequences/{dataset}/frames.parquet",
     output:
-        weights=collect("<results>/codons/{{dataset}}/{{arm}}/seed{seed}.safetensors", seed=SEEDS),
+        checkpoints=collect(
+            "<results>/codons/{{dataset}}/{{arm}}/seed{seed}.safetensors", seed=SEEDS
+        ),
         predictions="<results>/codons/{dataset}/{arm}/predictions.parquet",
         cost="<results>/codons/{dataset}/{arm}/cost.json",
         log="<results>/codons/{dataset}/{arm}/log.jsonl",
@@ -16,6 +18,10 @@ rule codons_train:
         "<logs>/codons_train/{dataset}.{arm}.log",
     benchmark:
         "<benchmarks>/codons_train/{dataset}.{arm}.jsonl"
+    wildcard_constraints:
+        arm=either(name for name, arm in ARMS.items() if not arm.weighs),
+    conda:
+        "../../envs/codons.yaml"
     threads: threads_of("gpu")
     resources:
         gpu=settings["gpu"]["count"],
@@ -36,3 +42,16 @@ rule codons_train:
         " --records {input.records} --frames {input.frames} {params.embeddings}"
         " --seeds {params.seeds} --threads {threads} --state {params.state} {params.settings}"
         " --out {params.out} 2> {log}"
+
+
+use rule codons_train as codons_train_weighed with:
+    output:
+        checkpoints=collect(
+            "<results>/codons/{{dataset}}/{{arm}}/seed{seed}.safetensors", seed=SEEDS
+        ),
+        predictions="<results>/codons/{dataset}/{arm}/predictions.parquet",
+        weights="<results>/codons/{dataset}/{arm}/weights.parquet",
+        cost="<results>/codons/{dataset}/{arm}/cost.json",
+        log="<results>/codons/{dataset}/{arm}/log.jsonl",
+    wildcard_constraints:
+        arm=either(name for name, arm in ARMS.items() if arm.weighs),

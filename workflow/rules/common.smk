@@ -1,12 +1,13 @@
-"""What every rule file shares: the resolved configuration, and which files a run is made of.
+"""What all rule files share: the resolved configuration, and which files a run is made of.
 
 Functions that take `wildcards` are input or params functions of a rule; the others are called once.
 """
 
 import json
 import os
+import re
+import sys
 
-from snakemake.exceptions import WorkflowError
 
 from seqfuse import config as configuration
 from seqfuse.codons.catalogue import ARMS
@@ -21,7 +22,8 @@ from seqfuse.options import flags
 try:
     settings = configuration.resolve(config)
 except UserError as error:
-    raise WorkflowError(str(error)) from None
+    # One line for the user; an exception would come with a traceback.
+    sys.exit(f"configuration error: {error}")
 
 
 pathvars:
@@ -84,12 +86,18 @@ def suites(study):
 
 def datasets(study):
     """Every dataset of a study, once."""
-    return list(dict.fromkeys(name for names in suites(study).values() for name in names))
+    return list(
+        dict.fromkeys(name for names in suites(study).values() for name in names)
+    )
 
 
 def runs(study):
     """The methods or arms of a study."""
-    return settings["language"]["methods"] if study == "language" else settings["codons"]["arms"]
+    return (
+        settings["language"]["methods"]
+        if study == "language"
+        else settings["codons"]["arms"]
+    )
 
 
 def pretrained():
@@ -107,7 +115,10 @@ def model_folder(name):
 def model_text(wildcards):
     """The records whose text a scratch language model learns its tokeniser from."""
     scratch = settings["models"][wildcards.model]
-    if scratch["kind"] != "scratch" or scratch["layout"] not in data_catalogue.TEXT_LAYOUTS:
+    if (
+        scratch["kind"] != "scratch"
+        or scratch["layout"] not in data_catalogue.TEXT_LAYOUTS
+    ):
         return []
     names = datasets("language")
     if pretrained():
@@ -137,8 +148,14 @@ def cleaning(dataset):
 def finetuning(method):
     """The settings that one method is fine-tuned with, and no other method's."""
     language = settings["language"]
-    training = configuration.merge(language["training"], language["overrides"].get(method, {}))
-    own = language[method] if method in METHODS and method in ("qformer", "onevocab") else {}
+    training = configuration.merge(
+        language["training"], language["overrides"].get(method, {})
+    )
+    own = (
+        language[method]
+        if method in METHODS and method in ("qformer", "onevocab")
+        else {}
+    )
     return {**language["prompt"], **training, **own}
 
 
@@ -209,7 +226,9 @@ def judged():
     return [
         (suite, method)
         for suite, names in SUITES.items()
-        if any(data_catalogue.has_reasoning(settings["datasets"][name]) for name in names)
+        if any(
+            data_catalogue.has_reasoning(settings["datasets"][name]) for name in names
+        )
         for method in runs("language")
         if METHODS[method].generates
     ]
@@ -218,7 +237,10 @@ def judged():
 def made(need, study, suite=None):
     """The files of one kind that a study (or one suite of it) makes, as figures ask for them."""
     names = [suite] if suite else list(suites(study))
-    folder = {"language": "<results>/language/{suite}/{run}", "codons": "<results>/codons/{suite}/{run}"}
+    folder = {
+        "language": "<results>/language/{suite}/{run}",
+        "codons": "<results>/codons/{suite}/{run}",
+    }
     trained = f"{folder[study]}/model" if study == "language" else folder[study]
     if need == "verdicts":
         pairs = judged() if study == "language" else []
@@ -228,7 +250,10 @@ def made(need, study, suite=None):
         return ["<results>/language/pretrain/seqclip/vectors.parquet"] if wanted else []
     pattern, run = {
         "metrics": ("<results>/evaluation/{study}/{suite}/metrics.parquet", None),
-        "comparisons": ("<results>/evaluation/{study}/{suite}/comparisons.parquet", None),
+        "comparisons": (
+            "<results>/evaluation/{study}/{suite}/comparisons.parquet",
+            None,
+        ),
         "controls": ("<results>/controls/{study}/{suite}/predictions.parquet", None),
         "predictions": (f"{folder[study]}/predictions.parquet", runs(study)),
         "logs": (f"{trained}/log.jsonl", runs(study)),
@@ -241,17 +266,29 @@ def made(need, study, suite=None):
         "audits": ("<results>/sequences/{dataset}/audit.json", None),
         "cards": ("<results>/data/{dataset}/card.json", None),
     }[need]
-    return collect(pattern, study=study, suite=names, run=run or [""], dataset=datasets(study)) if run != [] else []
+    return (
+        collect(
+            pattern, study=study, suite=names, run=run or [""], dataset=datasets(study)
+        )
+        if run != []
+        else []
+    )
 
 
 def drawable(figure):
     """Whether a run has everything that a figure is drawn from."""
-    return bool(suites(figure.study)) and all(made(need, figure.study) for need in figure.needs)
+    return bool(suites(figure.study)) and all(
+        made(need, figure.study) for need in figure.needs
+    )
 
 
 def figures(study):
     """The figures of a study that this run can draw."""
-    names = [name for name, figure in FIGURES.items() if figure.study == study and drawable(figure)]
+    names = [
+        name
+        for name, figure in FIGURES.items()
+        if figure.study == study and drawable(figure)
+    ]
     return collect("<results>/figures/{figure}.svg", figure=names)
 
 
@@ -265,6 +302,9 @@ def report_inputs(wildcards):
     """What the report shows, by kind."""
     studies = settings["studies"]
     kinds = ("metrics", "comparisons", "audits", "cards", "costs", "verdicts")
-    found = {kind: [path for study in studies for path in made(kind, study)] for kind in kinds}
+    found = {
+        kind: [path for study in studies for path in made(kind, study)]
+        for kind in kinds
+    }
     found["figures"] = [path for study in studies for path in figures(study)]
     return {kind: paths for kind, paths in found.items() if paths}

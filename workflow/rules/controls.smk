@@ -11,6 +11,8 @@ rule controls_language:
         "<logs>/controls_language/{suite}.log",
     benchmark:
         "<benchmarks>/controls_language/{suite}.jsonl"
+    conda:
+        "../../envs/controls.yaml"
     threads: threads_of("light")
     resources:
         mem_mb=mem_mb("light"),
@@ -28,13 +30,17 @@ rule controls_codons:
     input:
         records="<results>/sequences/{suite}/records.parquet",
         frames="<results>/sequences/{suite}/frames.parquet",
-        singles=collect("<results>/codons/{{suite}}/{arm}/predictions.parquet", arm=single_arms()),
+        singles=collect(
+            "<results>/codons/{{suite}}/{arm}/predictions.parquet", arm=single_arms()
+        ),
     output:
         "<results>/controls/codons/{suite}/predictions.parquet",
     log:
         "<logs>/controls_codons/{suite}.log",
     benchmark:
         "<benchmarks>/controls_codons/{suite}.jsonl"
+    conda:
+        "../../envs/controls.yaml"
     threads: threads_of("light")
     resources:
         mem_mb=mem_mb("light"),

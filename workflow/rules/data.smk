@@ -14,6 +14,8 @@ rule data_records:
     benchmark:
         "<benchmarks>/data_records/{dataset}.jsonl"
     localrule: True
+    conda:
+        "../../envs/data.yaml"
     params:
         code=code("seqfuse.data.records"),
         entry=lambda wildcards: entry("datasets", wildcards.dataset),
@@ -34,6 +36,8 @@ rule data_model:
     benchmark:
         "<benchmarks>/data_model/{model}.jsonl"
     localrule: True
+    conda:
+        "../../envs/data.yaml"
     params:
         code=code("seqfuse.data.model"),
         entry=lambda wildcards: entry("models", wildcards.model),

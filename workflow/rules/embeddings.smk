@@ -16,6 +16,8 @@ rule embeddings:
         "<logs>/embeddings/{dataset}.{view}.{encoder}.log",
     benchmark:
         "<benchmarks>/embeddings/{dataset}.{view}.{encoder}.jsonl"
+    conda:
+        "../../envs/embeddings.yaml"
     threads: threads_of("gpu")
     resources:
         gpu=settings["gpu"]["count"],

@@ -6,7 +6,9 @@ rule evaluation:
     input:
         records=records,
         controls="<results>/controls/{study}/{suite}/predictions.parquet",
-        predictions=lambda wildcards: made("predictions", wildcards.study, wildcards.suite),
+        predictions=lambda wildcards: made(
+            "predictions", wildcards.study, wildcards.suite
+        ),
         costs=lambda wildcards: made("costs", wildcards.study, wildcards.suite),
     output:
         metrics="<results>/evaluation/{study}/{suite}/metrics.parquet",
@@ -15,6 +17,8 @@ rule evaluation:
         "<logs>/evaluation/{study}.{suite}.log",
     benchmark:
         "<benchmarks>/evaluation/{study}.{suite}.jsonl"
+    conda:
+        "../../envs/evaluation.yaml"
     threads: threads_of("light")
     resources:
         mem_mb=mem_mb("light"),

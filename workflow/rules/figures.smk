@@ -19,12 +19,16 @@ rule figures:
         "<logs>/figures/{figure}.log",
     benchmark:
         "<benchmarks>/figures/{figure}.jsonl"
+    conda:
+        "../../envs/figures.yaml"
     threads: threads_of("light")
     resources:
         mem_mb=mem_mb("light"),
         runtime=runtime("light"),
     params:
-        code=lambda wildcards: code("seqfuse.figures.draw", FIGURES[wildcards.figure].module),
+        code=lambda wildcards: code(
+            "seqfuse.figures.draw", FIGURES[wildcards.figure].module
+        ),
         prefix=lambda wildcards, output: output.svg.removesuffix(".svg"),
         files=lambda wildcards, input: flags(dict(input.items())),
     shell:

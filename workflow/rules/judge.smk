@@ -13,6 +13,8 @@ rule judge:
     benchmark:
         "<benchmarks>/judge/{suite}.{method}.jsonl"
     localrule: True
+    conda:
+        "../../envs/judge.yaml"
     params:
         code=code("seqfuse.judge.judge"),
         prompts=judge_prompts(),

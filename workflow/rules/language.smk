@@ -18,6 +18,8 @@ rule language_pretrain:
         "<logs>/language_pretrain/seqclip.log",
     benchmark:
         "<benchmarks>/language_pretrain/seqclip.jsonl"
+    conda:
+        "../../envs/language.yaml"
     threads: threads_of("gpu")
     resources:
         gpu=settings["gpu"]["count"],
@@ -44,7 +46,9 @@ rule language_finetune:
         pretrained=pretrained_adapter,
     output:
         checkpoints=directory(
-            collect("<results>/language/{{suite}}/{{method}}/model/seed{seed}", seed=SEEDS)
+            collect(
+                "<results>/language/{{suite}}/{{method}}/model/seed{seed}", seed=SEEDS
+            )
         ),
         cost="<results>/language/{suite}/{method}/model/cost.json",
         log="<results>/language/{suite}/{method}/model/log.jsonl",
@@ -52,6 +56,8 @@ rule language_finetune:
         "<logs>/language_finetune/{suite}.{method}.log",
     benchmark:
         "<benchmarks>/language_finetune/{suite}.{method}.jsonl"
+    conda:
+        "../../envs/language.yaml"
     threads: threads_of("gpu")
     resources:
         gpu=settings["gpu"]["count"],
@@ -59,13 +65,21 @@ rule language_finetune:
         mem_mb=mem_mb("gpu"),
         runtime=runtime("gpu"),
     params:
-        code=lambda wildcards: code("seqfuse.language.finetune", implementation(wildcards.method)),
+        code=lambda wildcards: code(
+            "seqfuse.language.finetune", implementation(wildcards.method)
+        ),
         out=subpath(output.cost, parent=True),
         state="<results>/state/language/{suite}/{method}",
         datasets=lambda wildcards: SUITES[wildcards.suite],
-        embeddings=lambda wildcards, input: flags({"embeddings": list(input.embeddings) or None}),
+        embeddings=lambda wildcards, input: flags(
+            {"embeddings": list(input.embeddings) or None}
+        ),
         pretrained=lambda wildcards, input: flags(
-            {"pretrained": os.path.dirname(input.pretrained[0]) if input.pretrained else None}
+            {
+                "pretrained": (
+                    os.path.dirname(input.pretrained[0]) if input.pretrained else None
+                )
+            }
         ),
         seeds=SEEDS,
         settings=lambda wildcards: flags(finetuning(wildcards.method)),
@@ -88,6 +102,8 @@ rule language_predict:
         "<logs>/language_predict/{suite}.{method}.log",
     benchmark:
         "<benchmarks>/language_predict/{suite}.{method}.jsonl"
+    conda:
+        "../../envs/language.yaml"
     threads: threads_of("gpu")
     resources:
         gpu=settings["gpu"]["count"],
@@ -95,10 +111,14 @@ rule language_predict:
         mem_mb=mem_mb("gpu"),
         runtime=runtime("gpu"),
     params:
-        code=lambda wildcards: code("seqfuse.language.predict", implementation(wildcards.method)),
-        model=subpath(input.checkpoints[0], parent=True),
+        code=lambda wildcards: code(
+            "seqfuse.language.predict", implementation(wildcards.method)
+        ),
+        model=lambda wildcards, input: os.path.dirname(input.checkpoints[0]),
         datasets=lambda wildcards: SUITES[wildcards.suite],
-        embeddings=lambda wildcards, input: flags({"embeddings": list(input.embeddings) or None}),
+        embeddings=lambda wildcards, input: flags(
+            {"embeddings": list(input.embeddings) or None}
+        ),
         settings=flags(settings["language"]["prompt"]),
     shell:
         "exec seqfuse language predict --model {params.model} --datasets {params.datasets}"

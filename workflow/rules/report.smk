@@ -8,6 +8,8 @@ rule report_settings:
     log:
         "<logs>/report_settings.log",
     localrule: True
+    conda:
+        "../../envs/report.yaml"
     params:
         settings=json.dumps(settings, sort_keys=True, indent=2),
     shell:
@@ -30,6 +32,8 @@ rule report:
     benchmark:
         "<benchmarks>/report.jsonl"
     localrule: True
+    conda:
+        "../../envs/report.yaml"
     params:
         code=code("seqfuse.report.build"),
         run=settings["run"],

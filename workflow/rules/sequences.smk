@@ -15,6 +15,8 @@ rule sequences:
         "<benchmarks>/sequences/{dataset}.jsonl"
     wildcard_constraints:
         dataset=either(set(settings["datasets"]) - set(CODON_SETS)),
+    conda:
+        "../../envs/sequences.yaml"
     threads: threads_of("light")
     resources:
         mem_mb=mem_mb("light"),

@@ -1,0 +1,101 @@
+"""Print the parts of the documentation that the project itself knows.
+
+    python docs/build.py          writes docs/configuration.md and the DAG in README.md
+    python docs/build.py --check  changes nothing, fails when one of them is out of step
+
+The configuration's reference comes from workflow/schemas/config.schema.yaml, the picture of the DAG
+from `snakemake --rulegraph`.
+"""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from seqfuse import options
+
+ROOT = Path(__file__).resolve().parents[1]
+CONFIGURATION = ROOT / "docs" / "configuration.md"
+README = ROOT / "README.md"
+HEAD = """# Configuration
+
+Printed from `workflow/schemas/config.schema.yaml` by `make docs`; do not edit.
+
+`config.yaml` lies over `workflow/presets/<preset>.yaml`, which lies over the defaults below;
+`--config key=value` on the command line lies over all of them. An unknown key, a wrong type, or a
+dataset, model, method or arm that does not exist is refused with one line.
+"""
+
+
+def main() -> int:
+    """Write or check both; the exit status says whether they were in step."""
+    stale = [path.name for path, text in pages() if path.read_text(encoding="utf-8") != text]
+    if "--check" in sys.argv[1:]:
+        print("out of step, run `make docs`: " + ", ".join(stale) if stale else "in step")
+        return 1 if stale else 0
+    for path, text in pages():
+        path.write_text(text, encoding="utf-8")
+    return 0
+
+
+def pages() -> Iterator[tuple[Path, str]]:
+    """Each file and what it should hold."""
+    yield CONFIGURATION, HEAD + "".join(section("", options.schema()))
+    readme = README.read_text(encoding="utf-8")
+    picture = f"```mermaid\n{rulegraph()}\n```"
+    yield README, re.sub(r"```mermaid\n.*?\n```", lambda _: picture, readme, flags=re.DOTALL)
+
+
+def section(path: str, rule: dict) -> Iterator[str]:
+    """A table of one section's settings, then its sub-sections."""
+    rule = resolved(rule)
+    title = f"`{path}`" if path else "Top level"
+    yield f"\n## {title}\n\n"
+    if path:
+        yield f"{rule.get('description', '')}\n\n"
+    yield "| key | type | default | what it is |\n|---|---|---|---|\n"
+    nested = {}
+    for name, child in rule["properties"].items():
+        child = resolved(child)
+        if "properties" in child:
+            nested[name] = child
+            continue
+        default = json.dumps(child.get("default", "by preset"))
+        yield f"| `{name}` | {kind(child)} | `{default}` | {child['description']} |\n"
+    for name, child in nested.items():
+        yield from section(f"{path}.{name}" if path else name, child)
+
+
+def resolved(rule: dict) -> dict:
+    """A rule with its reference into the schema followed."""
+    reference = rule.get("$ref")
+    if not reference:
+        return rule
+    node = options.schema()
+    for part in reference.removeprefix("#/").split("/"):
+        node = node[part]
+    return node
+
+
+def kind(rule: dict) -> str:
+    """The type of a setting in words."""
+    if "enum" in rule:
+        return " or ".join(f"`{value}`" for value in rule["enum"])
+    kinds = rule["type"]
+    return " or ".join(kinds) if isinstance(kinds, list) else kinds
+
+
+def rulegraph() -> str:
+    """The demo's rules and what they hand on, as mermaid, without its colours."""
+    command = ["snakemake", "--rulegraph", "mermaid-js", "--forceall", "--config", "preset=demo"]
+    drawn = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    labels = dict(re.findall(r'(id\d+)\[(?:"?)([a-z_]+)', drawn))
+    edges = re.findall(r"(id\d+)\s*-->\s*(id\d+)", drawn)
+    lines = sorted({f"    {labels[start]} --> {labels[end]}" for start, end in edges})
+    return "\n".join(["flowchart TD", *lines])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
