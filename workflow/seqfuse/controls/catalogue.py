@@ -1,0 +1,62 @@
+"""The controls of both studies: the one place where a control is registered.
+
+Light on purpose: the tables, the figures and the report read it without importing numpy.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Control:
+    """A prediction that a method's score must beat, and what beating it shows."""
+
+    name: str
+    title: str
+    study: str
+    description: str
+
+
+_ALL = (
+    Control(
+        "majority",
+        "Majority class",
+        "language",
+        "The commonest label of the training records, whatever is asked.",
+    ),
+    Control(
+        "question_lookup",
+        "Question lookup",
+        "language",
+        "The commonest training label of the very same question text; no DNA is read.",
+    ),
+    Control(
+        "pair_lookup",
+        "DNA-pair lookup",
+        "language",
+        "The commonest training label of the very same reference and variant; no question is read.",
+    ),
+    Control(
+        "gc",
+        "GC content",
+        "language",
+        "Logistic regression on the share of G and C.",
+    ),
+    Control(
+        "kmer",
+        "k-mer composition",
+        "language",
+        "Logistic regression on the frequencies of 1- to 4-mers, and on what the variant changes.",
+    ),
+    Control(
+        "reference_only",
+        "Reference composition",
+        "language",
+        "The k-mer control without the variant: what the place in the genome alone gives away.",
+    ),
+)
+
+# {study: {name: control}}
+CONTROLS: dict[str, dict[str, Control]] = {
+    study: {control.name: control for control in _ALL if control.study == study}
+    for study in ("language", "codons")
+}
