@@ -1,4 +1,4 @@
-"""What all rule files share: the resolved configuration, and which files a run is made of.
+"""What the stages share: the resolved configuration, and which files a run is made of.
 
 Functions that take `wildcards` are input or params functions of a rule; the others are called once.
 """
@@ -7,7 +7,6 @@ import json
 import os
 import re
 import sys
-
 
 from seqfuse import config as configuration
 from seqfuse.codons.catalogue import ARMS
