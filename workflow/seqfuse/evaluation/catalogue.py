@@ -1,0 +1,64 @@
+"""What the evaluation measures: each metric's title, its better direction, and who is judged by it.
+
+Light on purpose: the figures and the report read it without importing numpy.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number of metrics.parquet. `better` is "higher" or "lower"; `task` says where it is asked.
+
+    All but correlations and errors of regression are shares of 1, not percent.
+    """
+
+    name: str
+    title: str
+    task: str
+    better: str = "higher"
+
+
+_ALL = (
+    Metric("accuracy", "Accuracy", "classification"),
+    Metric("macro_f1", "F1, macro over gold classes", "classification"),
+    Metric("macro_precision", "Precision, macro over gold classes", "classification"),
+    Metric("macro_recall", "Recall, macro over gold classes", "classification"),
+    Metric("union_f1", "F1, macro over gold and predicted classes", "classification"),
+    Metric("union_precision", "Precision, macro over gold and predicted classes", "classification"),
+    Metric("union_recall", "Recall, macro over gold and predicted classes", "classification"),
+    Metric("weighted_f1", "F1, weighted by gold class", "classification"),
+    Metric("weighted_precision", "Precision, weighted by gold class", "classification"),
+    Metric("weighted_recall", "Recall, weighted by gold class (= accuracy)", "classification"),
+    Metric("mcc", "Matthews correlation", "classification"),
+    Metric("invalid_rate", "Answers that are no label", "classification", "lower"),
+    Metric("likelihood_accuracy", "Accuracy of the likeliest label", "classification"),
+    Metric("ece", "Expected calibration error", "classification", "lower"),
+    Metric("substring_accuracy", "Accuracy by BioReason's substring rule", "classification"),
+    Metric("spearman", "Spearman correlation", "regression"),
+    Metric("pearson", "Pearson correlation", "regression"),
+    Metric("r2", "Coefficient of determination", "regression"),
+    Metric("mae", "Mean absolute error", "regression", "lower"),
+)
+METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
+
+# The name under which metrics.parquet and comparisons.parquet hold the mean over a suite's
+# datasets (Fig. 4); it is written where all of them share one primary metric.
+MEAN = "mean"
+
+
+def primary(study: str, regression: bool, variants: bool) -> str:
+    """The metric that a dataset's methods are compared by, as the papers chose it.
+
+    Regression: Spearman. Study A: accuracy for variants (KEGG), MCC for single sequences (NT
+    tasks). Study B: accuracy for classes (E. coli).
+    """
+    if regression:
+        return "spearman"
+    return "mcc" if study == "language" and not variants else "accuracy"
+
+
+def primaries(comparisons: Iterable[Mapping]) -> dict[str, str]:
+    """Each dataset's primary metric, read off the rows of comparisons.parquet."""
+    return {row["dataset"]: row["metric"] for row in comparisons}
