@@ -1,0 +1,90 @@
+"""What a user types at the root, before anything has run."""
+
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+
+def test_a_dry_run_plans_every_stage(project):
+    planned = project.planned()
+    stages = {"data", "sequences", "embeddings", "language", "codons", "controls", "evaluation",
+              "judge", "figures", "report"}  # fmt: skip
+    assert {rule.split("_")[0] for rule in planned} == stages
+
+
+def test_one_study_plans_only_its_own(project):
+    assert not any(rule.startswith("language") for rule in project.planned("codons"))
+    assert not any(rule.startswith("codons") for rule in project.planned("language"))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--config", "sedes=3"], "unknown key 'sedes'; did you mean 'seeds'?"),
+        (["--config", "preset=dmeo"], "preset: 'dmeo' is not allowed; did you mean 'demo'?"),
+    ],
+)
+def test_a_mistake_is_one_line(project, words, message):
+    run = project.snakemake("-n", *words, check=False)
+    assert run.returncode != 0
+    complaints = [line for line in run.stdout.splitlines() if line.startswith("configuration")]
+    assert complaints == [f"configuration error: config.yaml: {message}"]
+    assert "Traceback" not in run.stdout
+
+
+def test_it_works_from_another_folder(project, tmp_path):
+    words = ["-n", "-s", str(project.root / "Snakefile"), "--directory", str(tmp_path)]
+    assert "report" in project.snakemake(*words, "--cores", "1").stdout
+
+
+def test_another_number_of_seeds_is_one_word(project):
+    plan = project.snakemake("-n", "--config", "seeds=5").stdout
+    assert "model/seed4" in plan
+
+
+def test_plain_snakemake_needs_no_cores(project):
+    assert "cores have to be specified" not in project.snakemake("-n").stdout
+
+
+def test_the_cluster_profile_defaults_to_the_papers_scale(project):
+    assert (
+        "results/paper/report/report.html" in project.snakemake("-n", "--profile", "slurm").stdout
+    )
+
+
+def test_the_cluster_profile_keeps_its_preset_beside_another_setting(project):
+    plan = project.snakemake("-n", "--profile", "slurm", "--config", "seeds=2").stdout
+    assert "results/paper/report/report.html" in plan
+
+
+def test_the_command_line_wins_over_the_cluster_profile(project):
+    plan = project.snakemake("-n", "--profile", "slurm", "--config", "preset=demo").stdout
+    assert "results/demo/report/report.html" in plan
+
+
+def test_conda_files_pin_what_the_lock_pins(root):
+    lock = set((root / "envs" / "requirements.lock").read_text().split())
+    files = sorted((root / "envs").glob("*.yaml"))
+    assert {file.stem for file in files} == {
+        file.stem for file in (root / "workflow" / "rules").glob("*.smk") if file.stem != "common"
+    }
+    for file in files:
+        pins = next(d for d in yaml.safe_load(file.read_text())["dependencies"] if "pip" in d and
+                    isinstance(d, dict))  # fmt: skip
+        assert set(pins["pip"]) <= lock, file.name
+
+
+def test_the_lock_names_no_index_and_no_local_version(root):
+    for name in ("requirements.lock", "tests.lock"):
+        lines = (root / "envs" / name).read_text().splitlines()
+        pins = [line for line in lines if not line.startswith("#")]
+        assert all(pin.count("==") == 1 and not set(pin) & set("+:/@ ") for pin in pins)
+    assert "torch==2.13.0" in (root / "envs" / "requirements.lock").read_text().splitlines()
+
+
+def test_the_printed_documentation_is_in_step(root):
+    command = [sys.executable, "docs/build.py", "--check"]
+    run = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout + run.stderr

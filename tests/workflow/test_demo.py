@@ -1,0 +1,149 @@
+"""The demo end to end: what it leaves, what re-runs, and whether it found what was planted."""
+
+import json
+import shutil
+from contextlib import contextmanager
+
+import pandas as pd
+import pytest
+
+from seqfuse import tables
+from seqfuse.figures.catalogue import FIGURES
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="session")
+def results(demo):
+    return demo.root / "results" / "demo"
+
+
+@pytest.fixture(scope="session")
+def variants(results):
+    """Test metrics of the variant set, by method, subset and metric."""
+    frame = pd.read_parquet(results / "evaluation" / "language" / "variants" / "metrics.parquet")
+    frame = frame[(frame.split == "test") & (frame.probe == "none")]
+    return frame.set_index(["method", "subset", "metric"]).sort_index()
+
+
+def test_it_ends_in_a_report_with_every_figure(results):
+    page = (results / "report" / "report.html").read_text(encoding="utf-8")
+    assert page.startswith("<!DOCTYPE html>") or page.startswith("<!doctype html>")
+    for name in FIGURES:
+        for suffix in (".svg", ".png", ".csv", ".md"):
+            assert (results / "figures" / f"{name}{suffix}").stat().st_size > 0, name + suffix
+
+
+def test_every_table_has_its_schema(results):
+    schemas = {
+        "data/*/records.parquet": tables.RECORDS,
+        "sequences/*/records.parquet": tables.CLEAN,
+        "sequences/*/rejects.parquet": tables.REJECTS,
+        "sequences/*/frames.parquet": tables.FRAMES,
+        "language/*/*/predictions.parquet": tables.PREDICTIONS,
+        "codons/*/*/predictions.parquet": tables.PREDICTIONS,
+        "controls/*/*/predictions.parquet": tables.PREDICTIONS,
+        "evaluation/*/*/metrics.parquet": tables.METRICS,
+        "evaluation/*/*/comparisons.parquet": tables.COMPARISONS,
+        "judge/*/*.parquet": tables.VERDICTS,
+    }
+    for pattern, schema in schemas.items():
+        files = list(results.glob(pattern))
+        assert files, pattern
+        for file in files:
+            tables.read(file, schema)
+
+
+def test_what_was_read_is_kept_or_rejected(results):
+    for folder in (results / "sequences").iterdir():
+        read = tables.read(results / "data" / folder.name / "records.parquet", tables.RECORDS)
+        kept = tables.read(folder / "records.parquet", tables.CLEAN)
+        rejected = tables.read(folder / "rejects.parquet", tables.REJECTS)
+        assert kept.num_rows + rejected.num_rows == read.num_rows
+
+
+def test_the_question_gives_half_of_the_answers_away(variants):
+    for method in ("text_only", "question_lookup"):
+        assert variants.loc[(method, "question_decides", "accuracy"), "value"] > 0.9
+
+
+def test_nothing_but_the_sequence_decides_the_other_half(variants):
+    chance = 0.25
+    for method in ("text_only", "question_lookup", "majority", "reference_only"):
+        row = variants.loc[(method, "sequence_decides", "accuracy")]
+        assert row["n"] >= 400
+        assert row["high"] < chance + 0.10, method
+
+
+def test_a_method_reads_the_variant_and_composition_does_not(variants):
+    half = variants.xs(("sequence_decides", "accuracy"), level=("subset", "metric"))
+    best = half[half.kind == "method"].sort_values("value").iloc[-1]
+    assert best["value"] > 0.9
+    assert half.loc["composition", "value"] < best["low"]
+
+
+def test_a_finished_demo_has_nothing_to_do(demo):
+    assert "Nothing to be done" in demo.snakemake("--config", "preset=demo").stdout
+
+
+def test_the_same_inputs_give_the_same_bytes(demo, results):
+    made = [
+        results / "codons" / "demo-classes" / "mil" / "predictions.parquet",
+        results / "language" / "variants" / "onevocab" / "predictions.parquet",
+        results / "evaluation" / "codons" / "demo-classes" / "metrics.parquet",
+    ]
+    before = {file: file.read_bytes() for file in made}
+    targets = [str(file.relative_to(demo.root)) for file in made]
+    shutil.rmtree(results / "state")
+    forced = ["codons_train_weighed", "language_finetune"]
+    demo.snakemake("--cores", "all", *targets, "--forcerun", *forced, "--config", "preset=demo",
+                   "--until", "codons_train_weighed", "language_predict", "evaluation")  # fmt: skip
+    assert {file: file.read_bytes() for file in made} == before
+
+
+def test_metrics_can_be_traced_to_parameters(results, variants):
+    cost = json.loads((results / "language/variants/onevocab/model/cost.json").read_text())
+    assert [row["seed"] for row in cost["seeds"]] == [0, 1]
+    trained = variants.loc[("onevocab", "all", "accuracy"), "trained_parameters"]
+    assert trained == cost["seeds"][0]["trained_parameters"] > 0
+
+
+@contextmanager
+def edited(path, old, new):
+    """A file with `old` replaced by `new`, put back afterwards with its dates."""
+    kept = path.with_name(path.name + ".kept")
+    shutil.copy2(path, kept)
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    try:
+        path.write_text(text.replace(old, new, 1), encoding="utf-8")
+        yield
+    finally:
+        shutil.copy2(kept, path)
+        kept.unlink()
+
+
+def test_a_comment_re_runs_nothing(demo):
+    with edited(demo.root / "workflow/seqfuse/encoders/__init__.py", '"""', '"""Edited. '):
+        assert demo.planned() == set()
+
+
+def test_a_touched_input_re_runs_nothing(demo, results):
+    (results / "data" / "demo-variants" / "records.parquet").touch()
+    assert demo.planned() == set()
+
+
+def test_one_methods_learning_rate_re_runs_its_chain_alone(demo):
+    override = "language={overrides: {onevocab: {learning_rate: 0.5}}}"
+    planned = demo.snakemake("-n", "--config", override).stdout
+    trained = [
+        line for line in planned.splitlines() if line.strip().startswith("wildcards: suite=")
+    ]
+    methods = {line.rsplit("method=", 1)[1] for line in trained if "method=" in line}
+    assert methods == {"onevocab"}
+
+
+def test_a_judge_prompt_re_judges_and_trains_nothing(demo):
+    prompt = next(path for path in sorted((demo.root / "resources/judge").iterdir()))
+    with edited(prompt, prompt.read_text(encoding="utf-8")[:1], "Edited "):
+        assert demo.planned() == {"judge", "figures", "report"}
