@@ -1,0 +1,101 @@
+"""One entry of the catalogue of datasets: held to its schema, defaults filled in.
+
+Light on purpose: the Snakefile reads it without importing pandas or pyarrow.
+"""
+
+import copy
+import functools
+import json
+import re
+from collections.abc import Mapping
+
+from seqfuse import options
+from seqfuse.config import WORKFLOW, load_yaml, nearest
+from seqfuse.errors import UserError
+
+FIELDS = ("id", "sequence", "variant", "question", "label", "value", "reasoning", "text", "group")
+_NEEDS = {"synthetic": "generator", "files": "files", "hub": "hub"}
+
+
+@functools.cache
+def schema() -> dict:
+    """The JSON schema of an entry; `cleaning` takes the settings of the section `sequences`."""
+    found = load_yaml(WORKFLOW / "schemas" / "datasets.schema.yaml")
+    found["properties"]["cleaning"]["properties"] = options.section("sequences")
+    return found
+
+
+def validate(name: str, entry: Mapping) -> dict:
+    """The entry `name` with its defaults; a mistake is one line with the nearest spelling."""
+    import jsonschema
+
+    # Through JSON, as on the command line: YAML's number keys become text.
+    entry = json.loads(json.dumps(entry))
+    validator = jsonschema.Draft202012Validator(schema())
+    errors = sorted(validator.iter_errors(entry), key=lambda e: [str(p) for p in e.absolute_path])
+    if errors:
+        raise UserError(f"dataset {name!r}: {_explain(errors[0])}")
+    needed = _NEEDS[entry["source"]]
+    if "proprietary" not in entry:
+        for key in (needed, "files") if needed == "hub" else (needed,):
+            if key not in entry:
+                raise UserError(f"dataset {name!r}: source {entry['source']} needs the key {key!r}")
+    if "group_pattern" in entry:
+        _check_pattern(name, entry["group_pattern"])
+    entry["labels"] = {key: _label(value) for key, value in entry.get("labels", {}).items()}
+    return _defaults(name) | {"task": _task(entry)} | entry
+
+
+def cleaning(entry: Mapping, settings: Mapping) -> dict:
+    """The settings of `sequences` for a dataset: the configuration's, then the entry's own."""
+    return dict(settings) | dict(entry.get("cleaning", {}))
+
+
+def _defaults(name: str) -> dict:
+    found = {"title": name, "columns": {}, "splits": {}}
+    for key, rule in schema()["properties"].items():
+        if "default" in rule:
+            found[key] = copy.deepcopy(rule["default"])
+    return found
+
+
+def _task(entry: Mapping) -> str:
+    if entry["study"] == "pairs":
+        return "pairs"
+    named = entry.get("columns", {})
+    regression = entry["study"] == "codons" and not named.get("label")
+    return "regression" if regression else "classification"
+
+
+def _label(value: str | int | bool) -> str:
+    """An answer as text: YAML reads a bare yes or no as a truth value, which is not meant here."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
+
+
+def _check_pattern(name: str, pattern: str) -> None:
+    try:
+        groups = re.compile(pattern).groups
+    except re.error as error:
+        raise UserError(f"dataset {name!r}: group_pattern {pattern!r}: {error}") from None
+    if groups < 1:
+        raise UserError(
+            f"dataset {name!r}: group_pattern {pattern!r} has no (group); put the part that names "
+            "the group in parentheses"
+        )
+
+
+def _explain(error) -> str:
+    where = ".".join(str(part) for part in error.absolute_path)
+    if error.validator == "additionalProperties":
+        known = error.schema["properties"]
+        unknown = next(key for key in error.instance if key not in known)
+        key = f"{where}.{unknown}" if where else unknown
+        return f"unknown key {key!r}{nearest(unknown, known)}"
+    if error.validator == "required":
+        missing = next(key for key in error.validator_value if key not in error.instance)
+        return f"{where + ': ' if where else ''}the key {missing!r} is missing"
+    if error.validator == "enum":
+        return f"{where}: {error.instance!r} is not allowed{nearest(error.instance, map(str, error.validator_value))}"
+    return f"{where}: {error.message}"

@@ -1,0 +1,5 @@
+"""Source files."""
+
+
+def obtain(name, entry, mirrors, folder):
+    raise NotImplementedError

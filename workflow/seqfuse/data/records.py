@@ -1,0 +1,50 @@
+"""Turn a dataset of the catalogue into one table of records, and a card that says what it holds.
+
+Reads the entry's source (a demo generator, files in a mirror folder or of one's own, or a download
+that is held to its checksum). Writes records.parquet and card.json; a download stays in `source/`
+beside them.
+
+    seqfuse data records --name demo-motifs --out records.parquet --card card.json \\
+        --entry '{"source": "synthetic", "generator": "motifs", "study": "language"}'
+"""
+
+import argparse
+import json
+
+from seqfuse.errors import UserError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--name", required=True, help="name of the dataset")
+    parser.add_argument(
+        "--entry", required=True, help="its catalogue entry as JSON, see resources/datasets.yaml"
+    )
+    parser.add_argument(
+        "--mirror",
+        action="extend",
+        nargs="*",
+        default=[],
+        metavar="DIR",
+        help="folders searched first for the entry's files, held to the same checksums",
+    )
+    parser.add_argument("--out", required=True, help="records.parquet to write")
+    parser.add_argument("--card", required=True, help="card.json to write")
+
+
+def run(args: argparse.Namespace) -> None:
+    from pathlib import Path
+
+    from seqfuse import files
+    from seqfuse.data import assemble, catalogue, download
+
+    try:
+        entry = catalogue.validate(args.name, json.loads(args.entry))
+    except json.JSONDecodeError as error:
+        raise UserError(f"--entry: not valid JSON ({error})") from None
+    if entry["source"] == "synthetic":
+        sources, batches = [], assemble.demo(entry)
+    else:
+        sources = download.obtain(args.name, entry, args.mirror, Path(args.out).parent / "source")
+        batches = assemble.read(entry, sources)
+    counts = assemble.write(args.out, batches)
+    files.write_json(args.card, assemble.card(args.name, entry, sources, counts))

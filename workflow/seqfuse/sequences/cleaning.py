@@ -1,0 +1,271 @@
+"""Cleaning of records, batch by batch: every row read is kept or rejected with a reason.
+
+Memory does not grow with the length of the sequences in a file, only by some 40 bytes a row.
+"""
+
+import contextlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from seqfuse import tables
+from seqfuse.errors import UserError
+from seqfuse.sequences import frames, splits
+from seqfuse.sequences.normalise import first_foreign, keys, normalise
+from seqfuse.sequences.windows import cut
+
+_BATCH = 2048
+_SEQUENCES = ("sequence", "variant")
+# A set counts as coding if at least half of its rows start with ATG and at most a tenth have a stop
+# inside. Of random sequences of 27 codons, 1.6 % start with ATG and 73 % have a stop.
+CODING_STARTS, CODING_STOPS = 0.5, 0.1
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The section `sequences` of the configuration."""
+
+    ambiguous: str
+    min_length: int
+    max_length: int | None
+    too_long: str
+    duplicates: str
+    genetic_code: int
+    partial_codon: str
+    split_by: str
+    split_seed: int
+
+
+class Cleaner:
+    """Cleans one file of records under given settings; `study` codons asks for whole codons."""
+
+    def __init__(self, records: Path, study: str, settings: Settings):
+        self.records, self.settings = records, settings
+        self.coding = study == "codons"
+
+    def batches(self) -> Iterator[tuple[pa.RecordBatch, np.ndarray, list[str | None]]]:
+        """(cleaned rows, their row numbers from 0, the reason each is rejected or None)."""
+        first = 0
+        for batch in _read(self.records, tables.RECORDS.names):
+            reasons: list[str | None] = [None] * len(batch)
+            rows = np.arange(first, first + len(batch))
+            batch = self._letters(batch, rows, reasons)
+            batch = self._lengths(batch, rows, reasons)
+            yield batch, rows, reasons
+            first += len(batch)
+
+    def _letters(self, batch, rows, reasons) -> pa.RecordBatch:
+        policy = self.settings.ambiguous
+        for name in _SEQUENCES:
+            found = normalise(batch[name])
+            missing = np.array(batch[name].is_null()) if name == "variant" else False
+            unknown = (found.known + found.ambiguous == 0) & ~missing
+            for i in np.flatnonzero(found.foreign):
+                letter = first_foreign(batch[name][i].as_py())
+                text = f"{name} has {letter!r}, which is no nucleotide code"
+                if policy != "drop":
+                    self._stop(batch, rows, i, f"{text}; is it a protein? Give DNA or RNA")
+                reasons[i] = text
+            for i in np.flatnonzero(unknown & (found.foreign == 0)):
+                text = f"{name} has no A, C, G or T"
+                if policy != "drop":
+                    self._stop(batch, rows, i, f"{text}; remove the row or set ambiguous: drop")
+                reasons[i] = reasons[i] or text
+            for i in np.flatnonzero(found.ambiguous) if policy != "to_n" else ():
+                text = f"{name} has ambiguous codes"
+                if policy == "refuse":
+                    self._stop(batch, rows, i, f"{text}; set ambiguous: to_n or drop")
+                reasons[i] = reasons[i] or text
+            batch = batch.set_column(batch.schema.get_field_index(name), name, found.letters)
+        return batch
+
+    def _lengths(self, batch, rows, reasons) -> pa.RecordBatch:
+        settings = self.settings
+        lengths = np.array(pc.fill_null(pc.binary_length(batch["sequence"]), 0))
+        for i in np.flatnonzero(lengths < settings.min_length):
+            reasons[i] = reasons[i] or f"shorter than {settings.min_length} nt"
+        for i in np.flatnonzero(lengths % 3) if self.coding else ():
+            if settings.partial_codon == "refuse" and reasons[i] is None:
+                fix = "set partial_codon: keep or drop, or check that this is a coding sequence"
+                self._stop(batch, rows, i, f"{lengths[i]} nt is no multiple of 3; {fix}")
+            if settings.partial_codon == "drop":
+                reasons[i] = reasons[i] or "length is no multiple of 3"
+        return self._limit(batch, rows, reasons) if settings.max_length else batch
+
+    def _limit(self, batch, rows, reasons) -> pa.RecordBatch:
+        limit, policy = self.settings.max_length, self.settings.too_long
+        columns = {name: batch[name].to_pylist() for name in _SEQUENCES}
+        for i, (sequence, variant) in enumerate(zip(*columns.values(), strict=True)):
+            longest = max(len(sequence), len(variant or ""))
+            if longest <= limit or reasons[i]:
+                continue
+            if policy == "refuse":
+                fix = "raise max_length or set too_long: drop, window or truncate"
+                self._stop(batch, rows, i, f"{longest} nt is over max_length {limit}; {fix}")
+            if policy == "drop":
+                reasons[i] = f"longer than {limit} nt"
+                continue
+            pair = cut(sequence, variant, limit, policy, step=3 if self.coding else 1)
+            if pair is None:
+                reasons[i] = f"the variant does not fit into {limit} nt"
+            else:
+                columns["sequence"][i], columns["variant"][i] = pair
+        for name, values in columns.items():
+            place = batch.schema.get_field_index(name)
+            batch = batch.set_column(
+                place, tables.RECORDS.field(name), pa.array(values, pa.string())
+            )
+        return batch
+
+    def _stop(self, batch, rows, i, message: str) -> None:
+        name = batch["id"][int(i)].as_py()
+        raise UserError(f"{self.records}: row {rows[i] + 1} (id {name!r}): {message}")
+
+
+def clean(records: Path, folder: Path, study: str, settings: Settings) -> dict:
+    """Write records, rejects and (study codons) frames into `folder`; the counts for the audit."""
+    cleaner = Cleaner(records, study, settings)
+    plan = _plan(cleaner)
+    ambiguous = _ambiguous_questions(records)
+    tally, reasons_seen, coding = Counter(), Counter(), Counter()
+    with _writers(folder, study) as writers:
+        for batch, rows, reasons in cleaner.batches():
+            if plan:
+                batch = _set(batch, "split", plan.split[rows])
+                for i in np.flatnonzero(plan.repeated[rows]):
+                    reasons[i] = reasons[i] or "duplicate"
+            if cleaner.coding:
+                found = frames.frames(batch["id"], batch["sequence"], settings.genetic_code)
+                for i in np.flatnonzero(np.array(found["codons"]) == 0):
+                    reasons[i] = reasons[i] or "no codon"
+            keep = pa.array([reason is None for reason in reasons])
+            batch = batch.append_column(tables.CLEAN.field("subset"), _subset(batch, ambiguous))
+            writers["records"].write_batch(batch.filter(keep).cast(tables.CLEAN))
+            writers["rejects"].write_batch(_rejects(records, batch, rows, reasons))
+            if cleaner.coding:
+                found = found.filter(keep)
+                writers["frames"].write_batch(found.cast(tables.FRAMES))
+                coding["start"] += pc.sum(found["start"]).as_py() or 0
+                coding["stops"] += pc.sum(pc.greater(found["internal_stops"], 0)).as_py() or 0
+            tally.update(read=len(batch), kept=sum(reason is None for reason in reasons))
+            reasons_seen.update(reason for reason in reasons if reason is not None)
+    rejected = sum(reasons_seen.values())
+    if tally["kept"] + rejected != tally["read"]:
+        raise AssertionError(f"{tally['kept']} kept + {rejected} rejected != {tally['read']} read")
+    if not tally["kept"]:
+        raise UserError(f"{records}: no row is left of {tally['read']}: {_commonest(reasons_seen)}")
+    return {
+        "rows": {"read": tally["read"], "kept": tally["kept"], "rejected": rejected},
+        "rejected": dict(reasons_seen),
+        "coding": _coding(coding, tally["kept"]) if cleaner.coding else None,
+    }
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What only the whole set can tell: each row's new split, and whether it repeats another."""
+
+    split: np.ndarray
+    repeated: np.ndarray
+
+
+def _plan(cleaner: Cleaner) -> _Plan | None:
+    """A first pass over the file, where the settings ask for new splits or for no duplicates."""
+    settings = cleaner.settings
+    if settings.split_by == "official" and settings.duplicates == "keep":
+        return None
+    collected = splits.Collector(settings.split_by)
+    contents, kept = [], []
+    for batch, _, reasons in cleaner.batches():
+        collected.add(batch, cleaner.records)
+        contents.append(
+            keys(*(batch[name] for name in ("sequence", "variant", "question", "label")))
+        )
+        kept.append(np.array([reason is None for reason in reasons]))
+    split = collected.assign(settings.split_seed)
+    repeated = splits.repeated(
+        np.concatenate(contents), split, np.concatenate(kept), settings.duplicates
+    )
+    return _Plan(split, repeated)
+
+
+def _ambiguous_questions(records: Path) -> np.ndarray:
+    """The keys of the questions that have more than one label in the file."""
+    pairs = [
+        np.stack([keys(batch["question"]), keys(batch["question"], batch["label"])])
+        for batch in _read(records, ["question", "label"])
+    ]
+    distinct = np.unique(np.concatenate(pairs, axis=1), axis=1)[0]
+    questions, labels = np.unique(distinct, return_counts=True)
+    return questions[labels > 1]
+
+
+def _subset(batch: pa.RecordBatch, ambiguous: np.ndarray) -> pa.Array:
+    """Whether the question alone decides the label; null without a question or a label."""
+    decided = ~np.isin(keys(batch["question"]), ambiguous)
+    asked = pc.and_(batch["question"].is_valid(), batch["label"].is_valid())
+    return pc.if_else(
+        asked, pc.if_else(pa.array(decided), "question_decides", "sequence_decides"), None
+    )
+
+
+def _read(records: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    """The batches of a table of records; an unreadable one is a `UserError`."""
+    tables.read(records, pa.schema([]))
+    file = pq.ParquetFile(records)
+    missing = [name for name in columns if name not in file.schema_arrow.names]
+    if missing:
+        raise UserError(f"{records}: column {missing[0]!r} is missing; is it a table of records?")
+    schema = pa.schema([tables.RECORDS.field(name) for name in columns])
+    for batch in file.iter_batches(_BATCH, columns=columns):
+        yield batch.select(columns).cast(schema)
+
+
+@contextlib.contextmanager
+def _writers(folder: Path, study: str) -> Iterator[dict[str, pq.ParquetWriter]]:
+    schemas = {"records": tables.CLEAN, "rejects": tables.REJECTS}
+    schemas |= {"frames": tables.FRAMES} if study == "codons" else {}
+    with contextlib.ExitStack() as stack:
+        yield {
+            name: stack.enter_context(
+                pq.ParquetWriter(folder / f"{name}.parquet", schema, compression="zstd")
+            )
+            for name, schema in schemas.items()
+        }
+
+
+def _rejects(records: Path, batch: pa.RecordBatch, rows, reasons) -> pa.RecordBatch:
+    found = [i for i, reason in enumerate(reasons) if reason is not None]
+    columns = {
+        "file": [str(records)] * len(found),
+        "row": [int(rows[i]) + 1 for i in found],
+        "id": [batch["id"][i].as_py() for i in found],
+        "reason": [reasons[i] for i in found],
+    }
+    return pa.RecordBatch.from_pydict(columns, schema=tables.REJECTS)
+
+
+def _set(batch: pa.RecordBatch, name: str, values) -> pa.RecordBatch:
+    place = batch.schema.get_field_index(name)
+    return batch.set_column(place, batch.schema.field(name), pa.array(values, pa.string()))
+
+
+def _commonest(reasons: Counter) -> str:
+    return f"{reasons.most_common(1)[0][0]} ({reasons.most_common(1)[0][1]} rows)"
+
+
+def _coding(counts: Counter, kept: int) -> dict:
+    """Whether the kept rows look like coding sequences, and by which thresholds."""
+    starts, stops = counts["start"] / kept, counts["stops"] / kept
+    return {
+        "share_start": starts,
+        "share_internal_stop": stops,
+        "is_coding": starts >= CODING_STARTS and stops <= CODING_STOPS,
+        "rule": f"coding if share_start >= {CODING_STARTS} and share_internal_stop <= {CODING_STOPS}",
+    }

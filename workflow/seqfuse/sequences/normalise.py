@@ -1,0 +1,124 @@
+"""Nucleotide sequences in one spelling, whole Arrow batches at a time.
+
+The stored spelling is upper-case DNA: U becomes T, white space and gaps (`-` and `.`) go. What is
+no nucleotide code stays as it was for the caller to report; nothing is dropped here.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+AMBIGUOUS = "RYSWKMBDHV"  # IUPAC codes of two or three nucleotides
+_REMOVED = " \t\r\n\v\f-."
+_FOREIGN, _GONE = 1, 0
+
+
+def _table() -> bytes:
+    """Byte -> its spelling: an upper-case ACGTN, a lower-case ambiguous code, or a mark."""
+    table = bytearray([_FOREIGN] * 256)
+    for letter in "ACGTN":
+        table[ord(letter)] = table[ord(letter.lower())] = ord(letter)
+    table[ord("U")] = table[ord("u")] = ord("T")
+    for letter in AMBIGUOUS:
+        table[ord(letter)] = table[ord(letter.lower())] = ord(letter.lower())
+    for letter in _REMOVED:
+        table[ord(letter)] = _GONE
+    return bytes(table)
+
+
+_SPELLING = _table()
+_TO_N = bytes(ord("N") if chr(i).upper() in AMBIGUOUS else i for i in range(256))
+
+
+@dataclass(frozen=True)
+class Normalised:
+    """A column of sequences in the stored spelling, and what was found in each row.
+
+    `letters` has ambiguous codes as N. `ambiguous`, `foreign` and `known` count, per row, ambiguous
+    codes, letters that are no nucleotide code, and A, C, G and T (int64).
+    """
+
+    letters: pa.Array
+    ambiguous: np.ndarray
+    foreign: np.ndarray
+    known: np.ndarray
+
+
+def normalise(column: pa.Array) -> Normalised:
+    """Spell one column of a batch; nulls stay null."""
+    data, offsets = flat(column)
+    spelt = np.frombuffer(data.tobytes().translate(_SPELLING), np.uint8)
+    if len(spelt) and spelt.min() == _GONE:
+        kept = spelt != _GONE
+        offsets = _counts(kept, offsets, cumulative=True)
+        spelt = spelt[kept]
+    lengths = np.diff(offsets)
+    nothing = np.zeros(len(column), np.int64)
+    foreign = ambiguous = nothing
+    if len(spelt) and spelt.min() == _FOREIGN:
+        foreign = _counts(spelt == _FOREIGN, offsets)
+    if len(spelt) and spelt.max() >= ord("a"):
+        ambiguous = _counts(spelt >= ord("a"), offsets)
+        spelt = np.frombuffer(spelt.tobytes().translate(_TO_N), np.uint8)
+    unknown = spelt == ord("N")
+    known = lengths - foreign - (_counts(unknown, offsets) if unknown.any() else 0)
+    if foreign.any():  # the marks are no text; the caller refuses or drops these rows
+        spelt = np.where(spelt == _FOREIGN, ord("N"), spelt).astype(np.uint8)
+    return Normalised(strings(spelt, offsets, column), ambiguous, foreign, known)
+
+
+def first_foreign(sequence: str) -> str:
+    """The first letter of a sequence that is no nucleotide code."""
+    return next(c for c in sequence if ord(c) > 255 or _SPELLING[ord(c)] == _FOREIGN)
+
+
+def flat(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    """The bytes of a string column (uint8) and where each row begins and the last ends (int64)."""
+    _, offsets, data = column.buffers()
+    if not len(column) or offsets is None:
+        return np.zeros(0, np.uint8), np.zeros(len(column) + 1, np.int64)
+    places = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1]
+    letters = np.frombuffer(data, np.uint8) if data is not None else np.zeros(0, np.uint8)
+    return letters[places[0] : places[-1]], places.astype(np.int64) - places[0]
+
+
+def strings(letters: np.ndarray, offsets: np.ndarray, like: pa.Array | None = None) -> pa.Array:
+    """A string column from its bytes and offsets, null where `like` is."""
+    buffers = [None, pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(letters)]
+    column = pa.Array.from_buffers(pa.string(), len(offsets) - 1, buffers)
+    if like is not None and like.null_count:
+        import pyarrow.compute as pc
+
+        return pc.if_else(like.is_valid(), column, pa.scalar(None, pa.string()))
+    return column
+
+
+def keys(*columns: pa.Array) -> np.ndarray:
+    """One 64-bit key a row (uint64) of the values of `columns`; nulls differ from empty texts.
+
+    Equal rows have equal keys; two different rows among n share one with probability n^2 / 2^65.
+    """
+    rows = zip(*(column.to_pylist() for column in columns), strict=True)
+    found = np.empty(len(columns[0]), np.uint64)
+    for i, row in enumerate(rows):
+        text = "\x1f".join("\x00" if value is None else str(value) for value in row)
+        found[i] = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+    return found
+
+
+def sha256(column: pa.Array) -> list[str]:
+    """The SHA-256 of every sequence, in hexadecimal: how the embedding store names its rows."""
+    data, offsets = flat(column)
+    view = memoryview(np.ascontiguousarray(data))
+    return [
+        hashlib.sha256(view[start:end]).hexdigest()
+        for start, end in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)
+    ]
+
+
+def _counts(flags: np.ndarray, offsets: np.ndarray, cumulative: bool = False) -> np.ndarray:
+    """How many flags are set in each row, or before the start of each row."""
+    before = np.concatenate([[0], np.cumsum(flags, dtype=np.int64)])[offsets]
+    return before if cumulative else np.diff(before)

@@ -1,0 +1,43 @@
+"""Cutting a long sequence to a limit: the same genomic window of reference and variant."""
+
+import os
+
+
+def cut(
+    sequence: str, variant: str | None, limit: int, policy: str, step: int = 1
+) -> tuple[str, str | None] | None:
+    """`sequence` and `variant` cut to at most `limit` nt, or None where the variant does not fit.
+
+    "truncate" keeps the start; "window" is centred on the first nucleotide that differs, or on the
+    middle where nothing does. Both strings show the same stretch of the genome: with an insertion
+    the reference's window is shorter than `limit` by as much, with a deletion the variant's is.
+    Windows begin and end at multiples of `step` (3 keeps the reading frame).
+    """
+    limit -= limit % step
+    if variant is None or variant == sequence:
+        start = 0 if policy == "truncate" else (len(sequence) - limit) // 2
+        start = max(0, start - start % step)
+        kept = sequence[start : start + limit]
+        return kept, kept if variant is not None else None
+    place, removed, added = difference(sequence, variant)
+    grown = added - removed
+    length = min(limit - max(0, grown), len(sequence))
+    start = 0
+    if policy == "window":
+        start = max(0, min(place - limit // 2, len(sequence) - length))
+        start -= start % step
+    if place - start + max(removed, added) > limit or place - start + removed > length:
+        return None
+    return sequence[start : start + length], variant[start : start + length + grown]
+
+
+def difference(sequence: str, variant: str) -> tuple[int, int, int]:
+    """(place, removed, added): `sequence[place:place+removed]` became `added` nt of `variant`.
+
+    The place is the first nucleotide that differs, so an indel in a repeat is put at its left-most
+    end, plus what the two alleles share.
+    """
+    place = len(os.path.commonprefix([sequence, variant]))
+    shortest = min(len(sequence), len(variant)) - place
+    end = len(os.path.commonprefix([sequence[::-1][:shortest], variant[::-1][:shortest]]))
+    return place, len(sequence) - place - end, len(variant) - place - end
