@@ -1,0 +1,113 @@
+"""The controls of a set of labels: from its training records to label probabilities."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from seqfuse import tables
+from seqfuse.controls import composition, logistic, lookups
+from seqfuse.errors import UserError
+
+# Inverse strengths of the L2 penalty; the one with the least validation loss is taken, as a
+# method's learning rate is.
+STRENGTHS = (0.001, 0.01, 0.1, 1.0)
+# Training rows that a composition control is fitted on; more would not change what it can say.
+_MOST_ROWS = 20_000
+
+
+@dataclass(frozen=True)
+class Records:
+    """One dataset's records by column, `train` and `asked` (val, test) as row numbers."""
+
+    columns: dict[str, list]
+    train: list[int]
+    val: list[int]
+    asked: list[int]
+    classes: list[str]
+
+    def take(self, column: str, rows: list[int]) -> list:
+        """The values of one column at `rows`."""
+        return [self.columns[column][row] for row in rows]
+
+
+def read(path: Path) -> Records:
+    """The records of a dataset of labels; a set without labels or training records is refused."""
+    names = ["id", "split", "sequence", "variant", "question", "label"]
+    columns = tables.read(path, tables.CLEAN, names).to_pydict()
+    unlabelled = [i for i, label in zip(columns["id"], columns["label"], strict=True) if not label]
+    if unlabelled:
+        raise UserError(f"{path}: record {unlabelled[0]} has no label; controls need one on each")
+    rows = {name: [] for name in ("train", "val", "test")}
+    for row, split in enumerate(columns["split"]):
+        rows[split].append(row)
+    if not rows["train"]:
+        raise UserError(f"{path}: no training record for the controls to learn from")
+    classes = sorted({columns["label"][row] for row in rows["train"]})
+    return Records(columns, rows["train"], rows["val"], rows["val"] + rows["test"], classes)
+
+
+def controls(records: Records) -> Iterator[tuple[str, np.ndarray]]:
+    """(name, log-probabilities float64[asked, classes]) of every control that the columns allow."""
+    train, asked, classes = records.train, records.asked, records.classes
+    labels = records.take("label", train)
+    yield "majority", np.log(lookups.majority(labels, classes, len(asked)))
+    if all(records.columns["question"]):
+        questions = records.take("question", train), records.take("question", asked)
+        yield "question_lookup", np.log(lookups.lookup(questions[0], labels, questions[1], classes))
+    pairs = list(zip(records.columns["sequence"], records.columns["variant"], strict=True))
+    known, wanted = [pairs[row] for row in train], [pairs[row] for row in asked]
+    yield "pair_lookup", np.log(lookups.lookup(known, labels, wanted, classes))
+    sequences = records.columns["sequence"]
+    reference = composition.kmers(sequences)
+    if all(records.columns["variant"]):
+        variants = records.columns["variant"]
+        changed = composition.kmers(variants) - reference
+        gc = composition.gc(sequences)
+        yield "gc", _fitted(records, np.concatenate([gc, composition.gc(variants) - gc], axis=1))
+        yield "kmer", _fitted(records, np.concatenate([reference, changed], axis=1))
+        yield "reference_only", _fitted(records, reference)
+    else:
+        yield "gc", _fitted(records, composition.gc(sequences))
+        yield "kmer", _fitted(records, reference)
+
+
+def predictions(dataset: str, method: str, records: Records, log_p: np.ndarray) -> list[dict]:
+    """The rows of the table of predictions; the likeliest label is the answer."""
+    rows = []
+    for row, values in zip(records.asked, log_p, strict=True):
+        rows.append(
+            {
+                "id": records.columns["id"][row],
+                "dataset": dataset,
+                "method": method,
+                "seed": 0,
+                "probe": "none",
+                "predicted": records.classes[int(values.argmax())],
+                "loglik": list(zip(records.classes, values.tolist(), strict=True)),
+            }
+        )
+    return rows
+
+
+def _fitted(records: Records, features: np.ndarray) -> np.ndarray:
+    """Log-probabilities of the asked rows from a regression fitted on the training rows."""
+    code = {name: index for index, name in enumerate(records.classes)}
+    train = np.array(records.train)
+    if len(train) > _MOST_ROWS:
+        train = np.sort(np.random.default_rng(0).choice(train, _MOST_ROWS, replace=False))
+    labels = np.array([code[records.columns["label"][row]] for row in train])
+    known = [row for row in records.val if records.columns["label"][row] in code]
+    gold = np.array([code[label] for label in records.take("label", known)], dtype=np.int64)
+
+    def validation_loss(model: logistic.Logistic) -> float:
+        log_p = model.log_probabilities(features[known])
+        return -float(log_p[np.arange(len(known)), gold].mean())
+
+    models, start = [], None
+    for strength in STRENGTHS if known else STRENGTHS[-1:]:
+        models.append(logistic.fit(features[train], labels, len(code), strength, start))
+        start = models[-1].weights
+    best = min(models, key=validation_loss) if known else models[0]
+    return best.log_probabilities(features[records.asked])

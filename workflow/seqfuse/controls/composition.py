@@ -1,0 +1,35 @@
+"""What the composition of a sequence says, wherever its letters stand: GC content and k-mers."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+_LONGEST = 4
+_CODE = np.full(256, 4, dtype=np.int64)
+_CODE[np.frombuffer(b"ACGTUacgtu", dtype=np.uint8)] = [0, 1, 2, 3, 3, 0, 1, 2, 3, 3]
+
+
+def gc(sequences: Sequence[str]) -> np.ndarray:
+    """The share of G and C among A, C, G and T (or U), float64[n, 1]; 0 where there are none."""
+    bases = _counts(sequences, 1)
+    return (bases[:, 1] + bases[:, 2])[:, None] / np.maximum(bases.sum(axis=1, keepdims=True), 1)
+
+
+def kmers(sequences: Sequence[str]) -> np.ndarray:
+    """Counts float64[n, 340] of all 1- to 4-mers; windows that hold another letter do not count."""
+    return np.concatenate([_counts(sequences, k) for k in range(1, _LONGEST + 1)], axis=1)
+
+
+def _counts(sequences: Sequence[str], k: int) -> np.ndarray:
+    """Counts float64[n, 4^k] of overlapping k-mers, in the order AA..A, AA..C, ..., TT..T."""
+    lengths = np.array([len(sequence) for sequence in sequences])
+    letters = _CODE[np.frombuffer("".join(sequences).encode("ascii"), dtype=np.uint8)]
+    owner = np.repeat(np.arange(len(sequences)), lengths)
+    if len(letters) < k:
+        return np.zeros((len(sequences), 4**k))
+    windows = np.lib.stride_tricks.sliding_window_view(letters, k)
+    first, last = owner[: len(windows)], owner[k - 1 :]
+    valid = (windows < 4).all(axis=1) & (first == last)
+    code = windows[valid] @ (4 ** np.arange(k - 1, -1, -1))
+    counted = np.bincount(first[valid] * 4**k + code, minlength=len(sequences) * 4**k)
+    return counted.reshape(len(sequences), 4**k).astype(np.float64)

@@ -1,0 +1,216 @@
+"""Gold records and predictions, joined by id and held to each other.
+
+Everything that could make a score lie is refused here in one line: rows that are missing, extra or
+there twice, another dataset's predictions, an answer that is no label, a likelihood that is NaN.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from seqfuse import tables
+from seqfuse.errors import UserError
+from seqfuse.evaluation.catalogue import primary
+
+_KEY = ("dataset", "method", "seed", "probe")
+
+
+@dataclass(frozen=True)
+class Gold:
+    """The val and test records of one dataset, as arrays over their n rows.
+
+    `classes` holds every label of the whole dataset, sorted; `label` int[n] indexes it. A dataset
+    has either `label` or `value` float[n]. `cluster` int[n] numbers the groups that are resampled
+    together: a row without a group is one of its own.
+    """
+
+    dataset: str
+    id: pa.Array
+    split: np.ndarray
+    subset: np.ndarray
+    cluster: np.ndarray
+    classes: tuple[str, ...]
+    label: np.ndarray | None
+    value: np.ndarray | None
+    variants: bool
+    metric: str
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What one method with one seed says under one probe, as arrays over the gold rows.
+
+    `present` bool[n] is False on the rows of a split that a probe leaves out. `predicted` int[n]
+    indexes the classes; an answer that is no label has the index behind the last class.
+    """
+
+    dataset: str
+    method: str
+    seed: int
+    probe: str
+    present: np.ndarray
+    predicted: np.ndarray | None = None
+    value: np.ndarray | None = None
+    likeliest: np.ndarray | None = None
+    confidence: np.ndarray | None = None
+    substring: np.ndarray | None = None
+
+
+def read_gold(path: Path, dataset: str, study: str) -> Gold:
+    """The records that methods are scored on, from a cleaned table of `dataset`."""
+    columns = ["id", "split", "variant", "label", "value", "group", "subset"]
+    table = tables.read(path, tables.CLEAN, columns)
+    classes = tuple(sorted(pc.unique(table["label"].drop_null()).to_pylist()))
+    table = table.filter(pc.is_in(table["split"], pa.array(["val", "test"]))).combine_chunks()
+    if not table.num_rows:
+        raise UserError(f"{path}: no val or test record of {dataset} to score")
+    column = "label" if classes else "value"
+    if table[column].null_count:
+        row = pc.index(pc.is_null(table[column]), True).as_py()
+        raise UserError(f"{path}: record {table['id'][row]} has no {column} to score against")
+    variants = table["variant"].null_count < table.num_rows
+    return Gold(
+        dataset=dataset,
+        id=table["id"].combine_chunks(),
+        split=np.array(table["split"].to_pylist()),
+        subset=np.array(table["subset"].to_pylist(), dtype=object),
+        cluster=_clusters(table["group"]),
+        classes=classes,
+        label=_codes(table["label"], classes) if classes else None,
+        value=None if classes else table["value"].to_numpy(),
+        variants=variants,
+        metric=primary(study, not classes, variants),
+    )
+
+
+def read_answers(path: Path, golds: dict[str, Gold]) -> Iterator[Answers]:
+    """Each (dataset, method, seed, probe) of one table of predictions, joined with its records."""
+    table = tables.read(path, tables.PREDICTIONS).combine_chunks()
+    for key, part in _parts(table):
+        dataset, method, seed, probe = key
+        if dataset not in golds:
+            raise UserError(
+                f"{path}: predictions of dataset {dataset!r}, which is not evaluated here "
+                f"({', '.join(golds)})"
+            )
+        gold = golds[dataset]
+        who = f"{path}: {method}, seed {seed}, {dataset}"
+        rows = _rows(part["id"], gold, who, whole=probe == "none")
+        answers = Answers(dataset, method, seed, probe, present=_at(rows, gold, True, False))
+        yield _filled(answers, part, rows, gold, who)
+
+
+def _clusters(groups: pa.ChunkedArray) -> np.ndarray:
+    """Cluster numbers int[n], counted from 0 in order of appearance."""
+    codes = groups.combine_chunks().dictionary_encode().indices
+    numbers = codes.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    alone = numbers < 0
+    numbers[alone] = len(numbers) + np.flatnonzero(alone)
+    return np.unique(numbers, return_inverse=True)[1]
+
+
+def _codes(labels: pa.ChunkedArray | pa.Array, classes: tuple[str, ...]) -> np.ndarray:
+    """Indices int64[n] of labels in `classes`; one past the last where there is none."""
+    found = pc.index_in(labels, pa.array(classes, pa.string()), skip_nulls=True)
+    return pc.fill_null(found, len(classes)).to_numpy().astype(np.int64)
+
+
+def _parts(table: pa.Table) -> Iterator[tuple[tuple, pa.Table]]:
+    """The rows of each (dataset, method, seed, probe), in the order of the table."""
+    if not table.num_rows:
+        return
+    encoded = [table[name].combine_chunks().dictionary_encode() for name in _KEY]
+    code = np.zeros(table.num_rows, dtype=np.int64)
+    for column in encoded:
+        code = code * len(column.dictionary) + column.indices.to_numpy()
+    order = np.argsort(code, kind="stable")
+    starts = np.flatnonzero(np.diff(code[order], prepend=-1))
+    for rows in np.split(order, starts[1:]):
+        part = table.take(pa.array(rows))
+        yield tuple(part[name][0].as_py() for name in _KEY), part
+
+
+def _rows(ids: pa.ChunkedArray, gold: Gold, who: str, whole: bool) -> np.ndarray:
+    """The gold row int[m] of each prediction; every row of a split must be there exactly once."""
+    found = pc.index_in(ids, gold.id)
+    if found.null_count:
+        stranger = ids.filter(pc.is_null(found))[0].as_py()
+        raise UserError(
+            f"{who}: {found.null_count} predictions for no val or test record of {gold.dataset}, "
+            f"the first for id {stranger!r}; were they made from another dataset?"
+        )
+    rows = found.to_numpy().astype(np.int64)
+    times = np.bincount(rows, minlength=len(gold.id))
+    if times.max() > 1:
+        twice = gold.id[int(times.argmax())].as_py()
+        raise UserError(f"{who}: id {twice!r} is predicted {times.max()} times; keep one")
+    for split in ("val", "test"):
+        absent = np.flatnonzero((times == 0) & (gold.split == split))
+        if len(absent) and (whole or len(absent) < (gold.split == split).sum()):
+            raise UserError(
+                f"{who}: {len(absent)} {split} records have no prediction, "
+                f"the first is {gold.id[int(absent[0])].as_py()!r}; predict them again"
+            )
+    return rows
+
+
+def _at(rows: np.ndarray, gold: Gold, values, default) -> np.ndarray:
+    """An array over the gold rows that holds `values` at `rows` and `default` elsewhere."""
+    placed = np.full(len(gold.id), default)
+    placed[rows] = values
+    return placed
+
+
+def _filled(answers: Answers, part: pa.Table, rows: np.ndarray, gold: Gold, who: str) -> Answers:
+    """`answers` with the columns that the task of `gold` is scored by."""
+    fields = dict(vars(answers))
+    if gold.label is None:
+        value = part["predicted_value"].to_numpy()
+        _refuse(~np.isfinite(value), part, f"{who}: predicted_value is not a number")
+        return Answers(**fields | {"value": _at(rows, gold, value, np.nan)})
+    invalid = len(gold.classes)
+    predicted = _codes(part["predicted"], gold.classes)
+    strange = (predicted == invalid) & part["predicted"].is_valid().to_numpy()
+    _refuse(strange, part, f"{who}: predicted is no label of {gold.dataset} (write null)")
+    fields["predicted"] = _at(rows, gold, predicted, invalid)
+    if part["loglik"].null_count < part.num_rows:
+        likeliest, confidence = _likelihoods(part, gold, who)
+        fields["likeliest"] = _at(rows, gold, likeliest, invalid)
+        fields["confidence"] = _at(rows, gold, confidence, np.nan)
+    if part["text"].null_count < part.num_rows:
+        labels = [gold.classes[gold.label[row]].lower() for row in rows]
+        texts = [(text or "").lower() for text in part["text"].to_pylist()]
+        contained = [label in text for label, text in zip(labels, texts, strict=True)]
+        fields["substring"] = _at(rows, gold, contained, False)
+    return Answers(**fields)
+
+
+def _likelihoods(part: pa.Table, gold: Gold, who: str) -> tuple[np.ndarray, np.ndarray]:
+    """The likeliest class int[m] and its share float[m] of the labels' summed likelihood."""
+    maps = part["loglik"].combine_chunks()
+    offsets = maps.offsets.to_numpy().astype(np.int64)
+    starts = offsets[:-1]
+    _refuse(np.diff(offsets) == 0, part, f"{who}: no loglik where other rows have one")
+    first, last = offsets[0], offsets[-1]
+    values = maps.items.to_numpy()[first:last]
+    owner = np.repeat(np.arange(part.num_rows), np.diff(offsets))
+    nan = np.bincount(owner[np.isnan(values)], minlength=part.num_rows) > 0
+    _refuse(nan, part, f"{who}: loglik holds NaN")
+    top = np.maximum.reduceat(values, starts - first)
+    _refuse(~np.isfinite(top), part, f"{who}: loglik has no finite maximum")
+    share = 1 / np.add.reduceat(np.exp(values - top[owner]), starts - first)
+    at_top = np.flatnonzero(values == top[owner])
+    best = at_top[np.unique(owner[at_top], return_index=True)[1]]
+    keys = maps.keys.slice(first, last - first)
+    return _codes(keys.take(pa.array(best)), gold.classes), share
+
+
+def _refuse(bad: np.ndarray, part: pa.Table, message: str) -> None:
+    """Stop at the first row that is bad, naming it."""
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        raise UserError(f"{message}: {int(bad.sum())} rows, the first is {part['id'][row]}")

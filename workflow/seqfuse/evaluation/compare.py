@@ -1,0 +1,47 @@
+"""Paired differences between two methods: how large, how sure, and what to call them."""
+
+import numpy as np
+from scipy.special import stdtr
+
+from seqfuse.evaluation.score import Score
+
+
+def p_value(difference: float, draws: np.ndarray, clusters: int) -> float:
+    """Two-sided p of a paired difference from its bootstrap draws.
+
+    The draws' standard deviation is the cluster-robust standard error, and Student's t with
+    clusters - 1 degrees of freedom its reference: unlike a count of draws beyond 0, this has no
+    floor that Holm's correction of a large family could not pass. What it cannot go below is
+    2 ** (1 - clusters), the least that a sign-flip test of as many clusters can give.
+    """
+    if difference == 0:
+        return 1.0
+    if clusters < 2:
+        return 1.0
+    floor = 2.0 ** (1 - min(clusters, 1000))
+    error = float(np.std(draws, ddof=1))
+    if error == 0:
+        return floor
+    return max(floor, min(1.0, 2 * float(stdtr(clusters - 1, -abs(difference) / error))))
+
+
+def holm(p_values: list[float]) -> list[float]:
+    """Holm's (1979) adjusted p-values of one family, in the order given."""
+    adjusted = np.empty(len(p_values))
+    largest = 0.0
+    for rank, index in enumerate(np.argsort(p_values, kind="stable")):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        adjusted[index] = largest
+    return [float(p) for p in adjusted]
+
+
+def verdict(difference: float, p_holm: float, confidence: float, better: str) -> str:
+    """The difference in words: inside the noise unless the adjusted p is below 1 - confidence."""
+    if p_holm >= 1 - confidence:
+        return "inside the noise"
+    return "better" if (difference > 0) == (better == "higher") else "worse"
+
+
+def difference(method: Score, against: Score) -> tuple[float, np.ndarray]:
+    """The difference of two scores and its draws, paired by the resampled clusters."""
+    return method.value - against.value, method.draws - against.draws
