@@ -14,6 +14,8 @@ from seqfuse.config import WORKFLOW, load_yaml, nearest
 from seqfuse.errors import UserError
 
 FIELDS = ("id", "sequence", "variant", "question", "label", "value", "reasoning", "text", "group")
+# Layouts whose scratch models learn a tokeniser from the text of the data.
+TEXT_LAYOUTS = ("qwen3", "bert")
 _NEEDS = {"synthetic": "generator", "files": "files", "hub": "hub"}
 
 
@@ -43,12 +45,18 @@ def validate(name: str, entry: Mapping) -> dict:
     if "group_pattern" in entry:
         _check_pattern(name, entry["group_pattern"])
     entry["labels"] = {key: _label(value) for key, value in entry.get("labels", {}).items()}
-    return _defaults(name) | {"task": _task(entry)} | entry
+    derived = {"task": _task(entry), "coding": entry["study"] == "codons"}
+    return _defaults(name) | derived | entry
 
 
 def cleaning(entry: Mapping, settings: Mapping) -> dict:
     """The settings of `sequences` for a dataset: the configuration's, then the entry's own."""
     return dict(settings) | dict(entry.get("cleaning", {}))
+
+
+def has_reasoning(entry: Mapping) -> bool:
+    """Whether a dataset's records hold a reference reasoning, which a judge can compare with."""
+    return "reasoning" in entry.get("columns", {}) or entry.get("generator") == "variants"
 
 
 def _defaults(name: str) -> dict:
@@ -97,5 +105,6 @@ def _explain(error) -> str:
         missing = next(key for key in error.validator_value if key not in error.instance)
         return f"{where + ': ' if where else ''}the key {missing!r} is missing"
     if error.validator == "enum":
-        return f"{where}: {error.instance!r} is not allowed{nearest(error.instance, map(str, error.validator_value))}"
+        known = map(str, error.validator_value)
+        return f"{where}: {error.instance!r} is not allowed{nearest(error.instance, known)}"
     return f"{where}: {error.message}"
