@@ -1,7 +1,7 @@
 """The command line: `seqfuse <stage> [<command>] ...`, one command a rule.
 
-Each command is a module with `add_arguments(parser)` and `run(args)`. Only the modules of the stage
-that was asked for are imported, so that help and errors come at once.
+Each command is a module with `add_arguments(parser)` and `run(args)`. Only the module of the
+command that was asked for is imported, so that help and errors come at once.
 """
 
 import argparse
@@ -97,7 +97,8 @@ def _parser(argv: list[str]) -> argparse.ArgumentParser:
             _add_command(stage_parser, stage, commands[""])
             continue
         subparsers = stage_parser.add_subparsers(metavar="COMMAND", required=True)
-        for name, module in commands.items():
+        wanted = {name: commands[name] for name in argv[1:2] if name in commands}
+        for name, module in (wanted or commands).items():
             documentation = importlib.import_module(module).__doc__
             command_parser = subparsers.add_parser(
                 name,
