@@ -1,1 +1,71 @@
-"""Nucleotide Transformer v2, RNA-FM and ESM-2: tokenise with spans, load, forward."""
+"""Nucleotide Transformer v2, RNA-FM and ESM-2 behind one interface: tokenise with spans, forward.
+
+`load(folder)` reads a checkpoint folder in its published layout and returns an `Encoder`
+(encoder.py). A new encoder is one module with one subclass, and one line in `LAYOUTS`.
+Light at import: torch is imported when something is loaded.
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seqfuse.errors import UserError
+from seqfuse.files import read_json
+
+if TYPE_CHECKING:
+    import torch
+
+    from seqfuse.encoders.encoder import Encoder
+
+# layout -> (module, class), in the order in which a config.json is tried.
+LAYOUTS: dict[str, tuple[str, str]] = {
+    "nucleotide-transformer-v2": (
+        "seqfuse.encoders.nucleotide_transformer",
+        "NucleotideTransformerV2",
+    ),
+    "rna-fm": ("seqfuse.encoders.rna_fm", "RnaFm"),
+    "esm2": ("seqfuse.encoders.esm2", "Esm2"),
+}
+
+
+def implementation(layout: str) -> type[Encoder]:
+    """The class of a layout, imported now."""
+    module, name = LAYOUTS[layout]
+    return getattr(importlib.import_module(module), name)
+
+
+def recognise(config: dict, source: str | Path) -> type[Encoder]:
+    """The class whose published config.json this is; a `UserError` that names `source` if none."""
+    for layout in LAYOUTS:
+        candidate = implementation(layout)
+        if candidate.recognises(config):
+            return candidate
+    raise UserError(
+        f"{source}: not the config.json of an encoder this package knows ({', '.join(LAYOUTS)})"
+    )
+
+
+def load(
+    folder: str | Path, device: str | torch.device = "cpu", dtype: torch.dtype | None = None
+) -> Encoder:
+    """The encoder in a checkpoint folder, in eval mode, in `dtype` (default float32) on `device`.
+
+    Every tensor of the checkpoint and of the model is accounted for: one that is missing, not
+    known, or of another shape is a `UserError` that names it.
+    """
+    import torch
+
+    from seqfuse.encoders import checkpoint
+
+    folder = Path(folder)
+    config = read_json(folder / "config.json")
+    kind = recognise(config, folder / "config.json")
+    try:
+        with torch.device("meta"):
+            encoder = kind(config, kind.read_tokeniser(folder))
+    except KeyError as error:
+        raise UserError(f"{folder / 'config.json'}: setting {error} is missing") from None
+    checkpoint.fill(encoder, checkpoint.read(folder), folder)
+    return encoder.to(device=device, dtype=dtype or torch.float32).eval()

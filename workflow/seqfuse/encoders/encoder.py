@@ -1,0 +1,137 @@
+"""The interface of every encoder: tokenise, forward, save."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from seqfuse.encoders.tokenisers import Tokeniser, Tokens
+from seqfuse.errors import UserError
+from seqfuse.files import atomic, write_json
+
+
+class Encoder(nn.Module):
+    """A bidirectional transformer over biological sequences, under its checkpoint's tensor names.
+
+    A subclass sets the class attributes and builds its modules from the published config.json.
+    `width` is the size of a hidden state, `depth` the number of blocks, `max_length` the most
+    tokens of a sequence, special tokens included. `tied` maps a tensor's second name in the
+    checkpoint to its first; `ignored` are names of the checkpoint that the model has no place for
+    and does not need.
+    """
+
+    layout: str
+    modality: str
+    tied: dict[str, str] = {}
+    ignored: frozenset[str] = frozenset()
+
+    def __init__(self, config: dict, tokeniser: Tokeniser, width: int, depth: int, max_length: int):
+        super().__init__()
+        self.config = config
+        self.tokeniser = tokeniser
+        self.width = width
+        self.depth = depth
+        self.max_length = max_length
+
+    @classmethod
+    def recognises(cls, config: dict) -> bool:
+        """Whether a published config.json is this encoder's."""
+        raise NotImplementedError
+
+    @classmethod
+    def read_tokeniser(cls, folder: Path) -> Tokeniser:
+        """The tokeniser from the published files in `folder`."""
+        raise NotImplementedError
+
+    def prepare(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The tensors of a published checkpoint under this module's names."""
+        return tensors
+
+    def embed(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Hidden states [B, T, D] before the first block."""
+        raise NotImplementedError
+
+    def blocks(self) -> Sequence[nn.Module]:
+        """The transformer blocks: (hidden, keys) -> hidden."""
+        raise NotImplementedError
+
+    def normalise(self, hidden: Tensor) -> Tensor:
+        """The layer norm behind the last block."""
+        raise NotImplementedError
+
+    def predict(self, hidden: Tensor) -> Tensor:
+        """The language-model head: [B, T, D] -> logits [B, T, V]."""
+        raise NotImplementedError
+
+    def tokenise(self, sequence: str) -> Tokens:
+        """Tokenise a sequence in the encoder's own alphabet.
+
+        A character outside the alphabet and a sequence of more than `max_length` tokens are a
+        `UserError`; `tokeniser.encode` refuses neither.
+        """
+        tokens = self.tokeniser.encode(sequence)
+        foreign = (tokens.ids == self.tokeniser.unknown) & ~tokens.special
+        if foreign.any():
+            start, end = tokens.spans[foreign.argmax()]
+            raise UserError(
+                f"position {start + 1} of the sequence: {sequence[start:end]!r} is not in the "
+                f"alphabet of this {self.modality} encoder ({self.layout})"
+            )
+        if len(tokens.ids) > self.max_length:
+            raise UserError(
+                f"the sequence has {len(sequence)} letters, {len(tokens.ids)} tokens; "
+                f"{self.layout} takes at most {self.max_length}"
+            )
+        return tokens
+
+    def decode(self, ids: Tensor) -> str:
+        """The sequence of one row of ids without pads."""
+        return self.tokeniser.decode(ids.tolist())
+
+    def forward(
+        self, ids: Tensor, mask: Tensor | None = None, layer: int = -1, output: str = "hidden"
+    ) -> Tensor:
+        """Hidden states [B, T, D] of a layer, or logits [B, T, V], for ids [B, T].
+
+        `mask` [B, T] is nonzero at tokens and zero at pads; None attends everywhere. `layer` 0 is
+        the embedding, -1 or `depth` the last block behind the final layer norm; the blocks above
+        `layer` do not run. Values at pads mean nothing.
+        """
+        chosen = self._layer(layer, output)
+        mask = torch.ones_like(ids, dtype=torch.bool) if mask is None else mask.bool()
+        # Attention without a mask is faster, and most batches are of one length.
+        keys = None if mask.all() else mask[:, None, None, :]
+        hidden = self.embed(ids, mask)
+        for block in self.blocks()[:chosen]:
+            hidden = block(hidden, keys)
+        if chosen == self.depth:
+            hidden = self.normalise(hidden)
+        return self.predict(hidden) if output == "logits" else hidden
+
+    def save(self, folder: str | Path) -> None:
+        """Write config.json, the tokeniser's files and model.safetensors into `folder`."""
+        from safetensors.torch import save_file
+
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "config.json", self.config)
+        self.tokeniser.save(folder)
+        tensors = {
+            name: tensor.detach().cpu().contiguous()
+            for name, tensor in self.state_dict().items()
+            if name not in self.tied
+        }
+        with atomic(folder / "model.safetensors") as temporary:
+            save_file(tensors, temporary, metadata={"format": "pt"})
+
+    def _layer(self, layer: int, output: str) -> int:
+        """The number of blocks to run for a layer counted from either end."""
+        if output not in ("hidden", "logits"):
+            raise UserError(f"output {output!r}: write hidden or logits")
+        if not -self.depth - 1 <= layer <= self.depth:
+            raise UserError(f"layer {layer}: {self.layout} has layers 0 to {self.depth}, or -1")
+        chosen = layer % (self.depth + 1)
+        if output == "logits" and chosen != self.depth:
+            raise UserError(f"layer {layer} with output logits: logits need the last layer, -1")
+        return chosen

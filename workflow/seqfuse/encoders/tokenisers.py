@@ -1,0 +1,156 @@
+"""Tokenisers of the three encoders: ids, and for each token its range of the sequence.
+
+`encode` equals the reference tokenisers id for id on any string, foreign characters included, and
+changes nothing in it: U for T and upper case are the business of the sequences stage. Vocabularies
+come from the published files (vocab.txt, tokenizer_config.json); RNA-FM's alphabet is fixed.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from seqfuse.errors import UserError
+from seqfuse.files import atomic, read_json, write_json
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """A tokenised sequence of T tokens, the special tokens at its ends included.
+
+    `ids` is int64[T]. `spans` is int32[T, 2]: token t stands for sequence[spans[t, 0]:spans[t, 1]],
+    and (0, 0) for a token that was added. `special` is bool[T]: True where a token was added.
+    """
+
+    ids: np.ndarray
+    spans: np.ndarray
+    special: np.ndarray
+
+
+class Tokeniser:
+    """A vocabulary, what is put before and behind a sequence, and the way a sequence is cut.
+
+    `vocabulary` lists the tokens by id; `prefix` and `suffix` are the ids added at the two ends.
+    """
+
+    def __init__(self, vocabulary: list[str], prefix: list[str], suffix: list[str]):
+        self.vocabulary = vocabulary
+        self.index = {token: position for position, token in enumerate(vocabulary)}
+        self.prefix = [self.index[token] for token in prefix]
+        self.suffix = [self.index[token] for token in suffix]
+        self.pad = self.index["<pad>"]
+        self.unknown = self.index["<unk>"]
+
+    def encode(self, sequence: str) -> Tokens:
+        """Tokenise a sequence of any length and any characters; foreign ones become <unk>."""
+        ids, spans = self._cut(sequence)
+        added = np.zeros((1, 2), dtype=np.int32)
+        before, behind = len(self.prefix), len(self.suffix)
+        special = np.zeros(before + len(ids) + behind, dtype=bool)
+        special[:before] = True
+        special[before + len(ids) :] = True
+        return Tokens(
+            np.concatenate([self.prefix, ids, self.suffix]).astype(np.int64),
+            np.concatenate([added.repeat(before, 0), spans, added.repeat(behind, 0)]),
+            special,
+        )
+
+    def decode(self, ids: np.ndarray) -> str:
+        """The sequence of an `encode`, without the special tokens at its ends and without pads."""
+        behind = len(ids) - len(self.suffix)
+        return "".join(self.vocabulary[i] for i in ids[len(self.prefix) : behind])
+
+    def save(self, folder: Path) -> None:
+        """Write the published tokeniser files into `folder`."""
+
+    def _cut(self, sequence: str) -> tuple[np.ndarray, np.ndarray]:
+        raise NotImplementedError
+
+
+class RnaFmTokeniser(Tokeniser):
+    """RNA-FM: one token a character, everything outside the alphabet (T, lower case) is <unk>."""
+
+    _ALPHABET = (
+        "<cls> <pad> <eos> <unk> A C G U R Y K M S W B D H V N -"
+        " <null_1> <null_2> <null_3> <null_4> <mask>"
+    )
+
+    def __init__(self):
+        super().__init__(self._ALPHABET.split(), prefix=["<cls>"], suffix=["<eos>"])
+        self._table = np.full(128, self.unknown, dtype=np.int64)
+        for token, position in self.index.items():
+            if len(token) == 1:
+                self._table[ord(token)] = position
+
+    def _cut(self, sequence: str) -> tuple[np.ndarray, np.ndarray]:
+        # "replace" writes one "?" for each character that is not ASCII: one <unk> each.
+        characters = np.frombuffer(sequence.encode("ascii", "replace"), dtype=np.uint8)
+        starts = np.arange(len(characters), dtype=np.int32)
+        return self._table[characters], np.stack([starts, starts + 1], axis=1)
+
+
+class EsmTokeniser(Tokeniser):
+    """The tokeniser of the ESM family on the hub, which NT-v2 and ESM-2 share.
+
+    It scans from the left. White space separates and stands for nothing; a literal special token
+    counts as that token; otherwise the longest token of the vocabulary that fits; a maximal run of
+    anything else is one <unk>. So an N or a tail is read base by base, and the reading of 6-mers
+    starts again behind it.
+    """
+
+    FILES = ("tokenizer_config.json", "special_tokens_map.json")
+
+    def __init__(self, vocabulary: list[str], settings: dict[str, dict]):
+        """`settings` holds the content of `FILES`, those of them that were published, by name."""
+        # The published class adds <eos> unless its settings say null, as those of NT-v2 do.
+        eos = settings.get("tokenizer_config.json", {}).get("eos_token", "<eos>")
+        super().__init__(vocabulary, prefix=["<cls>"], suffix=["<eos>"] if eos else [])
+        self.settings = settings
+        known = _pattern(vocabulary)
+        self._scan = re.compile(rf"(?P<known>{known})|\s+|(?P<foreign>(?:(?!{known})\S)+)")
+
+    @classmethod
+    def read(cls, folder: Path) -> "EsmTokeniser":
+        """The tokeniser of a checkpoint folder; without a vocab.txt it is a `UserError`."""
+        path = folder / "vocab.txt"
+        if not path.is_file():
+            raise UserError(f"{path}: no such file; download the model's tokeniser files too")
+        vocabulary = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+        published = [name for name in cls.FILES if (folder / name).is_file()]
+        return cls(vocabulary, {name: read_json(folder / name) for name in published})
+
+    @property
+    def max_length(self) -> int | None:
+        """The most tokens that the published files allow, special tokens included."""
+        return self.settings.get("tokenizer_config.json", {}).get("model_max_length")
+
+    def save(self, folder: Path) -> None:
+        with atomic(folder / "vocab.txt") as temporary:
+            temporary.write_text("\n".join(self.vocabulary), encoding="utf-8")
+        for name, content in self.settings.items():
+            write_json(folder / name, content)
+
+    def _cut(self, sequence: str) -> tuple[np.ndarray, np.ndarray]:
+        matches = [match for match in self._scan.finditer(sequence) if match.lastgroup]
+        ids = [self.index.get(match.group(), self.unknown) for match in matches]
+        spans = np.array([match.span() for match in matches], dtype=np.int32)
+        return np.array(ids, dtype=np.int64), spans.reshape(-1, 2)
+
+
+def _pattern(vocabulary: list[str]) -> str:
+    """A regular expression that matches the longest token first: literals, then k-mers by k.
+
+    A character class for each k is what makes it fast; it is exact only if the vocabulary holds
+    every k-mer of its letters, which is checked.
+    """
+    literals = [re.escape(token) for token in vocabulary if token.startswith("<")]
+    plain = [token for token in vocabulary if not token.startswith("<")]
+    parts = literals
+    for k in sorted({len(token) for token in plain}, reverse=True):
+        kmers = {token for token in plain if len(token) == k}
+        letters = sorted(set("".join(kmers)))
+        if len(kmers) != len(letters) ** k:
+            raise UserError(f"vocab.txt: {len(kmers)} of {len(letters)}^{k} {k}-mers; not complete")
+        parts.append(f"[{re.escape(''.join(letters))}]{{{k}}}")
+    return "|".join(parts)
