@@ -128,6 +128,11 @@ VERDICTS = _schema(
     },
     {"score": _NUMBER, "reason": _TEXT},
 )
+# Embeddings to be drawn: one vector a gene ("dna") or description ("text"); a pair shares its `id`.
+VECTORS = _schema(
+    {"id": _TEXT, "kind": _TEXT, "vector": pa.list_(pa.float32())},
+    {"group": _TEXT},
+)
 
 
 def from_rows(rows: list[dict], schema: pa.Schema) -> pa.Table:

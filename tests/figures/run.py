@@ -1,0 +1,237 @@
+"""A small made-up run in the layout of results/<run>/, for the tests of figures and report.
+
+`write(folder)` writes every kind of file that they read. Numbers are smooth functions of names, so
+that two runs of the tests see the same bytes.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from seqfuse import tables
+
+METHODS = {"linear": 0.41, "qformer": 0.37, "seqclip": 0.62, "onevocab": 0.78}
+CONTROLS = {
+    "text_only": 0.26,
+    "dna_only": 0.55,
+    "majority": 0.25,
+    "question_lookup": 0.27,
+    "pair_lookup": 0.25,
+    "gc": 0.24,
+    "kmer": 0.33,
+    "reference_only": 0.30,
+}
+PARAMETERS = {"linear": 83_456, "qformer": 412_000, "seqclip": 90_112, "onevocab": 2_345_678}
+PARAMETERS |= {"text_only": 61_000, "dna_only": 9_300, "gc": 0, "kmer": 0}
+TASKS = ("demo-motifs", "demo-promoter", "demo-splice")
+ARMS = {"dna": 0.52, "rna": 0.60, "protein": 0.48, "concat": 0.63, "mil": 0.66, "xattn": 0.61}
+CODON_CONTROLS = {"codon_frequencies": 0.58, "late_mean": 0.65}
+SEEDS = (0, 1)
+
+
+def noise(*words: object) -> float:
+    """A number in [-1, 1) that depends on the words alone."""
+    digest = hashlib.sha256(" ".join(map(str, words)).encode()).digest()
+    return int.from_bytes(digest[:4], "big") / 2**31 - 1
+
+
+def write(root: Path) -> Path:
+    """Write the whole run below `root` and return it."""
+    _evaluation(root)
+    _training(root)
+    _judge(root)
+    _codon_predictions(root)
+    _weights(root)
+    _vectors(root)
+    return root
+
+
+def metric_row(study, suite, dataset, subset, method, kind, metric, value, n, **other) -> dict:
+    """One row of metrics.parquet, with an interval that shrinks with the number of records."""
+    half = 0.9 / n**0.5
+    row = {"split": "test", "probe": "none", "seeds": len(SEEDS), "trained_parameters": 0}
+    row |= {"study": study, "suite": suite, "dataset": dataset, "subset": subset, "n": n}
+    row |= {"method": method, "kind": kind, "metric": metric, "value": value}
+    row["trained_parameters"] = PARAMETERS.get(method, 0)
+    return row | {"low": value - half, "high": value + 0.8 * half} | other
+
+
+def _evaluation(root: Path) -> None:
+    everyone = {**dict.fromkeys(METHODS, "method"), **dict.fromkeys(CONTROLS, "control")}
+    level = METHODS | CONTROLS
+    variants, tasks = [], []
+    for method, kind in everyone.items():
+        easy = 0.97 if method not in ("majority", "gc", "kmer", "dna_only") else level[method]
+        parts = {"sequence_decides": (level[method], 400), "question_decides": (easy, 400)}
+        parts["all"] = ((level[method] + easy) / 2, 800)
+        for subset, (value, n) in parts.items():
+            for metric, shift in (("accuracy", 0), ("macro_f1", -0.02), ("mcc", -0.1)):
+                row = ("language", "variants", "demo-variants", subset, method, kind, metric)
+                variants.append(metric_row(*row, max(value + shift, 0.0), n))
+        mean = []
+        for task in TASKS:
+            value = max(level[method] - 0.2 + 0.12 * noise(task, method), 0.0)
+            mean.append(value)
+            row = ("language", "tasks", task, "all", method, kind, "mcc")
+            tasks.append(metric_row(*row, value, 300))
+        row = ("language", "tasks", "mean", "all", method, kind, "mcc")
+        tasks.append(metric_row(*row, float(np.mean(mean)), 900))
+    _metrics(root, "language", "variants", variants)
+    _metrics(root, "language", "tasks", tasks)
+    for dataset, metric in (("demo-expression", "spearman"), ("demo-classes", "accuracy")):
+        rows = []
+        for method, value in {**ARMS, **CODON_CONTROLS}.items():
+            kind = "method" if method in ARMS else "control"
+            row = ("codons", dataset, dataset, "all", method, kind, metric)
+            shifted = value + 0.05 * noise(dataset, method)
+            parameters = 20_000 + 9_000 * len(method) if kind == "method" else 0
+            rows.append(metric_row(*row, shifted, 200, trained_parameters=parameters))
+        _metrics(root, "codons", dataset, rows)
+
+
+def _metrics(root: Path, study: str, suite: str, rows: list[dict]) -> None:
+    folder = root / "evaluation" / study / suite
+    folder.mkdir(parents=True)
+    write_table(folder / "metrics.parquet", rows, tables.METRICS)
+    primary = {"demo-variants": "accuracy", "demo-expression": "spearman"}
+    primary |= {"demo-classes": "accuracy"}
+    compared = []
+    for row in rows:
+        if row["kind"] != "method" or row["metric"] != primary.get(row["dataset"], "mcc"):
+            continue
+        for other in rows:
+            same = all(row[k] == other[k] for k in ("dataset", "subset", "metric"))
+            if not same or other["kind"] != "control":
+                continue
+            gain = row["value"] - other["value"]
+            verdict = "inside the noise" if abs(gain) < 0.05 else "better" if gain > 0 else "worse"
+            keys = ("study", "suite", "dataset", "split", "subset", "metric", "method")
+            compared.append(
+                {key: row[key] for key in keys}
+                | {"against": other["method"], "difference": gain, "verdict": verdict}
+                | {"low": gain - 0.05, "high": gain + 0.05, "p": 0.01, "p_holm": 0.04}
+            )
+    write_table(folder / "comparisons.parquet", compared, tables.COMPARISONS)
+
+
+def _training(root: Path) -> None:
+    runs = [
+        ("language", s, m, "model")
+        for s in ("variants", "tasks")
+        for m in (*METHODS, "text_only", "dna_only")
+    ]
+    runs += [("codons", d, a, "") for d in ("demo-expression", "demo-classes") for a in ARMS]
+    for study, suite, method, inner in runs:
+        folder = root / study / suite / method / inner
+        folder.mkdir(parents=True)
+        kind = "control" if method in CONTROLS else "method"
+        cost = {"method": method, "study": study, "suite": suite, "kind": kind}
+        parameters = PARAMETERS.get(method, 20_000 + 9_000 * len(method))
+        cost["seeds"] = [
+            {"seed": seed, "trained_parameters": parameters, "total_parameters": 3_000_000}
+            | {"steps": 200, "examples": 3_200, "tokens": 400_000, "flops": 6.0 * parameters * 4e5}
+            | {"learning_rate": 1e-3, "seconds": 9.5 + seed, "peak_memory_mb": 700.0}
+            for seed in SEEDS
+        ]
+        (folder / "cost.json").write_text(json.dumps(cost))
+        lines = []
+        for seed in SEEDS:
+            for step in range(10, 201, 10):
+                loss = 1.5 * np.exp(-step / 60) + 0.3 + 0.05 * noise(method, suite, seed, step)
+                lines.append({"seed": seed, "step": step, "loss": loss})
+                if step % 50 == 0:
+                    lines.append({"seed": seed, "step": step, "validation_loss": loss + 0.1})
+        (folder / "log.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+
+
+def _judge(root: Path) -> None:
+    levels = {**METHODS, "text_only": 0.5, "retrieval": 0.6, "shuffled": 0.2}
+    for method, level in levels.items():
+        rows = []
+        for record in range(40):
+            for dimension in ("semantic_similarity", "logical_coherence", "completeness"):
+                score = np.clip(10 * level + 2 * noise(method, record, dimension), 0, 10)
+                refused = record == 7
+                rows.append(
+                    {"id": f"r{record}", "dataset": "demo-variants", "method": method, "seed": 0}
+                    | {"judge": "overlap", "dimension": dimension, "reason": "words in common"}
+                    | {"score": None if refused else float(score)}
+                    | {"status": "refused" if refused else "ok", "key": f"{method}{record}"}
+                )
+        folder = root / "judge" / "variants"
+        folder.mkdir(parents=True, exist_ok=True)
+        write_table(folder / f"{method}.parquet", rows, tables.VERDICTS)
+
+
+def _codon_predictions(root: Path) -> None:
+    for dataset in ("demo-expression", "demo-classes"):
+        regression = dataset == "demo-expression"
+        records = []
+        for number in range(120):
+            truth = noise(dataset, number)
+            label = ("low", "middle", "high")[min(int((truth + 1) * 1.5), 2)]
+            records.append(
+                {"id": f"c{number}", "split": "test" if number >= 20 else "val"}
+                | {"sequence": "ATGTAA", "value": truth if regression else None}
+                | {"label": None if regression else label}
+            )
+        folder = root / "sequences" / dataset
+        folder.mkdir(parents=True)
+        write_table(folder / "records.parquet", records, tables.CLEAN)
+        for method, level in {**ARMS, "late_mean": 0.7}.items():
+            rows = []
+            for record in records:
+                for seed in SEEDS:
+                    guess = level * noise(dataset, record["id"][1:])
+                    guess += (1 - level) * noise(dataset, method, seed, record["id"])
+                    label = ("low", "middle", "high")[min(int((guess + 1) * 1.5), 2)]
+                    rows.append(
+                        {"id": record["id"], "dataset": dataset, "method": method, "seed": seed}
+                        | {"probe": "none", "predicted": None if regression else label}
+                        | {"predicted_value": guess if regression else None}
+                    )
+            where = root / "codons" / dataset / method
+            if method == "late_mean":
+                where = root / "controls" / "codons" / dataset
+            where.mkdir(parents=True, exist_ok=True)
+            write_table(where / "predictions.parquet", rows, tables.PREDICTIONS)
+
+
+def _weights(root: Path) -> None:
+    for dataset in ("demo-expression", "demo-classes"):
+        rows = []
+        for number in range(100):
+            for seed in SEEDS:
+                raw = np.exp([1 + noise(number), 2 + noise(seed, number, 1), noise(number, 2)])
+                dna, rna, protein = raw / raw.sum()
+                rows.append(
+                    {"id": f"c{number}", "dataset": dataset, "method": "mil", "seed": seed}
+                    | {"dna": dna, "rna": rna, "protein": protein}
+                )
+        pd.DataFrame(rows).to_parquet(root / "codons" / dataset / "mil" / "weights.parquet")
+
+
+def _vectors(root: Path) -> None:
+    generator = np.random.default_rng(0)
+    rows = []
+    for number in range(50):
+        family = number % 4
+        base = np.eye(16)[family] * 3 + generator.normal(size=16) * 0.5
+        for kind in ("dna", "text"):
+            vector = base + generator.normal(size=16) * 0.3 + (kind == "text") * np.eye(16)[9]
+            rows.append(
+                {"id": f"g{number}", "kind": kind, "group": f"family {family}"}
+                | {"vector": vector.tolist()}
+            )
+    folder = root / "language" / "pretrain" / "seqclip"
+    folder.mkdir(parents=True)
+    write_table(folder / "vectors.parquet", rows, tables.VECTORS)
+
+
+def write_table(path: Path, rows: list[dict], schema: pa.Schema) -> None:
+    """Write rows as a table of `schema`."""
+    tables.write(path, tables.from_rows(rows, schema), schema)

@@ -1,0 +1,152 @@
+"""The figures: the one place where a figure is registered.
+
+Light on purpose: the Snakefile and the report read it without importing pandas or matplotlib.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture and its table, which `module` makes.
+
+    `needs` are the kinds of files it is made from, which are also the flags of its command.
+    A figure that `ranks` compares scores, and says so when the models are scratch models.
+    """
+
+    name: str
+    title: str
+    caption: str
+    study: str
+    needs: tuple[str, ...]
+    module: str
+    ranks: bool = True
+
+
+_INTERVALS = (
+    "Bars are bootstrap intervals; the grey field ends at the best control, and only a score "
+    "beyond it shows anything."
+)
+
+_ALL = (
+    Figure(
+        "verdict",
+        "Did it read the sequence?",
+        "Test scores of each method on two halves of a dataset. Left, the question alone decides "
+        "the label, so that a look-up scores as well without any DNA. Right, one question has "
+        "several labels and only the sequence decides. A method reads the sequence if it passes "
+        "the text-only model and every look-up on the right. Bars are bootstrap intervals.",
+        "language",
+        ("metrics", "comparisons"),
+        "seqfuse.figures.verdict",
+    ),
+    Figure(
+        "methods",
+        "Methods and controls",
+        "Test score of every method and control of study A, by dataset and subset, with trained "
+        f"parameters. {_INTERVALS} A diamond is the published value, where the dataset is the "
+        "paper's.",
+        "language",
+        ("metrics", "comparisons"),
+        "seqfuse.figures.methods",
+    ),
+    Figure(
+        "tasks",
+        "Nucleotide tasks",
+        "Matthews correlation of each method on every task with one question, and the mean over "
+        "the tasks that were trained together. Bars are bootstrap intervals; the hollow ring is "
+        "the best control of that task.",
+        "language",
+        ("metrics", "comparisons"),
+        "seqfuse.figures.tasks",
+    ),
+    Figure(
+        "judge",
+        "Judged reasoning",
+        "Mean score (0 to 10) of the reasoning of each method and control, by judge and dimension, "
+        "with bootstrap intervals over records. Refused and malformed verdicts are counted in "
+        "the table, not scored. Judges are never mixed.",
+        "language",
+        ("verdicts",),
+        "seqfuse.figures.judge",
+    ),
+    Figure(
+        "cost",
+        "Score against cost",
+        "Test score of study A against trained parameters and against examples seen in training, "
+        "best control dashed. Methods to the left of another at the same height are cheaper.",
+        "language",
+        ("metrics", "comparisons", "costs"),
+        "seqfuse.figures.cost",
+    ),
+    Figure(
+        "umap",
+        "Genes and their descriptions",
+        "UMAP of gene and description embeddings of the held-out pairs after SeqCLIP's "
+        "pre-training, before the decoder. The numbers are measured in the embedding space, not in "
+        "the picture: the share of each point's ten nearest neighbours that are of the other kind, "
+        "and the share of genes whose own description is the nearest one.",
+        "language",
+        ("vectors",),
+        "seqfuse.figures.umap",
+        ranks=False,
+    ),
+    Figure(
+        "training",
+        "Training of study A",
+        "Training loss (thin) and validation loss (thick) of each method; one line a seed.",
+        "language",
+        ("logs", "costs"),
+        "seqfuse.figures.training",
+        ranks=False,
+    ),
+    Figure(
+        "fusion",
+        "Modalities, fusions and controls",
+        "Test score of every arm and control of study B, by dataset, with trained parameters. "
+        f"{_INTERVALS} A diamond is the published value, where the dataset is the paper's.",
+        "codons",
+        ("metrics", "comparisons"),
+        "seqfuse.figures.fusion",
+    ),
+    Figure(
+        "truth",
+        "Prediction against truth",
+        "Test predictions of the regression sets, mean over seeds, against the measured value; the "
+        "line is equality. rho is Spearman's.",
+        "codons",
+        ("predictions", "controls", "records"),
+        "seqfuse.figures.truth",
+    ),
+    Figure(
+        "confusion",
+        "Confusion matrices",
+        "Test predictions of the classification sets, summed over seeds; each row is one true "
+        "class, the colour its share.",
+        "codons",
+        ("predictions", "controls", "records"),
+        "seqfuse.figures.confusion",
+    ),
+    Figure(
+        "weights",
+        "Modality weights",
+        "Weight that attention pooling gives each modality of a test sequence, one box a seed: "
+        "median, quartiles, 5th and 95th percentile. A weight is no importance: the modalities "
+        "are views of one string, and seeds may disagree.",
+        "codons",
+        ("weights",),
+        "seqfuse.figures.weights",
+        ranks=False,
+    ),
+    Figure(
+        "curves",
+        "Training of study B",
+        "Training loss (thin) and validation loss (thick) of each arm; one line a seed.",
+        "codons",
+        ("logs", "costs"),
+        "seqfuse.figures.curves",
+        ranks=False,
+    ),
+)
+
+FIGURES: dict[str, Figure] = {figure.name: figure for figure in _ALL}

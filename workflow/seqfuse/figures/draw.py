@@ -1,0 +1,54 @@
+"""Write a figure's table, and draw the figure from that table.
+
+Reads the files that the figure needs, one flag a kind. Writes PREFIX.csv, and from the CSV alone
+PREFIX.svg, PREFIX.png and PREFIX.md. Same inputs, same bytes.
+
+    seqfuse figures --figure methods --metrics results/demo/evaluation/language/*/metrics.parquet \\
+        --out results/demo/figures/methods
+"""
+
+import argparse
+import importlib
+from pathlib import Path
+
+from seqfuse.errors import UserError
+from seqfuse.figures.catalogue import FIGURES, Figure
+
+SCRATCH = "Scratch models: no evidence about the methods at full scale."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which figure, the files it is made from, and where it goes."""
+    parser.add_argument("--figure", required=True, choices=FIGURES, help="which figure")
+    for need in sorted({need for figure in FIGURES.values() for need in figure.needs}):
+        parser.add_argument(f"--{need}", nargs="+", type=Path, default=[], metavar="FILE")
+    parser.add_argument(
+        "--scratch", action="store_true", help="say on a ranking that its models are scratch models"
+    )
+    parser.add_argument("--out", required=True, type=Path, metavar="PREFIX")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write the table of one figure, then draw the figure from it."""
+    from seqfuse.figures import inputs, render
+
+    figure = FIGURES[args.figure]
+    for need in figure.needs:
+        if not getattr(args, need):
+            raise UserError(f"the figure {figure.name!r} is made from --{need} FILE ...")
+    module = importlib.import_module(figure.module)
+    frames = {need: inputs.read(need, getattr(args, need)) for need in figure.needs}
+    csv = args.out.with_name(f"{args.out.name}.csv")
+    render.write_csv(module.table(frames), csv)
+    from_csv(figure, csv, args.out, args.scratch)
+
+
+def from_csv(figure: Figure, csv: Path, prefix: Path, scratch: bool = False) -> None:
+    """Draw a figure from its CSV, which someone may have edited, to PREFIX.svg, .png and .md."""
+    from seqfuse.figures import render
+
+    frame = render.read_csv(csv)
+    note = SCRATCH if scratch and figure.ranks else ""
+    module = importlib.import_module(figure.module)
+    render.write_markdown(figure, frame, note, prefix.with_name(f"{prefix.name}.md"))
+    render.write_pictures(module.draw, frame, note, prefix)

@@ -1,0 +1,36 @@
+"""Test predictions of study B joined with the truth, and one small panel a dataset and arm."""
+
+from collections.abc import Callable
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from seqfuse.figures import names
+
+
+def on_test(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Unaltered test predictions of arms and controls with `label` and `value` of the record."""
+    rows = pd.concat([frames["predictions"], frames["controls"]], ignore_index=True)
+    truth = frames["records"].loc[frames["records"]["split"] == "test"]
+    return rows[rows["probe"] == "none"].merge(truth.drop(columns="split"), on=["dataset", "id"])
+
+
+def draw(
+    frame: pd.DataFrame, panel: Callable[[Axes, pd.DataFrame], None], columns: int, size: float
+) -> Figure:
+    """A grid of panels, datasets one under the other, arms in the order of the catalogue."""
+    lines = []
+    for _, here in frame.groupby("dataset"):
+        methods = names.order({name: names.kind(name) for name in here["method"]})
+        panels = [here[here["method"] == method] for method in methods]
+        lines += [panels[start : start + columns] for start in range(0, len(panels), columns)]
+    figure = Figure(figsize=(7, size * len(lines)), layout="constrained")
+    axes = figure.subplots(len(lines), columns, squeeze=False)
+    for row, panels in zip(axes, lines, strict=True):
+        for axis, points in zip(row, panels, strict=False):
+            panel(axis, points)
+            axis.set_title(f"{points['dataset'].iloc[0]}\n{names.title(points['method'].iloc[0])}")
+        for axis in row[len(panels) :]:
+            axis.set_visible(False)
+    return figure

@@ -1,0 +1,89 @@
+"""What figures are made from, read into data frames: one reader a kind of file.
+
+`read(kind, paths)` is all that the command needs. Files come in the layout of `results/<run>/`,
+where the folder of a file says what it belongs to if its rows do not: records lie in a folder named
+after the dataset, a training log lies beside its `cost.json`.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from seqfuse import files, tables
+from seqfuse.errors import UserError
+
+Paths = Sequence[Path]
+
+
+def read(kind: str, paths: Paths) -> pd.DataFrame:
+    """All files of one kind as one frame; a foreign or cut file is a `UserError` that names it."""
+    return READERS[kind](paths)
+
+
+def _tables(schema: pa.Schema) -> Callable[[Paths], pd.DataFrame]:
+    return lambda paths: pa.concat_tables([tables.read(path, schema) for path in paths]).to_pandas()
+
+
+def _predictions(paths: Paths) -> pd.DataFrame:
+    """Predictions without their texts and likelihoods, which no figure draws."""
+    columns = ["id", "dataset", "method", "seed", "probe", "predicted", "predicted_value"]
+    parts = [tables.read(path, tables.PREDICTIONS, columns) for path in paths]
+    return pa.concat_tables(parts).to_pandas()
+
+
+def _records(paths: Paths) -> pd.DataFrame:
+    """The gold values of clean records, with the dataset that their folder names."""
+    parts = []
+    for path in paths:
+        part = tables.read(path, tables.CLEAN, ["id", "split", "label", "value"]).to_pandas()
+        parts.append(part.assign(dataset=path.parent.name))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _costs(paths: Paths) -> pd.DataFrame:
+    """One row a method, suite and seed: what training it took, and in which folder it lies."""
+    rows = []
+    for path in paths:
+        cost = files.read_json(path)
+        try:
+            owner = {key: cost[key] for key in ("method", "study", "suite", "kind")}
+            rows += [{**owner, **seed, "folder": str(path.parent)} for seed in cost["seeds"]]
+        except KeyError as error:
+            raise UserError(f"{path}: no {error} in it; is it a cost.json?") from None
+    return pd.DataFrame(rows)
+
+
+def _logs(paths: Paths) -> pd.DataFrame:
+    """Training logs, one row a logged step, with the folder that they lie in."""
+    rows = []
+    for path in paths:
+        for number, line in enumerate(_text(path).splitlines(), start=1):
+            try:
+                rows.append({**json.loads(line), "folder": str(path.parent)})
+            except json.JSONDecodeError as error:
+                raise UserError(f"{path}: line {number} is not valid JSON ({error})") from None
+    return pd.DataFrame(rows)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+
+
+READERS: dict[str, Callable[[Paths], pd.DataFrame]] = {
+    "metrics": _tables(tables.METRICS),
+    "comparisons": _tables(tables.COMPARISONS),
+    "verdicts": _tables(tables.VERDICTS),
+    "predictions": _predictions,
+    "controls": _predictions,
+    "records": _records,
+    "costs": _costs,
+    "logs": _logs,
+    "weights": lambda paths: pd.concat([pd.read_parquet(p) for p in paths], ignore_index=True),
+    "vectors": _tables(tables.VECTORS),
+}
