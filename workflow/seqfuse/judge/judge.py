@@ -1,0 +1,68 @@
+"""Judge generated reasoning against the reference, 0 to 10 in three dimensions.
+
+Reads a suite's cleaned records and one method's predictions. Writes one row a verdict. `overlap`
+counts shared words: local, deterministic, no evidence of meaning. `openai` asks a model behind the
+OpenAI API, or any compatible server (judge.base_url), with the prompts of resources/judge/ and the
+key in the environment variable OPENAI_API_KEY; each verdict is stored under --store when it arrives
+and is never asked twice. The judge is never told the method.
+
+The methods `retrieval` and `shuffled` are controls that need no predictions: the training record's
+reasoning for the same question, and another test record's reference.
+
+    seqfuse judge --suite variants --method onevocab --datasets demo-variants
+        --records results/demo/sequences/demo-variants/records.parquet
+        --predictions results/demo/language/variants/onevocab/predictions.parquet
+        --store results/demo/state/judge --out results/demo/judge/variants/onevocab.parquet
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from seqfuse import options
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The section `judge` of the configuration."""
+
+    judge: str
+    model: str
+    base_url: str | None
+    rows: int
+    max_requests: int
+    concurrency: int
+    attempts: int
+    timeout: float
+
+
+def add_arguments(parser):
+    """Add the flags of `seqfuse judge`."""
+    parser.add_argument("--suite", required=True, help="name of the suite")
+    parser.add_argument("--method", required=True, help="whose reasoning; or retrieval, shuffled")
+    parser.add_argument("--datasets", required=True, nargs="+", help="the suite's datasets")
+    parser.add_argument(
+        "--records", required=True, nargs="+", type=Path, help="their cleaned records, in order"
+    )
+    parser.add_argument("--predictions", type=Path, help="the method's predictions")
+    parser.add_argument("--store", required=True, type=Path, help="folder of paid verdicts")
+    parser.add_argument("--out", required=True, type=Path, help="verdicts.parquet to write")
+    options.add(parser, "judge")
+
+
+def run(args):
+    """Collect what is to be judged, get the verdicts that are not there yet, write them all."""
+    from seqfuse import tables
+    from seqfuse.judge import verdicts
+    from seqfuse.progress import say
+
+    settings = options.take(args, "judge", Settings)
+    answers = verdicts.answers(
+        args.method, args.datasets, args.records, args.predictions, settings.rows
+    )
+    if settings.judge == "overlap":
+        rows = verdicts.by_overlap(answers)
+    else:
+        rows = verdicts.by_server(answers, settings, args.store, f"{args.suite}.{args.method}")
+    for status in ("ok", "refused", "malformed"):
+        say(f"{status}: {sum(row['status'] == status for row in rows)} of {len(rows)} verdicts")
+    tables.write(args.out, tables.from_rows(rows, tables.VERDICTS), tables.VERDICTS)
