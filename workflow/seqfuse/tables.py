@@ -128,6 +128,10 @@ VERDICTS = _schema(
     },
     {"score": _NUMBER, "reason": _TEXT},
 )
+# The weight that a fusion gives each modality of one record; the three sum to 1.
+WEIGHTS = _schema(
+    {"id": _TEXT, "seed": _COUNT, "dna": _NUMBER, "rna": _NUMBER, "protein": _NUMBER}, {}
+)
 # Embeddings to be drawn: one vector a gene ("dna") or description ("text"); a pair shares its `id`.
 VECTORS = _schema(
     {"id": _TEXT, "kind": _TEXT, "vector": pa.list_(pa.float32())},
