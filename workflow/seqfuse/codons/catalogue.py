@@ -10,8 +10,11 @@ from dataclasses import dataclass
 class Arm:
     """A set of modalities and the fusion that joins them codon by codon.
 
-    `fusion` is the class, as "module:name"; a single modality needs none. An arm that `weighs`
-    gives every sequence a weight a modality, which are written beside its predictions.
+    `modalities` are read from the embedding store. `fusion` is the class, as "module:name"; a
+    single modality needs none. `kind` is "method", "ablation" or "control". An arm that `weighs`
+    gives every sequence a weight a modality, which are written beside its predictions; only with
+    `entropy` does the entropy of these weights count in its loss. An arm that is not `aligned` puts
+    a modality's n-th token at the n-th codon. A `one_hot` arm reads the codons themselves.
     """
 
     name: str
@@ -19,9 +22,19 @@ class Arm:
     modalities: tuple[str, ...]
     fusion: str | None = None
     weighs: bool = False
+    kind: str = "method"
+    entropy: bool = False
+    aligned: bool = True
+    one_hot: bool = False
+
+    @property
+    def views(self) -> tuple[str, ...]:
+        """What the arm sees of a sequence: its modalities, or its codons as one-hot vectors."""
+        return ("codon",) if self.one_hot else self.modalities
 
 
 _ALL = ("dna", "rna", "protein")
+_CONCAT, _MIL = "seqfuse.codons.concat:Concat", "seqfuse.codons.mil"
 
 ARMS: dict[str, Arm] = {
     arm.name: arm
@@ -29,8 +42,53 @@ ARMS: dict[str, Arm] = {
         Arm("dna", "DNA alone", ("dna",)),
         Arm("rna", "mRNA alone", ("rna",)),
         Arm("protein", "Protein alone", ("protein",)),
-        Arm("concat", "Concatenation", _ALL, "seqfuse.codons.concat:Concat"),
-        Arm("mil", "MIL with entropy", _ALL, "seqfuse.codons.mil:GatedMil", weighs=True),
+        Arm("dna_rna", "DNA + mRNA", ("dna", "rna"), _CONCAT),
+        Arm("dna_protein", "DNA + protein", ("dna", "protein"), _CONCAT),
+        Arm("rna_protein", "mRNA + protein", ("rna", "protein"), _CONCAT),
+        Arm("concat", "Concatenation", _ALL, _CONCAT),
+        Arm("mil", "MIL with entropy", _ALL, f"{_MIL}:GatedMil", weighs=True, entropy=True),
         Arm("xattn", "Cross-attention", _ALL, "seqfuse.codons.xattn:CrossAttention"),
+        Arm(
+            "mil_no_entropy",
+            "MIL without entropy",
+            _ALL,
+            f"{_MIL}:GatedMil",
+            weighs=True,
+            kind="ablation",
+        ),
+        Arm(
+            "mil_shared",
+            "MIL, one shared projection",
+            _ALL,
+            f"{_MIL}:SharedMil",
+            weighs=True,
+            kind="ablation",
+            entropy=True,
+        ),
+        Arm(
+            "mil_token",
+            "MIL, weights a codon",
+            _ALL,
+            f"{_MIL}:TokenMil",
+            weighs=True,
+            kind="ablation",
+            entropy=True,
+        ),
+        Arm(
+            "concat_unaligned",
+            "Concatenation, not aligned",
+            _ALL,
+            _CONCAT,
+            kind="ablation",
+            aligned=False,
+        ),
+        Arm(
+            "onehot",
+            "One-hot codons",
+            (),
+            "seqfuse.codons.single:Single",
+            kind="control",
+            one_hot=True,
+        ),
     )
 }

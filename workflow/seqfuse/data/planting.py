@@ -1,4 +1,4 @@
-"""How the demo sets are drawn: random backgrounds, planted motifs, balanced labels, three splits."""
+"""How the demo sets are drawn: random backgrounds, planted motifs, balanced labels, splits."""
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
@@ -40,7 +40,7 @@ def motifs_are(sequence: str, wanted: Iterable[str], unwanted: Iterable[str] = (
 
 
 def balanced(rng: np.random.Generator, classes: Sequence, size: int) -> list:
-    """`size` draws in random order, in which the counts of any two classes differ by at most one."""
+    """`size` draws in random order; the counts of any two classes differ by at most one."""
     drawn = list(itertools.islice(itertools.cycle(classes), size))
     return [drawn[i] for i in rng.permutation(size)]
 

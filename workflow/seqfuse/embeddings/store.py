@@ -38,6 +38,11 @@ FOOTER_KEY = b"seqfuse.key"
 _CACHE_BYTES = 256 * 2**20
 
 
+def key_of(description: dict) -> str:
+    """The name of the folder that holds rows made as `description` says."""
+    return digest(canonical_json(description))[:32]
+
+
 def sequence_hash(sequence: str) -> bytes:
     """The 32 bytes under which a sequence is stored: SHA-256 of its letters."""
     return hashlib.sha256(sequence.encode()).digest()
@@ -85,6 +90,11 @@ class Store:
             raise UserError(f"{folder}: no embeddings here; run `seqfuse embeddings write` first")
         self.description = read_json(self.folder / "key.json")
         self.key = self.folder.name
+        if key_of(self.description) != self.key:
+            raise UserError(
+                f"{self.folder / 'key.json'}: does not describe this key; run the"
+                " `seqfuse embeddings write` that made it again, which replaces it"
+            )
         self.width = self.description["width"]
         self.dtype = np.dtype(self.description["stored"]).newbyteorder("<")
         self._cache: OrderedDict[tuple, pa.Array] = OrderedDict()
@@ -265,7 +275,7 @@ def _locations(shard: Path, key: str) -> Iterator[tuple[bytes, Location]]:
     """Which sequences a shard holds, and where; a shard of another key is an error."""
     file = _opened(shard)
     written = (file.schema_arrow.metadata or {}).get(FOOTER_KEY, b"").decode()
-    if digest(written)[: len(key)] != key:
+    if digest(written)[:32] != key:
         raise damaged(shard, "it belongs to another key")
     table = _read(shard, file, None, ["sequence", "tokens"])
     sequences, tokens = table["sequence"].to_pylist(), table["tokens"].to_pylist()

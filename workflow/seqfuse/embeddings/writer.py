@@ -23,19 +23,15 @@ from seqfuse.embeddings.store import (
     Row,
     Store,
     encode_spans,
+    key_of,
     shards,
 )
-from seqfuse.files import canonical_json, digest, sha256, write_json
+from seqfuse.files import canonical_json, sha256, write_json
 from seqfuse.progress import say
 
 ROWS_A_GROUP = 32
 BYTES_A_SHARD = 256 * 2**20
 _UNFINISHED = ".shard-"
-
-
-def key_of(description: dict) -> str:
-    """The name of the folder that holds rows made as `description` says."""
-    return digest(canonical_json(description))[:32]
 
 
 class Writer:
@@ -57,8 +53,7 @@ class Writer:
     def __enter__(self) -> "Writer":
         with contextlib.ExitStack() as stack:
             stack.enter_context(_claim(self.folder))
-            if not (self.folder / "key.json").exists():
-                write_json(self.folder / "key.json", self._description)
+            write_json(self.folder / "key.json", self._description)
             for shard in damaged_shards(self.folder):
                 say(f"{shard}: does not match its checksum; removed, its rows are embedded again")
                 shard.unlink(missing_ok=True)

@@ -1,12 +1,258 @@
-"""What leaks: duplicates within and across splits, and what a lookup without a model scores."""
+"""What leaks: duplicates within and across splits, and what a lookup without a model scores.
 
+Two passes over the cleaned records: one for 64-bit keys (41 bytes a row are kept), one for the
+sketches of a bounded sample of sequences.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
-from seqfuse import tables
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from seqfuse.sequences import lookups, sketch
+from seqfuse.sequences.normalise import keys
+from seqfuse.sequences.splits import SPLITS
+
+HELD_OUT = ("val", "test")
+_BATCH = 2048
+# Distinct sequences whose sketches are compared: the ones of smallest key, a random sample.
+QUERIES, POOL = 1000, 20_000
+_MOST_CLASSES = 200  # more are counted, not listed
+# Shares beyond which the audit warns.
+_SEEN, _ABOVE_MAJORITY = 0.01, 0.2
 
 
-def audit(folder: Path, study: str) -> dict:
-    """The audit of the cleaned records in `folder`."""
-    table = tables.read(folder / "records.parquet", tables.CLEAN)
-    counts = table.group_by("split").aggregate([([], "count_all")]).to_pylist()
-    return {"splits": {row["split"]: row["count_all"] for row in counts}, "warnings": []}
+@dataclass(frozen=True)
+class _Rows:
+    """One value a row: split (index into SPLITS), keys of texts, and the regression target."""
+
+    split: np.ndarray
+    sequence: np.ndarray
+    pair: np.ndarray
+    question: np.ndarray
+    label: np.ndarray
+    record: np.ndarray
+    value: np.ndarray
+    has_question: bool
+    has_label: bool
+    has_value: bool
+
+    def of(self, split: str) -> np.ndarray:
+        """Which rows are in `split` (bool)."""
+        return self.split == SPLITS.index(split)
+
+
+def audit(records: Path) -> dict:
+    """The audit of a table of cleaned records."""
+    rows, labels = _collect(records)
+    counts = {name: int(rows.of(name).sum()) for name in SPLITS}
+    found = {
+        "splits": counts,
+        "classes": len({label for found in labels.values() for label in found}),
+        "labels": _listed(labels),
+        "duplicates": _duplicates(rows),
+        "near_duplicates": _near_duplicates(records, rows),
+        "lookups": {name: _lookups(rows, name) for name in HELD_OUT if counts[name]},
+    }
+    return found | {"warnings": _warnings(found, rows)}
+
+
+def _collect(records: Path) -> tuple[_Rows, dict[str, Counter]]:
+    columns = ["split", "sequence", "variant", "question", "label", "value"]
+    parts: dict[str, list[np.ndarray]] = {}
+    labels: dict[str, Counter] = {}
+    for batch in pq.ParquetFile(records).iter_batches(_BATCH, columns=columns):
+        split = batch["split"].to_pylist()
+        found = {
+            "split": np.array([SPLITS.index(name) for name in split], np.int8),
+            "sequence": keys(batch["sequence"]),
+            "pair": keys(batch["sequence"], batch["variant"]),
+            "question": keys(batch["question"]),
+            "label": keys(batch["label"]),
+            "record": keys(*(batch[n] for n in ("sequence", "variant", "question", "label"))),
+            "value": np.array(batch["value"].to_numpy(zero_copy_only=False), np.float64),
+            "has_question": _has(batch["question"]),
+            "has_label": _has(batch["label"]),
+            "has_value": _has(batch["value"]),
+        }
+        for name, values in found.items():
+            parts.setdefault(name, []).append(values)
+        for name, label in zip(split, batch["label"].to_pylist(), strict=True):
+            if label is not None:
+                labels.setdefault(name, Counter())[label] += 1
+    joined = {name: np.concatenate(values) for name, values in parts.items()}
+    flags = {name: bool(joined.pop(name).all()) for name in list(joined) if name.startswith("has_")}
+    return _Rows(**joined, **flags), labels
+
+
+def _has(column: pa.Array) -> np.ndarray:
+    return np.array([column.null_count == 0])
+
+
+def _listed(labels: dict[str, Counter]) -> dict | None:
+    if any(len(found) > _MOST_CLASSES for found in labels.values()):
+        return None
+    return {split: dict(sorted(found.items())) for split, found in labels.items()}
+
+
+def _duplicates(rows: _Rows) -> dict:
+    """Exact duplicates: of the DNA (reference and variant), and of whole records."""
+    found = {"dna": _repeats(rows, rows.pair), "records": _repeats(rows, rows.record)}
+    return found | {"agreement": _agreement(rows)}
+
+
+def _repeats(rows: _Rows, contents: np.ndarray) -> dict:
+    train = np.unique(contents[rows.of("train")])
+    found = {"distinct": len(np.unique(contents)), "repeated_within": {}, "seen_in_train": {}}
+    for name in SPLITS:
+        own = contents[rows.of(name)]
+        found["repeated_within"][name] = len(own) - len(np.unique(own))
+        if name != "train":
+            seen = int(np.isin(own, train).sum())
+            found["seen_in_train"][name] = {"rows": seen, "share": _share(seen, len(own))}
+    return found
+
+
+def _agreement(rows: _Rows) -> dict | None:
+    """How far equal DNA has equal labels: what bounds a model that sees nothing but the DNA."""
+    if rows.has_value and not rows.has_label:
+        order = np.argsort(rows.pair, kind="stable")
+        starts = np.flatnonzero(np.diff(rows.pair[order], prepend=rows.pair[order][0] + 1))
+        several = starts[np.diff(starts, append=len(order)) > 1]
+        first, second = rows.value[order][several], rows.value[order][several + 1]
+        return {
+            "repeated": len(several),
+            "spearman_of_two": _round(lookups.spearman(first, second)),
+        }
+    if not rows.has_label:
+        return None
+    pairs, counts = np.unique(np.stack([rows.pair, rows.label]), axis=1, return_counts=True)
+    _, first, labels = np.unique(pairs[0], return_index=True, return_counts=True)
+    most = np.maximum.reduceat(counts, first)
+    return {
+        "repeated": int((np.add.reduceat(counts, first) > 1).sum()),
+        "with_several_labels": int((labels > 1).sum()),
+        "ceiling_of_dna": _share(int(most.sum()), len(rows.pair)),
+    }
+
+
+def _near_duplicates(records: Path, rows: _Rows) -> dict:
+    """How many distinct sequences have a near-duplicate in their split, and in train."""
+    distinct = {name: np.unique(rows.sequence[rows.of(name)]) for name in SPLITS}
+    queries = {name: found[:QUERIES] for name, found in distinct.items()}
+    pools = {name: found[:POOL] for name, found in distinct.items()}
+    wanted = np.unique(np.concatenate(list(pools.values())))
+    sketches = _sketch(records, rows.sequence, wanted)
+
+    def near(queries: np.ndarray, pool: np.ndarray) -> dict:
+        if not len(queries) or not len(pool):
+            return {"compared": 0, "near": 0, "share": None}
+        place = np.minimum(np.searchsorted(pool, queries), len(pool) - 1)
+        same = np.where(pool[place] == queries, place, -1)
+        indices = sketch.nearest(
+            sketches[np.searchsorted(wanted, queries)],
+            sketches[np.searchsorted(wanted, pool)],
+            same,
+        )
+        count = int((indices >= sketch.NEAR).sum())
+        return {"compared": len(queries), "near": count, "share": _share(count, len(queries))}
+
+    return {
+        "method": f"bottom-{sketch.SIZE} MinHash of {sketch.K}-mers of `sequence`, one strand; near "
+        f"means a Jaccard index of at least {sketch.NEAR}, about "
+        f"{100 * sketch.identity(sketch.NEAR):.1f} % identity; exact duplicates do not count",
+        "error": "standard error of the index at the threshold: "
+        f"{(sketch.NEAR * (1 - sketch.NEAR) / sketch.SIZE) ** 0.5:.3f}; none for sequences of at "
+        f"most {sketch.SIZE + sketch.K - 1} nt",
+        "sample": f"at most {QUERIES} distinct sequences a split, compared with at most {POOL}",
+        "within": {name: near(queries[name], pools[name]) for name in SPLITS},
+        "in_train": {name: near(queries[name], pools["train"]) for name in HELD_OUT},
+    }
+
+
+def _sketch(records: Path, row_keys: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """The sketches of the sequences with the keys `wanted` (ascending), one each."""
+    found = np.empty((len(wanted), sketch.SIZE), np.uint32)
+    firsts = np.full(len(row_keys), -1)
+    chosen, first = np.unique(row_keys, return_index=True)
+    kept = np.isin(chosen, wanted)
+    firsts[first[kept]] = np.searchsorted(wanted, chosen[kept])
+    row = 0
+    for batch in pq.ParquetFile(records).iter_batches(_BATCH, columns=["sequence"]):
+        places = firsts[row : row + len(batch)]
+        found[places[places >= 0]] = sketch.sketches(
+            batch["sequence"].filter(pa.array(places >= 0))
+        )
+        row += len(batch)
+    return found
+
+
+def _lookups(rows: _Rows, split: str) -> dict | None:
+    """What lookups that learnt from train score on one split; None without labels or values."""
+    train, here = rows.of("train"), rows.of(split)
+    if not train.any():
+        return None
+    if rows.has_label:
+        majority = lookups.ranked(rows.label[train])[0]
+        right = int((rows.label[here] == majority).sum())
+        found = {"majority": {"right": right, "n": int(here.sum())}}
+        found["majority"]["accuracy"] = _share(right, int(here.sum()))
+        by = {"question": rows.question} if rows.has_question else {}
+        for name, contents in (by | {"dna": rows.pair}).items():
+            table = lookups.commonest(contents[train], rows.label[train])
+            predicted, seen = lookups.answer(table, contents[here], majority)
+            hits = predicted == rows.label[here]
+            found[name] = {
+                "right": int(hits.sum()),
+                "n": len(hits),
+                "accuracy": _share(int(hits.sum()), len(hits)),
+                "seen": int(seen.sum()),
+                "accuracy_seen": _share(int(hits[seen].sum()), int(seen.sum())),
+            }
+        return found
+    if rows.has_value:
+        table = lookups.means(rows.pair[train], rows.value[train])
+        predicted, seen = lookups.answer(table, rows.pair[here], rows.value[train].mean())
+        value = rows.value[here]
+        return {
+            "dna": {
+                "n": len(value),
+                "seen": int(seen.sum()),
+                "spearman": _round(lookups.spearman(predicted, value)),
+                "spearman_seen": _round(lookups.spearman(predicted[seen], value[seen])),
+            }
+        }
+    return None
+
+
+def _warnings(found: dict, rows: _Rows) -> list[str]:
+    warnings = [f"no row in {name}" for name, count in found["splits"].items() if not count]
+    for name, seen in found["duplicates"]["dna"]["seen_in_train"].items():
+        if (seen["share"] or 0) > _SEEN:
+            warnings.append(
+                f"{seen['rows']} of {found['splits'][name]} rows of {name} have DNA that train holds"
+            )
+    for name, scores in found["lookups"].items():
+        if scores and "question" in scores:
+            question, majority = scores["question"]["accuracy"], scores["majority"]["accuracy"]
+            if question > majority + _ABOVE_MAJORITY:
+                warnings.append(
+                    f"a dictionary of questions scores {100 * question:.2f} % on {name}, without DNA"
+                )
+    if rows.has_label and found["splits"]["train"]:
+        known = np.unique(rows.label[rows.of("train")])
+        missing = int((~np.isin(rows.label, known)).sum())
+        if missing:
+            warnings.append(f"{missing} rows have a label that train does not hold")
+    return warnings
+
+
+def _share(part: int, whole: int) -> float | None:
+    return _round(part / whole) if whole else None
+
+
+def _round(number: float | None) -> float | None:
+    return None if number is None else round(number, 6)

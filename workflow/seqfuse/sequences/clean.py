@@ -37,7 +37,8 @@ def run(args: argparse.Namespace) -> None:
     settings = options.take(args, "sequences", cleaning.Settings)
     with files.atomic_directory(args.out) as folder:
         found = cleaning.clean(Path(args.records), folder, args.study, settings)
-        report = found | audit.audit(folder, args.study)
+        report = found | audit.audit(folder / "records.parquet")
+        report["warnings"] = cleaning.warnings(found) + report["warnings"]
         files.write_json(folder / "audit.json", report)
     for warning in report["warnings"]:
         say(f"warning: {args.records}: {warning}")

@@ -167,6 +167,17 @@ def clean(records: Path, folder: Path, study: str, settings: Settings) -> dict:
     }
 
 
+def warnings(found: dict) -> list[str]:
+    """What the report should say about the counts of `clean`."""
+    coding = found["coding"]
+    if not coding or coding["is_coding"]:
+        return []
+    return [
+        f"not coding sequences: {100 * coding['share_start']:.1f} % start with ATG, "
+        f"{100 * coding['share_internal_stop']:.1f} % have a stop inside; codons mean nothing here"
+    ]
+
+
 @dataclass(frozen=True)
 class _Plan:
     """What only the whole set can tell: each row's new split, and whether it repeats another."""
@@ -267,5 +278,5 @@ def _coding(counts: Counter, kept: int) -> dict:
         "share_start": starts,
         "share_internal_stop": stops,
         "is_coding": starts >= CODING_STARTS and stops <= CODING_STOPS,
-        "rule": f"coding if share_start >= {CODING_STARTS} and share_internal_stop <= {CODING_STOPS}",
+        "rule": f"share_start >= {CODING_STARTS} and share_internal_stop <= {CODING_STOPS}",
     }

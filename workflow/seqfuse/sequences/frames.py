@@ -1,8 +1,8 @@
 """Codon frames: a coding sequence as DNA, mRNA and protein, codon by codon.
 
-The protein is the frame: a stop codon that ends the sequence is no residue, so it is left out of all
-three views and told by `stop`; a stop inside, or a codon with an N, is residue X. Nucleotides behind
-the last whole codon are counted in `tail`.
+The protein is the frame: a stop codon that ends the sequence is no residue, so it is left out of
+all three views and told by `stop`; a stop inside, or a codon with an N, is residue X. Nucleotides
+behind the last whole codon are counted in `tail`.
 """
 
 import numpy as np

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from seqfuse.errors import UserError
+from seqfuse.sequences import sketch
 from seqfuse.sequences.normalise import keys
 
 SPLITS = ("train", "val", "test")
@@ -70,12 +71,14 @@ class Collector:
             if batch["group"].null_count:
                 row = sum(map(len, self.official)) - len(batch) + _first_null(batch["group"]) + 1
                 raise UserError(
-                    f"{records}: row {row} has no group, and split_by is group; name a group column "
-                    "or a group_pattern in the dataset's entry"
+                    f"{records}: row {row} has no group, and split_by is group; name a group "
+                    "column or a group_pattern in the dataset's entry"
                 )
             self.keys.append(keys(batch["group"]))
         elif self.method == "random":
             self.keys.append(keys(batch["sequence"], batch["variant"]))
+        elif self.method == "cluster":
+            self.sketches.append(sketch.sketches(batch["sequence"]))
 
     def assign(self, seed: int) -> np.ndarray:
         """The split of every row (text), of the official sizes."""
@@ -83,6 +86,8 @@ class Collector:
         if self.method == "official":
             return official
         shares = {name: float((official == name).sum()) for name in SPLITS}
+        if self.method == "cluster":
+            return assign(sketch.clusters(np.concatenate(self.sketches)), shares, seed)
         return assign(np.concatenate(self.keys), shares, seed)
 
 

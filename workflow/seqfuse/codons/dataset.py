@@ -1,0 +1,299 @@
+"""One dataset as an arm sees it: targets, splits, and the embedded views of every sequence.
+
+Made from cleaned records, codon frames and the embedding store. States stay in one decoded memory
+map a modality, which all seeds (and all arms of a dataset) share; a batch copies its own rows only.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seqfuse import tables
+from seqfuse.codons.align import NUCLEOTIDES, Packed, Placement, place, place_in_order
+from seqfuse.embeddings.store import Store
+from seqfuse.errors import UserError
+from seqfuse.sequences.frames import UNKNOWN, code
+
+SPLITS = ("train", "val", "test")
+# The order of the one-hot vectors; the last one is for a codon that is not all A, C, G and T.
+CODONS = sorted(code(1))
+# Batches are padded to a multiple of this, so that few shapes occur and kernels are chosen once.
+_PADDED_TO = 8
+_BATCHES_A_POOL = 16
+
+
+class States(Protocol):
+    """The states [T, D] of a sequence: a memory map of the store, or one-hot codons."""
+
+    width: int
+
+    def get(self, sequence: str) -> np.ndarray: ...
+
+
+@dataclass(frozen=True)
+class View:
+    """One view of every row: its letters, their states, and where these lie in the codons."""
+
+    sequences: Sequence[str]
+    states: States
+    placements: Sequence[Placement]
+    parts: int
+
+    @property
+    def width(self) -> int:
+        """Length of a state vector."""
+        return self.states.width
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Rows of one set: `target` is float64 values, or int64 indices into `labels`."""
+
+    name: str
+    ids: list[str]
+    split: np.ndarray
+    codons: np.ndarray
+    target: np.ndarray
+    labels: tuple[str, ...]
+    frames: Mapping[str, list[str]]
+    views: Mapping[str, View] = field(default_factory=dict)
+
+    def rows(self, split: str) -> np.ndarray:
+        """Row numbers of a split, in the order of the records."""
+        return np.flatnonzero(self.split == split)
+
+    @property
+    def outputs(self) -> int:
+        """Numbers that a model of this set gives: one value, or a score for each label."""
+        return len(self.labels) or 1
+
+
+class Batch(NamedTuple):
+    """Some rows: `mask` bool[B, C] marks their codons; `views` are packed; `target` is [B]."""
+
+    rows: np.ndarray
+    mask: Tensor
+    views: dict[str, Packed]
+    target: Tensor
+
+
+def read(name: str, records: Path, frames: Path) -> Dataset:
+    """The targets and frames of a dataset, checked; no embeddings yet."""
+    clean = tables.read(records, tables.CLEAN, ["id", "split", "label", "value"]).to_pydict()
+    framed = tables.read(frames, tables.FRAMES).to_pydict()
+    order = {name: row for row, name in enumerate(framed["id"])}
+    missing = next((name for name in clean["id"] if name not in order), None)
+    if missing is not None:
+        raise UserError(
+            f"{frames}: record {missing!r} of {records} has no row; run `seqfuse sequences` again"
+        )
+    rows = [order[name] for name in clean["id"]]
+    views = {view: [framed[view][row] for row in rows] for view in ("dna", "rna", "protein")}
+    codons = np.array([framed["codons"][row] for row in rows], np.int64)
+    _check_frames(frames, clean["id"], views, codons)
+    split = np.array(clean["split"], dtype=object)
+    for name_of_split in SPLITS:
+        if not (split == name_of_split).any():
+            raise UserError(
+                f"{records}: no row in split {name_of_split!r}; give the dataset"
+                " train, val and test rows"
+            )
+    target, labels = _targets(records, clean, split)
+    return Dataset(name, clean["id"], split, codons, target, labels, views)
+
+
+def with_views(
+    dataset: Dataset,
+    receipts: Mapping[str, Path],
+    parts: Mapping[str, int],
+    folder: Path,
+    aligned: bool = True,
+) -> Dataset:
+    """The dataset with the stored views that `receipts` names, decoded into `folder`."""
+    views = {}
+    for view, receipt in receipts.items():
+        store = Store.open(receipt)
+        letters = dataset.frames[view]
+        spans = [store.spans(sequence) for sequence in letters]
+        placements = placed(dataset, view, spans, parts[view], aligned)
+        views[view] = View(letters, store.memory_map(letters, folder), placements, parts[view])
+    return replace(dataset, views=views)
+
+
+def with_one_hot(dataset: Dataset) -> Dataset:
+    """The dataset with its codons themselves as the one view, "codon"."""
+    spans = [
+        np.arange(n)[:, None] * NUCLEOTIDES + np.array([[0, NUCLEOTIDES]]) for n in dataset.codons
+    ]
+    placements = placed(dataset, "codon", spans, 1)
+    return replace(dataset, views={"codon": View(dataset.frames["dna"], OneHot(), placements, 1)})
+
+
+def placed(
+    dataset: Dataset, view: str, spans: Sequence[np.ndarray], parts: int, aligned: bool = True
+) -> list[Placement]:
+    """A placement a row; rows of one length and one tokenisation share theirs."""
+    letters_a_codon = 1 if view == "protein" else NUCLEOTIDES
+    known: dict[tuple, Placement] = {}
+    found = []
+    for name, row_spans, codons in zip(dataset.ids, spans, dataset.codons.tolist(), strict=True):
+        key = (codons, row_spans.tobytes())
+        if key not in known:
+            try:
+                known[key] = (
+                    place(row_spans * (NUCLEOTIDES // letters_a_codon), codons, parts)
+                    if aligned
+                    else place_in_order(len(row_spans), codons)
+                )
+            except UserError as error:
+                raise UserError(f"record {name!r}: {view} embedding: {error}") from None
+        found.append(known[key])
+    return found
+
+
+class OneHot:
+    """Codons as one-hot vectors of 65: the 64 codons in alphabetical order, then anything else."""
+
+    width = len(CODONS) + 1
+    _index = {codon: index for index, codon in enumerate(CODONS)}
+
+    def get(self, sequence: str) -> np.ndarray:
+        """One row a codon, float16 [C, 65]."""
+        return np.eye(self.width, dtype=np.float16)[self.indices(sequence)]
+
+    @classmethod
+    def indices(cls, sequence: str) -> np.ndarray:
+        """The number of every whole codon, int64 [C]."""
+        ends = range(NUCLEOTIDES, len(sequence) + 1, NUCLEOTIDES)
+        found = [cls._index.get(sequence[end - NUCLEOTIDES : end], len(CODONS)) for end in ends]
+        return np.array(found, np.int64)
+
+
+def collate(dataset: Dataset, rows: np.ndarray, device: torch.device) -> Batch:
+    """The batch of `rows`, padded to the longest of them."""
+    codons = dataset.codons[rows]
+    width = -(-int(codons.max()) // _PADDED_TO) * _PADDED_TO
+    mask = torch.from_numpy(np.arange(width) < codons[:, None]).to(device)
+    packed = {name: _pack(view, rows, width, device) for name, view in dataset.views.items()}
+    target = torch.from_numpy(dataset.target[rows]).to(device)
+    return Batch(rows, mask, packed, target)
+
+
+def shuffled(
+    dataset: Dataset, rows: np.ndarray, size: int, random: np.random.Generator
+) -> list[np.ndarray]:
+    """Rows in random batches of similar length: sorted by length within pools of 16 batches."""
+    order, batches = random.permutation(rows), []
+    for start in range(0, len(order), size * _BATCHES_A_POOL):
+        pool = order[start : start + size * _BATCHES_A_POOL]
+        pool = pool[np.argsort(dataset.codons[pool], kind="stable")]
+        batches += [pool[i : i + size] for i in range(0, len(pool), size)]
+    return [batches[i] for i in random.permutation(len(batches))]
+
+
+def by_length(dataset: Dataset, rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
+    """Rows in batches of similar length, always the same ones."""
+    order = rows[np.argsort(dataset.codons[rows], kind="stable")]
+    for start in range(0, len(order), size):
+        yield order[start : start + size]
+
+
+def moments(view: View, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of every feature over all tokens of `rows`, float32 [D] each.
+
+    A feature that never changes has deviation 1. One pass, one sequence in memory.
+    """
+    count, total, squares = 0, np.zeros(view.width), np.zeros(view.width)
+    for row in rows.tolist():
+        states = view.states.get(view.sequences[row]).astype(np.float64)
+        count, total = count + len(states), total + states.sum(0)
+        squares += np.einsum("td,td->d", states, states)
+    mean = total / count
+    deviation = np.sqrt(np.maximum(squares / count - mean**2, 0))
+    # States are half precision: what is left of a constant after rounding is no spread.
+    deviation[deviation < 1e-3 * np.abs(mean) + 1e-6] = 1.0
+    return mean.astype(np.float32), deviation.astype(np.float32)
+
+
+def _pack(view: View, rows: np.ndarray, width: int, device: torch.device) -> Packed:
+    states = [view.states.get(view.sequences[row]) for row in rows.tolist()]
+    tokens = np.array([len(part) for part in states])
+    before = np.cumsum(tokens) - tokens
+    first = np.zeros(tokens.sum(), bool)
+    first[before] = True
+    places = [view.placements[row] for row in rows.tolist()]
+    starts = (before * view.parts).tolist()
+    arrays = (
+        first,
+        np.concatenate([place.codons + width * i for i, place in enumerate(places)]),
+        np.concatenate([p.outputs + start for p, start in zip(places, starts, strict=True)]),
+        np.concatenate([place.shares for place in places]),
+    )
+    packed = torch.from_numpy(np.concatenate(states)).to(device, non_blocking=True).float()
+    return Packed(packed, *(torch.from_numpy(array).to(device) for array in arrays))
+
+
+def _check_frames(
+    path: Path, ids: list[str], views: Mapping[str, list[str]], codons: np.ndarray
+) -> None:
+    """DNA, mRNA and protein of a record must be one sequence; the first that is not is named.
+
+    Which residue a codon stands for is read off the set itself, because a set may have its own
+    genetic code: a codon that is another residue than in most other places is a disagreement.
+    """
+    for row, name in enumerate(ids):
+        dna, rna, protein = (views[view][row] for view in ("dna", "rna", "protein"))
+        if not codons[row]:
+            raise UserError(f"{path}: record {name!r} has no whole codon; drop it from the data")
+        if rna != dna.replace("T", "U"):
+            raise UserError(f"{path}: record {name!r}: its mRNA is not its DNA with U for T")
+        if len(dna) != NUCLEOTIDES * codons[row] or len(protein) != codons[row]:
+            raise UserError(
+                f"{path}: record {name!r}: {len(dna)} nt, {len(protein)} residues and"
+                f" {codons[row]} codons do not agree"
+            )
+    index = np.concatenate([OneHot.indices(dna) for dna in views["dna"]])
+    residue = np.frombuffer("".join(views["protein"]).encode(), np.uint8)
+    votes = np.zeros((OneHot.width, 256), np.int64)
+    np.add.at(votes, (index, residue), residue != ord(UNKNOWN))
+    usual = votes.argmax(1)
+    wrong = (residue != ord(UNKNOWN)) & (residue != usual[index])
+    if wrong.any():
+        place_in_all = int(np.argmax(wrong))
+        row = int(np.searchsorted(np.cumsum(codons), place_in_all, side="right"))
+        codon = place_in_all - int(codons[:row].sum())
+        raise UserError(
+            f"{path}: record {ids[row]!r}: residue {chr(residue[place_in_all])!r} at codon"
+            f" {codon + 1} ({views['dna'][row][NUCLEOTIDES * codon :][:NUCLEOTIDES]}) disagrees"
+            f" with {chr(usual[index[place_in_all]])!r} elsewhere; run `seqfuse sequences` again"
+        )
+
+
+def _targets(path: Path, clean: dict, split: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The values, or the labels' indices and the labels of the training rows, sorted."""
+    column = "value" if any(value is not None for value in clean["value"]) else "label"
+    for name, value in zip(clean["id"], clean[column], strict=True):
+        if value is None or value != value:
+            wanted = "a value or a label" if column == "label" else "a value"
+            raise UserError(f"{path}: record {name!r} has no {column}; study B needs {wanted}")
+    train = [clean[column][row] for row in np.flatnonzero(split == "train")]
+    if len(set(train)) == 1:
+        raise UserError(
+            f"{path}: every training record has the {column} {train[0]!r}; there is nothing to learn"
+        )
+    if column == "value":
+        return np.array(clean["value"], np.float64), ()
+    labels = tuple(sorted(set(train)))
+    index = {label: position for position, label in enumerate(labels)}
+    for name, label in zip(clean["id"], clean["label"], strict=True):
+        if label not in index:
+            raise UserError(
+                f"{path}: record {name!r} has the label {label!r}, which no training record has;"
+                f" known: {', '.join(labels)}"
+            )
+    return np.array([index[label] for label in clean["label"]], np.int64), labels

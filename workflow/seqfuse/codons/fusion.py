@@ -1,0 +1,23 @@
+"""What every fusion gives back, and the projection that most of them begin with."""
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Fused:
+    """Codon states [B, C, W], 0 at padding, and what a weighing fusion says of the modalities.
+
+    `weights` [B, M] is the weight of each modality, in the arm's order; `entropy` [B] is the
+    entropy (nats) of the weights that the fusion used.
+    """
+
+    states: Tensor
+    weights: Tensor | None = None
+    entropy: Tensor | None = None
+
+
+def projection(given: int, width: int) -> nn.Sequential:
+    """H = tanh(W x + b), the paper's projection of a modality to the shared width."""
+    return nn.Sequential(nn.Linear(given, width), nn.Tanh())

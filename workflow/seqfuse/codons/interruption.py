@@ -1,0 +1,46 @@
+"""When training must save: every few minutes, ahead of a job's deadline, and on SIGTERM."""
+
+import math
+import os
+import signal
+import time
+
+_EVERY_SECONDS = 60.0
+# Before the end of a job's time; more than saving takes, and than the slowest step.
+_MARGIN_SECONDS = 120.0
+
+
+class Interruption:
+    """A context manager in which SIGTERM is remembered instead of obeyed."""
+
+    def __init__(self):
+        self.asked = False
+
+    def __enter__(self) -> "Interruption":
+        self._last = time.monotonic()
+        # Slurm says when it will end the job, in seconds since 1970.
+        end = float(os.environ.get("SLURM_JOB_END_TIME", "inf"))
+        self._deadline = self._last + end - time.time() - _MARGIN_SECONDS
+        self._before = signal.signal(signal.SIGTERM, self._remember)
+        return self
+
+    def __exit__(self, *_) -> None:
+        signal.signal(signal.SIGTERM, self._before)
+
+    def due(self) -> bool:
+        """Whether it is time to save; asking starts the next interval."""
+        now = time.monotonic()
+        if not self.asked and now - self._last < _EVERY_SECONDS and now < self._deadline:
+            return False
+        if now >= self._deadline:
+            self._deadline = math.inf
+        self._last = now
+        return True
+
+    def leave(self) -> None:
+        """End the process as SIGTERM would, if it came."""
+        if self.asked:
+            raise SystemExit(128 + signal.SIGTERM)
+
+    def _remember(self, number, frame) -> None:
+        self.asked = True

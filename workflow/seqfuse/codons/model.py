@@ -1,0 +1,138 @@
+"""An arm as one network: standardise, align to codons, fuse, predict."""
+
+import importlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from seqfuse.codons.align import Average, Packed, Transposed
+from seqfuse.codons.catalogue import Arm
+from seqfuse.codons.dataset import Batch
+from seqfuse.codons.heads import HEADS
+from seqfuse.errors import UserError
+
+# Widths that the search for an equal budget tries: multiples of this, up to the last.
+_STEP, _WIDEST = 4, 4096
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a model of an arm is built from; `widths` are the views' state widths."""
+
+    widths: Mapping[str, int]
+    outputs: int
+    width: int
+    channels: int
+    dropout: float
+    head: str
+    upsampling: str
+    standardise: bool
+
+
+@dataclass(frozen=True)
+class Output:
+    """`prediction` [B, outputs]; for an arm that weighs, `weights` [B, M] and `entropy` [B]."""
+
+    prediction: Tensor
+    weights: Tensor | None
+    entropy: Tensor | None
+
+
+class Standardise(nn.Module):
+    """x -> (x - mean) / deviation of the training tokens; or x as it is.
+
+    Either way it can stand in for a view that is knocked out: every token becomes the mean one.
+    """
+
+    def __init__(self, width: int, active: bool):
+        super().__init__()
+        self.active = active
+        self.register_buffer("mean", torch.zeros(width))
+        self.register_buffer("deviation", torch.ones(width))
+
+    def forward(self, tokens_ND: Tensor, knocked_out: bool) -> Tensor:
+        if knocked_out:
+            tokens_ND = self.mean.expand_as(tokens_ND)
+        return (tokens_ND - self.mean) / self.deviation if self.active else tokens_ND
+
+
+class CodonModel(nn.Module):
+    """Views of a batch -> prediction. What it says of a sequence does not depend on its batch."""
+
+    def __init__(self, arm: Arm, shape: Shape):
+        super().__init__()
+        self.scale = nn.ModuleDict(
+            {view: Standardise(n, shape.standardise) for view, n in shape.widths.items()}
+        )
+        self.align = nn.ModuleDict(
+            {view: alignment(arm, view, n, shape.upsampling) for view, n in shape.widths.items()}
+        )
+        self.fuse = fusion(arm)(dict(shape.widths), shape.width)
+        self.head = HEADS[shape.head](shape.width, shape.channels, shape.outputs, shape.dropout)
+
+    def forward(self, batch: Batch, knocked_out: Collection[str] = ()) -> Output:
+        rows, codons = batch.mask.shape
+        views = {
+            view: self._aligned(view, packed, rows * codons, view in knocked_out).unflatten(
+                0, (rows, codons)
+            )
+            for view, packed in batch.views.items()
+        }
+        fused = self.fuse(views, batch.mask)
+        return Output(self.head(fused.states, batch.mask), fused.weights, fused.entropy)
+
+    def standardise(self, statistics: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> None:
+        """Take over the mean and deviation of each view's training tokens."""
+        for view, (mean, deviation) in statistics.items():
+            self.scale[view].mean.copy_(torch.from_numpy(mean))
+            self.scale[view].deviation.copy_(torch.from_numpy(deviation))
+
+    def _aligned(self, view: str, packed: Packed, cells: int, knocked_out: bool) -> Tensor:
+        return self.align[view](packed, self.scale[view](packed.tokens, knocked_out), cells)
+
+
+def alignment(arm: Arm, view: str, width: int, upsampling: str) -> nn.Module:
+    """How a view comes to codons: DNA by the chosen upsampling, everything else by averaging."""
+    if view != "dna" or upsampling == "repeat" or not arm.aligned:
+        return Average()
+    return Transposed(width, {"kernel2": 2, "kernel3": 3}[upsampling])
+
+
+def parts(arm: Arm, upsampling: str) -> dict[str, int]:
+    """Outputs a token of each view of an arm has, which its placements must know."""
+    return {view: alignment(arm, view, 1, upsampling).parts for view in arm.views}
+
+
+def trained_parameters(model: nn.Module) -> int:
+    """Parameters that training changes."""
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
+def fit_width(arm: Arm, shape: Shape, budget: int) -> Shape:
+    """The shape with the widest projection whose trained parameters are at most `budget`.
+
+    So arms with one modality and with three train equally many parameters, to within one step.
+    """
+    def size(width: int) -> int:
+        with torch.device("meta"):
+            return trained_parameters(CodonModel(arm, replace(shape, width=width)))
+
+    low, high = _STEP, _WIDEST
+    if size(low) > budget:
+        raise UserError(
+            f"parameters: {budget} are too few for arm {arm.name!r}, which has {size(low)} at its"
+            " narrowest; give more, or 0 for the plain width"
+        )
+    while high - low > _STEP:
+        middle = (low + high) // 2 // _STEP * _STEP
+        low, high = (middle, high) if size(middle) <= budget else (low, middle)
+    return replace(shape, width=low)
+
+
+def fusion(arm: Arm) -> type[nn.Module]:
+    """The class that joins an arm's views."""
+    module, name = (arm.fusion or "seqfuse.codons.single:Single").split(":")
+    return getattr(importlib.import_module(module), name)

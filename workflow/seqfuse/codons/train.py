@@ -1,0 +1,91 @@
+"""Train one arm on one dataset: a modality alone, or a fusion; every seed in one process.
+
+Reads cleaned records, codon frames and a receipt of the embedding store for each modality of the
+arm. Writes a folder: seed<N>.safetensors, predictions.parquet (val and test; for a fusion also test
+predictions with modalities knocked out), cost.json, log.jsonl, and weights.parquet for an arm that
+weighs its modalities. An interrupted run resumes from --state to the same numbers.
+
+    seqfuse codons train --dataset demo-expression --arm mil \\
+        --records results/demo/sequences/demo-expression/records.parquet \\
+        --frames results/demo/sequences/demo-expression/frames.parquet \\
+        --dna results/demo/embeddings/demo-expression/dna.demo-nt.json \\
+        --rna results/demo/embeddings/demo-expression/rna.demo-rnafm.json \\
+        --protein results/demo/embeddings/demo-expression/protein.demo-esm2.json \\
+        --seeds 0 1 --state results/demo/state/codons/demo-expression/mil \\
+        --out results/demo/codons/demo-expression/mil
+"""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+from seqfuse import options
+from seqfuse.codons.catalogue import ARMS
+from seqfuse.errors import UserError
+
+MODALITIES = ("dna", "rna", "protein")
+
+
+@dataclass(frozen=True)
+class Training:
+    """The section `codons/training` of the configuration."""
+
+    epochs: int
+    batch: int
+    learning_rate: tuple[float, ...]
+    weight_decay: float
+    patience: int
+    plateau: int
+    clip: float
+    precision: str
+    parameters: int
+    width: int
+    channels: int
+    dropout: float
+    head: str
+    upsampling: str
+    standardise: bool
+    entropy: tuple[float, ...]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dataset", required=True, metavar="NAME", help="name of the dataset")
+    parser.add_argument("--arm", required=True, choices=ARMS, metavar="NAME", help=", ".join(ARMS))
+    parser.add_argument("--records", required=True, type=Path, help="cleaned records")
+    parser.add_argument("--frames", required=True, type=Path, help="codon frames")
+    for modality in MODALITIES:
+        text = f"receipt of the {modality} embeddings"
+        parser.add_argument(f"--{modality}", type=Path, metavar="RECEIPT", help=text)
+    parser.add_argument("--seeds", required=True, type=int, nargs="+", metavar="N")
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
+    parser.add_argument("--state", required=True, type=Path, help="folder to resume from")
+    parser.add_argument("--out", required=True, type=Path, help="folder to write")
+    options.add(parser, "codons/training")
+
+
+def run(args: argparse.Namespace) -> None:
+    settings = options.take(args, "codons/training", Training)
+    arm = ARMS[args.arm]
+    receipts = {name: getattr(args, name) for name in arm.modalities}
+    for name, receipt in receipts.items():
+        if receipt is None:
+            raise UserError(f"arm {arm.name!r} needs --{name}, a receipt of its embeddings")
+    check(settings)
+
+    import torch
+
+    from seqfuse.codons import study
+
+    torch.set_num_threads(args.threads)
+    job = study.Job(
+        arm, args.dataset, args.records, args.frames, receipts, settings, args.seeds, args.state
+    )
+    job.run(args.out)
+
+
+def check(settings: Training) -> None:
+    """Hold settings to what the schema says of them, also where they were typed by hand."""
+    if not settings.learning_rate or min(settings.learning_rate) <= 0:
+        raise UserError("--learning-rate: give at least one, each above 0")
+    if not settings.entropy or not all(0 <= weight <= 1 for weight in settings.entropy):
+        raise UserError("--entropy: give at least one weight, each from 0 (no entropy term) to 1")

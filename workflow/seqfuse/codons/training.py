@@ -1,0 +1,315 @@
+"""Training of one arm with one seed: Adam, plateau, early stopping on validation, checkpoints.
+
+What it gives depends on its inputs and settings alone: batches of an epoch follow from the seed and
+the epoch, so that a run that was interrupted resumes to the same numbers.
+"""
+
+import math
+import resource
+import time
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
+
+from seqfuse.codons.catalogue import Arm
+from seqfuse.codons.dataset import Batch, Dataset, by_length, collate, shuffled
+from seqfuse.codons.interruption import Interruption
+from seqfuse.codons.model import CodonModel, Shape
+from seqfuse.codons.scores import score
+from seqfuse.errors import UserError
+from seqfuse.files import atomic
+from seqfuse.progress import say, track
+
+# Prediction keeps no gradients, so its batches may be larger.
+_PREDICTED_AT_ONCE = 4
+_PLATEAU_FACTOR = 0.1
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What is chosen on validation: the learning rate, and the weight of the entropy in the loss."""
+
+    learning_rate: float
+    entropy: float = 0.0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model is trained, whatever its arm."""
+
+    epochs: int
+    batch: int
+    weight_decay: float
+    patience: int
+    plateau: int
+    clip: float
+    precision: str
+
+
+@dataclass
+class Progress:
+    """What a run has come to: everything but the tensors of a checkpoint."""
+
+    epoch: int = 0
+    batches: int = 0  # done of the current epoch
+    loss: float = 0.0  # summed over the rows of the current epoch
+    steps: int = 0
+    examples: int = 0
+    codons: int = 0
+    flops: int = 0
+    seconds: float = 0.0
+    best_epoch: int = 0
+    best_score: float = -math.inf
+    best_loss: float = math.inf
+    finished: bool = False
+    log: list[dict] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How targets are scaled for training, from the training rows alone."""
+
+    mean: float = 0.0
+    deviation: float = 1.0
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> "Scale":
+        """Mean and standard deviation of the training values; classes are left as they are."""
+        if dataset.labels:
+            return cls()
+        values = dataset.target[dataset.rows("train")]
+        return cls(float(values.mean()), float(values.std()))
+
+
+class Trainer:
+    """One arm, one seed, one trial; `run` ends with the best state by validation score loaded.
+
+    `statistics` are the moments of each view's training tokens. `path` is the checkpoint; one with
+    another `fingerprint` (data, settings, code) is not used.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        arm: Arm,
+        shape: Shape,
+        statistics: Mapping[str, tuple[np.ndarray, np.ndarray]],
+        recipe: Recipe,
+        trial: Trial,
+        seed: int,
+        path: Path,
+        fingerprint: str,
+        device: torch.device,
+    ):
+        self.dataset, self.recipe, self.trial, self.seed = dataset, recipe, trial, seed
+        self.path, self.fingerprint, self.device = path, fingerprint, device
+        self.scale, self.progress = Scale.of(dataset), Progress()
+        torch.manual_seed(seed)
+        self.model = CodonModel(arm, shape)
+        self.model.standardise(statistics)
+        self.model.to(device)
+        self.optimiser = torch.optim.Adam(
+            self.model.parameters(),
+            trial.learning_rate,
+            weight_decay=recipe.weight_decay,
+            fused=True,
+        )
+        self.plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
+            self.optimiser, factor=_PLATEAU_FACTOR, patience=recipe.plateau
+        )
+        self.train_rows, self.val_rows = dataset.rows("train"), dataset.rows("val")
+        # The epoch's own predictions of the training rows, for the training score.
+        self.seen = np.zeros((len(dataset.ids), dataset.outputs))
+        self.best: dict[str, Tensor] = {}
+
+    def run(self, stop: Interruption) -> Progress:
+        """Train to the end, from the checkpoint if there is one."""
+        self._resume()
+        started, before = time.monotonic(), self.progress.seconds
+        for _ in track(self._epochs(stop), self.recipe.epochs, f"seed {self.seed}, epochs"):
+            self.progress.seconds = before + time.monotonic() - started
+        if not self.progress.finished:
+            self.progress.finished = True
+            self._save()
+        self.model.load_state_dict(self.best)
+        return self.progress
+
+    def _epochs(self, stop: Interruption) -> Iterable[int]:
+        progress, recipe = self.progress, self.recipe
+        while progress.epoch < recipe.epochs and not progress.finished:
+            self._train_epoch(stop)
+            self._validate()
+            progress.epoch, progress.batches, progress.loss = progress.epoch + 1, 0, 0.0
+            yield progress.epoch
+            if progress.epoch - progress.best_epoch >= recipe.patience:
+                return
+
+    def _train_epoch(self, stop: Interruption) -> None:
+        random = np.random.default_rng([self.seed, self.progress.epoch])
+        batches = shuffled(self.dataset, self.train_rows, self.recipe.batch, random)
+        self.model.train()
+        for rows in batches[self.progress.batches :]:
+            batch = collate(self.dataset, rows, self.device)
+            if not self.progress.steps:
+                with FlopCounterMode(display=False) as counter:
+                    self._step(batch)
+                self._flops_a_codon = counter.get_total_flops() / batch.mask.numel()
+            else:
+                self._step(batch)
+            self.progress.flops += round(self._flops_a_codon * batch.mask.numel())
+            if stop.due():
+                self._save()
+                stop.leave()
+
+    def _step(self, batch: Batch) -> None:
+        progress = self.progress
+        with autocast(self.device, self.recipe.precision):
+            output = self.model(batch)
+            loss = task_loss(output.prediction, batch.target, self.dataset.labels, self.scale)
+            penalty = 0.0 if output.entropy is None else self.trial.entropy * output.entropy.mean()
+        self.optimiser.zero_grad()
+        (loss + penalty).backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
+        self.optimiser.step()
+        value = loss.item()
+        if not math.isfinite(value):
+            raise UserError(
+                f"seed {self.seed}: the loss is {value} in epoch {progress.epoch + 1}; lower"
+                f" --learning-rate (now {self.trial.learning_rate})"
+            )
+        self.seen[batch.rows] = output.prediction.detach().float().cpu().numpy()
+        progress.loss += value * len(batch.rows)
+        progress.batches += 1
+        progress.steps += 1
+        progress.examples += len(batch.rows)
+        progress.codons += int(self.dataset.codons[batch.rows].sum())
+
+    def _validate(self) -> None:
+        """Log the epoch, remember a better state, and let the learning rate follow the loss."""
+        progress, dataset = self.progress, self.dataset
+        prediction, _ = predict(
+            self.model, dataset, self.val_rows, self.recipe, self.device, scaled=True
+        )
+        target = torch.from_numpy(dataset.target[self.val_rows])
+        loss = task_loss(
+            torch.from_numpy(prediction), target, dataset.labels, self.scale
+        ).item()
+        found = score(prediction, dataset.target[self.val_rows])
+        if (found, -loss) > (progress.best_score, -progress.best_loss):
+            progress.best_epoch, progress.best_score = progress.epoch + 1, found
+            progress.best_loss = loss
+            self.best = {k: v.detach().cpu().clone() for k, v in self.model.state_dict().items()}
+        progress.log.append(
+            {
+                "seed": self.seed,
+                "epoch": progress.epoch + 1,
+                "step": progress.steps,
+                "learning_rate": self.optimiser.param_groups[0]["lr"],
+                "loss": progress.loss / len(self.train_rows),
+                "validation_loss": loss,
+                "metric": "accuracy" if dataset.labels else "spearman",
+                "score": score(self.seen[self.train_rows], dataset.target[self.train_rows]),
+                "validation_score": found,
+            }
+        )
+        self.plateau.step(loss)
+
+    def _save(self) -> None:
+        with atomic(self.path) as temporary:
+            torch.save(
+                {
+                    "fingerprint": self.fingerprint,
+                    "progress": asdict(self.progress),
+                    "flops_a_codon": self._flops_a_codon,
+                    "seen": torch.from_numpy(self.seen),
+                    "model": self.model.state_dict(),
+                    "optimiser": self.optimiser.state_dict(),
+                    "plateau": self.plateau.state_dict(),
+                    "best": self.best,
+                    "random": torch.get_rng_state(),
+                    "random_gpu": torch.cuda.get_rng_state_all(),
+                },
+                temporary,
+            )
+
+    def _resume(self) -> None:
+        """Take up the checkpoint, if there is one that fits."""
+        if not self.path.is_file():
+            return
+        found = torch.load(self.path, weights_only=True, map_location="cpu")
+        if found["fingerprint"] != self.fingerprint:
+            say(f"{self.path}: made with other settings, data or code; starting anew")
+            return
+        self.model.load_state_dict(found["model"])
+        self.optimiser.load_state_dict(found["optimiser"])
+        self.plateau.load_state_dict(found["plateau"])
+        self.best, self.seen = found["best"], found["seen"].numpy()
+        self._flops_a_codon = found["flops_a_codon"]
+        self.progress = Progress(**found["progress"])
+        torch.set_rng_state(found["random"])
+        if self.device.type == "cuda":
+            torch.cuda.set_rng_state_all(found["random_gpu"])
+        say(f"seed {self.seed}: resuming in epoch {self.progress.epoch + 1}")
+
+
+def task_loss(
+    prediction: Tensor, target: Tensor, labels: tuple[str, ...], scale: Scale
+) -> Tensor:
+    """Mean cross-entropy (nats) of classes, or mean squared error of scaled values."""
+    prediction = prediction.float()
+    if labels:
+        return functional.cross_entropy(prediction, target)
+    return functional.mse_loss(prediction[:, 0], ((target - scale.mean) / scale.deviation).float())
+
+
+@torch.no_grad()
+def predict(
+    model: CodonModel,
+    dataset: Dataset,
+    rows: np.ndarray,
+    recipe: Recipe,
+    device: torch.device,
+    knocked_out: Collection[str] = (),
+    scaled: bool = False,
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Predictions float64 [n, outputs] of `rows` in their order, and weights [n, M] if the arm weighs.
+
+    Values come in the target's own unit, or `scaled` as the network gives them; classes as log
+    probabilities.
+    """
+    model.eval()
+    position = np.empty(len(dataset.ids), np.int64)
+    outputs, weights, done = [], [], 0
+    for part in by_length(dataset, rows, _PREDICTED_AT_ONCE * recipe.batch):
+        with autocast(device, recipe.precision):
+            output = model(collate(dataset, part, device), knocked_out)
+        position[part] = np.arange(done, done + len(part))
+        done += len(part)
+        outputs.append(output.prediction.double().cpu())
+        weights.append(output.weights)
+    back, prediction = position[rows], torch.cat(outputs)
+    if dataset.labels:
+        prediction = prediction.log_softmax(-1)
+    elif not scaled:
+        scale = Scale.of(dataset)
+        prediction = prediction * scale.deviation + scale.mean
+    found = None if weights[0] is None else torch.cat(weights).double().cpu().numpy()[back]
+    return prediction.numpy()[back], found
+
+
+def autocast(device: torch.device, precision: str) -> torch.autocast:
+    """bfloat16 matrix products where `precision` asks for them."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
+
+
+def peak_memory_mb() -> int:
+    """The most memory this process has held: the GPU's where there is one, else resident (MB)."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() // 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024

@@ -1,0 +1,52 @@
+"""Make one model of the catalogue a folder in its published layout.
+
+Reads the entry: `scratch` (seeded random weights; a text model learns its tokeniser from the
+records given with --text), `folder` (a local checkpoint, linked after a check) or `hub` (a pinned
+commit; never code). Writes the folder, with model.json; everything downstream sees that alone.
+
+    seqfuse data model --name demo-nt --out models/demo-nt \\
+        --entry '{"kind": "scratch", "layout": "nucleotide-transformer-v2"}'
+"""
+
+import argparse
+import json
+
+from seqfuse.errors import UserError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--name", required=True, help="name of the model")
+    parser.add_argument(
+        "--entry", required=True, help="its catalogue entry as JSON, see resources/models.yaml"
+    )
+    parser.add_argument(
+        "--text",
+        nargs="*",
+        default=[],
+        metavar="RECORDS",
+        help="tables of records whose text a scratch text model learns its tokeniser from",
+    )
+    parser.add_argument("--out", required=True, help="folder to write")
+
+
+def run(args: argparse.Namespace) -> None:
+    from seqfuse.data import catalogue, published, scratch
+    from seqfuse.files import atomic_directory, write_json
+
+    try:
+        entry = catalogue.model(args.name, json.loads(args.entry))
+    except json.JSONDecodeError as error:
+        raise UserError(f"--entry: not valid JSON ({error})") from None
+    with atomic_directory(args.out) as folder:
+        if entry["kind"] == "scratch":
+            texts = scratch.read_texts(args.text)
+            scratch.write(entry["layout"], entry["config"], entry["seed"], texts, folder)
+        elif entry["kind"] == "folder":
+            published.link(entry["path"], folder)
+        else:
+            published.download(args.name, entry, folder)
+            published.adapt(entry, folder)
+        published.check(entry["layout"], folder)
+        facts = {"name": args.name, "scratch": entry["kind"] == "scratch"}
+        facts |= {key: entry[key] for key in ("kind", "layout", "repository", "revision") if key in entry}
+        write_json(folder / "model.json", facts)

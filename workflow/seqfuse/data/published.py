@@ -1,0 +1,96 @@
+"""Checkpoint folders that exist already: a local one is linked, one of the hub is downloaded.
+
+Only tensors and text are taken, never code; a hub repository is read at one commit. A folder is
+held to its layout before anything else sees it.
+"""
+
+from pathlib import Path
+
+from seqfuse.errors import UserError
+from seqfuse.files import read_json, sha256, write_json
+from seqfuse.progress import say
+
+# Layouts that transformers reads by itself -> model_type of their config.json.
+_TRANSFORMERS = {"qwen3": "qwen3", "bert": "bert"}
+
+
+def link(path: str, folder: Path) -> None:
+    """Link the files of the checkpoint folder `path`, code left out, into `folder`."""
+    source = Path(path).resolve()
+    if not source.is_dir():
+        raise UserError(f"{path}: no such folder; give the folder of a downloaded checkpoint")
+    for file in sorted(source.iterdir()):
+        if file.is_file() and file.suffix != ".py" and file.name != "model.json":
+            (folder / file.name).symlink_to(file)
+
+
+def download(name: str, entry: dict, folder: Path) -> None:
+    """Download the files of a hub repository at the entry's commit into `folder`.
+
+    HF_ENDPOINT names a mirror, HF_HUB_OFFLINE forbids the network; then only what is in the cache
+    is found.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError
+
+    if not entry.get("revision"):
+        raise UserError(
+            f"model {name!r}: no revision is pinned; look at {entry['repository']} on the hub and "
+            f"write the commit you mean: `models: {{{name}: {{revision: <40 hexadecimal digits>}}}}`"
+        )
+    say(f"{name}: {entry['repository']} at {entry['revision']}")
+    try:
+        cached = snapshot_download(
+            entry["repository"],
+            revision=entry["revision"],
+            allow_patterns=entry["files"],
+            ignore_patterns=["*.py", "*/*"],
+        )
+    except (HfHubHTTPError, OSError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"model {name!r}: {entry['repository']} cannot be downloaded ({reason}); run "
+            "`seqfuse data model` where there is a network, or use a local copy: kind: folder"
+        ) from None
+    link(cached, folder)
+    _verify(entry["sha256"], folder)
+
+
+def adapt(entry: dict, folder: Path) -> None:
+    """Turn a published RNA-FM .pth, which has no config.json, into config.json and safetensors."""
+    from seqfuse import encoders
+
+    pickled = sorted(folder.glob("*.pth"))
+    if entry["layout"] != "rna-fm" or not pickled:
+        return
+    write_json(folder / "config.json", entry["config"])
+    encoders.load(folder).save(folder)
+    for file in pickled:
+        file.unlink()
+
+
+def check(layout: str, folder: Path) -> None:
+    """Hold a folder to its layout: an encoder must load, a text model must have what it needs."""
+    from seqfuse import encoders
+
+    if layout in encoders.LAYOUTS:
+        found = encoders.load(folder).layout
+    else:
+        found = _check_text_model(layout, folder)
+    if found != layout:
+        raise UserError(f"{folder / 'config.json'}: is of the layout {found}, not {layout}")
+
+
+def _check_text_model(layout: str, folder: Path) -> str:
+    found = read_json(folder / "config.json").get("model_type")
+    if not any(folder.glob("*.safetensors")):
+        raise UserError(f"{folder}: no *.safetensors; other formats are not read")
+    if not any((folder / name).is_file() for name in ("tokenizer.json", "vocab.json", "vocab.txt")):
+        raise UserError(f"{folder}: no tokenizer.json, vocab.json or vocab.txt")
+    return layout if found == _TRANSFORMERS[layout] else str(found)
+
+
+def _verify(hashes: dict[str, str], folder: Path) -> None:
+    for name, wanted in hashes.items():
+        if sha256(folder / name) != wanted:
+            raise UserError(f"{folder / name}: sha256 is not {wanted}, as the catalogue says")

@@ -1,0 +1,236 @@
+"""Seeded, untrained models in the layout of published ones: for runs that need no download.
+
+Encoder weights are normal with the variance 1/inputs, queries and keys larger, embeddings of unit
+variance: attention is not uniform, and a token can still be told from its last hidden state. A
+frozen scratch encoder is thus a fixed random feature map that keeps what it reads; it knows no
+biology. The same seed, text and library versions give the same bytes.
+"""
+
+import itertools
+import json
+from pathlib import Path
+
+from seqfuse.data.catalogue import TEXT_LAYOUTS
+from seqfuse.errors import UserError
+from seqfuse.files import write_json
+
+# How much larger queries and keys are: attention logits then have the variance 1.5^4, about 5.
+_SHARPNESS = 1.5
+# Rows of a language model's embedding table come in multiples of this, and there are always more
+# than the tokeniser has tokens, as in Qwen3.
+_ROWS = 128
+
+_QWEN_SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+_QWEN_THINK = ["<think>", "</think>"]
+_BERT_SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+_ESM2_TOKENS = (
+    "<cls> <pad> <eos> <unk> L A G V S E R T I D P K Q N F Y M H W C X B U Z O . - <null_1> <mask>"
+)
+# What the published config.json files say, at a size for one CPU core.
+_CONFIGS = {
+    "qwen3": {
+        "vocab_size": 1024,
+        "hidden_size": 64,
+        "intermediate_size": 192,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "head_dim": 16,
+        "max_position_embeddings": 4096,
+        "tie_word_embeddings": True,
+    },
+    "bert": {
+        "vocab_size": 1024,
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "max_position_embeddings": 512,
+        # 1/sqrt(inputs): with BERT's 0.02 a tiny untrained [CLS] would hardly depend on the text.
+        "initializer_range": 0.125,
+    },
+    "nucleotide-transformer-v2": {
+        "add_bias_fnn": False,
+        "architectures": ["EsmForMaskedLM"],
+        "attention_probs_dropout_prob": 0.0,
+        "emb_layer_norm_before": False,
+        "hidden_dropout_prob": 0.0,
+        "hidden_size": 64,
+        "initializer_range": 0.02,
+        "intermediate_size": 128,
+        "layer_norm_eps": 1e-12,
+        "mask_token_id": 2,
+        "max_position_embeddings": 2050,
+        "num_attention_heads": 4,
+        "num_hidden_layers": 2,
+        "pad_token_id": 1,
+        "position_embedding_type": "rotary",
+        "tie_word_embeddings": False,
+        "token_dropout": False,
+        "vocab_size": 4107,
+    },
+    "rna-fm": {
+        "model_type": "rna-fm",
+        "arch": "roberta_large",
+        "attention_heads": 4,
+        "emb_layer_norm_before": True,
+        "embed_dim": 64,
+        "ffn_embed_dim": 128,
+        "layers": 2,
+        "max_positions": 1024,
+        "token_dropout": False,
+    },
+    "esm2": {
+        "architectures": ["EsmForMaskedLM"],
+        "attention_probs_dropout_prob": 0.0,
+        "emb_layer_norm_before": False,
+        "hidden_dropout_prob": 0.0,
+        "hidden_size": 64,
+        "initializer_range": 0.02,
+        "intermediate_size": 128,
+        "layer_norm_eps": 1e-5,
+        "mask_token_id": 32,
+        "max_position_embeddings": 1026,
+        "model_type": "esm",
+        "num_attention_heads": 4,
+        "num_hidden_layers": 2,
+        "pad_token_id": 1,
+        "position_embedding_type": "rotary",
+        "token_dropout": True,
+        "vocab_size": 33,
+    },
+}
+
+
+def write(layout: str, overrides: dict, seed: int, texts: list[str], folder: Path) -> None:
+    """Write a model of `layout` into `folder`; `overrides` are laid over the layout's config.
+
+    `texts` is what the tokeniser of a text model learns from; without any it is a `UserError`.
+    """
+    if layout not in _CONFIGS:
+        raise UserError(f"layout {layout!r}: no scratch model; choose from {', '.join(_CONFIGS)}")
+    if layout in TEXT_LAYOUTS and not texts:
+        raise UserError(f"layout {layout!r} learns its tokeniser from text: give --text RECORDS")
+    config = _CONFIGS[layout] | overrides
+    if layout == "qwen3":
+        _qwen3(config, seed, texts, folder)
+    elif layout == "bert":
+        _bert(config, seed, texts, folder)
+    else:
+        _encoder(layout, config, seed, folder)
+
+
+def _qwen3(config: dict, seed: int, texts: list[str], folder: Path) -> None:
+    """A language model with a byte-level BPE tokeniser of `vocab_size` tokens, specials included."""
+    import torch
+    from transformers import Qwen3Config, Qwen3ForCausalLM
+
+    tokeniser = _qwen_tokeniser(texts, config["vocab_size"])
+    end, _, stop = tokeniser.convert_tokens_to_ids(_QWEN_SPECIAL)
+    ids = {"bos_token_id": end, "eos_token_id": stop, "pad_token_id": end}
+    rows = {"vocab_size": len(tokeniser) // _ROWS * _ROWS + _ROWS}
+    torch.manual_seed(seed)
+    Qwen3ForCausalLM(Qwen3Config(**(config | ids | rows))).save_pretrained(folder)
+    tokeniser.save_pretrained(folder)
+
+
+def _qwen_tokeniser(texts: list[str], size: int):
+    """Qwen's tokeniser with a vocabulary learned from `texts`; the special tokens stand last."""
+    from tokenizers import AddedToken, pre_tokenizers, trainers
+    from transformers import Qwen2Tokenizer
+
+    learner = Qwen2Tokenizer().backend_tokenizer
+    trainer = trainers.BpeTrainer(
+        vocab_size=size - len(_QWEN_SPECIAL) - len(_QWEN_THINK),
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    learner.train_from_iterator(texts, trainer)
+    learned = json.loads(learner.to_str())["model"]
+    tokeniser = Qwen2Tokenizer(
+        vocab=learned["vocab"],
+        merges=[tuple(merge) for merge in learned["merges"]],
+        eos_token="<|im_end|>",
+        pad_token="<|endoftext|>",
+    )
+    tokeniser.add_tokens(_QWEN_SPECIAL, special_tokens=True)
+    tokeniser.add_tokens([AddedToken(token, normalized=False) for token in _QWEN_THINK])
+    return tokeniser
+
+
+def _bert(config: dict, seed: int, texts: list[str], folder: Path) -> None:
+    """A text encoder with a lower-casing WordPiece tokeniser of at most `vocab_size` tokens."""
+    import torch
+    from tokenizers import trainers
+    from transformers import BertConfig, BertModel, BertTokenizer
+
+    learner = BertTokenizer().backend_tokenizer
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=config["vocab_size"], special_tokens=_BERT_SPECIAL, show_progress=False
+    )
+    learner.train_from_iterator(texts, trainer)
+    tokeniser = BertTokenizer(vocab=learner.get_vocab())
+    torch.manual_seed(seed)
+    BertModel(BertConfig(**(config | {"vocab_size": len(tokeniser)}))).save_pretrained(folder)
+    tokeniser.save_pretrained(folder)
+
+
+def _encoder(layout: str, config: dict, seed: int, folder: Path) -> None:
+    """One of the encoders of `seqfuse.encoders`, its tokeniser files included."""
+    import torch
+
+    from seqfuse import encoders
+    from seqfuse.encoders import checkpoint
+
+    _tokeniser_files(layout, folder)
+    kind = encoders.implementation(layout)
+    with torch.device("meta"):
+        encoder = kind(config, kind.read_tokeniser(folder))
+    generator = torch.Generator().manual_seed(seed)
+    tensors = {
+        name: _initial(name, tensor.shape, generator)
+        for name, tensor in encoder.state_dict().items()
+        if name not in encoder.tied
+    }
+    checkpoint.fill(encoder, tensors, folder)
+    encoder.save(folder)
+
+
+def _initial(name: str, shape: tuple[int, ...], generator):
+    """The initial value of one tensor, by its name and shape; see the top of this file."""
+    import torch
+
+    from seqfuse.encoders.layers import Rotary
+
+    if name.endswith("inv_freq"):
+        return Rotary(2 * shape[0]).inv_freq
+    if len(shape) == 1:
+        return torch.ones(shape) if name.endswith("weight") else torch.zeros(shape)
+    if "contact_head" in name or name.startswith("esm.embeddings.position_embeddings"):
+        return torch.zeros(shape)
+    values = torch.randn(shape, generator=generator)
+    if name.endswith(("word_embeddings.weight", "embed_tokens.weight")):
+        return values
+    if name == "embed_positions.weight":
+        return values / 2
+    sharp = any(part in name for part in ("query", "key", "q_proj", "k_proj"))
+    return values * (_SHARPNESS if sharp else 1.0) / shape[1] ** 0.5
+
+
+def _tokeniser_files(layout: str, folder: Path) -> None:
+    """vocab.txt and the JSON files beside it, equal to the published ones; RNA-FM has none."""
+    special = {f"{name}_token": f"<{name}>" for name in ("cls", "mask", "pad", "unk")}
+    settings = {"clean_up_tokenization_spaces": True, "tokenizer_class": "EsmTokenizer"}
+    if layout == "nucleotide-transformer-v2":
+        kmers = ["".join(letters) for letters in itertools.product("ATCG", repeat=6)]
+        vocabulary = ["<unk>", "<pad>", "<mask>", "<cls>", "<eos>", "<bos>", *kmers, *"ATCGN"]
+        settings |= {"eos_token": None, "model_max_length": 2048}
+    elif layout == "esm2":
+        vocabulary = _ESM2_TOKENS.split()
+        special |= {"eos_token": "<eos>"}
+        settings |= special | {"model_max_length": 1024}
+    else:
+        return
+    (folder / "vocab.txt").write_text("\n".join(vocabulary), encoding="utf-8")
+    write_json(folder / "tokenizer_config.json", settings)
+    write_json(folder / "special_tokens_map.json", special)

@@ -1,0 +1,46 @@
+"""Which examples make a step, and in what chunks a step is computed."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+# Steps whose examples are sorted by length together: more wastes less padding and mixes less.
+_POOL = 16
+
+
+def step_indices(lengths: Sequence[int], batch: int, steps: int, seed: int) -> Iterator[np.ndarray]:
+    """The examples of every step: int64[batch], every example once an epoch, similar lengths
+    together.
+
+    An epoch is a seeded permutation, cut into pools of `_POOL` steps; a pool is sorted by length
+    and cut into batches, whose order is shuffled. An epoch's remainder opens the next one's order.
+    Depends on nothing but its arguments, so a resumed run skips to its step.
+    """
+    rng = np.random.default_rng(seed)
+    lengths = np.asarray(lengths)
+    waiting = np.empty(0, np.int64)
+    left = steps
+    while left > 0:
+        pool = min(_POOL, left, max(1, len(lengths) // batch))
+        while len(waiting) < pool * batch:
+            waiting = np.concatenate([waiting, rng.permutation(len(lengths))])
+        drawn, waiting = waiting[: pool * batch], waiting[pool * batch :]
+        ordered = drawn[np.argsort(lengths[drawn], kind="stable")].reshape(pool, batch)
+        yield from ordered[rng.permutation(pool)]
+        left -= pool
+
+
+def chunks(lengths: Sequence[int], tokens: int, most: int | None = None) -> list[np.ndarray]:
+    """Positions 0 .. n-1 in chunks of similar length, the longest first.
+
+    No chunk holds more than `tokens` tokens with its padding, or more than `most` examples; an
+    example longer than that is a chunk of its own.
+    """
+    order = np.argsort(lengths, kind="stable")[::-1]
+    found, start = [], 0
+    while start < len(order):
+        room = max(1, tokens // max(1, lengths[order[start]]))
+        room = min(room, most or room)
+        found.append(order[start : start + room])
+        start += room
+    return found

@@ -1,0 +1,106 @@
+"""OneVocab's k-mers: DNA to token ids and back, by array arithmetic.
+
+A sequence is cut into non-overlapping k-mers from its first nucleotide. What is no whole k-mer of
+the alphabet (the tail, and with the alphabet ACGT a window that holds an N) is written letter by
+letter, so decoding gives the sequence back exactly. Ids, from `offset` on: the k-mers in the order
+of the alphabet, the single letters, `<dna>`, `</dna>`.
+"""
+
+import itertools
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from seqfuse.errors import UserError
+
+LETTERS = "ACGTN"
+START, STOP = "<dna>", "</dna>"
+
+
+@dataclass(frozen=True)
+class KmerVocabulary:
+    """The ids `offset` .. `offset + size - 1` of a model: |alphabet|^k k-mers (arXiv 2602.12286:
+    5^k), the letters that are no k-mer of their own, and two markers."""
+
+    k: int
+    alphabet: str
+    offset: int
+
+    @property
+    def kmers(self) -> int:
+        """How many k-mers there are."""
+        return len(self.alphabet) ** self.k
+
+    @cached_property
+    def singles(self) -> str:
+        """The letters that have a token of their own behind the k-mers."""
+        return LETTERS if self.k > 1 else LETTERS.removeprefix(self.alphabet)
+
+    @property
+    def size(self) -> int:
+        """How many ids there are, markers included."""
+        return self.kmers + len(self.singles) + 2
+
+    @property
+    def start(self) -> int:
+        """The id of `<dna>`."""
+        return self.offset + self.size - 2
+
+    @property
+    def stop(self) -> int:
+        """The id of `</dna>`."""
+        return self.offset + self.size - 1
+
+    @cached_property
+    def words(self) -> list[str]:
+        """What each id stands for, in the order of the ids."""
+        kmers = map("".join, itertools.product(self.alphabet, repeat=self.k))
+        return [*kmers, *self.singles, START, STOP]
+
+    def encode(self, sequence: str) -> np.ndarray:
+        """The ids int64[T] of a sequence of A, C, G, T, N in upper case, markers not included."""
+        codes = _CODES[np.frombuffer(sequence.encode("latin-1", "replace"), np.uint8)]
+        if (codes == _FOREIGN).any():
+            place = int(np.argmax(codes == _FOREIGN))
+            raise UserError(
+                f"DNA holds {sequence[place]!r} at position {place + 1}; only A, C, G, T and N in"
+                " upper case can be tokenised (`seqfuse sequences` cleans them)"
+            )
+        whole = len(codes) // self.k
+        windows, tail = codes[: whole * self.k].reshape(whole, self.k), codes[whole * self.k :]
+        kmers = windows @ self._powers
+        spelt = (windows >= len(self.alphabet)).any(axis=1)
+        letters = self._single_ids
+        if not spelt.any():
+            return np.concatenate([kmers + self.offset, letters[tail]])
+        counts = np.where(spelt, self.k, 1)
+        starts = np.cumsum(counts) - counts
+        ids = np.empty(int(counts.sum()), np.int64)
+        ids[starts[~spelt]] = kmers[~spelt] + self.offset
+        ids[starts[spelt][:, None] + np.arange(self.k)] = letters[windows[spelt]]
+        return np.concatenate([ids, letters[tail]])
+
+    def decode(self, ids: np.ndarray) -> str:
+        """The sequence that `encode` made `ids` from."""
+        return "".join(self.words[i - self.offset] for i in np.asarray(ids))
+
+    @cached_property
+    def _powers(self) -> np.ndarray:
+        return len(self.alphabet) ** np.arange(self.k - 1, -1, -1, dtype=np.int64)
+
+    @cached_property
+    def _single_ids(self) -> np.ndarray:
+        """The id of each of `LETTERS` alone; for k = 1 the k-mer is the letter."""
+        places = [
+            self.kmers + self.singles.index(letter)
+            if letter in self.singles
+            else self.alphabet.index(letter)
+            for letter in LETTERS
+        ]
+        return np.array(places, np.int64) + self.offset
+
+
+_FOREIGN = len(LETTERS)
+_CODES = np.full(256, _FOREIGN, np.int64)
+_CODES[np.frombuffer(LETTERS.encode(), np.uint8)] = np.arange(len(LETTERS))

@@ -1,0 +1,317 @@
+"""A language model that is shown DNA: what all methods that answer in text have in common.
+
+A method subclasses `LanguageMethod` and says how a DNA segment enters: as token ids of a shared
+vocabulary, as vectors that take the place of token embeddings, or not at all. The backbone is a
+Qwen3 folder (or any causal language model that transformers knows), loaded and saved by it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers.utils import logging
+
+from seqfuse.errors import UserError
+from seqfuse.files import read_json, write_json
+from seqfuse.language.prompts import END, Dna, Prompt
+
+logging.disable_progress_bar()
+LABEL = "label"
+
+
+class Slot(NamedTuple):
+    """Where vectors of a DNA sequence stand in an example: columns start .. start + length - 1."""
+
+    start: int
+    length: int
+    sequence: str
+
+
+@dataclass(frozen=True)
+class Example:
+    """A prompt as tokens: ids int64[T] (0 in slots), weights float32[T] of the loss at each token
+    (0 where nothing is learnt), and the slots that vectors fill."""
+
+    prompt: Prompt
+    ids: np.ndarray
+    weights: np.ndarray
+    slots: tuple[Slot, ...]
+    question: np.ndarray
+
+    @property
+    def length(self) -> int:
+        """Tokens, slots included."""
+        return len(self.ids)
+
+
+@dataclass
+class Batch:
+    """Examples side by side: ids [B, T], mask [B, T] (False at padding), weights [B, T]."""
+
+    examples: Sequence[Example]
+    ids: Tensor
+    mask: Tensor
+    weights: Tensor
+    starts: list[int]
+
+    @classmethod
+    def of(cls, examples: Sequence[Example], device: torch.device, left: bool = False) -> "Batch":
+        """Pad to the longest: on the right for training, on the left for generation."""
+        longest = max(example.length for example in examples)
+        ids = np.zeros((len(examples), longest), np.int64)
+        weights = np.zeros(ids.shape, np.float32)
+        mask = np.zeros(ids.shape, bool)
+        starts = [longest - example.length if left else 0 for example in examples]
+        for row, (start, example) in enumerate(zip(starts, examples, strict=True)):
+            here = slice(start, start + example.length)
+            ids[row, here], weights[row, here], mask[row, here] = example.ids, example.weights, True
+        tensors = (torch.from_numpy(array).to(device) for array in (ids, mask, weights))
+        return cls(examples, *tensors, starts)
+
+    @property
+    def positions(self) -> Tensor:
+        """The position of every token in its own example, int64 [B, T]."""
+        return (self.mask.long().cumsum(1) - 1).clamp(min=0)
+
+    def slots(self) -> list[tuple[int, Slot]]:
+        """(row, slot) of every DNA sequence, its columns those of the batch."""
+        return [
+            (row, slot._replace(start=slot.start + self.starts[row]))
+            for row, example in enumerate(self.examples)
+            for slot in example.slots
+        ]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a method is built from. `states` gives encoder states of a sequence, if it reads any."""
+
+    backbone: Path
+    lora_rank: int = 0
+    label_weight: float = 1.0
+    settings: dict = field(default_factory=dict)
+    states: object = None
+    encoder_width: int = 0
+    pretrained: Path | None = None
+    seed: int = 0
+
+
+class LanguageMethod(nn.Module):
+    """A backbone, its tokeniser, and a way to show DNA; subclasses override the marked hooks."""
+
+    def __init__(self, setup: Setup):
+        super().__init__()
+        self.setup = setup
+        self.tokeniser, self.backbone = load_backbone(setup.backbone)
+        self.width = self.backbone.config.hidden_size
+        self.end = _single(self.tokeniser, END, setup.backbone)
+        self._tokenised: dict[str, np.ndarray] = {}
+        if setup.lora_rank:
+            _add_lora(self.backbone, setup.lora_rank)
+
+    # --- hooks ------------------------------------------------------------------------------------
+
+    def segment(self, sequence: str) -> np.ndarray | int:
+        """What a DNA segment becomes: token ids, or the length of a slot that vectors fill."""
+        raise NotImplementedError
+
+    def vectors(self, batch: Batch) -> Tensor:
+        """The vectors [sum of slot lengths, width] that fill a batch's slots, in their order."""
+        raise NotImplementedError
+
+    def token_embeddings(self, ids: Tensor) -> Tensor:
+        """The rows of the embedding table for ids [...] -> [..., width]."""
+        return self.backbone.get_input_embeddings()(ids)
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Scores of every token from hidden states [..., width] -> [..., vocabulary]."""
+        return self.backbone.get_output_embeddings()(hidden)
+
+    def own_state(self) -> dict[str, Tensor]:
+        """What the method adds to the backbone, saved beside it as adapter.safetensors."""
+        return {k: v for k, v in self.state_dict().items() if not k.startswith("backbone.")}
+
+    def save_backbone(self, folder: Path) -> None:
+        """Write backbone and tokeniser as a folder that transformers loads; LoRA is merged in."""
+        _merge_lora(self.backbone)
+        self.backbone.save_pretrained(folder)
+        self.tokeniser.save_pretrained(folder)
+
+    # --- text and DNA to tokens -------------------------------------------------------------------
+
+    def tokens(self, text: str) -> np.ndarray:
+        """The backbone's own ids of a text, int64; each distinct text is tokenised once."""
+        if text not in self._tokenised:
+            ids = self.tokeniser(text, add_special_tokens=False)["input_ids"]
+            self._tokenised[text] = np.array(ids, np.int64)
+        return self._tokenised[text]
+
+    def encode(self, prompt: Prompt, answer: bool) -> Example:
+        """A prompt as an `Example`; with `answer`, what should be said is appended and weighed.
+
+        The end token is supervised. The label and the end token weigh `label_weight` each, every
+        other token of the answer 1.
+        """
+        parts: list[np.ndarray] = []
+        slots: list[Slot] = []
+        length = 0
+        for segment in prompt.segments:
+            if isinstance(segment, Dna):
+                ids = self.segment(segment.sequence)
+                if isinstance(ids, int):
+                    slots.append(Slot(length, ids, segment.sequence))
+                    ids = np.zeros(ids, np.int64)
+            else:
+                ids = self.tokens(segment)
+            parts.append(ids)
+            length += len(ids)
+        weights = [np.zeros(length, np.float32)]
+        if answer:
+            before, label = map(self.tokens, prompt.answer)
+            label = np.append(label, self.end)
+            parts += [before, label]
+            weights.append(np.ones(len(before), np.float32))
+            weights.append(np.full(len(label), self.setup.label_weight, np.float32))
+        question = self.tokens(prompt.question)
+        return Example(
+            prompt, np.concatenate(parts), np.concatenate(weights), tuple(slots), question
+        )
+
+    # --- forward ----------------------------------------------------------------------------------
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters are."""
+        return self.backbone.device
+
+    def batch(self, examples: Sequence[Example], left: bool = False) -> Batch:
+        """Examples as one padded batch on the model's device."""
+        return Batch.of(examples, self.device, left)
+
+    def embed(self, batch: Batch) -> Tensor:
+        """Input embeddings [B, T, width]: token embeddings, with vectors in the slots."""
+        embedded = self.token_embeddings(batch.ids)
+        slots = batch.slots()
+        if not slots:
+            return embedded
+        rows = np.concatenate([np.full(slot.length, row) for row, slot in slots])
+        columns = np.concatenate([np.arange(s.start, s.start + s.length) for _, s in slots])
+        index = tuple(torch.from_numpy(i).to(self.device) for i in (rows, columns))
+        return embedded.index_put(index, self.vectors(batch).to(embedded.dtype))
+
+    def loss(self, batch: Batch) -> Tensor:
+        """The weighted sum of nats over the answer tokens of a batch.
+
+        The vocabulary projection is computed at the positions that predict an answer token alone.
+        """
+        mask = None if bool(batch.mask.all()) else batch.mask
+        hidden = self.backbone.base_model(
+            inputs_embeds=self.embed(batch), attention_mask=mask, use_cache=False
+        ).last_hidden_state
+        rows, columns = batch.weights.nonzero(as_tuple=True)
+        logits = self.logits(hidden[rows, columns - 1]).float()
+        nats = F.cross_entropy(logits, batch.ids[rows, columns], reduction="none")
+        return (nats * batch.weights[rows, columns]).sum()
+
+    def flops(self, tokens: int, supervised: int) -> int:
+        """An estimate of the floating-point operations of one training pass (forward and backward):
+        6 a weight and token, the vocabulary projection at supervised tokens only."""
+        body = sum(p.numel() for p in self.backbone.base_model.layers.parameters())
+        table = self.backbone.get_output_embeddings().weight.numel()
+        return 6 * (body * tokens + table * supervised)
+
+    def save(self, folder: Path) -> None:
+        """Write the backbone's folder and what the method adds to it."""
+        from safetensors.torch import save_file
+
+        self.save_backbone(folder)
+        own = {key: value.contiguous() for key, value in self.own_state().items()}
+        if own:
+            save_file(own, folder / "adapter.safetensors")
+
+    def restore(self, folder: Path) -> None:
+        """Load what `save` wrote beside the backbone; every tensor must be accounted for."""
+        load_exactly(self, folder / "adapter.safetensors", self.own_state().keys())
+
+
+def load_backbone(folder: Path) -> tuple[object, PreTrainedModel]:
+    """Tokeniser and language model of a local folder: safetensors only, no remote code, float32.
+
+    A checkpoint that lacks a tensor of its own configuration, or holds a foreign one, is refused.
+    """
+    folder = Path(folder)
+    if not (folder / "config.json").is_file():
+        raise UserError(f"{folder}: no config.json, so this is no folder of a language model")
+    model, report = AutoModelForCausalLM.from_pretrained(
+        folder,
+        local_files_only=True,
+        use_safetensors=True,
+        dtype=torch.float32,
+        output_loading_info=True,
+    )
+    for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"):
+        if report[kind]:
+            found = sorted(map(str, report[kind]))[0]
+            raise UserError(f"{folder}: {kind.replace('_', ' ')} in the checkpoint, such as {found}")
+    return AutoTokenizer.from_pretrained(folder, local_files_only=True), model
+
+
+def load_exactly(module: nn.Module, path: Path, names: Sequence[str]) -> None:
+    """Load the tensors `names` of a module from a safetensors file that holds them and no other."""
+    from safetensors.torch import load_file
+
+    if not names:
+        return
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; is this a checkpoint of another method?")
+    found = load_file(path)
+    odd = sorted(set(found) ^ set(names))
+    if odd:
+        raise UserError(f"{path}: tensor {odd[0]!r} does not belong to this method's checkpoint")
+    wanted = module.state_dict()
+    for name, tensor in found.items():
+        if tensor.shape != wanted[name].shape:
+            raise UserError(
+                f"{path}: {name} has shape {list(tensor.shape)}, the settings make it"
+                f" {list(wanted[name].shape)}"
+            )
+    module.load_state_dict(found, strict=False)
+
+
+def _single(tokeniser, text: str, folder: Path) -> int:
+    ids = tokeniser(text, add_special_tokens=False)["input_ids"]
+    if len(ids) != 1:
+        raise UserError(f"{folder}: the tokeniser has no token {text!r}; a chat backbone is needed")
+    return ids[0]
+
+
+def _add_lora(backbone: nn.Module, rank: int) -> None:
+    """LoRA (arXiv 2106.09685) on every linear layer but the vocabulary's; all else is frozen.
+
+    alpha = 2 rank and dropout 0.05, as in BioReason.
+    """
+    # Five seconds of imports, which only this setting pays for.
+    from peft import LoraConfig, inject_adapter_in_model
+
+    backbone.requires_grad_(False)
+    inject_adapter_in_model(
+        LoraConfig(
+            r=rank, lora_alpha=2 * rank, lora_dropout=0.05, target_modules="all-linear"
+        ),
+        backbone,
+    )
+
+
+def _merge_lora(backbone: nn.Module) -> None:
+    """Fold LoRA into the weights and put the plain layers back."""
+    layers = [(name, m) for name, m in backbone.named_modules() if hasattr(m, "get_base_layer")]
+    for name, layer in layers:
+        layer.merge()
+        parent, _, child = name.rpartition(".")
+        setattr(backbone.get_submodule(parent), child, layer.get_base_layer())

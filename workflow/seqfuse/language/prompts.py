@@ -1,0 +1,163 @@
+"""Prompts: what a model is shown, what it should answer, and how its answer is read.
+
+A prompt is a list of segments, text or DNA: the reference, the variant, the question, in the chat
+format of Qwen3. The answer is `reasoning </think> Answer: label`, or `Answer: label` behind an
+empty think block. How a DNA segment becomes tokens or vectors is each method's own affair.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from seqfuse.errors import UserError
+from seqfuse.files import canonical_json, digest
+
+USER, ASSISTANT = "<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n"
+END = "<|im_end|>"
+OPEN, CLOSE = "<think>\n", "\n</think>\n\n"
+FIELD = "Answer:"
+# A record that holds one of these could close its own turn or fake an answer.
+_CONTROL = re.compile(r"<\|.*?\|>|</?think>|</?dna>")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The section `language/prompt` of the configuration."""
+
+    reasoning: bool
+    max_tokens: int
+    max_new_tokens: int
+
+
+@dataclass(frozen=True)
+class Dna:
+    """A segment of a prompt: nucleotides in upper case."""
+
+    sequence: str
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One question about one record. `thinks`: reasoning is asked for before the answer.
+
+    `reasoning` and `label` are what the record says; both are null where nothing is known, as in a
+    question from a terminal.
+    """
+
+    id: str
+    dataset: str
+    dna: tuple[Dna, ...]
+    question: str
+    thinks: bool
+    reasoning: str | None = None
+    label: str | None = None
+
+    @property
+    def segments(self) -> list[str | Dna]:
+        """What the model is shown: reference, variant, question, and the opened answer."""
+        opened = OPEN if self.thinks else f"{OPEN}{CLOSE}"
+        return [USER, *self.dna, f"{self.question}{ASSISTANT}{opened}"]
+
+    @property
+    def answer(self) -> tuple[str, str]:
+        """What the model should say: everything up to the label, and the label; END follows."""
+        before = f"{self.reasoning}{CLOSE}" if self.thinks else ""
+        return f"{before}{FIELD}", f" {self.label}"
+
+    @property
+    def hash(self) -> str:
+        """The SHA-256 of the segments, whatever the method makes of them."""
+        return digest(canonical_json([s if isinstance(s, str) else [s.sequence] for s in self.segments]))
+
+
+def from_record(dataset: str, record: Mapping, thinks: bool) -> Prompt:
+    """The prompt of a cleaned record (a row of `tables.CLEAN` as a dictionary)."""
+    for column in ("question", "reasoning", "label"):
+        found = _CONTROL.search(record[column] or "")
+        if found:
+            raise UserError(
+                f"{dataset}, record {record['id']!r}: {column} holds {found[0]!r}, which the prompt"
+                " format reserves; take it out of the data"
+            )
+    sequences = [record["sequence"], record["variant"]]
+    return Prompt(
+        record["id"],
+        dataset,
+        tuple(Dna(sequence) for sequence in sequences if sequence),
+        record["question"] or "",
+        thinks,
+        record["reasoning"],
+        record["label"],
+    )
+
+
+def for_training(
+    dataset: str, records: Iterable[Mapping], settings: Settings
+) -> list[Prompt]:
+    """Prompts with answers; a record thinks where the settings and its own reasoning allow it."""
+    prompts = []
+    for record in records:
+        if not normalise(record["label"] or ""):
+            raise UserError(
+                f"{dataset}, record {record['id']!r}: no label, so there is no answer to learn;"
+                " give it one or reject the record"
+            )
+        thinks = settings.reasoning and bool(record["reasoning"])
+        prompts.append(from_record(dataset, record, thinks))
+    return prompts
+
+
+def for_prediction(
+    dataset: str, records: Iterable[Mapping], settings: Settings
+) -> list[Prompt]:
+    """Prompts of the rows of val and test, in order.
+
+    A dataset thinks if any of its training records has reasoning: what stands in the row that is
+    predicted must not choose the form of its prompt.
+    """
+    records = list(records)
+    thinks = settings.reasoning and any(
+        record["reasoning"] for record in records if record["split"] == "train"
+    )
+    return [
+        from_record(dataset, record, thinks) for record in records if record["split"] != "train"
+    ]
+
+
+def parse(text: str, thinks: bool) -> str | None:
+    """The last answer field of a generated text, as written; null where there is none.
+
+    With reasoning on, only what stands behind the last `</think>` is read.
+    """
+    if thinks and CLOSE.strip() not in text:
+        return None
+    fields = text.rpartition(CLOSE.strip())[2].split(FIELD)[1:]
+    answer = fields[-1].strip().split("\n")[0].strip() if fields else ""
+    return answer or None
+
+
+def normalise(label: str) -> str:
+    """The one normalisation of labels: NFKC, case folded, white space collapsed, outer
+    punctuation (. , ; : ! ? quotes) taken off."""
+    folded = unicodedata.normalize("NFKC", label).casefold()
+    return " ".join(folded.split()).strip(".,;:!?\"' ")
+
+
+class ClosedLabels:
+    """The labels of one dataset's training records, sorted; `match` finds one by its normal form."""
+
+    def __init__(self, dataset: str, labels: Iterable[str]):
+        self.labels = sorted(set(labels))
+        self._by_form: dict[str, str] = {}
+        for label in self.labels:
+            other = self._by_form.setdefault(normalise(label), label)
+            if other != label:
+                raise UserError(
+                    f"{dataset}: the labels {other!r} and {label!r} are one after normalisation;"
+                    " rename one with `labels:` in its catalogue entry"
+                )
+
+    def match(self, answer: str | None) -> str | None:
+        """The label that an answer means, or null."""
+        return None if answer is None else self._by_form.get(normalise(answer))

@@ -1,0 +1,118 @@
+"""Near-duplicates by MinHash: bottom-s sketches of the k-mers of a sequence.
+
+The k-mers of the given strand are hashed by a bijection of 24 bits, and the `SIZE` smallest hashes
+kept. Of two sketches, the share of common hashes among the SIZE smallest of their union estimates
+the Jaccard index J of the k-mer sets (Broder 1997) with a standard error of sqrt(J (1 - J) / SIZE):
+0.044 at J = 0.5. A sequence of at most SIZE + K - 1 nt has all its k-mers in the sketch: J is exact.
+K-mers with an N are left out.
+"""
+
+import math
+
+import numpy as np
+import pyarrow as pa
+
+from seqfuse.sequences.normalise import flat
+
+K, SIZE, NEAR = 12, 128, 0.5
+EMPTY = np.uint32(0xFFFFFFFF)  # fills sketches of short sequences; no hash has more than 24 bits
+_BLOCK = 64
+_MASK = np.uint32((1 << 2 * K) - 1)
+_DIGIT = np.full(256, 4, np.uint32)
+_DIGIT[np.frombuffer(b"ACGT", np.uint8)] = np.arange(4, dtype=np.uint32)
+
+
+def sketches(column: pa.Array) -> np.ndarray:
+    """The sketch of every sequence: uint32 [n, SIZE], ascending, filled up with `EMPTY`."""
+    data, offsets = flat(column)
+    found = np.full((len(column), SIZE), EMPTY, np.uint32)
+    if len(data) < K:
+        return found
+    hashes = _hashes(_DIGIT[data])
+    for row, (start, end) in enumerate(zip(offsets[:-1], offsets[1:], strict=True)):
+        smallest = np.unique(hashes[start : max(start, end - K + 1)])[: SIZE + 1]
+        smallest = smallest[smallest != EMPTY][:SIZE]
+        found[row, : len(smallest)] = smallest
+    return found
+
+
+def jaccard(first: np.ndarray, second: np.ndarray) -> float:
+    """The estimate of J from two sketches; 0 where either is empty."""
+    first, second = first[first != EMPTY], second[second != EMPTY]
+    if not len(first) or not len(second):
+        return 0.0
+    union = np.union1d(first, second)[:SIZE]
+    return float((np.isin(union, first) & np.isin(union, second)).mean())
+
+
+def identity(index: float) -> float:
+    """The share of equal nucleotides at which two sequences have Jaccard index J (Mash distance)."""
+    return 1 + math.log(2 * index / (1 + index)) / K
+
+
+def nearest(queries: np.ndarray, pool: np.ndarray, same: np.ndarray) -> np.ndarray:
+    """The estimated J of each query with its nearest sequence of the pool (float64).
+
+    `same` gives the row of the pool that is the query itself and does not count, or -1. The nearest
+    is the one that shares most hashes of the sketch.
+    """
+    found = np.zeros(len(queries))
+    for first in range(0, len(queries), _BLOCK):
+        shared = _shared(queries[first : first + _BLOCK], pool)
+        rows = np.arange(len(shared))
+        own = same[first : first + _BLOCK]
+        shared[rows[own >= 0], own[own >= 0]] = 0
+        for row, best in enumerate(shared.argmax(axis=1)):
+            if shared[row, best]:
+                found[first + row] = jaccard(queries[first + row], pool[best])
+    return found
+
+
+def clusters(pool: np.ndarray) -> np.ndarray:
+    """A number a row: rows joined by a chain of near-duplicates (J of at least `NEAR`) share it."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    ends = []
+    for first in range(0, len(pool), _BLOCK):
+        shared = _shared(pool[first : first + _BLOCK], pool)
+        # J >= NEAR needs that many common hashes: fewer are not worth the exact estimate.
+        sizes = (pool[first : first + _BLOCK] != EMPTY).sum(axis=1, keepdims=True)
+        for row, other in np.argwhere(shared >= np.maximum(1, NEAR * sizes)):
+            if first + row < other and jaccard(pool[first + row], pool[other]) >= NEAR:
+                ends.append((first + row, other))
+    rows, others = np.array(ends, int).reshape(-1, 2).T
+    graph = coo_array((np.ones(len(rows)), (rows, others)), shape=(len(pool), len(pool)))
+    return connected_components(graph, directed=False)[1]
+
+
+def _shared(queries: np.ndarray, pool: np.ndarray) -> np.ndarray:
+    """How many hashes each query's sketch has in common with each of the pool (int32)."""
+    from scipy.sparse import csr_array
+
+    distinct = np.unique(queries)
+    distinct = distinct[distinct != EMPTY]
+
+    def indicator(sketch: np.ndarray) -> csr_array:
+        rows, columns = np.nonzero(np.isin(sketch, distinct))
+        places = np.searchsorted(distinct, sketch[rows, columns])
+        shape = (len(sketch), len(distinct))
+        return csr_array((np.ones(len(rows), np.int32), (rows, places)), shape=shape)
+
+    return (indicator(queries) @ indicator(pool).T).toarray()
+
+
+def _hashes(digits: np.ndarray) -> np.ndarray:
+    """The hash of the k-mer that begins at each place but the last K - 1; EMPTY if it has an N."""
+    places = len(digits) - K + 1
+    codes = np.zeros(places, np.uint32)
+    known = np.ones(places, bool)
+    for shift in range(K):
+        part = digits[shift : shift + places]
+        codes = (codes << np.uint32(2)) | (part & np.uint32(3))
+        known &= part < 4
+    # Multiplication by an odd number and xor-shift are bijections of 24 bits.
+    for factor in (0x5BD1E9, 0x9E3779, 0xC2B2AD):
+        codes = (codes * np.uint32(factor)) & _MASK
+        codes ^= codes >> np.uint32(K)
+    return np.where(known, codes, EMPTY)
