@@ -31,7 +31,9 @@ class Description:
 
 def save(path: Path, model: CodonModel, description: Description) -> None:
     """Write a model and its description."""
-    tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    tensors = {
+        name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()
+    }
     save_file(tensors, path, {_KEY: canonical_json(asdict(description))})
 
 

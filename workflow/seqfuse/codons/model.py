@@ -116,6 +116,7 @@ def fit_width(arm: Arm, shape: Shape, budget: int) -> Shape:
 
     So arms with one modality and with three train equally many parameters, to within one step.
     """
+
     def size(width: int) -> int:
         with torch.device("meta"):
             return trained_parameters(CodonModel(arm, replace(shape, width=width)))

@@ -190,13 +190,9 @@ class Job:
         checkpoint.save(folder / f"seed{trainer.seed}.safetensors", trainer.model, description)
 
     def _predict(self, trainer: Trainer, rows: np.ndarray, knocked_out: Sequence[str] = ()):
-        return predict(
-            trainer.model, self.dataset, rows, self.recipe, self._device, knocked_out
-        )
+        return predict(trainer.model, self.dataset, rows, self.recipe, self._device, knocked_out)
 
-    def _predictions(
-        self, rows: np.ndarray, seed: int, probe: str, values: np.ndarray
-    ) -> pa.Table:
+    def _predictions(self, rows: np.ndarray, seed: int, probe: str, values: np.ndarray) -> pa.Table:
         labels = self.dataset.labels
         common = {"dataset": self.name, "method": self.arm.name, "seed": seed, "probe": probe}
         found = []

@@ -197,9 +197,7 @@ class Trainer:
             self.model, dataset, self.val_rows, self.recipe, self.device, scaled=True
         )
         target = torch.from_numpy(dataset.target[self.val_rows])
-        loss = task_loss(
-            torch.from_numpy(prediction), target, dataset.labels, self.scale
-        ).item()
+        loss = task_loss(torch.from_numpy(prediction), target, dataset.labels, self.scale).item()
         found = score(prediction, dataset.target[self.val_rows])
         if (found, -loss) > (progress.best_score, -progress.best_loss):
             progress.best_epoch, progress.best_score = progress.epoch + 1, found
@@ -258,9 +256,7 @@ class Trainer:
         say(f"seed {self.seed}: resuming in epoch {self.progress.epoch + 1}")
 
 
-def task_loss(
-    prediction: Tensor, target: Tensor, labels: tuple[str, ...], scale: Scale
-) -> Tensor:
+def task_loss(prediction: Tensor, target: Tensor, labels: tuple[str, ...], scale: Scale) -> Tensor:
     """Mean cross-entropy (nats) of classes, or mean squared error of scaled values."""
     prediction = prediction.float()
     if labels:

@@ -48,5 +48,7 @@ def run(args: argparse.Namespace) -> None:
             published.adapt(entry, folder)
         published.check(entry["layout"], folder)
         facts = {"name": args.name, "scratch": entry["kind"] == "scratch"}
-        facts |= {key: entry[key] for key in ("kind", "layout", "repository", "revision") if key in entry}
+        facts |= {
+            key: entry[key] for key in ("kind", "layout", "repository", "revision") if key in entry
+        }
         write_json(folder / "model.json", facts)

@@ -4,22 +4,17 @@ On a CPU padding is what costs, so a batch holds sequences of one token count al
 out with the same bits whatever else is in its batch. On a GPU a batch is padded, and larger.
 """
 
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import torch
-from torch import Tensor
 
 from seqfuse import fingerprint, tables
-from seqfuse.embeddings.store import Row, describe, sequence_hash
+from seqfuse.embeddings.store import Row
 from seqfuse.encoders.encoder import Encoder
-from seqfuse.encoders.tokenisers import Tokens
 from seqfuse.errors import UserError
-from seqfuse.files import sha256
 
 # Tokens a batch. A CPU is fastest while a batch's states stay in its cache: at 128 to 320 wide,
 # batches of 8,000 tokens run a quarter slower than batches of 2,000.

@@ -65,9 +65,7 @@ def check_lengths(
     for example in examples:
         if example.length + room > limit:
             more = f" with {room} new ones" if room else ""
-            remedy = (
-                "raise --max-tokens" if limit < context else "the backbone reads no more;"
-            )
+            remedy = "raise --max-tokens" if limit < context else "the backbone reads no more;"
             raise UserError(
                 f"{example.prompt.dataset}, record {example.prompt.id!r}: {example.length} tokens"
                 f"{more} are over the limit of {limit}; {remedy} or cut the sequences with"

@@ -18,7 +18,6 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from transformers.utils import logging
 
 from seqfuse.errors import UserError
-from seqfuse.files import read_json, write_json
 from seqfuse.language.prompts import END, Dna, Prompt
 
 logging.disable_progress_bar()
@@ -258,7 +257,9 @@ def load_backbone(folder: Path) -> tuple[object, PreTrainedModel]:
     for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         if report[kind]:
             found = sorted(map(str, report[kind]))[0]
-            raise UserError(f"{folder}: {kind.replace('_', ' ')} in the checkpoint, such as {found}")
+            raise UserError(
+                f"{folder}: {kind.replace('_', ' ')} in the checkpoint, such as {found}"
+            )
     return AutoTokenizer.from_pretrained(folder, local_files_only=True), model
 
 
@@ -301,9 +302,7 @@ def _add_lora(backbone: nn.Module, rank: int) -> None:
 
     backbone.requires_grad_(False)
     inject_adapter_in_model(
-        LoraConfig(
-            r=rank, lora_alpha=2 * rank, lora_dropout=0.05, target_modules="all-linear"
-        ),
+        LoraConfig(r=rank, lora_alpha=2 * rank, lora_dropout=0.05, target_modules="all-linear"),
         backbone,
     )
 

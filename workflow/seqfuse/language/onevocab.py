@@ -97,7 +97,9 @@ class OneVocab(LanguageMethod):
     def _freeze(self, with_lora: bool) -> None:
         unknown = sorted(set(self.settings.trained) - set(PARTS))
         if unknown or not self.settings.trained:
-            raise UserError(f"--trained {' '.join(unknown)}: name one or more of {', '.join(PARTS)}")
+            raise UserError(
+                f"--trained {' '.join(unknown)}: name one or more of {', '.join(PARTS)}"
+            )
         train_dna, train_text, train_backbone = (p in self.settings.trained for p in PARTS)
         self.dna_input.requires_grad_(train_dna)
         self.dna_output.requires_grad_(train_dna)

@@ -68,7 +68,9 @@ class Prompt:
     @property
     def hash(self) -> str:
         """The SHA-256 of the segments, whatever the method makes of them."""
-        return digest(canonical_json([s if isinstance(s, str) else [s.sequence] for s in self.segments]))
+        return digest(
+            canonical_json([s if isinstance(s, str) else [s.sequence] for s in self.segments])
+        )
 
 
 def from_record(dataset: str, record: Mapping, thinks: bool) -> Prompt:
@@ -92,9 +94,7 @@ def from_record(dataset: str, record: Mapping, thinks: bool) -> Prompt:
     )
 
 
-def for_training(
-    dataset: str, records: Iterable[Mapping], settings: Settings
-) -> list[Prompt]:
+def for_training(dataset: str, records: Iterable[Mapping], settings: Settings) -> list[Prompt]:
     """Prompts with answers; a record thinks where the settings and its own reasoning allow it."""
     prompts = []
     for record in records:
@@ -108,9 +108,7 @@ def for_training(
     return prompts
 
 
-def for_prediction(
-    dataset: str, records: Iterable[Mapping], settings: Settings
-) -> list[Prompt]:
+def for_prediction(dataset: str, records: Iterable[Mapping], settings: Settings) -> list[Prompt]:
     """Prompts of the rows of val and test, in order.
 
     A dataset thinks if any of its training records has reasoning: what stands in the row that is

@@ -113,7 +113,9 @@ class Trainer:
             if stop.asked or clock.due() or progress.step == training.steps:
                 self._save()
             if stop.asked:
-                say(f"seed {self.seed}: stopped at step {progress.step}; the next run goes on there")
+                say(
+                    f"seed {self.seed}: stopped at step {progress.step}; the next run goes on there"
+                )
                 raise SystemExit(128 + signal.SIGTERM)
         stop.restore()
         self._load_best()
@@ -180,9 +182,7 @@ class Trainer:
 
     def _precision(self):
         device = next(iter(self.trained.values())).device.type
-        return torch.autocast(
-            device, torch.bfloat16, enabled=self.training.precision == "bfloat16"
-        )
+        return torch.autocast(device, torch.bfloat16, enabled=self.training.precision == "bfloat16")
 
     def _save(self) -> None:
         with atomic(self.path) as temporary:
