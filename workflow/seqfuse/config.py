@@ -75,15 +75,18 @@ def defaults(rule: Mapping) -> dict:
 
 
 def validate(settings: Mapping, source: str = "config.yaml") -> None:
-    """Hold settings to the schema; the first mistake is a `UserError` of one line."""
+    """Hold settings to the configuration's schema; the first mistake is a `UserError`."""
+    hold(settings, options.schema(), source)
+
+
+def hold(value: Mapping, schema: Mapping, source: str) -> None:
+    """Hold a mapping to a JSON schema; the first mistake is a `UserError` of one line."""
     import jsonschema
 
-    validator = jsonschema.Draft202012Validator(options.schema())
-    errors = sorted(
-        validator.iter_errors(settings), key=lambda e: [str(p) for p in e.absolute_path]
-    )
-    if errors:
-        raise UserError(f"{source}: {_explain(errors[0])}")
+    errors = jsonschema.Draft202012Validator(schema).iter_errors(value)
+    first = min(errors, key=lambda e: [str(p) for p in e.absolute_path], default=None)
+    if first:
+        raise UserError(f"{source}: {_explain(first)}")
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -107,6 +110,9 @@ def _explain(error) -> str:
         if isinstance(error.instance, str) and "number" in wanted:
             hint = "; YAML reads 1e-3 as text, write 1.0e-3"
         return f"{where}: {error.instance!r} is not of type {wanted}{hint}"
+    if error.validator == "required":
+        missing = next(key for key in error.validator_value if key not in error.instance)
+        return f"{where}: the key {missing!r} is missing"
     if error.validator == "enum":
         hint = nearest(error.instance, map(str, error.validator_value))
         return f"{where}: {error.instance!r} is not allowed{hint}"
