@@ -11,6 +11,7 @@ commit; never code). Writes the folder, with model.json; everything downstream s
 import argparse
 import json
 
+from seqfuse.config import WORKFLOW, load_yaml, nearest
 from seqfuse.errors import UserError
 
 
@@ -30,11 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from seqfuse.data import catalogue, published, scratch
+    from seqfuse.data import published, scratch
     from seqfuse.files import atomic_directory, write_json
 
     try:
-        entry = catalogue.model(args.name, json.loads(args.entry))
+        entry = validate(args.name, json.loads(args.entry))
     except json.JSONDecodeError as error:
         raise UserError(f"--entry: not valid JSON ({error})") from None
     with atomic_directory(args.out) as folder:
@@ -52,3 +53,21 @@ def run(args: argparse.Namespace) -> None:
             key: entry[key] for key in ("kind", "layout", "repository", "revision") if key in entry
         }
         write_json(folder / "model.json", facts)
+
+
+def validate(name: str, entry: dict) -> dict:
+    """The entry `name` with its defaults; a mistake is one line with the nearest spelling."""
+    import jsonschema
+
+    schema = load_yaml(WORKFLOW / "schemas" / "models.schema.yaml")
+    known = schema["properties"]
+    for key in entry:
+        if key not in known:
+            raise UserError(f"model {name!r}: unknown key {key!r}{nearest(key, known)}")
+    error = jsonschema.exceptions.best_match(
+        jsonschema.Draft202012Validator(schema).iter_errors(entry)
+    )
+    if error:
+        where = "".join(f"{part}: " for part in error.absolute_path)
+        raise UserError(f"model {name!r}: {where}{error.message}")
+    return {key: rule["default"] for key, rule in known.items() if "default" in rule} | entry

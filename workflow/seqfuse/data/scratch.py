@@ -102,6 +102,25 @@ _CONFIGS = {
 }
 
 
+def read_texts(paths: list[str]) -> list[str]:
+    """The distinct texts of the training records in tables of records, in order.
+
+    Other splits are left out: what a model is tested on should not shape its tokeniser.
+    """
+    import pyarrow.compute as pc
+
+    from seqfuse import tables
+
+    columns = ["question", "reasoning", "label", "text"]
+    texts = {}
+    for path in paths:
+        table = tables.read(path, tables.RECORDS, ["split", *columns])
+        table = table.filter(pc.equal(table["split"], "train"))
+        for column in columns:
+            texts |= dict.fromkeys(table[column].drop_null().to_pylist())
+    return list(texts)
+
+
 def write(layout: str, overrides: dict, seed: int, texts: list[str], folder: Path) -> None:
     """Write a model of `layout` into `folder`; `overrides` are laid over the layout's config.
 
