@@ -42,16 +42,24 @@ _ALL = (
         "Logistic regression on the share of G and C.",
     ),
     Control(
-        "kmer",
-        "k-mer composition",
+        "composition",
+        "Composition",
         "language",
-        "Logistic regression on the frequencies of 1- to 4-mers, and on what the variant changes.",
+        "Logistic regression on counts of nucleotides and dinucleotides, and on what the variant "
+        "changes in them.",
+    ),
+    Control(
+        "kmer",
+        "Counts of 4-mers",
+        "language",
+        "Logistic regression on counts of 1- to 4-mers, and on what the variant changes in them: "
+        "a linear model that reads local context, but neither place nor order.",
     ),
     Control(
         "reference_only",
-        "Reference composition",
+        "Reference alone",
         "language",
-        "The k-mer control without the variant: what the place in the genome alone gives away.",
+        "The control of 4-mers without the variant: what the place in the genome gives away.",
     ),
 )
 

@@ -1,6 +1,6 @@
 """The controls of a set of labels: from its training records to label probabilities."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,9 @@ from seqfuse.errors import UserError
 # Inverse strengths of the L2 penalty; the one with the least validation loss is taken, as a
 # method's learning rate is.
 STRENGTHS = (0.001, 0.01, 0.1, 1.0)
+# The longest k-mers that the controls of composition count: dinucleotides, and as long as a motif's
+# core.
+_SHORT, _LONG = 2, 4
 # Training rows that a composition control is fitted on; more would not change what it can say.
 _MOST_ROWS = 20_000
 
@@ -59,18 +62,11 @@ def controls(records: Records) -> Iterator[tuple[str, np.ndarray]]:
     pairs = list(zip(records.columns["sequence"], records.columns["variant"], strict=True))
     known, wanted = [pairs[row] for row in train], [pairs[row] for row in asked]
     yield "pair_lookup", np.log(lookups.lookup(known, labels, wanted, classes))
-    sequences = records.columns["sequence"]
-    reference = composition.kmers(sequences)
+    yield "gc", _fitted(records, _with_change(records, composition.gc))
+    yield "composition", _fitted(records, _with_change(records, _nucleotides))
+    yield "kmer", _fitted(records, _with_change(records, _kmers))
     if all(records.columns["variant"]):
-        variants = records.columns["variant"]
-        changed = composition.kmers(variants) - reference
-        gc = composition.gc(sequences)
-        yield "gc", _fitted(records, np.concatenate([gc, composition.gc(variants) - gc], axis=1))
-        yield "kmer", _fitted(records, np.concatenate([reference, changed], axis=1))
-        yield "reference_only", _fitted(records, reference)
-    else:
-        yield "gc", _fitted(records, composition.gc(sequences))
-        yield "kmer", _fitted(records, reference)
+        yield "reference_only", _fitted(records, _kmers(records.columns["sequence"]))
 
 
 def predictions(dataset: str, method: str, records: Records, log_p: np.ndarray) -> list[dict]:
@@ -89,6 +85,22 @@ def predictions(dataset: str, method: str, records: Records, log_p: np.ndarray) 
             }
         )
     return rows
+
+
+def _nucleotides(sequences: list[str]) -> np.ndarray:
+    return composition.kmers(sequences, _SHORT)
+
+
+def _kmers(sequences: list[str]) -> np.ndarray:
+    return composition.kmers(sequences, _LONG)
+
+
+def _with_change(records: Records, features: Callable[[list[str]], np.ndarray]) -> np.ndarray:
+    """`features` of each sequence and, where there are variants, what the variant changes."""
+    reference = features(records.columns["sequence"])
+    if not all(records.columns["variant"]):
+        return reference
+    return np.concatenate([reference, features(records.columns["variant"]) - reference], axis=1)
 
 
 def _fitted(records: Records, features: np.ndarray) -> np.ndarray:

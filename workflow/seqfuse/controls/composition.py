@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-_LONGEST = 4
 _CODE = np.full(256, 4, dtype=np.int64)
 _CODE[np.frombuffer(b"ACGTUacgtu", dtype=np.uint8)] = [0, 1, 2, 3, 3, 0, 1, 2, 3, 3]
 
@@ -15,9 +14,12 @@ def gc(sequences: Sequence[str]) -> np.ndarray:
     return (bases[:, 1] + bases[:, 2])[:, None] / np.maximum(bases.sum(axis=1, keepdims=True), 1)
 
 
-def kmers(sequences: Sequence[str]) -> np.ndarray:
-    """Counts float64[n, 340] of all 1- to 4-mers; windows that hold another letter do not count."""
-    return np.concatenate([_counts(sequences, k) for k in range(1, _LONGEST + 1)], axis=1)
+def kmers(sequences: Sequence[str], longest: int) -> np.ndarray:
+    """Counts float64[n, 4 + 16 + ...] of all overlapping 1- to `longest`-mers.
+
+    A window that holds another letter than A, C, G, T or U does not count.
+    """
+    return np.concatenate([_counts(sequences, k) for k in range(1, longest + 1)], axis=1)
 
 
 def _counts(sequences: Sequence[str], k: int) -> np.ndarray:

@@ -47,6 +47,10 @@ METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
 # datasets (Fig. 4); it is written where all of them share one primary metric.
 MEAN = "mean"
 
+# What comparisons.parquet calls all controls together: a method has shown something where it beats
+# each of them.
+EVERY_CONTROL = "every_control"
+
 
 def primary(study: str, regression: bool, variants: bool) -> str:
     """The metric that a dataset's methods are compared by, as the papers chose it.

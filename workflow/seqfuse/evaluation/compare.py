@@ -42,6 +42,12 @@ def verdict(difference: float, p_holm: float, confidence: float, better: str) ->
     return "better" if (difference > 0) == (better == "higher") else "worse"
 
 
+def verdict_on_all(pairs: list[dict]) -> str:
+    """Comparisons of one method with each of its controls, in words: which ones it does not beat."""
+    unbeaten = [row["against"] for row in pairs if row["verdict"] != "better"]
+    return f"does not beat {', '.join(unbeaten)}" if unbeaten else "beats every control"
+
+
 def difference(method: Score, against: Score) -> tuple[float, np.ndarray]:
     """The difference of two scores and its draws, paired by the resampled clusters."""
     return method.value - against.value, method.draws - against.draws

@@ -8,7 +8,8 @@ clusters of rows (the records' `group`, such as a gene; rows where there is none
 Methods are compared on the test split by the dataset's primary metric, each with each other method
 and with each control; p-values are Holm's over all comparisons of the suite on the same subset. A
 difference whose adjusted p is not below 1 - confidence is "inside the noise". With more than one
-dataset, the mean over datasets is compared too, as a family of its own.
+dataset, the mean over datasets is compared too, as a family of its own. One more row a method,
+against "every_control", says in words whether it beats all of its controls, and which it does not.
 
     seqfuse evaluation --study language --suite variants --datasets demo-variants
         --records results/demo/sequences/demo-variants/records.parquet

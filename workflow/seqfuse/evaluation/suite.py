@@ -8,7 +8,7 @@ import numpy as np
 from seqfuse.errors import UserError
 from seqfuse.evaluation import bootstrap, compare
 from seqfuse.evaluation.answers import Answers, Gold, read_answers, read_gold
-from seqfuse.evaluation.catalogue import MEAN, METRICS
+from seqfuse.evaluation.catalogue import EVERY_CONTROL, MEAN, METRICS
 from seqfuse.evaluation.score import Score, scores
 from seqfuse.files import read_json
 
@@ -151,8 +151,8 @@ def comparison_rows(
 ) -> list[dict]:
     """The rows of comparisons.parquet, less study and suite.
 
-    Test split, primary metric, unaltered input. A family of Holm's correction is all comparisons of
-    the suite on one subset; those of the mean over datasets are a family of their own.
+    Test split, primary metric, unaltered input. A family of Holm's correction is all pairs of the
+    suite on one subset; those of the mean over datasets are a family of their own.
     """
     families: dict[tuple, list[dict]] = {}
     for dataset, subset in dict.fromkeys(
@@ -176,7 +176,8 @@ def comparison_rows(
             better = METRICS[row["metric"]].better
             row["p_holm"] = p_holm
             row["verdict"] = compare.verdict(row["difference"], p_holm, confidence, better)
-    return [row for family in families.values() for row in family]
+    rows = [row for family in families.values() for row in family]
+    return rows + _against_every_control(rows, methods)
 
 
 def _row_sets(gold: Gold):
@@ -229,6 +230,29 @@ def _pairs(there: dict[str, Score], methods: dict[str, Method]):
     for position, method in enumerate(ours):
         for against in ours[position + 1 :] + controls:
             yield method, against
+
+
+def _against_every_control(rows: list[dict], methods: dict[str, Method]) -> list[dict]:
+    """One more row a dataset, subset and method: whether it beats all of its controls.
+
+    No test of its own: a method beats them all if it beats each (an intersection-union test). The
+    numbers are those of the control that comes closest to the method, or lies furthest above it.
+    """
+    found: dict[tuple, list[dict]] = {}
+    for row in rows:
+        against = methods.get(row["against"])
+        if not against or against.kind == "control":
+            found.setdefault((row["dataset"], row["subset"], row["method"]), []).append(row)
+    return [
+        _hardest(pairs) | {"against": EVERY_CONTROL, "verdict": compare.verdict_on_all(pairs)}
+        for pairs in found.values()
+    ]
+
+
+def _hardest(pairs: list[dict]) -> dict:
+    """The comparison with the least advantage for the method."""
+    sign = 1 if METRICS[pairs[0]["metric"]].better == "higher" else -1
+    return min(pairs, key=lambda row: sign * row["difference"])
 
 
 def _compared(method: Score, against: Score, confidence: float) -> dict:
