@@ -1,29 +1,38 @@
-"""Sequences and an encoder in, rows of the store out: batches, windows, codons, pooling.
+"""Sequences and an encoder in, rows of the store out: batches, windows, codons.
 
 On a CPU padding is what costs, so a batch holds sequences of one token count alone, and a row comes
 out with the same bits whatever else is in its batch. On a GPU a batch is padded, and larger.
 """
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
-from seqfuse import fingerprint, tables
-from seqfuse.embeddings.store import Row
-from seqfuse.encoders.encoder import Encoder
+from seqfuse import encoders, fingerprint, tables
+from seqfuse.embeddings.store import Row, describe, sequence_hash
+from seqfuse.encoders.tokenisers import Tokens
 from seqfuse.errors import UserError
+from seqfuse.files import sha256
 
 # Tokens a batch. A CPU is fastest while a batch's states stay in its cache: at 128 to 320 wide,
 # batches of 8,000 tokens run a quarter slower than batches of 2,000.
 _BUDGET = {"cpu": 2048, "cuda": 65536}
+# What a forward pass computes in. bfloat16 because the widest models overflow float16.
+_COMPUTED = {"cpu": torch.float32, "cuda": torch.bfloat16}
 # Matrix products of fewer rows take another path on a CPU and round otherwise; a smaller batch is
 # filled up, so that a row does not depend on what else was missing in the store.
 _FEWEST_TOKENS = 32
 # Neighbouring windows share a quarter of their tokens, and each keeps its half of what they share.
 _OVERLAP = 1 / 4
+_CODON = 3
 # Raised when rows come out differently though the key's other parts are the same.
 _FORMAT = 1
 
@@ -41,79 +50,217 @@ class Settings:
 def distinct(table: str | Path, columns: list[str]) -> dict[str, str]:
     """The distinct sequences of a table's columns, each with where it stands first; nulls skipped.
 
-    A table without sequences, and a column that is missing, are `UserError`s.
+    A missing column, an empty sequence, and a table without sequences are `UserError`s.
     """
     schema = pa.schema([(name, pa.string()) for name in ["id", *columns]])
     content = tables.read(table, schema)
+    names = content["id"].to_pylist()
     found: dict[str, str] = {}
     for column in columns:
-        for name, sequence in zip(
-            content["id"].to_pylist(), content[column].to_pylist(), strict=True
-        ):
+        for name, sequence in zip(names, content[column].to_pylist(), strict=True):
             if sequence is not None:
                 found.setdefault(sequence, f"{table}: {column} of record {name!r}")
     if not found:
         raise UserError(f"{table}: no sequence in {', '.join(columns)}; nothing to embed")
+    if "" in found:
+        raise UserError(f"{found['']} is empty; clean the table with `seqfuse sequences`")
     return found
 
 
-class Embedder:
-    """An encoder with what is wanted of it; `rows` embeds.
+class _Window(NamedTuple):
+    """A part of a sequence that goes through the encoder at once: ids, special tokens included.
 
-    `width` is the size of a stored vector, `dtype` its stored type, `described` the part of the
-    store's key that says how rows are made.
+    The states `kept` of it are those of the sequence's tokens with the ranges `spans`.
     """
 
-    def __init__(self, encoder: Encoder, folder: str | Path, settings: Settings, resolution: str):
-        if resolution == "codon" and encoder.modality == "protein":
+    sequence: str
+    ids: Tensor
+    kept: slice
+    spans: np.ndarray
+
+
+class Embedder:
+    """The encoder of a model folder, with what is wanted of it; `rows` embeds.
+
+    `description` is what the store's key is made of, `width` the size of a stored vector.
+    """
+
+    def __init__(self, folder: str | Path, settings: Settings, resolution: str):
+        self._device = "cuda" if torch.cuda.is_available() else "cpu"
+        self._encoder = encoders.load(folder, self._device)
+        self._settings, self._resolution = settings, resolution
+        self._budget = _BUDGET[self._device]
+        tokeniser = self._encoder.tokeniser
+        self._before, self._behind = len(tokeniser.prefix), len(tokeniser.suffix)
+        if resolution == "codon" and self._encoder.modality == "protein":
             raise UserError(f"{folder}: a protein encoder has no codons; use --resolution native")
-        self.encoder = encoder
-        self.resolution = resolution
-        self.dtype = getattr(torch, settings.dtype)
-        self.device = next(encoder.parameters()).device
-        self._output, self._too_long = settings.output, settings.too_long
-        self._layer = _layer(encoder, settings.layer)
-        self._budget = _BUDGET[self.device.type]
-        self._special = len(encoder.tokeniser.prefix) + len(encoder.tokeniser.suffix)
-        vocabulary = encoder.config.get("vocab_size", len(encoder.tokeniser.vocabulary))
-        self.width = vocabulary if self._output == "logits" else encoder.width
+        # An empty sequence says how wide the output is, and whether the layer exists.
+        ids = torch.tensor(tokeniser.prefix + tokeniser.suffix)
+        self.width = self._forward([ids])[0].shape[-1]
         self.description = {
             "format": _FORMAT,
-            "layout": encoder.layout,
+            "layout": self._encoder.layout,
             "files": _checksums(Path(folder)),
-            "layer": self._layer,
-            "output": self._output,
+            "layer": settings.layer % (self._encoder.depth + 1),
+            "output": settings.output,
             "resolution": resolution,
-            "too_long": self._too_long,
-            "window": {"tokens": encoder.max_length, "overlap": _OVERLAP},
-            "computed": str(_computed(self.device)).removeprefix("torch."),
+            "too_long": settings.too_long,
+            "window": {"tokens": self._encoder.max_length, "overlap": _OVERLAP},
+            "computed": str(_COMPUTED[self._device]).removeprefix("torch."),
             "stored": settings.dtype,
             "width": self.width,
-            "code": fingerprint.code("seqfuse.encoders", type(encoder).__module__),
+            "code": fingerprint.code("seqfuse.encoders", type(self._encoder).__module__),
         }
 
-    def bytes_of(self, tokens: int) -> int:
-        """The size of the states of so many stored tokens."""
-        return tokens * self.width * self.dtype.itemsize
+    def count(self, sequences: dict[str, str]) -> dict[str, int]:
+        """The tokens of each sequence, special tokens left out; the values say where it stands.
 
-    def measure(self, sequences: dict[str, str]) -> dict[str, int]:
-        """The stored tokens of each sequence; what cannot be embedded is a `UserError` here.
-
-        That is a sequence over the encoder's limit, unless windows are allowed, one with a
-        character outside the alphabet, and one shorter than a codon where codons are asked for.
+        What cannot be embedded is a `UserError`: a character outside the alphabet, fewer letters
+        than a codon where codons are asked for, more tokens than the encoder takes unless windows
+        are allowed.
         """
-        measured, too_long = {}, []
-        for sequence, where in sequences.items():
-            tokens = self._tokenise(sequence, where)
-            if len(tokens.ids) > self.encoder.max_length:
-                too_long.append(sequence)
-            native = len(tokens.ids) - self._special
-            measured[sequence] = native if self.resolution == "native" else len(sequence) // 3
-        if too_long and self._too_long == "refuse":
-            raise self._refusal(max(too_long, key=len), len(too_long), sequences)
-        return measured
+        counted = {s: len(self._tokenise(s, where).spans) for s, where in sequences.items()}
+        most = self._encoder.max_length - self._before - self._behind
+        too_long = [sequence for sequence, count in counted.items() if count > most]
+        if too_long and self._settings.too_long == "refuse":
+            first = too_long[0]
+            raise UserError(
+                f"{sequences[first]} has {counted[first]} tokens, {self._encoder.layout} takes at"
+                f" most {most} ({len(too_long)} such sequences); set embeddings:"
+                " {too_long: window}, or sequences: {max_length: ..., too_long: ...}"
+            )
+        return counted
 
-    def rows(self, sequences: dict[str, str]) -> Iterator[Row]:
-        """One row a sequence, shortest first."""
-        tokens = {name: self._tokenise(name, where) for name, where in sequences.items()}
-        raise NotImplementedError
+    def bytes(self, counted: dict[str, int]) -> int:
+        """The size of the states of sequences with so many tokens."""
+        codons = self._resolution == "codon"
+        stored = sum(len(s) // _CODON if codons else count for s, count in counted.items())
+        return stored * self.width * np.dtype(self._settings.dtype).itemsize
+
+    def rows(self, counted: dict[str, int]) -> Iterator[Row]:
+        """One row a sequence, those with the fewest tokens first; `counted` is from `count`.
+
+        A state that is not finite is a `UserError` that names the sequence.
+        """
+        order = sorted(counted, key=lambda sequence: (counted[sequence], sequence))
+        windows = (window for sequence in order for window in self._windows(sequence))
+        for sequence, parts in itertools.groupby(
+            self._embed(windows), lambda part: part[0].sequence
+        ):
+            kept = [(states[window.kept], window.spans) for window, states in parts]
+            states = torch.cat([states for states, _ in kept])
+            yield self._row(sequence, states, np.concatenate([spans for _, spans in kept]))
+
+    def _tokenise(self, sequence: str, where: str) -> Tokens:
+        """The tokens of a sequence without special tokens, which tile all its letters."""
+        tokens = self._encoder.tokeniser.encode(sequence)
+        native = Tokens(*(part[~tokens.special] for part in vars(tokens).values()))
+        foreign = native.ids == self._encoder.tokeniser.unknown
+        if foreign.any():
+            start, end = native.spans[foreign.argmax()]
+            raise UserError(
+                f"{where}: {sequence[start:end]!r} at letter {start + 1} is not in the alphabet of"
+                f" this {self._encoder.modality} encoder ({self._encoder.layout})"
+            )
+        borders = native.spans.ravel()
+        if (borders[1:-1:2] != borders[2::2]).any() or (borders[0], borders[-1]) != (
+            0,
+            len(sequence),
+        ):
+            raise UserError(
+                f"{where}: its tokens do not cover it; clean it with `seqfuse sequences`"
+            )
+        if self._resolution == "codon" and len(sequence) < _CODON:
+            raise UserError(f"{where}: {sequence!r} is shorter than a codon")
+        return native
+
+    def _windows(self, sequence: str) -> Iterator[_Window]:
+        """The whole sequence, or where it is too long, windows of equal size."""
+        native = self._tokenise(sequence, describe(sequence))
+        tokeniser, count = self._encoder.tokeniser, len(native.ids)
+        size = min(count, self._encoder.max_length - self._before - self._behind)
+        step = size - int(size * _OVERLAP)
+        starts = [*range(0, count - size, step), count - size]
+        shared = [(right + left + size) // 2 for left, right in itertools.pairwise(starts)]
+        for start, first, last in zip(starts, [0, *shared], [*shared, count], strict=True):
+            ids = [*tokeniser.prefix, *native.ids[start : start + size], *tokeniser.suffix]
+            kept = slice(self._before + first - start, self._before + last - start)
+            yield _Window(sequence, torch.tensor(ids), kept, native.spans[first:last])
+
+    def _embed(self, windows: Iterable[_Window]) -> Iterator[tuple[_Window, Tensor]]:
+        """Each window, in the order given (shortest first), with its states [T, D]."""
+        batch: list[_Window] = []
+        for window in windows:
+            full = (len(batch) + 1) * len(window.ids) > self._budget
+            mixed = self._device == "cpu" and batch and len(batch[0].ids) < len(window.ids)
+            if batch and (full or mixed):
+                yield from self._states(batch)
+                batch = []
+            batch.append(window)
+        if batch:
+            yield from self._states(batch)
+
+    def _states(self, batch: list[_Window]) -> Iterator[tuple[_Window, Tensor]]:
+        """The states of a batch, or where memory does not suffice, of its halves."""
+        try:
+            states = self._forward([window.ids for window in batch])
+        except torch.OutOfMemoryError:
+            if len(batch) == 1:
+                raise UserError(
+                    f"{describe(batch[0].sequence)}: too long for this GPU's memory; set"
+                    " sequences: {max_length: ...}, or use a larger one"
+                ) from None
+            states = None
+        if states is not None:
+            yield from zip(batch, states, strict=True)
+            return
+        # Later batches are longer still.
+        self._budget //= 2
+        torch.cuda.empty_cache()
+        half = len(batch) // 2
+        yield from self._states(batch[:half])
+        yield from self._states(batch[half:])
+
+    @torch.inference_mode()
+    def _forward(self, ids: list[Tensor]) -> Tensor:
+        """States float32 [B, T, D] of sequences of ids, shortest first, on the CPU."""
+        batch, device = len(ids), self._device
+        fill = -(-_FEWEST_TOKENS // len(ids[-1])) - batch
+        ids = ids + ids[-1:] * fill
+        mask = pad_sequence([torch.ones_like(row) for row in ids], batch_first=True)
+        padded = pad_sequence(ids, batch_first=True, padding_value=self._encoder.tokeniser.pad)
+        with torch.autocast(device, _COMPUTED[device], enabled=device != "cpu"):
+            states = self._encoder(
+                padded.to(device), mask.to(device), self._settings.layer, self._settings.output
+            )
+        return states[:batch].float().cpu()
+
+    def _row(self, sequence: str, states: Tensor, spans: np.ndarray) -> Row:
+        if self._resolution == "codon":
+            states, spans = _codons(states, spans)
+        stored = states.to(getattr(torch, self._settings.dtype))
+        if not stored.isfinite().all():
+            raise UserError(
+                f"{describe(sequence)}: a state is not finite in {self._settings.dtype}; set"
+                " embeddings: {dtype: float32}, or check the weights"
+            )
+        pooled = states.mean(dim=0).numpy()
+        return Row(sequence_hash(sequence), len(sequence), stored.numpy(), spans, pooled)
+
+
+def _codons(states: Tensor, spans: np.ndarray) -> tuple[Tensor, np.ndarray]:
+    """Codons [C, D] and their ranges: the mean over three letters, each with its token's state.
+
+    The spans tile the sequence; letters behind its last whole codon are left out.
+    """
+    codons = spans[-1, 1] // _CODON
+    letters = states.repeat_interleave(torch.from_numpy(np.diff(spans).ravel()), dim=0)
+    starts = np.arange(codons, dtype=np.int32)[:, None] * _CODON
+    ranges = np.concatenate([starts, starts + _CODON], axis=1)
+    return letters[: codons * _CODON].unflatten(0, (codons, _CODON)).mean(dim=1), ranges
+
+
+def _checksums(folder: Path) -> dict[str, str]:
+    """The SHA-256 of every file of a checkpoint but model.json, which holds its name."""
+    files = [path for path in sorted(folder.iterdir()) if path.is_file()]
+    return {path.name: sha256(path) for path in files if path.name != "model.json"}

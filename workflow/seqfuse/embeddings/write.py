@@ -1,0 +1,66 @@
+"""Embed the sequences of a table that the store does not hold yet.
+
+Reads columns of a table and a model folder. Writes rows into the store, one a distinct sequence,
+under a key that says how they are made, and a receipt, by which training finds them. Interrupted,
+it keeps the finished shards and goes on from there; several may write at once.
+
+    seqfuse embeddings write --table sequences/kegg/records.parquet --columns sequence variant \\
+        --model models/ntv2-500m --resolution native --store results/embeddings --out kegg.json
+"""
+
+import argparse
+
+from seqfuse import options
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--table", required=True, help="Parquet table with an id and columns of sequences"
+    )
+    parser.add_argument(
+        "--columns", required=True, nargs="+", metavar="COLUMN", help="columns to embed"
+    )
+    parser.add_argument("--model", required=True, help="folder of `seqfuse data model`")
+    parser.add_argument(
+        "--resolution",
+        choices=["native", "codon"],
+        default="native",
+        help="a state a token, or the mean of each codon (default: native)",
+    )
+    parser.add_argument("--store", required=True, help="folder of the store, shared by all runs")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
+    parser.add_argument("--out", required=True, help="receipt to write, JSON")
+    options.add(parser, "embeddings")
+
+
+def run(args: argparse.Namespace) -> None:
+    import torch
+
+    from seqfuse.embeddings import embed
+    from seqfuse.embeddings.writer import Writer
+    from seqfuse.files import write_json
+    from seqfuse.progress import say, track
+
+    torch.set_num_threads(args.threads)
+    settings = options.take(args, "embeddings", embed.Settings)
+    sequences = embed.distinct(args.table, args.columns)
+    embedder = embed.Embedder(args.model, settings, args.resolution)
+    with Writer(args.store, embedder.description) as writer:
+        missing = embedder.count({s: at for s, at in sequences.items() if s not in writer.held})
+        say(
+            f"{args.table}: {len(sequences)} distinct sequences, {len(sequences) - len(missing)}"
+            f" in the store, {len(missing)} to embed ({embedder.bytes(missing) / 1e6:.1f} MB)"
+        )
+        for row in track(embedder.rows(missing), len(missing), "sequences"):
+            writer.add(row)
+    receipt = {
+        "store": args.store,
+        "key": writer.key,
+        "model": args.model,
+        "table": args.table,
+        "columns": args.columns,
+        "resolution": args.resolution,
+        "sequences": len(sequences),
+        "width": embedder.width,
+    }
+    write_json(args.out, receipt)
