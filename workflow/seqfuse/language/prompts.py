@@ -155,6 +155,11 @@ class ClosedLabels:
                     f"{dataset}: the labels {other!r} and {label!r} are one after normalisation;"
                     " rename one with `labels:` in its catalogue entry"
                 )
+            if self.match(parse(f"{FIELD} {label}", thinks=False)) != label:
+                raise UserError(
+                    f"{dataset}: the label {label!r} could not be read back from an answer; rename"
+                    f" it on one line and without {FIELD!r}"
+                )
 
     def match(self, answer: str | None) -> str | None:
         """The label that an answer means, or null."""
