@@ -145,9 +145,10 @@ class _File:
         return found
 
     def _missing(self, field: str, column: str) -> None:
+        where = field if field == "split_column" else f"columns: {{{field}: ...}}"
         raise UserError(
             f"{self.source.file}: there is no column {column!r}{nearest(column, self.available)}; "
-            f"name the right one with columns: {{{field}: ...}} in the dataset's entry"
+            f"name the right one with {where} in the dataset's entry"
         )
 
     def _split_column(self) -> str | None:
@@ -155,10 +156,7 @@ class _File:
             return None
         named = self.entry.get("split_column")
         if named and named not in self.available:
-            raise UserError(
-                f"{self.source.file}: there is no column {named!r}{nearest(named, self.available)}; "
-                "name the right one with split_column in the dataset's entry"
-            )
+            self._missing("split_column", named)
         return named or ("split" if "split" in self.available else None)
 
     def _split(self, row: dict, number: int) -> str | None:
@@ -201,8 +199,8 @@ class _File:
             return None
         if isinstance(value, float) and value.is_integer():
             return str(int(value))
-        if isinstance(value, dict | list):
-            self._stop(number, f"a cell holds {type(value).__name__} and not one value")
+        if isinstance(value, dict | list | bytes):
+            self._stop(number, f"a cell holds {type(value).__name__} and not one text or number")
         return str(value)
 
     def _stop(self, number: int, message: str) -> None:

@@ -17,6 +17,7 @@ from seqfuse.errors import UserError
 
 csv.field_size_limit(2**31 - 1)  # a chromosome is a cell too
 _PARQUET_ROWS = 256
+_PARQUET_BUFFER = 1 << 20  # bytes; without it, a whole column of a row group is read at once
 _FASTA = (".fasta", ".fna", ".fa", ".ffn")
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 SUFFIXES = (*_DELIMITERS, ".parquet", *_FASTA, ".jsonl")
@@ -69,7 +70,7 @@ class Reader:
         import pyarrow.parquet as pq
 
         try:
-            return pq.ParquetFile(self.path)
+            return pq.ParquetFile(self.path, buffer_size=_PARQUET_BUFFER)
         except (pa.ArrowInvalid, OSError) as error:
             raise UserError(f"{self.path}: not a readable Parquet file ({error})") from None
 

@@ -151,22 +151,21 @@ def _near_duplicates(records: Path, rows: _Rows) -> dict:
         if not len(queries) or not len(pool):
             return {"compared": 0, "near": 0, "share": None}
         place = np.minimum(np.searchsorted(pool, queries), len(pool) - 1)
-        same = np.where(pool[place] == queries, place, -1)
-        indices = sketch.nearest(
+        found = sketch.near(
             sketches[np.searchsorted(wanted, queries)],
             sketches[np.searchsorted(wanted, pool)],
-            same,
+            same=np.where(pool[place] == queries, place, -1),
         )
-        count = int((indices >= sketch.NEAR).sum())
+        count = int(found.sum())
         return {"compared": len(queries), "near": count, "share": _share(count, len(queries))}
 
     return {
-        "method": f"bottom-{sketch.SIZE} MinHash of {sketch.K}-mers of `sequence`, one strand; near "
-        f"means a Jaccard index of at least {sketch.NEAR}, about "
+        "method": f"bottom-{sketch.SIZE} MinHash of {sketch.K}-mers of `sequence`, one strand; "
+        f"near means a Jaccard index of at least {sketch.NEAR}, about "
         f"{100 * sketch.identity(sketch.NEAR):.1f} % identity; exact duplicates do not count",
         "error": "standard error of the index at the threshold: "
         f"{(sketch.NEAR * (1 - sketch.NEAR) / sketch.SIZE) ** 0.5:.3f}; none for sequences of at "
-        f"most {sketch.SIZE + sketch.K - 1} nt",
+        f"most {sketch.SIZE + sketch.K - 2} nt",
         "sample": f"at most {QUERIES} distinct sequences a split, compared with at most {POOL}",
         "within": {name: near(queries[name], pools[name]) for name in SPLITS},
         "in_train": {name: near(queries[name], pools["train"]) for name in HELD_OUT},
@@ -232,15 +231,15 @@ def _warnings(found: dict, rows: _Rows) -> list[str]:
     warnings = [f"no row in {name}" for name, count in found["splits"].items() if not count]
     for name, seen in found["duplicates"]["dna"]["seen_in_train"].items():
         if (seen["share"] or 0) > _SEEN:
-            warnings.append(
-                f"{seen['rows']} of {found['splits'][name]} rows of {name} have DNA that train holds"
-            )
+            part = f"{seen['rows']} of {found['splits'][name]}"
+            warnings.append(f"{part} rows of {name} have DNA that train holds")
     for name, scores in found["lookups"].items():
         if scores and "question" in scores:
             question, majority = scores["question"]["accuracy"], scores["majority"]["accuracy"]
             if question > majority + _ABOVE_MAJORITY:
+                percent = f"{100 * question:.2f} %"
                 warnings.append(
-                    f"a dictionary of questions scores {100 * question:.2f} % on {name}, without DNA"
+                    f"a dictionary of questions scores {percent} on {name}, without DNA"
                 )
     if rows.has_label and found["splits"]["train"]:
         known = np.unique(rows.label[rows.of("train")])

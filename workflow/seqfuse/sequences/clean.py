@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> None:
     with files.atomic_directory(args.out) as folder:
         found = cleaning.clean(Path(args.records), folder, args.study, settings)
         report = found | audit.audit(folder / "records.parquet")
-        report["warnings"] = cleaning.warnings(found) + report["warnings"]
+        report["warnings"] = cleaning.warnings(found, settings) + report["warnings"]
         files.write_json(folder / "audit.json", report)
     for warning in report["warnings"]:
         say(f"warning: {args.records}: {warning}")

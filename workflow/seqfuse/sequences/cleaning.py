@@ -21,10 +21,13 @@ from seqfuse.sequences.normalise import first_foreign, keys, normalise
 from seqfuse.sequences.windows import cut
 
 _BATCH = 2048
+_BUFFER = 1 << 20  # bytes; without it, a whole column of a row group is read at once
 _SEQUENCES = ("sequence", "variant")
-# A set counts as coding if at least half of its rows start with ATG and at most a tenth have a stop
-# inside. Of random sequences of 27 codons, 1.6 % start with ATG and 73 % have a stop.
-CODING_STARTS, CODING_STOPS = 0.5, 0.1
+# A set counts as coding if at most a tenth of its rows have a stop inside, and if that says
+# something: half of them start with ATG, or half of them would have a stop by chance (windows of a
+# coding sequence need not start with ATG). Of random 27 codons, 1.6 % start with ATG and 73 % have
+# a stop.
+CODING_STARTS, CODING_STOPS, CODING_CHANCE = 0.5, 0.1, 0.5
 
 
 @dataclass(frozen=True)
@@ -48,10 +51,11 @@ class Cleaner:
     def __init__(self, records: Path, study: str, settings: Settings):
         self.records, self.settings = records, settings
         self.coding = study == "codons"
+        self.cut = 0
 
     def batches(self) -> Iterator[tuple[pa.RecordBatch, np.ndarray, list[str | None]]]:
         """(cleaned rows, their row numbers from 0, the reason each is rejected or None)."""
-        first = 0
+        first = self.cut = 0
         for batch in _read(self.records, tables.RECORDS.names):
             reasons: list[str | None] = [None] * len(batch)
             rows = np.arange(first, first + len(batch))
@@ -116,6 +120,7 @@ class Cleaner:
                 reasons[i] = f"the variant does not fit into {limit} nt"
             else:
                 columns["sequence"][i], columns["variant"][i] = pair
+                self.cut += 1
         for name, values in columns.items():
             place = batch.schema.get_field_index(name)
             batch = batch.set_column(
@@ -153,6 +158,7 @@ def clean(records: Path, folder: Path, study: str, settings: Settings) -> dict:
                 writers["frames"].write_batch(found.cast(tables.FRAMES))
                 coding["start"] += pc.sum(found["start"]).as_py() or 0
                 coding["stops"] += pc.sum(pc.greater(found["internal_stops"], 0)).as_py() or 0
+                coding["chance"] += float((1 - (61 / 64) ** np.array(found["codons"])).sum())
             tally.update(read=len(batch), kept=sum(reason is None for reason in reasons))
             reasons_seen.update(reason for reason in reasons if reason is not None)
     rejected = sum(reasons_seen.values())
@@ -162,20 +168,27 @@ def clean(records: Path, folder: Path, study: str, settings: Settings) -> dict:
         raise UserError(f"{records}: no row is left of {tally['read']}: {_commonest(reasons_seen)}")
     return {
         "rows": {"read": tally["read"], "kept": tally["kept"], "rejected": rejected},
+        "cut": cleaner.cut,
         "rejected": dict(reasons_seen),
         "coding": _coding(coding, tally["kept"]) if cleaner.coding else None,
     }
 
 
-def warnings(found: dict) -> list[str]:
+def warnings(found: dict, settings: Settings) -> list[str]:
     """What the report should say about the counts of `clean`."""
-    coding = found["coding"]
-    if not coding or coding["is_coding"]:
-        return []
-    return [
-        f"not coding sequences: {100 * coding['share_start']:.1f} % start with ATG, "
-        f"{100 * coding['share_internal_stop']:.1f} % have a stop inside; codons mean nothing here"
-    ]
+    said, coding = [], found["coding"]
+    if found["cut"]:
+        how = (
+            "around the variant or the middle" if settings.too_long == "window" else "at the start"
+        )
+        said.append(f"{found['cut']} rows are cut to {settings.max_length} nt {how}")
+    if coding and not coding["is_coding"]:
+        said.append(
+            f"not coding sequences: {100 * coding['share_start']:.1f} % start with ATG, "
+            f"{100 * coding['share_internal_stop']:.1f} % have a stop inside; codons mean nothing "
+            "here"
+        )
+    return said
 
 
 @dataclass(frozen=True)
@@ -208,10 +221,10 @@ def _plan(cleaner: Cleaner) -> _Plan | None:
 
 def _ambiguous_questions(records: Path) -> np.ndarray:
     """The keys of the questions that have more than one label in the file."""
-    pairs = [
-        np.stack([keys(batch["question"]), keys(batch["question"], batch["label"])])
-        for batch in _read(records, ["question", "label"])
-    ]
+    pairs = []
+    for batch in _read(records, ["question", "label"]):
+        batch = batch.filter(batch["label"].is_valid())
+        pairs.append(np.stack([keys(batch["question"]), keys(batch["question"], batch["label"])]))
     distinct = np.unique(np.concatenate(pairs, axis=1), axis=1)[0]
     questions, labels = np.unique(distinct, return_counts=True)
     return questions[labels > 1]
@@ -228,8 +241,12 @@ def _subset(batch: pa.RecordBatch, ambiguous: np.ndarray) -> pa.Array:
 
 def _read(records: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
     """The batches of a table of records; an unreadable one is a `UserError`."""
-    tables.read(records, pa.schema([]))
-    file = pq.ParquetFile(records)
+    try:
+        file = pq.ParquetFile(records, buffer_size=_BUFFER)
+    except FileNotFoundError:
+        raise UserError(f"{records}: no such file") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise UserError(f"{records}: not a readable Parquet file ({error})") from None
     missing = [name for name in columns if name not in file.schema_arrow.names]
     if missing:
         raise UserError(f"{records}: column {missing[0]!r} is missing; is it a table of records?")
@@ -273,10 +290,13 @@ def _commonest(reasons: Counter) -> str:
 
 def _coding(counts: Counter, kept: int) -> dict:
     """Whether the kept rows look like coding sequences, and by which thresholds."""
-    starts, stops = counts["start"] / kept, counts["stops"] / kept
+    starts, stops, chance = (counts[name] / kept for name in ("start", "stops", "chance"))
+    telling = starts >= CODING_STARTS or chance >= CODING_CHANCE
     return {
         "share_start": starts,
         "share_internal_stop": stops,
-        "is_coding": starts >= CODING_STARTS and stops <= CODING_STOPS,
-        "rule": f"share_start >= {CODING_STARTS} and share_internal_stop <= {CODING_STOPS}",
+        "share_internal_stop_by_chance": chance,
+        "is_coding": telling and stops <= CODING_STOPS,
+        "rule": f"share_internal_stop <= {CODING_STOPS}, and share_start >= {CODING_STARTS} or "
+        f"share_internal_stop_by_chance >= {CODING_CHANCE}",
     }

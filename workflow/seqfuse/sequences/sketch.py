@@ -2,12 +2,13 @@
 
 The k-mers of the given strand are hashed by a bijection of 24 bits, and the `SIZE` smallest hashes
 kept. Of two sketches, the share of common hashes among the SIZE smallest of their union estimates
-the Jaccard index J of the k-mer sets (Broder 1997) with a standard error of sqrt(J (1 - J) / SIZE):
-0.044 at J = 0.5. A sequence of at most SIZE + K - 1 nt has all its k-mers in the sketch: J is exact.
-K-mers with an N are left out.
+the Jaccard index J of the k-mer sets (Broder 1997) with a standard error of
+sqrt(J (1 - J) / SIZE): 0.044 at J = 0.5. Of two sequences with fewer than SIZE different k-mers the
+sketches hold all, and J is exact. K-mers with an N are left out.
 """
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -37,57 +38,61 @@ def sketches(column: pa.Array) -> np.ndarray:
 
 
 def jaccard(first: np.ndarray, second: np.ndarray) -> float:
-    """The estimate of J from two sketches; 0 where either is empty."""
+    """J of two sketches: exact where both hold all k-mers, else an estimate; 0 if one is empty."""
     first, second = first[first != EMPTY], second[second != EMPTY]
     if not len(first) or not len(second):
         return 0.0
-    union = np.union1d(first, second)[:SIZE]
+    union = np.union1d(first, second)
+    if max(len(first), len(second)) == SIZE:
+        union = union[:SIZE]
     return float((np.isin(union, first) & np.isin(union, second)).mean())
 
 
 def identity(index: float) -> float:
-    """The share of equal nucleotides at which two sequences have Jaccard index J (Mash distance)."""
+    """The share of equal nucleotides at which J is to be expected (1 - Mash distance)."""
     return 1 + math.log(2 * index / (1 + index)) / K
 
 
-def nearest(queries: np.ndarray, pool: np.ndarray, same: np.ndarray) -> np.ndarray:
-    """The estimated J of each query with its nearest sequence of the pool (float64).
+def near(queries: np.ndarray, pool: np.ndarray, same: np.ndarray) -> np.ndarray:
+    """Whether each query has a near-duplicate in the pool (bool).
 
-    `same` gives the row of the pool that is the query itself and does not count, or -1. The nearest
-    is the one that shares most hashes of the sketch.
+    `same` gives the row of the pool that is the query itself and does not count, or -1. Of the rest
+    of the pool, the sequence that shares most hashes is compared.
     """
-    found = np.zeros(len(queries))
-    for first in range(0, len(queries), _BLOCK):
-        shared = _shared(queries[first : first + _BLOCK], pool)
+    found = np.zeros(len(queries), bool)
+    for first, shared in _shared(queries, pool):
         rows = np.arange(len(shared))
-        own = same[first : first + _BLOCK]
+        own = same[first : first + len(shared)]
         shared[rows[own >= 0], own[own >= 0]] = 0
-        for row, best in enumerate(shared.argmax(axis=1)):
-            if shared[row, best]:
-                found[first + row] = jaccard(queries[first + row], pool[best])
+        best = shared.argmax(axis=1)
+        for row in np.flatnonzero(
+            shared[rows, best] >= _least(queries[first : first + len(shared)])
+        ):
+            index = jaccard(queries[first + row], pool[best[row]])
+            found[first + row] = index >= NEAR
     return found
 
 
 def clusters(pool: np.ndarray) -> np.ndarray:
-    """A number a row: rows joined by a chain of near-duplicates (J of at least `NEAR`) share it."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    ends = []
-    for first in range(0, len(pool), _BLOCK):
-        shared = _shared(pool[first : first + _BLOCK], pool)
-        # J >= NEAR needs that many common hashes: fewer are not worth the exact estimate.
-        sizes = (pool[first : first + _BLOCK] != EMPTY).sum(axis=1, keepdims=True)
-        for row, other in np.argwhere(shared >= np.maximum(1, NEAR * sizes)):
-            if first + row < other and jaccard(pool[first + row], pool[other]) >= NEAR:
-                ends.append((first + row, other))
-    rows, others = np.array(ends, int).reshape(-1, 2).T
-    graph = coo_array((np.ones(len(rows)), (rows, others)), shape=(len(pool), len(pool)))
-    return connected_components(graph, directed=False)[1]
+    """A number a row: rows joined by a chain of near-duplicates share it."""
+    cluster = np.arange(len(pool))
+    for first, shared in _shared(pool, pool):
+        least = _least(pool[first : first + len(shared)])
+        for row, other in np.argwhere(shared >= least[:, None]):
+            row += first
+            mine, theirs = cluster[row], cluster[other]
+            if mine != theirs and jaccard(pool[row], pool[other]) >= NEAR:
+                cluster[cluster == theirs] = mine
+    return cluster
 
 
-def _shared(queries: np.ndarray, pool: np.ndarray) -> np.ndarray:
-    """How many hashes each query's sketch has in common with each of the pool (int32)."""
+def _least(sketch: np.ndarray) -> np.ndarray:
+    """How many hashes a near-duplicate of each sketch shares at least: others need no look."""
+    return np.maximum(1, NEAR * (sketch != EMPTY).sum(axis=1))
+
+
+def _shared(queries: np.ndarray, pool: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """(first query, how many hashes each of a block of queries shares with each of the pool)."""
     from scipy.sparse import csr_array
 
     distinct = np.unique(queries)
@@ -97,9 +102,11 @@ def _shared(queries: np.ndarray, pool: np.ndarray) -> np.ndarray:
         rows, columns = np.nonzero(np.isin(sketch, distinct))
         places = np.searchsorted(distinct, sketch[rows, columns])
         shape = (len(sketch), len(distinct))
-        return csr_array((np.ones(len(rows), np.int32), (rows, places)), shape=shape)
+        return csr_array((np.ones(len(rows), np.int16), (rows, places)), shape=shape)
 
-    return (indicator(queries) @ indicator(pool).T).toarray()
+    ours, theirs = indicator(queries), indicator(pool).T.tocsr()
+    for first in range(0, len(queries), _BLOCK):
+        yield first, (ours[first : first + _BLOCK] @ theirs).toarray()
 
 
 def _hashes(digits: np.ndarray) -> np.ndarray:
