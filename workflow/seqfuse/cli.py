@@ -29,6 +29,7 @@ STAGES: dict[str, tuple[str, dict[str, str]]] = {
             "write": "seqfuse.embeddings.write",
             "inspect": "seqfuse.embeddings.inspect",
             "verify": "seqfuse.embeddings.verify",
+            "gc": "seqfuse.embeddings.gc",
         },
     ),
     "language": (

@@ -1,0 +1,24 @@
+"""Say what a store of embeddings holds, one line a key.
+
+Reads the keys of a store, and of each shard the footer and the columns that count. Prints to
+standard output; `--key` prints the full description of one key instead.
+
+    seqfuse embeddings inspect --store results/embeddings
+"""
+
+import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--store", required=True, help="folder of the store")
+    parser.add_argument("--key", help="key, or the start of one, to describe in full")
+
+
+def run(args: argparse.Namespace) -> None:
+    from seqfuse.embeddings import upkeep
+
+    if args.key:
+        print(upkeep.described(args.store, args.key))
+        return
+    for line in upkeep.summaries(args.store):
+        print(line)

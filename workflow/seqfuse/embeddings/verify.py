@@ -1,0 +1,33 @@
+"""Check everything in a store of embeddings again.
+
+Reads every shard: its checksum, which is its name, and every row: sizes, finite states, spans that
+tile the sequence, and the mean. Prints one line a key; damage is named, and the exit status is 2.
+
+    seqfuse embeddings verify --store results/embeddings
+"""
+
+import argparse
+
+from seqfuse.errors import UserError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--store", required=True, help="folder of the store")
+
+
+def run(args: argparse.Namespace) -> None:
+    from seqfuse.embeddings import upkeep
+    from seqfuse.progress import say
+
+    faults = 0
+    for folder in upkeep.keys(args.store):
+        found = upkeep.faults(folder)
+        for fault in found:
+            say(fault)
+        print(f"{folder.name}  {f'{len(found)} faults' if found else 'sound'}")
+        faults += len(found)
+    if faults:
+        raise UserError(
+            f"{args.store}: {faults} faults; run the `seqfuse embeddings write` of the damaged keys"
+            " again, which replaces damaged shards"
+        )
