@@ -43,7 +43,7 @@ def verdict(difference: float, p_holm: float, confidence: float, better: str) ->
 
 
 def verdict_on_all(pairs: list[dict]) -> str:
-    """Comparisons of one method with each of its controls, in words: which ones it does not beat."""
+    """Comparisons of one method with all of its controls, in words: which it does not beat."""
     unbeaten = [row["against"] for row in pairs if row["verdict"] != "better"]
     return f"does not beat {', '.join(unbeaten)}" if unbeaten else "beats every control"
 
