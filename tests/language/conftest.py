@@ -37,6 +37,7 @@ class States:
 def _backbone(folder: Path, **config) -> Path:
     """A scratch model with sharper weights: as drawn, it gives all tokens one probability."""
     from safetensors.torch import load_file, save_file
+
     from seqfuse.data import scratch
 
     scratch.write("qwen3", SIZES | config, 0, TEXTS, folder)

@@ -5,6 +5,7 @@ import hashlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from seqfuse.errors import UserError
 from seqfuse.language import prompts
 from seqfuse.language.prompts import ClosedLabels, Dna, Settings, normalise, parse

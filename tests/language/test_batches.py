@@ -1,0 +1,105 @@
+"""Which examples make a step, chunks of a step, and padded batches, by hand."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seqfuse.language.batches import chunks, step_indices
+
+lengths_of = st.lists(st.integers(1, 50), min_size=1, max_size=60)
+
+
+@given(lengths_of, st.integers(1, 8), st.integers(1, 60), st.integers(0, 5))
+def test_every_example_is_drawn_equally_often(lengths, batch, steps, seed):
+    found = list(step_indices(lengths, batch, steps, seed))
+    assert [len(step) for step in found] == [batch] * steps
+    # All steps together are whole permutations one after another, the last one cut.
+    counts = Counter(np.concatenate(found).tolist())
+    drawn = [counts[i] for i in range(len(lengths))]
+    assert max(drawn) - min(drawn) <= 1
+
+
+def test_one_epoch_is_a_permutation():
+    found = np.concatenate(list(step_indices(range(1, 41), 4, 10, seed=3)))
+    assert sorted(found.tolist()) == list(range(40))
+
+
+def test_steps_depend_on_the_arguments_alone():
+    one, two, other = (
+        np.stack(list(step_indices([5, 9, 2, 7, 7, 1], 2, 12, seed))).tolist() for seed in (1, 1, 2)
+    )
+    assert one == two
+    assert one != other
+
+
+def test_a_step_holds_similar_lengths_and_steps_are_mixed():
+    # 16 steps of 4 are one pool: sorted, each step is four neighbours of the 64 lengths.
+    lengths = np.random.default_rng(0).permutation(64)
+    found = [sorted(lengths[step].tolist()) for step in step_indices(lengths, 4, 16, seed=0)]
+    assert sorted(found) == [list(range(i, i + 4)) for i in range(0, 64, 4)]
+    assert found != sorted(found)
+
+
+def test_a_batch_larger_than_the_data_repeats_it():
+    (found,) = step_indices([3, 4], 5, 1, seed=0)
+    assert sorted(Counter(found.tolist()).values()) == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "tokens", "most", "expected"),
+    [
+        # The longest leads; 10 tokens take one of 7, two of 4 or 5, three of 3.
+        ([3, 7, 4, 3, 5, 2], 10, None, [[1], [4, 2], [0, 3, 5]]),
+        ([3, 7, 4, 3, 5, 2], 10, 2, [[1], [4, 2], [0, 3], [5]]),
+        ([30, 1], 10, None, [[0], [1]]),
+        ([2, 2, 2], 100, None, [[0, 1, 2]]),
+        ([2, 2, 2], 100, 1, [[2], [1], [0]]),
+        ([0, 0], 10, None, [[0, 1]]),
+    ],
+)
+def test_chunks_by_hand(lengths, tokens, most, expected):
+    found = [sorted(part.tolist()) for part in chunks(lengths, tokens, most)]
+    assert found == [sorted(part) for part in expected]
+
+
+@given(st.lists(st.integers(1, 50), max_size=60), st.integers(1, 200), st.integers(1, 9))
+def test_chunks_hold_everything_once_and_keep_to_the_limits(lengths, tokens, most):
+    found = chunks(lengths, tokens, most)
+    assert sorted(i for part in found for i in part) == list(range(len(lengths)))
+    for part in found:
+        assert len(part) <= most
+        longest = max(lengths[i] for i in part)
+        assert len(part) * longest <= tokens or len(part) == 1
+    longests = [lengths[part[0]] for part in found]
+    assert longests == sorted(longests, reverse=True)
+
+
+def test_padding_masks_positions_and_slots_by_hand():
+    from seqfuse.language.model import Batch, Example, Slot
+
+    def example(ids, weights, *slots):
+        return Example(None, np.array(ids), np.array(weights, np.float32), slots, np.zeros(0))
+
+    pair = [
+        example([5, 6], [0, 1]),
+        example([7, 0, 0, 8], [0, 0, 0, 2], Slot(1, 2, "ACGT")),
+    ]
+    right = Batch.of(pair, torch.device("cpu"))
+    assert right.ids.tolist() == [[5, 6, 0, 0], [7, 0, 0, 8]]
+    assert right.mask.tolist() == [[True, True, False, False], [True] * 4]
+    assert right.weights.tolist() == [[0, 1, 0, 0], [0, 0, 0, 2]]
+    assert right.positions[0, :2].tolist() == [0, 1]
+    assert right.positions[1].tolist() == [0, 1, 2, 3]
+    assert right.slots() == [(1, Slot(1, 2, "ACGT"))]
+
+    pair[0] = example([5, 0], [0, 1], Slot(1, 1, "AC"))
+    left = Batch.of(pair, torch.device("cpu"), left=True)
+    assert left.ids.tolist() == [[0, 0, 5, 0], [7, 0, 0, 8]]
+    assert left.mask.tolist() == [[False, False, True, True], [True] * 4]
+    assert left.weights.tolist() == [[0, 0, 0, 1], [0, 0, 0, 2]]
+    assert left.positions[0, 2:].tolist() == [0, 1]
+    assert left.slots() == [(0, Slot(3, 1, "AC")), (1, Slot(1, 2, "ACGT"))]
