@@ -48,6 +48,10 @@ def run(args: argparse.Namespace) -> None:
             published.download(args.name, entry, folder)
             published.adapt(entry, folder)
         published.check(entry["layout"], folder)
+        for file in folder.iterdir():
+            # safetensors files are born readable by their owner alone.
+            if not file.is_symlink():
+                file.chmod(0o644)
         facts = {"name": args.name, "scratch": entry["kind"] == "scratch"}
         facts |= {
             key: entry[key] for key in ("kind", "layout", "repository", "revision") if key in entry

@@ -36,7 +36,7 @@ def download(name: str, entry: dict, folder: Path) -> None:
     if not entry.get("revision"):
         raise UserError(
             f"model {name!r}: no revision is pinned; look at {entry['repository']} on the hub and "
-            f"write the commit you mean: `models: {{{name}: {{revision: <40 hexadecimal digits>}}}}`"
+            f"write the commit you mean: models: {{{name}: {{revision: <40 hexadecimal digits>}}}}"
         )
     say(f"{name}: {entry['repository']} at {entry['revision']}")
     try:

@@ -10,6 +10,7 @@ import itertools
 import json
 from pathlib import Path
 
+from seqfuse.config import nearest
 from seqfuse.data.catalogue import TEXT_LAYOUTS
 from seqfuse.errors import UserError
 from seqfuse.files import write_json
@@ -22,6 +23,8 @@ _ROWS = 128
 
 _QWEN_SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 _QWEN_THINK = ["<think>", "</think>"]
+# Words of the chat format and of the answer, which stand around every text.
+_QWEN_FORMAT = "user\n assistant\n\nAnswer:"
 _BERT_SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 _ESM2_TOKENS = (
     "<cls> <pad> <eos> <unk> L A G V S E R T I D P K Q N F Y M H W C X B U Z O . - <null_1> <mask>"
@@ -130,24 +133,44 @@ def write(layout: str, overrides: dict, seed: int, texts: list[str], folder: Pat
         raise UserError(f"layout {layout!r}: no scratch model; choose from {', '.join(_CONFIGS)}")
     if layout in TEXT_LAYOUTS and not texts:
         raise UserError(f"layout {layout!r} learns its tokeniser from text: give --text RECORDS")
+    _check(layout, overrides)
     config = _CONFIGS[layout] | overrides
-    if layout == "qwen3":
-        _qwen3(config, seed, texts, folder)
-    elif layout == "bert":
-        _bert(config, seed, texts, folder)
-    else:
-        _encoder(layout, config, seed, folder)
+    try:
+        if layout == "qwen3":
+            _qwen3(config, seed, texts, folder)
+        elif layout == "bert":
+            _bert(config, seed, texts, folder)
+        else:
+            _encoder(layout, config, seed, folder)
+    except (RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"config {overrides}: {layout} cannot be built ({reason})") from None
+
+
+def _check(layout: str, overrides: dict) -> None:
+    """Hold settings to the names and types of the layout's own; sizes are positive."""
+    known = _CONFIGS[layout]
+    for key, value in overrides.items():
+        if key not in known:
+            raise UserError(f"config: {layout} has no setting {key!r}{nearest(key, known)}")
+        wanted = type(known[key])
+        positive = not isinstance(value, int) or isinstance(value, bool) or value > 0
+        if type(value) is not wanted or not positive:
+            kind = "a positive int" if wanted is int else f"a {wanted.__name__}"
+            raise UserError(f"config: {key} is {value!r}; {layout} takes {kind}")
 
 
 def _qwen3(config: dict, seed: int, texts: list[str], folder: Path) -> None:
-    """A language model with a byte-level BPE tokeniser of `vocab_size` tokens, specials included."""
+    """A language model; its byte-level BPE tokeniser learns up to `vocab_size` tokens in all."""
     import torch
     from transformers import Qwen3Config, Qwen3ForCausalLM
+    from transformers.utils import logging
 
     tokeniser = _qwen_tokeniser(texts, config["vocab_size"])
     end, _, stop = tokeniser.convert_tokens_to_ids(_QWEN_SPECIAL)
     ids = {"bos_token_id": end, "eos_token_id": stop, "pad_token_id": end}
     rows = {"vocab_size": len(tokeniser) // _ROWS * _ROWS + _ROWS}
+    logging.disable_progress_bar()
     torch.manual_seed(seed)
     Qwen3ForCausalLM(Qwen3Config(**(config | ids | rows))).save_pretrained(folder)
     tokeniser.save_pretrained(folder)
@@ -164,7 +187,7 @@ def _qwen_tokeniser(texts: list[str], size: int):
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
-    learner.train_from_iterator(texts, trainer)
+    learner.train_from_iterator([*texts, *[_QWEN_FORMAT] * len(texts)], trainer)
     learned = json.loads(learner.to_str())["model"]
     tokeniser = Qwen2Tokenizer(
         vocab=learned["vocab"],
@@ -182,6 +205,7 @@ def _bert(config: dict, seed: int, texts: list[str], folder: Path) -> None:
     import torch
     from tokenizers import trainers
     from transformers import BertConfig, BertModel, BertTokenizer
+    from transformers.utils import logging
 
     learner = BertTokenizer().backend_tokenizer
     trainer = trainers.WordPieceTrainer(
@@ -189,6 +213,7 @@ def _bert(config: dict, seed: int, texts: list[str], folder: Path) -> None:
     )
     learner.train_from_iterator(texts, trainer)
     tokeniser = BertTokenizer(vocab=learner.get_vocab())
+    logging.disable_progress_bar()
     torch.manual_seed(seed)
     BertModel(BertConfig(**(config | {"vocab_size": len(tokeniser)}))).save_pretrained(folder)
     tokeniser.save_pretrained(folder)

@@ -26,8 +26,22 @@ class Encoder(nn.Module):
     tied: dict[str, str] = {}
     ignored: frozenset[str] = frozenset()
 
-    def __init__(self, config: dict, tokeniser: Tokeniser, width: int, depth: int, max_length: int):
+    def __init__(
+        self,
+        config: dict,
+        tokeniser: Tokeniser,
+        width: int,
+        depth: int,
+        heads: int,
+        max_length: int,
+    ):
         super().__init__()
+        if width % (2 * heads):
+            # Rotary positions turn pairs, so a head's width is even.
+            raise UserError(
+                f"config.json: a width of {width} cannot be shared by {heads} attention heads; "
+                f"make it a multiple of {2 * heads}"
+            )
         self.config = config
         self.tokeniser = tokeniser
         self.width = width

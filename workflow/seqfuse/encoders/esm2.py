@@ -29,8 +29,9 @@ class Esm2(Encoder):
         settings = EsmConfig(**config)
         width, depth = settings.hidden_size, settings.num_hidden_layers
         heads, positions = settings.num_attention_heads, settings.max_position_embeddings
+        tokeniser.check_size(settings.vocab_size)
         limit = min(tokeniser.max_length or positions, positions - 2)
-        super().__init__(config, tokeniser, width, depth, limit)
+        super().__init__(config, tokeniser, width, depth, heads, limit)
         model = EsmForMaskedLM(settings)
         for block in model.esm.encoder.layer:
             block.attention.self = Attention(width, heads)

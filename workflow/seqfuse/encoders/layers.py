@@ -23,6 +23,11 @@ def _merge(states: Tensor) -> Tensor:
     return states.transpose(1, 2).flatten(2)
 
 
+def embedding(rows: int, width: int) -> nn.Embedding:
+    """An embedding without initial values: drawing them on the meta device imports for seconds."""
+    return nn.Embedding(rows, width, _weight=torch.empty(rows, width))
+
+
 class Rotary(nn.Module):
     """Rotary position embedding (Su et al. 2021), half-split layout, positions from 0.
 

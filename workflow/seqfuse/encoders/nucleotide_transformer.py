@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqfuse.encoders.encoder import Encoder
-from seqfuse.encoders.layers import Head, RotarySelfAttention, Unused, contact_head
+from seqfuse.encoders.layers import Head, RotarySelfAttention, Unused, contact_head, embedding
 from seqfuse.encoders.tokenisers import EsmTokeniser
 
 
@@ -26,9 +26,10 @@ class NucleotideTransformerV2(Encoder):
         width, depth = config["hidden_size"], config["num_hidden_layers"]
         heads, eps = config["num_attention_heads"], config["layer_norm_eps"]
         vocabulary, positions = config["vocab_size"], config["max_position_embeddings"]
-        super().__init__(config, tokeniser, width, depth, _limit(tokeniser, positions))
+        tokeniser.check_size(vocabulary)
+        super().__init__(config, tokeniser, width, depth, heads, _limit(tokeniser, positions))
         embeddings = {
-            "word_embeddings": nn.Embedding(vocabulary, width),
+            "word_embeddings": embedding(vocabulary, width),
             "position_embeddings": Unused(weight=(positions, width)),
         }
         blocks = [Block(width, heads, config["intermediate_size"], eps) for _ in range(depth)]
@@ -45,7 +46,8 @@ class NucleotideTransformerV2(Encoder):
     @classmethod
     def recognises(cls, config: dict) -> bool:
         # The published config.json has no model_type; this key is of the v2 models alone.
-        return config.get("add_bias_fnn") is False
+        rotary = config.get("position_embedding_type") == "rotary"
+        return config.get("add_bias_fnn") is False and rotary and not config.get("token_dropout")
 
     @classmethod
     def read_tokeniser(cls, folder: Path) -> EsmTokeniser:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqfuse.encoders.encoder import Encoder
-from seqfuse.encoders.layers import Head, attend, contact_head
+from seqfuse.encoders.layers import Head, attend, contact_head, embedding
 from seqfuse.encoders.tokenisers import RnaFmTokeniser
 
 # The reference leaves the default of torch in place.
@@ -31,12 +31,12 @@ class RnaFm(Encoder):
     def __init__(self, config: dict, tokeniser: RnaFmTokeniser):
         width, depth, heads = config["embed_dim"], config["layers"], config["attention_heads"]
         positions = config["max_positions"]
-        super().__init__(config, tokeniser, width, depth, positions)
+        super().__init__(config, tokeniser, width, depth, heads, positions)
         inner = config["ffn_embed_dim"]
         self.token_dropout = config["token_dropout"]
-        self.embed_tokens = nn.Embedding(len(tokeniser.vocabulary), width)
+        self.embed_tokens = embedding(len(tokeniser.vocabulary), width)
         # Rows 0 and 1 are for pads; the first token of a sequence has row 2.
-        self.embed_positions = nn.Embedding(positions + 2, width)
+        self.embed_positions = embedding(positions + 2, width)
         self.emb_layer_norm_before = nn.LayerNorm(width, _EPS)
         self.layers = nn.ModuleList([Block(width, heads, inner) for _ in range(depth)])
         self.emb_layer_norm_after = nn.LayerNorm(width, _EPS)

@@ -120,6 +120,13 @@ class EsmTokeniser(Tokeniser):
         published = [name for name in cls.FILES if (folder / name).is_file()]
         return cls(vocabulary, {name: read_json(folder / name) for name in published})
 
+    def check_size(self, size: int) -> None:
+        """Hold the vocabulary to the size that config.json states."""
+        if size != len(self.vocabulary):
+            raise UserError(
+                f"config.json says vocab_size {size}, vocab.txt has {len(self.vocabulary)} tokens"
+            )
+
     @property
     def max_length(self) -> int | None:
         """The most tokens that the published files allow, special tokens included."""
