@@ -47,6 +47,8 @@ def write(root: Path) -> Path:
     _codon_predictions(root)
     _weights(root)
     _vectors(root)
+    _data(root)
+    _settings(root)
     return root
 
 
@@ -180,7 +182,7 @@ def _codon_predictions(root: Path) -> None:
                 | {"label": None if regression else label}
             )
         folder = root / "sequences" / dataset
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         write_table(folder / "records.parquet", records, tables.CLEAN)
         for method, level in {**ARMS, "late_mean": 0.7}.items():
             rows = []
@@ -230,6 +232,45 @@ def _vectors(root: Path) -> None:
     folder = root / "language" / "pretrain" / "seqclip"
     folder.mkdir(parents=True)
     write_table(folder / "vectors.parquet", rows, tables.VECTORS)
+
+
+def _data(root: Path) -> None:
+    for dataset in ("demo-variants", *TASKS, "demo-expression", "demo-classes"):
+        codons = dataset in ("demo-expression", "demo-classes")
+        card = {"name": dataset, "title": dataset.replace("-", " "), "source": "synthetic"}
+        card |= {"licence": "MIT", "citation": "Made up", "task": "classification"}
+        card |= {"files": [{"path": "a.csv", "sha256": "ab" * 32, "held_to": "sha256", "rows": 9}]}
+        card |= {"rows": {"train": 600, "test": 300}, "study": "codons" if codons else "language"}
+        write_json(root / "data" / dataset / "card.json", card)
+        audit = {"rows": {"read": 905, "kept": 900, "rejected": 5}, "classes": 2, "warnings": []}
+        audit |= {"rejected": {"duplicate": 5}, "splits": {"train": 600, "val": 0, "test": 300}}
+        audit["duplicates"] = {"dna": {"seen_in_train": {"test": {"rows": 3, "share": 0.01}}}}
+        audit["near_duplicates"] = {"in_train": {"test": {"compared": 300, "near": 4}}}
+        audit["lookups"] = {"test": {"majority": {"accuracy": 0.5}, "dna": {"accuracy": 0.5}}}
+        audit["coding"] = None
+        if dataset == "demo-classes":
+            shares = {"share_start": 0.016, "share_internal_stop": 0.62}
+            audit["coding"] = {"is_coding": False, **shares}
+            audit["warnings"] = ["not coding sequences: 1.6 % start with ATG"]
+        write_json(root / "sequences" / dataset / "audit.json", audit)
+
+
+def _settings(root: Path) -> None:
+    models = {"demo-nt": {"kind": "scratch"}, "demo-qwen3": {"kind": "scratch"}}
+    models |= {"bert": {"kind": "hub"}, "rnafm": {"kind": "hub"}, "unused": {"kind": "scratch"}}
+    language = {"methods": [*METHODS, "text_only", "dna_only"], "backbone": "demo-qwen3"}
+    language |= {"encoder": "demo-nt", "text_encoder": "bert"}
+    codons = {"arms": list(ARMS), "encoders": {"dna": "demo-nt", "rna": "rnafm"}}
+    settings = {"run": "made-up", "preset": "demo", "seeds": list(SEEDS), "models": models}
+    settings |= {"studies": ["language", "codons"], "language": language, "codons": codons}
+    settings["evaluation"] = {"confidence": 0.95, "resamples": 1000}
+    write_json(root / "report" / "settings.json", settings)
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write JSON, and the folders above it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value))
 
 
 def write_table(path: Path, rows: list[dict], schema: pa.Schema) -> None:

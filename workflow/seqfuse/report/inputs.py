@@ -1,0 +1,162 @@
+"""What the report is made from, read into plain rows, each with the file that it came from."""
+
+import base64
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from seqfuse import files, tables
+from seqfuse.errors import UserError
+from seqfuse.figures.catalogue import FIGURES, Figure
+
+_SCHEMAS = {
+    "metrics": tables.METRICS,
+    "comparisons": tables.COMPARISONS,
+    "verdicts": tables.VERDICTS,
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """One result file: its number in the page, its checksum, and the command that writes it."""
+
+    number: int
+    path: str
+    sha256: str
+    command: str
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure of the run: its catalogue entry, its files as data URIs, the rows of its CSV."""
+
+    figure: Figure
+    svg: str
+    png: str
+    csv: str
+    columns: list[str]
+    rows: list[list[str]]
+    source: int
+
+
+@dataclass
+class Run:
+    """Everything that the report shows; a row's "source" is the number of a `Source`."""
+
+    name: str
+    settings: dict
+    metrics: list[dict] = field(default_factory=list)
+    comparisons: list[dict] = field(default_factory=list)
+    verdicts: list[dict] = field(default_factory=list)
+    audits: dict[str, dict] = field(default_factory=dict)
+    cards: dict[str, dict] = field(default_factory=dict)
+    costs: list[dict] = field(default_factory=list)
+    figures: list[Drawing] = field(default_factory=list)
+    sources: list[Source] = field(default_factory=list)
+
+    def scratch(self) -> list[str]:
+        """The models of this run that start from random weights."""
+        settings = self.settings
+        used = []
+        if "language" in settings["studies"]:
+            used += [settings["language"][k] for k in ("backbone", "encoder", "text_encoder")]
+        if "codons" in settings["studies"]:
+            used += settings["codons"]["encoders"].values()
+        known = settings["models"]
+        return sorted({n for n in used if known.get(n, {}).get("kind") == "scratch"})
+
+
+def read(name: str, settings: Path, paths: Mapping[str, Sequence[Path]]) -> Run:
+    """Read a run; a file that is absent, cut or of another kind is a `UserError` that names it."""
+    run = Run(name, files.read_json(settings))
+    for key in ("preset", "seeds", "studies", "language", "codons", "models"):
+        if key not in run.settings:
+            raise UserError(f"{settings}: no {key!r} in it; is it a resolved configuration?")
+    for kind, schema in _SCHEMAS.items():
+        for path in paths[kind]:
+            rows = tables.read(path, schema).to_pylist()
+            number = _note(run, path, _COMMANDS[kind](path, rows))
+            getattr(run, kind).extend(row | {"source": number} for row in rows)
+    for path in paths["costs"]:
+        _cost(run, path)
+    for kind in ("cards", "audits"):
+        for path in paths[kind]:
+            found = files.read_json(path)
+            getattr(run, kind)[path.parent.name] = found
+            found["source_number"] = _note(run, path, _COMMANDS[kind](path, found))
+    for path in paths["figures"]:
+        run.figures.append(_drawing(run, path))
+    order = list(FIGURES)
+    run.figures.sort(key=lambda drawing: order.index(drawing.figure.name))
+    _note(run, settings, "the configuration of the run, presets and defaults filled in")
+    return run
+
+
+def _note(run: Run, path: Path, command: str) -> int:
+    number = len(run.sources) + 1
+    run.sources.append(Source(number, str(path), files.sha256(path), command))
+    return number
+
+
+def _evaluation(path: Path, rows: list[dict]) -> str:
+    suite = f" --study {rows[0]['study']} --suite {rows[0]['suite']}" if rows else ""
+    return f"seqfuse evaluation{suite}"
+
+
+_COMMANDS = {
+    "metrics": _evaluation,
+    "comparisons": _evaluation,
+    "verdicts": lambda path, _: (
+        f"seqfuse judge --suite {path.parent.name} --method {path.name.removesuffix('.parquet')}"
+    ),
+    "cards": lambda path, _: f"seqfuse data records --name {path.parent.name}",
+    "audits": lambda path, _: f"seqfuse sequences --out {path.parent}",
+}
+
+
+def _cost(run: Run, path: Path) -> None:
+    cost = files.read_json(path)
+    try:
+        suite, method = cost["suite"], cost["method"]
+        command = f"seqfuse language finetune --suite {suite} --method {method}"
+        if cost["study"] == "codons":
+            command = f"seqfuse codons train --dataset {suite} --arm {method}"
+        owner = {key: cost[key] for key in ("study", "suite", "method", "kind")}
+        owner["source"] = _note(run, path, command)
+        run.costs += [owner | seed for seed in cost["seeds"]]
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{path}: not a cost.json that training writes ({error!r})") from None
+
+
+def _drawing(run: Run, path: Path) -> Drawing:
+    name = path.name.removesuffix(".svg")
+    if name not in FIGURES:
+        raise UserError(f"{path}: no figure is called {name!r}; known: {', '.join(FIGURES)}")
+    svg = _bytes(path)
+    if b"<svg" not in svg[:2000]:
+        raise UserError(f"{path}: not an SVG; draw it again with seqfuse figures")
+    content = _bytes(path.with_suffix(".csv"))
+    columns, *rows = list(csv.reader(io.StringIO(content.decode("utf-8")))) or [[]]
+    return Drawing(
+        figure=FIGURES[name],
+        svg=data_uri("image/svg+xml", svg),
+        png=data_uri("image/png", _bytes(path.with_suffix(".png"))),
+        csv=data_uri("text/csv;charset=utf-8", content),
+        columns=columns,
+        rows=rows,
+        source=_note(run, path, f"seqfuse figures --figure {name}"),
+    )
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; draw it again with seqfuse figures") from None
+
+
+def data_uri(kind: str, content: bytes) -> str:
+    """Content that stands in the page itself instead of behind an address."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
