@@ -1,0 +1,281 @@
+"""The command: small suites whose scores can be counted by hand."""
+
+import pandas as pd
+import pytest
+
+LABELS = ["a", "b", "c", "a"]
+
+
+def gold(*labels, **columns):
+    return [{"label": label} | columns for label in labels]
+
+
+def said(*answers, **columns):
+    return [{"id": f"r{i}", "predicted": answer} | columns for i, answer in enumerate(answers)]
+
+
+def test_an_invalid_answer_is_wrong_and_counted(suite):
+    suite.dataset("data", gold(*LABELS, variant="ACGA"))
+    suite.predict("linear", said("a", None, "c", "b"))
+    suite.train("linear")
+    assert suite.run() == 0
+    found = suite.metrics().loc[("data", "test", "all", "linear", "none"), "value"]
+    assert found["accuracy"] == 0.5
+    assert found["invalid_rate"] == 0.25
+    # a: P 1, R 1/2; b: 0; c: 1. The invalid answer is a fourth class of `union_`.
+    assert found["macro_f1"] == pytest.approx((2 / 3 + 0 + 1) / 3)
+    assert found["union_f1"] == pytest.approx((2 / 3 + 0 + 1) / 4)
+
+
+def test_the_likeliest_label_and_the_substring_rule_have_scores_of_their_own(suite):
+    suite.dataset("data", gold("a", "b", variant="ACGA"))
+    rows = said(None, "b")
+    # The first answer is no label, but its text holds one and its label is the likeliest.
+    rows[0] |= {"text": "no idea, maybe A", "loglik": [("a", -1.0), ("b", -2.0)]}
+    rows[1] |= {"text": "Answer: b", "loglik": [("a", 0.0), ("b", -3.0)]}
+    suite.predict("linear", rows)
+    suite.train("linear")
+    assert suite.run() == 0
+    found = suite.metrics().loc[("data", "test", "all", "linear", "none"), "value"]
+    assert found["accuracy"] == 0.5
+    assert found["likelihood_accuracy"] == 0.5
+    assert found["substring_accuracy"] == 1.0
+    # Confidences 1/(1+e^-1) = .731 (right) and 1/(1+e^-3) = .953 (wrong), in bins of their own.
+    assert found["ece"] == pytest.approx((1 - 0.7310586 + 0.9525741) / 2)
+
+
+def test_subsets_and_splits_are_scored_apart(suite):
+    rows = gold("a", "b", "a", variant="ACGA", subset="question_decides")
+    rows += gold("a", "b", variant="ACGA", subset="sequence_decides")
+    rows += gold("a", variant="ACGA", subset="sequence_decides", split="val")
+    rows += gold("b", variant="ACGA", subset="sequence_decides", split="train")
+    suite.dataset("data", rows)
+    suite.predict("linear", said("a", "b", "a", "b", "a", "a"))
+    suite.train("linear")
+    assert suite.run() == 0
+    accuracy = suite.metrics().xs("accuracy", level="metric").droplevel(["dataset", "probe"])
+    values = {key[:2]: row["value"] for key, row in accuracy.iterrows()}
+    assert values == {
+        ("test", "all"): pytest.approx(0.6),
+        ("test", "question_decides"): 1.0,
+        ("test", "sequence_decides"): 0.0,
+        ("val", "all"): 1.0,
+        ("val+test", "all"): pytest.approx(4 / 6),
+        ("val+test", "question_decides"): 1.0,
+        ("val+test", "sequence_decides"): pytest.approx(1 / 3),
+    }
+    assert accuracy.loc[("test", "question_decides", "linear"), "n"] == 3
+
+
+def test_a_score_is_the_mean_over_seeds(suite):
+    suite.dataset("data", gold("a", "b", "a", "b", variant="ACGA"))
+    rows = said("a", "b", "a", "b", seed=0) + said("a", "b", "b", "a", seed=5)
+    suite.predict("linear", rows)
+    suite.train("linear", seeds=(0, 5), size=123)
+    assert suite.run() == 0
+    row = suite.metrics().loc[("data", "test", "all", "linear", "none", "accuracy")]
+    assert row["value"] == 0.75
+    assert row["low"] < 0.75 < row["high"]
+    assert (row["seeds"], row["n"], row["trained_parameters"]) == (2, 4, 123)
+
+
+def test_a_probe_is_a_row_of_its_own_and_no_comparison(suite):
+    suite.dataset("data", gold("a", "b", variant="ACGA"))
+    suite.predict("linear", said("a", "b") + said("b", "b", probe="swap"))
+    suite.predict("majority", said("a", "a"))
+    suite.train("linear")
+    assert suite.run() == 0
+    found = suite.metrics().xs("accuracy", level="metric").droplevel(["dataset", "split", "subset"])
+    test = found[~found.index.duplicated()]
+    assert test["kind"].to_dict() == {
+        ("linear", "none"): "method",
+        ("linear", "swap"): "probe",
+        ("majority", "none"): "control",
+    }
+    assert test.loc[("linear", "swap"), "value"] == 0.5
+    assert test.loc[("majority", "none"), "trained_parameters"] == 0
+    assert list(suite.comparisons().index.get_level_values("against")) == [
+        "every_control", "majority",
+    ]  # fmt: skip
+
+
+def test_rows_of_one_gene_are_resampled_together(suite):
+    # Four genes of 25 rows, each all right or all wrong: four clusters, not a hundred rows.
+    rows = [{"label": "a", "variant": "ACGA", "group": f"g{i // 25}"} for i in range(100)]
+    suite.dataset("genes", rows)
+    suite.dataset("rows", [row | {"group": None, "id": f"s{i}"} for i, row in enumerate(rows)])
+    answers = ["a" if i // 25 % 2 else None for i in range(100)]
+    alone = [row | {"id": f"s{i}"} for i, row in enumerate(said(*answers, dataset="rows"))]
+    suite.predict("linear", said(*answers, dataset="genes") + alone)
+    suite.train("linear")
+    assert suite.run("--resamples", "2000") == 0
+    accuracy = suite.metrics().xs(("test", "accuracy"), level=("split", "metric"))
+    width = (accuracy["high"] - accuracy["low"]).droplevel(["subset", "method", "probe"])
+    # Deviations sqrt(.25 / 4) and sqrt(.25 / 100), in an interval of 2 * 1.96 of them.
+    assert width["rows"] == pytest.approx(3.92 * 0.05, rel=0.15)
+    assert width["genes"] == pytest.approx(3.92 * 0.25, rel=0.15)
+
+
+def test_verdicts_say_in_words_what_a_method_beats(suite):
+    suite.dataset("data", gold(*["a", "b"] * 100, variant="ACGA"))
+    right, half = ["a", "b"] * 100, ["a"] * 200
+    suite.predict("linear", said(*right))
+    suite.predict("onevocab", said(*half))
+    suite.predict("majority", said(*half))
+    suite.predict("text_only", said(*["a", "a", "b", "b"] * 50))
+    suite.train("linear")
+    suite.train("onevocab")
+    suite.train("text_only", kind="control")
+    assert suite.run() == 0
+    found = suite.comparisons().loc[("data", "all")]
+    verdicts = found["verdict"].to_dict()
+    assert verdicts == {
+        ("linear", "onevocab"): "better",
+        ("linear", "majority"): "better",
+        ("linear", "text_only"): "better",
+        ("linear", "every_control"): "beats every control",
+        ("onevocab", "majority"): "inside the noise",
+        ("onevocab", "text_only"): "inside the noise",
+        ("onevocab", "every_control"): "does not beat majority, text_only",
+    }
+    row = found.loc[("linear", "majority")]
+    assert row["difference"] == 0.5
+    assert row["low"] < 0.5 < row["high"]
+    assert row["p"] <= row["p_holm"] < 1e-6
+
+
+def test_a_suite_of_tasks_has_a_mean(suite):
+    for name in ("one", "two"):
+        suite.dataset(name, gold("a", "b", "a", "b"))
+    rows = said("a", "b", "a", "b", dataset="one") + said("a", "b", "b", "a", dataset="two")
+    suite.predict("linear", rows)
+    suite.train("linear")
+    assert suite.run() == 0
+    mcc = suite.metrics().xs(("test", "mcc"), level=("split", "metric"))["value"]
+    mcc = mcc.droplevel(["subset", "method", "probe"])
+    # Sequences alone are compared by MCC: 1 and 0.
+    assert mcc.to_dict() == {"one": 1.0, "two": 0.0, "mean": 0.5}
+    assert not suite.comparisons().shape[0]
+
+
+def test_regression_is_compared_by_spearman(suite):
+    suite.study = "codons"
+    suite.dataset("data", [{"value": value} for value in (1.0, 2.0, 3.0, 4.0, 10.0)])
+    values = {"dna": (1.0, 2.0, 3.0, 4.0, 5.0), "mil": (5.0, 4.0, 3.0, 2.0, 1.0)}
+    for name, predicted in values.items():
+        suite.predict(name, [
+            {"id": f"r{i}", "predicted_value": value} for i, value in enumerate(predicted)
+        ])  # fmt: skip
+        suite.train(name)
+    assert suite.run() == 0
+    found = suite.metrics().xs("test", level="split")["value"]
+    assert found[("data", "all", "dna", "none", "spearman")] == 1.0
+    assert found[("data", "all", "mil", "none", "spearman")] == -1.0
+    assert found[("data", "all", "dna", "none", "mae")] == 1.0
+    # Spread of 1 2 3 4 10 about 4: 9 + 4 + 1 + 36; squared error 25.
+    assert found[("data", "all", "dna", "none", "r2")] == pytest.approx(0.5)
+    [row] = suite.comparisons().itertuples()
+    assert (row.metric, row.difference, row.Index[-1]) == ("spearman", 2.0, "mil")
+
+
+def test_the_same_files_give_the_same_bytes(suite):
+    suite.dataset("data", gold("a", "b", "a", "b", variant="ACGA"))
+    suite.predict("linear", said("a", "b", "b", "b"))
+    suite.predict("majority", said("a", "a", "a", "a"))
+    suite.train("linear")
+    written = []
+    for _ in range(2):
+        assert suite.run() == 0
+        out = suite.folder / "out"
+        written.append([path.read_bytes() for path in sorted(out.iterdir())])
+    assert len(written[0]) == 2
+    assert written[0] == written[1]
+
+
+def test_one_method_does_not_move_the_interval_of_another(suite):
+    suite.dataset("data", gold("a", "b", "a", "b", variant="ACGA"))
+    suite.predict("linear", said("a", "b", "b", "b"))
+    suite.train("linear")
+    assert suite.run() == 0
+    alone = suite.metrics()
+    suite.predict("qformer", said("b", "b", "b", "b"))
+    suite.train("qformer")
+    assert suite.run() == 0
+    both = suite.metrics()
+    pd.testing.assert_frame_equal(both.loc[alone.index], alone)
+
+
+def refused(suite, capsys) -> str:
+    assert suite.run() == 2
+    error = capsys.readouterr().err.strip()
+    assert "\n" not in error
+    assert not (suite.folder / "out").exists()
+    return error
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (said("a", "b"), ["1 test records have no prediction", "'r2'"]),
+        (said("a", "b", "a") + said("a"), ["'r0' is predicted 2 times"]),
+        (said("a", "b", "a", "b"), ["for no val or test record", "'r3'"]),
+        (said("a", "b", "z"), ["predicted is no label of data", "r2"]),
+        (said("a", "b", "a", dataset="other"), ["'other'", "not evaluated here"]),
+        ([], ["no prediction to score"]),
+        (
+            said("a", "b", "a", loglik=[("a", float("nan")), ("b", 0.0)]),
+            ["loglik holds NaN", "r0"],
+        ),
+        (said("a", "b", "a", seed=3), ["trained with seed 0", "predictions of data"]),
+        (said("a", "b", "a", probe="swap"), ["trained with seed 0", "predictions of data"]),
+    ],
+)
+def test_bad_predictions_are_refused_in_one_line(suite, capsys, rows, words):
+    suite.dataset("data", gold("a", "b", "a", variant="ACGA"))
+    path = suite.predict("linear", rows)
+    suite.train("linear")
+    error = refused(suite, capsys)
+    assert all(word in error for word in words), error
+    assert str(path) in error or "seed 0" in error
+
+
+def test_a_value_that_is_no_number_is_refused(suite, capsys):
+    suite.study = "codons"
+    suite.dataset("data", [{"value": 1.0}, {"value": 2.0}])
+    suite.predict("dna", [{"id": "r0", "predicted_value": 1.0}, {"id": "r1"}])
+    assert "predicted_value is not a number: 1 rows, the first is r1" in refused(suite, capsys)
+
+
+def test_records_that_cannot_be_scored_are_refused(suite, capsys):
+    suite.dataset("data", gold("a", split="train"))
+    suite.predict("linear", said("a"))
+    assert "no val or test record" in refused(suite, capsys)
+    suite.dataset("data", [*gold("a", "b"), {"id": "bare"}])
+    assert "record bare has no label" in refused(suite, capsys)
+
+
+def test_the_same_method_twice_is_refused(suite, capsys):
+    suite.dataset("data", gold("a"))
+    suite.predictions += [suite.predict("linear", said("a"))]
+    assert "give each method once" in refused(suite, capsys)
+
+
+def test_a_foreign_cost_is_refused(suite, capsys):
+    suite.dataset("data", gold("a"))
+    suite.predict("linear", said("a"))
+    suite.train("linear")
+    suite.name = "another"
+    assert "the cost of suite 'suite'" in refused(suite, capsys)
+    suite.costs[0].write_text("{}")
+    assert "not a cost.json" in refused(suite, capsys)
+
+
+def test_one_class_alone_has_finite_scores(suite):
+    suite.dataset("data", gold("a", "a", variant="ACGA"))
+    suite.predict("linear", said("a", "a"))
+    suite.train("linear")
+    assert suite.run() == 0
+    found = suite.metrics()["value"]
+    assert found.notna().all()
+    assert found.xs("mcc", level="metric").eq(0).all()
+    assert found.xs("accuracy", level="metric").eq(1).all()
