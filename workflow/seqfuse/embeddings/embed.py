@@ -89,7 +89,7 @@ class Embedder:
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self._encoder = encoders.load(folder, self._device)
         self._settings, self._resolution = settings, resolution
-        self._budget = _BUDGET[self._device]
+        self._budget, self._padded = _BUDGET[self._device], self._device != "cpu"
         tokeniser = self._encoder.tokeniser
         self._before, self._behind = len(tokeniser.prefix), len(tokeniser.suffix)
         if resolution == "codon" and self._encoder.modality == "protein":
@@ -192,7 +192,7 @@ class Embedder:
         batch: list[_Window] = []
         for window in windows:
             full = (len(batch) + 1) * len(window.ids) > self._budget
-            mixed = self._device == "cpu" and batch and len(batch[0].ids) < len(window.ids)
+            mixed = batch and len(batch[0].ids) < len(window.ids) and not self._padded
             if batch and (full or mixed):
                 yield from self._states(batch)
                 batch = []
