@@ -83,13 +83,13 @@ def build(backbone):
         "text_only": (TextOnly, {}),
     }
 
-    def make(name: str, folder: Path = backbone, settings: dict | None = None, **setup):
+    def make(name: str, folder: Path = backbone, settings=None, seed: int = 0, **setup):
         kind, defaults = known[name]
         if settings is None:
             settings = defaults
         elif "offset" not in settings:
             settings = defaults | settings
-        torch.manual_seed(setup.get("seed", 0))
+        torch.manual_seed(seed)
         return kind(
             Setup(folder, settings=settings, states=States(), encoder_width=States.width, **setup)
         )

@@ -89,7 +89,8 @@ class Batch:
 
 @dataclass(frozen=True)
 class Setup:
-    """What a method is built from. `states` gives encoder states of a sequence, if it reads any."""
+    """What a method is built from. `states` gives encoder states of a sequence, if it reads any;
+    `labels` are the closed labels of every dataset, which only a classifier needs."""
 
     backbone: Path
     lora_rank: int = 0
@@ -98,7 +99,7 @@ class Setup:
     states: object = None
     encoder_width: int = 0
     pretrained: Path | None = None
-    seed: int = 0
+    labels: dict[str, list[str]] = field(default_factory=dict)
 
 
 class LanguageMethod(nn.Module):
@@ -135,6 +136,10 @@ class LanguageMethod(nn.Module):
     def own_state(self) -> dict[str, Tensor]:
         """What the method adds to the backbone, saved beside it as adapter.safetensors."""
         return {k: v for k, v in self.state_dict().items() if not k.startswith("backbone.")}
+
+    def saved_settings(self) -> dict:
+        """The settings that a saved model is built from."""
+        return dict(self.setup.settings)
 
     def save_backbone(self, folder: Path) -> None:
         """Write backbone and tokeniser as a folder that transformers loads; LoRA is merged in."""
@@ -253,6 +258,8 @@ def load_backbone(folder: Path) -> tuple[object, PreTrainedModel]:
         use_safetensors=True,
         dtype=torch.float32,
         output_loading_info=True,
+        # Refused below, in one line.
+        ignore_mismatched_sizes=True,
     )
     for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         if report[kind]:
