@@ -4,6 +4,7 @@ Every statement is a verdict of comparisons.parquet, where a difference counts i
 Holm's correction, is below 1 - confidence. Nothing is tested here.
 """
 
+import math
 from dataclasses import dataclass
 
 from seqfuse.codons.catalogue import ARMS
@@ -11,6 +12,7 @@ from seqfuse.evaluation.catalogue import MEAN, METRICS
 from seqfuse.report.inputs import Run
 from seqfuse.report.titles import order, title
 
+STUDIES = ("language", "codons")
 _DECIDES = "sequence_decides"
 _OPPOSITE = {"better": "worse", "worse": "better"}
 
@@ -51,7 +53,8 @@ class Results:
     def __init__(self, run: Run):
         self.primary = {(r["suite"], r["dataset"]): r["metric"] for r in run.comparisons}
         self.scores: dict[Place, dict[str, dict]] = {}
-        for row in run.metrics:
+        # Study A first, whatever the order of the files.
+        for row in sorted(run.metrics, key=lambda row: STUDIES.index(row["study"])):
             metric = self.primary.get((row["suite"], row["dataset"]))
             if row["split"] == "test" and row["probe"] == "none" and row["metric"] == metric:
                 self.scores.setdefault(_place(row), {})[row["method"]] = row
@@ -70,8 +73,13 @@ class Results:
     def best_control(self, place: Place) -> str | None:
         """The control of the best score."""
         controls = self.names(place, "control")
-        sign = -1 if METRICS[place.metric].better == "lower" else 1
-        return max(controls, key=lambda n: sign * self.scores[place][n]["value"], default=None)
+        return min(controls, key=lambda name: self.rank(place, name), default=None)
+
+    def rank(self, place: Place, name: str) -> tuple[bool, float]:
+        """A key that sorts the best score first and one that is not defined last."""
+        value = self.scores[place][name]["value"]
+        sign = 1 if METRICS[place.metric].better == "lower" else -1
+        return math.isnan(value), sign * value
 
     def beats(self, place: Place, method: str, other: str) -> bool:
         """Whether a method is better than another beyond the noise."""
@@ -124,7 +132,7 @@ def _finding(results: Results, place: Place) -> Finding:
                 and not results.beats(place, name, other)
             ],
         )
-        for name in sorted(methods, key=lambda name: -rows[name]["value"])
+        for name in sorted(methods, key=lambda name: results.rank(place, name))
     ]
     sentence = _fused if place.study == "codons" else _read
     return Finding(place, sentence(results, place, methods, controls), where(results, place), lines)

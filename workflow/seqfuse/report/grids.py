@@ -2,12 +2,15 @@
 
 import csv
 import io
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 
+from seqfuse.codons.catalogue import ARMS
 from seqfuse.evaluation.catalogue import MEAN, METRICS
 from seqfuse.figures.catalogue import FIGURES
 from seqfuse.judge.catalogue import DIMENSIONS
+from seqfuse.language.catalogue import METHODS
 from seqfuse.report.findings import Place, Results
 from seqfuse.report.inputs import Run, data_uri
 from seqfuse.report.titles import order, title
@@ -31,9 +34,9 @@ class Cell:
 
 @dataclass
 class Grid:
-    """A table: its caption, its columns (right-aligned if their cells are numbers), its rows.
+    """A table: its caption, its columns, its rows.
 
-    A row's `kind` tells a control from a method. `exact` holds the rows as CSV for a download.
+    A row's `kind` tells a control from a method. A `closed` table is folded until it is asked for.
     """
 
     name: str
@@ -84,18 +87,18 @@ def _ranking(results: Results, place: Place) -> Grid:
     grid = Grid(
         f"{place.suite}-{place.dataset}-{place.subset}",
         f"{dataset}, {_SUBSETS.get(place.subset, place.subset)}: test split, {metric.title}",
-        ["Method or control", "Kind", metric.title, "Against the best control", "Trained", "Seeds"]
-        + ["Rows"],
+        ["Method or control", "Kind", metric.title, "Against the best control", "Verdict"]
+        + ["Trained", "Seeds", "Rows"],
     )
-    sign = 1 if metric.better == "lower" else -1
-    for name in sorted(order(scores), key=lambda name: sign * scores[name]["value"]):
+    for name in sorted(order(scores), key=lambda name: results.rank(place, name)):
         row = scores[name]
         against = results.compared.get((place, name, best)) if row["kind"] == "method" else None
         grid.add(
             title(name),
             row["kind"],
             score(row),
-            _difference(against) if against else Cell("best control" if name == best else ""),
+            _difference(against) if against else Cell(""),
+            _verdict(against) if against else Cell("best control" if name == best else ""),
             count(row["trained_parameters"]),
             count(row["seeds"]),
             count(row["n"]),
@@ -108,8 +111,12 @@ def _ranking(results: Results, place: Place) -> Grid:
 
 
 def _difference(row: dict) -> Cell:
-    interval = f"[{_signed(row['low'])}, {_signed(row['high'])}] {row['verdict']}"
-    return Cell(_signed(row["difference"]), row["difference"], interval, row["verdict"])
+    interval = f"[{_signed(row['low'])}, {_signed(row['high'])}]"
+    return Cell(_signed(row["difference"]), row["difference"], interval)
+
+
+def _verdict(row: dict) -> Cell:
+    return Cell(row["verdict"], mark=row["verdict"])
 
 
 def everything(run: Run) -> list[Grid]:
@@ -151,17 +158,16 @@ def comparisons(run: Run) -> list[Grid]:
             if (row["study"], row["suite"]) != (study, suite):
                 continue
             metric = METRICS[row["metric"]].title if row["metric"] in METRICS else row["metric"]
-            interval = f"[{_signed(row['low'])}, {_signed(row['high'])}]"
             grid.add(
                 row["dataset"],
                 _SUBSETS.get(row["subset"], row["subset"]),
                 metric,
                 title(row["method"]),
                 title(row["against"]),
-                Cell(_signed(row["difference"]), row["difference"], interval),
+                _difference(row),
                 Cell(_p(row["p"]), row["p"]),
                 Cell(_p(row["p_holm"]), row["p_holm"]),
-                Cell(row["verdict"], mark=row["verdict"]),
+                _verdict(row),
             )
             grid.sources = sorted({*grid.sources, row["source"]})
         grids.append(grid)
@@ -234,9 +240,6 @@ def _cost(key: str, value: float | None) -> Cell:
 
 def left_out(run: Run) -> list[str]:
     """What the catalogues hold and this run does not."""
-    from seqfuse.codons.catalogue import ARMS
-    from seqfuse.language.catalogue import METHODS
-
     settings = run.settings
     drawn = {drawing.figure.name for drawing in run.figures}
     asked = {
@@ -254,7 +257,7 @@ def left_out(run: Run) -> list[str]:
 
 
 def _number(value: float) -> str:
-    return f"{value:.3f}"
+    return "not defined" if math.isnan(value) else f"{value:.3f}"
 
 
 def _signed(value: float) -> str:

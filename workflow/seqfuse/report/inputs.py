@@ -3,6 +3,7 @@
 import base64
 import csv
 import io
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,10 @@ _SCHEMAS = {
 }
 
 
+# By what a card and an audit are known from other JSON files.
+_NEEDED = {"cards": "licence", "audits": "warnings"}
+
+
 @dataclass(frozen=True)
 class Source:
     """One result file: its number in the page, its checksum, and the command that writes it."""
@@ -30,10 +35,14 @@ class Source:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure of the run: its catalogue entry, its files as data URIs, the rows of its CSV."""
+    """A figure of the run: its catalogue entry, its files as data URIs, the rows of its CSV.
+
+    `points` is its printed width.
+    """
 
     figure: Figure
     svg: str
+    points: float
     png: str
     csv: str
     columns: list[str]
@@ -71,7 +80,7 @@ class Run:
 def read(name: str, settings: Path, paths: Mapping[str, Sequence[Path]]) -> Run:
     """Read a run; a file that is absent, cut or of another kind is a `UserError` that names it."""
     run = Run(name, files.read_json(settings))
-    for key in ("preset", "seeds", "studies", "language", "codons", "models"):
+    for key in ("preset", "seeds", "studies", "language", "codons", "models", "evaluation"):
         if key not in run.settings:
             raise UserError(f"{settings}: no {key!r} in it; is it a resolved configuration?")
     for kind, schema in _SCHEMAS.items():
@@ -84,6 +93,8 @@ def read(name: str, settings: Path, paths: Mapping[str, Sequence[Path]]) -> Run:
     for kind in ("cards", "audits"):
         for path in paths[kind]:
             found = files.read_json(path)
+            if _NEEDED[kind] not in found:
+                raise UserError(f"{path}: no {_NEEDED[kind]!r} in it; was it meant for --{kind}?")
             getattr(run, kind)[path.parent.name] = found
             found["source_number"] = _note(run, path, _COMMANDS[kind](path, found))
     for path in paths["figures"]:
@@ -135,13 +146,15 @@ def _drawing(run: Run, path: Path) -> Drawing:
     if name not in FIGURES:
         raise UserError(f"{path}: no figure is called {name!r}; known: {', '.join(FIGURES)}")
     svg = _bytes(path)
-    if b"<svg" not in svg[:2000]:
+    width = re.search(rb'<svg [^>]*?width="([0-9.]+)pt"', svg[:4000])
+    if not width:
         raise UserError(f"{path}: not an SVG; draw it again with seqfuse figures")
     content = _bytes(path.with_suffix(".csv"))
     columns, *rows = list(csv.reader(io.StringIO(content.decode("utf-8")))) or [[]]
     return Drawing(
         figure=FIGURES[name],
         svg=data_uri("image/svg+xml", svg),
+        points=float(width[1]),
         png=data_uri("image/png", _bytes(path.with_suffix(".png"))),
         csv=data_uri("text/csv;charset=utf-8", content),
         columns=columns,

@@ -30,8 +30,11 @@ _TEMPLATE = """\
 {%- endmacro -%}
 
 {%- macro grid(table) -%}
+{% if table.closed -%}
+<details><summary>{{ table.caption }} ({{ "{:,}".format(table.rows | length) }} rows)</summary>
+{%- endif %}
 <figure class="grid" id="{{ table.name | slug }}">
-<figcaption>{{ table.caption }}
+<figcaption>{{ table.caption if not table.closed }}
 <span class="tools"><a download="{{ table.name | slug }}.csv" href="{{ table.csv }}">CSV</a>
 {{ sources(table.sources) }}</span></figcaption>
 <div class="scroll" tabindex="0" role="region" aria-label="{{ table.caption }}">
@@ -50,11 +53,7 @@ _TEMPLATE = """\
 {%- endfor %}</tr>
 {%- endfor %}
 </tbody></table></div></figure>
-{%- endmacro -%}
-
-{%- macro foldable(table) -%}
-<details><summary>{{ table.caption }} ({{ "{:,}".format(table.rows | length) }} rows)</summary>
-{{ grid(table) }}</details>
+{%- if table.closed %}</details>{% endif %}
 {%- endmacro -%}
 
 {%- macro facts(pairs) -%}
@@ -108,8 +107,8 @@ random weights: no evidence about the methods.)</span>{% endif %}</p>
 <p class="where">{{ finding.where }}.</p>
 <details><summary>Which method beats which control</summary><ul>
 {%- for line in finding.lines %}
-<li><strong>{{ line.score.method | title_of }}</strong> {{ "%.3f" % line.score.value }}
-<small>[{{ "%.3f" % line.score.low }}, {{ "%.3f" % line.score.high }}]</small>
+<li><strong>{{ line.score.method | title_of }}</strong> {{ (line.score | score).text }}
+<small>{{ (line.score | score).note }}</small>
 {%- if line.beaten %} beats {{ line.beaten | map("title_of") | join(", ") }}{% endif -%}
 {%- if line.unbeaten %}{{ ";" if line.beaten }} does not beat {% for row in line.unbeaten -%}
 {{ row.against | title_of }} ({{ row.verdict }}){{ ", " if not loop.last }}
@@ -136,13 +135,13 @@ methods.</p>{% endif %}
 {%- for table in tables %}{{ grid(table) }}{% endfor %}
 {%- endfor %}
 <h3>All numbers</h3>
-{%- for table in everything %}{{ foldable(table) }}{% endfor %}
+{%- for table in everything %}{{ grid(table) }}{% endfor %}
 </section>
 
 <section id="comparisons"><h2>Comparisons</h2>
 <p>Each method against each other method and against each control, on the same rows. Differences \
 called inside the noise show nothing.</p>
-{%- for table in comparisons %}{{ foldable(table) }}{% endfor %}
+{%- for table in comparisons %}{{ grid(table) }}{% endfor %}
 </section>
 
 {%- if judged %}
@@ -160,7 +159,8 @@ no published ones. The judge named overlap counts shared words and is no languag
 {%- if scratch and drawing.figure.ranks %}<p class="scratch">Models with random weights: no \
 evidence about the methods.</p>{% endif %}
 <div class="scroll" tabindex="0" role="region" aria-label="{{ drawing.figure.title }}">
-<img src="{{ drawing.svg }}" alt="{{ drawing.figure.title }}. {{ drawing.figure.caption }} \
+<img src="{{ drawing.svg }}" style="width: {{ (1.9 * drawing.points) | round(0, "floor") }}px; \
+max-width: max(100%, {{ (1.08 * drawing.points) | round(0, "floor") }}px)" alt="{{ drawing.figure.title }}. {{ drawing.figure.caption }} \
 The numbers stand in the table below the picture."></div>
 <figcaption>{{ drawing.figure.caption }}
 <span class="tools"><a download="{{ drawing.figure.name }}.csv" href="{{ drawing.csv }}">CSV</a>
@@ -205,7 +205,8 @@ The numbers stand in the table below the picture."></div>
 </section>
 
 <section id="cost"><h2>Cost</h2>
-{%- if run.costs %}{{ grid(costs) }}{% else %}<p>No cost was given.</p>{% endif %}
+{%- if run.costs %}<p>Training took {{ "%.1f" % (run.costs | sum("seconds") / 60) }} minutes in \
+all, over {{ run.costs | length }} runs.</p>{{ grid(costs) }}{% else %}<p>No cost was given.</p>{% endif %}
 </section>
 
 <section id="left-out"><h2>What was not run</h2>
@@ -257,7 +258,7 @@ def render(run: Run) -> str:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True
     )
-    environment.filters |= {"title_of": title, "slug": _slug, "exact": repr}
+    environment.filters |= {"title_of": title, "slug": _slug, "exact": repr, "score": grids.score}
     results = findings.Results(run)
     judged = grids.judged(run)
     return environment.from_string(_TEMPLATE).render(

@@ -31,7 +31,7 @@ small { font-size: .85em; white-space: nowrap; }
 figure { margin: 1.5rem 0; }
 .grid figcaption { font-weight: 600; margin-bottom: .3rem; }
 .tools { font-weight: 400; display: inline-flex; gap: .8rem; margin-left: .5rem; }
-.picture img { display: block; width: 100%; min-width: 34rem; max-width: 60rem; height: auto;
+.picture img { display: block; height: auto;
   background: #fff; padding: .5rem; border: 1px solid var(--line); }
 .scroll { overflow-x: auto; max-width: 100%; }
 details .scroll { max-height: 36rem; overflow-y: auto; }
@@ -40,7 +40,8 @@ table { border-collapse: collapse; font-size: .875rem; font-variant-numeric: tab
 th, td { padding: .25rem .7rem; text-align: left; border-bottom: 1px solid var(--line);
   vertical-align: top; }
 thead th { background: var(--field); position: sticky; top: 0; white-space: nowrap; }
-td.number { text-align: right; white-space: nowrap; }
+.sortable td { white-space: nowrap; }
+td.number { text-align: right; }
 tr.control td { background: var(--field); color: var(--soft); }
 tr.control td:first-child { font-style: italic; }
 tr:target { outline: 2px solid var(--link); }
@@ -65,7 +66,7 @@ pre { overflow: auto; max-height: 36rem; background: var(--field); padding: 1rem
   body { max-width: none; font-size: 10pt; }
   nav, .filter, .skip { display: none; }
   .scroll, details .scroll { overflow: visible; max-height: none; }
-  .picture img { min-width: 0; max-width: 100%; }
+  .picture img { max-width: 100% !important; }
   .verdict, .picture, .card, tr { break-inside: avoid; }
   thead th { position: static; }
 }
@@ -101,7 +102,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
       body.append(...keyed.map((pair) => pair[1]));
     });
   });
-  if (body.rows.length < 8) continue;
+  if (body.rows.length < 16) continue;
   const label = document.createElement("label");
   const input = document.createElement("input");
   label.className = "filter";
