@@ -10,14 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from seqfuse.sequences import lookups, sketch
+from seqfuse import tables
+from seqfuse.sequences import batches, lookups, sketch
 from seqfuse.sequences.normalise import keys
 from seqfuse.sequences.splits import SPLITS
 
 HELD_OUT = ("val", "test")
-_BATCH = 2048
 # Distinct sequences whose sketches are compared: the ones of smallest key, a random sample.
 QUERIES, POOL = 1000, 20_000
 _MOST_CLASSES = 200  # more are counted, not listed
@@ -61,10 +60,10 @@ def audit(records: Path) -> dict:
 
 
 def _collect(records: Path) -> tuple[_Rows, dict[str, Counter]]:
-    columns = ["split", "sequence", "variant", "question", "label", "value"]
+    columns = ("split", "sequence", "variant", "question", "label", "value")
     parts: dict[str, list[np.ndarray]] = {}
     labels: dict[str, Counter] = {}
-    for batch in pq.ParquetFile(records).iter_batches(_BATCH, columns=columns):
+    for batch in batches.read(records, _schema(*columns)):
         split = batch["split"].to_pylist()
         found = {
             "split": np.array([SPLITS.index(name) for name in split], np.int8),
@@ -86,6 +85,10 @@ def _collect(records: Path) -> tuple[_Rows, dict[str, Counter]]:
     joined = {name: np.concatenate(values) for name, values in parts.items()}
     flags = {name: bool(joined.pop(name).all()) for name in list(joined) if name.startswith("has_")}
     return _Rows(**joined, **flags), labels
+
+
+def _schema(*columns: str) -> pa.Schema:
+    return pa.schema([tables.CLEAN.field(name) for name in columns])
 
 
 def _has(column: pa.Array) -> np.ndarray:
@@ -180,7 +183,7 @@ def _sketch(records: Path, row_keys: np.ndarray, wanted: np.ndarray) -> np.ndarr
     kept = np.isin(chosen, wanted)
     firsts[first[kept]] = np.searchsorted(wanted, chosen[kept])
     row = 0
-    for batch in pq.ParquetFile(records).iter_batches(_BATCH, columns=["sequence"]):
+    for batch in batches.read(records, _schema("sequence")):
         places = firsts[row : row + len(batch)]
         found[places[places >= 0]] = sketch.sketches(
             batch["sequence"].filter(pa.array(places >= 0))

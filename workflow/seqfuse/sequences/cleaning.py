@@ -16,12 +16,10 @@ import pyarrow.parquet as pq
 
 from seqfuse import tables
 from seqfuse.errors import UserError
-from seqfuse.sequences import frames, splits
+from seqfuse.sequences import batches, frames, splits
 from seqfuse.sequences.normalise import first_foreign, keys, normalise
 from seqfuse.sequences.windows import cut
 
-_BATCH = 2048
-_BUFFER = 1 << 20  # bytes; without it, a whole column of a row group is read at once
 _SEQUENCES = ("sequence", "variant")
 # A set counts as coding if at most a tenth of its rows have a stop inside, and if that says
 # something: half of them start with ATG, or half of them would have a stop by chance (windows of a
@@ -53,10 +51,10 @@ class Cleaner:
         self.coding = study == "codons"
         self.cut = 0
 
-    def batches(self) -> Iterator[tuple[pa.RecordBatch, np.ndarray, list[str | None]]]:
+    def cleaned(self) -> Iterator[tuple[pa.RecordBatch, np.ndarray, list[str | None]]]:
         """(cleaned rows, their row numbers from 0, the reason each is rejected or None)."""
         first = self.cut = 0
-        for batch in _read(self.records, tables.RECORDS.names):
+        for batch in batches.read(self.records, tables.RECORDS):
             reasons: list[str | None] = [None] * len(batch)
             rows = np.arange(first, first + len(batch))
             batch = self._letters(batch, rows, reasons)
@@ -140,7 +138,7 @@ def clean(records: Path, folder: Path, study: str, settings: Settings) -> dict:
     ambiguous = _ambiguous_questions(records)
     tally, reasons_seen, coding = Counter(), Counter(), Counter()
     with _writers(folder, study) as writers:
-        for batch, rows, reasons in cleaner.batches():
+        for batch, rows, reasons in cleaner.cleaned():
             if plan:
                 batch = _set(batch, "split", plan.split[rows])
                 for i in np.flatnonzero(plan.repeated[rows]):
@@ -206,7 +204,7 @@ def _plan(cleaner: Cleaner) -> _Plan | None:
         return None
     collected = splits.Collector(settings.split_by)
     contents, kept = [], []
-    for batch, _, reasons in cleaner.batches():
+    for batch, _, reasons in cleaner.cleaned():
         collected.add(batch, cleaner.records)
         contents.append(
             keys(*(batch[name] for name in ("sequence", "variant", "question", "label")))
@@ -222,7 +220,8 @@ def _plan(cleaner: Cleaner) -> _Plan | None:
 def _ambiguous_questions(records: Path) -> np.ndarray:
     """The keys of the questions that have more than one label in the file."""
     pairs = []
-    for batch in _read(records, ["question", "label"]):
+    schema = pa.schema([tables.RECORDS.field(name) for name in ("question", "label")])
+    for batch in batches.read(records, schema):
         batch = batch.filter(batch["label"].is_valid())
         pairs.append(np.stack([keys(batch["question"]), keys(batch["question"], batch["label"])]))
     distinct = np.unique(np.concatenate(pairs, axis=1), axis=1)[0]
@@ -237,22 +236,6 @@ def _subset(batch: pa.RecordBatch, ambiguous: np.ndarray) -> pa.Array:
     return pc.if_else(
         asked, pc.if_else(pa.array(decided), "question_decides", "sequence_decides"), None
     )
-
-
-def _read(records: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
-    """The batches of a table of records; an unreadable one is a `UserError`."""
-    try:
-        file = pq.ParquetFile(records, buffer_size=_BUFFER)
-    except FileNotFoundError:
-        raise UserError(f"{records}: no such file") from None
-    except (pa.ArrowInvalid, OSError) as error:
-        raise UserError(f"{records}: not a readable Parquet file ({error})") from None
-    missing = [name for name in columns if name not in file.schema_arrow.names]
-    if missing:
-        raise UserError(f"{records}: column {missing[0]!r} is missing; is it a table of records?")
-    schema = pa.schema([tables.RECORDS.field(name) for name in columns])
-    for batch in file.iter_batches(_BATCH, columns=columns):
-        yield batch.select(columns).cast(schema)
 
 
 @contextlib.contextmanager

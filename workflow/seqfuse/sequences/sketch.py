@@ -18,6 +18,8 @@ from seqfuse.sequences.normalise import flat
 K, SIZE, NEAR = 12, 128, 0.5
 EMPTY = np.uint32(0xFFFFFFFF)  # fills sketches of short sequences; no hash has more than 24 bits
 _BLOCK = 64
+_SOME = 2 * SIZE
+_LETTERS = 1 << 14  # hashed at a time, so that they stay in the cache
 _MASK = np.uint32((1 << 2 * K) - 1)
 _DIGIT = np.full(256, 4, np.uint32)
 _DIGIT[np.frombuffer(b"ACGT", np.uint8)] = np.arange(4, dtype=np.uint32)
@@ -29,12 +31,26 @@ def sketches(column: pa.Array) -> np.ndarray:
     found = np.full((len(column), SIZE), EMPTY, np.uint32)
     if len(data) < K:
         return found
-    hashes = _hashes(_DIGIT[data])
+    hashes = np.empty(len(data) - K + 1, np.uint32)
+    for start in range(0, len(hashes), _LETTERS):
+        letters = data[start : start + _LETTERS + K - 1]
+        hashes[start : start + _LETTERS] = _hashes(_DIGIT[letters])
     for row, (start, end) in enumerate(zip(offsets[:-1], offsets[1:], strict=True)):
-        smallest = np.unique(hashes[start : max(start, end - K + 1)])[: SIZE + 1]
-        smallest = smallest[smallest != EMPTY][:SIZE]
+        smallest = _smallest(hashes[start : max(start, end - K + 1)])
         found[row, : len(smallest)] = smallest
     return found
+
+
+def _smallest(hashes: np.ndarray) -> np.ndarray:
+    """The at most SIZE smallest different hashes, ascending."""
+    some = hashes
+    if len(hashes) > _SOME:  # sorting a few is faster, and repeats are rare
+        some = np.partition(hashes, _SOME)[:_SOME]
+    smallest = np.unique(some)
+    if len(smallest) < SIZE and len(some) < len(hashes):
+        smallest = np.unique(hashes)
+    smallest = smallest[:SIZE]
+    return smallest[smallest != EMPTY]
 
 
 def jaccard(first: np.ndarray, second: np.ndarray) -> float:
@@ -99,10 +115,11 @@ def _shared(queries: np.ndarray, pool: np.ndarray) -> Iterator[tuple[int, np.nda
     distinct = distinct[distinct != EMPTY]
 
     def indicator(sketch: np.ndarray) -> csr_array:
-        rows, columns = np.nonzero(np.isin(sketch, distinct))
-        places = np.searchsorted(distinct, sketch[rows, columns])
+        places = np.searchsorted(distinct, sketch).astype(np.int32)
+        known = np.append(distinct, EMPTY)[places] == sketch
+        rows, columns = np.nonzero(known & (sketch != EMPTY))
         shape = (len(sketch), len(distinct))
-        return csr_array((np.ones(len(rows), np.int16), (rows, places)), shape=shape)
+        return csr_array((np.ones(len(rows), np.int16), (rows, places[rows, columns])), shape=shape)
 
     ours, theirs = indicator(queries), indicator(pool).T.tocsr()
     for first in range(0, len(queries), _BLOCK):
