@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     from seqfuse.embeddings import upkeep
 
-    if args.key:
+    if args.key is not None:
         print(upkeep.described(args.store, args.key))
         return
     for line in upkeep.summaries(args.store):
