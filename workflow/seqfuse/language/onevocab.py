@@ -1,9 +1,10 @@
 """OneVocab (arXiv 2602.12286): text and DNA k-mers in one vocabulary, one embedding matrix.
 
-While it trains, the table lies in two parameters, the backbone's rows and the new rows, so that what
-is frozen is no parameter of the optimiser: neither a gradient nor weight decay nor a moment reaches
-it. Saved, it is one table (tied where the backbone's is) and one tokeniser, which transformers loads
-without this package; there DNA is written `<dna><|ACGTAC|><|A|></dna>`, see `written`.
+While it trains, the table lies in two parameters, the backbone's rows and the new rows, so that
+what is frozen is no parameter of the optimiser: neither a gradient nor weight decay nor a moment
+reaches it. Saved, it is one table (tied where the backbone's is) and one tokeniser, which
+transformers loads without this package; there DNA is written `<dna><|ACGTAC|><|A|></dna>`, see
+`written`.
 """
 
 import json
@@ -49,6 +50,7 @@ class OneVocab(LanguageMethod):
         self.settings = Settings(**settings)
         self.vocabulary = KmerVocabulary(self.settings.k, self.settings.alphabet, offset)
         if self.merged:
+            self._check_rows()
             return
         for table in ("input", "output"):
             weight = getattr(self.backbone, f"get_{table}_embeddings")().weight
@@ -83,6 +85,10 @@ class OneVocab(LanguageMethod):
         """Nothing: a saved OneVocab is a plain language model."""
         return {}
 
+    def saved_settings(self) -> dict:
+        """The settings, and where the DNA rows of the one table begin."""
+        return {**super().saved_settings(), "offset": self.vocabulary.offset}
+
     def save_backbone(self, folder: Path) -> None:
         """One table, one tokeniser."""
         self._merge()
@@ -93,6 +99,15 @@ class OneVocab(LanguageMethod):
     def _tied(self) -> bool:
         tables = self.backbone.get_input_embeddings(), self.backbone.get_output_embeddings()
         return tables[0].weight is tables[1].weight
+
+    def _check_rows(self) -> None:
+        rows, vocabulary = self.backbone.get_input_embeddings().num_embeddings, self.vocabulary
+        expected = vocabulary.offset + vocabulary.size
+        if rows != expected:
+            raise UserError(
+                f"{self.setup.backbone}: its table has {rows} rows, k = {vocabulary.k} over"
+                f" {vocabulary.alphabet} makes it {expected}; use the k it was trained with"
+            )
 
     def _freeze(self, with_lora: bool) -> None:
         unknown = sorted(set(self.settings.trained) - set(PARTS))
