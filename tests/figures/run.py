@@ -9,7 +9,6 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from seqfuse import tables
@@ -211,10 +210,10 @@ def _weights(root: Path) -> None:
                 raw = np.exp([1 + noise(number), 2 + noise(seed, number, 1), noise(number, 2)])
                 dna, rna, protein = raw / raw.sum()
                 rows.append(
-                    {"id": f"c{number}", "dataset": dataset, "method": "mil", "seed": seed}
+                    {"id": f"c{number}", "seed": seed}
                     | {"dna": dna, "rna": rna, "protein": protein}
                 )
-        pd.DataFrame(rows).to_parquet(root / "codons" / dataset / "mil" / "weights.parquet")
+        write_table(root / "codons" / dataset / "mil" / "weights.parquet", rows, tables.WEIGHTS)
 
 
 def _vectors(root: Path) -> None:

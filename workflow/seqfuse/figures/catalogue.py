@@ -28,6 +28,11 @@ _INTERVALS = (
     "beyond it shows anything."
 )
 
+_LINES = (
+    "Thin lines are the training loss, averaged over at most 100 stretches of steps; thick lines "
+    "the validation loss; controls are grey and dashed. One line a seed."
+)
+
 _ALL = (
     Figure(
         "verdict",
@@ -73,8 +78,9 @@ _ALL = (
     Figure(
         "cost",
         "Score against cost",
-        "Test score of study A against trained parameters and against examples seen in training, "
-        "best control dashed. Methods to the left of another at the same height are cheaper.",
+        "Test score of study A against trained parameters, with bootstrap intervals; hollow marks "
+        "are trained controls. The dashed line, with its interval in grey, is the best control "
+        "that needs no training. Of two methods at one height the left one is cheaper.",
         "language",
         ("metrics", "comparisons", "costs"),
         "seqfuse.figures.cost",
@@ -94,7 +100,7 @@ _ALL = (
     Figure(
         "training",
         "Training of study A",
-        "Training loss (thin) and validation loss (thick) of each method; one line a seed.",
+        f"Training and validation loss of each method. {_LINES}",
         "language",
         ("logs", "costs"),
         "seqfuse.figures.training",
@@ -131,17 +137,17 @@ _ALL = (
         "weights",
         "Modality weights",
         "Weight that attention pooling gives each modality of a test sequence, one box a seed: "
-        "median, quartiles, 5th and 95th percentile. A weight is no importance: the modalities "
-        "are views of one string, and seeds may disagree.",
+        "median, quartiles, 5th and 95th percentile; dotted, equal weights. A weight is no "
+        "importance: the modalities are views of one string, and seeds may disagree.",
         "codons",
-        ("weights",),
+        ("weights", "records"),
         "seqfuse.figures.weights",
         ranks=False,
     ),
     Figure(
         "curves",
         "Training of study B",
-        "Training loss (thin) and validation loss (thick) of each arm; one line a seed.",
+        f"Training and validation loss of each arm. {_LINES}",
         "codons",
         ("logs", "costs"),
         "seqfuse.figures.curves",

@@ -20,11 +20,15 @@ def draw(
     frame: pd.DataFrame, panel: Callable[[Axes, pd.DataFrame], None], columns: int, size: float
 ) -> Figure:
     """A grid of panels, datasets one under the other, arms in the order of the catalogue."""
-    lines = []
-    for _, here in frame.groupby("dataset"):
-        methods = names.order({name: names.kind(name) for name in here["method"]})
-        panels = [here[here["method"] == method] for method in methods]
-        lines += [panels[start : start + columns] for start in range(0, len(panels), columns)]
+    groups = [_panels(here) for _, here in frame.groupby("dataset")]
+    # Datasets with one panel each stand side by side.
+    if all(len(panels) == 1 for panels in groups):
+        groups = [[panels[0] for panels in groups]]
+    lines = [
+        panels[start : start + columns]
+        for panels in groups
+        for start in range(0, len(panels), columns)
+    ]
     figure = Figure(figsize=(7, size * len(lines)), layout="constrained")
     axes = figure.subplots(len(lines), columns, squeeze=False)
     for row, panels in zip(axes, lines, strict=True):
@@ -34,3 +38,8 @@ def draw(
         for axis in row[len(panels) :]:
             axis.set_visible(False)
     return figure
+
+
+def _panels(here: pd.DataFrame) -> list[pd.DataFrame]:
+    methods = names.order({name: names.kind(name) for name in here["method"]})
+    return [here[here["method"] == method] for method in methods]

@@ -2,7 +2,7 @@
 
 `read(kind, paths)` is all that the command needs. Files come in the layout of `results/<run>/`,
 where the folder of a file says what it belongs to if its rows do not: records lie in a folder named
-after the dataset, a training log lies beside its `cost.json`.
+after the dataset, weights in one named after the arm, a training log lies beside its `cost.json`.
 """
 
 import json
@@ -40,6 +40,16 @@ def _records(paths: Paths) -> pd.DataFrame:
     for path in paths:
         part = tables.read(path, tables.CLEAN, ["id", "split", "label", "value"]).to_pandas()
         parts.append(part.assign(dataset=path.parent.name))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _weights(paths: Paths) -> pd.DataFrame:
+    """Weights of modalities, with the dataset and the arm that their folders name."""
+    parts = []
+    for path in paths:
+        part = tables.read(path, tables.WEIGHTS).to_pandas()
+        owner = {"dataset": path.parent.parent.name, "method": path.parent.name}
+        parts.append(part.assign(**owner))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -84,6 +94,6 @@ READERS: dict[str, Callable[[Paths], pd.DataFrame]] = {
     "records": _records,
     "costs": _costs,
     "logs": _logs,
-    "weights": lambda paths: pd.concat([pd.read_parquet(p) for p in paths], ignore_index=True),
+    "weights": _weights,
     "vectors": _tables(tables.VECTORS),
 }

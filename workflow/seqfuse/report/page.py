@@ -160,7 +160,8 @@ no published ones. The judge named overlap counts shared words and is no languag
 evidence about the methods.</p>{% endif %}
 <div class="scroll" tabindex="0" role="region" aria-label="{{ drawing.figure.title }}">
 <img src="{{ drawing.svg }}" style="width: {{ (1.9 * drawing.points) | round(0, "floor") }}px; \
-max-width: max(100%, {{ (1.08 * drawing.points) | round(0, "floor") }}px)" alt="{{ drawing.figure.title }}. {{ drawing.figure.caption }} \
+max-width: max(100%, {{ (1.08 * drawing.points) | round(0, "floor") }}px)" \
+alt="{{ drawing.figure.title }}. {{ drawing.figure.caption }} \
 The numbers stand in the table below the picture."></div>
 <figcaption>{{ drawing.figure.caption }}
 <span class="tools"><a download="{{ drawing.figure.name }}.csv" href="{{ drawing.csv }}">CSV</a>
@@ -206,7 +207,8 @@ The numbers stand in the table below the picture."></div>
 
 <section id="cost"><h2>Cost</h2>
 {%- if run.costs %}<p>Training took {{ "%.1f" % (run.costs | sum("seconds") / 60) }} minutes in \
-all, over {{ run.costs | length }} runs.</p>{{ grid(costs) }}{% else %}<p>No cost was given.</p>{% endif %}
+all, over {{ run.costs | length }} runs.</p>{{ grid(costs) }}
+{%- else %}<p>No cost was given.</p>{% endif %}
 </section>
 
 <section id="left-out"><h2>What was not run</h2>
