@@ -143,7 +143,7 @@ def normalise(label: str) -> str:
 
 
 class ClosedLabels:
-    """The labels of one dataset's training records, sorted; `match` finds one by its normal form."""
+    """The labels of one dataset's training records, sorted; `match` finds one by normal form."""
 
     def __init__(self, dataset: str, labels: Iterable[str]):
         self.labels = sorted(set(labels))

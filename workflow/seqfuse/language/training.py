@@ -162,7 +162,7 @@ class Trainer:
         }
 
     def _validate(self, validation: Sequence) -> float | None:
-        """The validation loss; a new best is remembered. Without validation rows the last is best."""
+        """The validation loss; a new best is remembered, without validation rows the last one."""
         loss = self.evaluate(validation) if validation else None
         if loss is None or loss < self.progress.best_loss:
             self.progress.best_step = self.progress.step
