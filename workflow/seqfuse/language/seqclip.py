@@ -1,5 +1,7 @@
 """SeqCLIP: the linear adapter, started from contrastive pre-training."""
 
+from safetensors import safe_open
+
 from seqfuse.errors import UserError
 from seqfuse.language.linear import Linear
 from seqfuse.language.model import Setup, load_exactly
@@ -11,8 +13,18 @@ class SeqClip(Linear):
     def __init__(self, setup: Setup):
         super().__init__(setup)
         # A checkpoint of a fine-tuned model brings its own adapter.
-        if setup.pretrained is not None:
-            path = setup.pretrained / "adapter.safetensors"
-            load_exactly(self.adapter, path, self.adapter.state_dict().keys())
-            if self.adapter.weight.shape[0] != self.width:
-                raise UserError(f"{path}: made for another backbone's width")
+        if setup.pretrained is None:
+            return
+        path = setup.pretrained / "adapter.safetensors"
+        if not path.is_file():
+            raise UserError(
+                f"{path}: no such file; --pretrained is the --out of `seqfuse language pretrain`"
+            )
+        with safe_open(path, "pt") as file:
+            width = file.get_slice("weight").get_shape()[0]
+        if width != self.width:
+            raise UserError(
+                f"{path}: made for a language model of width {width}, this one has {self.width};"
+                f" pre-train with `language: {{pretrain: {{width: {self.width}}}}}`"
+            )
+        load_exactly(self.adapter, path, self.adapter.state_dict().keys())

@@ -1,0 +1,88 @@
+"""Fine-tune one method on one suite, every seed in one process.
+
+Reads the cleaned records of the suite's datasets, a backbone's folder, and what the method needs:
+a receipt of the embedding store for each dataset, SeqCLIP's pre-training. Writes a folder:
+seed<N>/ (a language model that transformers loads, the method's own tensors, method.json),
+cost.json, log.jsonl. An interrupted run resumes from --state to the same numbers.
+
+    seqfuse language finetune --suite variants --method onevocab --datasets demo-variants \\
+        --records results/demo/sequences/demo-variants/records.parquet \\
+        --backbone results/demo/data/models/demo-qwen3 --seeds 0 1 \\
+        --state results/demo/state/language/variants/onevocab \\
+        --out results/demo/language/variants/onevocab/model
+"""
+
+import argparse
+from pathlib import Path
+
+from seqfuse import options
+from seqfuse.errors import UserError
+from seqfuse.language.catalogue import METHODS
+
+# Methods that have a section of settings of their own.
+_OWN_SETTINGS = ("qformer", "onevocab")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--suite", required=True, metavar="NAME", help="name of the suite")
+    parser.add_argument(
+        "--method", required=True, choices=METHODS, metavar="NAME", help=", ".join(METHODS)
+    )
+    parser.add_argument(
+        "--datasets", required=True, nargs="+", metavar="NAME", help="the suite's datasets"
+    )
+    parser.add_argument(
+        "--records", required=True, nargs="+", type=Path, help="their cleaned records, in order"
+    )
+    parser.add_argument("--backbone", required=True, type=Path, help="folder of a language model")
+    parser.add_argument(
+        "--embeddings",
+        nargs="+",
+        type=Path,
+        metavar="RECEIPT",
+        help="receipts of the datasets' embeddings, in order, for methods that read them",
+    )
+    parser.add_argument(
+        "--pretrained", type=Path, metavar="DIR", help="folder of `seqfuse language pretrain`"
+    )
+    parser.add_argument("--seeds", required=True, type=int, nargs="+", metavar="N")
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
+    parser.add_argument("--state", required=True, type=Path, help="folder to resume from")
+    parser.add_argument("--out", required=True, type=Path, help="folder to write")
+    for section in ("prompt", "training", *_OWN_SETTINGS):
+        options.add(parser, f"language/{section}")
+
+
+def run(args: argparse.Namespace) -> None:
+    method = METHODS[args.method]
+    if method.reads_store and not args.embeddings:
+        raise UserError(
+            f"method {method.name!r} reads encoder states: give --embeddings, one receipt a dataset"
+        )
+    if method.pretrained and not args.pretrained:
+        raise UserError(
+            f"method {method.name!r} starts from pre-training: give --pretrained, the --out of"
+            " `seqfuse language pretrain`"
+        )
+
+    import torch
+
+    from seqfuse.language import prompts, tuning, training
+
+    torch.set_num_threads(args.threads)
+    own = options.section(f"language/{method.name}") if method.name in _OWN_SETTINGS else {}
+    job = tuning.Job(
+        method=method,
+        suite=args.suite,
+        datasets=tuple(args.datasets),
+        records=tuple(args.records),
+        backbone=args.backbone,
+        receipts=tuple(args.embeddings or ()) if method.reads_store else (),
+        pretrained=args.pretrained if method.pretrained else None,
+        prompt=options.take(args, "language/prompt", prompts.Settings),
+        training=options.take(args, "language/training", training.Training),
+        settings={name: getattr(args, name) for name in own},
+        seeds=tuple(args.seeds),
+        state=args.state,
+    )
+    job.run(args.out)

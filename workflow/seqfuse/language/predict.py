@@ -1,0 +1,51 @@
+"""Answer every validation and test question with every seed of a fine-tuned method.
+
+Reads the folder that `seqfuse language finetune` wrote, the cleaned records of the suite's
+datasets, and receipts of their embeddings where the method reads encoder states. Writes one table
+of predictions: the generated text, the label that it means, and the summed log-likelihood of each
+closed label, end token included.
+
+    seqfuse language predict --model results/demo/language/variants/onevocab/model \\
+        --datasets demo-variants \\
+        --records results/demo/sequences/demo-variants/records.parquet \\
+        --out results/demo/language/variants/onevocab/predictions.parquet
+"""
+
+import argparse
+from pathlib import Path
+
+from seqfuse import options
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", required=True, type=Path, metavar="DIR", help="finetune's --out")
+    parser.add_argument(
+        "--datasets", required=True, nargs="+", metavar="NAME", help="datasets to predict"
+    )
+    parser.add_argument(
+        "--records", required=True, nargs="+", type=Path, help="their cleaned records, in order"
+    )
+    parser.add_argument(
+        "--embeddings",
+        nargs="+",
+        type=Path,
+        metavar="RECEIPT",
+        help="receipts of the datasets' embeddings, in order, for methods that read them",
+    )
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
+    parser.add_argument("--out", required=True, type=Path, help="predictions.parquet to write")
+    options.add(parser, "language/prompt")
+
+
+def run(args: argparse.Namespace) -> None:
+    import torch
+
+    from seqfuse import tables
+    from seqfuse.language import answering, prompts
+
+    torch.set_num_threads(args.threads)
+    settings = options.take(args, "language/prompt", prompts.Settings)
+    rows = answering.predict(
+        args.model, args.datasets, args.records, args.embeddings or [], settings, args.out.parent
+    )
+    tables.write(args.out, tables.from_rows(rows, tables.PREDICTIONS), tables.PREDICTIONS)

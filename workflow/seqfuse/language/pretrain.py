@@ -1,0 +1,53 @@
+"""Pull gene sequences and their descriptions together (SeqCLIP's contrastive pre-training).
+
+Reads cleaned gene-text pairs, a DNA encoder and a frozen text encoder. Writes a folder: encoder/
+(the trained encoder in its published layout), adapter.safetensors (the start of fine-tuning),
+model.json, vectors.parquet (both sides of the held-out pairs), log.jsonl and cost.json. An
+interrupted run resumes from a hidden folder beside --out to the same numbers.
+
+    seqfuse language pretrain --pairs results/demo/sequences/demo-genes/records.parquet \\
+        --encoder results/demo/data/models/demo-nt \\
+        --text-encoder results/demo/data/models/demo-bert --seed 0 \\
+        --out results/demo/language/pretrain/seqclip
+"""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+from seqfuse import options
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The section `language/pretrain` of the configuration; `dataset` names the pairs there, the
+    command reads --pairs."""
+
+    dataset: str
+    steps: int
+    batch: int
+    learning_rate: float
+    temperature: float
+    width: int
+    validate_every: int
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--pairs", required=True, type=Path, help="cleaned gene-text pairs")
+    parser.add_argument("--encoder", required=True, type=Path, help="folder of a DNA encoder")
+    parser.add_argument("--text-encoder", required=True, type=Path, help="folder of a text encoder")
+    parser.add_argument("--seed", required=True, type=int, metavar="N")
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
+    parser.add_argument("--out", required=True, type=Path, help="folder to write")
+    options.add(parser, "language/pretrain")
+
+
+def run(args: argparse.Namespace) -> None:
+    import torch
+
+    from seqfuse.language import contrast
+
+    torch.set_num_threads(args.threads)
+    settings = options.take(args, "language/pretrain", Settings)
+    job = contrast.Job(args.pairs, args.encoder, args.text_encoder, settings, args.seed)
+    job.run(args.out)

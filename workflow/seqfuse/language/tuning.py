@@ -1,0 +1,170 @@
+"""One job of fine-tuning: every seed of one method on one suite, its checkpoints, log and cost."""
+
+import json
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+
+import torch
+
+from seqfuse import fingerprint
+from seqfuse.files import atomic_directory, canonical_json, digest, sha256, write_json
+from seqfuse.language import saved
+from seqfuse.language.catalogue import Method
+from seqfuse.language.decoding import check_lengths
+from seqfuse.language.model import Setup
+from seqfuse.language.prompts import Settings
+from seqfuse.language.suite import Suite, read_states
+from seqfuse.language.training import Progress, Trainer, Training, peak_memory_mb
+
+
+@dataclass(frozen=True)
+class Job:
+    """One method on one suite with every seed; `run` writes its folder."""
+
+    method: Method
+    suite: str
+    datasets: tuple[str, ...]
+    records: tuple[Path, ...]
+    backbone: Path
+    receipts: tuple[Path, ...]
+    pretrained: Path | None
+    prompt: Settings
+    training: Training
+    settings: dict
+    seeds: tuple[int, ...]
+    state: Path
+
+    def run(self, out: Path) -> None:
+        """Train every seed, then write all of them; nothing of `out` is there before that."""
+        for seed in self.seeds:
+            self._train(seed)
+        costs, log = [], []
+        with atomic_directory(out) as folder:
+            for seed in self.seeds:
+                # Its checkpoint is finished: this loads it, so that memory holds one model.
+                method, progress = self._train(seed)
+                costs.append(self._cost(seed, method, progress))
+                log += progress.log
+                saved.save(folder / f"seed{seed}", method, self._description(seed, method))
+            write_log(folder / "log.jsonl", log)
+            owner = {"method": self.method.name, "study": "language", "suite": self.suite}
+            write_json(folder / "cost.json", {**owner, "kind": self.method.kind, "seeds": costs})
+        for seed in self.seeds:
+            (self.state / f"seed{seed}" / "checkpoint.pt").unlink()
+
+    @cached_property
+    def _suite(self) -> Suite:
+        return Suite.read(self.datasets, self.records)
+
+    @cached_property
+    def _states(self) -> tuple[object | None, str | None, int]:
+        """The frozen states of all sequences, their store's key, and their width."""
+        if not self.receipts:
+            return None, None, 0
+        memory = self.state.parent / "memory"
+        return read_states(self.datasets, self.receipts, self._suite.sequences(), memory)
+
+    def _train(self, seed: int) -> tuple[torch.nn.Module, Progress]:
+        """The method trained with a seed, from its checkpoint as far as there is one."""
+        torch.manual_seed(seed)
+        method = saved.build(self.method.name, self._setup()).to(device())
+        suite, settings = self._suite, self.training
+        train = [method.encode(prompt, answer=True) for prompt in suite.training(self.prompt)]
+        val = suite.validation(self.prompt, settings.validation_rows)
+        validation = [method.encode(prompt, answer=True) for prompt in val]
+        if self.method.generates:
+            check_lengths(method, train + validation, self.prompt, room=0)
+        state = self.state / f"seed{seed}"
+        trainer = Trainer(method, settings, seed, state, self._fingerprint)
+        return method, trainer.run(train, validation)
+
+    def _setup(self) -> Setup:
+        states, _, width = self._states
+        return Setup(
+            backbone=self.backbone,
+            lora_rank=self.training.lora_rank,
+            label_weight=self.training.label_weight,
+            settings=self.settings,
+            states=states,
+            encoder_width=width,
+            pretrained=self.pretrained,
+            labels=self._suite.labels(),
+        )
+
+    def _description(self, seed: int, method) -> saved.Description:
+        _, key, width = self._states
+        return saved.Description(
+            self.method.name,
+            self.suite,
+            seed,
+            method.saved_settings(),
+            self._suite.labels(),
+            key,
+            width,
+        )
+
+    def _cost(self, seed: int, method, progress: Progress) -> dict:
+        trained = sum(p.numel() for p in method.parameters() if p.requires_grad)
+        total = sum(p.numel() for p in method.parameters())
+        return cost(seed, (trained, total), self.training, progress)
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        """What a checkpoint must have been made from to be resumed."""
+        module = self.method.implementation.split(":")[0]
+        return digest(
+            canonical_json(
+                [
+                    self.method.name,
+                    self.datasets,
+                    [sha256(path) for path in self.records],
+                    checksums(self.backbone),
+                    self._states[1],
+                    checksums(self.pretrained) if self.pretrained else None,
+                    asdict(self.prompt),
+                    asdict(self.training),
+                    self.settings,
+                    surroundings(),
+                    fingerprint.code("seqfuse.language.tuning", module),
+                ]
+            )
+        )
+
+
+def device() -> torch.device:
+    """Where models are trained: the GPU where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def surroundings() -> list:
+    """What besides inputs and code changes the bits of a result."""
+    return [torch.__version__, torch.get_num_threads(), str(device())]
+
+
+def checksums(folder: Path) -> dict[str, str]:
+    """The SHA-256 of every tensor and configuration file of a folder."""
+    paths = [*folder.glob("*.safetensors"), *folder.glob("*.json")]
+    return {path.name: sha256(path) for path in sorted(paths)}
+
+
+def cost(seed: int, parameters: tuple[int, int], training: Training, progress: Progress) -> dict:
+    """What training one seed took; `parameters` are those that moved, and all."""
+    return {
+        "seed": seed,
+        "trained_parameters": parameters[0],
+        "total_parameters": parameters[1],
+        "steps": progress.step,
+        "best_step": progress.best_step,
+        "examples": progress.examples,
+        "tokens": progress.tokens,
+        "flops": progress.flops,
+        "learning_rate": training.learning_rate,
+        "seconds": round(progress.seconds, 3),
+        "peak_memory_mb": peak_memory_mb(),
+    }
+
+
+def write_log(path: Path, entries: list[dict]) -> None:
+    """One JSON object a line."""
+    path.write_text("".join(json.dumps(entry) + "\n" for entry in entries), encoding="utf-8")
