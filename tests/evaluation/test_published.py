@@ -8,7 +8,18 @@ import pytest
 from seqfuse.codons.catalogue import ARMS
 from seqfuse.language.catalogue import METHODS
 
-COLUMNS = "dataset,method,variant,metric,value,printed,name,source,table,note".split(",")
+COLUMNS = [
+    "dataset",
+    "method",
+    "variant",
+    "metric",
+    "value",
+    "printed",
+    "name",
+    "source",
+    "table",
+    "note",
+]
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,208 @@
+"""Controls of study A: lookups by hand, composition against what order it cannot see."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from seqfuse import tables
+from seqfuse.cli import main
+from seqfuse.controls import composition, logistic, lookups
+from seqfuse.controls.catalogue import CONTROLS
+
+CLASSES = ["ataxia", "myopathy"]
+
+
+def test_a_lookup_by_hand():
+    keys, labels = ["q1", "q1", "q1", "q2"], ["ataxia", "myopathy", "myopathy", "ataxia"]
+    found = lookups.lookup(keys, labels, ["q1", "q2", "q3"], CLASSES)
+    # One count is spread by the labels' shares, one half each: (1.5, 2.5) / 4 and (1.5, .5) / 2.
+    assert found == pytest.approx(np.array([[0.375, 0.625], [0.75, 0.25], [0.5, 0.5]]))
+
+
+def test_a_tie_goes_to_the_commoner_label_and_the_unseen_to_the_majority():
+    keys, labels = ["q1", "q1", "q2", "q2"], ["ataxia", "myopathy", "myopathy", "myopathy"]
+    found = lookups.lookup(keys, labels, ["q1", "new"], CLASSES).argmax(axis=1)
+    assert [CLASSES[i] for i in found] == ["myopathy", "myopathy"]
+    assert lookups.majority(labels, CLASSES, 2) == pytest.approx(np.array([[0.25, 0.75]] * 2))
+
+
+def test_composition_by_hand():
+    assert composition.gc(["ACGT", "GGG", "AN", "NN"])[:, 0] == pytest.approx([0.5, 1, 0, 0])
+    counted = composition.kmers(["AACN", "ca"], 2)
+    assert counted.shape == (2, 4 + 16)
+    mono, di = counted[:, :4], counted[:, 4:].reshape(2, 4, 4)
+    assert mono.tolist() == [[2, 1, 0, 0], [1, 1, 0, 0]]
+    # AA and AC in the first, CA in the second; CN and the border between both do not count.
+    assert [tuple(place) for place in np.argwhere(di)] == [(0, 0, 0), (0, 0, 1), (1, 1, 0)]
+
+
+def test_the_regression_is_scikit_learns():
+    random = np.random.default_rng(0)
+    features = random.normal(size=(80, 5))
+    labels = np.argmax(features[:, :3] + random.normal(size=(80, 3)), axis=1)
+    ours = logistic.fit(features, labels, 3, strength=0.5).log_probabilities(features)
+    standard = (features - features.mean(axis=0)) / features.std(axis=0)
+    theirs = LogisticRegression(C=0.5, tol=1e-8, max_iter=2000).fit(standard, labels)
+    assert np.exp(ours) == pytest.approx(theirs.predict_proba(standard), abs=1e-3)
+
+
+def test_a_constant_feature_says_nothing():
+    features = np.stack([np.arange(6.0), np.ones(6)], axis=1)
+    labels = np.array([0, 0, 0, 1, 1, 1])
+    with_it = logistic.fit(features, labels, 2).log_probabilities(features)
+    without = logistic.fit(features[:, :1], labels, 2).log_probabilities(features[:, :1])
+    assert with_it == pytest.approx(without, abs=1e-6)
+
+
+def records(path, rows) -> str:
+    rows = [{"id": f"r{i}"} | row for i, row in enumerate(rows)]
+    tables.write(path, tables.from_rows(rows, tables.CLEAN), tables.CLEAN)
+    return str(path)
+
+
+def predicted(folder, *names_and_paths) -> dict:
+    """{(dataset, method): {id: row}} of `seqfuse controls language`."""
+    names, paths = names_and_paths[::2], names_and_paths[1::2]
+    out = folder / "predictions.parquet"
+    words = ["controls", "language", "--suite", "s", "--datasets", *names, "--records", *paths]
+    assert main([*words, "--out", str(out)]) == 0
+    found: dict = {}
+    for row in tables.read(out, tables.PREDICTIONS).to_pylist():
+        found.setdefault((row["dataset"], row["method"]), {})[row["id"]] = row
+    return found
+
+
+def test_the_command_predicts_val_and_test_with_every_control(tmp_path):
+    rows = [
+        {"split": "train", "label": "ataxia", "question": "q1", "sequence": "AAAA"},
+        {"split": "train", "label": "ataxia", "question": "q1", "sequence": "AAAC"},
+        {"split": "train", "label": "myopathy", "question": "q2", "sequence": "GGGG"},
+        {"split": "val", "label": "myopathy", "question": "q2", "sequence": "GGGC"},
+        {"split": "test", "label": "myopathy", "question": "q2", "sequence": "AAAA"},
+        {"split": "test", "label": "unheard", "question": "q3", "sequence": "GGGG"},
+    ]
+    with_variants = [row | {"variant": row["sequence"][:-1] + "T"} for row in rows]
+    found = predicted(
+        tmp_path,
+        "plain", records(tmp_path / "plain.parquet", rows),
+        "pairs", records(tmp_path / "pairs.parquet", with_variants),
+    )  # fmt: skip
+    assert {method for dataset, method in found if dataset == "pairs"} == {*CONTROLS["language"]}
+    assert {method for dataset, method in found if dataset == "plain"} == {
+        *CONTROLS["language"]
+    } - {"reference_only"}
+    answers = {
+        method: [row["predicted"] for row in by_id.values()]
+        for (dataset, method), by_id in found.items()
+        if dataset == "plain"
+    }
+    assert answers["majority"] == ["ataxia"] * 3
+    assert answers["question_lookup"] == ["myopathy", "myopathy", "ataxia"]
+    assert answers["pair_lookup"] == ["ataxia", "ataxia", "myopathy"]
+    assert answers["gc"] == ["myopathy", "ataxia", "myopathy"]
+    row = found["plain", "question_lookup"]["r4"]
+    # Counts of q2: no ataxia, one myopathy, and one count spread 2/3 to 1/3.
+    loglik = dict(row["loglik"])
+    assert loglik == pytest.approx({"ataxia": np.log(1 / 3), "myopathy": np.log(2 / 3)})
+    assert (row["seed"], row["probe"]) == (0, "none")
+
+
+def test_each_dataset_learns_from_its_own_training_records(tmp_path):
+    def one(label):
+        return [
+            {"split": split, "label": label, "question": "q", "sequence": "ACGT"}
+            for split in ("train", "test")
+        ]
+
+    found = predicted(
+        tmp_path,
+        "a", records(tmp_path / "a.parquet", one("left")),
+        "b", records(tmp_path / "b.parquet", one("right")),
+    )  # fmt: skip
+    assert found["a", "question_lookup"]["r1"]["predicted"] == "left"
+    assert found["b", "question_lookup"]["r1"]["predicted"] == "right"
+
+
+def test_composition_cannot_tell_the_order_of_motifs(tmp_path):
+    # Two motifs in one order or the other, apart from each other: the same counts on average.
+    random = np.random.default_rng(0)
+    rows = []
+    for i in range(600):
+        forwards = i % 2 == 0
+        first, last = ("GATTACA", "CCTGGTC") if forwards else ("CCTGGTC", "GATTACA")
+        parts = ["".join(random.choice(list("ACGT"), 30)) for _ in range(3)]
+        rows.append({
+            "split": "train" if i < 300 else "test",
+            "label": "ahead" if forwards else "behind",
+            "sequence": parts[0] + first + parts[1] + last + parts[2],
+        })  # fmt: skip
+    found = predicted(tmp_path, "motifs", records(tmp_path / "motifs.parquet", rows))
+    for control in ("gc", "composition", "kmer"):
+        answers = found["motifs", control].items()
+        right = sum(row["predicted"] == rows[int(name[1:])]["label"] for name, row in answers)
+        # 300 fair coins: five deviations are .14.
+        assert abs(right / 300 - 0.5) < 0.14, control
+
+
+def test_composition_tells_what_it_can(tmp_path):
+    random = np.random.default_rng(0)
+    rows = [
+        {
+            "split": "train" if i < 100 else "test",
+            "label": "rich" if i % 2 else "poor",
+            "sequence": "".join(random.choice(list("ACGT" + "GCGC" * (i % 2)), 80)),
+        }
+        for i in range(200)
+    ]
+    found = predicted(tmp_path, "gc", records(tmp_path / "gc.parquet", rows))
+    for control in ("gc", "composition"):
+        answers = found["gc", control].items()
+        right = sum(row["predicted"] == rows[int(name[1:])]["label"] for name, row in answers)
+        assert right >= 95, control
+
+
+def test_the_reference_alone_does_not_see_the_variant(tmp_path):
+    # One reference; the allele decides.
+    rows = [
+        {
+            "split": "train" if i < 40 else "test",
+            "label": "G" if i % 2 else "T",
+            "sequence": "ACGAACGTAC",
+            "variant": f"ACGA{'G' if i % 2 else 'T'}CGTAC",
+        }
+        for i in range(80)
+    ]
+    found = predicted(tmp_path, "alleles", records(tmp_path / "alleles.parquet", rows))
+
+    def right(control):
+        answers = found["alleles", control].items()
+        return sum(row["predicted"] == rows[int(name[1:])]["label"] for name, row in answers)
+
+    assert right("composition") == right("gc") == 40
+    assert right("reference_only") == right("pair_lookup") - 20 == 20
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ([{"split": "test", "label": "a", "sequence": "A"}], "no training record"),
+        ([{"split": "train", "sequence": "A"}], "record r0 has no label"),
+    ],
+)
+def test_what_controls_cannot_learn_from_is_refused(tmp_path, capsys, rows, words):
+    path = records(tmp_path / "records.parquet", rows)
+    words_of_command = [
+        "controls",
+        "language",
+        "--suite",
+        "s",
+        "--datasets",
+        "d",
+        "--records",
+        path,
+    ]
+    assert main([*words_of_command, "--out", str(tmp_path / "out.parquet")]) == 2
+    error = capsys.readouterr().err.strip()
+    assert words in error
+    assert "\n" not in error
+    assert not (tmp_path / "out.parquet").exists()

@@ -1,0 +1,83 @@
+"""What is judged: the reasoning in an answer, and the judge's control rows."""
+
+import pytest
+
+from seqfuse.judge.reasoning import extract
+
+
+@pytest.mark.parametrize(
+    ("text", "reasoning"),
+    [
+        ("<think> It binds. </think> Answer: a", "It binds."),
+        ("It binds. Answer: a", "It binds."),
+        ("It binds.</think> Answer: a", "It binds."),
+        ("<think> It binds. Answer: b? No. Answer: a", "It binds. Answer: b? No."),
+        ("<think> cut in the mid", "cut in the mid"),
+        ("Answer: a", ""),
+        ("", ""),
+    ],
+)
+def test_extract(text, reasoning):
+    assert extract(text) == reasoning
+
+
+def candidates(judged, method):
+    assert judged.run(method=method) == 0
+    return judged.verdicts()
+
+
+def test_retrieval_takes_the_training_reasoning_of_the_same_question(judged):
+    train = [("t1", "q", "kappa leads to cobalt ataxia"), ("t2", "q", "second"), ("t3", "p", "x")]
+    judged.records([("r1", "kappa leads to cobalt ataxia")], train)
+    rows = candidates(judged, "retrieval")
+    assert (rows["score"] == 10).all()
+    assert set(rows["method"]) == {"retrieval"}
+
+
+def test_retrieval_without_the_question_takes_another_reasoning(judged):
+    judged.records([("r1", "kappa leads to ataxia")], [("t1", "p", "nothing alike")])
+    assert (candidates(judged, "retrieval")["score"] == 0).all()
+
+
+def test_shuffled_is_another_records_reference(judged):
+    judged.records([("r1", "one"), ("r2", "two"), ("r3", "three")])
+    rows = candidates(judged, "shuffled")
+    assert len(rows) == 9
+    assert (rows["score"] == 0).all()
+
+
+def test_the_overlap_judge_scores_every_seed_and_dimension(judged):
+    judged.texts({"r1": "kappa leads to cobalt ataxia", "r2": "Answer: y"}, seeds=(0, 4))
+    assert judged.run() == 0
+    rows = judged.verdicts().set_index(["seed", "id", "dimension"])["score"]
+    assert len(rows) == 2 * 2 * 3
+    assert rows[4, "r1", "completeness"] == 10
+    assert rows[0, "r2", "completeness"] == 0
+    assert set(judged.verdicts()["judge"]) == {"overlap"}
+
+
+def test_only_the_first_records_are_judged(judged):
+    assert judged.run("--rows", "1") == 0
+    assert set(judged.verdicts()["id"]) == {"r1"}
+
+
+def refused(judged, capsys, **how) -> str:
+    assert judged.run(**how) == 2
+    error = capsys.readouterr().err.strip()
+    assert "\n" not in error
+    assert not (judged.folder / "out.parquet").exists()
+    return error
+
+
+def test_a_missing_prediction_is_refused(judged, capsys):
+    judged.texts({"r1": "some text"})
+    assert "seed 0 has no prediction for d record 'r2'" in refused(judged, capsys)
+
+
+def test_another_methods_predictions_are_refused(judged, capsys):
+    assert "qformer generated no text for d" in refused(judged, capsys, method="qformer")
+
+
+def test_records_without_reasoning_are_refused(judged, capsys):
+    judged.records([("r1", None)])
+    assert "no test record has a reasoning" in refused(judged, capsys)

@@ -1,0 +1,296 @@
+"""The judge behind a server: what is asked, what is paid for, what is kept, what is said."""
+
+import json
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from seqfuse.judge import server as judge_server
+from seqfuse.judge import verdicts
+
+from .conftest import KEY, verdict
+
+# Two records; the second has no reasoning, which is not sent. One record, three dimensions.
+ASKED = 3
+
+
+def ask(judged, server, *extra, **how) -> int:
+    return judged.run("--judge", "openai", "--base-url", server.url, *extra, **how)
+
+
+def error(capsys) -> str:
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert last.startswith("seqfuse judge: error: ")
+    assert KEY not in last
+    return last
+
+
+def test_verdicts_arrive_as_they_were_given(judged, server):
+    server.behave = lambda number, request: verdict(4, "The pathway is left out.")
+    assert ask(judged, server) == 0
+    rows = judged.verdicts().set_index(["id", "dimension"])
+    assert set(rows["judge"]) == {"o3-mini"}
+    assert set(rows["status"]) == {"ok"}
+    assert (rows.loc["r1", "score"] == 4).all()
+    assert set(rows.loc["r1", "reason"]) == {"The pathway is left out."}
+    assert (rows.loc["r2", "score"] == 0).all()
+    assert len(server.requests) == ASKED
+
+
+def test_the_judge_sees_the_texts_and_not_the_method(judged, server):
+    assert ask(judged, server) == 0
+    request = server.requests[0]
+    assert request["path"] == "/v1/chat/completions"
+    assert request["model"] == "o3-mini"
+    assert request["response_format"]["json_schema"]["strict"] is True
+    assert json.loads(request["messages"][1]["content"]) == {
+        "reference": "kappa leads to cobalt ataxia",
+        "candidate": "kappa leads to ataxia",
+    }
+    assert "linear" not in json.dumps(server.requests)
+    assert set(server.keys) == {f"Bearer {KEY}"}
+
+
+def test_refused_and_malformed_are_kept_and_counted(judged, server, capsys):
+    answers = {
+        0: {"role": "assistant", "content": None, "refusal": "I cannot judge this."},
+        1: {"role": "assistant", "content": '{"reason": "cut sh'},
+        2: verdict(11),
+    }
+    server.behave = lambda number, request: answers[number]
+    assert ask(judged, server, "--concurrency", "1") == 0
+    assert judged.statuses() == {"refused": 1, "malformed": 2, "ok": 3}
+    assert "refused: 1 of 6 verdicts" in capsys.readouterr().err
+    rows = judged.verdicts()
+    assert rows[rows["status"] != "ok"]["score"].isna().all()
+    assert "I cannot judge this." in set(rows["reason"])
+    # They were paid for: nothing is asked again.
+    assert ask(judged, server) == 0
+    assert len(server.requests) == ASKED
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "not json",
+        "[]",
+        '{"choices": []}',
+        json.dumps({"choices": [{"message": {"content": "8"}}]}),
+        json.dumps({"choices": [{"message": {"content": '{"score": 8}'}}]}),
+        json.dumps({"choices": [{"message": {"content": '{"score": 7.5, "reason": "x"}'}}]}),
+        json.dumps({"choices": [{"message": {"content": '{"score": true, "reason": "x"}'}}]}),
+        json.dumps({"choices": [{"message": {"content": '{"score": -1, "reason": "x"}'}}]}),
+        json.dumps({"choices": [{"message": {"content": '{"score": 8, "reason": null}'}}]}),
+    ],
+)
+def test_malformed_bodies(body):
+    found = judge_server.read_verdict(body)
+    assert (found["status"], found["score"]) == ("malformed", None)
+
+
+def test_a_filtered_answer_is_a_refusal():
+    choice = {"message": {"content": ""}, "finish_reason": "content_filter"}
+    assert judge_server.read_verdict(json.dumps({"choices": [choice]}))["status"] == "refused"
+
+
+def test_a_busy_server_is_asked_again_after_the_time_it_names(judged, server):
+    busy = (429, {"Retry-After": "0.3"}, '{"error": {"message": "slow down"}}')
+    server.behave = lambda number, request: busy if number == 0 else verdict()
+    started = time.monotonic()
+    assert ask(judged, server, "--concurrency", "1") == 0
+    assert time.monotonic() - started >= 0.3
+    assert len(server.requests) == ASKED + 1
+    assert judged.statuses() == {"ok": 6}
+
+
+@pytest.mark.parametrize("trouble", [None, (500, {"Retry-After": "0.01"}, "down"), 0.5])
+def test_trouble_passes(judged, server, monkeypatch, trouble):
+    monkeypatch.setattr(judge_server.random, "uniform", lambda low, high: 0.02)
+    server.behave = lambda number, request: trouble if number == 1 else verdict()
+    assert ask(judged, server, "--concurrency", "1", "--timeout", "0.25") == 0
+    assert judged.statuses() == {"ok": 6}
+    assert len(server.requests) == ASKED + 1
+
+
+def test_trouble_that_stays_ends_in_one_line(judged, server, capsys):
+    server.behave = lambda number, request: (503, {"Retry-After": "0.01"}, "down")
+    assert ask(judged, server, "--attempts", "2", "--concurrency", "1") == 2
+    said = error(capsys)
+    assert "gave no verdict in 2 attempts (HTTP 503); run again later" in said
+    assert len(server.requests) == 2
+    assert not (judged.folder / "out.parquet").exists()
+
+
+def test_an_unreachable_server_ends_in_one_line(judged, server, capsys, monkeypatch):
+    monkeypatch.setattr(judge_server.random, "uniform", lambda low, high: 0.01)
+    url = server.url
+    server.close()
+    assert judged.run("--judge", "openai", "--base-url", url, "--attempts", "2") == 2
+    assert "(no connection); run again later" in error(capsys)
+
+
+def test_a_server_that_hangs_up_while_we_write_ends_in_one_line(judged):
+    # The command line lets SIGPIPE end the process; a judge must outlive it.
+    judged.records([("r1", "long " * 2_000_000), ("r2", "short")])
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def hang_up():
+            for _ in range(3):
+                connection = listening.accept()[0]
+                connection.shutdown(socket.SHUT_WR)
+                time.sleep(0.05)
+                connection.close()
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
+        words = judged.words("--judge", "openai", "--base-url", url, "--attempts", "3")
+        command = [sys.executable, "-m", "seqfuse.cli", *words, "--concurrency", "1"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 2, done
+    assert done.stderr.count("\n") == 2
+    assert "(no connection); run again later" in done.stderr
+
+
+def test_a_second_run_asks_nothing(judged, server):
+    assert ask(judged, server) == 0
+    first = judged.folder.joinpath("out.parquet").read_bytes()
+    server.behave = lambda number, request: pytest.fail("asked again")
+    assert ask(judged, server) == 0
+    assert len(server.requests) == ASKED
+    assert judged.folder.joinpath("out.parquet").read_bytes() == first
+
+
+def test_a_stopped_run_goes_on_from_the_store(judged, server, capsys):
+    assert ask(judged, server, "--max-requests", "2", "--concurrency", "1") == 2
+    said = error(capsys)
+    assert "the budget judge.max_requests = 2 is spent; raise it" in said
+    assert "2 of 3 new verdicts are stored" in said
+    assert ask(judged, server) == 0
+    assert len(server.requests) == ASKED
+    assert judged.statuses() == {"ok": 6}
+
+
+def test_a_budget_of_zero_sends_nothing(judged, server, capsys):
+    assert ask(judged, server, "--max-requests", "0") == 2
+    assert "max_requests = 0 is spent" in error(capsys)
+    assert server.requests == []
+
+
+def test_a_line_cut_by_a_crash_is_asked_again(judged, server):
+    assert ask(judged, server) == 0
+    [store] = (judged.folder / "store").iterdir()
+    store.write_bytes(store.read_bytes()[:-20])
+    assert ask(judged, server) == 0
+    assert len(server.requests) == ASKED + 1
+    assert ask(judged, server) == 0
+    assert len(server.requests) == ASKED + 1
+
+
+def test_equal_answers_are_paid_for_once(judged, server):
+    judged.texts({"r1": "same text", "r2": "same text"}, seeds=(0, 1))
+    judged.records([("r1", "one reference"), ("r2", "one reference")])
+    assert ask(judged, server) == 0
+    assert len(server.requests) == ASKED
+    assert len(judged.verdicts()) == 2 * 2 * 3
+    judged.texts({"r1": "same text", "r2": "same text"}, method="qformer")
+    assert ask(judged, server, method="qformer") == 0
+    assert len(server.requests) == ASKED
+
+
+def test_another_prompt_or_model_is_judged_anew(judged, server, monkeypatch):
+    assert ask(judged, server) == 0
+    before = set(judged.verdicts()["key"])
+    plain = verdicts._prompt
+    monkeypatch.setattr(
+        verdicts,
+        "_prompt",
+        lambda dimension: plain(dimension) + " Be strict." * (dimension == "completeness"),
+    )
+    assert ask(judged, server) == 0
+    assert len(server.requests) == ASKED + 1
+    assert "Be strict." in server.requests[-1]["messages"][0]["content"]
+    assert len(set(judged.verdicts()["key"]) - before) == 2
+    assert ask(judged, server, "--model", "another") == 0
+    assert len(server.requests) == 2 * ASKED + 1
+
+
+def test_a_missing_key_is_said_in_one_line(judged, capsys, monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY")
+    assert judged.run("--judge", "openai") == 2
+    said = error(capsys)
+    assert "the environment has no OPENAI_API_KEY" in said
+    assert "judge.judge to overlap" in said
+
+
+def test_a_server_of_ones_own_needs_no_key(judged, server, monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY")
+    assert ask(judged, server) == 0
+    assert len(server.requests) == ASKED
+
+
+def test_a_wrong_key_ends_at_once_and_is_not_repeated(judged, server, capsys):
+    body = json.dumps({"error": {"message": f"Incorrect API key provided: {KEY}"}})
+    server.behave = lambda number, request: (401, {}, body)
+    assert ask(judged, server, "--concurrency", "1") == 2
+    assert "refuses the key in OPENAI_API_KEY (HTTP 401)" in error(capsys)
+    assert len(server.requests) == 1
+
+
+def test_a_spent_account_is_not_asked_again(judged, server, capsys):
+    body = json.dumps({"error": {"message": "quota", "code": "insufficient_quota"}})
+    server.behave = lambda number, request: (429, {}, body)
+    assert ask(judged, server, "--concurrency", "1") == 2
+    assert "the account's quota is spent" in error(capsys)
+    assert len(server.requests) == 1
+
+
+def test_a_refused_request_repeats_no_key(judged, server, capsys):
+    body = json.dumps({"error": {"message": f"bad model\nfor {KEY}"}})
+    server.behave = lambda number, request: (404, {}, body)
+    assert ask(judged, server, "--concurrency", "1") == 2
+    assert "(HTTP 404)" in error(capsys)
+
+
+def test_the_key_is_in_no_file_and_no_log(judged, server):
+    body = json.dumps({"error": {"message": f"{KEY} was seen"}})
+    server.behave = lambda number, request: (400, {}, body) if number > 1 else verdict()
+    words = judged.words("--judge", "openai", "--base-url", server.url, "--concurrency", "1")
+    command = [sys.executable, "-m", "seqfuse.cli", *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 2
+    written = done.stdout + done.stderr
+    written += "".join(p.read_text("latin-1") for p in judged.folder.rglob("*") if p.is_file())
+    assert "Same chain." in written
+    assert KEY not in written
+
+
+def test_no_more_requests_are_in_flight_than_allowed(judged, server):
+    judged.records([(f"r{i}", f"reference {i}") for i in range(8)])
+    judged.texts({f"r{i}": "a candidate" for i in range(8)})
+    flying, most = [0], [0]
+
+    def behave(number, request):
+        flying[0] += 1
+        most[0] = max(most[0], flying[0])
+        time.sleep(0.02)
+        flying[0] -= 1
+        return verdict()
+
+    server.behave = behave
+    assert ask(judged, server, "--concurrency", "3") == 0
+    assert len(server.requests) == 24
+    assert 2 <= most[0] <= 3
+
+
+def test_the_pause_before_another_attempt(monkeypatch):
+    monkeypatch.setattr(judge_server.random, "uniform", lambda low, high: high)
+    assert [judge_server.pause(n, {}) for n in (0, 1, 2, 20)] == [0.5, 1.0, 2.0, 60.0]
+    assert judge_server.pause(3, {"retry-after": "7"}) == 7.0
+    assert judge_server.pause(0, {"retry-after": "99999"}) == 300.0
+    assert judge_server.pause(0, {"retry-after": "soon"}) == 0.5
+    date = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 30))
+    assert 27 < judge_server.pause(0, {"retry-after": date}) <= 30
