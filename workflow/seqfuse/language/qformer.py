@@ -22,7 +22,7 @@ class Settings:
 
 
 class CrossAttention(nn.Module):
-    """Pre-norm residual attention of latents to [context; latents], the context's padding masked."""
+    """Pre-norm residual attention of latents to [context; latents], its padding masked."""
 
     def __init__(self, width: int, heads: int):
         super().__init__()

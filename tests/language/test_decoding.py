@@ -1,0 +1,254 @@
+"""Batched, cached answers against one example at a time without a cache."""
+
+import numpy as np
+import pytest
+import torch
+
+from seqfuse.errors import UserError
+from seqfuse.language import decoding
+from seqfuse.language.decoding import Generation, LabelTree, answer, check_lengths
+from seqfuse.language.prompts import Settings
+
+METHODS = ["linear", "qformer", "onevocab", "text_only"]
+LABELS = ["yes", "no", "anaemia of the site", "y"]
+CLOSED = Settings(reasoning=False, max_tokens=2000, max_new_tokens=6)
+
+
+def of_lengths(prompt, thinks=False):
+    """Prompts of very different lengths, with two sequences, one and none."""
+    return [
+        prompt("ACGTACG", "ACC", thinks=thinks, id="two"),
+        prompt("ACGTTGCAN" * 5, question="Which disease follows? " * 6, thinks=thinks, id="long"),
+        prompt(question="So?", thinks=thinks, id="none"),
+        prompt("A", thinks=thinks, id="one"),
+    ]
+
+
+@torch.no_grad()
+def next_scores(method, example, ids) -> torch.Tensor:
+    """Log-probabilities [1 + len(ids), V] behind the prompt and behind each of `ids`."""
+    embedded = method.embed(method.batch([example]))
+    said = method.token_embeddings(torch.tensor([ids], dtype=torch.long))
+    whole = torch.cat([embedded, said], dim=1)
+    hidden = method.backbone.base_model(inputs_embeds=whole, use_cache=False).last_hidden_state
+    return method.logits(hidden[0, example.length - 1 :]).log_softmax(-1)
+
+
+def greedy(method, example, most: int) -> list[int]:
+    ids: list[int] = []
+    while len(ids) < most and (not ids or ids[-1] != method.end):
+        ids.append(int(next_scores(method, example, ids)[-1].argmax()))
+    return ids
+
+
+def loglik(method, example, context: list[int], label: str) -> float:
+    """The sum of log-softmax over the label's tokens and the end token, behind `context`."""
+    tail = [*method.tokeniser(f" {label}")["input_ids"], method.end]
+    scores = next_scores(method, example, context + tail)
+    return sum(scores[len(context) + i, token].item() for i, token in enumerate(tail))
+
+
+@pytest.fixture
+def script(monkeypatch):
+    """Make a method generate given ids, one list a row, whatever it would say itself."""
+
+    def make(method, rows):
+        width = max(map(len, rows))
+        padded = torch.tensor([[*row, *[0] * (width - len(row))] for row in rows])
+        step = iter(range(width))
+
+        def logits(hidden):
+            return torch.nn.functional.one_hot(padded[:, next(step)], 500).float()
+
+        monkeypatch.setattr(method, "logits", logits)
+
+    return make
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_batch_generates_what_each_prompt_alone_does_without_a_cache(build, prompt, name):
+    method = build(name).eval()
+    examples = [method.encode(p, answer=False) for p in of_lengths(prompt)]
+    found = Generation(method, examples).run(6)
+    expected = [greedy(method, example, 6) for example in examples]
+    assert len({tuple(ids) for ids in expected}) > 1
+    assert found.counts == [len(ids) for ids in expected]
+    for row, ids in zip(found.generated.tolist(), expected, strict=True):
+        assert row[: len(ids)] == ids
+
+
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("new", [1, 5])
+def test_label_likelihood_is_the_sum_of_log_softmax_with_the_end(build, prompt, name, new):
+    """Without reasoning the context is the prompt and `Answer:`, whatever was generated."""
+    method = build(name).eval()
+    examples = [method.encode(p, answer=False) for p in of_lengths(prompt)]
+    labels = [LABELS, LABELS[:1], LABELS[::-1], LABELS[1:]]
+    found = Generation(method, examples).run(new).label_scores(labels)
+    context = method.tokeniser("Answer:")["input_ids"]
+    for example, names, scores in zip(examples, labels, found, strict=True):
+        assert list(scores) == names
+        for label in names:
+            expected = loglik(method, example, context, label)
+            assert scores[label] == pytest.approx(expected, rel=1e-4), label
+    assert found[0]["yes"] != pytest.approx(found[3]["no"], rel=1e-2)
+
+
+@pytest.mark.parametrize("name", ["linear", "onevocab"])
+def test_label_likelihood_follows_the_models_own_reasoning(
+    build, prompt, script, monkeypatch, name
+):
+    method = build(name).eval()
+    examples = [method.encode(p, answer=False) for p in of_lengths(prompt, thinks=True)]
+
+    def ids(text):
+        return method.tokeniser(text)["input_ids"]
+
+    said = [
+        ids("Lost.\n</think>\n\nAnswer: no") + [method.end],
+        # Never closed: the generation ran out of tokens, in the longest row.
+        ids("The site is lost, so the gene is silent and so on"),
+        # Ended without closing.
+        ids("Lost") + [method.end],
+        # Closed twice; and what stands behind the last is not context.
+        ids("a</think>b</think> c d"),
+    ]
+    most = max(map(len, said))
+    assert len(said[1]) == most
+    contexts = [
+        ids("Lost.\n</think>\n\nAnswer:"),
+        said[1] + ids("\n</think>\n\nAnswer:"),
+        ids("Lost") + ids("\n</think>\n\nAnswer:"),
+        ids("a</think>b</think>\n\nAnswer:"),
+    ]
+    # A row that does not end is filled up, so that it says as much as the longest.
+    said[3] += ids(" so so so so so so so so so so so so so so so so so so so so")
+    said[3] = said[3][:most]
+    with monkeypatch.context():
+        script(method, said)
+        generation = Generation(method, examples).run(most)
+    monkeypatch.undo()
+    assert generation.counts == [len(row) for row in said]
+    assert generation.texts()[0] == "Lost.\n</think>\n\nAnswer: no"
+    assert generation.texts()[2] == "Lost"
+    found = generation.label_scores([LABELS] * 4)
+    for example, context, scores in zip(examples, contexts, found, strict=True):
+        for label in LABELS:
+            expected = loglik(method, example, context, label)
+            assert scores[label] == pytest.approx(expected, rel=1e-4), label
+
+
+def test_reasoning_closed_by_the_very_last_token(build, prompt, script, monkeypatch):
+    """The last generated token was never fed to the model, yet it belongs to the context."""
+    method = build("linear").eval()
+    example = method.encode(prompt("ACGTACG", thinks=True), answer=False)
+    said = method.tokeniser("Lost.\n</think>")["input_ids"]
+    script(method, [said])
+    generation = Generation(method, [example]).run(len(said))
+    monkeypatch.undo()
+    (found,) = generation.label_scores([LABELS])
+    context = method.tokeniser("Lost.\n</think>\n\nAnswer:")["input_ids"]
+    for label in LABELS:
+        expected = loglik(method, example, context, label)
+        assert found[label] == pytest.approx(expected, rel=1e-4)
+
+
+def test_scores_are_those_that_training_lowers(build, prompt):
+    """The loss of a record is minus the likelihood of `Answer:` and of its label."""
+    method = build("linear").eval()
+    made = prompt("ACGTACG", "ACC", label="no")
+    with torch.no_grad():
+        loss = method.loss(method.batch([method.encode(made, answer=True)])).item()
+    example = method.encode(made, answer=False)
+    field = method.tokeniser("Answer:")["input_ids"]
+    scores = next_scores(method, example, field)
+    opened = sum(scores[i, token].item() for i, token in enumerate(field))
+    (found,) = Generation(method, [example]).run(1).label_scores([["no"]])
+    assert -loss == pytest.approx(opened + found["no"], rel=1e-4)
+
+
+def test_an_ended_row_stays_ended_while_others_go_on(build, prompt, script):
+    method = build("text_only").eval()
+    ids = method.tokeniser("yes no so it is")["input_ids"]
+    rows = [[ids[0], method.end, *ids[:3]], ids[:5]]
+    script(method, rows)
+    made = [method.encode(p, answer=False) for p in of_lengths(prompt)[:2]]
+    generation = Generation(method, made).run(5)
+    assert generation.generated.tolist() == [[ids[0], *[method.end] * 4], ids[:5]]
+    assert generation.counts == [2, 5]
+    assert generation.rows == [ids[:1], ids[:5]]
+
+
+def test_generation_stops_when_every_row_has_ended(build, prompt, script):
+    method = build("text_only").eval()
+    script(method, [[3, 4, method.end], [method.end]])
+    made = [method.encode(p, answer=False) for p in of_lengths(prompt)[:2]]
+    generation = Generation(method, made).run(50)
+    assert generation.generated.shape == (2, 3)
+    assert generation.counts == [3, 1]
+    assert generation.texts()[1] == ""
+
+
+@pytest.mark.parametrize("name", ["linear", "onevocab"])
+def test_answers_come_in_order_however_they_are_batched(build, prompt, monkeypatch, name):
+    method = build(name).eval()
+    made = of_lengths(prompt) + of_lengths(prompt, thinks=True)
+    seen = []
+    whole = answer(method, made, {"demo": LABELS}, CLOSED, seen.append)
+    assert seen == [8]
+    monkeypatch.setattr(decoding, "_TOKENS", 60)
+    seen.clear()
+    parts = answer(method, made, {"demo": LABELS}, CLOSED, seen.append)
+    assert len(seen) > 3
+    assert sum(seen) == 8
+    for p, one, other in zip(made, whole, parts, strict=True):
+        example = method.encode(p, answer=False)
+        assert one.prompt_tokens == other.prompt_tokens == example.length
+        ids = greedy(method, example, CLOSED.max_new_tokens)
+        assert one.answer_tokens == other.answer_tokens == len(ids)
+        text = method.tokeniser.decode([i for i in ids if i != method.end])
+        assert one.text == other.text == text
+        assert one.loglik == pytest.approx(other.loglik, rel=1e-4)
+
+
+def test_a_prompt_over_the_limit_is_refused_by_name(build, prompt):
+    method = build("onevocab")
+    examples = [method.encode(prompt("ACGT" * 20, id="r7"), answer=False)]
+    length = examples[0].length
+    exact = Settings(reasoning=False, max_tokens=length + 6, max_new_tokens=6)
+    check_lengths(method, examples, exact, 6)
+    with pytest.raises(
+        UserError,
+        match=rf"demo, record 'r7': {length} tokens with 7 new ones are over the limit of"
+        rf" {length + 6}; raise --max-tokens",
+    ):
+        check_lengths(method, examples, exact, 7)
+    with pytest.raises(UserError, match=f"{length} tokens are over the limit of 20; raise"):
+        check_lengths(method, examples, Settings(False, 20, 6), 0)
+    method.backbone.config.max_position_embeddings = 30
+    with pytest.raises(UserError, match="limit of 30; the backbone reads no more"):
+        check_lengths(method, examples, exact, 0)
+
+
+def test_answers_refuse_what_leaves_no_room_for_the_new_tokens(build, prompt):
+    method = build("text_only").eval()
+    length = method.encode(prompt(), answer=False).length
+    fits, tight = (Settings(False, length + room, 3) for room in (3, 2))
+    assert len(answer(method, [prompt()], {"demo": LABELS}, fits)) == 1
+    with pytest.raises(UserError, match="with 3 new ones"):
+        answer(method, [prompt()], {"demo": LABELS}, tight)
+
+
+def test_label_tree_by_hand():
+    tree = LabelTree(np.array([1, 2]), [np.array([3, 9]), np.array([4, 5, 9])])
+    assert tree.ids.tolist() == [1, 2, 3, 9, 4, 5, 9]
+    assert tree.depths.tolist() == [0, 1, 2, 3, 2, 3, 4]
+    assert tree.seen.astype(int).tolist() == [
+        [1, 0, 0, 0, 0, 0, 0],
+        [1, 1, 0, 0, 0, 0, 0],
+        [1, 1, 1, 0, 0, 0, 0],
+        [1, 1, 1, 1, 0, 0, 0],
+        [1, 1, 0, 0, 1, 0, 0],
+        [1, 1, 0, 0, 1, 1, 0],
+        [1, 1, 0, 0, 1, 1, 1],
+    ]
