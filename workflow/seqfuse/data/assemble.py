@@ -207,7 +207,7 @@ class _File:
         raise UserError(f"{self.source.file}: row {number}: {message}")
 
 
-def write(path: str | Path, batches: Iterable[pa.RecordBatch]) -> dict:
+def write(path: str | Path, batches: Iterable[pa.RecordBatch], sources: list[Source]) -> dict:
     """Write records batch by batch; what was written, by split and label, for the card."""
     rows, labels, present, seen = Counter(), {}, set(), []
     with atomic(path) as temporary:
@@ -222,8 +222,9 @@ def write(path: str | Path, batches: Iterable[pa.RecordBatch]) -> dict:
                 present |= {n for n in batch.schema.names if batch[n].null_count < len(batch)}
                 seen.append(keys(batch["id"]))
         if not rows:
-            raise UserError(f"{path}: not written: the source holds a header and no rows")
-        _check_unique(temporary, np.concatenate(seen))
+            names = ", ".join(str(source.file) for source in sources)
+            raise UserError(f"{names}: there is no row; give a file with records")
+        _check_unique(temporary, np.concatenate(seen), sources)
     return {"rows": rows, "labels": labels, "columns": present}
 
 
@@ -241,7 +242,7 @@ def card(name: str, entry: dict, sources: list[Source], counts: dict) -> dict:
     }
 
 
-def _check_unique(path: Path, found: np.ndarray) -> None:
+def _check_unique(path: Path, found: np.ndarray, sources: list[Source]) -> None:
     """Ids must not repeat; the message needs the text, so the file is read again for it."""
     order = np.argsort(found, kind="stable")
     repeats = order[1:][found[order][1:] == found[order][:-1]]
@@ -249,6 +250,15 @@ def _check_unique(path: Path, found: np.ndarray) -> None:
         row = int(repeats.min())
         name = pq.read_table(path, columns=["id"])["id"][row].as_py()
         raise UserError(
-            f"record {row + 1}: the id {name!r} occurs twice; make ids unique, or number the rows "
-            "with columns: {id: null} in the dataset's entry"
+            f"{_place(sources, row)}: the id {name!r} occurs twice; make ids unique, or number the "
+            "rows with columns: {id: null} in the dataset's entry"
         )
+
+
+def _place(sources: list[Source], row: int) -> str:
+    """The file and the row in it (from 1) that record number `row` (from 0) was read from."""
+    for source in sources:
+        if row < source.rows:
+            return f"{source.file}: row {row + 1}"
+        row -= source.rows
+    raise AssertionError(f"{row} records too many")

@@ -46,5 +46,5 @@ def run(args: argparse.Namespace) -> None:
     else:
         sources = download.obtain(args.name, entry, args.mirror, Path(args.out).parent / "source")
         batches = assemble.read(entry, sources)
-    counts = assemble.write(args.out, batches)
+    counts = assemble.write(args.out, batches, sources)
     files.write_json(args.card, assemble.card(args.name, entry, sources, counts))

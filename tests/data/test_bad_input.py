@@ -1,0 +1,108 @@
+"""A user's mistake is one line that names the file, the place and the fix; nothing is written."""
+
+import gzip
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+HEADER = "sequence,value,split\n"
+GOOD = HEADER + "ACG,1,train\n" * 100
+QUESTION = {"study": "language", "question": "Is it?"}
+
+# what is wrong -> (file name, its content, keys of the entry, what the line must say)
+CASES = {
+    "empty file": ("a.csv", "", {}, ["the file is empty"]),
+    "no rows": ("a.csv", HEADER, {}, ["there is no row"]),
+    "no column": ("a.csv", "sequenc,value\nA,1\n", {}, ["'sequence'", "did you mean 'sequenc'",
+                                                        "columns: {sequence: ...}"]),
+    "named column": ("a.csv", GOOD, {"columns": {"group": "gene"}}, ["'gene'", "columns: {group"]),
+    "split column": ("a.csv", GOOD, {"split_column": "Split"}, ["'Split'", "mean 'split'"]),
+    "semicolons": ("a.csv", "sequence;value\nA;1\n", {}, ["row 1", "';'", "use commas in .csv"]),
+    "tabs in csv": ("a.csv", "sequence\tvalue\nA\t1\n", {}, ["row 1", "'\\t'", "tabs in .tsv"]),
+    "commas in tsv": ("a.tsv", GOOD, {}, ["row 1", "','", "tabs in .tsv"]),
+    "column twice": ("a.csv", "sequence,value,value\nA,1,2\n", {}, ["row 1", "'value'", "twice"]),
+    "ragged row": ("a.csv", HEADER + "A,1,train\nC,1\n", {}, ["row 2", "2 cells", "header 3"]),
+    "open quote": ("a.csv", HEADER + '"A,1,train\n', {}, ["line 2"]),
+    "not utf-8": ("a.csv", HEADER.encode() + b"A,1,caf\xe9\n", {}, ["line 2", "UTF-8", "iconv"]),
+    "cut gzip": ("a.csv.gz", gzip.compress(GOOD.encode(), mtime=0)[:-9], {},
+                 ["cut or broken gzip", "fetch it again"]),
+    "no gzip": ("a.csv.gz", GOOD, {}, ["broken gzip"]),
+    "no fasta header": ("a.fa", "ACGT\n", {}, ["line 1", "before any header", ">name"]),
+    "fasta header": ("a.fa", ">a|b|1\nACGT\n", {"header_fields": ["id", "value"]},
+                     ["line 1", "'a|b|1'", "header_fields"]),
+    "no json": ("a.jsonl", '{"sequence": "A", "value": 1}\n{"sequence"\n', {}, ["line 2", "JSON"]),
+    "json list": ("a.jsonl", "[1]\n", {}, ["line 1", "not a JSON object"]),
+    "no parquet": ("a.parquet", "PAR1 nonsense", {}, ["not a readable Parquet file"]),
+    "suffix": ("a.xlsx", "x", {}, ["unknown suffix", ".csv, .tsv"]),
+    "same id": ("a.csv", "id,sequence,value,split\na,A,1,train\nb,C,1,train\na,G,1,val\n", {},
+                ["row 3", "'a' occurs twice", "columns: {id: null}"]),
+    "no number": ("a.csv", HEADER + "A,1,train\nC,high,train\n", {}, ["row 2", "'high'", "number"]),
+    "infinite": ("a.csv", HEADER + "A,inf,train\n", {}, ["row 1", "'inf'", "not a number"]),
+    "no value": ("a.csv", HEADER + "A,,train\n", {}, ["row 1", "the value is missing", "fill"]),
+    "no sequence": ("a.csv", HEADER + "A,1,train\n,1,train\n", {}, ["row 2", "sequence is missing"]),
+    "split name": ("a.csv", HEADER + "A,1,train\nC,1,holdout\n", {},
+                   ["row 2", "'holdout'", "train, val, test", "splits: {holdout: ...}"]),
+    "label": ("a.csv", "sequence,label,split\nA,2,train\n", {**QUESTION, "labels": {"0": "no"}},
+              ["row 1", "'2'", "`labels`"]),
+    "no question": ("a.csv", "sequence,label\nA,x\n", {"study": "language"}, ["question: ..."]),
+    "group pattern": ("a.csv", "sequence,label,split\nA,x,train\n",
+                      {**QUESTION, "group_pattern": "gene (.+)"}, ["row 1", "group_pattern"]),
+    "list in a cell": ("a.jsonl", '{"sequence": ["A"], "value": 1}\n', {}, ["row 1", "list"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_bad_file(make, tmp_path, case):
+    name, content, entry, wanted = CASES[case]
+    made = make({name: content}, **entry)
+    assert made.status == 2
+    [line] = made.said.splitlines()
+    assert line.startswith("seqfuse data records: error: ") and str(tmp_path / name) in line
+    for part in wanted:
+        assert part in line
+    assert made.written == []
+
+
+def test_an_id_that_a_second_file_repeats_is_placed_there(make):
+    files = {"a.csv": "id,sequence,value,split\na,A,1,train\nb,A,1,train\n"}
+    files["b.csv"] = "id,sequence,value,split\nc,A,1,val\nb,A,1,val\n"
+    made = make(files)
+    assert made.status == 2 and "b.csv: row 2: the id 'b' occurs twice" in made.said
+
+
+def test_bytes_in_parquet_are_no_text(make, tmp_path):
+    table = pa.table({"sequence": [b"ACG"], "value": [1.0]})
+    pq.write_table(table, tmp_path / "a.parquet")
+    made = make(files=[{"path": str(tmp_path / "a.parquet")}])
+    assert made.status == 2 and "row 1: a cell holds bytes" in made.said
+
+
+# what is wrong -> (the entry, what the line must say)
+ENTRIES = {
+    "unknown key": ({"colums": {}}, ["unknown key 'colums'", "did you mean 'columns'"]),
+    "unknown field": ({"columns": {"seq": "s"}}, ["'columns.seq'"]),
+    "no files": ({}, ["source files needs the key 'files'"]),
+    "not there": ({"files": [{"path": "nowhere/a.csv"}]}, ["nowhere/a.csv is not there", "mirror"]),
+    "unknown setting": (
+        {"files": [{"path": "a.csv"}], "cleaning": {"max_lenght": 9}},
+        ["cleaning", "max_lenght", "did you mean 'max_length'"],
+    ),
+    "pattern": ({"files": [{"path": "a.csv"}], "group_pattern": "gene \\S+"}, ["group"]),
+    "proprietary": ({"proprietary": "bring your own"}, ["bring your own"]),
+    "manual": (
+        {"files": [{"path": "a.csv", "manual": "ask the authors"}]},
+        ["a.csv is not there", "ask the authors"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ENTRIES)
+def test_bad_entry(make, case):
+    entry, wanted = ENTRIES[case]
+    made = make(**entry)
+    assert made.status == 2
+    [line] = made.said.splitlines()
+    for part in ["'mine'", *wanted]:
+        assert part in line
+    assert made.written == []

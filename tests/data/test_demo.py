@@ -1,0 +1,142 @@
+"""The demo sets hold what they say: sizes, balance, and a truth that each record obeys."""
+
+import collections
+
+import numpy as np
+import pytest
+
+from seqfuse.config import RESOURCES, load_yaml
+from seqfuse.data import demo_codons, synthetic
+
+CATALOGUE = {n: e for n, e in load_yaml(RESOURCES / "datasets.yaml").items() if "generator" in e}
+SIZES = {
+    "variants": (1600, 200, 800), "promoter": (600, 100, 300), "splice": (600, 100, 300),
+    "motifs": (600, 100, 300), "expression": (500, 100, 200), "classes": (500, 100, 200),
+    "genes": (400, 50, 50),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def demo():
+    """generator -> its rows, with the seed of the catalogue."""
+    return {e["generator"]: synthetic.rows(e["generator"], e["seed"]) for e in CATALOGUE.values()}
+
+
+def test_the_catalogue_names_every_generator_once():
+    assert sorted(e["generator"] for e in CATALOGUE.values()) == sorted(synthetic.GENERATORS)
+
+
+@pytest.mark.parametrize("generator", SIZES)
+def test_sizes_truth_and_no_dna_twice(demo, generator):
+    rows = demo[generator]
+    counts = collections.Counter(row["split"] for row in rows)
+    assert tuple(counts[name] for name in ("train", "val", "test")) == SIZES[generator]
+    assert len({(row["sequence"], row.get("variant")) for row in rows}) == len(rows)
+    assert len({row["id"] for row in rows}) == len(rows)
+    assert all(set(row["sequence"]) <= set("ACGT") for row in rows)
+    if generator != "expression":
+        target = "text" if generator == "genes" else "label"
+        assert all(synthetic.truth(generator, row) == row[target] for row in rows)
+
+
+@pytest.mark.parametrize("generator", ["motifs", "expression"])
+def test_a_seed_fixes_every_row(demo, generator):
+    [entry] = [e for e in CATALOGUE.values() if e["generator"] == generator]
+    assert synthetic.rows(generator, entry["seed"]) == demo[generator]
+    assert synthetic.rows(generator, entry["seed"] + 1) != demo[generator]
+
+
+def halves(rows):
+    shared = [row for row in rows if row["question"].startswith("Unnamed gene.")]
+    return shared, [row for row in rows if not row["question"].startswith("Unnamed gene.")]
+
+
+def test_variants_where_the_sequence_decides(demo):
+    """Site and allele are found again here by position, not with the generator's functions."""
+    shared, _ = halves(demo["variants"])
+    test = [row for row in shared if row["split"] == "test"]
+    assert sorted(collections.Counter(row["label"] for row in test).values()) == [100] * 4
+    found, phases = collections.defaultdict(set), set()
+    for row in shared:
+        places = [i for i in range(120) if row["sequence"][i] != row["variant"][i]]
+        assert len(places) == 1 and len(row["variant"]) == 120
+        [i] = places
+        phases.add(i % 6)
+        assert row["sequence"].count("GATTCAGTCAG") == row["sequence"].count("CCGACAGGATT") == 1
+        site = {"GATTC": "kappa", "CCGAC": "sigma"}[row["sequence"][i - 5 : i]]
+        # The nucleotides beside the variant are the same in both sites.
+        assert row["sequence"][i - 1 : i + 2] == "CAG"
+        found[site, row["variant"][i]].add(row["label"])
+        assert f"the {site} site" in row["reasoning"] and row["label"] in row["reasoning"]
+        assert f"changes A to {row['variant'][i]}" in row["reasoning"]
+    labels = [label for answers in found.values() for label in answers]
+    assert sorted(found) == [("kappa", "G"), ("kappa", "T"), ("sigma", "G"), ("sigma", "T")]
+    assert len(labels) == len(set(labels)) == 4
+    assert phases == set(range(6))
+
+
+def test_variants_where_the_question_decides(demo):
+    _, named = halves(demo["variants"])
+    labels = collections.defaultdict(set)
+    for row in named:
+        labels[row["question"]].add(row["label"])
+    assert len(labels) == 20 and all(len(answers) == 1 for answers in labels.values())
+    test = [row for row in named if row["split"] == "test"]
+    assert sorted(collections.Counter(row["label"] for row in test).values()) == [100] * 4
+
+
+def test_motifs_cannot_be_told_by_composition(demo):
+    """The best threshold on the GC content of train is no better than a coin on test."""
+    rows = demo["motifs"]
+    gc = np.array([sum(c in "GC" for c in row["sequence"]) for row in rows])
+    label = np.array([row["label"] == "1" for row in rows])
+    train = np.array([row["split"] == "train" for row in rows])
+    test = np.array([row["split"] == "test" for row in rows])
+    scores = [((gc >= t) == label)[train].mean() for t in range(121)]
+    best = int(np.argmax(scores))
+    assert abs(((gc >= best) == label)[test].mean() - 0.5) < 0.08
+    strand = str.maketrans("ACGT", "TGCA")
+    for row in rows:  # both motifs are there, on one strand or the other
+        both = [row["sequence"], row["sequence"].translate(strand)[::-1]]
+        assert any("GCAGTCAGGAT" in s and "ATGACCTCTGC" in s for s in both)
+
+
+def test_promoter_needs_both_signals(demo):
+    rows = demo["promoter"]
+    box = np.array(["GCTATAAAAGC" in row["sequence"] for row in rows])
+    rich = np.array([sum(c in "GC" for c in row["sequence"][60:]) > 31 for row in rows])
+    label = np.array([row["label"] == "1" for row in rows])
+    assert ((box & rich) == label).all()
+    assert 0.78 < (box == label).mean() < 0.88 and 0.78 < (rich == label).mean() < 0.88
+
+
+def test_coding_sequences_are_whole(demo):
+    for row in demo["expression"] + demo["classes"]:
+        codons = [row["sequence"][i : i + 3] for i in range(0, len(row["sequence"]), 3)]
+        assert codons[0] == "ATG" and codons[-1] in ("TAA", "TAG", "TGA")
+        assert not {"TAA", "TAG", "TGA"} & set(codons[:-1]) and 20 <= len(codons) <= 100
+    assert {len(row["sequence"]) % 6 for row in demo["expression"]} == {0, 3}
+
+
+def test_expression_is_predictable_up_to_its_noise(demo):
+    truth = np.array([synthetic.truth("expression", row) for row in demo["expression"]])
+    value = np.array([row["value"] for row in demo["expression"]])
+    r2 = 1 - ((value - truth) ** 2).sum() / ((value - value.mean()) ** 2).sum()
+    assert abs(r2 - demo_codons.CEILING_R2) < 0.03
+
+
+def test_codon_score_by_hand():
+    # ATG | GCC (favoured) GCA (not) TGG (no choice) CTG (favoured) | stop: 2 of 3.
+    assert demo_codons.codon_score("ATGGCCGCATGGCTGTAA") == pytest.approx(2 / 3)
+
+
+def test_gene_texts_name_the_families_in_order(demo):
+    for row in demo["genes"][:50]:
+        words = row["text"].split()
+        first, second = words[4], words[7]
+        places = {name: row["sequence"].find(m) for name, m in
+                  {"kinase": "GGCATTGACCA", "ligase": "CAATCGTGCAG"}.items()}  # fmt: skip
+        for name, place in places.items():
+            assert (place >= 0) == (name in (first, second))
+        if {first, second} == set(places):
+            assert (places["kinase"] < places["ligase"]) == (first == "kinase")

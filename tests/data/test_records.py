@@ -1,0 +1,138 @@
+"""From a file's rows to records: columns, labels, splits, ids, groups; and where a file is found."""
+
+import hashlib
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+LANGUAGE = {"study": "language", "question": "Is it?"}
+
+
+def test_columns_labels_and_splits_are_mapped(make):
+    text = "seq,y,part\nacgu,1,Training\nGG,0,dev\nTT,1,Test\n"
+    made = make(
+        {"a.csv": text},
+        study="language",
+        question="Is it?",
+        columns={"sequence": "seq", "label": "y"},
+        split_column="part",
+        splits={"Training": "train", "dev": "val", "Test": "test"},
+        labels={"0": "no", "1": "yes"},
+    )
+    nothing = dict.fromkeys(("variant", "value", "reasoning", "text", "group"))
+    # The letters are kept as they are: spelling them is the work of the stage `sequences`.
+    expected = [("train-1", "acgu", "yes"), ("val-2", "GG", "no"), ("test-3", "TT", "yes")]
+    assert made.rows == [
+        {"id": name, "split": name.split("-")[0], "sequence": sequence, "label": label}
+        | {"question": "Is it?"}
+        | nothing
+        for name, sequence, label in expected
+    ]
+    assert made.card["rows"] == {"train": 1, "val": 1, "test": 1}
+    assert made.card["labels"] == {"train": {"yes": 1}, "val": {"no": 1}, "test": {"yes": 1}}
+    assert made.card["columns"] == ["id", "split", "sequence", "question", "label"]
+    assert made.card["task"] == "classification"
+
+
+def test_ids_count_the_rows_of_a_split_over_all_files(make, tmp_path):
+    files = {"a.csv": "sequence,value\nA,1\nC,2\n", "b.csv": "sequence,value\nG,3\n"}
+    listed = [{"path": str(tmp_path / n), "split": "train"} for n in files]
+    files["c.csv"] = "sequence,value\nT,4\n"
+    listed.append({"path": str(tmp_path / "c.csv"), "split": "val"})
+    made = make(files, files=listed)
+    assert made.column("id") == ["train-1", "train-2", "train-3", "val-1"]
+    assert made.column("value") == [1.0, 2.0, 3.0, 4.0]
+    assert [file["rows"] for file in made.card["files"]] == [2, 1, 1]
+
+
+def test_a_column_of_a_fields_name_is_read_unless_null_leaves_it_out(make):
+    text = "id,sequence,value,group\nx,A,1,g1\nx,C,2,g2\n"
+    made = make({"a.csv": text}, columns={"id": None, "group": None})
+    assert len(set(made.column("id"))) == 2 and made.column("group") == [None, None]
+
+
+def test_labels_of_a_column_with_gaps_are_integers(make, tmp_path):
+    """A missing cell turns integers into floats in many writers: 1.0 is the label 1."""
+    table = pa.table({"sequence": ["A", "C"], "label": [1.0, 0.0], "value": [None, 2.5]})
+    pq.write_table(table, tmp_path / "a.parquet")
+    files = [{"path": str(tmp_path / "a.parquet"), "split": "train"}]
+    made = make(files=files, labels={"0": "no", "1": "yes"}, **LANGUAGE)
+    assert made.column("label") == ["yes", "no"]
+    assert made.column("value") == [None, 2.5]
+
+
+def test_truth_values_and_numbers_are_answers_in_the_yaml_sense(make):
+    text = "sequence,label\nA,0\nC,1\n"
+    made = make({"a.csv": text}, labels={"0": False, "1": True}, **LANGUAGE)
+    assert made.column("label") == ["no", "yes"]
+
+
+def test_group_from_the_question(make):
+    text = "sequence,label,question\nA,x,The gene BRCA1 is hit\nC,y,The gene TP53 is hit\n"
+    made = make({"a.csv": text}, study="language", group_pattern=r"gene (\S+) is")
+    assert made.column("group") == ["BRCA1", "TP53"]
+
+
+def test_fasta_with_labels_in_headers(make):
+    text = ">one|1\nACGT\n>two|0\nGG\n"
+    made = make({"a.fna": text}, header_fields=["name", "label"], **LANGUAGE)
+    assert sorted(zip(made.column("sequence"), made.column("label"), strict=True)) == [
+        ("ACGT", "1"),
+        ("GG", "0"),
+    ]
+
+
+def test_without_any_split_rows_are_split_by_80_10_10_and_equal_dna_stays_together(make):
+    rows = [f"{'ACGT'[i % 4]}{'ACGT'[i // 4 % 4]}{'ACGT'[i // 16 % 4]}A" for i in range(50)]
+    text = "sequence,value\n" + "".join(f"{r},1\n{r.lower().replace('t', 'u')},2\n" for r in rows)
+    made = make({"a.csv": text})
+    found = made.column("split")
+    assert [found.count(name) for name in ("train", "val", "test")] == [80, 10, 10]
+    assert found[::2] == found[1::2]
+    assert make({"a.csv": text}).column("split") == found
+    assert make({"a.csv": text}, seed=1).column("split") != found
+
+
+def test_with_train_and_test_a_tenth_of_train_becomes_val(make, tmp_path):
+    names = {"train": 40, "test": 10}
+    files = {
+        f"{n}.csv": "sequence,value\n" + "".join(f"{'A' * (i + 1)},{i}\n" for i in range(size))
+        for n, size in names.items()
+    }
+    made = make(files, files=[{"path": str(tmp_path / f"{n}.csv"), "split": n} for n in names])
+    found = made.column("split")
+    assert found.count("val") == 4 and set(found[:40]) == {"train", "val"}
+    assert found[40:] == ["test"] * 10
+    # Ids keep the names of the file's rows, so that they do not depend on the seed of the split.
+    assert made.column("id")[:40] == [f"train-{i}" for i in range(1, 41)]
+
+
+def test_a_mirror_is_searched_first_and_held_to_the_checksum(make, tmp_path):
+    good, bad = tmp_path / "good", tmp_path / "bad"
+    for folder, text in ((good, "sequence,value,split\nA,1,train\n"), (bad, "sequence\n")):
+        folder.mkdir()
+        (folder / "a.csv").write_text(text)
+    digest = hashlib.sha256((good / "a.csv").read_bytes()).hexdigest()
+    files = [{"path": "a.csv", "sha256": digest, "url": "http://localhost:9/a.csv"}]
+    made = make(files=files, mirror=(tmp_path / "none", good, bad))
+    assert made.column("sequence") == ["A"]
+    assert made.card["files"] == [
+        {"path": "a.csv", "sha256": digest, "held_to": "sha256", "rows": 1}
+    ]
+    refused = make(files=files, mirror=(bad, good))
+    assert refused.status == 2 and str(bad / "a.csv") in refused.said and digest in refused.said
+
+
+@pytest.mark.parametrize("sha256, accepted", [(None, False), ("unverified", True)])
+def test_a_catalogues_file_without_checksum_is_accepted_only_if_told_so(
+    make, tmp_path, sha256, accepted
+):
+    (tmp_path / "a.csv").write_text("sequence,value,split\nA,1,train\n")
+    files = [{"path": "a.csv", "url": "http://localhost:9/a.csv", "sha256": sha256}]
+    made = make(files=files, mirror=(tmp_path,))
+    assert (made.status == 0) is accepted
+    if not accepted:
+        assert hashlib.sha256((tmp_path / "a.csv").read_bytes()).hexdigest() in made.said
+    else:
+        assert made.card["files"][0]["held_to"] == "nothing"
