@@ -42,12 +42,8 @@ def run(args: argparse.Namespace) -> None:
         if entry["kind"] == "scratch":
             texts = scratch.read_texts(args.text)
             scratch.write(entry["layout"], entry["config"], entry["seed"], texts, folder)
-        elif entry["kind"] == "folder":
-            published.link(entry["path"], folder)
         else:
-            published.download(args.name, entry, folder)
-            published.adapt(entry, folder)
-        published.check(entry["layout"], folder)
+            published.fetch(args.name, entry, folder)
         for file in folder.iterdir():
             # safetensors files are born readable by their owner alone.
             if not file.is_symlink():

@@ -14,6 +14,22 @@ from seqfuse.progress import say
 _TRANSFORMERS = {"qwen3": "qwen3", "bert": "bert"}
 
 
+def fetch(name: str, entry: dict, folder: Path) -> None:
+    """Put the checkpoint of the entry `name` into `folder` and hold it to its layout."""
+    if entry["kind"] == "folder":
+        origin = entry["path"]
+        link(origin, folder)
+    else:
+        origin = entry["repository"]
+        download(name, entry, folder)
+    try:
+        adapt(entry, folder)
+        check(entry["layout"], folder)
+    except UserError as error:
+        # `folder` is a temporary one, which nobody could look into.
+        raise UserError(f"model {name!r}: {str(error).replace(str(folder), origin)}") from None
+
+
 def link(path: str, folder: Path) -> None:
     """Link the files of the checkpoint folder `path`, code left out, into `folder`."""
     source = Path(path).resolve()
@@ -61,8 +77,13 @@ def adapt(entry: dict, folder: Path) -> None:
     from seqfuse import encoders
 
     pickled = sorted(folder.glob("*.pth"))
-    if entry["layout"] != "rna-fm" or not pickled:
+    if entry["layout"] != "rna-fm" or not pickled or (folder / "config.json").is_file():
         return
+    if not entry["config"]:
+        raise UserError(
+            f"{pickled[0]}: RNA-FM publishes no config.json; write its arguments under `config:`, "
+            "as rna-fm-t12 in resources/models.yaml has them"
+        )
     write_json(folder / "config.json", entry["config"])
     encoders.load(folder).save(folder)
     for file in pickled:
@@ -92,5 +113,7 @@ def _check_text_model(layout: str, folder: Path) -> str:
 
 def _verify(hashes: dict[str, str], folder: Path) -> None:
     for name, wanted in hashes.items():
+        if not (folder / name).is_file():
+            raise UserError(f"{name} was not downloaded, but the catalogue has its sha256")
         if sha256(folder / name) != wanted:
-            raise UserError(f"{folder / name}: sha256 is not {wanted}, as the catalogue says")
+            raise UserError(f"{name}: sha256 is not {wanted}, as the catalogue says")

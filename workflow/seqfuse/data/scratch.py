@@ -208,8 +208,13 @@ def _bert(config: dict, seed: int, texts: list[str], folder: Path) -> None:
     from transformers.utils import logging
 
     learner = BertTokenizer().backend_tokenizer
+    letters = sorted(set("".join(map(learner.normalizer.normalize_str, texts)).replace(" ", "")))
     trainer = trainers.WordPieceTrainer(
-        vocab_size=config["vocab_size"], special_tokens=_BERT_SPECIAL, show_progress=False
+        vocab_size=config["vocab_size"],
+        # Given as special tokens, the pieces of one letter get their ids from here; otherwise from
+        # a hash map's order, which changes with every run, and with it the ties between merges.
+        special_tokens=[*_BERT_SPECIAL, *(f"##{letter}" for letter in letters)],
+        show_progress=False,
     )
     learner.train_from_iterator(texts, trainer)
     tokeniser = BertTokenizer(vocab=learner.get_vocab())
