@@ -124,9 +124,8 @@ def test_label_likelihood_follows_the_models_own_reasoning(
     # A row that does not end is filled up, so that it says as much as the longest.
     said[3] += ids(" so so so so so so so so so so so so so so so so so so so so")
     said[3] = said[3][:most]
-    with monkeypatch.context():
-        script(method, said)
-        generation = Generation(method, examples).run(most)
+    script(method, said)
+    generation = Generation(method, examples).run(most)
     monkeypatch.undo()
     assert generation.counts == [len(row) for row in said]
     assert generation.texts()[0] == "Lost.\n</think>\n\nAnswer: no"

@@ -99,25 +99,24 @@ class Trainer:
             raise UserError("no training records: is every row in val or test?")
         training, progress = self.training, self.progress
         self._resume()
-        clock, stop = _Clock(training.checkpoint_minutes, progress.seconds), _StopSignal()
+        clock = _Clock(training.checkpoint_minutes, progress.seconds)
         lengths = [example.length for example in examples]
         steps = list(step_indices(lengths, training.batch, training.steps, self.seed))
         waiting = steps[progress.step :]
-        for indices in track(waiting, label=f"seed {self.seed}, steps"):
-            entry = self._step([examples[i] for i in indices])
-            if progress.step % training.validate_every == 0 or progress.step == training.steps:
-                entry["validation_loss"] = self._validate(validation)
-            progress.seconds = clock.seconds
-            entry["seconds"] = round(progress.seconds, 3)
-            progress.log.append(entry)
-            if stop.asked or clock.due() or progress.step == training.steps:
-                self._save()
-            if stop.asked:
-                say(
-                    f"seed {self.seed}: stopped at step {progress.step}; the next run goes on there"
-                )
-                raise SystemExit(128 + signal.SIGTERM)
-        stop.restore()
+        with _StopSignal() as stop:
+            for indices in track(waiting, label=f"seed {self.seed}, steps"):
+                entry = self._step([examples[i] for i in indices])
+                last = progress.step == training.steps
+                if last or progress.step % training.validate_every == 0:
+                    entry["validation_loss"] = self._validate(validation)
+                progress.seconds = clock.seconds
+                entry["seconds"] = round(progress.seconds, 3)
+                progress.log.append(entry)
+                if stop.asked or clock.due() or last:
+                    self._save()
+                if stop.asked:
+                    say(f"seed {self.seed}: stopped at step {progress.step}; run again to go on")
+                    raise SystemExit(128 + signal.SIGTERM)
         self._load_best()
         return progress
 
@@ -275,12 +274,14 @@ class _Clock:
 class _StopSignal:
     """Remembers that SIGTERM came, so that a step is finished and a checkpoint written first."""
 
-    def __init__(self):
-        self.asked = False
+    asked = False
+
+    def __enter__(self) -> "_StopSignal":
         self._before = signal.signal(signal.SIGTERM, self._remember)
+        return self
+
+    def __exit__(self, *error) -> None:
+        signal.signal(signal.SIGTERM, self._before)
 
     def _remember(self, number, frame) -> None:
         self.asked = True
-
-    def restore(self) -> None:
-        signal.signal(signal.SIGTERM, self._before)
