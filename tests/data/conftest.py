@@ -26,7 +26,7 @@ class Made:
 
 @pytest.fixture
 def make(tmp_path, capsys):
-    """`make({"file.csv": "text", ...}, **entry)`: writes the files, then runs the command on them."""
+    """`make({"file.csv": "text", ...}, **entry)` writes the files and runs the command on them."""
 
     def run(texts: dict[str, str | bytes] | None = None, /, mirror=(), **entry) -> Made:
         for name, content in (texts or {}).items():

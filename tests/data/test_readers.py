@@ -20,7 +20,7 @@ TEXTS = {
     "jsonl": "".join(json.dumps(row) + "\n" for row in ROWS),
     "fasta": ">a the first\nAC\nGT\n>b\nGGNNCC\n\n>c\nacgu",
 }
-TEXTS |= {name: TEXTS["fasta"] for name in ("fa", "fna", "ffn")}
+TEXTS |= dict.fromkeys(("fa", "fna", "ffn"), TEXTS["fasta"])
 
 
 @pytest.mark.parametrize("gz", [False, True])

@@ -1,4 +1,4 @@
-"""From a file's rows to records: columns, labels, splits, ids, groups; and where a file is found."""
+"""From a file's rows to records: columns, labels, splits, ids, groups; where a file is found."""
 
 import hashlib
 

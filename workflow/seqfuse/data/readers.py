@@ -72,7 +72,8 @@ class Reader:
         try:
             return pq.ParquetFile(self.path, buffer_size=_PARQUET_BUFFER)
         except (pa.ArrowInvalid, OSError) as error:
-            raise UserError(f"{self.path}: not a readable Parquet file ({error})") from None
+            reason = " ".join(str(error).split())
+            raise UserError(f"{self.path}: not a readable Parquet file ({reason})") from None
 
     def _lines(self) -> Iterator[str]:
         opened = gzip.open if self.path.name.lower().endswith(".gz") else open

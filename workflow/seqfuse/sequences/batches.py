@@ -19,7 +19,8 @@ def read(records: Path, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     except FileNotFoundError:
         raise UserError(f"{records}: no such file") from None
     except (pa.ArrowInvalid, OSError) as error:
-        raise UserError(f"{records}: not a readable Parquet file ({error})") from None
+        reason = " ".join(str(error).split())
+        raise UserError(f"{records}: not a readable Parquet file ({reason})") from None
     missing = [name for name in schema.names if name not in file.schema_arrow.names]
     if missing:
         raise UserError(f"{records}: column {missing[0]!r} is missing; is it a table of records?")

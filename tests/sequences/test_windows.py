@@ -1,0 +1,72 @@
+"""Windows of a reference and its variant, by hand and as properties."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seqfuse.sequences.windows import cut, difference
+
+
+@pytest.mark.parametrize(
+    "reference, variant, expected",
+    [
+        ("AACAA", "AAGAA", (2, 1, 1)),  # substitution
+        ("AACAA", "AACGAA", (3, 0, 1)),  # insertion
+        ("AACGAA", "AACAA", (3, 1, 0)),  # deletion
+        ("CATATC", "CATC", (3, 2, 0)),  # of a repeat: CAT | AT | C
+        ("AACCAA", "AAGTTAA", (2, 2, 3)),
+        ("ACGT", "ACGT", (4, 0, 0)),
+    ],
+)
+def test_difference(reference, variant, expected):
+    place, removed, added = difference(reference, variant)
+    assert (place, removed, added) == expected
+    rebuilt = reference[:place] + variant[place : place + added] + reference[place + removed :]
+    assert rebuilt == variant
+
+
+@pytest.mark.parametrize(
+    "reference, variant, policy, expected",
+    [
+        ("AAACCCGGGT", None, "window", ("ACCCGG", None)),  # the middle: (10 - 6) // 2 = 2
+        ("AAACCCGGGT", None, "truncate", ("AAACCC", None)),
+        ("AAACCCGGGT", "AAACCCGGTT", "window", ("CCGGGT", "CCGGTT")),  # place 8, at the end
+        ("AAACCCGGGT", "ATACCCGGGT", "window", ("AAACCC", "ATACCC")),  # place 1, at the start
+        ("AAACCCGGGT", "AAACCTGGGT", "window", ("ACCCGG", "ACCTGG")),  # place 5: 5 - 3 = 2
+        ("AAACCCGGGT", "AAACCTTCGGGT", "window", ("ACCC", "ACCTTC")),  # 2 more: 4 of reference
+        ("AAACCCGGGT", "AAACGGGT", "window", ("AACCCG", "AACG")),  # 2 fewer: 4 of variant
+        ("AAACCCGGGT", "AAACCCGGTT", "truncate", None),  # the variant is behind the limit
+        ("AAACCCGGGT", "AAACC" + "T" * 6 + "CGGGT", "window", None),  # longer than the limit
+    ],
+)  # fmt: skip
+def test_cut_to_six(reference, variant, policy, expected):
+    assert cut(reference, variant, 6, policy) == expected
+
+
+DNA = st.text("ACGT", min_size=12, max_size=60)
+
+
+@given(DNA, st.text("ACGT", max_size=4), st.integers(0, 59), st.integers(0, 4), st.integers(6, 30))
+def test_a_window_shows_the_same_stretch_and_the_whole_variant(
+    reference, inserted, place, removed, limit
+):
+    place = min(place, len(reference))
+    variant = reference[:place] + inserted + reference[place + removed :]
+    found = cut(reference, variant, limit, "window")
+    if found is None:
+        return
+    short, changed = found
+    assert max(len(short), len(changed)) <= limit
+    # One place of the genome explains both windows.
+    assert any(
+        reference[i : i + len(short)] == short
+        and reference[:i] + changed + reference[i + len(short) :] == variant
+        for i in range(len(reference) + 1)
+    )
+
+
+@given(DNA, st.integers(3, 20))
+def test_windows_of_codons_begin_and_end_at_codons(dna, limit):
+    kept, _ = cut(dna, None, limit, "window", step=3)
+    assert len(kept) == min(len(dna), limit - limit % 3)
+    assert any(dna[i : i + len(kept)] == kept for i in range(0, len(dna), 3))
