@@ -1,0 +1,70 @@
+"""The real files, where a folder of them is given: the numbers that are known of them."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from seqfuse import config, options
+from seqfuse.cli import main
+from seqfuse.data.catalogue import cleaning
+from seqfuse.files import read_json
+
+MIRROR = os.environ.get("SEQFUSE_MIRROR")
+NEEDED = {
+    "kegg": "kegg/train.parquet",
+    "cov-vac": "mrna/CoV_Vaccine_Degradation.csv",
+    "mrfp": "mrna/mRFP_Expression.csv",
+}
+
+
+@pytest.fixture
+def audited(tmp_path):
+    """name -> audit of a real data set, cleaned as its catalogue entry says."""
+
+    def run(name: str) -> dict:
+        if not MIRROR or not (Path(MIRROR) / NEEDED[name]).exists():
+            pytest.skip(f"real data: set SEQFUSE_MIRROR to a folder that holds {NEEDED[name]}")
+        entry = config.load_yaml(config.RESOURCES / "datasets.yaml")[name]
+        settings = cleaning(entry, config.defaults(options.schema())["sequences"])
+        records = str(tmp_path / "records.parquet")
+        flags = options.flags(settings).split()
+        assert not main(["data", "records", "--name", name, "--entry", json.dumps(entry),
+                         "--mirror", MIRROR, "--out", records,
+                         "--card", str(tmp_path / "card.json")])  # fmt: skip
+        assert not main(["sequences", "--records", records, "--study", entry["study"],
+                         "--out", str(tmp_path / "out"), *flags])  # fmt: skip
+        return read_json(tmp_path / "out" / "audit.json")
+
+    return run
+
+
+def test_kegg(audited):
+    found = audited("kegg")
+    assert found["splits"] == {"train": 1159, "val": 144, "test": 146}
+    assert found["classes"] == 37 and found["rows"]["rejected"] == 0 and found["cut"] == 0
+    scores = {s: found["lookups"][s] for s in ("val", "test")}
+    right = {s: {k: v["right"] for k, v in scores[s].items()} for s in scores}
+    assert right["val"] == {"question": 142, "dna": 88, "majority": 22}
+    assert right["test"] == {"question": 139, "dna": 88, "majority": 18}
+    dna = found["duplicates"]["dna"]
+    assert dna["distinct"] == 708
+    assert {s: seen["rows"] for s, seen in dna["seen_in_train"].items()} == {"val": 92, "test": 94}
+    agreement = found["duplicates"]["agreement"]
+    assert agreement["with_several_labels"] == 31 and round(agreement["ceiling_of_dna"], 3) == 0.977
+
+
+def test_cov_vac_is_not_coding(audited):
+    found = audited("cov-vac")
+    assert found["splits"] == {"train": 1600, "val": 400, "test": 400}
+    assert not found["coding"]["is_coding"]
+    assert round(found["coding"]["share_start"], 3) == 0.016
+    assert round(found["coding"]["share_internal_stop"], 2) == 0.62
+    assert "not coding sequences" in found["warnings"][0]
+
+
+def test_mrfp_is_coding(audited):
+    found = audited("mrfp")
+    assert found["splits"] == {"train": 1021, "val": 219, "test": 219}
+    assert found["coding"]["is_coding"] and found["cut"] == 0 and found["warnings"] == []

@@ -1,0 +1,83 @@
+"""Splits that are made: of the right size, seeded, and disjoint in what they say they are."""
+
+import collections
+
+import numpy as np
+import pytest
+
+from seqfuse.sequences.splits import assign
+
+SIZES = {"train": 60, "val": 20, "test": 20}
+
+
+def rows(n: int = 100, copies: int = 2) -> list[dict]:
+    """Every sequence occurs `copies` times, in ten groups; official splits of `SIZES`."""
+    rng = np.random.default_rng(0)
+    dna = ["".join(rng.choice(list("ACGT"), size=60)) for _ in range(n // copies)] * copies
+    names = [name for name, size in SIZES.items() for _ in range(size)]
+    return [
+        {"sequence": text, "split": split, "group": f"g{i % 10}"}
+        for i, (text, split) in enumerate(zip(dna, names, strict=True))
+    ]
+
+
+def test_assign_gives_each_key_to_the_split_of_its_middle_row():
+    found = assign(np.arange(100, dtype=np.uint64), {"train": 0.8, "val": 0.1, "test": 0.1}, 0)
+    assert collections.Counter(found.tolist()) == {"train": 80, "val": 10, "test": 10}
+    # One key with 4 of 5 rows: whatever the order, its middle row falls into the larger half.
+    keys = np.array([7, 7, 7, 7, 1], np.uint64)
+    for seed in range(5):
+        assert set(assign(keys, {"train": 4, "test": 1}, seed)[:4]) == {"train"}
+
+
+def test_official_splits_stay(clean):
+    given = rows()
+    assert clean(given).column("split") == [row["split"] for row in given]
+
+
+@pytest.mark.parametrize("method", ["random", "group", "cluster"])
+def test_made_splits_have_the_official_sizes_and_follow_the_seed(clean, method):
+    found = clean(rows(), split_by=method).column("split")
+    counts = collections.Counter(found)
+    for name, size in SIZES.items():  # groups have 10 rows, equal sequences 2
+        assert abs(counts[name] - size) <= {"random": 2, "group": 10, "cluster": 2}[method]
+    assert clean(rows(), split_by=method).column("split") == found
+    assert clean(rows(), split_by=method, split_seed=1).column("split") != found
+
+
+@pytest.mark.parametrize("method, key", [("random", "sequence"), ("group", "group")])
+def test_made_splits_are_disjoint(clean, method, key):
+    found = collections.defaultdict(set)
+    for row in clean(rows(), split_by=method).rows:
+        found[row[key]].add(row["split"])
+    assert all(len(splits) == 1 for splits in found.values())
+
+
+def test_cluster_splits_keep_near_duplicates_together(clean):
+    """20 families of 5, each sequence one substitution from the family's first."""
+    rng = np.random.default_rng(1)
+    given = []
+    for family in range(20):
+        first = "".join(rng.choice(list("ACGT"), size=100))
+        for i in range(5):
+            place = int(rng.integers(100))
+            other = first[:place] + "ACGT"[(i + 1) % 4] + first[place + 1 :]
+            given.append({"sequence": other, "group": f"f{family}", "split": "train"})
+    for i, row in enumerate(given):
+        row["split"] = "test" if i % 5 == 0 else "train"
+    random, cluster = (clean(given, split_by=name) for name in ("random", "cluster"))
+    assert random.audit["near_duplicates"]["in_train"]["test"]["share"] > 0.5
+    assert cluster.audit["near_duplicates"]["in_train"]["test"]["share"] == 0.0
+    found = collections.defaultdict(set)
+    for row in cluster.rows:
+        found[row["group"]].add(row["split"])
+    assert all(len(splits) == 1 for splits in found.values())
+    assert collections.Counter(cluster.column("split"))["test"] == 20
+
+
+def test_group_splits_ask_for_groups(clean):
+    given = rows()
+    given[41]["group"] = None
+    found = clean(given, split_by="group")
+    [line] = found.said.splitlines()
+    assert found.status == 2 and "row 42 has no group" in line and "group_pattern" in line
