@@ -31,7 +31,7 @@ rule codons_train:
     params:
         code=lambda wildcards: code("seqfuse.codons.train", *fusion(wildcards.arm)),
         out=subpath(output.cost, parent=True),
-        state="<results>/state/codons/{dataset}/{arm}",
+        state=f"{STATE}/codons/{{dataset}}/{{arm}}",
         embeddings=lambda wildcards, input: flags(
             {name: input.get(name) for name in ARMS[wildcards.arm].modalities}
         ),

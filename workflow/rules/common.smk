@@ -25,12 +25,18 @@ except UserError as error:
     sys.exit(f"configuration error: {error}")
 
 
+RESULTS = f"results/{settings['run']}"
+
+
 pathvars:
-    results=f"results/{settings['run']}",
-    logs=f"results/{settings['run']}/logs",
-    benchmarks=f"results/{settings['run']}/benchmarks",
+    results=RESULTS,
+    logs=f"{RESULTS}/logs",
+    benchmarks=f"{RESULTS}/benchmarks",
 
 
+# What a stage keeps for itself to resume from. No rule declares it, because Snakemake removes what
+# a failed job declared; path variables such as <results> do not reach params.
+STATE = f"{RESULTS}/state"
 SEEDS = settings["seeds"]
 SUITES = settings["language"]["suites"] if "language" in settings["studies"] else {}
 CODON_SETS = settings["codons"]["datasets"] if "codons" in settings["studies"] else []

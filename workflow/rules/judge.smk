@@ -19,7 +19,7 @@ rule judge:
         code=code("seqfuse.judge.judge"),
         prompts=judge_prompts(),
         datasets=lambda wildcards: SUITES[wildcards.suite],
-        store="<results>/state/judge",
+        store=f"{STATE}/judge",
         settings=flags(settings["judge"]),
     shell:
         "exec seqfuse judge --suite {wildcards.suite} --method {wildcards.method}"

@@ -69,7 +69,7 @@ rule language_finetune:
             "seqfuse.language.finetune", implementation(wildcards.method)
         ),
         out=subpath(output.cost, parent=True),
-        state="<results>/state/language/{suite}/{method}",
+        state=f"{STATE}/language/{{suite}}/{{method}}",
         datasets=lambda wildcards: SUITES[wildcards.suite],
         embeddings=lambda wildcards, input: flags(
             {"embeddings": list(input.embeddings) or None}
