@@ -1,0 +1,1 @@
+"""Our code against its plain counterparts: `python -m bench`."""

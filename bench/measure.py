@@ -1,0 +1,81 @@
+"""How a measure is taken: alternating pairs, medians, one row of the table and of bench.json."""
+
+import contextlib
+import importlib
+import io
+import statistics
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from seqfuse.files import write_json
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A scratch folder, the share of the full size, the alternating pairs, the CPU threads."""
+
+    folder: Path
+    scale: float
+    repeats: int
+    threads: int
+
+    def rows(self, full: int) -> int:
+        """How many of `full` rows are measured, 20 at least."""
+        return max(20, round(full * self.scale))
+
+
+def of(group: str) -> list[Callable[[Setting], dict]]:
+    """The measures of a group: the functions in its `MEASURES`."""
+    return importlib.import_module(f"bench.{group}").MEASURES
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Wall-clock seconds of one call, its progress not shown."""
+    with contextlib.redirect_stderr(io.StringIO()):
+        started = time.perf_counter()
+        work()
+        return time.perf_counter() - started
+
+
+def exhaust(items: Iterable) -> None:
+    """Take every item and keep none."""
+    for _ in items:
+        pass
+
+
+def alternate(setting: Setting, ours: Callable, baseline: Callable) -> tuple[float, float]:
+    """The median seconds of each, called in turn."""
+    pairs = [(seconds(ours), seconds(baseline)) for _ in range(setting.repeats)]
+    return tuple(statistics.median(times) for times in zip(*pairs, strict=True))
+
+
+def result(name: str, ours: float, baseline: float, unit: str, at_least: float, **more) -> dict:
+    """One row; `ratio` says how many times better ours is, whichever way the unit points."""
+    better = ours / baseline if unit.endswith("/s") else baseline / ours
+    return {
+        "name": name,
+        "ours": ours,
+        "baseline": baseline,
+        "ratio": better,
+        "unit": unit,
+        "at_least": at_least,
+        **more,
+    }
+
+
+def line(row: dict) -> str:
+    """A row of the table."""
+    verdict = "" if row["ratio"] >= row["at_least"] else "  below"
+    return (
+        f"{row['name']:14} ours {row['ours']:10.4g} {row['unit']:9} baseline"
+        f" {row['baseline']:10.4g}  ratio {row['ratio']:7.2f} (at least {row['at_least']:g},"
+        f" {row['rows']} rows){verdict}"
+    )
+
+
+def save(rows: list[dict], setting: Setting, path: str) -> None:
+    """Write all rows with the conditions they were measured under."""
+    conditions = {name: getattr(setting, name) for name in ("scale", "repeats", "threads")}
+    write_json(path, [row | conditions for row in rows])
