@@ -13,7 +13,7 @@ from seqfuse.cli import main
 assert main(sys.argv[1:]) == 0
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
-ROWS, LENGTH = 1000, 3000  # 3 MB, and 30 MB
+ROWS, LENGTH = 600, 3000  # 2 MB, and 18 MB
 
 
 def peak(*arguments: str) -> int:
