@@ -55,8 +55,8 @@ def cleaning(entry: Mapping, settings: Mapping) -> dict:
 
 
 def has_reasoning(entry: Mapping) -> bool:
-    """Whether a dataset's records hold a reference reasoning, which a judge can compare with."""
-    return "reasoning" in entry.get("columns", {}) or entry.get("generator") == "variants"
+    """Whether an entry names a reference reasoning, which a judge can compare with."""
+    return bool(entry.get("columns", {}).get("reasoning")) or entry.get("generator") == "variants"
 
 
 def _defaults(name: str) -> dict:

@@ -1,0 +1,71 @@
+"""The catalogue: every entry holds to its schema, and real files are pinned or asked for."""
+
+import pytest
+
+from seqfuse.config import RESOURCES, load_yaml
+from seqfuse.data import catalogue
+from seqfuse.errors import UserError
+
+ENTRIES = load_yaml(RESOURCES / "datasets.yaml")
+NT_TASKS = {
+    "H3", "H4", "H3K4me1", "H3K4me2", "H3K4me3", "H3K9ac", "H3K14ac", "H3K36me3", "H3K79me3",
+    "H4ac", "enhancers", "enhancers_types", "promoter_all", "promoter_no_tata", "promoter_tata",
+    "splice_sites_all", "splice_sites_acceptors", "splice_sites_donors",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_every_entry_is_valid_and_says_where_it_is_from(name):
+    entry = catalogue.validate(name, ENTRIES[name])
+    assert entry["title"] and entry["licence"] and entry["citation"]
+    if entry["source"] == "synthetic":
+        return
+    assert "proprietary" in entry or entry["files"]
+    for file in entry.get("files", []):
+        # A mirror's file is held to a checksum, or to a commit; else the user is asked to look.
+        pinned = file.get("sha256") or entry.get("hub", {}).get("revision")
+        assert pinned or "url" in file or "manual" in file
+
+
+def test_the_nt_tasks_are_all_there_at_one_commit():
+    found = {n.removeprefix("nt-"): e for n, e in ENTRIES.items() if n.startswith("nt-")}
+    assert set(found) == NT_TASKS
+    assert len({entry["hub"]["revision"] for entry in found.values()}) == 1
+    for task, entry in found.items():
+        assert [f["hub_path"] for f in entry["files"]] == [f"{task}/train.fna", f"{task}/test.fna"]
+
+
+def test_defaults_and_what_follows_from_the_study():
+    entry = catalogue.validate("mine", {"source": "files", "study": "codons", "files": [
+        {"path": "a.csv"}]})  # fmt: skip
+    assert (entry["task"], entry["coding"], entry["title"]) == ("regression", True, "mine")
+    entry = catalogue.validate("mine", {"source": "files", "study": "codons", "files": [
+        {"path": "a.csv"}], "columns": {"label": "y"}})  # fmt: skip
+    assert entry["task"] == "classification"
+    assert entry["header_separator"] == "|" and entry["seed"] == 0
+
+
+def test_number_keys_of_yaml_are_names():
+    entry = {"source": "files", "study": "language", "files": [{"path": "a.csv"}]}
+    found = catalogue.validate("mine", entry | {"labels": {0: False, 1: "yes", 2: 2}})
+    assert found["labels"] == {"0": "no", "1": "yes", "2": "2"}
+
+
+def test_an_entrys_cleaning_wins_over_the_configuration():
+    settings = {"max_length": 510, "too_long": "window", "min_length": 1}
+    assert catalogue.cleaning(ENTRIES["mrfp"], settings) == {
+        "max_length": 1000, "too_long": "drop", "min_length": 1,
+    }  # fmt: skip
+    assert catalogue.cleaning(ENTRIES["kegg"], settings) == settings
+
+
+def test_which_sets_hold_reasoning():
+    """Known before any file is there, because the workflow asks whether there is a judge."""
+    found = {name for name, entry in ENTRIES.items() if catalogue.has_reasoning(entry)}
+    assert found == {"kegg", "demo-variants"}
+
+
+@pytest.mark.parametrize("entry", [{}, {"source": "files"}, {"source": "web", "study": "codons"}])
+def test_an_entry_needs_source_and_study(entry):
+    with pytest.raises(UserError, match="dataset 'mine'"):
+        catalogue.validate("mine", entry)
