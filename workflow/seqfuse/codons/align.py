@@ -1,18 +1,19 @@
 """Codon alignment by spans: where the tokens of an encoder lie in the codons of a sequence.
 
 Codon c is the nucleotides [3c, 3c + 3). Each stored token has a span of nucleotides (of residues
-for a protein, where residue c is codon c), so nothing here counts tokens: a tail of single bases, an
-N that shifts the phase of the 6-mers behind it, or any length give an exact placement. Special
+for a protein, where residue c is codon c), so nothing here counts tokens: a tail of single bases,
+an N that shifts the phase of the 6-mers behind it, or any length give an exact placement. Special
 tokens are not stored and have no place.
 
 Two ways from tokens to codons:
 
 - `Average`: a codon is the mean of the tokens over it, weighted by shared nucleotides. This is the
   paper's average pooling (3, 3) for RNA, the identity for protein, and repetition for 6-mers.
-- `Transposed`: BioLangFusion's learned upsampling of DNA (arXiv 2506.08936, eq. 1: kernel 2, stride
-  2; its appendix: kernel 3, stride 2). Every token gives two outputs; they are put on the two halves
-  of the token's span, and a codon is their mean weighted by shared nucleotides. The published
-  convolution puts output n at codon n instead, which is 2 to 7 codons off on real sequences.
+- `Transposed`: BioLangFusion's learned upsampling of DNA (arXiv 2506.08936, eq. 1: kernel 2,
+  stride 2; its appendix: kernel 3, stride 2). Every token gives two outputs; they are put on the
+  two halves of the token's span, and a codon is their mean weighted by shared nucleotides. The
+  published convolution puts output n at codon n instead, which is 2 to 7 codons off on real
+  sequences.
 """
 
 from typing import NamedTuple
@@ -29,7 +30,7 @@ NUCLEOTIDES = 3  # a codon
 class Placement(NamedTuple):
     """Which share each output of a token has in which codon: int64[n], int64[n], float32[n].
 
-    Outputs of one sequence are numbered through, `parts` to a token; the shares in a codon sum to 1.
+    Outputs of one sequence are numbered through, `parts` to a token; a codon's shares sum to 1.
     """
 
     codons: np.ndarray

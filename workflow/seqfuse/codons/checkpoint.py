@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import torch as safetensors
 
 from seqfuse.codons.catalogue import ARMS
 from seqfuse.codons.model import CodonModel, Shape
@@ -34,7 +34,8 @@ def save(path: Path, model: CodonModel, description: Description) -> None:
     tensors = {
         name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()
     }
-    save_file(tensors, path, {_KEY: canonical_json(asdict(description))})
+    # `save_file` would make a file that nobody else may read.
+    path.write_bytes(safetensors.save(tensors, {_KEY: canonical_json(asdict(description))}))
 
 
 def load(path: Path) -> tuple[CodonModel, Description]:

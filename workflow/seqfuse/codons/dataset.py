@@ -284,7 +284,8 @@ def _targets(path: Path, clean: dict, split: np.ndarray) -> tuple[np.ndarray, tu
     train = [clean[column][row] for row in np.flatnonzero(split == "train")]
     if len(set(train)) == 1:
         raise UserError(
-            f"{path}: every training record has the {column} {train[0]!r}; there is nothing to learn"
+            f"{path}: every training record has the {column} {train[0]!r};"
+            " there is nothing to learn"
         )
     if column == "value":
         return np.array(clean["value"], np.float64), ()

@@ -11,8 +11,9 @@ class TextCNN(nn.Module):
     """Convolutions of 3, 4 and 5 codons, ReLU, global max-pool, dropout, linear (Kim 2014).
 
     Only windows that lie wholly inside a sequence are pooled; a sequence shorter than 5 codons is
-    filled up with zeros to 5, and every window that begins in it counts. The three kernels run as one convolution of width 5,
-    the shorter ones with zero weights at their end, which is faster and gives the same sums.
+    filled up with zeros to 5, and every window that begins in it counts. The three kernels run as
+    one convolution of width 5, the shorter ones with zero weights at their end, which is faster
+    and gives the same sums.
     """
 
     def __init__(self, width: int, channels: int, outputs: int, dropout: float):
@@ -32,7 +33,10 @@ class TextCNN(nn.Module):
         return self.out(self.drop((found * self._windows(mask_BC)).amax(-1)))
 
     def _windows(self, mask_BC: Tensor) -> Tensor:
-        """Whether the window that begins at a codon counts, [B, 3 * channels, C]; ReLU makes 0 neutral."""
+        """Whether the window that begins at a codon counts, [B, 3 * channels, C].
+
+        A window that does not count is set to 0, which ReLU makes the least value there is.
+        """
         length = mask_BC.sum(1).clamp(min=max(KERNELS))
         start = torch.arange(mask_BC.shape[1], device=mask_BC.device)
         kernel = torch.tensor(KERNELS, device=mask_BC.device)

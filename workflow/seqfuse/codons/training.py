@@ -33,7 +33,7 @@ _PLATEAU_FACTOR = 0.1
 
 @dataclass(frozen=True)
 class Trial:
-    """What is chosen on validation: the learning rate, and the weight of the entropy in the loss."""
+    """What validation chooses: the learning rate, and the weight of the entropy in the loss."""
 
     learning_rate: float
     entropy: float = 0.0
@@ -274,7 +274,7 @@ def predict(
     knocked_out: Collection[str] = (),
     scaled: bool = False,
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Predictions float64 [n, outputs] of `rows` in their order, and weights [n, M] if the arm weighs.
+    """Predictions float64 [n, outputs] of `rows` in order, and weights [n, M] if the arm weighs.
 
     Values come in the target's own unit, or `scaled` as the network gives them; classes as log
     probabilities.
