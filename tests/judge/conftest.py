@@ -95,14 +95,16 @@ class Judged:
         self.records([("r1", "kappa leads to cobalt ataxia"), ("r2", "sigma leads to anaemia")])
         self.texts({"r1": "<think> kappa leads to ataxia </think> Answer: x", "r2": "Answer: y"})
 
-    def records(self, reasons, train=()) -> None:
+    def records(self, reasons, train=(), label="ataxia") -> None:
         """Write test records (id, reasoning) and training records (id, question, reasoning)."""
         rows = [
             {"id": name, "split": "test", "sequence": "A", "question": "q", "reasoning": text}
+            | {"label": label}
             for name, text in reasons
         ]
         rows += [
             {"id": name, "split": "train", "sequence": "A", "question": asked, "reasoning": text}
+            | {"label": label}
             for name, asked, text in train
         ]
         table = tables.from_rows(rows, tables.CLEAN)

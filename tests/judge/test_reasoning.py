@@ -2,6 +2,7 @@
 
 import pytest
 
+from seqfuse import tables
 from seqfuse.judge.reasoning import extract
 
 
@@ -27,7 +28,7 @@ def candidates(judged, method):
 
 
 def test_retrieval_takes_the_training_reasoning_of_the_same_question(judged):
-    train = [("t1", "q", "kappa leads to cobalt ataxia"), ("t2", "q", "second"), ("t3", "p", "x")]
+    train = [("t1", "p", "one"), ("t2", "q", "kappa leads to cobalt ataxia"), ("t3", "o", "two")]
     judged.records([("r1", "kappa leads to cobalt ataxia")], train)
     rows = candidates(judged, "retrieval")
     assert (rows["score"] == 10).all()
@@ -36,6 +37,19 @@ def test_retrieval_takes_the_training_reasoning_of_the_same_question(judged):
 
 def test_retrieval_without_the_question_takes_another_reasoning(judged):
     judged.records([("r1", "kappa leads to ataxia")], [("t1", "p", "nothing alike")])
+    assert (candidates(judged, "retrieval")["score"] == 0).all()
+
+
+def test_the_same_label_is_retrieved_whatever_the_question(judged):
+    train = [("t1", "p", "kappa leads to ataxia"), ("t2", "o", "kappa leads to ataxia")]
+    judged.records([("r1", "kappa leads to ataxia"), ("r2", "kappa leads to ataxia")], train)
+    assert (candidates(judged, "same_label")["score"] == 10).all()
+    table = tables.read(judged.folder / "records.parquet", tables.CLEAN).to_pylist()
+    other = {"id": "t0", "split": "train", "question": "q", "label": "myopathy"}
+    rows = [*table, table[0] | other | {"reasoning": "sigma"}]
+    table = tables.from_rows(rows, tables.CLEAN)
+    tables.write(judged.folder / "records.parquet", table, tables.CLEAN)
+    assert (candidates(judged, "same_label")["score"] == 10).all()
     assert (candidates(judged, "retrieval")["score"] == 0).all()
 
 

@@ -294,3 +294,64 @@ def test_the_pause_before_another_attempt(monkeypatch):
     assert judge_server.pause(0, {"retry-after": "soon"}) == 0.5
     date = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 30))
     assert 27 < judge_server.pause(0, {"retry-after": date}) <= 30
+
+
+def test_a_budget_in_money_is_never_passed(judged, server, capsys):
+    # An answer costs 10 tokens of 1 USD a thousand = .01 USD, and is allowed 20 = .02 USD.
+    money = ["--input-price", "0", "--output-price", "1000", "--answer-tokens", "20"]
+    assert ask(judged, server, *money, "--max-cost", "0.035", "--concurrency", "1") == 2
+    said = error(capsys)
+    assert "another request could cost more than judge.max_cost = 0.035 USD" in said
+    assert "of which 0.0200 are spent" in said
+    assert len(server.requests) == 2
+    assert server.requests[0]["max_completion_tokens"] == 20
+    assert ask(judged, server, *money, "--max-cost", "0.02") == 0
+    assert len(server.requests) == ASKED
+
+
+def test_requests_in_flight_count_against_the_budget(judged, server):
+    server.behave = lambda number, request: time.sleep(0.1) or verdict()
+    money = ["--output-price", "1000", "--answer-tokens", "20", "--max-cost", "0.05"]
+    # Two may be in flight at .02 USD each; a third could pass .05 USD.
+    assert ask(judged, server, *money, "--concurrency", "3") == 2
+    assert len(server.requests) == 2
+
+
+def test_an_answer_without_a_count_of_tokens_is_charged_in_full(judged, server, capsys):
+    body = json.dumps({"choices": [{"message": verdict()}]})
+    server.behave = lambda number, request: (200, {}, body)
+    money = ["--output-price", "1000", "--answer-tokens", "20", "--max-cost", "0.05"]
+    assert ask(judged, server, *money, "--concurrency", "1") == 2
+    assert "of which 0.0400 are spent" in error(capsys)
+
+
+def test_a_dry_run_counts_and_asks_nothing(judged, server, capsys):
+    prices = ["--input-price", "1", "--output-price", "1000", "--answer-tokens", "20"]
+    assert ask(judged, server, "--dry-run", *prices) == 0
+    assert "3 requests with about" in capsys.readouterr().err
+    assert server.requests == []
+    assert not (judged.folder / "out.parquet").exists()
+    assert ask(judged, server) == 0
+    assert ask(judged, server, "--dry-run", *prices) == 0
+    assert "0 requests with about 0 prompt tokens" in capsys.readouterr().err
+
+
+def test_a_second_model_and_the_swapped_order_are_judges_of_their_own(judged, server, capsys):
+    def behave(number, request):
+        first = next(iter(json.loads(request["messages"][1]["content"])))
+        return verdict({"o3-mini": 6, "other": 3}[request["model"]] + (first == "candidate"))
+
+    server.behave = behave
+    assert ask(judged, server, "--second-model", "other", "--swap-order", "true") == 0
+    assert len(server.requests) == 3 * ASKED
+    rows = judged.verdicts()
+    scores = rows[rows["id"] == "r1"].groupby("judge")["score"].unique().map(list).to_dict()
+    assert scores == {"o3-mini": [6.0], "other": [3.0], "o3-mini, candidate first": [7.0]}
+    # r2 has no reasoning and scores 0 with everyone: differences (3 - 6, 0) and (7 - 6, 0).
+    said = capsys.readouterr().err
+    agreed = "Spearman 1.00, mean difference {}, mean distance {}, 2 verdicts"
+    assert f"completeness: o3-mini and other: {agreed.format('-1.50', '1.50')}" in said
+    assert f"o3-mini and o3-mini, candidate first: {agreed.format('+0.50', '0.50')}" in said
+    # The second judge is asked for what is missing alone.
+    assert ask(judged, server) == 0
+    assert len(server.requests) == 3 * ASKED

@@ -24,14 +24,15 @@ class Gold:
     """The val and test records of one dataset, as arrays over their n rows.
 
     `classes` holds every label of the whole dataset, sorted; `label` int[n] indexes it. A dataset
-    has either `label` or `value` float[n]. `cluster` int[n] numbers the groups that are resampled
-    together: a row without a group is one of its own.
+    has either `label` or `value` float[n]. `subsets` names rows, bool[n], that are scored apart
+    too: what decides their label, and whether a training record holds the very same DNA. `cluster`
+    int[n] numbers the groups that are resampled together: a row without a group is one of its own.
     """
 
     dataset: str
     id: pa.Array
     split: np.ndarray
-    subset: np.ndarray
+    subsets: dict[str, np.ndarray]
     cluster: np.ndarray
     classes: tuple[str, ...]
     label: np.ndarray | None
@@ -62,9 +63,10 @@ class Answers:
 
 def read_gold(path: Path, dataset: str, study: str) -> Gold:
     """The records that methods are scored on, from a cleaned table of `dataset`."""
-    columns = ["id", "split", "variant", "label", "value", "group", "subset"]
+    columns = ["id", "split", "sequence", "variant", "label", "value", "group", "subset"]
     table = tables.read(path, tables.CLEAN, columns)
     classes = tuple(sorted(pc.unique(table["label"].drop_null()).to_pylist()))
+    trained = set(_dna(table.filter(pc.equal(table["split"], "train"))))
     table = table.filter(pc.is_in(table["split"], pa.array(["val", "test"]))).combine_chunks()
     if not table.num_rows:
         raise UserError(f"{path}: no val or test record of {dataset} to score")
@@ -77,7 +79,7 @@ def read_gold(path: Path, dataset: str, study: str) -> Gold:
         dataset=dataset,
         id=table["id"].combine_chunks(),
         split=np.array(table["split"].to_pylist()),
-        subset=np.array(table["subset"].to_pylist(), dtype=object),
+        subsets=_subsets(table, trained),
         cluster=_clusters(table["group"]),
         classes=classes,
         label=_codes(table["label"], classes) if classes else None,
@@ -102,6 +104,19 @@ def read_answers(path: Path, golds: dict[str, Gold]) -> Iterator[Answers]:
         rows = _rows(part["id"], gold, who, whole=probe == "none")
         answers = Answers(dataset, method, seed, probe, present=_at(rows, gold, True, False))
         yield _filled(answers, part, rows, gold, who)
+
+
+def _dna(table: pa.Table) -> list[tuple]:
+    """Each record's (sequence, variant)."""
+    return list(zip(table["sequence"].to_pylist(), table["variant"].to_pylist(), strict=True))
+
+
+def _subsets(table: pa.Table, trained: set[tuple]) -> dict[str, np.ndarray]:
+    """The rows bool[n] of each subset; `trained` holds the DNA of the training records."""
+    decides = np.array(table["subset"].to_pylist(), dtype=object)
+    subsets = {name: decides == name for name in sorted({name for name in decides if name})}
+    seen = np.array([dna in trained for dna in _dna(table)])
+    return subsets | {"dna_seen": seen, "dna_unseen": ~seen}
 
 
 def _clusters(groups: pa.ChunkedArray) -> np.ndarray:

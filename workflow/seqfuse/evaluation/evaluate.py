@@ -3,8 +3,10 @@
 Reads a suite's cleaned records, the predictions of its methods and controls, and the methods'
 costs. Writes metrics.parquet and comparisons.parquet into one folder.
 
-Every metric is the mean over seeds, with a percentile interval from a bootstrap in two levels:
-clusters of rows (the records' `group`, such as a gene; rows where there is none), then seeds.
+Rows are scored all together and apart: where the question decides the label and where only the
+sequence does, and where a training record holds the very same DNA and where none does. Every metric
+is the mean over seeds, with a percentile interval from a bootstrap in two levels: clusters of rows
+(the records' `group`, such as a gene; rows where there is none), then seeds.
 Methods are compared on the test split by the dataset's primary metric, each with each other method
 and with each control; p-values are Holm's over all comparisons of the suite on the same subset. A
 difference whose adjusted p is not below 1 - confidence is "inside the noise". With more than one

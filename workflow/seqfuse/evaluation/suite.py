@@ -181,7 +181,7 @@ def comparison_rows(
 
 
 def _row_sets(gold: Gold):
-    """(split, subset, chosen rows bool[n]) that scores are asked on; no subset that is all rows."""
+    """(split, subset, chosen rows bool[n]) to score; no subset that is none or all of a split."""
     splits = {name: gold.split == name for name in ("val", "test")}
     if gold.variants and gold.label is not None:
         splits[_BOTH] = np.ones(len(gold.split), dtype=bool)
@@ -189,9 +189,9 @@ def _row_sets(gold: Gold):
         if not rows.any():
             continue
         yield split, "all", rows
-        for subset in sorted({name for name in gold.subset[rows] if name}):
-            chosen = rows & (gold.subset == subset)
-            if chosen.sum() < rows.sum():
+        for subset, members in gold.subsets.items():
+            chosen = rows & members
+            if 0 < chosen.sum() < rows.sum():
                 yield split, subset, chosen
 
 

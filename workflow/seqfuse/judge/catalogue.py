@@ -13,5 +13,6 @@ DIMENSIONS: dict[str, str] = {
 # Rows that no model wrote, judged like a method's: what a score of the judge must be read against.
 REFERENCES: dict[str, str] = {
     "retrieval": "Training row's reasoning for the same question",
+    "same_label": "Training row's reasoning for the same label",
     "shuffled": "Another test row's reference reasoning",
 }

@@ -4,10 +4,13 @@ Reads a suite's cleaned records and one method's predictions. Writes one row a v
 counts shared words: local, deterministic, no evidence of meaning. `openai` asks a model behind the
 OpenAI API, or any compatible server (judge.base_url), with the prompts of resources/judge/ and the
 key in the environment variable OPENAI_API_KEY; each verdict is stored under --store when it arrives
-and is never asked twice. The judge is never told the method.
+and is never asked twice. The judge is never told the method. A second model, and the same model
+with both texts swapped, are judges of their own in the table; how far two judges agree is said in
+the log. --dry-run says what a run would ask and cost, and asks nothing.
 
-The methods `retrieval` and `shuffled` are controls that need no predictions: the training record's
-reasoning for the same question, and another test record's reference.
+The methods `retrieval`, `same_label` and `shuffled` are controls that need no predictions: the
+training record's reasoning for the same question, that of a training record with the same label,
+and another test record's reference.
 
     seqfuse judge --suite variants --method onevocab --datasets demo-variants
         --records results/demo/sequences/demo-variants/records.parquet
@@ -27,9 +30,15 @@ class Settings:
 
     judge: str
     model: str
+    second_model: str | None
+    swap_order: bool
     base_url: str | None
     rows: int
     max_requests: int
+    max_cost: float | None
+    input_price: float
+    output_price: float
+    answer_tokens: int
     concurrency: int
     attempts: int
     timeout: float
@@ -38,7 +47,7 @@ class Settings:
 def add_arguments(parser):
     """Add the flags of `seqfuse judge`."""
     parser.add_argument("--suite", required=True, help="name of the suite")
-    parser.add_argument("--method", required=True, help="whose reasoning; or retrieval, shuffled")
+    parser.add_argument("--method", required=True, help="whose reasoning, or a control")
     parser.add_argument("--datasets", required=True, nargs="+", help="the suite's datasets")
     parser.add_argument(
         "--records", required=True, nargs="+", type=Path, help="their cleaned records, in order"
@@ -46,23 +55,32 @@ def add_arguments(parser):
     parser.add_argument("--predictions", type=Path, help="the method's predictions")
     parser.add_argument("--store", required=True, type=Path, help="folder of paid verdicts")
     parser.add_argument("--out", required=True, type=Path, help="verdicts.parquet to write")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say what would be asked; ask nothing"
+    )
     options.add(parser, "judge")
 
 
 def run(args):
     """Collect what is to be judged, get the verdicts that are not there yet, write them all."""
     from seqfuse import tables
-    from seqfuse.judge import verdicts
+    from seqfuse.judge import agreement, verdicts
     from seqfuse.progress import say
 
     settings = options.take(args, "judge", Settings)
     answers = verdicts.answers(
         args.method, args.datasets, args.records, args.predictions, settings.rows
     )
+    name = f"{args.suite}.{args.method}"
+    if args.dry_run:
+        say(verdicts.estimate(answers, settings, args.store, name))
+        return
     if settings.judge == "overlap":
         rows = verdicts.by_overlap(answers)
     else:
-        rows = verdicts.by_server(answers, settings, args.store, f"{args.suite}.{args.method}")
+        rows = verdicts.by_server(answers, settings, args.store, name)
+        for line in agreement.lines(rows, verdicts.by_overlap(answers)):
+            say(line)
     for status in ("ok", "refused", "malformed"):
         say(f"{status}: {sum(row['status'] == status for row in rows)} of {len(rows)} verdicts")
     tables.write(args.out, tables.from_rows(rows, tables.VERDICTS), tables.VERDICTS)

@@ -33,7 +33,7 @@ def extract(text: str) -> str:
 
 def read_records(path: Path, most: int) -> tuple[list[dict], list[dict]]:
     """Training records with a reasoning, and the first `most` test records with one, by id."""
-    columns = ["id", "split", "question", "reasoning"]
+    columns = ["id", "split", "question", "label", "reasoning"]
     rows = [row for row in tables.read(path, tables.CLEAN, columns).to_pylist() if row["reasoning"]]
     rows.sort(key=lambda row: row["id"])
     train = [row for row in rows if row["split"] == "train"]
@@ -64,8 +64,8 @@ def of_reference(name: str, dataset: str, train: list[dict], judged: list[dict])
     """The judge's control rows (see catalogue.REFERENCES), as if a method had written them.
 
     "shuffled" takes the reasoning of the test record half the list away. "retrieval" takes that of
-    the first training record with the same question, or, where none has it, of one picked by the
-    hash of the record's id.
+    a training record with the same question, "same_label" that of one with the same label. The hash
+    of the record's id picks among several, and among all where there is none.
     """
     if name == "shuffled":
         texts = [row["reasoning"] for row in judged]
@@ -74,13 +74,17 @@ def of_reference(name: str, dataset: str, train: list[dict], judged: list[dict])
     else:
         if not train:
             raise UserError(f"{dataset}: no training record has a reasoning to retrieve")
-        known = {row["question"]: row["reasoning"] for row in reversed(train)}
-        picked = [train[int(digest(row["id"])[:8], 16) % len(train)] for row in judged]
-        found = [
-            known.get(row["question"], other["reasoning"])
-            for row, other in zip(judged, picked, strict=True)
-        ]
+        column = "question" if name == "retrieval" else "label"
+        known: dict[str, list[dict]] = {}
+        for row in train:
+            known.setdefault(row[column], []).append(row)
+        alike = [known.get(row[column], train) for row in judged]
+        found = [_picked(row, rows)["reasoning"] for row, rows in zip(judged, alike, strict=True)]
     return [
         Answer(row["id"], dataset, name, 0, row["reasoning"], candidate)
         for row, candidate in zip(judged, found, strict=True)
     ]
+
+
+def _picked(record: dict, rows: list[dict]) -> dict:
+    return rows[int(digest(record["id"])[:8], 16) % len(rows)]

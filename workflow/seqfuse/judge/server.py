@@ -39,22 +39,44 @@ SCHEMA = {
 
 @dataclass(frozen=True)
 class Question:
-    """One thing to ask: the prompt, the material, and the key that the verdict is stored under."""
+    """One thing to ask a model: prompt, material, and the key that the verdict is stored under."""
 
     key: str
+    model: str
     dimension: str
     prompt: str
     material: str
 
 
+@dataclass(frozen=True)
+class Budget:
+    """What may be spent: requests, and money (None: any) at prices in USD a million tokens.
+
+    `answer_tokens` is the most that an answer may hold, hidden reasoning included.
+    """
+
+    requests: int
+    cost: float | None
+    input_price: float
+    output_price: float
+    answer_tokens: int
+
+    def price(self, prompt_tokens: int, answer_tokens: int) -> float:
+        """USD of one request."""
+        return (prompt_tokens * self.input_price + answer_tokens * self.output_price) / 1e6
+
+    def most(self, question: Question) -> float:
+        """USD that a question costs at most: a token is at least one byte."""
+        return self.price(len((question.prompt + question.material).encode()), self.answer_tokens)
+
+
 class Server:
-    """A model behind an OpenAI-compatible server."""
+    """The models behind an OpenAI-compatible server."""
 
     def __init__(
         self,
-        model: str,
         base_url: str | None,
-        max_requests: int,
+        budget: Budget,
         concurrency: int,
         attempts: int,
         timeout: float,
@@ -67,13 +89,15 @@ class Server:
                 f"judge.judge is openai, but the environment has no {_KEY}; set it, or point "
                 "judge.base_url at a server of yours, or set judge.judge to overlap"
             )
-        self._secret, self._model, self._store = secret, model, store
-        self._most, self._attempts, self._concurrency = max_requests, attempts, concurrency
+        self._secret, self._store, self._budget = secret, store, budget
+        self._attempts, self._concurrency = attempts, concurrency
         # Our own attempts, not the package's: each one counts against the budget.
         self._client = openai.AsyncOpenAI(
             api_key=secret or "none", base_url=base_url, timeout=timeout, max_retries=0
         )
         self._sent = self._stored = 0
+        # USD: what answers cost, and what those in flight may cost at most.
+        self._spent = self._reserved = 0.0
         self._resume_at = 0.0
         self._stopped: str | None = None
 
@@ -88,7 +112,8 @@ class Server:
         async with self._client:
             workers = [self._work(waiting) for _ in range(min(self._concurrency, total))]
             await asyncio.gather(*workers)
-        say(f"{self._model}: {self._stored} verdicts from {self._sent} requests")
+        cost = f", {self._spent:.4f} USD at most" if self._spent else ""
+        say(f"{self._stored} verdicts from {self._sent} requests{cost}")
         if self._stopped:
             raise UserError(
                 f"{self._stopped}; {self._stored} of {total} new verdicts are stored and will not "
@@ -106,10 +131,15 @@ class Server:
             await asyncio.sleep(max(0.0, self._resume_at - time.monotonic()))
             if self._stopped:
                 return
-            if self._sent >= self._most:
-                self._stopped = f"the budget judge.max_requests = {self._most} is spent; raise it"
+            if self._sent >= self._budget.requests:
+                spent = f"judge.max_requests = {self._budget.requests}"
+                self._stopped = f"the budget {spent} is spent; raise it"
+                return
+            most = self._budget.most(question)
+            if self._costs_too_much(most):
                 return
             self._sent += 1
+            self._reserved += most
             try:
                 verdict = read_verdict(await self._request(question))
             except openai.APIStatusError as error:
@@ -123,21 +153,42 @@ class Server:
                 trouble = "no answer in time" if late else "no connection"
                 self._pause(pause(attempt, {}))
             else:
-                about = {"key": question.key, "judge": self._model, "dimension": question.dimension}
-                self._store.add(about | verdict)
+                self._spent += self._paid(verdict, most)
+                about = {"key": question.key, "model": question.model}
+                self._store.add(about | {"dimension": question.dimension} | verdict)
                 self._stored += 1
                 if self._stored % _SAY_EVERY == 0:
-                    say(f"{self._model}: {self._stored} verdicts")
+                    say(f"{question.model}: {self._stored} verdicts")
                 return
+            finally:
+                self._reserved -= most
         self._stopped = (
             f"the server at {self._client.base_url.host} gave no verdict in {self._attempts} "
             f"attempts ({trouble}); run again later"
         )
 
+    def _costs_too_much(self, most: float) -> bool:
+        """Whether one more request could pass the budget in money; the run stops there."""
+        limit = self._budget.cost
+        if limit is None or self._spent + self._reserved + most <= limit:
+            return False
+        self._stopped = (
+            f"another request could cost more than judge.max_cost = {limit:g} USD, of which "
+            f"{self._spent:.4f} are spent; raise it"
+        )
+        return True
+
+    def _paid(self, verdict: dict, most: float) -> float:
+        """USD of one verdict by the server's count of tokens; the most it can be without one."""
+        if "prompt_tokens" not in verdict or "completion_tokens" not in verdict:
+            return most
+        return self._budget.price(verdict["prompt_tokens"], verdict["completion_tokens"])
+
     async def _request(self, question: Question) -> str:
         """The body of the server's answer."""
         response = await self._client.chat.completions.with_raw_response.create(
-            model=self._model,
+            model=question.model,
+            max_completion_tokens=self._budget.answer_tokens,
             messages=[
                 {"role": "system", "content": question.prompt},
                 {"role": "user", "content": question.material},

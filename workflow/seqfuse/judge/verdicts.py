@@ -1,6 +1,9 @@
 """One row a verdict: every answer in every dimension, from the local judge or a server."""
 
+import json
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from seqfuse.config import RESOURCES
 from seqfuse.errors import UserError
@@ -8,6 +11,9 @@ from seqfuse.files import canonical_json, digest
 from seqfuse.judge import overlap, reasoning
 from seqfuse.judge.catalogue import DIMENSIONS, REFERENCES
 from seqfuse.judge.reasoning import Answer
+
+if TYPE_CHECKING:
+    from seqfuse.judge.server import Question
 
 
 def answers(
@@ -39,60 +45,129 @@ def by_overlap(answers: list[Answer]) -> list[dict]:
         for dimension in DIMENSIONS:
             score, reason = overlap.score(dimension, answer.reference, answer.candidate)
             verdict = {"status": "ok", "score": score, "reason": reason}
-            rows.append(
-                _row(answer, "overlap", dimension, _key("overlap", dimension, answer), verdict)
-            )
+            key = _key("overlap", dimension, _material(answer))
+            rows.append(_row(answer, "overlap", dimension, key, verdict))
     return rows
 
 
 def by_server(answers: list[Answer], settings, folder: Path, name: str) -> list[dict]:
-    """A server's verdicts, from the store where they are there; the others are asked for.
+    """The verdicts of every judge behind a server, from the store where they are there.
 
     An answer without any reasoning is not sent: it scores 0.
     """
     # The package takes half a second to import, which the local judge does not need.
-    from seqfuse.judge.server import Question, Server
+    from seqfuse.judge.server import Server
     from seqfuse.judge.store import Store
 
     store = Store(folder, name)
-    prompts = {dimension: _prompt(dimension) for dimension in DIMENSIONS}
-    asked = {
-        (answer, dimension): _key(settings.model, prompt, answer)
-        for answer in answers
-        for dimension, prompt in prompts.items()
-    }
-    questions = {
-        key: Question(key, dimension, prompts[dimension], _material(answer))
-        for (answer, dimension), key in asked.items()
-        if answer.candidate and key not in store
-    }
-    if questions:
+    asked = _questions(answers, settings)
+    new = _new(asked, store)
+    if new:
         Server(
-            model=settings.model,
             base_url=settings.base_url,
-            max_requests=settings.max_requests,
+            budget=_budget(settings),
             concurrency=settings.concurrency,
             attempts=settings.attempts,
             timeout=settings.timeout,
             store=store,
-        ).ask(list(questions.values()))
+        ).ask(list(new.values()))
     nothing = {"status": "ok", "score": 0.0, "reason": "no reasoning was generated"}
     return [
-        _row(answer, settings.model, dimension, key, store[key] if answer.candidate else nothing)
-        for (answer, dimension), key in asked.items()
+        _row(
+            answer,
+            judge,
+            dimension,
+            question.key,
+            store[question.key] if answer.candidate else nothing,
+        )
+        for (judge, answer, dimension), question in asked.items()
     ]
+
+
+def estimate(answers: list[Answer], settings, folder: Path, name: str) -> str:
+    """What a run would ask and cost, in one line; nothing is sent."""
+    from seqfuse.judge.store import Store
+
+    store, budget = Store(folder, name), _budget(settings)
+    new = _new(_questions(answers, settings), store).values()
+    # English has about four bytes a token; "at most" is what the budget reserves.
+    tokens = sum(len((question.prompt + question.material).encode()) for question in new) // 4
+    most = sum(budget.most(question) for question in new)
+    return (
+        f"{len(new)} requests with about {tokens} prompt tokens: {budget.price(tokens, 0):.4f} USD "
+        f"before any answer, {most:.4f} USD at most"
+    )
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """One reader of answers: a row of the table and a model, with the candidate first or last."""
+
+    name: str
+    model: str
+    candidate_first: bool = False
+
+
+def _judges(settings) -> list[_Judge]:
+    """The judges of a run: the model, and what it is checked against, each under its own name."""
+    judges = [_Judge(settings.model, settings.model)]
+    if settings.second_model:
+        judges.append(_Judge(settings.second_model, settings.second_model))
+    if settings.swap_order:
+        judges.append(_Judge(f"{settings.model}, candidate first", settings.model, True))
+    return judges
+
+
+def _questions(answers: list[Answer], settings) -> dict[tuple, "Question"]:
+    """{(judge's name, answer, dimension): question}."""
+    from seqfuse.judge.server import Question
+
+    prompts = {dimension: _prompt(dimension) for dimension in DIMENSIONS}
+    found = {}
+    for judge in _judges(settings):
+        for answer in answers:
+            for dimension, prompt in prompts.items():
+                material = _material(answer, judge.candidate_first)
+                key = _key(judge.model, prompt, material)
+                asked = Question(key, judge.model, dimension, prompt, material)
+                found[judge.name, answer, dimension] = asked
+    return found
+
+
+def _new(asked: dict[tuple, "Question"], store) -> dict[str, "Question"]:
+    """{key: question} of what there is to ask: each once, and nothing about an empty answer."""
+    return {
+        question.key: question
+        for (_, answer, _), question in asked.items()
+        if answer.candidate and question.key not in store
+    }
+
+
+def _budget(settings):
+    from seqfuse.judge.server import Budget
+
+    return Budget(
+        requests=settings.max_requests,
+        cost=settings.max_cost,
+        input_price=settings.input_price,
+        output_price=settings.output_price,
+        answer_tokens=settings.answer_tokens,
+    )
 
 
 def _prompt(dimension: str) -> str:
     return (RESOURCES / "judge" / f"{dimension}.md").read_text(encoding="utf-8")
 
 
-def _material(answer: Answer) -> str:
-    return canonical_json({"reference": answer.reference, "candidate": answer.candidate})
+def _material(answer: Answer, candidate_first: bool = False) -> str:
+    """Both texts as JSON, in the order in which the judge reads them."""
+    texts = {"reference": answer.reference, "candidate": answer.candidate}
+    names = ("candidate", "reference") if candidate_first else ("reference", "candidate")
+    return json.dumps({name: texts[name] for name in names}, ensure_ascii=False)
 
 
-def _key(judge: str, prompt: str, answer: Answer) -> str:
-    return digest(canonical_json([judge, prompt, _material(answer)]))
+def _key(model: str, prompt: str, material: str) -> str:
+    return digest(canonical_json([model, prompt, material]))
 
 
 def _row(answer: Answer, judge: str, dimension: str, key: str, verdict: dict) -> dict:
