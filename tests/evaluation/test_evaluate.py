@@ -67,6 +67,22 @@ def test_subsets_and_splits_are_scored_apart(suite):
     assert accuracy.loc[("test", "question_decides", "linear"), "n"] == 3
 
 
+def test_rows_whose_dna_was_trained_on_are_scored_apart(suite):
+    # r1 has the reference of a training record but another variant: that pair is new.
+    rows = gold("a", "a", "a", variant="ACGA")
+    rows[1]["variant"], rows[2]["sequence"] = "ACGC", "GGGG"
+    suite.dataset("data", [*rows, *gold("a", variant="ACGA", split="train")])
+    suite.predict("linear", said("a", None, "a"))
+    suite.train("linear")
+    assert suite.run() == 0
+    accuracy = suite.metrics().xs(("test", "accuracy"), level=("split", "metric"))
+    found = accuracy.droplevel(["dataset", "method", "probe"])
+    assert found["value"].to_dict() == {
+        "all": pytest.approx(2 / 3), "dna_seen": 1.0, "dna_unseen": 0.5,
+    }  # fmt: skip
+    assert found["n"].to_dict() == {"all": 3, "dna_seen": 1, "dna_unseen": 2}
+
+
 def test_a_score_is_the_mean_over_seeds(suite):
     suite.dataset("data", gold("a", "b", "a", "b", variant="ACGA"))
     rows = said("a", "b", "a", "b", seed=0) + said("a", "b", "b", "a", seed=5)
@@ -94,9 +110,8 @@ def test_a_probe_is_a_row_of_its_own_and_no_comparison(suite):
     }
     assert test.loc[("linear", "swap"), "value"] == 0.5
     assert test.loc[("majority", "none"), "trained_parameters"] == 0
-    assert list(suite.comparisons().index.get_level_values("against")) == [
-        "every_control", "majority",
-    ]  # fmt: skip
+    compared = suite.comparisons()["difference"].droplevel(["dataset", "subset", "method"])
+    assert compared.to_dict() == {"majority": 0.5, "every_control": 0.5}
 
 
 def test_rows_of_one_gene_are_resampled_together(suite):

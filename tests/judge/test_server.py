@@ -309,6 +309,12 @@ def test_a_budget_in_money_is_never_passed(judged, server, capsys):
     assert len(server.requests) == ASKED
 
 
+def test_a_budget_in_money_needs_prices(judged, server, capsys):
+    assert ask(judged, server, "--max-cost", "1") == 2
+    assert "judge.max_cost limits nothing without a price" in error(capsys)
+    assert server.requests == []
+
+
 def test_requests_in_flight_count_against_the_budget(judged, server):
     server.behave = lambda number, request: time.sleep(0.1) or verdict()
     money = ["--output-price", "1000", "--answer-tokens", "20", "--max-cost", "0.05"]

@@ -146,6 +146,11 @@ def _new(asked: dict[tuple, "Question"], store) -> dict[str, "Question"]:
 def _budget(settings):
     from seqfuse.judge.server import Budget
 
+    if settings.max_cost is not None and not settings.output_price:
+        raise UserError(
+            "judge.max_cost limits nothing without a price; set judge.input_price and "
+            "judge.output_price (USD a million tokens)"
+        )
     return Budget(
         requests=settings.max_requests,
         cost=settings.max_cost,
