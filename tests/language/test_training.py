@@ -432,6 +432,13 @@ def test_a_checkpoint_is_written_two_minutes_ahead_of_the_jobs_end(tmp_path, mon
     assert saved_at(made, monkeypatch) == [7, 12]
 
 
+def test_flops_by_hand(build):
+    """A layer of 7,776 weights: attention 3,072, MLP 4,608, norms 96; a text table of 384 x 32."""
+    text = 6 * (2 * 7776 * 100 + 384 * 32 * 7)
+    assert build("text_only").flops(tokens=100, supervised=7) == text
+    assert build("onevocab").flops(tokens=100, supervised=7) == text + 6 * 32 * 32 * 7
+
+
 # --- learning -------------------------------------------------------------------------------------
 
 

@@ -81,6 +81,10 @@ class OneVocab(LanguageMethod):
             return super().logits(hidden)
         return torch.cat([super().logits(hidden), F.linear(hidden, self.dna_output)], dim=-1)
 
+    def flops(self, tokens: int, supervised: int) -> int:
+        """As for every method; the vocabulary projection has the DNA rows too."""
+        return super().flops(tokens, supervised) + 6 * self.dna_output.numel() * supervised
+
     def own_state(self) -> dict[str, Tensor]:
         """Nothing: a saved OneVocab is a plain language model."""
         return {}
