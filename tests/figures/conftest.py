@@ -1,9 +1,26 @@
-"""A made-up run that every figure is drawn from."""
+"""A made-up run, and every figure drawn from it once."""
 
 import importlib.util
 from pathlib import Path
 
 import pytest
+
+from seqfuse.cli import main
+from seqfuse.figures.catalogue import FIGURES
+
+# Where a run keeps the files of each kind, by study.
+PATTERNS = {
+    "metrics": "evaluation/{study}/*/metrics.parquet",
+    "comparisons": "evaluation/{study}/*/comparisons.parquet",
+    "verdicts": "judge/*/*.parquet",
+    "costs": "{study}/**/cost.json",
+    "logs": "{study}/**/log.jsonl",
+    "vectors": "language/pretrain/seqclip/vectors.parquet",
+    "predictions": "codons/*/*/predictions.parquet",
+    "controls": "controls/{study}/*/predictions.parquet",
+    "records": "sequences/demo-[ce]*/records.parquet",
+    "weights": "codons/*/*/weights.parquet",
+}
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +37,26 @@ def made_up():
 def results(made_up, tmp_path_factory) -> Path:
     """The folder of the run."""
     return made_up.write(tmp_path_factory.mktemp("results"))
+
+
+@pytest.fixture(scope="session")
+def draw(results):
+    """Draw a figure by its command, from the files of the run or from others: {need: [path]}."""
+
+    def run(name: str, prefix: Path, **files: list[Path]) -> int:
+        figure = FIGURES[name]
+        words = ["figures", "--figure", name, "--out", str(prefix)]
+        for need in figure.needs:
+            found = sorted(results.glob(PATTERNS[need].format(study=figure.study)))
+            words += [f"--{need}", *map(str, files.get(need, found))]
+        return main(words)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def drawn(draw, results) -> Path:
+    """The folder of all figures of the run."""
+    for name in FIGURES:
+        assert draw(name, results / "figures" / name) == 0, name
+    return results / "figures"

@@ -8,6 +8,9 @@ from matplotlib.figure import Figure
 
 from seqfuse.figures import names
 
+# Inches; the narrowest one still holds a line of text above the picture.
+_WIDTH, _NARROWEST = 7.0, 4.0
+
 
 def on_test(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Unaltered test predictions of arms and controls with `label` and `value` of the record."""
@@ -29,8 +32,11 @@ def draw(
         for panels in groups
         for start in range(0, len(panels), columns)
     ]
-    figure = Figure(figsize=(7, size * len(lines)), layout="constrained")
-    axes = figure.subplots(len(lines), columns, squeeze=False)
+    used = max(map(len, lines))
+    figure = Figure(
+        figsize=(max(_NARROWEST, _WIDTH * used / columns), size * len(lines)), layout="constrained"
+    )
+    axes = figure.subplots(len(lines), used, squeeze=False)
     for row, panels in zip(axes, lines, strict=True):
         for axis, points in zip(row, panels, strict=False):
             panel(axis, points)

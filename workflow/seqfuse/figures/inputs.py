@@ -61,8 +61,8 @@ def _costs(paths: Paths) -> pd.DataFrame:
         try:
             owner = {key: cost[key] for key in ("method", "study", "suite", "kind")}
             rows += [{**owner, **seed, "folder": str(path.parent)} for seed in cost["seeds"]]
-        except KeyError as error:
-            raise UserError(f"{path}: no {error} in it; is it a cost.json?") from None
+        except (KeyError, TypeError) as error:
+            raise UserError(f"{path}: not a cost.json that training writes ({error!r})") from None
     return pd.DataFrame(rows)
 
 

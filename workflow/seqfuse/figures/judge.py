@@ -9,6 +9,7 @@ from seqfuse.judge.catalogue import DIMENSIONS
 
 _SEED = 0
 _RESAMPLES = 1000
+_COLUMNS = ("value", "low", "high", "n", "seeds", "refused", "malformed")
 
 
 def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -18,7 +19,7 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
         dict(zip(keys, key, strict=True)) | _summary(verdicts)
         for key, verdicts in frames["verdicts"].groupby(keys)
     ]
-    rows = pd.DataFrame(rows)
+    rows = pd.DataFrame(rows, columns=[*keys, *_COLUMNS])
     kinds = {name: names.kind(name) for name in rows["method"]}
     rows = rows.assign(
         title=rows["method"].map(names.title),

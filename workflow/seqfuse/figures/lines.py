@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullLocator
 
+from seqfuse.errors import UserError
 from seqfuse.figures import names
 
 _POINTS = 100
@@ -29,6 +30,9 @@ def losses(logs: pd.DataFrame, costs: pd.DataFrame) -> pd.DataFrame:
         if column in logs:
             rows = logs.loc[logs[column].notna(), ["folder", "seed", "step", column]]
             parts.append(rows.rename(columns={column: "loss"}).assign(part=part))
+    unknown = sorted(set(logs["folder"]) - set(owners["folder"]))
+    if unknown:
+        raise UserError(f"{unknown[0]}/log.jsonl: no cost.json beside it; give it by --costs")
     rows = pd.concat(parts).merge(owners, on="folder").drop(columns="folder")
     keys = ["suite", "method", "seed", "part", "step"]
     rows = rows.sort_values(keys, kind="stable")[[*keys, "loss"]]

@@ -18,9 +18,8 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
     keys = ["dataset", "method", "seed"]
     long = rows.melt([*keys, "id"], _MODALITIES, var_name="modality", value_name="weight")
     groups = long.groupby([*keys, "modality"], sort=False)["weight"]
-    quantiles = groups.quantile(list(_SHARES.values())).unstack()
-    quantiles.columns = list(_SHARES)
-    return quantiles.assign(n=groups.size()).reset_index()
+    quantiles = {name: groups.quantile(share) for name, share in _SHARES.items()}
+    return pd.DataFrame(quantiles | {"n": groups.size()}).reset_index()
 
 
 def draw(frame: pd.DataFrame) -> Figure:

@@ -1,0 +1,184 @@
+"""What holds of every figure: four files, the same bytes, from the CSV alone, and readable."""
+
+import importlib
+import itertools
+import re
+import xml.etree.ElementTree as ElementTree
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
+from matplotlib.image import imread
+from matplotlib.text import Text
+
+from seqfuse.figures import draw as command
+from seqfuse.figures import inputs, names, render
+from seqfuse.figures.catalogue import FIGURES
+
+# A column of each figure's CSV that its picture shows.
+SHOWN = {
+    "verdict": "value",
+    "methods": "low",
+    "tasks": "value",
+    "judge": "value",
+    "cost": "trained_parameters",
+    "umap": "x",
+    "training": "loss",
+    "fusion": "high",
+    "truth": "prediction",
+    "confusion": "count",
+    "weights": "median",
+    "curves": "loss",
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_is_four_files(drawn, name):
+    svg = (drawn / f"{name}.svg").read_text()
+    assert ElementTree.fromstring(svg).tag == "{http://www.w3.org/2000/svg}svg"
+    # Nothing is fetched: pictures inside a picture are data.
+    assert all(link.startswith(("#", "data:")) for link in re.findall(r'href="([^"]*)"', svg))
+    height, width = imread(drawn / f"{name}.png").shape[:2]
+    # One or two columns of a page at 200 dots an inch, and no taller than a page.
+    assert 700 <= width <= 1400
+    assert 300 <= height <= 9.5 * 200
+    assert len(render.read_csv(drawn / f"{name}.csv")) > 0
+    text = (drawn / f"{name}.md").read_text()
+    assert text.startswith(f"# {FIGURES[name].title}\n\n{FIGURES[name].caption}\n")
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_the_same_inputs_give_the_same_bytes(drawn, draw, tmp_path, name):
+    assert draw(name, tmp_path / name) == 0
+    for kind in ("csv", "md", "svg", "png"):
+        first, second = drawn / f"{name}.{kind}", tmp_path / f"{name}.{kind}"
+        assert first.read_bytes() == second.read_bytes(), kind
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_is_drawn_from_its_csv(drawn, tmp_path, name):
+    frame = render.read_csv(drawn / f"{name}.csv")
+    column = frame.columns.get_loc(SHOWN[name])
+    frame.iloc[0, column] += 1
+    render.write_csv(frame, tmp_path / "edited.csv")
+    command.from_csv(FIGURES[name], tmp_path / "edited.csv", tmp_path / name)
+    assert (tmp_path / f"{name}.svg").read_bytes() != (drawn / f"{name}.svg").read_bytes()
+
+
+def _texts(figure) -> dict[Text, object]:
+    """Every visible text of a drawn picture with the box that it fills, in pixels."""
+    FigureCanvasAgg(figure).draw()
+    found = {}
+    for artist in figure.findobj(Text):
+        shown = artist.get_visible() and artist.get_text().strip()
+        axes = artist.axes
+        if not shown or (axes is not None and not axes.get_visible()):
+            continue
+        found[artist] = artist.get_window_extent()
+    return found
+
+
+def _ticks_out_of_view(figure) -> set[Text]:
+    """Labels of ticks beyond the limits of their axis, which exist and are not drawn."""
+    out = set()
+    for axes in figure.findobj(mpl.axes.Axes):
+        for axis in (axes.xaxis, axes.yaxis):
+            low, high = sorted(axis.get_view_interval())
+            for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks()):
+                if not low - 1e-9 <= tick.get_loc() <= high + 1e-9:
+                    out |= {tick.label1, tick.label2}
+    return out
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_no_text_is_clipped_or_lies_on_another(drawn, name):
+    module = importlib.import_module(FIGURES[name].module)
+    with mpl.rc_context(render.STYLE):
+        figure = module.draw(render.read_csv(drawn / f"{name}.csv"))
+        boxes = _texts(figure)
+        hidden = _ticks_out_of_view(figure)
+    boxes = {text: box for text, box in boxes.items() if text not in hidden}
+    assert boxes
+    for text, box in boxes.items():
+        inside = figure.bbox.padded(1)
+        assert inside.contains(box.x0, box.y0), text.get_text()
+        assert inside.contains(box.x1, box.y1), text.get_text()
+        assert text.get_fontsize() >= 5.5, text.get_text()
+    for (one, first), (other, second) in itertools.combinations(boxes.items(), 2):
+        width = min(first.x1, second.x1) - max(first.x0, second.x0)
+        height = min(first.y1, second.y1) - max(first.y0, second.y0)
+        # A line's box holds more than its letters, so that it may touch the next one.
+        assert width <= 1 or height <= 2, (one.get_text(), other.get_text())
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_ranking_of_scratch_models_says_so(drawn, tmp_path, name):
+    figure = FIGURES[name]
+    command.from_csv(figure, drawn / f"{name}.csv", tmp_path / name, scratch=True)
+    said = command.SCRATCH in (tmp_path / f"{name}.md").read_text()
+    changed = (tmp_path / f"{name}.svg").read_bytes() != (drawn / f"{name}.svg").read_bytes()
+    assert (said, changed) == (figure.ranks, figure.ranks)
+
+
+def test_what_ranks_methods_is_a_ranking():
+    assert {name for name, figure in FIGURES.items() if not figure.ranks} == {
+        "umap",
+        "training",
+        "curves",
+        "weights",
+    }
+
+
+def test_every_need_has_a_reader():
+    assert {need for figure in FIGURES.values() for need in figure.needs} == set(inputs.READERS)
+
+
+# Machado, Oliveira and Fernandes 2009, severity 1: linear RGB as a dichromat sees it.
+DICHROMATS = {
+    "protanopia": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "deuteranopia": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+}
+
+
+def _lab(rgb: np.ndarray) -> np.ndarray:
+    """CIE Lab of linear RGB (D65)."""
+    xyz = rgb.clip(0, 1) @ np.array(
+        [[0.4124, 0.2126, 0.0193], [0.3576, 0.7152, 0.1192], [0.1805, 0.0722, 0.9505]]
+    )
+    f = np.cbrt(xyz / [0.9505, 1.0, 1.089])
+    return np.stack([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+@pytest.mark.parametrize("kind", DICHROMATS)
+def test_colours_differ_to_the_colour_blind(kind):
+    seen = []
+    for colour in names.PALETTE:
+        encoded = np.array(to_rgb(colour))
+        linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+        seen.append(_lab(np.array(DICHROMATS[kind]) @ linear))
+    for one, other in itertools.combinations(range(len(seen)), 2):
+        # 2.3 is what an eye just tells apart.
+        assert np.linalg.norm(seen[one] - seen[other]) > 8, (
+            names.PALETTE[one],
+            names.PALETTE[other],
+        )
+
+
+def test_controls_look_unlike_methods():
+    methods = [names.shape(name) | {"c": names.colour(name)} for name in ("linear", "mil")]
+    control = names.shape("text_only", "control") | {"c": names.colour("text_only", "control")}
+    assert control["markerfacecolor"] == "white"
+    assert control["c"] not in names.PALETTE
+    assert all("markerfacecolor" not in look for look in methods)
+    shapes = [(names.colour(n), names.shape(n)["marker"]) for n in ("linear", "qformer", "seqclip")]
+    assert len(set(shapes)) == len({marker for _, marker in shapes}) == 3

@@ -1,0 +1,319 @@
+"""The numbers of each figure, against values worked out by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seqfuse import tables
+from seqfuse.figures import (
+    confusion,
+    cost,
+    fusion,
+    judge,
+    lines,
+    methods,
+    names,
+    published,
+    render,
+    scores,
+    tasks,
+    truth,
+    umap,
+    verdict,
+    weights,
+)
+
+
+def read(drawn, name: str) -> pd.DataFrame:
+    return render.read_csv(drawn / f"{name}.csv")
+
+
+def one(frame: pd.DataFrame, **where) -> pd.Series:
+    for column, value in where.items():
+        frame = frame[frame[column] == value]
+    assert len(frame) == 1
+    return frame.iloc[0]
+
+
+def metric(method, value, **other) -> dict:
+    """A row of metrics.parquet."""
+    row = dict.fromkeys(tables.METRICS.names, "") | {"study": "language", "suite": "s"}
+    row |= {"dataset": "d", "split": "test", "subset": "all", "method": method, "kind": "method"}
+    row |= {"probe": "none", "metric": "accuracy", "value": value, "low": value - 0.1}
+    row |= {"high": value + 0.1, "n": 10, "seeds": 2, "trained_parameters": 5}
+    return row | other
+
+
+def evaluated(*rows: dict) -> dict[str, pd.DataFrame]:
+    """The frames that rankings are made from; every dataset is compared by accuracy."""
+    places = {(row["suite"], row["dataset"]) for row in rows}
+    compared = [{"suite": s, "dataset": d, "metric": "accuracy"} for s, d in sorted(places)]
+    return {"metrics": pd.DataFrame(rows), "comparisons": pd.DataFrame(compared)}
+
+
+def test_a_ranking_holds_what_was_measured_and_nothing_else():
+    frames = evaluated(
+        metric("qformer", 0.5),
+        metric("linear", 0.4),
+        metric("majority", 0.3, kind="control", trained_parameters=0),
+        metric("linear", 0.9, split="val"),
+        metric("linear", 0.8, kind="probe", probe="blank"),
+        metric("linear", 0.7, metric="macro_f1"),
+        metric("linear", 0.6, study="codons"),
+        metric("linear", 0.2, dataset="mean"),
+    )
+    table = methods.table(frames)
+    assert list(zip(table["method"], table["value"], strict=True)) == [
+        ("linear", 0.4),
+        ("qformer", 0.5),
+        ("majority", 0.3),
+    ]
+    assert list(table["low"]) == pytest.approx([0.3, 0.4, 0.2])
+    assert list(table["trained_parameters"]) == [5, 5, 0]
+    assert list(fusion.table(frames)["value"]) == [0.6]
+
+
+def test_the_verdict_shows_both_halves_and_who_cannot_read():
+    halves = ("question_decides", "sequence_decides")
+    rows = [
+        metric(method, value, subset=half, kind=kind)
+        for half in halves
+        for method, kind, value in (
+            ("onevocab", "method", 0.9),
+            ("text_only", "control", 0.4),
+            ("question_lookup", "control", 0.3),
+            ("gc", "control", 0.2),
+        )
+    ]
+    lonely = metric("onevocab", 0.1, dataset="other", subset="question_decides")
+    table = verdict.table(evaluated(*rows, metric("onevocab", 0.6), lonely))
+    assert list(table["subset"]) == [halves[0]] * 3 + [halves[1]] * 3
+    assert list(table["method"]) == ["onevocab", "text_only", "question_lookup"] * 2
+    assert set(table["dataset"]) == {"d"}
+
+
+def test_tasks_show_the_best_control_of_each_and_the_mean():
+    def task(method, value, dataset, kind="method"):
+        return metric(method, value, dataset=dataset, kind=kind, metric="mcc")
+
+    frames = evaluated(
+        task("linear", 0.5, "a"),
+        task("gc", 0.1, "a", "control"),
+        task("kmer", 0.3, "a", "control"),
+        task("linear", 0.7, "b"),
+        task("gc", 0.4, "b", "control"),
+        task("kmer", 0.2, "b", "control"),
+        task("linear", 0.6, "mean"),
+        task("gc", 0.25, "mean", "control"),
+        task("kmer", 0.26, "mean", "control"),
+    )
+    frames["comparisons"]["metric"] = "mcc"
+    table = tasks.table(frames)
+    assert list(zip(table["dataset"], table["method"], table["value"], strict=True)) == [
+        ("a", "linear", 0.5),
+        ("a", "kmer", 0.3),
+        ("b", "linear", 0.7),
+        ("b", "gc", 0.4),
+        ("mean", "linear", 0.6),
+        ("mean", "kmer", 0.26),
+    ]
+
+
+def test_published_values_stand_beside_ours(monkeypatch):
+    known = {("d", "linear", "accuracy"): published.Published(0.45, "Table 9")}
+    monkeypatch.setattr(published, "value", lambda *key: known.get(key))
+    frames = evaluated(metric("linear", 0.4), metric("qformer", 0.5))
+    table = methods.table(frames)
+    ours = one(table, method="linear")
+    assert (ours["value"], ours["published"], ours["published_source"]) == (0.4, 0.45, "Table 9")
+    assert ours["difference"] == pytest.approx(-0.05)
+    assert ours["interval_covers_published"] == "yes"
+    assert pd.isna(one(table, method="qformer")["published"])
+    known["d", "linear", "accuracy"] = published.Published(0.51, "Table 9")
+    assert one(methods.table(frames), method="linear")["interval_covers_published"] == "no"
+    # A subset is no published row set.
+    part = evaluated(metric("linear", 0.4, subset="sequence_decides"))
+    assert pd.isna(methods.table(part).iloc[0]["published"])
+
+
+def test_the_papers_values_are_read(tmp_path, monkeypatch):
+    (tmp_path / "paper").mkdir()
+    (tmp_path / "paper" / "a.csv").write_text(
+        "dataset,method,variant,metric,value,source,table\n"
+        "kegg,linear,,accuracy,0.8842,arXiv 1,Table 1\n"
+        "kegg,linear,larger backbone,accuracy,0.99,arXiv 1,Table 1\n"
+        ",linear,,accuracy,0.1,arXiv 1,Table 1\n"
+    )
+    monkeypatch.setattr(published, "RESOURCES", tmp_path)
+    published._all.cache_clear()
+    found = published.value("kegg", "linear", "accuracy")
+    assert found == published.Published(0.8842, "arXiv 1, Table 1")
+    assert published.value("kegg", "qformer", "accuracy") is None
+    published._all.cache_clear()
+
+
+def test_judge_scores_are_means_over_records():
+    def row(record, seed, score, status="ok", method="linear"):
+        return {"id": record, "dataset": "d", "method": method, "seed": seed, "judge": "j"} | {
+            "dimension": "completeness",
+            "status": status,
+            "score": score,
+        }
+
+    rows = [row("a", 0, 2.0), row("a", 1, 4.0), row("b", 0, 9.0), row("b", 1, None, "refused")]
+    rows += [row("c", 0, None, "malformed"), row("a", 0, None, "refused", "text_only")]
+    table = judge.table({"verdicts": pd.DataFrame(rows)})
+    ours = one(table, method="linear")
+    # Record a is (2 + 4) / 2, record b is 9, record c has no score.
+    assert (ours["value"], ours["n"], ours["seeds"]) == (6.0, 2, 2)
+    assert (ours["refused"], ours["malformed"]) == (1, 1)
+    # Of two records the resampled mean is one of 3, 6, 6, 9.
+    assert (ours["low"], ours["high"]) == (3.0, 9.0)
+    none = one(table, method="text_only")
+    assert np.isnan(none["value"]) and none["n"] == 0
+    assert list(table["method"]) == ["linear", "text_only"]
+
+
+def test_cost_is_the_mean_over_seeds():
+    frames = evaluated(metric("linear", 0.4), metric("gc", 0.1, kind="control"))
+    frames["metrics"].loc[1, "subset"] = "all"
+    paid = {"suite": "s", "method": "linear", "tokens": 10, "flops": 1.0}
+    frames["costs"] = pd.DataFrame([paid | {"examples": 100}, paid | {"examples": 300}])
+    table = cost.table(frames)
+    assert one(table, method="linear")["examples"] == 200
+    assert pd.isna(one(table, method="gc")["examples"])
+
+
+def test_a_long_training_log_is_averaged_over_stretches():
+    logs = pd.DataFrame({"folder": "f", "seed": 0, "step": range(1, 201), "loss": range(200)})
+    logs.loc[99, "validation_loss"] = 7.0
+    costs = pd.DataFrame([{"folder": "f", "suite": "s", "method": "linear"}])
+    table = lines.losses(logs, costs)
+    training = table[table["part"] == "training"]
+    assert len(training) == 100
+    # Steps 1 and 2 have the losses 0 and 1, steps 199 and 200 the losses 198 and 199.
+    assert list(training["step"].iloc[[0, -1]]) == [2, 200]
+    assert list(training["loss"].iloc[[0, -1]]) == [0.5, 198.5]
+    validation = one(table, part="validation")
+    assert (validation["step"], validation["loss"]) == (100, 7.0)
+    short = lines.losses(logs.head(3), costs)
+    assert list(short["loss"]) == [0, 1, 2]
+
+
+def predictions(*rows: tuple) -> pd.DataFrame:
+    columns = ["id", "method", "seed", "probe", "predicted", "predicted_value"]
+    return pd.DataFrame(rows, columns=columns).assign(dataset="d")
+
+
+def test_truth_is_shown_beside_the_mean_over_seeds():
+    records = pd.DataFrame({"dataset": "d", "id": ["a", "v"], "split": ["test", "val"]})
+    frames = {
+        "records": records.assign(label=None, value=[1.5, 2.5]),
+        "predictions": predictions(
+            ("a", "dna", 0, "none", None, 1.0),
+            ("a", "dna", 1, "none", None, 2.0),
+            ("a", "dna", 0, "without_dna", None, 9.0),
+            ("v", "dna", 0, "none", None, 9.0),
+        ),
+        "controls": predictions(("a", "late_mean", 0, "none", None, 4.0)),
+    }
+    table = truth.table(frames)
+    assert table[["method", "id", "truth", "prediction"]].to_numpy().tolist() == [
+        ["dna", "a", 1.5, 1.5],
+        ["late_mean", "a", 1.5, 4.0],
+    ]
+
+
+def test_confusions_are_counted_with_answers_that_are_no_class():
+    records = pd.DataFrame({"dataset": "d", "id": ["a", "b", "c"], "split": "test", "value": None})
+    frames = {
+        "records": records.assign(label=["x", "x", "y"]),
+        "predictions": predictions(
+            ("a", "dna", 0, "none", "x", None),
+            ("b", "dna", 0, "none", "y", None),
+            ("c", "dna", 0, "none", None, None),
+            ("c", "dna", 1, "none", "y", None),
+        ),
+        "controls": predictions(),
+    }
+    table = confusion.table(frames)
+    assert table[["true", "predicted", "count"]].to_numpy().tolist() == [
+        ["x", "x", 1],
+        ["x", "y", 1],
+        ["x", "no class", 0],
+        ["y", "x", 0],
+        ["y", "y", 1],
+        ["y", "no class", 1],
+    ]
+
+
+def test_weights_are_quantiles_of_the_test_rows():
+    share = [0.0, 0.1, 0.2, 0.3, 0.4]
+    rows = pd.DataFrame({"id": [*"abcde", "v"], "seed": 0, "dna": [*share, 0.9]})
+    rows = rows.assign(rna=0.5, protein=1 - 0.5 - rows["dna"], dataset="d", method="mil")
+    records = pd.DataFrame({"id": [*"abcde", "v"], "split": ["test"] * 5 + ["val"], "dataset": "d"})
+    table = weights.table({"weights": rows, "records": records})
+    dna = one(table, modality="dna")
+    assert dna["n"] == 5
+    found = dna[["p5", "p25", "median", "p75", "p95"]].to_numpy(dtype=float)
+    assert found == pytest.approx([0.02, 0.1, 0.2, 0.3, 0.38])
+    assert one(table, modality="rna")["median"] == 0.5
+
+
+def test_mixing_is_measured_in_the_space_of_the_vectors(monkeypatch):
+    monkeypatch.setattr(umap, "_plane", lambda vectors: np.zeros((len(vectors), 2)))
+    monkeypatch.setattr(umap, "_NEIGHBOURS", 1)
+    # By angle in degrees: gene 1 at 0, text 1 at 10, text 2 at 80, gene 2 at 95, gene 3 at 99.
+    places = [("1", "dna", 0), ("1", "text", 10), ("2", "text", 80), ("2", "dna", 95)]
+    places += [("3", "dna", 99)]
+    rows = [
+        {"id": i, "kind": kind, "group": None, "vector": [np.cos(a), np.sin(a)]}
+        for i, kind, a in ((i, kind, np.radians(angle)) for i, kind, angle in places)
+    ]
+    table = umap.table({"vectors": pd.DataFrame(rows)}).set_index(["id", "kind"])
+    # Nearest: gene 1 - text 1 (each other), text 2 - gene 2, gene 2 - gene 3 (each other).
+    nearest = {("1", "dna"): 1, ("1", "text"): 1, ("2", "text"): 1, ("2", "dna"): 0}
+    assert table["other_kind"].to_dict() == nearest | {("3", "dna"): 0}
+    assert table.loc[("1", "dna"), "chance"] == 2 / 4
+    assert table.loc[("1", "text"), "chance"] == 3 / 4
+    assert table.loc[("1", "dna"), "partner_rank"] == 1
+    assert table.loc[("2", "dna"), "partner_rank"] == 1
+    # Of the genes, 95 degrees is 15 from text 2, and no other is nearer.
+    assert table.loc[("2", "text"), "partner_rank"] == 1
+    assert np.isnan(table.loc[("3", "dna"), "partner_rank"])
+
+
+def test_the_made_up_run_shows_what_was_put_in(drawn, made_up):
+    for name, half in made_up.METHODS.items():
+        row = one(read(drawn, "verdict"), method=name, subset="sequence_decides")
+        assert row["value"] == pytest.approx(half, rel=1e-5)
+        assert row["low"] == pytest.approx(half - 0.9 / 400**0.5, rel=1e-5)
+    shown = read(drawn, "tasks")
+    for name in made_up.METHODS:
+        of = shown[(shown["method"] == name) & (shown["dataset"] != "mean")]["value"]
+        assert one(shown, method=name, dataset="mean")["value"] == pytest.approx(
+            of.mean(), abs=1e-5
+        )
+    assert set(shown.loc[shown["kind"] == "control", "method"]) == {"dna_only"}
+    # 40 records, one of them refused; three dimensions.
+    verdicts = read(drawn, "judge")
+    assert set(verdicts["n"]) == {39} and set(verdicts["refused"]) == {1}
+    # 100 test rows and two seeds.
+    counts = read(drawn, "confusion").groupby("method")["count"].sum()
+    assert set(counts) == {200}
+    assert set(read(drawn, "truth").groupby("method").size()) == {100}
+    assert set(read(drawn, "weights")["n"]) == {80}
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(0, "0"), (512, "512"), (1_000, "1.0k"), (83_456, "83k"), (1.7e6, "1.7M"), (2.5e9, "2.5B")],
+)
+def test_parameters_are_counted_in_three_digits(number, text):
+    assert names.count(number) == text
+
+
+def test_methods_come_before_ablations_before_controls():
+    kinds = {"gc": "control", "mil_token": "ablation", "qformer": "method", "linear": "method"}
+    assert names.order(kinds) == ["linear", "qformer", "mil_token", "gc"]
+    assert scores.COLUMNS[:3] == ["suite", "dataset", "subset"]
