@@ -16,13 +16,13 @@ def said(*answers, **columns):
 
 def test_an_invalid_answer_is_wrong_and_counted(suite):
     suite.dataset("data", gold(*LABELS, variant="ACGA"))
-    suite.predict("linear", said("a", None, "c", "b"))
+    suite.predict("linear", said("a", None, "c", None))
     suite.train("linear")
     assert suite.run() == 0
     found = suite.metrics().loc[("data", "test", "all", "linear", "none"), "value"]
     assert found["accuracy"] == 0.5
-    assert found["invalid_rate"] == 0.25
-    # a: P 1, R 1/2; b: 0; c: 1. The invalid answer is a fourth class of `union_`.
+    assert found["invalid_rate"] == 0.5
+    # a: P 1, R 1/2; b: 0; c: 1. The invalid answers are a fourth class of `union_`.
     assert found["macro_f1"] == pytest.approx((2 / 3 + 0 + 1) / 3)
     assert found["union_f1"] == pytest.approx((2 / 3 + 0 + 1) / 4)
 
