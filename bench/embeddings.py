@@ -46,7 +46,7 @@ def embed_mixed(setting: Setting) -> dict:
 
 def embed_short(setting: Setting) -> dict:
     """Distinct sequences of 81; baseline: one at a time."""
-    sequences = _random([81] * setting.rows(ROWS))
+    sequences = _random([81] * setting.rows(ROWS, least=200))
     model, encoder = _model(setting, "mixed", width=128, layers=4)
     table = _table(setting, "short", sequences)
     difference = _difference(_write(setting, table, model, "short"), _single(encoder, sequences))
@@ -88,7 +88,7 @@ def embed_limit(setting: Setting) -> dict:
 
 def embed_rerun(setting: Setting) -> dict:
     """1 % new rows in a store that holds the others; baseline: embedding all again."""
-    sequences = _mixed(setting.rows(ROWS))
+    sequences = _mixed(setting.rows(ROWS, least=100))
     new = _random(_lengths(max(1, len(sequences) // 100)), seed=1)
     model, _ = _model(setting, "mixed", width=128, layers=4)
     held = _table(setting, "held", sequences)

@@ -21,9 +21,9 @@ class Setting:
     repeats: int
     threads: int
 
-    def rows(self, full: int) -> int:
-        """How many of `full` rows are measured, 20 at least."""
-        return max(20, round(full * self.scale))
+    def rows(self, full: int, least: int = 20) -> int:
+        """How many of `full` rows are measured."""
+        return max(least, round(full * self.scale))
 
 
 def of(group: str) -> list[Callable[[Setting], dict]]:
