@@ -7,6 +7,7 @@ import pytest
 
 from seqfuse.config import RESOURCES, load_yaml
 from seqfuse.data import demo_codons, synthetic
+from seqfuse.data.planting import distinct
 
 CATALOGUE = {n: e for n, e in load_yaml(RESOURCES / "datasets.yaml").items() if "generator" in e}
 SIZES = {
@@ -140,3 +141,10 @@ def test_gene_texts_name_the_families_in_order(demo):
             assert (place >= 0) == (name in (first, second))
         if {first, second} == set(places):
             assert (places["kinase"] < places["ligase"]) == (first == "kinase")
+
+
+def test_dna_that_is_there_is_drawn_again():
+    drawn = iter([{"sequence": "AC"}, {"sequence": "AC"}, {"sequence": "AC", "variant": "AG"}])
+    seen = set()
+    rows = [distinct(lambda: next(drawn), seen) for _ in range(2)]
+    assert rows == [{"sequence": "AC"}, {"sequence": "AC", "variant": "AG"}]
