@@ -28,11 +28,11 @@ def test_a_tie_goes_to_the_commoner_label_and_the_unseen_to_the_majority():
 
 def test_composition_by_hand():
     assert composition.gc(["ACGT", "GGG", "AN", "NN"])[:, 0] == pytest.approx([0.5, 1, 0, 0])
-    counted = composition.kmers(["AACN", "ca"], 2)
+    counted = composition.kmers(["AACNC", "ca"], 2)
     assert counted.shape == (2, 4 + 16)
     mono, di = counted[:, :4], counted[:, 4:].reshape(2, 4, 4)
-    assert mono.tolist() == [[2, 1, 0, 0], [1, 1, 0, 0]]
-    # AA and AC in the first, CA in the second; CN and the border between both do not count.
+    assert mono.tolist() == [[2, 2, 0, 0], [1, 1, 0, 0]]
+    # AA and AC in the first, CA in the second; neither CN, NC nor the border between both (CC) counts.
     assert [tuple(place) for place in np.argwhere(di)] == [(0, 0, 0), (0, 0, 1), (1, 1, 0)]
 
 
