@@ -32,8 +32,16 @@ def test_composition_by_hand():
     assert counted.shape == (2, 4 + 16)
     mono, di = counted[:, :4], counted[:, 4:].reshape(2, 4, 4)
     assert mono.tolist() == [[2, 2, 0, 0], [1, 1, 0, 0]]
-    # AA and AC in the first, CA in the second; neither CN, NC nor the border between both (CC) counts.
+    # AA and AC in the first, CA in the second; what holds N or spans both (CC) does not count.
     assert [tuple(place) for place in np.argwhere(di)] == [(0, 0, 0), (0, 0, 1), (1, 1, 0)]
+
+
+def test_composition_is_the_same_in_batches(monkeypatch):
+    sequences = ["ACGT", "", "GG", "TTTAN", "C"]
+    whole = composition.kmers(sequences, 3)
+    monkeypatch.setattr(composition, "_BATCH", 2)
+    assert (composition.kmers(sequences, 3) == whole).all()
+    assert whole[:, :4].sum(axis=1).tolist() == [4, 0, 2, 4, 1]
 
 
 def test_the_regression_is_scikit_learns():
