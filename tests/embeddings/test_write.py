@@ -225,6 +225,7 @@ def test_the_key_says_what_a_row_depends_on(models, tmp_path):
         ({"rna": ["AC"]}, "rna-fm", ["--resolution", "codon"], r"'row0': 'AC' is shorter than"),
         ({"protein": ["MK"]}, "esm2", ["--resolution", "codon"], r"has no codons"),
         ({"protein": ["MK VL"]}, "esm2", [], r"'row0': its tokens do not cover it"),
+        ({"protein": [" "]}, "esm2", [], r"'row0': its tokens do not cover it"),
         ({"rna": ["ACGU"]}, "rna-fm", ["--layer", "3"], r"layer 3"),
     ],
 )

@@ -162,11 +162,8 @@ class Embedder:
                 f"{where}: {sequence[start:end]!r} at letter {start + 1} is not in the alphabet of"
                 f" this {self._encoder.modality} encoder ({self._encoder.layout})"
             )
-        borders = native.spans.ravel()
-        if (borders[1:-1:2] != borders[2::2]).any() or (borders[0], borders[-1]) != (
-            0,
-            len(sequence),
-        ):
+        # What is between two tokens, before the first or behind the last is white space.
+        if np.diff(native.spans).sum() != len(sequence):
             raise UserError(
                 f"{where}: its tokens do not cover it; clean it with `seqfuse sequences`"
             )
