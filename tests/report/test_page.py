@@ -1,0 +1,328 @@
+"""What the report holds, in which order, and where its numbers come from."""
+
+import base64
+import csv
+import io
+import json
+import re
+
+import jinja2
+import pytest
+from docutils.core import publish_parts
+
+from seqfuse import tables
+from seqfuse.figures.catalogue import FIGURES
+from seqfuse.files import sha256
+from seqfuse.report.style import STYLE
+from seqfuse.report.titles import title
+
+
+def test_it_is_one_file_that_asks_for_nothing_else(page):
+    for element in page.all("*"):
+        for name in ("src", "href", "srcset", "action", "data", "poster"):
+            address = element.attributes.get(name)
+            assert address is None or address.startswith(("data:", "#")), address
+    assert [e.tag for e in page.all("*") if e.tag in ("iframe", "object", "embed")] == []
+    assert "url(" not in STYLE and "@import" not in STYLE
+    (policy,) = [m for m in page.all("meta") if "http-equiv" in m.attributes]
+    assert policy.attributes["content"].startswith("default-src 'none'; img-src data:;")
+    assert "unsafe-inline'; script" in policy.attributes["content"]
+    assert "script-src 'sha256-" in policy.attributes["content"]
+
+
+def test_every_link_within_the_page_resolves(page):
+    ids = [e.attributes["id"] for e in page.all("*") if "id" in e.attributes]
+    assert len(ids) == len(set(ids))
+    targets = {a.attributes["href"][1:] for a in page.all("a") if a.attributes["href"][0] == "#"}
+    assert targets and targets <= set(ids)
+
+
+def test_it_is_accessible(page):
+    (html,) = page.all("html")
+    assert html.attributes["lang"] == "en"
+    assert page.all("th") and all(th.attributes.get("scope") for th in page.all("th"))
+    assert all(len(image.attributes["alt"]) > 20 for image in page.all("img"))
+    levels = [int(e.tag[1]) for e in page.all("*") if e.tag in ("h1", "h2", "h3", "h4")]
+    assert levels[0] == 1 and levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False))
+    for region in page.all("div", "scroll"):
+        assert region.attributes["tabindex"] == "0" and region.attributes["aria-label"]
+    assert len(page.all("title")[0].text) > 0
+
+
+def _luminance(colour: str) -> float:
+    digits = colour[1:] if len(colour) == 7 else "".join(2 * c for c in colour[1:])
+    parts = [int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4)]
+    red, green, blue = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_text_has_the_contrast_that_wcag_asks_for():
+    themes = [
+        dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{3,6})", block))
+        for block in re.findall(r":root \{(.*?)\}", STYLE, re.DOTALL)
+    ]
+    assert len(themes) == 3
+    for theme in themes:
+        for ink in ("text", "soft", "link", "good", "bad"):
+            for paper in ("page", "field", "warn"):
+                low, high = sorted((_luminance(theme[ink]), _luminance(theme[paper])))
+                assert (high + 0.05) / (low + 0.05) >= 4.5, (ink, paper, theme)
+
+
+def test_the_verdicts_come_first(page):
+    headings = [h.text for h in page.all("h2")]
+    assert headings == [
+        "Verdicts",
+        "Scores, with their controls",
+        "Comparisons",
+        "Judged reasoning",
+        "Figures",
+        "Data",
+        "Cost",
+        "What was not run",
+        "Settings",
+        "Where each number comes from",
+    ]
+    suites = [article.all("h3")[0].text for article in page.all("article", "verdict")]
+    assert suites == ["tasks", "variants", "demo-classes", "demo-expression"]
+
+
+def test_scratch_models_are_said_before_any_number(page):
+    text = page.all("body")[0].text
+    banner = "Models with random weights: no evidence about the methods."
+    assert text.index(banner) < text.index("Verdicts", text.index("Not run"))
+    assert page.by_id("scratch").text.startswith(f"{banner} demo-nt, demo-qwen3 start from")
+    ranked = [name for name, figure in FIGURES.items() if figure.ranks]
+    for name in FIGURES:
+        said = banner in page.by_id(f"figure-{name}").text
+        assert said == (name in ranked), name
+    for verdict in page.all("article", "verdict"):
+        assert "no evidence about the methods" in verdict.all("p", "sentence")[0].text
+
+
+def test_models_with_learnt_weights_are_no_reason_to_warn(results, build, read, tmp_path):
+    settings = json.loads((results / "report" / "settings.json").read_text())
+    for model in settings["models"].values():
+        model["kind"] = "hub"
+    (tmp_path / "settings.json").write_text(json.dumps(settings))
+    assert build(results, tmp_path / "a.html", tmp_path / "settings.json") == 0
+    assert "random weights" not in read(tmp_path / "a.html").all("body")[0].text
+
+
+def test_only_models_that_the_run_uses_count_as_scratch(page):
+    # "unused" is a scratch model of the catalogue that the run's settings do not name.
+    assert "unused" not in page.by_id("scratch").text
+
+
+def test_warnings_of_the_audits_stand_at_the_top_and_with_the_data(page):
+    assert page.by_id("warnings").text.endswith(
+        "demo-classes: not coding sequences: 1.6 % start with ATG"
+    )
+    card = page.by_id("data-demo-classes").text
+    assert "NOT coding sequences: 1.6% start with ATG, 62.0% have a stop inside" in card
+    for said in ("MIT", "Made up", "train 600, val 0, test 300", "905 read, 900 kept, 5 rejected"):
+        assert said in card
+    assert "duplicate: 5" in card and "3 rows of test" in card and "ab" * 32 in card
+
+
+def _grids(page, section: str):
+    return page.by_id(section).all("figure", "grid")
+
+
+def _rows(grid) -> list[dict[str, object]]:
+    columns = [th.text for th in grid.all("thead")[0].all("th")]
+    return [
+        dict(zip(columns, row.all("td"), strict=True)) for row in grid.all("tbody")[0].all("tr")
+    ]
+
+
+def _exact(cell) -> float:
+    return float(cell.attributes["data-value"])
+
+
+@pytest.fixture(scope="module")
+def sources(page) -> dict[str, tuple[str, str]]:
+    """{number: (path, checksum)} as the last section says."""
+    found = {}
+    for row in page.by_id("sources").all("tbody")[0].all("tr"):
+        path, _, checksum = row.all("td")
+        found[row.all("th")[0].text] = (path.text, checksum.all("code")[0].attributes["title"])
+    return found
+
+
+def test_the_sources_are_the_files(sources, results):
+    for path, checksum in sources.values():
+        assert sha256(path) == checksum
+    assert len(sources) == len({path for path, _ in sources.values()})
+
+
+def _cited(grid, sources, schema) -> list[dict]:
+    """The rows of the tables that a grid names as its sources."""
+    names = [a.text for a in grid.all("span", "sources")[0].all("a")]
+    kind = "metrics" if schema is tables.METRICS else "comparisons"
+    paths = [sources[name][0] for name in names]
+    return [
+        row
+        for path in paths
+        if path.endswith(f"{kind}.parquet")
+        for row in tables.read(path, schema).to_pylist()
+    ]
+
+
+def test_every_score_beside_its_controls_is_a_row_of_metrics(page, sources):
+    shown = 0
+    for grid in _grids(page, "scores"):
+        rows = _rows(grid)
+        if "Kind" not in rows[0] or "Split" in rows[0]:
+            continue
+        kinds = {row["Kind"].text for row in rows}
+        assert kinds == {"method", "control"}, grid.all("figcaption")[0].text
+        cited = _cited(grid, sources, tables.METRICS)
+        compared = _cited(grid, sources, tables.COMPARISONS)
+        measure = list(rows[0])[2]
+        for row in rows:
+            shown += 1
+            method, cell = row["Method or control"].text, row[measure]
+            (found,) = [
+                r
+                for r in cited
+                if title(r["method"]) == method
+                and r["value"] == _exact(cell)
+                and f"{r['dataset']}-{r['subset']}" in grid.attributes["id"]
+                and r["split"] == "test"
+                and r["n"] == _exact(row["Rows"])
+            ]
+            interval = f"[{found['low']:.3f}, {found['high']:.3f}]"
+            assert cell.text == f"{found['value']:.3f} {interval}"
+            assert _exact(row["Trained"]) == found["trained_parameters"]
+            if row["Kind"].text == "control":
+                assert row["Against the best control"].text == ""
+                continue
+            difference = _exact(row["Against the best control"])
+            assert any(
+                r["difference"] == difference and r["verdict"] == row["Verdict"].text
+                for r in compared
+                if title(r["method"]) == method
+            )
+    # 12 methods and controls of study A in 6 row sets and one mean, 8 of study B in two sets.
+    assert shown == 12 * (3 + 1 + 3) + 8 * 2
+
+
+def test_every_row_of_metrics_is_a_row_of_the_page(page, sources, results):
+    listed = []
+    for grid in _grids(page, "scores"):
+        for row in _rows(grid):
+            if "Split" in row:
+                numbers = tuple(_exact(row[name]) for name in ("Value", "Low", "High"))
+                texts = (row["Dataset"].text, row["Method or control"].text, row["Split"].text)
+                listed.append((*texts, *numbers))
+    expected = [
+        (r["dataset"], title(r["method"]), r["split"], r["value"], r["low"], r["high"])
+        for path in results.glob("evaluation/*/*/metrics.parquet")
+        for r in tables.read(path, tables.METRICS).to_pylist()
+    ]
+    assert sorted(listed) == sorted(expected)
+
+
+def test_every_comparison_is_a_row_of_the_page(page, results):
+    listed = [
+        (row["Dataset"].text, row["Method"].text, row["Against"].text, _exact(row["Difference"]))
+        for grid in _grids(page, "comparisons")
+        for row in _rows(grid)
+    ]
+    expected = [
+        (r["dataset"], title(r["method"]), title(r["against"]), r["difference"])
+        for path in results.glob("evaluation/*/*/comparisons.parquet")
+        for r in tables.read(path, tables.COMPARISONS).to_pylist()
+    ]
+    assert sorted(listed) == sorted(expected)
+
+
+def _csv(link) -> list[list[str]]:
+    head, content = link.attributes["href"].split(",", 1)
+    assert head == "data:text/csv;charset=utf-8;base64"
+    return list(csv.reader(io.StringIO(base64.b64decode(content).decode())))
+
+
+def test_a_table_can_be_taken_away_with_its_exact_numbers(page):
+    for grid in _grids(page, "scores"):
+        link = grid.all("a")[0]
+        columns, *rows = _csv(link)
+        shown = _rows(grid)
+        assert columns == list(shown[0]) and len(rows) == len(shown)
+        for cells, row in zip(rows, shown, strict=True):
+            assert cells == [c.attributes.get("data-value", c.text) for c in row.values()]
+
+
+def test_every_figure_comes_with_its_caption_and_its_numbers(page, results):
+    for name, figure in FIGURES.items():
+        element = page.by_id(f"figure-{name}")
+        assert element.all("h3")[0].text == figure.title
+        assert element.all("figcaption")[0].text.startswith(figure.caption)
+        svg = element.all("img")[0].attributes["src"].removeprefix("data:image/svg+xml;base64,")
+        assert base64.b64decode(svg) == (results / "figures" / f"{name}.svg").read_bytes()
+        content = (results / "figures" / f"{name}.csv").read_text()
+        downloads = [a for a in element.all("a") if a.attributes.get("download") == f"{name}.csv"]
+        assert _csv(downloads[0]) == list(csv.reader(io.StringIO(content)))
+        shown = [[c.text for c in row.all("td")] for row in element.all("tbody")[0].all("tr")]
+        assert shown == list(csv.reader(io.StringIO(content)))[1:]
+
+
+def test_judges_are_scored_in_words_and_counts(page, results):
+    (grid,) = _grids(page, "judge")
+    assert grid.all("figcaption")[0].text.startswith("Judge overlap:")
+    rows = _rows(grid)
+    verdicts = tables.read(results / "judge" / "variants" / "linear.parquet", tables.VERDICTS)
+    scores = [
+        r["score"] for r in verdicts.to_pylist() if r["dimension"] == "completeness" and r["score"]
+    ]
+    (row,) = [
+        r
+        for r in rows
+        if (r["Dimension"].text, r["Reasoning of"].text) == ("Completeness", title("linear"))
+    ]
+    assert _exact(row["Mean score"]) == pytest.approx(sum(scores) / 39)
+    assert (_exact(row["Scored"]), _exact(row["Refused"]), _exact(row["Malformed"])) == (39, 1, 0)
+
+
+def test_cost_is_a_row_a_seed(page, results):
+    (grid,) = _grids(page, "cost")
+    rows = _rows(grid)
+    # (4 methods + 2 trained controls) of 2 suites and 6 arms of 2 sets, 2 seeds each.
+    assert len(rows) == 6 * 2 * 2 + 6 * 2 * 2
+    row = next(r for r in rows if r["Suite"].text == "tasks" and r["Method"].text == "OneVocab")
+    assert _exact(row["Trained parameters"]) == 2_345_678
+    # Half of the 48 runs took 9.5 s and half 10.5 s.
+    assert "Training took 8.0 minutes in all, over 48 runs." in page.by_id("cost").text
+
+
+def test_settings_and_seeds_are_the_resolved_configuration(page, results):
+    settings = json.loads((results / "report" / "settings.json").read_text())
+    assert json.loads(page.by_id("settings").all("pre")[0].raw) == settings
+    assert "seeds 0, 1" in page.all("header")[0].text
+
+
+def test_what_was_not_run_is_listed(page):
+    text = page.by_id("left-out").text
+    assert "arms:" in text and "One-hot codons" in text
+    assert "methods:" not in text and "figures:" not in text
+
+
+def test_the_same_run_gives_the_same_bytes(results, report, build, tmp_path):
+    assert build(results, tmp_path / "again.html") == 0
+    assert (tmp_path / "again.html").read_bytes() == report.read_bytes()
+
+
+def test_every_figure_has_a_caption_for_snakemakes_report(root):
+    folder = root / "workflow" / "report"
+    template = (folder / "figure.rst").read_text()
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined)
+    for figure in FIGURES.values():
+        text = environment.from_string(template).render(snakemake={"params": vars(figure)})
+        body = publish_parts(text, writer="html", settings_overrides={"report_level": 1})[
+            "body"
+        ]
+        assert "system-message" not in body
+        assert body.startswith(f"<p><strong>{figure.title}</strong>")
+    assert "system-message" not in publish_parts((folder / "report.rst").read_text())["whole"]
