@@ -320,9 +320,7 @@ def test_every_figure_has_a_caption_for_snakemakes_report(root):
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined)
     for figure in FIGURES.values():
         text = environment.from_string(template).render(snakemake={"params": vars(figure)})
-        body = publish_parts(text, writer="html", settings_overrides={"report_level": 1})[
-            "body"
-        ]
+        body = publish_parts(text, writer="html", settings_overrides={"report_level": 1})["body"]
         assert "system-message" not in body
         assert body.startswith(f"<p><strong>{figure.title}</strong>")
     assert "system-message" not in publish_parts((folder / "report.rst").read_text())["whole"]
