@@ -112,3 +112,13 @@ def test_near_and_clusters_are_those_of_all_pairs():
         joined = joined @ joined
     clusters = sketch.clusters(pool)
     assert np.array_equal(clusters[:, None] == clusters[None, :], joined)
+
+
+def test_a_chain_joins_whole_clusters():
+    """Of these sets of hashes, 0-2, 1-3, 2-4 and 3-4 have J of at least 0.5: one chain."""
+    sets = [range(10), range(20, 30), range(15), range(20, 35), [*range(15), *range(20, 35)]]
+    pool = np.full((6, SIZE), sketch.EMPTY, np.uint32)
+    for row, hashes in enumerate([*sets, [99]]):
+        pool[row, : len(hashes)] = hashes
+    found = sketch.clusters(pool).tolist()
+    assert len(set(found[:5])) == 1 and found[5] != found[0]

@@ -26,7 +26,7 @@ def cut(
     if policy == "window":
         start = max(0, min(place - limit // 2, len(sequence) - length))
         start -= start % step
-    if place - start + max(removed, added) > limit or place - start + removed > length:
+    if place - start + max(removed, added) > limit:
         return None
     return sequence[start : start + length], variant[start : start + length + grown]
 
