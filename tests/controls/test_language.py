@@ -169,6 +169,31 @@ def test_composition_tells_what_it_can(tmp_path):
         assert right >= 95, control
 
 
+def test_only_longer_kmers_tell_which_site_was_hit(tmp_path):
+    # Both sites are in every reference; the change of either is CAG to CGG.
+    random = np.random.default_rng(0)
+    rows = []
+    for i in range(400):
+        parts = ["".join(random.choice(list("ACGT"), 25)) for _ in range(3)]
+        sites = ["TTCAGTC", "GACAGGA"]
+        reference = parts[0] + sites[0] + parts[1] + sites[1] + parts[2]
+        sites[i % 2] = sites[i % 2].replace("CAG", "CGG")
+        variant = parts[0] + sites[0] + parts[1] + sites[1] + parts[2]
+        row = {"split": "train" if i < 200 else "test", "label": f"site {i % 2}"}
+        rows.append(row | {"sequence": reference, "variant": variant})
+    found = predicted(tmp_path, "sites", records(tmp_path / "sites.parquet", rows))
+    right = {
+        control: sum(
+            row["predicted"] == rows[int(name[1:])]["label"] for name, row in by_id.items()
+        )
+        for (_, control), by_id in found.items()
+    }
+    assert right["kmer"] == 200
+    # 200 fair coins: five deviations are 35.
+    assert abs(right["composition"] - 100) < 35
+    assert abs(right["reference_only"] - 100) < 35
+
+
 def test_the_reference_alone_does_not_see_the_variant(tmp_path):
     # One reference; the allele decides.
     rows = [
