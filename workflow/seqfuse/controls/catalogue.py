@@ -61,6 +61,49 @@ _ALL = (
         "language",
         "The control of 4-mers without the variant: what the place in the genome gives away.",
     ),
+    Control(
+        "majority",
+        "Majority class",
+        "codons",
+        "The commonest label of the training records, whatever is asked.",
+    ),
+    Control("mean", "Mean", "codons", "The mean value of the training records."),
+    Control(
+        "sequence_lookup",
+        "Sequence lookup",
+        "codons",
+        "The mean value, or commonest label, of the training records of the very same sequence.",
+    ),
+    Control(
+        "length",
+        "Length",
+        "codons",
+        "Ridge regression (of classes: logistic) on the number of nucleotides and its logarithm.",
+    ),
+    Control(
+        "nucleotide_counts",
+        "Counts of nucleotides",
+        "codons",
+        "Ridge regression (of classes: logistic) on the counts of A, C, G and U.",
+    ),
+    Control(
+        "codon_frequencies",
+        "Codon frequencies",
+        "codons",
+        "Ridge regression (of classes: logistic) on the share of each of the 64 codons.",
+    ),
+    Control(
+        "kmer",
+        "Counts of 4-mers",
+        "codons",
+        "Ridge regression (of classes: logistic) on counts of 1- to 4-mers.",
+    ),
+    Control(
+        "late_mean",
+        "Mean of single modalities",
+        "codons",
+        "The plain mean of what the single modalities predict, seed by seed: late fusion.",
+    ),
 )
 
 # {study: {name: control}}
