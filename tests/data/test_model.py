@@ -94,7 +94,8 @@ def test_a_frozen_scratch_encoder_keeps_what_it_reads(scratch, layout, letters, 
     hidden, embedded = (encoder(ids[None], layer=layer)[0] for layer in (-1, 0))
     normalise = torch.nn.functional.normalize
     nearest = (normalise(hidden, dim=-1) @ normalise(embedded, dim=-1).T).argmax(1)
-    assert torch.equal(ids[nearest], ids)
+    # With embeddings of the published 0.02 it would be 0.19 (NT-v2) and 0.10 (ESM-2).
+    assert (ids[nearest] == ids).float().mean() > 0.95
 
 
 @pytest.mark.parametrize("layout", [*ENCODERS, "qwen3", "bert"])
