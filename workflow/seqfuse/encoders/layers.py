@@ -37,7 +37,8 @@ class Rotary(nn.Module):
 
     def __init__(self, width: int):
         super().__init__()
-        exponents = torch.arange(0, width, 2, dtype=torch.float32) / width
+        # Never on the meta device: computing there imports for seconds.
+        exponents = torch.arange(0, width, 2, dtype=torch.float32, device="cpu") / width
         self.register_buffer("inv_freq", 10000.0**-exponents)
 
     def forward(self, *states: Tensor) -> tuple[Tensor, ...]:
