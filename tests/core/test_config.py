@@ -42,8 +42,8 @@ def test_a_dataset_of_ones_own_joins_the_catalogue():
         ({"judge": {"modle": "x"}}, "unknown key 'judge.modle'; did you mean 'model'?"),
         ({"preset": "dmeo"}, "preset: 'dmeo' is not allowed; did you mean 'demo'?"),
         (
-            {"codons": {"training": {"learning_rate": "1e-3"}}},
-            "codons.training.learning_rate: '1e-3' is not of type number; "
+            {"language": {"training": {"learning_rate": "1e-3"}}},
+            "language.training.learning_rate: '1e-3' is not of type number; "
             "YAML reads 1e-3 as text, write 1.0e-3",
         ),
         (

@@ -97,26 +97,27 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def _explain(error) -> str:
-    where = ".".join(str(part) for part in error.absolute_path) or "the top level"
+    where = ".".join(str(part) for part in error.absolute_path)
+    at = f"{where}: " if where else ""
     if error.validator == "additionalProperties":
         known = error.schema["properties"]
         unknown = next(key for key in error.instance if key not in known)
-        key = unknown if where == "the top level" else f"{where}.{unknown}"
+        key = f"{where}.{unknown}" if where else unknown
         return f"unknown key {key!r}{nearest(unknown, known)}"
+    if error.validator == "required":
+        missing = next(key for key in error.validator_value if key not in error.instance)
+        return f"{at}the key {missing!r} is missing"
     if error.validator == "type":
         kinds = error.validator_value
         wanted = " or ".join(kinds) if isinstance(kinds, list) else kinds
         hint = ""
         if isinstance(error.instance, str) and "number" in wanted:
             hint = "; YAML reads 1e-3 as text, write 1.0e-3"
-        return f"{where}: {error.instance!r} is not of type {wanted}{hint}"
-    if error.validator == "required":
-        missing = next(key for key in error.validator_value if key not in error.instance)
-        return f"{where}: the key {missing!r} is missing"
+        return f"{at}{error.instance!r} is not of type {wanted}{hint}"
     if error.validator == "enum":
         hint = nearest(error.instance, map(str, error.validator_value))
-        return f"{where}: {error.instance!r} is not allowed{hint}"
-    return f"{where}: {error.message}"
+        return f"{at}{error.instance!r} is not allowed{hint}"
+    return f"{at}{error.message}"
 
 
 def _check_names(settings: dict) -> None:

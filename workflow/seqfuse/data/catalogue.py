@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 
 from seqfuse import options
-from seqfuse.config import WORKFLOW, load_yaml, nearest
+from seqfuse.config import WORKFLOW, hold, load_yaml
 from seqfuse.errors import UserError
 
 FIELDS = ("id", "sequence", "variant", "question", "label", "value", "reasoning", "text", "group")
@@ -29,14 +29,9 @@ def schema() -> dict:
 
 def validate(name: str, entry: Mapping) -> dict:
     """The entry `name` with its defaults; a mistake is one line with the nearest spelling."""
-    import jsonschema
-
     # Through JSON, as on the command line: YAML's number keys become text.
     entry = json.loads(json.dumps(entry))
-    validator = jsonschema.Draft202012Validator(schema())
-    errors = sorted(validator.iter_errors(entry), key=lambda e: [str(p) for p in e.absolute_path])
-    if errors:
-        raise UserError(f"dataset {name!r}: {_explain(errors[0])}")
+    hold(entry, schema(), f"dataset {name!r}")
     needed = _NEEDS[entry["source"]]
     if "proprietary" not in entry:
         for key in (needed, "files") if needed == "hub" else (needed,):
@@ -92,19 +87,3 @@ def _check_pattern(name: str, pattern: str) -> None:
             f"dataset {name!r}: group_pattern {pattern!r} has no (group); put the part that names "
             "the group in parentheses"
         )
-
-
-def _explain(error) -> str:
-    where = ".".join(str(part) for part in error.absolute_path)
-    if error.validator == "additionalProperties":
-        known = error.schema["properties"]
-        unknown = next(key for key in error.instance if key not in known)
-        key = f"{where}.{unknown}" if where else unknown
-        return f"unknown key {key!r}{nearest(unknown, known)}"
-    if error.validator == "required":
-        missing = next(key for key in error.validator_value if key not in error.instance)
-        return f"{where + ': ' if where else ''}the key {missing!r} is missing"
-    if error.validator == "enum":
-        known = map(str, error.validator_value)
-        return f"{where}: {error.instance!r} is not allowed{nearest(error.instance, known)}"
-    return f"{where}: {error.message}"
