@@ -113,12 +113,15 @@ def test_the_best_is_the_lowest_where_less_is_better():
     assert lower.best_control(next(iter(lower.scores))) == "composition"
 
 
-def test_a_score_that_is_not_defined_is_no_best():
+@pytest.mark.parametrize(
+    ("undefined", "best"), [("late_mean", "composition"), ("composition", "late_mean")]
+)
+def test_a_score_that_is_not_defined_is_no_best(undefined, best):
     members = (("dna", "method"), ("late_mean", "control"), ("composition", "control"))
     found = results(members, set(), study="codons", subset="all", metric="spearman")
     (place,) = found.scores
-    found.scores[place]["late_mean"]["value"] = float("nan")
-    assert found.best_control(place) == "composition"
+    found.scores[place][undefined]["value"] = float("nan")
+    assert found.best_control(place) == best
 
 
 def test_verdicts_are_taken_where_only_the_sequence_decides_or_over_the_suite():

@@ -181,6 +181,9 @@ def test_every_score_beside_its_controls_is_a_row_of_metrics(page, sources):
         cited = _cited(grid, sources, tables.METRICS)
         compared = _cited(grid, sources, tables.COMPARISONS)
         measure = list(rows[0])[2]
+        controls = [row for row in rows if row["Kind"].text == "control"]
+        best = max(controls, key=lambda row: _exact(row[measure]))
+        assert [row for row in rows if row["Verdict"].text == "best control"] == [best]
         for row in rows:
             shown += 1
             method, cell = row["Method or control"].text, row[measure]
@@ -204,6 +207,7 @@ def test_every_score_beside_its_controls_is_a_row_of_metrics(page, sources):
                 r["difference"] == difference and r["verdict"] == row["Verdict"].text
                 for r in compared
                 if title(r["method"]) == method
+                and title(r["against"]) == best["Method or control"].text
             )
     # 12 methods and controls of study A in 6 row sets and one mean, 8 of study B in two sets.
     assert shown == 12 * (3 + 1 + 3) + 8 * 2

@@ -33,7 +33,7 @@ def primary(frames: Mapping[str, pd.DataFrame], study: str) -> pd.DataFrame:
     """
     metrics, compared = frames["metrics"], frames["comparisons"]
     ours = (metrics["study"] == study) & (metrics["split"] == "test") & (metrics["probe"] == "none")
-    rows = metrics[ours & (metrics["kind"] != "probe")]
+    rows = metrics[ours]
     chosen = compared.drop_duplicates(["suite", "dataset"])[["suite", "dataset", "metric"]]
     rows = rows.merge(chosen, on=["suite", "dataset", "metric"])
     rows = rows.assign(title=[names.title(name) for name in rows["method"]])
