@@ -309,6 +309,14 @@ def test_a_budget_in_money_is_never_passed(judged, server, capsys):
     assert len(server.requests) == ASKED
 
 
+def test_prices_by_hand():
+    budget = judge_server.Budget(9, None, input_price=2, output_price=8, answer_tokens=500)
+    assert budget.price(1_000_000, 500_000) == 6.0
+    # At most a token a byte, "é" holds two: 5 prompt tokens and 500 of the answer.
+    question = judge_server.Question("key", "model", "completeness", "abé", "c")
+    assert budget.most(question) == pytest.approx((5 * 2 + 500 * 8) / 1e6)
+
+
 def test_a_budget_in_money_needs_prices(judged, server, capsys):
     assert ask(judged, server, "--max-cost", "1") == 2
     assert "judge.max_cost limits nothing without a price" in error(capsys)

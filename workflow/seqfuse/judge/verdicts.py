@@ -45,7 +45,7 @@ def by_overlap(answers: list[Answer]) -> list[dict]:
         for dimension in DIMENSIONS:
             score, reason = overlap.score(dimension, answer.reference, answer.candidate)
             verdict = {"status": "ok", "score": score, "reason": reason}
-            key = _key("overlap", dimension, _material(answer))
+            key = _key("overlap", dimension, _material(answer, candidate_first=False))
             rows.append(_row(answer, "overlap", dimension, key, verdict))
     return rows
 
@@ -164,7 +164,7 @@ def _prompt(dimension: str) -> str:
     return (RESOURCES / "judge" / f"{dimension}.md").read_text(encoding="utf-8")
 
 
-def _material(answer: Answer, candidate_first: bool = False) -> str:
+def _material(answer: Answer, candidate_first: bool) -> str:
     """Both texts as JSON, in the order in which the judge reads them."""
     texts = {"reference": answer.reference, "candidate": answer.candidate}
     names = ("candidate", "reference") if candidate_first else ("reference", "candidate")
