@@ -4,6 +4,7 @@ Made from cleaned records, codon frames and the embedding store. States stay in 
 map a modality, which all seeds (and all arms of a dataset) share; a batch copies its own rows only.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -278,8 +279,8 @@ def _targets(path: Path, clean: dict, split: np.ndarray) -> tuple[np.ndarray, tu
     """The values, or the labels' indices and the labels of the training rows, sorted."""
     column = "value" if any(value is not None for value in clean["value"]) else "label"
     for name, value in zip(clean["id"], clean[column], strict=True):
-        if value is None or value != value:
-            wanted = "a value or a label" if column == "label" else "a value"
+        if value is None or (column == "value" and not math.isfinite(value)):
+            wanted = "a value or a label" if column == "label" else "a finite value"
             raise UserError(f"{path}: record {name!r} has no {column}; study B needs {wanted}")
     train = [clean[column][row] for row in np.flatnonzero(split == "train")]
     if len(set(train)) == 1:

@@ -1,4 +1,4 @@
-"""Entropy-regularised attention pooling over modalities, BioLangFusion (arXiv 2506.08936, section 2).
+"""Entropy-regularised attention pooling over modalities (BioLangFusion, arXiv 2506.08936).
 
 The modalities of a sequence are the instances of a bag (gated attention of Ilse et al. 2018).
 """

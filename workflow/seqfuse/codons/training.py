@@ -178,11 +178,7 @@ class Trainer:
         nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
         self.optimiser.step()
         value = loss.item()
-        if not math.isfinite(value):
-            raise UserError(
-                f"seed {self.seed}: the loss is {value} in epoch {progress.epoch + 1}; lower"
-                f" --learning-rate (now {self.trial.learning_rate})"
-            )
+        self._refuse_infinite("loss", value)
         self.seen[batch.rows] = output.prediction.detach().float().cpu().numpy()
         progress.loss += value * len(batch.rows)
         progress.batches += 1
@@ -198,6 +194,7 @@ class Trainer:
         )
         target = torch.from_numpy(dataset.target[self.val_rows])
         loss = task_loss(torch.from_numpy(prediction), target, dataset.labels, self.scale).item()
+        self._refuse_infinite("validation loss", loss)
         found = score(prediction, dataset.target[self.val_rows])
         if (found, -loss) > (progress.best_score, -progress.best_loss):
             progress.best_epoch, progress.best_score = progress.epoch + 1, found
@@ -217,6 +214,13 @@ class Trainer:
             }
         )
         self.plateau.step(loss)
+
+    def _refuse_infinite(self, which: str, loss: float) -> None:
+        if not math.isfinite(loss):
+            raise UserError(
+                f"seed {self.seed}: the {which} is {loss} in epoch {self.progress.epoch + 1};"
+                f" lower --learning-rate (now {self.trial.learning_rate:g})"
+            )
 
     def _save(self) -> None:
         with atomic(self.path) as temporary:

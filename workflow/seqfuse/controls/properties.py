@@ -3,6 +3,7 @@
 Everywhere `outputs` are float64[asked, 1] values, or float64[asked, classes] log-probabilities.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from seqfuse.errors import UserError
 
 # Inverse strengths of the L2 penalty; the one with the least validation loss is taken, as a
 # method's learning rate is.
-STRENGTHS = (1e-4, 1e-3, 0.01, 0.1, 1.0)
+STRENGTHS = (1e-4, 1e-3, 0.01, 0.1, 1.0, 10.0)
 # Counted words of the k-mer control have one to so many letters.
 _LONGEST = 4
 _NUCLEOTIDES, _LETTERS = 3, "ACGT"
@@ -49,7 +50,7 @@ def read(records: Path, frames: Path) -> Coding:
     for name, target in zip(columns["id"], columns[column], strict=True):
         if name not in dna:
             raise UserError(f"{frames}: record {name!r} of {records} has no row")
-        if target is None or target != target:
+        if target is None or (column == "value" and not math.isfinite(target)):
             raise UserError(
                 f"{records}: record {name!r} has no {column}; controls need one on each"
             )

@@ -1,0 +1,192 @@
+"""Training: what validation chooses, the entropy term, early stopping, resuming, equal bytes."""
+
+import json
+
+import numpy as np
+import pytest
+
+from seqfuse import tables
+from seqfuse.codons import interruption
+from seqfuse.codons.catalogue import ARMS
+from seqfuse.files import read_json
+
+# Files of an arm that depend on its inputs alone; cost.json also holds seconds and memory.
+SAME = ("seed0.safetensors", "seed1.safetensors", "predictions.parquet", "log.jsonl")
+
+
+def content(folder, names=SAME) -> dict[str, bytes]:
+    return {name: (folder / name).read_bytes() for name in names}
+
+
+def rows(folder, name="predictions", schema=tables.PREDICTIONS) -> list[dict]:
+    return tables.read(folder / f"{name}.parquet", schema).to_pylist()
+
+
+def log(folder) -> list[dict]:
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("arm", ARMS)
+def test_every_arm_trains_and_predicts(arm, study, tmp_path):
+    out = tmp_path / "out"
+    study.job(arm, tmp_path / "state", epochs=1).run(out)
+    found = [row for row in rows(out) if row["probe"] == "none"]
+    held_out = [r["id"] for s in ("val", "test") for r in study.records if r["split"] == s]
+    for seed in (0, 1):
+        assert [row["id"] for row in found if row["seed"] == seed] == held_out
+    assert {(row["dataset"], row["method"]) for row in found} == {("small", arm)}
+    assert all(np.isfinite(row["predicted_value"]) for row in found)
+    assert (out / "weights.parquet").exists() == ARMS[arm].weighs
+    if ARMS[arm].weighs:
+        for row in rows(out, "weights", tables.WEIGHTS):
+            assert row["dna"] + row["rna"] + row["protein"] == pytest.approx(1, abs=1e-6)
+    cost = read_json(out / "cost.json")
+    assert (cost["study"], cost["suite"], cost["method"]) == ("codons", "small", arm)
+    for seed in cost["seeds"]:
+        # 24 training rows in batches of 8.
+        assert (seed["steps"], seed["examples"]) == (3, 24)
+        assert seed["flops"] > 0 and seed["trained_parameters"] > 0
+
+
+def test_classes_get_log_probabilities(classes, tmp_path):
+    out = tmp_path / "out"
+    classes.job("mil", tmp_path / "state", epochs=1).run(out)
+    for row in rows(out):
+        said = dict(row["loglik"])
+        assert list(said) == ["high", "low", "middle"]
+        assert np.exp(list(said.values())).sum() == pytest.approx(1)
+        assert row["predicted"] == max(said, key=said.get)
+
+
+def test_training_learns(study, tmp_path):
+    """The value is a mean over codons, which a mean and an MLP can follow."""
+    settings = {"head": "mean", "dropout": 0.0, "learning_rate": (0.01,)}
+    long = {"epochs": 60, "patience": 60, "plateau": 60, "width": 16, "channels": 16}
+    study.job("rna", tmp_path / "state", **settings, **long).run(tmp_path / "out")
+    last = [row for row in log(tmp_path / "out") if row["epoch"] == 60]
+    assert len(last) == 2 and all(row["score"] > 0.9 for row in last)
+
+
+def test_two_runs_give_the_same_bytes(study, tmp_path):
+    for name in ("one", "two"):
+        study.job("xattn", tmp_path / name).run(tmp_path / f"{name}.out")
+    assert content(tmp_path / "one.out") == content(tmp_path / "two.out")
+
+
+class Stop(interruption.Interruption):
+    """An interruption that is asked for at one step, as by SIGTERM."""
+
+    at = 0
+
+    def due(self) -> bool:
+        Stop.at -= 1
+        self.asked = Stop.at == 0
+        return self.asked
+
+
+@pytest.mark.parametrize("step", [2, 7, 14])
+def test_an_interrupted_run_resumes_to_the_same_bytes(step, study, tmp_path, monkeypatch):
+    """Steps 1 to 9 are of seed 0, 10 to 18 of seed 1; an epoch has three."""
+    study.job("mil", tmp_path / "whole").run(tmp_path / "whole.out")
+    with monkeypatch.context() as patch:
+        patch.setattr("seqfuse.codons.study.Interruption", Stop)
+        Stop.at = step
+        with pytest.raises(SystemExit):
+            study.job("mil", tmp_path / "cut").run(tmp_path / "cut.out")
+    assert not (tmp_path / "cut.out").exists()
+    assert list((tmp_path / "cut" / "mil").glob("*.pt"))
+    trained = []
+    with monkeypatch.context() as patch:
+        from seqfuse.codons.training import Trainer
+
+        real = Trainer._step
+        patch.setattr(Trainer, "_step", lambda self, b: (trained.append(1), real(self, b))[1])
+        study.job("mil", tmp_path / "cut").run(tmp_path / "cut.out")
+    assert len(trained) == 18 - step
+    names = (*SAME, "weights.parquet")
+    assert content(tmp_path / "whole.out", names) == content(tmp_path / "cut.out", names)
+    assert not list((tmp_path / "cut" / "mil").glob("*.pt"))
+
+
+def test_a_checkpoint_of_other_settings_is_not_resumed(study, tmp_path, monkeypatch, capsys):
+    with monkeypatch.context() as patch:
+        patch.setattr("seqfuse.codons.study.Interruption", Stop)
+        Stop.at = 2
+        with pytest.raises(SystemExit):
+            study.job("rna", tmp_path / "state").run(tmp_path / "out")
+    study.job("rna", tmp_path / "state", dropout=0.4).run(tmp_path / "out")
+    assert "made with other settings, data or code; starting anew" in capsys.readouterr().err
+    study.job("rna", tmp_path / "fresh", dropout=0.4).run(tmp_path / "fresh.out")
+    assert content(tmp_path / "out") == content(tmp_path / "fresh.out")
+
+
+def test_the_learning_rate_is_the_one_with_the_best_validation_score(study, tmp_path):
+    rates = (1e-5, 0.02, 1e-3)
+    best = {}
+    for rate in rates:
+        out = tmp_path / f"{rate}.out"
+        study.job("rna", tmp_path / f"{rate}", seeds=(0,), learning_rate=(rate,)).run(out)
+        best[rate] = max((row["validation_score"], -row["validation_loss"]) for row in log(out))
+    study.job("rna", tmp_path / "all", learning_rate=rates).run(tmp_path / "out")
+    chosen = max(best, key=best.get)
+    assert len(set(best.values())) == 3
+    cost = read_json(tmp_path / "out" / "cost.json")
+    assert [seed["learning_rate"] for seed in cost["seeds"]] == [chosen, chosen]
+    assert cost["trials"] == 3
+    alone = content(tmp_path / f"{chosen}.out", ["seed0.safetensors"])
+    assert content(tmp_path / "out", ["seed0.safetensors"]) == alone
+
+
+def test_test_targets_decide_nothing(study, tmp_path):
+    """With other test values every file is the same, the choice of settings included."""
+    changed = [
+        record | ({"value": -9.0 * record["value"]} if record["split"] == "test" else {})
+        for record in study.records
+    ]
+    other = study.write(tmp_path / "other", changed)
+    settings = {"learning_rate": (1e-3, 0.02), "entropy": (0.0, 1.0)}
+    study.job("mil", tmp_path / "a", **settings).run(tmp_path / "a.out")
+    other.job("mil", tmp_path / "b", **settings).run(tmp_path / "b.out")
+    assert content(tmp_path / "a.out") == content(tmp_path / "b.out")
+
+
+def test_the_best_epoch_by_validation_is_kept(study, tmp_path):
+    """Training for longer than the best epoch leaves the model of the best epoch."""
+    study.job("rna", tmp_path / "long", seeds=(0,), epochs=12, patience=12).run(tmp_path / "l.out")
+    (cost,) = read_json(tmp_path / "l.out" / "cost.json")["seeds"]
+    scores = [row["validation_score"] for row in log(tmp_path / "l.out")]
+    assert scores[cost["best_epoch"] - 1] == max(scores) and cost["epochs"] == 12
+    assert cost["best_epoch"] < 12
+    short = study.job("rna", tmp_path / "short", seeds=(0,), epochs=cost["best_epoch"])
+    short.run(tmp_path / "s.out")
+    name = ["seed0.safetensors"]
+    assert content(tmp_path / "l.out", name) == content(tmp_path / "s.out", name)
+
+
+def test_training_stops_when_patience_is_out(study, tmp_path):
+    job = study.job("rna", tmp_path / "state", seeds=(0,), epochs=60, patience=2)
+    job.run(tmp_path / "out")
+    (cost,) = read_json(tmp_path / "out" / "cost.json")["seeds"]
+    assert cost["epochs"] == cost["best_epoch"] + 2 < 60
+
+
+def test_the_entropy_term_makes_the_weights_decisive(study, tmp_path):
+    """The loss adds the entropy, so its minimum has less of it than a loss without."""
+    entropies = []
+    for weight in (0.0, 1.0):
+        settings = {"entropy": (weight,), "epochs": 30, "patience": 30, "learning_rate": (0.01,)}
+        out = tmp_path / f"{weight}.out"
+        study.job("mil", tmp_path / f"{weight}", seeds=(0,), **settings).run(out)
+        triples = [
+            [row[view] for view in ("dna", "rna", "protein")]
+            for row in rows(out, "weights", tables.WEIGHTS)
+        ]
+        entropies.append(np.mean([-sum(a * np.log(a + 1e-12) for a in t) for t in triples]))
+    assert entropies[1] < 0.8 * entropies[0]
+
+
+def test_only_an_arm_with_an_entropy_term_tries_its_weights(study, tmp_path):
+    settings = {"entropy": (0.0, 0.1, 1.0), "learning_rate": (1e-3, 1e-2)}
+    assert len(study.job("mil", tmp_path, **settings)._trials()) == 6
+    free = study.job("mil_no_entropy", tmp_path, **settings)._trials()
+    assert [(t.learning_rate, t.entropy) for t in free] == [(1e-3, 0.0), (1e-2, 0.0)]
