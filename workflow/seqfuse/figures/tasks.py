@@ -8,6 +8,7 @@ from seqfuse.evaluation.catalogue import MEAN
 from seqfuse.figures import names, scores
 
 _TASK = 0.42
+_PUBLISHED = {"marker": "d", "markersize": 5, "color": "none", "markeredgecolor": "black"}
 
 
 def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -40,7 +41,8 @@ def draw(frame: pd.DataFrame) -> Figure:
         for row in here.itertuples():
             shift = 0 if row.kind == "control" else methods.index(row.method) + 1
             _dot(axis, row, place - 0.36 + 0.72 * shift / len(methods))
-    figure.legend(handles=_handles(methods), loc="outside lower center", ncols=3, frameon=False)
+    handles = _handles(methods, published=frame["published"].notna().any())
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
     return figure
 
 
@@ -51,17 +53,18 @@ def _dot(axis, row, y: float) -> None:
     if row.kind == "control":
         axis.text(row.high, y, f" {row.title}", va="center", fontsize=5.5, color=colour)
     if pd.notna(row.published):
-        axis.plot(row.published, y, marker="d", markersize=5, color="none", markeredgecolor="black")
+        axis.plot(row.published, y, **_PUBLISHED)
 
 
 def _label(suite: str, dataset: str) -> str:
     return f"mean of {suite}" if dataset == MEAN else dataset
 
 
-def _handles(methods: list[str]) -> list[Line2D]:
+def _handles(methods: list[str], published: bool) -> list[Line2D]:
     handles = [
         Line2D([], [], color=names.colour(m), label=names.title(m), markersize=4, **names.shape(m))
         for m in methods
     ]
     control = names.shape("", "control") | {"color": names.CONTROL, "markersize": 4}
-    return [*handles, Line2D([], [], label="best control", **control)]
+    handles.append(Line2D([], [], label="best control", **control))
+    return handles + [Line2D([], [], label="published", **_PUBLISHED)] * published
