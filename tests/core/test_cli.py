@@ -45,3 +45,18 @@ def test_a_mistake_is_one_line_and_a_status(capsys, tmp_path):
     error = capsys.readouterr().err.strip()
     assert error.splitlines()[-1] == "seqfuse sequences: error: nowhere.parquet: no such file"
     assert "Traceback" not in error
+
+
+def test_a_closed_pipe_ends_a_command_quietly():
+    program = (
+        "import argparse, sys\nfrom seqfuse import cli\n"
+        "parsed = argparse.Namespace(run=lambda args: [print('row ' * 99) for _ in range(9999)])\n"
+        "parser = argparse.Namespace(parse_args=lambda argv: parsed)\n"
+        "cli._parser = lambda argv: parser\nsys.exit(cli.main([]))"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as writing:
+        writing.stdout.readline()
+        writing.stdout.close()
+        assert (writing.stderr.read(), writing.wait()) == (b"", 141)

@@ -134,7 +134,6 @@ def test_an_unreachable_server_ends_in_one_line(judged, server, capsys, monkeypa
 
 
 def test_a_server_that_hangs_up_while_we_write_ends_in_one_line(judged):
-    # The command line lets SIGPIPE end the process; a judge must outlive it.
     judged.records([("r1", "long " * 2_000_000), ("r2", "short")])
     with socket.create_server(("127.0.0.1", 0)) as listening:
 

@@ -7,6 +7,7 @@ command that was asked for is imported, so that help and errors come at once.
 import argparse
 import errno
 import importlib
+import os
 import signal
 import sys
 
@@ -61,10 +62,14 @@ STAGES: dict[str, tuple[str, dict[str, str]]] = {
 def main(argv: list[str] | None = None) -> int:
     """Run one command; a user's mistake is one line on standard error and exit status 2."""
     argv = list(sys.argv[1:] if argv is None else argv)
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     args = _parser(argv).parse_args(argv)
     try:
         args.run(args)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output (`| head`) has seen enough; nothing may be written at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     except UserError as error:
         return _complain(args, error)
     except OSError as error:

@@ -10,7 +10,6 @@ import email.utils
 import json
 import os
 import random
-import signal
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -103,9 +102,6 @@ class Server:
 
     def ask(self, questions: list[Question]) -> None:
         """Ask every question and store its verdict; `UserError` if some could not be had."""
-        # The command line lets a closed pipe end the process (`| head`); a server that hangs up
-        # while we write must not.
-        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
         asyncio.run(self._ask(deque(questions), len(questions)))
 
     async def _ask(self, waiting: deque[Question], total: int) -> None:
