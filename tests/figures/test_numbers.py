@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.legend import Legend
 
 from seqfuse import tables
 from seqfuse.figures import (
@@ -136,6 +137,18 @@ def test_published_values_stand_beside_ours(monkeypatch):
     assert pd.isna(methods.table(part).iloc[0]["published"])
 
 
+@pytest.mark.parametrize("module", [tasks, methods])
+def test_a_legend_names_published_values_where_there_are_any(module):
+    frames = evaluated(metric("linear", 0.4, metric="mcc"), metric("gc", 0.2, kind="control"))
+    frames["metrics"]["metric"] = frames["comparisons"]["metric"] = "mcc"
+    table = module.table(frames)
+    for value, expected in ((np.nan, 0), (0.45, 1)):
+        table["published"] = value
+        legends = module.draw(table).findobj(Legend)
+        texts = [text.get_text() for legend in legends for text in legend.get_texts()]
+        assert texts.count("published") == expected
+
+
 def test_the_papers_values_are_read(tmp_path, monkeypatch):
     (tmp_path / "paper").mkdir()
     (tmp_path / "paper" / "a.csv").write_text(
@@ -176,7 +189,6 @@ def test_judge_scores_are_means_over_records():
 
 def test_cost_is_the_mean_over_seeds():
     frames = evaluated(metric("linear", 0.4), metric("gc", 0.1, kind="control"))
-    frames["metrics"].loc[1, "subset"] = "all"
     paid = {"suite": "s", "method": "linear", "tokens": 10, "flops": 1.0}
     frames["costs"] = pd.DataFrame([paid | {"examples": 100}, paid | {"examples": 300}])
     table = cost.table(frames)

@@ -67,4 +67,6 @@ def _handles(methods: list[str], published: bool) -> list[Line2D]:
     ]
     control = names.shape("", "control") | {"color": names.CONTROL, "markersize": 4}
     handles.append(Line2D([], [], label="best control", **control))
-    return handles + [Line2D([], [], label="published", **_PUBLISHED)] * published
+    if published:
+        handles.append(Line2D([], [], label="published", **_PUBLISHED))
+    return handles
