@@ -8,7 +8,7 @@ rule figures:
     output:
         svg=report(
             "<results>/figures/{figure}.svg",
-            caption="../report/{figure}.rst",
+            caption="../report/figure.rst",
             category=lambda wildcards: FIGURES[wildcards.figure].study,
             labels={"figure": "{figure}"},
         ),
@@ -29,8 +29,15 @@ rule figures:
         code=lambda wildcards: code(
             "seqfuse.figures.draw", FIGURES[wildcards.figure].module
         ),
+        title=lambda wildcards: FIGURES[wildcards.figure].title,
+        caption=lambda wildcards: FIGURES[wildcards.figure].caption,
+        scratch=lambda wildcards: (
+            "--scratch"
+            if configuration.scratch(settings, FIGURES[wildcards.figure].study)
+            else ""
+        ),
         prefix=lambda wildcards, output: output.svg.removesuffix(".svg"),
         files=lambda wildcards, input: flags(dict(input.items())),
     shell:
-        "exec seqfuse figures --figure {wildcards.figure} {params.files} --out {params.prefix}"
-        " 2> {log}"
+        "exec seqfuse figures --figure {wildcards.figure} {params.files} {params.scratch}"
+        " --out {params.prefix} 2> {log}"

@@ -63,6 +63,17 @@ def resolve(user: Mapping) -> dict:
     return settings
 
 
+def scratch(settings: Mapping, study: str) -> list[str]:
+    """The models of a study that start from random weights, by name."""
+    language = settings["language"]
+    used = {
+        "language": [language[key] for key in ("backbone", "encoder", "text_encoder")],
+        "codons": settings["codons"]["encoders"].values(),
+    }
+    models = settings["models"]
+    return sorted({name for name in used[study] if models[name]["kind"] == "scratch"})
+
+
 def defaults(rule: Mapping) -> dict:
     """The defaults that a schema of an object states, nested sections included."""
     found = {}

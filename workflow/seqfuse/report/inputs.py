@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from seqfuse import files, tables
+from seqfuse import config, files, tables
 from seqfuse.errors import UserError
 from seqfuse.figures.catalogue import FIGURES, Figure
 
@@ -67,14 +67,8 @@ class Run:
 
     def scratch(self) -> list[str]:
         """The models of this run that start from random weights."""
-        settings = self.settings
-        used = []
-        if "language" in settings["studies"]:
-            used += [settings["language"][k] for k in ("backbone", "encoder", "text_encoder")]
-        if "codons" in settings["studies"]:
-            used += settings["codons"]["encoders"].values()
-        known = settings["models"]
-        return sorted({n for n in used if known.get(n, {}).get("kind") == "scratch"})
+        studies = self.settings["studies"]
+        return sorted({name for study in studies for name in config.scratch(self.settings, study)})
 
 
 def read(name: str, settings: Path, paths: Mapping[str, Sequence[Path]]) -> Run:
