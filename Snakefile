@@ -2,6 +2,7 @@
 
     snakemake                     the demo: report in results/demo/report/report.html
     snakemake language | codons   one study
+    snakemake ablations           what varies the methods, beside them: its own report
     snakemake --profile slurm     the papers' scale on a cluster
 
 Each stage is one rule file, one folder of workflow/seqfuse/ and one folder of results/, all of the
@@ -48,3 +49,9 @@ rule codons:
     input:
         made("metrics", "codons"),
         figures("codons"),
+
+
+rule ablations:
+    """Variants of the methods and ablations of the arms, beside what they vary."""
+    input:
+        "<results>/ablations/report.html",

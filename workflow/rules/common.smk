@@ -79,6 +79,12 @@ def entry(kind, name):
     return json.dumps(settings[kind][name], sort_keys=True)
 
 
+def method(name):
+    """The catalogue's entry of a method, or of the method that a variant varies."""
+    variants = settings["language"]["variants"]
+    return METHODS[variants[name]["method"] if name in variants else name]
+
+
 def either(names):
     """A regular expression that matches exactly these names, or nothing."""
     return "|".join(sorted(map(re.escape, names))) or "(?!)"
@@ -105,9 +111,19 @@ def runs(study):
     )
 
 
+def ablated(study):
+    """What `snakemake ablations` compares: the runs of a study and what varies them."""
+    varied = (
+        settings["language"]["variants"]
+        if study == "language"
+        else settings["codons"]["ablations"]
+    )
+    return list(dict.fromkeys([*runs(study), *varied]))
+
+
 def pretrained():
     """Whether a method of this run starts from SeqCLIP's pre-training."""
-    return bool(SUITES) and any(METHODS[name].pretrained for name in runs("language"))
+    return bool(SUITES) and any(method(name).pretrained for name in runs("language"))
 
 
 def model_folder(name):
@@ -150,23 +166,20 @@ def cleaning(dataset):
     return data_catalogue.cleaning(settings["datasets"][dataset], settings["sequences"])
 
 
-def finetuning(method):
-    """The settings that one method is fine-tuned with, and no other method's."""
-    language = settings["language"]
+def finetuning(name):
+    """The settings that one method or variant is fine-tuned with, and no other's."""
+    language, base = settings["language"], method(name).name
     training = configuration.merge(
-        language["training"], language["overrides"].get(method, {})
+        language["training"], language["overrides"].get(base, {})
     )
-    own = (
-        language[method]
-        if method in METHODS and method in ("qformer", "onevocab")
-        else {}
-    )
-    return {**language["prompt"], **training, **own}
+    own = language[base] if base in configuration.OWN_SETTINGS else {}
+    varied = omit(language["variants"].get(name, {}), "method")
+    return {**language["prompt"], **training, **own, **varied}
 
 
-def implementation(method):
+def implementation(name):
     """The module that implements a method, for the hash of its code."""
-    return METHODS[method].implementation.split(":")[0]
+    return method(name).implementation.split(":")[0]
 
 
 def fusion(arm):
@@ -191,19 +204,19 @@ def embedded_table(wildcards):
 
 def language_embeddings(wildcards):
     """The receipts of the frozen encoder states that a method reads, one a dataset."""
-    method = METHODS[wildcards.method]
-    if not method.reads_store:
+    run = method(wildcards.method)
+    if not run.reads_store:
         return []
     return collect(
         "<results>/embeddings/{dataset}/sequence.{encoder}.json",
         dataset=SUITES[wildcards.suite],
-        encoder="seqclip" if method.pretrained else settings["language"]["encoder"],
+        encoder="seqclip" if run.pretrained else settings["language"]["encoder"],
     )
 
 
 def pretrained_adapter(wildcards):
     """SeqCLIP's adapter, for the methods that start from it."""
-    if not METHODS[wildcards.method].pretrained:
+    if not method(wildcards.method).pretrained:
         return []
     return ["<results>/language/pretrain/seqclip/adapter.safetensors"]
 
@@ -229,18 +242,21 @@ def judged():
     if not settings["language"]["prompt"]["reasoning"]:
         return []
     return [
-        (suite, method)
+        (suite, name)
         for suite, names in SUITES.items()
         if any(
             data_catalogue.has_reasoning(settings["datasets"][name]) for name in names
         )
-        for method in runs("language")
-        if METHODS[method].generates
+        for name in runs("language")
+        if method(name).generates
     ]
 
 
-def made(need, study, suite=None):
-    """The files of one kind that a study (or one suite of it) makes, as figures ask for them."""
+def made(need, study, suite=None, among=runs):
+    """The files of one kind that a study (or one suite of it) makes, as figures ask for them.
+
+    `among` gives the methods or arms, `runs` or `ablated`.
+    """
     names = [suite] if suite else list(suites(study))
     folder = {
         "language": "<results>/language/{suite}/{run}",
@@ -249,7 +265,7 @@ def made(need, study, suite=None):
     trained = f"{folder[study]}/model" if study == "language" else folder[study]
     if need == "verdicts":
         pairs = judged() if study == "language" else []
-        return [f"<results>/judge/{suite}/{method}.parquet" for suite, method in pairs]
+        return [f"<results>/judge/{suite}/{name}.parquet" for suite, name in pairs]
     if need == "vectors":
         wanted = study == "language" and pretrained()
         return ["<results>/language/pretrain/seqclip/vectors.parquet"] if wanted else []
@@ -260,9 +276,9 @@ def made(need, study, suite=None):
             None,
         ),
         "controls": ("<results>/controls/{study}/{suite}/predictions.parquet", None),
-        "predictions": (f"{folder[study]}/predictions.parquet", runs(study)),
-        "logs": (f"{trained}/log.jsonl", runs(study)),
-        "costs": (f"{trained}/cost.json", runs(study)),
+        "predictions": (f"{folder[study]}/predictions.parquet", among(study)),
+        "logs": (f"{trained}/log.jsonl", among(study)),
+        "costs": (f"{trained}/cost.json", among(study)),
         "weights": (
             f"{folder[study]}/weights.parquet",
             [arm for arm in runs(study) if study == "codons" and ARMS[arm].weighs],
@@ -301,6 +317,27 @@ def figure_inputs(wildcards):
     """What one figure is drawn from, by kind."""
     figure = FIGURES[wildcards.figure]
     return {need: made(need, figure.study) for need in figure.needs}
+
+
+def ablations(study, kind):
+    """The tables of one kind that compare a study's ablations."""
+    return collect(
+        f"<results>/ablations/{study}/{{suite}}/{kind}.parquet", suite=suites(study)
+    )
+
+
+def ablation_inputs(wildcards):
+    """What the report of the ablations shows, by kind."""
+    studies = settings["studies"]
+    return {
+        "metrics": [path for study in studies for path in ablations(study, "metrics")],
+        "comparisons": [
+            path for study in studies for path in ablations(study, "comparisons")
+        ],
+        "costs": [
+            path for study in studies for path in made("costs", study, among=ablated)
+        ],
+    }
 
 
 def report_inputs(wildcards):

@@ -33,3 +33,22 @@ rule evaluation:
         " --datasets {params.datasets} --records {input.records}"
         " --predictions {input.controls} {input.predictions} --costs {input.costs}"
         " {params.settings} --out {params.out} 2> {log}"
+
+
+use rule evaluation as evaluation_ablations with:
+    input:
+        records=records,
+        controls="<results>/controls/{study}/{suite}/predictions.parquet",
+        predictions=lambda wildcards: made(
+            "predictions", wildcards.study, wildcards.suite, among=ablated
+        ),
+        costs=lambda wildcards: made(
+            "costs", wildcards.study, wildcards.suite, among=ablated
+        ),
+    output:
+        metrics="<results>/ablations/{study}/{suite}/metrics.parquet",
+        comparisons="<results>/ablations/{study}/{suite}/comparisons.parquet",
+    log:
+        "<logs>/evaluation_ablations/{study}.{suite}.log",
+    benchmark:
+        "<benchmarks>/evaluation_ablations/{study}.{suite}.jsonl"

@@ -69,6 +69,7 @@ rule language_finetune:
             "seqfuse.language.finetune", implementation(wildcards.method)
         ),
         out=subpath(output.cost, parent=True),
+        method=lambda wildcards: method(wildcards.method).name,
         state=f"{STATE}/language/{{suite}}/{{method}}",
         datasets=lambda wildcards: SUITES[wildcards.suite],
         embeddings=lambda wildcards, input: flags(
@@ -84,7 +85,8 @@ rule language_finetune:
         seeds=SEEDS,
         settings=lambda wildcards: flags(finetuning(wildcards.method)),
     shell:
-        "exec seqfuse language finetune --suite {wildcards.suite} --method {wildcards.method}"
+        "exec seqfuse language finetune --suite {wildcards.suite} --method {params.method}"
+        " --name {wildcards.method}"
         " --datasets {params.datasets} --records {input.records} --backbone {input.backbone}"
         " {params.embeddings} {params.pretrained} --seeds {params.seeds} --threads {threads}"
         " --state {params.state} {params.settings} --out {params.out} 2> {log}"

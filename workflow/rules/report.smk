@@ -40,3 +40,15 @@ rule report:
         files=lambda wildcards, input: flags(dict(input.items())),
     shell:
         "exec seqfuse report --run {params.run} {params.files} --out {output} 2> {log}"
+
+
+use rule report as report_ablations with:
+    input:
+        unpack(ablation_inputs),
+        settings="<results>/report/settings.json",
+    output:
+        "<results>/ablations/report.html",
+    log:
+        "<logs>/report_ablations.log",
+    benchmark:
+        "<benchmarks>/report_ablations.jsonl"

@@ -16,6 +16,8 @@ from seqfuse.errors import UserError
 
 WORKFLOW = Path(__file__).resolve().parents[1]
 RESOURCES = WORKFLOW.parent / "resources"
+# Methods that have a section of settings of their own.
+OWN_SETTINGS = ("qformer", "onevocab")
 
 
 def load_yaml(path: Path) -> dict:
@@ -145,15 +147,38 @@ def _check_names(settings: dict) -> None:
         (f"language.{k}", "model", language[k]) for k in ("backbone", "encoder", "text_encoder")
     ]
     named += [(f"codons.encoders.{k}", "model", name) for k, name in codons["encoders"].items()]
-    named += [("language.methods", "method", name) for name in language["methods"]]
+    named += [
+        (f"language.variants.{name}.method", "method", variant["method"])
+        for name, variant in language["variants"].items()
+    ]
+    named += [("language.methods", "run", name) for name in language["methods"]]
     named += [("language.overrides", "method", name) for name in language["overrides"]]
-    named += [("codons.arms", "arm", name) for name in codons["arms"]]
+    named += [(f"codons.{k}", "arm", name) for k in ("arms", "ablations") for name in codons[k]]
     known = {
         "dataset": settings["datasets"],
         "model": settings["models"],
         "method": METHODS,
+        "run": {**METHODS, **language["variants"]},
         "arm": ARMS,
     }
     for key, kind, name in named:
         if name not in known[kind]:
-            raise UserError(f"{key}: there is no {kind} {name!r}{nearest(name, known[kind])}")
+            kind, names = kind.replace("run", "method"), known[kind]
+            raise UserError(f"{key}: there is no {kind} {name!r}{nearest(name, names)}")
+    for name, variant in language["variants"].items():
+        _check_variant(name, variant)
+
+
+def _check_variant(name: str, variant: Mapping) -> None:
+    """A variant sets settings of training or of its method, and has a name of its own."""
+    from seqfuse.language.catalogue import METHODS
+
+    where = f"language.variants.{name}"
+    if name in METHODS:
+        raise UserError(f"{where}: this is a method's name; choose another")
+    sections = ["training"] + [variant["method"]] * (variant["method"] in OWN_SETTINGS)
+    known = {"method": {}}
+    for section in sections:
+        known |= options.section(f"language/{section}")
+    schema = {"additionalProperties": False, "properties": known}
+    hold(variant, schema, where)

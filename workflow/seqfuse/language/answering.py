@@ -96,7 +96,7 @@ def _of_seed(
             {"predicted": max(loglik, key=loglik.get), "loglik": loglik, "prompt_tokens": tokens}
             for loglik, tokens in method.classify(asked, progress)
         ]
-    common = {"method": description.method, "seed": description.seed, "probe": "none"}
+    common = {"method": description.name, "seed": description.seed, "probe": "none"}
     for prompt, found in zip(asked, said, strict=True):
         place = {"id": prompt.id, "dataset": prompt.dataset, "prompt_hash": prompt.hash}
         found["loglik"] = list(found["loglik"].items())

@@ -16,17 +16,18 @@ import argparse
 from pathlib import Path
 
 from seqfuse import options
+from seqfuse.config import OWN_SETTINGS
 from seqfuse.errors import UserError
 from seqfuse.language.catalogue import METHODS
-
-# Methods that have a section of settings of their own.
-_OWN_SETTINGS = ("qformer", "onevocab")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--suite", required=True, metavar="NAME", help="name of the suite")
     parser.add_argument(
         "--method", required=True, choices=METHODS, metavar="NAME", help=", ".join(METHODS)
+    )
+    parser.add_argument(
+        "--name", metavar="NAME", help="what the tables call it (default: the method's name)"
     )
     parser.add_argument(
         "--datasets", required=True, nargs="+", metavar="NAME", help="the suite's datasets"
@@ -49,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
     parser.add_argument("--state", required=True, type=Path, help="folder to resume from")
     parser.add_argument("--out", required=True, type=Path, help="folder to write")
-    for section in ("prompt", "training", *_OWN_SETTINGS):
+    for section in ("prompt", "training", *OWN_SETTINGS):
         options.add(parser, f"language/{section}")
 
 
@@ -67,12 +68,13 @@ def run(args: argparse.Namespace) -> None:
 
     import torch
 
-    from seqfuse.language import prompts, tuning, training
+    from seqfuse.language import prompts, training, tuning
 
     torch.set_num_threads(args.threads)
-    own = options.section(f"language/{method.name}") if method.name in _OWN_SETTINGS else {}
+    own = options.section(f"language/{method.name}") if method.name in OWN_SETTINGS else {}
     job = tuning.Job(
         method=method,
+        name=args.name or method.name,
         suite=args.suite,
         datasets=tuple(args.datasets),
         records=tuple(args.records),

@@ -1,4 +1,4 @@
-"""A fine-tuned model on disk: the method's own folder, and method.json, which says how to load it."""
+"""A fine-tuned model on disk: the folder of the method, and method.json: how it is loaded."""
 
 import importlib
 from dataclasses import asdict, dataclass
@@ -16,12 +16,13 @@ _NAME = "method.json"
 class Description:
     """What a checkpoint says of itself.
 
-    `settings` are the method's own (none, or those of its section of the configuration), `key` and
-    `encoder_width` those of the frozen states that it reads, `labels` the closed labels of every
-    dataset.
+    `name` is what the tables call the method, `settings` are its own (none, or those of its section
+    of the configuration), `key` and `encoder_width` those of the frozen states that it reads,
+    `labels` the closed labels of every dataset.
     """
 
     method: str
+    name: str
     suite: str
     seed: int
     settings: dict

@@ -20,9 +20,13 @@ from seqfuse.language.training import Progress, Trainer, Training, peak_memory_m
 
 @dataclass(frozen=True)
 class Job:
-    """One method on one suite with every seed; `run` writes its folder."""
+    """One method on one suite with every seed; `run` writes its folder.
+
+    `name` is what the tables call it: the method's own, or that of a variant of it.
+    """
 
     method: Method
+    name: str
     suite: str
     datasets: tuple[str, ...]
     records: tuple[Path, ...]
@@ -48,7 +52,7 @@ class Job:
                 log += progress.log
                 saved.save(folder / f"seed{seed}", method, self._description(seed, method))
             write_log(folder / "log.jsonl", log)
-            owner = {"method": self.method.name, "study": "language", "suite": self.suite}
+            owner = {"method": self.name, "study": "language", "suite": self.suite}
             write_json(folder / "cost.json", {**owner, "kind": self.method.kind, "seeds": costs})
         for seed in self.seeds:
             (self.state / f"seed{seed}" / "checkpoint.pt").unlink()
@@ -96,6 +100,7 @@ class Job:
         _, key, width = self._states
         return saved.Description(
             self.method.name,
+            self.name,
             self.suite,
             seed,
             method.saved_settings(),
