@@ -6,14 +6,17 @@ import numpy as np
 
 # Steps whose examples are sorted by length together: more wastes less padding and mixes less.
 _POOL = 16
+# For sorting, each length is stretched by up to this share at random: kinds of questions that
+# differ a little in length would else never meet in a step, which learns worse.
+_STRETCH = 0.25
 
 
 def step_indices(lengths: Sequence[int], batch: int, steps: int, seed: int) -> Iterator[np.ndarray]:
     """The examples of every step: int64[batch], every example once an epoch, similar lengths
     together.
 
-    An epoch is a seeded permutation, cut into pools of `_POOL` steps; a pool is sorted by length
-    and cut into batches, whose order is shuffled. An epoch's remainder opens the next one's order.
+    An epoch is a seeded permutation, cut into pools of `_POOL` steps; a pool is sorted roughly by
+    length and cut into batches, whose order is shuffled. An epoch's remainder opens the next one's order.
     Depends on nothing but its arguments, so a resumed run skips to its step.
     """
     rng = np.random.default_rng(seed)
@@ -25,7 +28,8 @@ def step_indices(lengths: Sequence[int], batch: int, steps: int, seed: int) -> I
         while len(waiting) < pool * batch:
             waiting = np.concatenate([waiting, rng.permutation(len(lengths))])
         drawn, waiting = waiting[: pool * batch], waiting[pool * batch :]
-        ordered = drawn[np.argsort(lengths[drawn], kind="stable")].reshape(pool, batch)
+        stretched = lengths[drawn] * rng.uniform(1, 1 + _STRETCH, len(drawn))
+        ordered = drawn[np.argsort(stretched, kind="stable")].reshape(pool, batch)
         yield from ordered[rng.permutation(pool)]
         left -= pool
 
