@@ -41,7 +41,7 @@ def metric(method, value, **other) -> dict:
     row = dict.fromkeys(tables.METRICS.names, "") | {"study": "language", "suite": "s"}
     row |= {"dataset": "d", "split": "test", "subset": "all", "method": method, "kind": "method"}
     row |= {"probe": "none", "metric": "accuracy", "value": value, "low": value - 0.1}
-    row |= {"high": value + 0.1, "n": 10, "seeds": 2, "trained_parameters": 5}
+    row |= {"high": value + 0.1, "n": 20, "seeds": 2, "trained_parameters": 5}
     return row | other
 
 
@@ -329,3 +329,10 @@ def test_methods_come_before_ablations_before_controls():
     kinds = {"gc": "control", "mil_token": "ablation", "qformer": "method", "linear": "method"}
     assert names.order(kinds) == ["linear", "qformer", "mil_token", "gc"]
     assert scores.COLUMNS[:3] == ["suite", "dataset", "subset"]
+
+
+def test_a_subset_of_few_rows_is_no_panel():
+    rows = [metric("onevocab", 0.5, subset=half) for half in ("dna_seen", "dna_unseen", "all")]
+    rows[0]["n"] = rows[2]["n"] = 19
+    found = scores.primary(evaluated(*rows), "language")
+    assert list(found["subset"]) == ["all", "dna_unseen"]

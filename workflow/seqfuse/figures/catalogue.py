@@ -25,7 +25,7 @@ class Figure:
 
 _INTERVALS = (
     "Bars are bootstrap intervals; the grey field ends at the best control, and only a score "
-    "beyond it shows anything."
+    "beyond it shows anything. Subsets of fewer than 20 rows stand in the tables alone."
 )
 
 _LINES = (
@@ -119,7 +119,7 @@ _ALL = (
         "truth",
         "Prediction against truth",
         "Test predictions of the regression sets, mean over seeds, against the measured value; the "
-        "line is equality. rho is Spearman's.",
+        "line is equality. rho is Spearman's, of these means; the tables have the mean over seeds.",
         "codons",
         ("predictions", "controls", "records"),
         "seqfuse.figures.truth",

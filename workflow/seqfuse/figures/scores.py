@@ -7,6 +7,8 @@ import pandas as pd
 from seqfuse.evaluation.catalogue import MEAN
 from seqfuse.figures import names, published
 
+# A subset with fewer rows has an interval as wide as the axis.
+_FEWEST = 20
 COLUMNS = [
     "suite",
     "dataset",
@@ -28,12 +30,12 @@ def primary(frames: Mapping[str, pd.DataFrame], study: str) -> pd.DataFrame:
     """One row a suite, dataset, subset and method or control: its test score, without probes.
 
     Needs the frames `metrics` and `comparisons`; the latter says which metric is a dataset's own.
-    The mean over a suite is among them, as the dataset "mean". Rows stand in the order in which
-    they are drawn.
+    Subsets of few rows are left out. The mean over a suite is among them, as the dataset "mean".
+    Rows stand in the order in which they are drawn.
     """
     metrics, compared = frames["metrics"], frames["comparisons"]
     ours = (metrics["study"] == study) & (metrics["split"] == "test") & (metrics["probe"] == "none")
-    rows = metrics[ours]
+    rows = metrics[ours & ((metrics["subset"] == "all") | (metrics["n"] >= _FEWEST))]
     chosen = compared.drop_duplicates(["suite", "dataset"])[["suite", "dataset", "metric"]]
     rows = rows.merge(chosen, on=["suite", "dataset", "metric"])
     rows = rows.assign(title=[names.title(name) for name in rows["method"]])

@@ -27,12 +27,16 @@ def draw(frame: pd.DataFrame) -> Figure:
 def _panel(axis: Axes, points: pd.DataFrame) -> None:
     method = points["method"].iloc[0]
     colour = names.colour(method, names.kind(method))
-    rho = points[["truth", "prediction"]].corr("spearman").iloc[0, 1]
     axis.scatter(
         points["truth"], points["prediction"], s=4, color=colour, alpha=0.5, linewidths=0,
         rasterized=len(points) > _MANY,
     )  # fmt: skip
     ends = [points["truth"].min(), points["truth"].max()]
     axis.plot(ends, ends, color="#333333", linewidth=0.6)
-    axis.text(0.03, 0.97, f"rho = {rho:.2f}", transform=axis.transAxes, va="top", fontsize=6.5)
+    axis.text(0.03, 0.97, _rho(points), transform=axis.transAxes, va="top", fontsize=6.5)
     axis.set(xlabel="measured", ylabel="predicted")
+
+
+def _rho(points: pd.DataFrame) -> str:
+    rho = points[["truth", "prediction"]].corr("spearman").iloc[0, 1]
+    return "one value, no rho" if pd.isna(rho) else f"rho = {rho:.2f}"
