@@ -7,6 +7,7 @@ rule language_pretrain:
         pairs=f"<results>/sequences/{settings['language']['pretrain']['dataset']}/records.parquet",
         encoder=model_folder(settings["language"]["encoder"]),
         text_encoder=model_folder(settings["language"]["text_encoder"]),
+        backbone=model_folder(settings["language"]["backbone"]),
     output:
         encoder=directory("<results>/language/pretrain/seqclip/encoder"),
         adapter="<results>/language/pretrain/seqclip/adapter.safetensors",
@@ -33,7 +34,8 @@ rule language_pretrain:
         settings=flags(omit(settings["language"]["pretrain"], "dataset")),
     shell:
         "exec seqfuse language pretrain --pairs {input.pairs} --encoder {input.encoder}"
-        " --text-encoder {input.text_encoder} --seed {params.seed} --threads {threads}"
+        " --text-encoder {input.text_encoder} --backbone {input.backbone} --seed {params.seed}"
+        " --threads {threads}"
         " {params.settings} --out {params.out} 2> {log}"
 
 

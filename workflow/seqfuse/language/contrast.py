@@ -194,6 +194,7 @@ class Job:
     pairs: Path
     encoder: Path
     text_encoder: Path
+    backbone: Path
     settings: Settings
     seed: int
 
@@ -204,7 +205,7 @@ class Job:
         method = Contrast(
             self._loaded,
             len(splits["train"][0].vector),
-            self.settings.width,
+            self._width,
             self.settings.temperature,
         ).to(device())
         state = out.parent / f".{out.name}.state"
@@ -220,6 +221,14 @@ class Job:
             write_json(folder / "cost.json", {**owner, "kind": "pretraining", "seeds": costs})
         trainer.path.unlink()
         state.rmdir()
+
+    @cached_property
+    def _width(self) -> int:
+        """Width of the adapter's output: that of the language model that will read it."""
+        path = self.backbone / "config.json"
+        if not path.is_file():
+            raise UserError(f"{path}: no such file; --backbone is the folder of a language model")
+        return read_json(path)["hidden_size"]
 
     @cached_property
     def _loaded(self) -> Encoder:
@@ -255,6 +264,7 @@ class Job:
                     checksums(self.encoder),
                     checksums(self.text_encoder),
                     asdict(self.settings),
+                    self._width,
                     surroundings(),
                     fingerprint.code("seqfuse.language.contrast"),
                 ]
@@ -312,7 +322,7 @@ class Job:
                 "kind": "pretrained",
                 "layout": method.encoder.layout,
                 "scratch": _scratch(self.encoder),
-                "width": self.settings.width,
+                "width": self._width,
                 "temperature": method.temperature.item(),
                 "held_out_pairs": len(held_out),
                 "retrieval": recall(genes, texts, held_out),

@@ -1,13 +1,15 @@
 """Pull gene sequences and their descriptions together (SeqCLIP's contrastive pre-training).
 
-Reads cleaned gene-text pairs, a DNA encoder and a frozen text encoder. Writes a folder: encoder/
-(the trained encoder in its published layout), adapter.safetensors (the start of fine-tuning),
-model.json, vectors.parquet (both sides of the held-out pairs), log.jsonl and cost.json. An
-interrupted run resumes from a hidden folder beside --out to the same numbers.
+Reads cleaned gene-text pairs, a DNA encoder, a frozen text encoder, and the width of the language
+model that the adapter is made for. Writes a folder: encoder/ (the trained encoder in its published
+layout), adapter.safetensors (the start of fine-tuning), model.json, vectors.parquet (both sides of
+the held-out pairs), log.jsonl and cost.json. An interrupted run resumes from a hidden folder beside
+--out to the same numbers.
 
     seqfuse language pretrain --pairs results/demo/sequences/demo-genes/records.parquet \\
         --encoder results/demo/data/models/demo-nt \\
-        --text-encoder results/demo/data/models/demo-bert --seed 0 \\
+        --text-encoder results/demo/data/models/demo-bert \\
+        --backbone results/demo/data/models/demo-qwen3 --seed 0 \\
         --out results/demo/language/pretrain/seqclip
 """
 
@@ -28,7 +30,6 @@ class Settings:
     batch: int
     learning_rate: float
     temperature: float
-    width: int
     validate_every: int
 
 
@@ -36,6 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pairs", required=True, type=Path, help="cleaned gene-text pairs")
     parser.add_argument("--encoder", required=True, type=Path, help="folder of a DNA encoder")
     parser.add_argument("--text-encoder", required=True, type=Path, help="folder of a text encoder")
+    parser.add_argument(
+        "--backbone", required=True, type=Path, help="language model that the adapter is made for"
+    )
     parser.add_argument("--seed", required=True, type=int, metavar="N")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
     parser.add_argument("--out", required=True, type=Path, help="folder to write")
@@ -49,5 +53,7 @@ def run(args: argparse.Namespace) -> None:
 
     torch.set_num_threads(args.threads)
     settings = options.take(args, "language/pretrain", Settings)
-    job = contrast.Job(args.pairs, args.encoder, args.text_encoder, settings, args.seed)
+    job = contrast.Job(
+        args.pairs, args.encoder, args.text_encoder, args.backbone, settings, args.seed
+    )
     job.run(args.out)

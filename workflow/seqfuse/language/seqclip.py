@@ -25,6 +25,6 @@ class SeqClip(Linear):
         if width != self.width:
             raise UserError(
                 f"{path}: made for a language model of width {width}, this one has {self.width};"
-                f" pre-train with `language: {{pretrain: {{width: {self.width}}}}}`"
+                " pre-train with this one as --backbone"
             )
         load_exactly(self.adapter, path, self.adapter.state_dict().keys())
