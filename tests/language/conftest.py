@@ -12,6 +12,7 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 SIZES = {
+    "initializer_range": 0.02,
     "vocab_size": 384,
     "hidden_size": 32,
     "intermediate_size": 48,

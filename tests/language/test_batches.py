@@ -37,11 +37,18 @@ def test_steps_depend_on_the_arguments_alone():
 
 
 def test_a_step_holds_similar_lengths_and_steps_are_mixed():
-    # 16 steps of 4 are one pool: sorted, each step is four neighbours of the 64 lengths.
-    lengths = np.random.default_rng(0).permutation(64)
-    found = [sorted(lengths[step].tolist()) for step in step_indices(lengths, 4, 16, seed=0)]
-    assert sorted(found) == [list(range(i, i + 4)) for i in range(0, 64, 4)]
+    # 16 steps of 4 are one pool: 32 examples of 100 and 32 of 130, which no stretch by a quarter
+    # can make alike.
+    lengths = np.random.default_rng(0).permutation(np.repeat([100, 130], 32))
+    found = [lengths[step].tolist() for step in step_indices(lengths, 4, 16, seed=0)]
+    assert sorted(found) == [[100] * 4] * 8 + [[130] * 4] * 8
     assert found != sorted(found)
+
+
+def test_lengths_that_differ_little_meet_in_a_step():
+    lengths = np.repeat([100, 105], 32)
+    found = [set(lengths[step]) for step in step_indices(lengths, 4, 16, seed=0)]
+    assert sum(len(step) == 2 for step in found) >= 8
 
 
 def test_a_batch_larger_than_the_data_repeats_it():

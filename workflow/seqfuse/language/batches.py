@@ -16,8 +16,8 @@ def step_indices(lengths: Sequence[int], batch: int, steps: int, seed: int) -> I
     together.
 
     An epoch is a seeded permutation, cut into pools of `_POOL` steps; a pool is sorted roughly by
-    length and cut into batches, whose order is shuffled. An epoch's remainder opens the next one's order.
-    Depends on nothing but its arguments, so a resumed run skips to its step.
+    length and cut into batches, whose order is shuffled. An epoch's remainder opens the order of
+    the next one. Depends on nothing but its arguments, so a resumed run skips to its step.
     """
     rng = np.random.default_rng(seed)
     lengths = np.asarray(lengths)

@@ -134,7 +134,8 @@ class Generation:
         A row's context is its prompt, its own reasoning up to `</think>` (an unclosed one is
         closed) and `Answer:`. All labels of a row follow it side by side in one pass.
         """
-        kept, trees = zip(*map(self._tree, range(len(self.prompts)), labels), strict=True)
+        found = map(self._tree, self.prompts, self.rows, labels)
+        kept, trees = zip(*found, strict=True)
         width, cached = max(len(tree.ids) for tree in trees), self.cache.get_seq_length()
         ids = np.zeros((len(trees), width), np.int64)
         positions = np.zeros((len(trees), width), np.int64)
@@ -158,11 +159,11 @@ class Generation:
             for row, (tree, names) in enumerate(zip(trees, labels, strict=True))
         ]
 
-    def _tree(self, row: int, labels: list[str]) -> tuple[int, "LabelTree"]:
+    def _tree(self, prompt: Prompt, said: list[int], labels: list[str]) -> tuple[int, "LabelTree"]:
         """How many generated tokens of the cache a row's context keeps, and what follows them."""
-        method, said = self.method, self.rows[row]
+        method = self.method
         lead = method.tokens(FIELD)
-        if self.prompts[row].thinks:
+        if prompt.thinks:
             close = method.tokens(CLOSE.strip()).tolist()
             places = [i for i in range(len(said)) if said[i : i + len(close)] == close]
             if places:

@@ -18,6 +18,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from transformers.utils import logging
 
 from seqfuse.errors import UserError
+from seqfuse.language.nats import summed_nats
 from seqfuse.language.prompts import END, Dna, Prompt
 
 logging.disable_progress_bar()
@@ -131,7 +132,11 @@ class LanguageMethod(nn.Module):
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Scores of every token from hidden states [..., width] -> [..., vocabulary]."""
-        return self.backbone.get_output_embeddings()(hidden)
+        return F.linear(hidden, self.output_table())
+
+    def output_table(self) -> Tensor:
+        """The rows [vocabulary, width] that hidden states are compared with."""
+        return self.backbone.get_output_embeddings().weight
 
     def own_state(self) -> dict[str, Tensor]:
         """What the method adds to the backbone, saved beside it as adapter.safetensors."""
@@ -219,15 +224,18 @@ class LanguageMethod(nn.Module):
             inputs_embeds=self.embed(batch), attention_mask=mask, use_cache=False
         ).last_hidden_state
         rows, columns = batch.weights.nonzero(as_tuple=True)
-        logits = self.logits(hidden[rows, columns - 1]).float()
-        nats = F.cross_entropy(logits, batch.ids[rows, columns], reduction="none")
-        return (nats * batch.weights[rows, columns]).sum()
+        return summed_nats(
+            hidden[rows, columns - 1],
+            self.output_table(),
+            batch.ids[rows, columns],
+            batch.weights[rows, columns],
+        )
 
     def flops(self, tokens: int, supervised: int) -> int:
         """An estimate of the floating-point operations of one training pass (forward and backward):
         6 a weight and token, the vocabulary projection at supervised tokens only."""
         body = sum(p.numel() for p in self.backbone.base_model.layers.parameters())
-        table = self.backbone.get_output_embeddings().weight.numel()
+        table = self.output_table().numel()
         return 6 * (body * tokens + table * supervised)
 
     def save(self, folder: Path) -> None:

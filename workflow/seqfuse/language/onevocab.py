@@ -75,15 +75,10 @@ class OneVocab(LanguageMethod):
         dna = F.embedding((ids - offset).clamp(min=0), self.dna_input)
         return torch.where((ids >= offset)[..., None], dna, text)
 
-    def logits(self, hidden: Tensor) -> Tensor:
-        """Scores of text tokens, then of DNA tokens: one softmax over both."""
-        if self.merged:
-            return super().logits(hidden)
-        return torch.cat([super().logits(hidden), F.linear(hidden, self.dna_output)], dim=-1)
-
-    def flops(self, tokens: int, supervised: int) -> int:
-        """As for every method; the vocabulary projection has the DNA rows too."""
-        return super().flops(tokens, supervised) + 6 * self.dna_output.numel() * supervised
+    def output_table(self) -> Tensor:
+        """Rows of text tokens, then of DNA tokens: one softmax over both."""
+        text = super().output_table()
+        return text if self.merged else torch.cat([text, self.dna_output])
 
     def own_state(self) -> dict[str, Tensor]:
         """Nothing: a saved OneVocab is a plain language model."""

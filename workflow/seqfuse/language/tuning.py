@@ -1,7 +1,7 @@
 """One job of fine-tuning: every seed of one method on one suite, its checkpoints, log and cost."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -38,6 +38,7 @@ class Job:
     settings: dict
     seeds: tuple[int, ...]
     state: Path
+    _encoded: list = field(default_factory=list, init=False, repr=False)
 
     def run(self, out: Path) -> None:
         """Train every seed, then write all of them; nothing of `out` is there before that."""
@@ -73,15 +74,19 @@ class Job:
         """The method trained with a seed, from its checkpoint as far as there is one."""
         torch.manual_seed(seed)
         method = saved.build(self.method.name, self._setup()).to(device())
-        suite, settings = self._suite, self.training
-        train = [method.encode(prompt, answer=True) for prompt in suite.training(self.prompt)]
-        val = suite.validation(self.prompt, settings.validation_rows)
-        validation = [method.encode(prompt, answer=True) for prompt in val]
-        if self.method.generates:
-            check_lengths(method, train + validation, self.prompt, room=0)
         state = self.state / f"seed{seed}"
-        trainer = Trainer(method, settings, seed, state, self._fingerprint)
-        return method, trainer.run(train, validation)
+        trainer = Trainer(method, self.training, seed, state, self._fingerprint)
+        return method, trainer.run(*self._examples(method))
+
+    def _examples(self, method) -> tuple[list, list]:
+        """The training and validation examples, encoded once: a seed changes nothing of them."""
+        if not self._encoded:
+            suite, rows = self._suite, self.training.validation_rows
+            for asked in (suite.training(self.prompt), suite.validation(self.prompt, rows)):
+                self._encoded.append([method.encode(prompt, answer=True) for prompt in asked])
+            if self.method.generates:
+                check_lengths(method, sum(self._encoded, []), self.prompt, room=0)
+        return self._encoded[0], self._encoded[1]
 
     def _setup(self) -> Setup:
         states, _, width = self._states
