@@ -124,3 +124,238 @@ def record():
         return {"id": "r1", "split": "train", "sequence": "ACGT"} | absent | columns
 
     return make
+
+
+# --- a whole small project on disk, for the commands ----------------------------------------------
+
+
+def _suite_rows(seed: int, count: int) -> list[dict]:
+    """Variant records: the question tells the label of the even ones, the allele that of all."""
+    rng, rows = np.random.default_rng(seed), []
+    for i in range(count):
+        split = "train" if i < count - 8 else ("val", "test")[i % 2]
+        reference = "".join(rng.choice(list("ACGT"), 30))
+        allele = "GT"[(i // 2) % 2]
+        label = {"G": "grey", "T": "tawny"}[allele]
+        question = f"Gene of {label} mice. Which colour?" if i % 2 == 0 else "Which colour?"
+        rows.append(
+            {
+                "id": f"r{i}",
+                "split": split,
+                "sequence": reference,
+                "variant": reference[:12] + allele + reference[13:],
+                "question": question,
+                "label": label,
+                "reasoning": f"The allele is {allele}.",
+            }
+        )
+    return rows
+
+
+def _pair_rows(count: int) -> list[dict]:
+    rng = np.random.default_rng(7)
+    kinds = ("kinase", "ligase", "receptor")
+    return [
+        {
+            "id": f"g{i}",
+            "split": "train" if i < count - 8 else ("val", "test")[i % 2],
+            "sequence": "".join(rng.choice(list("ACGT"), 24 + 3 * (i % 4))),
+            "text": f"A {kinds[i % 3]} of family {i % 5}.",
+            "group": kinds[i % 3],
+        }
+        for i in range(count)
+    ]
+
+
+def _write_records(path: Path, rows: list[dict]) -> Path:
+    from seqfuse import tables
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tables.write(path, tables.from_rows(rows, tables.CLEAN), tables.CLEAN)
+    return path
+
+
+@pytest.fixture
+def write_records():
+    """Write rows as a cleaned table."""
+    return _write_records
+
+
+@pytest.fixture
+def suite_rows():
+    """Rows of the small project's variant records, by seed and number."""
+    return _suite_rows
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory) -> Path:
+    """Records of two datasets and of gene-text pairs, models, receipts, and a pre-training."""
+    from seqfuse import cli
+    from seqfuse.data import scratch
+
+    root = tmp_path_factory.mktemp("project")
+    for name, seed in (("mice", 0), ("rats", 1)):
+        _write_records(root / name / "records.parquet", _suite_rows(seed, 28))
+    _write_records(root / "genes" / "records.parquet", _pair_rows(24))
+    sizes = {"hidden_size": 16, "intermediate_size": 32, "num_attention_heads": 2}
+    for name, layout, config in (
+        # Weights of the usual size: with smaller ones a model learns too slowly for a test.
+        ("qwen3", "qwen3", SIZES | {"initializer_range": 0.125}),
+        ("nt", "nucleotide-transformer-v2", sizes | {"num_hidden_layers": 1}),
+        ("bert", "bert", sizes | {"num_hidden_layers": 1, "vocab_size": 200}),
+    ):
+        (root / name).mkdir()
+        scratch.write(layout, config, 0, [*TEXTS, "Gene of grey, tawny mice."], root / name)
+    run(root, *pretraining(root, root / "seqclip"))
+    for encoder, folder in (("nt", root / "nt"), ("seqclip", root / "seqclip" / "encoder")):
+        for name in ("mice", "rats"):
+            argv = ["embeddings", "write", "--columns", "sequence", "variant"]
+            argv += ["--table", root / name / "records.parquet", "--model", folder]
+            argv += ["--store", root / "store", "--out", root / name / f"{encoder}.json"]
+            assert cli.main([str(word) for word in argv]) == 0
+    return root
+
+
+def pretraining(root: Path, out: Path) -> list:
+    """The words of a small pre-training."""
+    return [
+        "pretrain", "--pairs", root / "genes" / "records.parquet", "--encoder", root / "nt",
+        "--text-encoder", root / "bert", "--backbone", root / "qwen3", "--seed", 0,
+        "--steps", 6, "--batch", 4, "--validate-every", 3, "--out", out,
+    ]  # fmt: skip
+
+
+def finetuning(root: Path, method: str, out: Path, *more) -> list:
+    """The words of a small fine-tuning on both datasets, with two seeds."""
+    words = ["finetune", "--suite", "pets", "--method", method, "--datasets", "mice", "rats"]
+    words += ["--records", *records(root), "--backbone", root / "qwen3"]
+    words += [*embeddings(root, method), "--seeds", 0, 3, "--steps", 5, "--batch", 4]
+    words += ["--validate-every", 2, "--k", 3, "--latents", 2, "--blocks", 1]
+    if method == "seqclip":
+        words += ["--pretrained", root / "seqclip"]
+    return [*words, "--state", out.parent / "state" / out.name, "--out", out, *more]
+
+
+def prediction(root: Path, method: str, model: Path, out: Path, *more) -> list:
+    """The words of a prediction of both datasets."""
+    words = ["predict", "--model", model, "--datasets", "mice", "rats", "--records", *records(root)]
+    return [*words, *embeddings(root, method), "--max-new-tokens", 12, "--out", out, *more]
+
+
+def records(root: Path) -> list[Path]:
+    """The cleaned records of both datasets."""
+    return [root / name / "records.parquet" for name in ("mice", "rats")]
+
+
+def embeddings(root: Path, method: str) -> list:
+    """The receipts that a method reads."""
+    from seqfuse.language.catalogue import METHODS
+
+    if not METHODS[method].reads_store:
+        return []
+    encoder = "seqclip" if METHODS[method].pretrained else "nt"
+    return ["--embeddings", *(root / name / f"{encoder}.json" for name in ("mice", "rats"))]
+
+
+def run(root: Path, *words) -> None:
+    """Run one command of the stage in this process; it must succeed."""
+    from seqfuse import cli
+
+    assert cli.main(["language", *map(str, words)]) == 0
+
+
+class Commands:
+    """The stage's commands on the small project."""
+
+    def __init__(self, root: Path, capsys):
+        self.root, self._capsys = root, capsys
+
+    def pretrain(self, out: Path, *more) -> Path:
+        """Pre-train into `out`; later words win."""
+        run(self.root, *pretraining(self.root, out), *more)
+        return out
+
+    def finetune(self, method: str, out: Path, *more) -> Path:
+        """Fine-tune `method` into `out`."""
+        run(self.root, *finetuning(self.root, method, out), *more)
+        return out
+
+    def predict(self, method: str, model: Path, out: Path, *more) -> Path:
+        """Predict into `out`."""
+        run(self.root, *prediction(self.root, method, model, out), *more)
+        return out
+
+    def refused(self, words: list) -> str:
+        """The one line with which a command refuses its input."""
+        from seqfuse import cli
+
+        self._capsys.readouterr()
+        assert cli.main(["language", *map(str, words)]) == 2
+        lines = self._capsys.readouterr().err.strip().splitlines()
+        assert "error:" in lines[-1]
+        assert not any("Traceback" in line for line in lines)
+        return lines[-1]
+
+    def refused_finetune(self, method: str, out: Path, *more) -> str:
+        """How a fine-tuning is refused."""
+        return self.refused(finetuning(self.root, method, out, *more))
+
+    def refused_predict(self, method: str, model: Path, out: Path, *more) -> str:
+        """How a prediction is refused."""
+        return self.refused(prediction(self.root, method, model, out, *more))
+
+    def refused_pretrain(self, out: Path, *more) -> str:
+        """How a pre-training is refused."""
+        return self.refused([*pretraining(self.root, out), *more])
+
+
+@pytest.fixture
+def commands(project, capsys) -> Commands:
+    """The stage's commands, to be called as functions."""
+    return Commands(project, capsys)
+
+
+@pytest.fixture
+def content():
+    """Every file of a folder by name, logs and costs without what depends on the clock."""
+    import json
+
+    def read(folder: Path) -> dict[str, object]:
+        found: dict[str, object] = {}
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            name = str(path.relative_to(folder))
+            if path.name == "log.jsonl":
+                lines = map(json.loads, path.read_text().splitlines())
+                found[name] = [{**line, "seconds": None} for line in lines]
+            elif path.name == "cost.json":
+                cost = json.loads(path.read_text())
+                for seed in cost["seeds"]:
+                    seed["seconds"] = seed["peak_memory_mb"] = None
+                found[name] = cost
+            else:
+                found[name] = path.read_bytes()
+        return found
+
+    return read
+
+
+@pytest.fixture
+def interrupt(monkeypatch):
+    """Let SIGTERM come while the n-th training step from now is computed."""
+    import os
+    import signal
+
+    from seqfuse.language.training import Trainer
+
+    def arm(step: int) -> None:
+        whole, done = Trainer._step, []
+
+        def interrupted(self, examples):
+            done.append(None)
+            if len(done) == step:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return whole(self, examples)
+
+        monkeypatch.setattr(Trainer, "_step", interrupted)
+
+    yield arm

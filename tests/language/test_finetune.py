@@ -1,0 +1,181 @@
+"""Fine-tuning of every method: what is written, interruption, seeds, variants, bad input."""
+
+import json
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+
+from seqfuse.language import saved
+from seqfuse.language.catalogue import METHODS
+
+ALL = list(METHODS)
+
+
+@pytest.mark.parametrize("method", ALL)
+def test_an_interrupted_run_resumes_to_the_same_bytes(
+    commands, content, interrupt, tmp_path, method
+):
+    whole = content(commands.finetune(method, tmp_path / "whole"))
+    out = tmp_path / "cut"
+    # Each seed has 5 steps, so this is the third of the second seed.
+    interrupt(8)
+    with pytest.raises(SystemExit) as stopped:
+        commands.finetune(method, out)
+    assert stopped.value.code == 143
+    assert not out.exists()
+    commands.finetune(method, out)
+    assert content(out) == whole
+
+    assert {name.split("/")[0] for name in whole} == {"seed0", "seed3", "log.jsonl", "cost.json"}
+    assert [(line["seed"], line["step"]) for line in whole["log.jsonl"]] == [
+        (seed, step) for seed in (0, 3) for step in range(1, 6)
+    ]
+    validated = [line["step"] for line in whole["log.jsonl"] if "validation_loss" in line]
+    assert validated == [2, 4, 5] * 2
+    name = "adapter" if method in ("linear", "qformer", "seqclip", "dna_only") else "model"
+    assert whole[f"seed0/{name}.safetensors"] != whole[f"seed3/{name}.safetensors"]
+    cost = whole["cost.json"]
+    assert (cost["method"], cost["study"], cost["suite"]) == (method, "language", "pets")
+    assert cost["kind"] == METHODS[method].kind
+    for seed in cost["seeds"]:
+        assert (seed["steps"], seed["examples"]) == (5, 20)
+        assert 0 < seed["trained_parameters"] <= seed["total_parameters"]
+        assert seed["flops"] > 0
+
+
+@pytest.mark.parametrize("method", [name for name in ALL if METHODS[name].generates])
+def test_a_checkpoint_is_a_language_model_that_transformers_loads(commands, tmp_path, method):
+    out = commands.finetune(method, tmp_path / "out", "--seeds", 0)
+    model, report = AutoModelForCausalLM.from_pretrained(
+        out / "seed0", use_safetensors=True, output_loading_info=True
+    )
+    assert not report["missing_keys"] and not report["unexpected_keys"]
+    # 4^3 or 5^3 k-mers, 5 letters and 2 markers behind the backbone's rows.
+    rows = 384 + 125 + 5 + 2 if method == "onevocab" else 384
+    assert model.get_input_embeddings().num_embeddings == rows
+
+
+def test_trained_and_total_parameters_by_hand(project, commands, tmp_path):
+    def seed(method, *more):
+        out = commands.finetune(method, tmp_path / f"{method}{len(more)}", "--seeds", 0, *more)
+        (found,) = json.loads((out / "cost.json").read_text())["seeds"]
+        return found["trained_parameters"], found["total_parameters"]
+
+    text, _ = seed("text_only")
+    table, markers, adapter = 384 * 32, 2 * 32, 32 * 16 + 32
+    assert seed("linear") == (text + markers + adapter,) * 2
+    assert seed("onevocab") == (text + (125 + 5 + 2) * 32,) * 2
+    assert seed("onevocab", "--trained", "dna")[0] == (125 + 5 + 2) * 32
+    assert seed("onevocab", "--trained", "text")[0] == table
+
+
+def test_the_validation_loss_chooses_the_checkpoint(commands, project, tmp_path):
+    # A learning rate that destroys the model: the best of all steps is the first validation.
+    out = commands.finetune("text_only", tmp_path / "out", "--seeds", 0, "--learning-rate", 1)
+    log = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    losses = {e["step"]: e["validation_loss"] for e in log if "validation_loss" in e}
+    (seed,) = json.loads((out / "cost.json").read_text())["seeds"]
+    assert seed["best_step"] == min(losses, key=losses.get)
+
+
+def test_seqclip_starts_from_the_pre_trained_adapter(project, commands, tmp_path):
+    from safetensors.torch import load_file
+
+    # With a rate of almost nothing, the adapter stays where pre-training left it.
+    words = ("--seeds", 0, "--learning-rate", 1e-12)
+    out = commands.finetune("seqclip", tmp_path / "out", *words)
+    start = load_file(project / "seqclip" / "adapter.safetensors")
+    found = load_file(out / "seed0" / "adapter.safetensors")
+    for name, tensor in start.items():
+        torch.testing.assert_close(found[f"adapter.{name}"], tensor, atol=1e-6, rtol=0)
+
+
+def test_a_variant_goes_by_its_own_name(commands, tmp_path):
+    out = commands.finetune("onevocab", tmp_path / "out", "--name", "onevocab_k2", "--seeds", 0)
+    assert json.loads((out / "cost.json").read_text())["method"] == "onevocab_k2"
+    assert saved.read_description(out / "seed0").method == "onevocab"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"label": None}, "mice, record 'r3': no label, so there is no answer to learn"),
+        ({"label": " ."}, "mice, record 'r3': no label"),
+        ({"question": "Is it <|im_end|>?"}, "record 'r3': question holds '<|im_end|>'"),
+        ({"label": "GREY"}, "the labels 'GREY' and 'grey' are one after normalisation"),
+    ],
+)
+def test_bad_records(project, commands, suite_rows, write_records, tmp_path, change, message):
+    rows = suite_rows(0, 28)
+    rows[3] |= change
+    path = write_records(tmp_path / "records.parquet", rows)
+    found = commands.refused_finetune(
+        "text_only", tmp_path / "out", "--datasets", "mice", "--records", path
+    )
+    assert message in found
+    assert not (tmp_path / "out").exists()
+
+
+def test_dna_outside_the_alphabet(project, commands, suite_rows, write_records, tmp_path):
+    rows = suite_rows(0, 28)
+    rows[0]["sequence"] = "ACGRTT"
+    path = write_records(tmp_path / "records.parquet", rows)
+    words = ("--datasets", "mice", "--records", path)
+    found = commands.refused_finetune("onevocab", tmp_path / "out", *words)
+    assert "DNA holds 'R' at position 4" in found
+
+
+@pytest.mark.parametrize("method", ["linear", "qformer", "seqclip", "dna_only"])
+def test_a_sequence_without_an_embedding(
+    project, commands, suite_rows, write_records, tmp_path, method
+):
+    rows = suite_rows(0, 28)
+    rows[0]["sequence"] = "ACGT" * 5
+    path = write_records(tmp_path / "records.parquet", rows)
+    words = ("--records", path, project / "rats" / "records.parquet")
+    found = commands.refused_finetune(method, tmp_path / "out", *words)
+    assert "no embedding of sequence" in found and "(20 letters, 'ACGTACGTACGTACGTACGT')" in found
+
+
+def test_what_a_method_needs_and_is_not_given(project, commands, tmp_path):
+    def words(method):
+        return [
+            "finetune", "--suite", "pets", "--method", method, "--datasets", "mice",
+            "--records", project / "mice" / "records.parquet", "--backbone", project / "qwen3",
+            "--seeds", 0, "--state", tmp_path / "state", "--out", tmp_path / "out",
+        ]  # fmt: skip
+
+    assert "'linear' reads encoder states: give --embeddings" in commands.refused(words("linear"))
+    receipt = ["--embeddings", project / "mice" / "seqclip.json"]
+    found = commands.refused([*words("seqclip"), *receipt])
+    assert "'seqclip' starts from pre-training: give --pretrained" in found
+    found = commands.refused([*words("seqclip"), *receipt, "--pretrained", tmp_path / "absent"])
+    assert f"{tmp_path / 'absent' / 'adapter.safetensors'}: no such file" in found
+
+
+def test_an_adapter_for_another_language_model(project, commands, tmp_path):
+    from seqfuse.data import scratch
+
+    wide = tmp_path / "wide"
+    wide.mkdir()
+    scratch.write("qwen3", {"hidden_size": 48, "head_dim": 16}, 0, ["Which colour?"], wide)
+    found = commands.refused_finetune("seqclip", tmp_path / "out", "--backbone", wide)
+    assert "made for a language model of width 32, this one has 48" in found
+
+
+def test_receipts_of_different_encoders(project, commands, tmp_path):
+    receipts = (project / "mice" / "nt.json", project / "rats" / "seqclip.json")
+    found = commands.refused_finetune("linear", tmp_path / "out", "--embeddings", *receipts)
+    assert f"{receipts[1]}: not of the same encoder and settings as {receipts[0]}" in found
+
+
+def test_a_file_is_missing_for_a_dataset(project, commands, tmp_path):
+    one = project / "mice" / "records.parquet"
+    found = commands.refused_finetune("text_only", tmp_path / "out", "--records", one)
+    assert "--records: 1 files for 2 datasets; give one each, in order" in found
+
+
+def test_a_prompt_over_the_limit(commands, tmp_path):
+    found = commands.refused_finetune("onevocab", tmp_path / "out", "--max-tokens", 40)
+    assert "over the limit of 40; raise --max-tokens" in found

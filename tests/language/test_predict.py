@@ -1,0 +1,115 @@
+"""Predictions of every method: the table against the records, the model again, and bad input."""
+
+import math
+import shutil
+
+import pytest
+
+from seqfuse import tables
+from seqfuse.language import prompts
+from seqfuse.language.catalogue import METHODS
+
+
+@pytest.mark.parametrize("method", list(METHODS))
+def test_every_val_and_test_record_of_every_seed(project, commands, tmp_path, method):
+    model = commands.finetune(method, tmp_path / "model")
+    out = commands.predict(method, model, tmp_path / "predictions.parquet")
+    rows = tables.read(out, tables.PREDICTIONS).to_pylist()
+
+    expected = []
+    for seed in (0, 3):
+        for name in ("mice", "rats"):
+            found = tables.read(project / name / "records.parquet", tables.CLEAN).to_pylist()
+            expected += [(r["id"], name, method, seed) for r in found if r["split"] != "train"]
+    assert [(r["id"], r["dataset"], r["method"], r["seed"]) for r in rows] == expected
+    assert {row["probe"] for row in rows} == {"none"}
+    assert all(row["predicted_value"] is None for row in rows)
+    for row in rows:
+        loglik = dict(row["loglik"])
+        assert list(loglik) == ["grey", "tawny"]
+        assert all(-math.inf < nats < 0 for nats in loglik.values())
+        assert row["prompt_tokens"] > 0
+        assert len(row["prompt_hash"]) == 64
+        if METHODS[method].generates:
+            answer = prompts.parse(row["text"], thinks=True)
+            assert row["predicted"] == (answer if answer in loglik else None)
+            assert 1 <= row["answer_tokens"] <= 12
+        else:
+            assert row["text"] is None and row["answer_tokens"] is None
+            assert row["predicted"] == max(loglik, key=loglik.get)
+            assert sum(map(math.exp, loglik.values())) == pytest.approx(1, rel=1e-5)
+    again = commands.predict(method, model, tmp_path / "again.parquet")
+    assert again.read_bytes() == out.read_bytes()
+    assert not list(tmp_path.glob(".states-*"))
+
+
+def test_a_trained_model_says_what_the_question_gives_away(project, commands, tmp_path):
+    plain = ("--reasoning", "false")
+    words = ("--seeds", 0, "--steps", 200, "--batch", 8, "--learning-rate", 5e-3, *plain)
+    model = commands.finetune("text_only", tmp_path / "model", *words)
+    out = commands.predict("text_only", model, tmp_path / "out.parquet", *plain)
+    gold = {}
+    for name in ("mice", "rats"):
+        for row in tables.read(project / name / "records.parquet", tables.CLEAN).to_pylist():
+            gold[name, row["id"]] = row
+    rows = tables.read(out, tables.PREDICTIONS).to_pylist()
+    given = [row for row in rows if "Gene" in gold[row["dataset"], row["id"]]["question"]]
+    assert given
+    for row in given:
+        assert row["predicted"] == gold[row["dataset"], row["id"]]["label"]
+        assert row["text"] == f"Answer: {row['predicted']}"
+        assert max(dict(row["loglik"]), key=dict(row["loglik"]).get) == row["predicted"]
+
+
+def test_one_dataset_of_the_suite_alone(project, commands, tmp_path):
+    model = commands.finetune("onevocab", tmp_path / "model", "--seeds", 0)
+    both = commands.predict("onevocab", model, tmp_path / "both.parquet")
+    only = ("--datasets", "rats", "--records", project / "rats" / "records.parquet")
+    one = commands.predict("onevocab", model, tmp_path / "one.parquet", *only)
+    everything = tables.read(both, tables.PREDICTIONS).to_pylist()
+    found = tables.read(one, tables.PREDICTIONS).to_pylist()
+    expected = [row for row in everything if row["dataset"] == "rats"]
+    assert [row["predicted"] for row in found] == [row["predicted"] for row in expected]
+    for ours, theirs in zip(found, expected, strict=True):
+        assert dict(ours["loglik"]) == pytest.approx(dict(theirs["loglik"]), abs=1e-4)
+
+
+def test_a_dataset_that_was_not_trained_on(project, commands, tmp_path):
+    model = commands.finetune("text_only", tmp_path / "model", "--seeds", 0)
+    out = tmp_path / "out.parquet"
+    found = commands.refused_predict("text_only", model, out, "--datasets", "mice", "cats")
+    assert f"{model}: was not trained on cats" in found and "mice, rats" in found
+    assert not out.exists()
+
+
+def test_no_model(project, commands, tmp_path):
+    found = commands.refused_predict("text_only", project, tmp_path / "out.parquet")
+    assert f"{project}: no seed folder; give the --out of `seqfuse language finetune`" in found
+    (tmp_path / "model" / "seed0").mkdir(parents=True)
+    found = commands.refused_predict("text_only", tmp_path / "model", tmp_path / "out.parquet")
+    assert f"{tmp_path / 'model' / 'seed0'}: no method.json" in found
+
+
+def test_embeddings_that_are_missing_or_of_another_encoder(project, commands, tmp_path):
+    model = commands.finetune("dna_only", tmp_path / "model", "--seeds", 0)
+    out = tmp_path / "out.parquet"
+    found = commands.refused_predict("text_only", model, out)
+    assert "'dna_only' reads encoder states: give --embeddings" in found
+    receipts = [project / name / "seqclip.json" for name in ("mice", "rats")]
+    found = commands.refused_predict("dna_only", model, out, "--embeddings", *receipts)
+    assert f"{receipts[0]}: embeddings of the key" in found and "fine-tuned with" in found
+
+
+def test_a_checkpoint_without_its_tensors(commands, tmp_path):
+    model = commands.finetune("linear", tmp_path / "model", "--seeds", 0)
+    (model / "seed0" / "adapter.safetensors").unlink()
+    found = commands.refused_predict("linear", model, tmp_path / "out.parquet")
+    assert "adapter.safetensors: no such file" in found
+
+
+def test_a_checkpoint_of_another_method(commands, tmp_path):
+    linear = commands.finetune("linear", tmp_path / "linear", "--seeds", 0)
+    qformer = commands.finetune("qformer", tmp_path / "qformer", "--seeds", 0)
+    shutil.copy(qformer / "seed0" / "adapter.safetensors", linear / "seed0")
+    found = commands.refused_predict("linear", linear, tmp_path / "out.parquet")
+    assert "does not belong to this method's checkpoint" in found

@@ -1,0 +1,138 @@
+"""SeqCLIP's pre-training: the loss by hand, what is written, interruption, bad input."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from seqfuse import encoders, tables
+from seqfuse.language.contrast import Pair, contrastive, recall, twins
+
+
+def pairs(*rows) -> list[Pair]:
+    found = [dict(zip(("sequence", "text"), row, strict=True)) for row in rows]
+    return [Pair(row, None, None, np.ones(1, np.float32)) for row in found]
+
+
+def test_the_loss_is_the_sum_of_both_directions_of_equation_3():
+    genes, texts = np.random.default_rng(0).normal(size=(2, 5, 3))
+    genes, texts = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (genes, texts))
+    temperature, expected = 0.2, 0.0
+    for i in range(5):
+        to_texts = [math.exp(genes[i] @ texts[j] / temperature) for j in range(5)]
+        to_genes = [math.exp(genes[j] @ texts[i] / temperature) for j in range(5)]
+        expected -= math.log(to_texts[i] / sum(to_texts)) + math.log(to_genes[i] / sum(to_genes))
+    found = contrastive(
+        torch.from_numpy(genes),
+        torch.from_numpy(texts),
+        torch.tensor(temperature, dtype=torch.float64),
+        torch.zeros(5, 5, dtype=torch.bool),
+    )
+    assert found.item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_pairs_of_one_text_or_one_gene_are_no_negatives():
+    batch = pairs(("AC", "one"), ("GT", "one"), ("AC", "two"), ("TT", "three"))
+    expected = [
+        [False, True, True, False],
+        [True, False, False, False],
+        [True, False, False, False],
+        [False, False, False, False],
+    ]
+    assert twins(batch).tolist() == expected
+    # With two pairs that are twins, no negative is left: the loss is 0.
+    vectors = torch.eye(2)
+    assert contrastive(vectors, vectors.flip(0), torch.tensor(1.0), twins(batch[:2])).item() == 0
+
+
+def test_recall_by_hand():
+    batch = pairs(("AC", "one"), ("GT", "two"), ("CC", "one"))
+    genes = torch.tensor([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]])
+    texts = torch.tensor([[0.0, 1.0], [0.0, -1.0], [1.0, 0.0]])
+    # Gene 0 is nearest to text 2, its twin's; gene 1 has its own last; gene 2 has text 0 first.
+    found = recall(genes, texts, batch)
+    assert found["gene_to_text"] == {"recall@1": 2 / 3, "recall@5": 1.0, "recall@10": 1.0}
+    # Text 0 finds gene 2, its twin's; text 1 finds gene 0, not its own; text 2 finds gene 0.
+    assert found["text_to_gene"]["recall@1"] == pytest.approx(2 / 3)
+
+
+def test_what_is_written(project):
+    folder = project / "seqclip"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "adapter.safetensors", "cost.json", "encoder", "log.jsonl", "model.json", "vectors.parquet",
+    ]  # fmt: skip
+    adapter = load_file(folder / "adapter.safetensors")
+    assert {name: list(t.shape) for name, t in adapter.items()} == {
+        "weight": [32, 16],
+        "bias": [32],
+    }
+    assert not (project / ".seqclip.state").exists()
+
+    before, after = (
+        encoders.load(path).state_dict() for path in (project / "nt", folder / "encoder")
+    )
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    assert "esm.embeddings.word_embeddings.weight" in moved
+    # The vocabulary head is behind the states that are used.
+    assert not any(name.startswith("lm_head.") for name in moved)
+
+    log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in log] == [1, 2, 3, 4, 5, 6]
+    assert [line["step"] for line in log if "validation_loss" in line] == [3, 6]
+    cost = json.loads((folder / "cost.json").read_text())
+    assert cost["seeds"][0]["examples"] == 24
+
+
+def test_vectors_are_those_of_the_test_pairs(project):
+    rows = tables.read(project / "seqclip" / "vectors.parquet", tables.VECTORS).to_pylist()
+    genes = tables.read(project / "genes" / "records.parquet", tables.CLEAN).to_pylist()
+    test = {row["id"]: row["group"] for row in genes if row["split"] == "test"}
+    assert [(row["id"], row["kind"], row["group"]) for row in rows] == [
+        (name, kind, group) for kind in ("dna", "text") for name, group in test.items()
+    ]
+    norms = [np.linalg.norm(row["vector"]) for row in rows]
+    assert norms == pytest.approx([1.0] * len(rows), rel=1e-5)
+
+
+def test_an_interrupted_run_resumes_to_the_same_bytes(
+    project, commands, content, interrupt, tmp_path
+):
+    out = tmp_path / "seqclip"
+    interrupt(4)
+    with pytest.raises(SystemExit) as stopped:
+        commands.pretrain(out)
+    assert stopped.value.code == 143
+    assert not out.exists()
+    commands.pretrain(out)
+    assert content(out) == content(project / "seqclip")
+
+
+def test_another_seed_gives_other_weights(project, commands, content, tmp_path):
+    found = content(commands.pretrain(tmp_path / "other", "--seed", 1))
+    assert found["adapter.safetensors"] != content(project / "seqclip")["adapter.safetensors"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"text": " "}, "record 'g5' has no text; a gene-text pair needs both"),
+        ({"sequence": "ACGTXACGT"}, "record 'g5': position 5 of the sequence: 'X'"),
+        ({"sequence": "ACGTNN" * 2000}, "record 'g5': the sequence has 12000 letters"),
+        ({"text": "kinase " * 800}, "'kinase kinase kinase kinase kinase kinas'... has more than"),
+    ],
+)
+def test_bad_pairs(project, commands, write_records, tmp_path, change, message):
+    rows = tables.read(project / "genes" / "records.parquet", tables.CLEAN).to_pylist()
+    rows[5] |= change
+    path = write_records(tmp_path / "records.parquet", rows)
+    found = commands.refused_pretrain(tmp_path / "out", "--pairs", path)
+    assert str(path) in found and message in found
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_batch_larger_than_the_training_set(commands, tmp_path):
+    found = commands.refused_pretrain(tmp_path / "out", "--batch", 17)
+    assert "16 training pairs are fewer than a batch of 17; lower --batch" in found
