@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from seqfuse.evaluation.catalogue import MEAN
 from seqfuse.figures import names, scores
@@ -47,6 +48,9 @@ def _panel(axis: Axes, rows: pd.DataFrame) -> None:
         notes.append(f"dashed: {best['title']}")
     axis.set_title(f"{rows['dataset'].iloc[0]}\n{'; '.join(notes)}", fontsize=7)
     axis.set(xlabel="trained parameters", ylabel=names.metric(rows["metric"].iloc[0]), xscale="log")
+    axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda number, _: names.count(number)))
+    axis.xaxis.set_minor_formatter(NullFormatter())
     axis.grid(color="#E8E8E8", linewidth=0.5)
     axis.set_axisbelow(True)
     for row in trained.itertuples():

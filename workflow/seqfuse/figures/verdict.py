@@ -22,4 +22,4 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 def draw(frame: pd.DataFrame) -> Figure:
     """Two panels a dataset, the half that the question decides on the left."""
-    return ranking.draw(ranking.of_scores(frame), columns=2, limits=(0, 1))
+    return ranking.draw(ranking.of_scores(frame), columns=2, limits=(-0.02, 1.02))
