@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 from seqfuse.language import saved
@@ -70,18 +71,36 @@ def test_trained_and_total_parameters_by_hand(project, commands, tmp_path):
     assert seed("onevocab", "--trained", "text")[0] == table
 
 
-def test_the_validation_loss_chooses_the_checkpoint(commands, project, tmp_path):
-    # A learning rate that destroys the model: the best of all steps is the first validation.
-    out = commands.finetune("text_only", tmp_path / "out", "--seeds", 0, "--learning-rate", 1)
-    log = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
-    losses = {e["step"]: e["validation_loss"] for e in log if "validation_loss" in e}
+def test_the_validation_loss_chooses_the_checkpoint(commands, monkeypatch, tmp_path):
+    from seqfuse.language.training import Trainer
+
+    seen, validate = {}, Trainer._validate
+
+    def spy(self, validation):
+        table = self.method.backbone.get_input_embeddings().weight
+        seen[self.progress.step] = (validate(self, validation), table.detach().clone())
+        return seen[self.progress.step][0]
+
+    monkeypatch.setattr(Trainer, "_validate", spy)
+    # A learning rate that destroys the model again.
+    words = ("--seeds", 0, "--learning-rate", 0.3, "--schedule", "constant", "--validate-every", 1)
+    out = commands.finetune("text_only", tmp_path / "out", *words)
+    best = min(seen, key=lambda step: seen[step][0])
+    assert best < 5
     (seed,) = json.loads((out / "cost.json").read_text())["seeds"]
-    assert seed["best_step"] == min(losses, key=losses.get)
+    assert (seed["best_step"], seed["steps"]) == (best, 5)
+    found = load_file(out / "seed0" / "model.safetensors")
+    assert torch.equal(found["model.embed_tokens.weight"], seen[best][1])
+
+
+def test_another_seed_starts_from_other_weights(commands, tmp_path):
+    # At a rate of almost nothing the order of the steps, which differs too, cannot tell.
+    out = commands.finetune("linear", tmp_path / "out", "--learning-rate", 1e-12)
+    one, two = (load_file(out / seed / "adapter.safetensors") for seed in ("seed0", "seed3"))
+    assert (one["adapter.weight"] - two["adapter.weight"]).abs().max() > 0.01
 
 
 def test_seqclip_starts_from_the_pre_trained_adapter(project, commands, tmp_path):
-    from safetensors.torch import load_file
-
     # With a rate of almost nothing, the adapter stays where pre-training left it.
     words = ("--seeds", 0, "--learning-rate", 1e-12)
     out = commands.finetune("seqclip", tmp_path / "out", *words)
