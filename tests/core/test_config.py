@@ -35,6 +35,13 @@ def test_a_dataset_of_ones_own_joins_the_catalogue():
     assert "demo-expression" in settings["datasets"]
 
 
+def test_a_variant_may_stand_among_the_methods():
+    variant = {"method": "onevocab", "k": 3, "steps": 5}
+    language = {"variants": {"small": variant}, "methods": ["small", "text_only"]}
+    settings = config.resolve({"language": language})
+    assert settings["language"]["variants"]["small"] == variant
+
+
 @pytest.mark.parametrize(
     ("user", "message"),
     [
@@ -65,6 +72,34 @@ def test_a_dataset_of_ones_own_joins_the_catalogue():
         (
             {"language": {"overrides": {"linear": {"stepps": 3}}}},
             "unknown key 'language.overrides.linear.stepps'; did you mean 'steps'?",
+        ),
+        (
+            {"datasets": {"mine": {"study": "codons", "source": "fils"}}},
+            "dataset 'mine': source: 'fils' is not allowed; did you mean 'files'?",
+        ),
+        (
+            {"models": {"qwen3-1.7b": {"revison": "0" * 40}}},
+            "model 'qwen3-1.7b': unknown key 'revison'; did you mean 'revision'?",
+        ),
+        (
+            {"language": {"variants": {"small": {"method": "onevocb", "k": 3}}}},
+            "language.variants.small.method: there is no method 'onevocb'; did you mean",
+        ),
+        (
+            {"language": {"variants": {"small": {"method": "onevocab", "kk": 3}}}},
+            "language.variants.small: unknown key 'kk'; did you mean 'k'?",
+        ),
+        (
+            {"language": {"variants": {"small": {"method": "linear", "k": 3}}}},
+            "language.variants.small: unknown key 'k'",
+        ),
+        (
+            {"language": {"variants": {"linear": {"method": "onevocab"}}}},
+            "language.variants.linear: this is a method's name; choose another",
+        ),
+        (
+            {"codons": {"ablations": ["mil_tokens"]}},
+            "codons.ablations: there is no arm 'mil_tokens'; did you mean 'mil_token'?",
         ),
     ],
 )

@@ -61,6 +61,7 @@ def resolve(user: Mapping) -> dict:
         settings["seeds"] = list(range(settings["seeds"]))
     settings["datasets"] = merge(load_yaml(RESOURCES / "datasets.yaml"), settings["datasets"])
     settings["models"] = merge(load_yaml(RESOURCES / "models.yaml"), settings["models"])
+    _check_entries(user, settings)
     _check_names(settings)
     return settings
 
@@ -131,6 +132,16 @@ def _explain(error) -> str:
         hint = nearest(error.instance, map(str, error.validator_value))
         return f"{at}{error.instance!r} is not allowed{hint}"
     return f"{at}{error.message}"
+
+
+def _check_entries(user: Mapping, settings: Mapping) -> None:
+    """The user's own catalogue entries, laid over the catalogue's, must have the right form."""
+    from seqfuse.data import catalogue, model
+
+    for name in user.get("datasets", {}):
+        catalogue.validate(name, settings["datasets"][name])
+    for name in user.get("models", {}):
+        model.validate(name, settings["models"][name])
 
 
 def _check_names(settings: dict) -> None:

@@ -11,7 +11,7 @@ commit; never code). Writes the folder, with model.json; everything downstream s
 import argparse
 import json
 
-from seqfuse.config import WORKFLOW, load_yaml, nearest
+from seqfuse.config import WORKFLOW, hold, load_yaml
 from seqfuse.errors import UserError
 
 
@@ -57,17 +57,7 @@ def run(args: argparse.Namespace) -> None:
 
 def validate(name: str, entry: dict) -> dict:
     """The entry `name` with its defaults; a mistake is one line with the nearest spelling."""
-    import jsonschema
-
     schema = load_yaml(WORKFLOW / "schemas" / "models.schema.yaml")
+    hold(entry, schema, f"model {name!r}")
     known = schema["properties"]
-    for key in entry:
-        if key not in known:
-            raise UserError(f"model {name!r}: unknown key {key!r}{nearest(key, known)}")
-    error = jsonschema.exceptions.best_match(
-        jsonschema.Draft202012Validator(schema).iter_errors(entry)
-    )
-    if error:
-        where = "".join(f"{part}: " for part in error.absolute_path)
-        raise UserError(f"model {name!r}: {where}{error.message}")
     return {key: rule["default"] for key, rule in known.items() if "default" in rule} | entry
