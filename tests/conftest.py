@@ -1,4 +1,4 @@
-"""What every test shares: no network, one thread, and where the project lies."""
+"""What every test shares: no network, one thread, no hidden skip, and where the project lies."""
 
 import os
 from pathlib import Path
@@ -9,6 +9,18 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ROOT = Path(__file__).resolve().parents[1]
+# What CI may lack. A skip for any other reason is a failure there.
+ABSENT = ("no real data", "no GPU")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if report.skipped and os.environ.get("CI") and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2].removeprefix("Skipped: ")
+        if not reason.startswith(ABSENT):
+            report.outcome, report.longrepr = "failed", f"skipped in CI: {reason}"
+    return report
 
 
 @pytest.fixture(scope="session")

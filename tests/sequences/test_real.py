@@ -25,7 +25,7 @@ def audited(tmp_path):
 
     def run(name: str) -> dict:
         if not MIRROR or not (Path(MIRROR) / NEEDED[name]).exists():
-            pytest.skip(f"real data: set SEQFUSE_MIRROR to a folder that holds {NEEDED[name]}")
+            pytest.skip(f"no real data: set SEQFUSE_MIRROR to a folder that holds {NEEDED[name]}")
         entry = config.load_yaml(config.RESOURCES / "datasets.yaml")[name]
         settings = cleaning(entry, config.defaults(options.schema())["sequences"])
         records = str(tmp_path / "records.parquet")
