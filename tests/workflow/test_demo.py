@@ -147,3 +147,16 @@ def test_a_judge_prompt_re_judges_and_trains_nothing(demo):
     prompt = next(path for path in sorted((demo.root / "resources/judge").iterdir()))
     with edited(prompt, prompt.read_text(encoding="utf-8")[:1], "Edited "):
         assert demo.planned() == {"judge", "figures", "report"}
+
+
+def test_ablations_train_what_varies_and_nothing_again(demo):
+    plan = demo.snakemake("-n", "ablations").stdout.splitlines()
+    runs = {line.split("=")[-1] for line in plan if line.strip().startswith("wildcards: suite=")}
+    assert {"onevocab_k3", "onevocab_lora", "linear_lora"} <= runs
+    assert "onevocab" not in runs
+    trained = {"language_finetune", "language_predict", "codons_train", "codons_train_weighed"}
+    assert demo.planned("ablations") == trained | {
+        "evaluation_ablations",
+        "report_ablations",
+        "ablations",
+    }
