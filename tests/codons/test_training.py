@@ -5,8 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from seqfuse import tables
-from seqfuse.codons import interruption
+from seqfuse import interruption, tables
 from seqfuse.codons.catalogue import ARMS
 from seqfuse.files import read_json
 

@@ -15,11 +15,11 @@ from seqfuse import fingerprint, tables
 from seqfuse.codons import checkpoint
 from seqfuse.codons.catalogue import Arm
 from seqfuse.codons.dataset import SPLITS, Dataset, moments, read, with_one_hot, with_views
-from seqfuse.codons.interruption import Interruption
 from seqfuse.codons.model import Shape, fit_width, fusion, parts, trained_parameters
 from seqfuse.codons.train import Training
 from seqfuse.codons.training import Recipe, Scale, Trainer, Trial, peak_memory_mb, predict
 from seqfuse.files import atomic_directory, canonical_json, digest, read_json, sha256, write_json
+from seqfuse.interruption import Interruption
 from seqfuse.progress import say
 
 

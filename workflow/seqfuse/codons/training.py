@@ -19,11 +19,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from seqfuse.codons.catalogue import Arm
 from seqfuse.codons.dataset import Batch, Dataset, by_length, collate, shuffled
-from seqfuse.codons.interruption import Interruption
 from seqfuse.codons.model import CodonModel, Shape
 from seqfuse.codons.scores import score
 from seqfuse.errors import UserError
 from seqfuse.files import atomic
+from seqfuse.interruption import Interruption
 from seqfuse.progress import say, track
 
 # Prediction keeps no gradients, so its batches may be larger.

@@ -5,9 +5,7 @@ it is cut into chunks. What depends on the clock (seconds, memory) is kept apart
 """
 
 import math
-import os
 import resource
-import signal
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -19,11 +17,9 @@ from torch import Tensor, nn
 
 from seqfuse.errors import UserError
 from seqfuse.files import atomic
+from seqfuse.interruption import Interruption
 from seqfuse.language.batches import chunks, step_indices
 from seqfuse.progress import say, track
-
-# Seconds before the end of a job's time at which a checkpoint is written.
-_MARGIN = 120.0
 
 
 @dataclass(frozen=True)
@@ -99,24 +95,24 @@ class Trainer:
             raise UserError("no training records: is every row in val or test?")
         training, progress = self.training, self.progress
         self._resume()
-        clock = _Clock(training.checkpoint_minutes, progress.seconds)
         lengths = [example.length for example in examples]
         steps = list(step_indices(lengths, training.batch, training.steps, self.seed))
         waiting = steps[progress.step :]
-        with _StopSignal() as stop:
+        started = time.monotonic() - progress.seconds
+        with Interruption(training.checkpoint_minutes) as stop:
             for indices in track(waiting, label=f"seed {self.seed}, steps"):
                 entry = self._step([examples[i] for i in indices])
                 last = progress.step == training.steps
                 if last or progress.step % training.validate_every == 0:
                     entry["validation_loss"] = self._validate(validation)
-                progress.seconds = clock.seconds
+                progress.seconds = time.monotonic() - started
                 entry["seconds"] = round(progress.seconds, 3)
                 progress.log.append(entry)
-                if stop.asked or clock.due() or last:
+                if stop.due() or last:
                     self._save()
                 if stop.asked:
                     say(f"seed {self.seed}: stopped at step {progress.step}; run again to go on")
-                    raise SystemExit(128 + signal.SIGTERM)
+                stop.leave()
         self._load_best()
         return progress
 
@@ -245,43 +241,3 @@ def _decay_groups(parameters: dict[str, nn.Parameter], decay: float) -> list[dic
     vectors = [p for p in parameters.values() if p.ndim <= 1]
     groups = [(matrices, decay), (vectors, 0.0)]
     return [{"params": found, "weight_decay": value} for found, value in groups if found]
-
-
-class _Clock:
-    """Seconds of this and earlier runs, and when the next checkpoint is due."""
-
-    def __init__(self, minutes: float, before: float):
-        self._every, self._before = 60 * minutes, before
-        self._started = self._last = time.monotonic()
-        # Slurm says when it will end the job, in seconds since 1970.
-        end = float(os.environ.get("SLURM_JOB_END_TIME", "inf"))
-        self._deadline = self._started + end - time.time() - _MARGIN
-
-    @property
-    def seconds(self) -> float:
-        return self._before + time.monotonic() - self._started
-
-    def due(self) -> bool:
-        now = time.monotonic()
-        if now - self._last < self._every and now < self._deadline:
-            return False
-        if now >= self._deadline:
-            self._deadline = math.inf
-        self._last = now
-        return True
-
-
-class _StopSignal:
-    """Remembers that SIGTERM came, so that a step is finished and a checkpoint written first."""
-
-    asked = False
-
-    def __enter__(self) -> "_StopSignal":
-        self._before = signal.signal(signal.SIGTERM, self._remember)
-        return self
-
-    def __exit__(self, *error) -> None:
-        signal.signal(signal.SIGTERM, self._before)
-
-    def _remember(self, number, frame) -> None:
-        self.asked = True

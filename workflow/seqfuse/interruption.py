@@ -5,16 +5,19 @@ import os
 import signal
 import time
 
-_EVERY_SECONDS = 60.0
 # Before the end of a job's time; more than saving takes, and than the slowest step.
 _MARGIN_SECONDS = 120.0
 
 
 class Interruption:
-    """A context manager in which SIGTERM is remembered instead of obeyed."""
+    """A context manager in which SIGTERM is remembered instead of obeyed.
 
-    def __init__(self):
+    `minutes` lie between two saves, unless SIGTERM or the deadline comes first.
+    """
+
+    def __init__(self, minutes: float = 1.0):
         self.asked = False
+        self._every = 60 * minutes
 
     def __enter__(self) -> "Interruption":
         self._last = time.monotonic()
@@ -30,7 +33,7 @@ class Interruption:
     def due(self) -> bool:
         """Whether it is time to save; asking starts the next interval."""
         now = time.monotonic()
-        if not self.asked and now - self._last < _EVERY_SECONDS and now < self._deadline:
+        if not self.asked and now - self._last < self._every and now < self._deadline:
             return False
         if now >= self._deadline:
             self._deadline = math.inf
