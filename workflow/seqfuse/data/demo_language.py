@@ -89,8 +89,7 @@ def _gene_variant(rng: np.random.Generator, gene: str) -> dict:
         "variant": plant(reference, new, place),
         "question": GENE_QUESTION.format(gene=gene),
         "label": GENES[gene],
-        "reasoning": f"The variant changes {old} to {new} outside any known site. "
-        f"The gene is {gene}. Changes of {gene} lead to {GENES[gene]}.",
+        "reasoning": f"The gene is {gene}. Its changes lead to {GENES[gene]}.",
         "group": gene,
     }
 
@@ -109,8 +108,7 @@ def _site_variant(rng: np.random.Generator, truth: tuple[str, str]) -> dict:
         "variant": plant(reference, allele, places[site] + CENTRE),
         "question": SHARED_QUESTION,
         "label": disease,
-        "reasoning": f"The variant changes {REFERENCE_ALLELE} to {allele} in the {site} site. "
-        f"This allele of the {site} site leads to {disease}.",
+        "reasoning": f"The {site} site is now {allele}. This leads to {disease}.",
         "group": str(rng.choice(LOCI)),
     }
 
