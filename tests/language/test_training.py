@@ -352,7 +352,7 @@ def test_killed_and_resumed_gives_the_same_weights(tmp_path, uninterrupted, inte
     assert run_in_child(tmp_path, interrupt) == code
     again = trainer(tmp_path, Regression(dropout=0.3))
     if steps:
-        assert torch.load(again.path, weights_only=True)["progress"]["step"] == steps
+        assert torch.load(again.path, weights_only=True)["state"]["progress"]["step"] == steps
     else:
         assert not again.path.exists()
     # Numbers drawn before it must not matter to a run that goes on.

@@ -1,9 +1,16 @@
-"""When training must save: every few minutes, ahead of a job's deadline, and on SIGTERM."""
+"""What lets training be interrupted: when to save, and checkpoints that resume to the same bits.
+
+It saves every few minutes, ahead of a job's deadline, and on SIGTERM.
+"""
 
 import math
 import os
 import signal
 import time
+from pathlib import Path
+
+from seqfuse.files import atomic
+from seqfuse.progress import say
 
 # Before the end of a job's time; more than saving takes, and than the slowest step.
 _MARGIN_SECONDS = 120.0
@@ -47,3 +54,31 @@ class Interruption:
 
     def _remember(self, number, frame) -> None:
         self.asked = True
+
+
+def save(path: Path, fingerprint: str, state: dict) -> None:
+    """Write a checkpoint: `state` (tensors and plain values) and every generator's state."""
+    import torch
+
+    random = {"cpu": torch.get_rng_state(), "gpu": torch.cuda.get_rng_state_all()}
+    with atomic(path) as temporary:
+        torch.save({"fingerprint": fingerprint, "random": random, "state": state}, temporary)
+
+
+def resume(path: Path, fingerprint: str) -> dict | None:
+    """The state of a checkpoint, with the generators set back to it; None if there is none.
+
+    A checkpoint with another fingerprint (of settings, data and code) counts as none, and says so.
+    """
+    import torch
+
+    if not path.is_file():
+        return None
+    found = torch.load(path, weights_only=True, map_location="cpu")
+    if found["fingerprint"] != fingerprint:
+        say(f"{path}: made with other settings, data or code; starting anew")
+        return None
+    torch.set_rng_state(found["random"]["cpu"])
+    if torch.cuda.is_available():
+        torch.cuda.set_rng_state_all(found["random"]["gpu"])
+    return found["state"]

@@ -17,12 +17,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
+from seqfuse import interruption
 from seqfuse.codons.catalogue import Arm
 from seqfuse.codons.dataset import Batch, Dataset, by_length, collate, shuffled
 from seqfuse.codons.model import CodonModel, Shape
 from seqfuse.codons.scores import score
 from seqfuse.errors import UserError
-from seqfuse.files import atomic
 from seqfuse.interruption import Interruption
 from seqfuse.progress import say, track
 
@@ -223,30 +223,21 @@ class Trainer:
             )
 
     def _save(self) -> None:
-        with atomic(self.path) as temporary:
-            torch.save(
-                {
-                    "fingerprint": self.fingerprint,
-                    "progress": asdict(self.progress),
-                    "flops_a_codon": self._flops_a_codon,
-                    "seen": torch.from_numpy(self.seen),
-                    "model": self.model.state_dict(),
-                    "optimiser": self.optimiser.state_dict(),
-                    "plateau": self.plateau.state_dict(),
-                    "best": self.best,
-                    "random": torch.get_rng_state(),
-                    "random_gpu": torch.cuda.get_rng_state_all(),
-                },
-                temporary,
-            )
+        state = {
+            "progress": asdict(self.progress),
+            "flops_a_codon": self._flops_a_codon,
+            "seen": torch.from_numpy(self.seen),
+            "model": self.model.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "plateau": self.plateau.state_dict(),
+            "best": self.best,
+        }
+        interruption.save(self.path, self.fingerprint, state)
 
     def _resume(self) -> None:
         """Take up the checkpoint, if there is one that fits."""
-        if not self.path.is_file():
-            return
-        found = torch.load(self.path, weights_only=True, map_location="cpu")
-        if found["fingerprint"] != self.fingerprint:
-            say(f"{self.path}: made with other settings, data or code; starting anew")
+        found = interruption.resume(self.path, self.fingerprint)
+        if found is None:
             return
         self.model.load_state_dict(found["model"])
         self.optimiser.load_state_dict(found["optimiser"])
@@ -254,9 +245,6 @@ class Trainer:
         self.best, self.seen = found["best"], found["seen"].numpy()
         self._flops_a_codon = found["flops_a_codon"]
         self.progress = Progress(**found["progress"])
-        torch.set_rng_state(found["random"])
-        if self.device.type == "cuda":
-            torch.cuda.set_rng_state_all(found["random_gpu"])
         say(f"seed {self.seed}: resuming in epoch {self.progress.epoch + 1}")
 
 

@@ -1,5 +1,6 @@
 """The interface of every encoder: tokenise, forward, save."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from seqfuse.errors import UserError
 from seqfuse.files import atomic, write_json
 
 
-class Encoder(nn.Module):
+class Encoder(nn.Module, ABC):
     """A bidirectional transformer over biological sequences, under its checkpoint's tensor names.
 
     A subclass sets the class attributes and builds its modules from the published config.json.
@@ -49,34 +50,34 @@ class Encoder(nn.Module):
         self.max_length = max_length
 
     @classmethod
+    @abstractmethod
     def recognises(cls, config: dict) -> bool:
         """Whether a published config.json is this encoder's."""
-        raise NotImplementedError
 
     @classmethod
+    @abstractmethod
     def read_tokeniser(cls, folder: Path) -> Tokeniser:
         """The tokeniser from the published files in `folder`."""
-        raise NotImplementedError
 
     def prepare(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         """The tensors of a published checkpoint under this module's names."""
         return tensors
 
+    @abstractmethod
     def embed(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Hidden states [B, T, D] before the first block."""
-        raise NotImplementedError
 
+    @abstractmethod
     def blocks(self) -> Sequence[nn.Module]:
         """The transformer blocks: (hidden, keys) -> hidden."""
-        raise NotImplementedError
 
+    @abstractmethod
     def normalise(self, hidden: Tensor) -> Tensor:
         """The layer norm behind the last block."""
-        raise NotImplementedError
 
+    @abstractmethod
     def predict(self, hidden: Tensor) -> Tensor:
         """The language-model head: [B, T, D] -> logits [B, T, V]."""
-        raise NotImplementedError
 
     def tokenise(self, sequence: str) -> Tokens:
         """Tokenise a sequence in the encoder's own alphabet.

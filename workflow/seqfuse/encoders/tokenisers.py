@@ -6,6 +6,7 @@ come from the published files (vocab.txt, tokenizer_config.json); RNA-FM's alpha
 """
 
 import re
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +29,7 @@ class Tokens:
     special: np.ndarray
 
 
-class Tokeniser:
+class Tokeniser(ABC):
     """A vocabulary, what is put before and behind a sequence, and the way a sequence is cut.
 
     `vocabulary` lists the tokens by id; `prefix` and `suffix` are the ids added at the two ends.
@@ -61,11 +62,12 @@ class Tokeniser:
         behind = len(ids) - len(self.suffix)
         return "".join(self.vocabulary[i] for i in ids[len(self.prefix) : behind])
 
-    def save(self, folder: Path) -> None:
-        """Write the published tokeniser files into `folder`."""
+    def save(self, folder: Path) -> None:  # noqa: B027
+        """Write the published tokeniser files into `folder`, where there are any."""
 
+    @abstractmethod
     def _cut(self, sequence: str) -> tuple[np.ndarray, np.ndarray]:
-        raise NotImplementedError
+        """Ids and spans of a sequence, without the special tokens at its ends."""
 
 
 class RnaFmTokeniser(Tokeniser):

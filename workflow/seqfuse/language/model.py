@@ -5,6 +5,7 @@ vocabulary, as vectors that take the place of token embeddings, or not at all. T
 Qwen3 folder (or any causal language model that transformers knows), loaded and saved by it.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -103,7 +104,7 @@ class Setup:
     labels: dict[str, list[str]] = field(default_factory=dict)
 
 
-class LanguageMethod(nn.Module):
+class LanguageMethod(nn.Module, ABC):
     """A backbone, its tokeniser, and a way to show DNA; subclasses override the marked hooks."""
 
     def __init__(self, setup: Setup):
@@ -118,13 +119,13 @@ class LanguageMethod(nn.Module):
 
     # --- hooks ------------------------------------------------------------------------------------
 
+    @abstractmethod
     def segment(self, sequence: str) -> np.ndarray | int:
         """What a DNA segment becomes: token ids, or the length of a slot that vectors fill."""
-        raise NotImplementedError
 
     def vectors(self, batch: Batch) -> Tensor:
         """The vectors [sum of slot lengths, width] that fill a batch's slots, in their order."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} turns DNA into tokens and fills no slot")
 
     def token_embeddings(self, ids: Tensor) -> Tensor:
         """The rows of the embedding table for ids [...] -> [..., width]."""

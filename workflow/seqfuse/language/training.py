@@ -15,8 +15,8 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from seqfuse import interruption
 from seqfuse.errors import UserError
-from seqfuse.files import atomic
 from seqfuse.interruption import Interruption
 from seqfuse.language.batches import chunks, step_indices
 from seqfuse.progress import say, track
@@ -180,32 +180,24 @@ class Trainer:
         return torch.autocast(device, torch.bfloat16, enabled=self.training.precision == "bfloat16")
 
     def _save(self) -> None:
-        with atomic(self.path) as temporary:
-            torch.save(
-                {
-                    "fingerprint": self.fingerprint,
-                    "progress": asdict(self.progress),
-                    "trained": {k: p.detach() for k, p in self.trained.items()},
-                    "optimiser": self.optimiser.state_dict(),
-                    "best": self.best,
-                    "random": torch.get_rng_state(),
-                },
-                temporary,
-            )
+        state = {
+            "progress": asdict(self.progress),
+            "trained": {k: p.detach() for k, p in self.trained.items()},
+            "optimiser": self.optimiser.state_dict(),
+            "best": self.best,
+        }
+        interruption.save(self.path, self.fingerprint, state)
 
     def _resume(self) -> None:
-        if not self.path.is_file():
-            return
-        found = torch.load(self.path, weights_only=True, map_location="cpu")
-        if found["fingerprint"] != self.fingerprint:
-            say(f"{self.path}: made with other settings, data or code; starting anew")
+        """Take up the checkpoint, if there is one that fits."""
+        found = interruption.resume(self.path, self.fingerprint)
+        if found is None:
             return
         with torch.no_grad():
             for name, parameter in self.trained.items():
                 parameter.copy_(found["trained"][name])
         self.optimiser.load_state_dict(found["optimiser"])
         self.best = found["best"]
-        torch.set_rng_state(found["random"])
         for name, value in found["progress"].items():
             setattr(self.progress, name, value)
         say(f"seed {self.seed}: resuming behind step {self.progress.step}")
