@@ -9,7 +9,7 @@ from sklearn.linear_model import Ridge
 
 from seqfuse import tables
 from seqfuse.cli import main
-from seqfuse.controls import properties, ridge
+from seqfuse.controls import late, properties, ridge
 
 SPLITS = [*["train"] * 120, *["val"] * 20, *["test"] * 60]
 LABELS = ["high", "low"]
@@ -63,7 +63,7 @@ def run(folder, *singles) -> int:
     words = ["controls", "codons", "--dataset", "small", "--singles", *map(str, singles)]
     words += ["--records", str(folder / "records.parquet")]
     words += ["--frames", str(folder / "frames.parquet"), "--out", str(folder / "out.parquet")]
-    return main(words)
+    return main([*words, "--trees", "20", "--rounds", "60"])
 
 
 def predicted(folder) -> dict[tuple[str, int], dict[str, dict]]:
@@ -207,6 +207,118 @@ def test_controls_do_not_read_held_out_targets(tmp_path):
     files(tmp_path, sequences, SPLITS, value=changed)
     assert run(tmp_path) == 0
     assert (tmp_path / "out.parquet").read_bytes() == before
+
+
+def test_places_by_hand():
+    found = properties.places(["AC", "NGT"])
+    # A, C, G, T of the first place, of the second, of the third.
+    assert found.tolist() == [
+        [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0],
+        [0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1],
+    ]
+
+
+@pytest.mark.parametrize("task", ["value", "label"])
+def test_trees_see_what_no_line_follows(task, tmp_path):
+    """High where exactly one of two codons is frequent, or by the letter of the tenth codon."""
+    rng = np.random.default_rng(3)
+    sequences, high = [], []
+    for _ in SPLITS:
+        first, second = rng.integers(2, size=2)
+        codons = ["AAG"] * (2 + 8 * first) + ["GAA"] * (2 + 8 * second)
+        codons += ["AGA"] * (20 - len(codons))
+        sequences.append("".join(rng.permutation(codons)))
+        high.append(bool(first != second))
+    targets = [float(h) for h in high] if task == "value" else [LABELS[1 - h] for h in high]
+    files(tmp_path, sequences, SPLITS, **{task: targets})
+    assert run(tmp_path) == 0
+    assert _hits(predicted(tmp_path), "codon_forest", task, high) > 0.95
+    assert _hits(predicted(tmp_path), "codon_frequencies", task, high) < 0.8
+
+
+@pytest.mark.parametrize("task", ["value", "label"])
+def test_boosting_sees_a_place_and_counts_do_not(task, tmp_path):
+    """Every sequence has the same codons; the target is whether the tenth is AAG."""
+    rng = np.random.default_rng(4)
+    sequences = ["".join(rng.permutation(["AAG", "GAA"] * 15)) for _ in SPLITS]
+    high = [dna[27:30] == "AAG" for dna in sequences]
+    targets = [float(h) for h in high] if task == "value" else [LABELS[1 - h] for h in high]
+    files(tmp_path, sequences, SPLITS, **{task: targets})
+    assert run(tmp_path) == 0
+    found = predicted(tmp_path)
+    assert _hits(found, "boosting", task, high) > 0.95
+    for blind in ("codon_forest", "kmer"):
+        assert _hits(found, blind, task, high) < 0.75
+
+
+def _hits(found, method, task, high) -> float:
+    """The share of test rows that a method puts on the right side."""
+    test = [n for n, split in enumerate(SPLITS) if split == "test"]
+    rows = {n: found[method, 0][f"r{n}"] for n in test}
+    if task == "value":
+        return np.mean([(row["predicted_value"] > 0.5) == high[n] for n, row in rows.items()])
+    return np.mean([row["predicted"] == LABELS[1 - high[n]] for n, row in rows.items()])
+
+
+@pytest.fixture
+def stacked(tmp_path):
+    """120 training, 20 validation and 60 test rows: dna says half the truth, rna says nothing."""
+    rng = np.random.default_rng(5)
+    truth = rng.normal(size=len(SPLITS))
+    sequences = [coding(rng) for _ in SPLITS]
+    asked = [n for n, split in enumerate(SPLITS) if split != "train"]
+    dna = {f"r{n}": truth[n] / 2 + 1 for n in asked}
+    rna = {f"r{n}": rng.normal() for n in asked}
+    singles = [
+        single(tmp_path / f"{n}.parquet", {0: said}) for n, said in (("dna", dna), ("rna", rna))
+    ]
+    return tmp_path, sequences, truth, singles
+
+
+def test_the_stack_finds_scale_and_weights_on_validation(stacked):
+    folder, sequences, truth, singles = stacked
+    # Training targets that say the contrary change nothing.
+    targets = [-9 * t if s == "train" else t for t, s in zip(truth, SPLITS, strict=True)]
+    files(folder, sequences, SPLITS, value=targets)
+    assert run(folder, *singles) == 0
+    rows = predicted(folder)["late_stack", 0]
+    test = [n for n, split in enumerate(SPLITS) if split == "test"]
+    said = [rows[f"r{n}"]["predicted_value"] for n in test]
+    assert said == pytest.approx([truth[n] for n in test], abs=0.15)
+
+
+def test_the_stack_predicts_a_validation_row_without_its_target(stacked, monkeypatch):
+    """Another target of one row moves what is said of the others, whose fits saw it, not of it."""
+    monkeypatch.setattr(late, "STRENGTHS", (0.1,))
+    folder, sequences, truth, singles = stacked
+    row, found = SPLITS.index("val"), []
+    for value in (truth[row], truth[row] + 9):
+        targets = [*truth[:row], value, *truth[row + 1 :]]
+        files(folder, sequences, SPLITS, value=targets)
+        assert run(folder, *singles) == 0
+        rows = predicted(folder)["late_stack", 0]
+        found.append([rows[f"r{n}"]["predicted_value"] for n in range(row, row + 20)])
+    moved = np.abs(np.subtract(*found))
+    assert moved[0] == 0 and np.median(moved) > 0.1
+
+
+def test_the_stack_of_classes(tmp_path):
+    """dna is right and unsure, rna sure and wrong: their mean is wrong, the stack is right."""
+    rng = np.random.default_rng(6)
+    labels = [LABELS[int(rng.integers(2))] for _ in SPLITS]
+    files(tmp_path, [coding(rng) for _ in SPLITS], SPLITS, label=labels)
+    other = dict(zip(LABELS, LABELS[::-1], strict=True))
+    asked = [n for n, split in enumerate(SPLITS) if split != "train"]
+    dna = {0: {f"r{n}": {labels[n]: 0.6, other[labels[n]]: 0.4} for n in asked}}
+    rna = {0: {f"r{n}": {"high": 0.99, "low": 0.01} for n in asked}}
+    singles = single(tmp_path / "dna.parquet", dna), single(tmp_path / "rna.parquet", rna)
+    assert run(tmp_path, *singles) == 0
+    found = predicted(tmp_path)
+    right = {
+        method: np.mean([found[method, 0][f"r{n}"]["predicted"] == labels[n] for n in asked])
+        for method in ("late_mean", "late_stack")
+    }
+    assert right["late_stack"] == 1 and right["late_mean"] < 0.7
 
 
 def test_ridge_is_scikit_learns():

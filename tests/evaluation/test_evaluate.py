@@ -83,6 +83,23 @@ def test_rows_whose_dna_was_trained_on_are_scored_apart(suite):
     assert found["n"].to_dict() == {"all": 3, "dna_seen": 1, "dna_unseen": 2}
 
 
+def test_late_fusion_has_the_parameters_of_its_parts(suite):
+    suite.study = "codons"
+    suite.dataset("data", gold("a", "b", "a", "b"))
+    for arm, size in (("dna", 10), ("rna", 200), ("mil", 4000)):
+        suite.predict(arm, said("a", "b", "a", "b"))
+        suite.train(arm, size=size)
+    for control in ("late_mean", "late_stack", "majority"):
+        suite.predict(control, said("a", "b", "a", "b"))
+    assert suite.run() == 0
+    size = suite.metrics().xs("accuracy", level="metric")["trained_parameters"].droplevel("subset")
+    found = {name: size.loc[("data", "test", name, "none")].max() for name in ("dna", "mil")}
+    assert found == {"dna": 10, "mil": 4000}
+    for fused in ("late_mean", "late_stack"):
+        assert size.loc[("data", "test", fused, "none")].max() == 210
+    assert size.loc[("data", "test", "majority", "none")].max() == 0
+
+
 def test_a_score_is_the_mean_over_seeds(suite):
     suite.dataset("data", gold("a", "b", "a", "b", variant="ACGA"))
     rows = said("a", "b", "a", "b", seed=0) + said("a", "b", "b", "a", seed=5)

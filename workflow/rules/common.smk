@@ -10,6 +10,7 @@ import sys
 
 from seqfuse import config as configuration
 from seqfuse.codons.catalogue import ARMS
+from seqfuse.controls.catalogue import CONTROLS
 from seqfuse.data import catalogue as data_catalogue
 from seqfuse.errors import UserError
 from seqfuse.figures.catalogue import FIGURES
@@ -234,7 +235,8 @@ def arm_embeddings(wildcards):
 
 def single_arms():
     """The arms of one modality in this run, which late fusion is made from."""
-    return [name for name in settings["codons"]["arms"] if not ARMS[name].fusion]
+    made_of = CONTROLS["codons"]["late_mean"].made_of
+    return [name for name in made_of if name in settings["codons"]["arms"]]
 
 
 def judged():

@@ -47,7 +47,8 @@ rule controls_codons:
         runtime=runtime("light"),
     params:
         code=code("seqfuse.controls.codons"),
+        settings=flags(settings["codons"]["controls"]),
     shell:
         "exec seqfuse controls codons --dataset {wildcards.suite} --records {input.records}"
-        " --frames {input.frames} --singles {input.singles} --threads {threads} --out {output}"
-        " 2> {log}"
+        " --frames {input.frames} --singles {input.singles} --threads {threads} {params.settings}"
+        " --out {output} 2> {log}"

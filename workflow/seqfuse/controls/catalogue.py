@@ -8,12 +8,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Control:
-    """A prediction that a method's score must beat, and what beating it shows."""
+    """A prediction that a method's score must beat, and what beating it shows.
+
+    A control that is `made_of` trained arms counts their parameters as its own.
+    """
 
     name: str
     title: str
     study: str
     description: str
+    made_of: tuple[str, ...] = ()
+
+
+_SINGLES = ("dna", "rna", "protein")
 
 
 _ALL = (
@@ -99,10 +106,32 @@ _ALL = (
         "Ridge regression (of classes: logistic) on counts of 1- to 4-mers.",
     ),
     Control(
+        "codon_forest",
+        "Codon frequencies, forest",
+        "codons",
+        "A random forest on the share of each of the 64 codons.",
+    ),
+    Control(
+        "boosting",
+        "Composition and place, boosting",
+        "codons",
+        "Gradient-boosted trees on counts of 1- to 4-mers and on the nucleotide at every place; "
+        "validation chooses the number of rounds.",
+    ),
+    Control(
         "late_mean",
         "Mean of single modalities",
         "codons",
         "The plain mean of what the single modalities predict, seed by seed: late fusion.",
+        made_of=_SINGLES,
+    ),
+    Control(
+        "late_stack",
+        "Ridge stack of single modalities",
+        "codons",
+        "Ridge (of classes: logistic) regression on what the single modalities predict, seed by "
+        "seed, fitted on the validation records alone.",
+        made_of=_SINGLES,
     ),
 )
 

@@ -2,8 +2,9 @@
 
 Reads cleaned records, codon frames, and the predictions of the arms of a single modality. Writes
 one table of predictions for val and test, in the schema of a model's, with one method a control
-(seqfuse/controls/catalogue.py). Each control learns from the training records alone; the late mean
-has a row a seed of the single modalities, the others have one seed.
+(seqfuse/controls/catalogue.py). Each control learns from the training records alone, but for the
+stack, which learns from the validation records. Late fusion has a row a seed of the single
+modalities, the others have one seed.
 
     seqfuse controls codons --dataset demo-expression \\
         --records results/demo/sequences/demo-expression/records.parquet \\
@@ -17,6 +18,8 @@ import argparse
 import os
 from pathlib import Path
 
+from seqfuse import options
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dataset", required=True, metavar="NAME", help="name of the dataset")
@@ -28,26 +31,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         type=Path,
         metavar="FILE",
-        help="predictions of the single modalities; from two on there is a late mean of them",
+        help="predictions of the single modalities; from two on there is late fusion of them",
     )
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
     parser.add_argument("--out", required=True, type=Path, help="predictions.parquet to write")
+    options.add(parser, "codons/controls")
 
 
 def run(args: argparse.Namespace) -> None:
     """Predict every val and test record with every control."""
     os.environ.update(OMP_NUM_THREADS=str(args.threads), OPENBLAS_NUM_THREADS=str(args.threads))
     from seqfuse import tables
-    from seqfuse.controls import late_mean, properties
+    from seqfuse.controls import late, properties, trees
     from seqfuse.progress import say
 
+    settings = options.take(args, "codons/controls", trees.Settings)
     coding = properties.read(args.records, args.frames)
     rows = []
-    for method, outputs in properties.controls(coding):
+    for method, outputs in properties.controls(coding, settings, args.threads):
         say(f"{args.dataset}: {method}")
         rows += properties.predictions(args.dataset, method, 0, coding, outputs)
     if len(args.singles) > 1:
-        say(f"{args.dataset}: late_mean")
-        for seed, outputs in late_mean.fused(args.dataset, coding, args.singles):
-            rows += properties.predictions(args.dataset, "late_mean", seed, coding, outputs)
+        for seed, said in late.read(args.dataset, coding, args.singles):
+            for method, fuse in (("late_mean", late.mean), ("late_stack", late.stack)):
+                outputs = fuse(coding, said)
+                if outputs is not None:
+                    say(f"{args.dataset}: {method}, seed {seed}")
+                    rows += properties.predictions(args.dataset, method, seed, coding, outputs)
     tables.write(args.out, tables.from_rows(rows, tables.PREDICTIONS), tables.PREDICTIONS)

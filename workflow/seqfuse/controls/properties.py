@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from seqfuse import tables
-from seqfuse.controls import composition, logistic, lookups, ridge
+from seqfuse.controls import composition, logistic, lookups, ridge, trees
 from seqfuse.errors import UserError
 
 # Inverse strengths of the L2 penalty; the one with the least validation loss is taken, as a
@@ -38,6 +38,12 @@ class Coding:
     train: np.ndarray
     val: np.ndarray
     asked: np.ndarray
+
+    @property
+    def known_val(self) -> np.ndarray:
+        """The validation rows whose class, if it is one, training has too."""
+        known = self.target[self.val] < len(self.classes) if self.classes else slice(None)
+        return self.val[known]
 
 
 def read(records: Path, frames: Path) -> Coding:
@@ -79,7 +85,9 @@ def read(records: Path, frames: Path) -> Coding:
     )
 
 
-def controls(coding: Coding) -> Iterator[tuple[str, np.ndarray]]:
+def controls(
+    coding: Coding, settings: trees.Settings, threads: int
+) -> Iterator[tuple[str, np.ndarray]]:
     """(name, outputs) of every control that needs the records alone."""
     known = [coding.sequences[row] for row in coding.train]
     asked = [coding.sequences[row] for row in coding.asked]
@@ -93,8 +101,13 @@ def controls(coding: Coding) -> Iterator[tuple[str, np.ndarray]]:
         yield "sequence_lookup", mean_lookup(known, values, asked)
     yield "length", _fitted(coding, lengths(coding.sequences))
     yield "nucleotide_counts", _fitted(coding, composition.kmers(coding.sequences, 1))
-    yield "codon_frequencies", _fitted(coding, codon_frequencies(coding.frames))
-    yield "kmer", _fitted(coding, composition.kmers(coding.sequences, _LONGEST))
+    frequencies = codon_frequencies(coding.frames)
+    yield "codon_frequencies", _fitted(coding, frequencies)
+    kmers = composition.kmers(coding.sequences, _LONGEST)
+    yield "kmer", _fitted(coding, kmers)
+    yield "codon_forest", trees.forest(coding, frequencies, settings, threads)
+    placed = np.concatenate([kmers, places(coding.sequences)], axis=1, dtype=np.float32)
+    yield "boosting", trees.boosting(coding, placed, settings)
 
 
 def predictions(
@@ -143,30 +156,41 @@ def codon_frequencies(frames: Sequence[str]) -> np.ndarray:
     return shares
 
 
-def _fitted(coding: Coding, features: np.ndarray) -> np.ndarray:
-    """Outputs of a regression (ridge, or logistic of classes) fitted on the training rows."""
-    train, val = coding.train, coding.val
-    if coding.classes:
-        val = val[coding.target[val] < len(coding.classes)]
-    strengths = STRENGTHS if len(val) else STRENGTHS[-1:]
-    fitted = [_regression(coding, features[train], strength) for strength in strengths]
+def places(sequences: Sequence[str]) -> np.ndarray:
+    """Which nucleotide stands at each place, uint8[n, 4 * longest]: one-hot A, C, G and T.
 
-    def validation_loss(outputs: Callable[[np.ndarray], np.ndarray]) -> float:
-        found, gold = outputs(features[val]), coding.target[val]
-        if coding.classes:
-            return -float(found[np.arange(len(val)), gold].mean())
-        return float(((found[:, 0] - gold) ** 2).mean())
-
-    best = min(fitted, key=validation_loss) if len(val) else fitted[0]
-    return best(features[coding.asked])
+    Places behind the end of a sequence, and letters that are none of the four, are all 0.
+    """
+    longest = max(map(len, sequences))
+    found = np.zeros((len(sequences), longest, len(_LETTERS)), np.uint8)
+    for row, sequence in enumerate(sequences):
+        letters = np.frombuffer(sequence.encode("ascii"), np.uint8)[:, None]
+        found[row, : len(letters)] = letters == np.frombuffer(_LETTERS.encode(), np.uint8)
+    return found.reshape(len(sequences), -1)
 
 
-def _regression(
-    coding: Coding, features: np.ndarray, strength: float
+def regression(
+    features: np.ndarray, target: np.ndarray, classes: int, strength: float
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """features[n, f] -> outputs, fitted on the training rows."""
-    target = coding.target[coding.train]
-    if coding.classes:
-        classes = len(coding.classes)
+    """features[n, f] -> outputs, fitted on `features` and `target`; `classes` 0 means values."""
+    if classes:
         return logistic.fit(features, target, classes, strength).log_probabilities
     return ridge.fit(features, target, strength).values
+
+
+def loss(outputs: np.ndarray, gold: np.ndarray, classes: int) -> float:
+    """Mean squared error of values, or mean negative log-likelihood of classes (nats)."""
+    if classes:
+        return -float(outputs[np.arange(len(gold)), gold].mean())
+    return float(((outputs[:, 0] - gold) ** 2).mean())
+
+
+def _fitted(coding: Coding, features: np.ndarray) -> np.ndarray:
+    """Outputs of a regression (ridge, or logistic of classes) fitted on the training rows."""
+    train, val, classes = coding.train, coding.known_val, len(coding.classes)
+    strengths = STRENGTHS if len(val) else STRENGTHS[-1:]
+    fits = [regression(features[train], coding.target[train], classes, s) for s in strengths]
+    best = fits[0]
+    if len(val):
+        best = min(fits, key=lambda fit: loss(fit(features[val]), coding.target[val], classes))
+    return best(features[coding.asked])

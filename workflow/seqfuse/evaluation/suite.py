@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from seqfuse.controls.catalogue import CONTROLS
 from seqfuse.errors import UserError
 from seqfuse.evaluation import bootstrap, compare
 from seqfuse.evaluation.answers import Answers, Gold, read_answers, read_gold
@@ -125,6 +126,7 @@ def metric_rows(
     for place, values in scored.items():
         method = methods.get(place.method)
         kind = method.kind if method else "control"
+        parameters = sum(methods[name].trained_parameters for name in _trained(place, methods))
         for metric, score in values.items():
             low, high = bootstrap.interval(score.draws, confidence)
             rows.append(
@@ -137,10 +139,18 @@ def metric_rows(
                     "high": high,
                     "n": score.rows,
                     "seeds": score.seeds,
-                    "trained_parameters": method.trained_parameters if method else 0,
+                    "trained_parameters": parameters,
                 }
             )
     return rows
+
+
+def _trained(place: Place, methods: dict[str, Method]) -> list[str]:
+    """The trained methods that a score is due to: the method, or what a control is made of."""
+    if place.method in methods:
+        return [place.method]
+    registered = (controls.get(place.method) for controls in CONTROLS.values())
+    return [n for control in registered if control for n in control.made_of if n in methods]
 
 
 def comparison_rows(

@@ -1,0 +1,71 @@
+"""What no linear model follows: scikit-learn's random forest and gradient boosting.
+
+`coding` is a `properties.Coding`; outputs are as there, over its asked rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from seqfuse.controls.properties import Coding
+
+# Each split looks at a share of the features, which all but the first few trees gain from where
+# thousands of places stand beside some hundred counts.
+_FEATURES_A_SPLIT, _SHRINKAGE = 0.2, 0.05
+# A class that no tree of a forest votes for is unlikely, not impossible.
+_LEAST = 1e-6
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The section `codons/controls` of the configuration."""
+
+    trees: int
+    rounds: int
+
+
+def forest(coding: Coding, features: np.ndarray, settings: Settings, threads: int) -> np.ndarray:
+    """Outputs of a random forest on features [n, f], fitted on the training rows."""
+    from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+
+    kind = RandomForestClassifier if coding.classes else RandomForestRegressor
+    model = kind(settings.trees, random_state=0, n_jobs=threads)
+    model.fit(features[coding.train], coding.target[coding.train])
+    if coding.classes:
+        return np.log(np.maximum(model.predict_proba(features[coding.asked]), _LEAST))
+    return model.predict(features[coding.asked])[:, None]
+
+
+def boosting(coding: Coding, features: np.ndarray, settings: Settings) -> np.ndarray:
+    """Outputs of gradient-boosted trees on features [n, f], fitted on the training rows.
+
+    Of up to `settings.rounds` rounds, validation chooses how many count, as it chooses a method's
+    epoch.
+    """
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+    from seqfuse.controls.properties import loss
+
+    kind = HistGradientBoostingClassifier if coding.classes else HistGradientBoostingRegressor
+    model = kind(
+        learning_rate=_SHRINKAGE,
+        max_iter=settings.rounds,
+        max_features=_FEATURES_A_SPLIT,
+        early_stopping=False,
+        random_state=0,
+    ).fit(features[coding.train], coding.target[coding.train])
+
+    def by_round(rows: np.ndarray) -> list[np.ndarray]:
+        if coding.classes:
+            return [np.log(p) for p in model.staged_predict_proba(features[rows])]
+        return [values[:, None] for values in model.staged_predict(features[rows])]
+
+    val, best = coding.known_val, settings.rounds - 1
+    if len(val):
+        gold, classes = coding.target[val], len(coding.classes)
+        best = int(np.argmin([loss(found, gold, classes) for found in by_round(val)]))
+    return by_round(coding.asked)[best]
