@@ -242,6 +242,12 @@ def prediction(root: Path, method: str, model: Path, out: Path, *more) -> list:
     return [*words, *embeddings(root, method), "--max-new-tokens", 12, "--out", out, *more]
 
 
+def probing(root: Path, model: Path, out: Path, *more) -> list:
+    """The words of a probe of both datasets."""
+    words = ["probe", "--model", model, "--datasets", "mice", "rats", "--records", *records(root)]
+    return [*words, "--max-new-tokens", 12, "--out", out, *more]
+
+
 def records(root: Path) -> list[Path]:
     """The cleaned records of both datasets."""
     return [root / name / "records.parquet" for name in ("mice", "rats")]
@@ -285,6 +291,15 @@ class Commands:
         run(self.root, *prediction(self.root, method, model, out), *more)
         return out
 
+    def probe(self, model: Path, out: Path, *more) -> Path:
+        """Probe into `out`."""
+        run(self.root, *probing(self.root, model, out), *more)
+        return out
+
+    def at(self, root: Path) -> "Commands":
+        """The same commands on another project."""
+        return Commands(root, self._capsys)
+
     def refused(self, words: list) -> str:
         """The one line with which a command refuses its input."""
         from seqfuse import cli
@@ -303,6 +318,10 @@ class Commands:
     def refused_predict(self, method: str, model: Path, out: Path, *more) -> str:
         """How a prediction is refused."""
         return self.refused(prediction(self.root, method, model, out, *more))
+
+    def refused_probe(self, model: Path, out: Path, *more) -> str:
+        """How a probe is refused."""
+        return self.refused(probing(self.root, model, out, *more))
 
     def refused_pretrain(self, out: Path, *more) -> str:
         """How a pre-training is refused."""

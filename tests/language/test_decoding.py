@@ -208,6 +208,10 @@ def test_answers_come_in_order_however_they_are_batched(build, prompt, monkeypat
         text = method.tokeniser.decode([i for i in ids if i != method.end])
         assert one.text == other.text == text
         assert one.loglik == pytest.approx(other.loglik, rel=1e-4)
+        for label, nats in one.loglik.items():
+            # The label's tokens and the end token.
+            tokens = len(method.tokeniser(f" {label}")["input_ids"]) + 1
+            assert one.loglik_per_token[label] == pytest.approx(nats / tokens)
 
 
 def test_a_prompt_over_the_limit_is_refused_by_name(build, prompt):

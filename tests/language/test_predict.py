@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from seqfuse import tables
-from seqfuse.language import prompts
+from seqfuse.language import decoding, prompts
 from seqfuse.language.catalogue import METHODS
 
 
@@ -30,6 +30,7 @@ def test_every_val_and_test_record_of_every_seed(project, commands, tmp_path, me
         assert all(-math.inf < nats < 0 for nats in loglik.values())
         assert row["prompt_tokens"] > 0
         assert len(row["prompt_hash"]) == 64
+        assert row["mode"] == ("own" if METHODS[method].generates else None)
         if METHODS[method].generates:
             answer = prompts.parse(row["text"], thinks=True)
             assert row["predicted"] == (answer if answer in loglik else None)
@@ -58,6 +59,7 @@ def test_a_trained_model_says_what_the_question_gives_away(project, commands, tm
     for row in given:
         assert row["predicted"] == gold[row["dataset"], row["id"]]["label"]
         assert row["text"] == f"Answer: {row['predicted']}"
+        assert row["mode"] == "empty"
         assert max(dict(row["loglik"]), key=dict(row["loglik"]).get) == row["predicted"]
 
 
@@ -72,6 +74,63 @@ def test_one_dataset_of_the_suite_alone(project, commands, tmp_path):
     assert [row["predicted"] for row in found] == [row["predicted"] for row in expected]
     for ours, theirs in zip(found, expected, strict=True):
         assert dict(ours["loglik"]) == pytest.approx(dict(theirs["loglik"]), abs=1e-4)
+
+
+@pytest.fixture
+def end_in_batch(monkeypatch):
+    """Batches of one or two prompts; the process ends while the n-th of them from now is answered.
+    Returns the batches that were begun."""
+    begun, whole = [], decoding.Generation.run
+
+    def arm(number: int) -> list:
+        def run(self, most):
+            begun.append(self)
+            if len(begun) == number:
+                raise KeyboardInterrupt
+            return whole(self, most)
+
+        begun.clear()
+        monkeypatch.setattr(decoding, "_EXAMPLES", 2)
+        monkeypatch.setattr(decoding.Generation, "run", run)
+        return begun
+
+    yield arm
+
+
+def ended(command, *words) -> None:
+    with pytest.raises(AssertionError, match="130"):
+        command(*words)
+
+
+def test_an_ended_prediction_resumes_to_the_same_bytes(commands, tmp_path, end_in_batch):
+    """Two seeds of 16 prompts each, two at a time."""
+    model = commands.finetune("onevocab", tmp_path / "model")
+    out, journal = tmp_path / "out.parquet", tmp_path / ".out.parquet.journal"
+    end_in_batch(0)
+    whole = commands.predict("onevocab", model, tmp_path / "whole.parquet").read_bytes()
+    end_in_batch(11)
+    ended(commands.predict, "onevocab", model, out)
+    assert not out.exists()
+    # The process may end in the middle of a line.
+    lines = journal.read_bytes().splitlines(keepends=True)
+    assert len(lines) == 1 + 10
+    journal.write_bytes(b"".join(lines)[:-20])
+    begun = end_in_batch(0)
+    assert commands.predict("onevocab", model, out).read_bytes() == whole
+    assert len(begun) == 16 - 9
+    assert not journal.exists()
+
+
+def test_a_journal_of_another_job_counts_as_none(commands, tmp_path, end_in_batch):
+    model = commands.finetune("onevocab", tmp_path / "model", "--seeds", 0)
+    out = tmp_path / "out.parquet"
+    end_in_batch(3)
+    ended(commands.predict, "onevocab", model, out)
+    begun = end_in_batch(0)
+    commands.predict("onevocab", model, out, "--max-new-tokens", 5)
+    assert len(begun) == 8
+    rows = tables.read(out, tables.PREDICTIONS).to_pylist()
+    assert max(row["answer_tokens"] for row in rows) == 5
 
 
 def test_a_dataset_that_was_not_trained_on(project, commands, tmp_path):

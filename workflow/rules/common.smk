@@ -215,6 +215,16 @@ def language_embeddings(wildcards):
     )
 
 
+def method_encoder(wildcards):
+    """The encoder that a method reads states of."""
+    run = method(wildcards.method)
+    if not run.reads_store:
+        return []
+    return [
+        model_folder("seqclip" if run.pretrained else settings["language"]["encoder"])
+    ]
+
+
 def pretrained_adapter(wildcards):
     """SeqCLIP's adapter, for the methods that start from it."""
     if not method(wildcards.method).pretrained:
@@ -254,6 +264,17 @@ def judged():
     ]
 
 
+def probed():
+    """The (suite, method) pairs that are asked again with altered DNA."""
+    return [
+        (suite, name)
+        for suite in SUITES
+        if suite not in settings["language"]["probe"]["omit"]
+        for name in runs("language")
+        if method(name).sees_dna
+    ]
+
+
 def made(need, study, suite=None, among=runs):
     """The files of one kind that a study (or one suite of it) makes, as figures ask for them.
 
@@ -268,6 +289,13 @@ def made(need, study, suite=None, among=runs):
     if need == "verdicts":
         pairs = judged() if study == "language" else []
         return [f"<results>/judge/{suite}/{name}.parquet" for suite, name in pairs]
+    if need == "probes":
+        pairs = probed() if study == "language" else []
+        return [
+            f"<results>/language/{probed_suite}/{name}/probes.parquet"
+            for probed_suite, name in pairs
+            if probed_suite in names
+        ]
     if need == "vectors":
         wanted = study == "language" and pretrained()
         return ["<results>/language/pretrain/seqclip/vectors.parquet"] if wanted else []

@@ -128,3 +128,42 @@ rule language_predict:
         "exec seqfuse language predict --model {params.model} --datasets {params.datasets}"
         " --records {input.records} {params.embeddings} --threads {threads} {params.settings}"
         " --out {output} 2> {log}"
+
+
+rule language_probe:
+    """Ask every seed of a method again with altered DNA."""
+    input:
+        checkpoints=rules.language_finetune.output.checkpoints,
+        records=records,
+        encoder=method_encoder,
+    output:
+        "<results>/language/{suite}/{method}/probes.parquet",
+    log:
+        "<logs>/language_probe/{suite}.{method}.log",
+    benchmark:
+        "<benchmarks>/language_probe/{suite}.{method}.jsonl"
+    conda:
+        "../../envs/language.yaml"
+    threads: threads_of("gpu")
+    resources:
+        gpu=settings["gpu"]["count"],
+        gpu_model=settings["gpu"]["model"],
+        mem_mb=mem_mb("gpu"),
+        runtime=runtime("gpu"),
+    params:
+        code=lambda wildcards: code(
+            "seqfuse.language.probe", implementation(wildcards.method)
+        ),
+        model=lambda wildcards, input: os.path.dirname(input.checkpoints[0]),
+        datasets=lambda wildcards: SUITES[wildcards.suite],
+        encoder=lambda wildcards, input: flags({"encoder": list(input.encoder) or None}),
+        settings=flags(
+            {
+                **settings["language"]["prompt"],
+                **omit(settings["language"]["probe"], "omit"),
+            }
+        ),
+    shell:
+        "exec seqfuse language probe --model {params.model} --datasets {params.datasets}"
+        " --records {input.records} {params.encoder} --threads {threads} {params.settings}"
+        " --out {output} 2> {log}"

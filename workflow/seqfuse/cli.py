@@ -34,11 +34,12 @@ STAGES: dict[str, tuple[str, dict[str, str]]] = {
         },
     ),
     "language": (
-        "DNA-language models: pre-train, fine-tune, predict",
+        "DNA-language models: pre-train, fine-tune, predict, probe",
         {
             "pretrain": "seqfuse.language.pretrain",
             "finetune": "seqfuse.language.finetune",
             "predict": "seqfuse.language.predict",
+            "probe": "seqfuse.language.probe",
         },
     ),
     "codons": ("codon-level fusion: train an arm", {"train": "seqfuse.codons.train"}),

@@ -45,9 +45,9 @@ def add(parser: argparse.ArgumentParser, path: str) -> None:
         help_text = f"{rule['description']} (default: {json.dumps(rule.get('default'))})"
         keywords = {"default": rule.get("default"), "help": help_text.replace("%", "%%")}
         if _kind(rule) == "array":
-            keywords |= {"nargs": "*", "type": _parser(rule["items"])}
-        else:
-            keywords |= {"type": _parser(rule), "choices": rule.get("enum")}
+            keywords["nargs"] = "*"
+            rule = rule["items"]
+        keywords |= {"type": _parser(rule), "choices": rule.get("enum")}
         group.add_argument(f"--{name.replace('_', '-')}", **keywords)
 
 

@@ -58,8 +58,10 @@ FRAMES = _schema(
     {},
 )
 # What a model or a control says about one record. `predicted` is null where the answer is none of
-# the labels. `loglik` is the summed log-likelihood (nats) of each closed label, end token
-# included. Gold labels are not here: the evaluation joins them by `id`.
+# the labels. `loglik` is the summed log-likelihood (nats) of each closed label, end token included,
+# `loglik_per_token` that sum over the label's tokens; `mode` says what they are conditioned on: the
+# model's "own" reasoning, or an "empty" one. Gold labels are not here: the evaluation joins them by
+# `id`.
 PREDICTIONS = _schema(
     {"id": _TEXT, "dataset": _TEXT, "method": _TEXT, "seed": _COUNT, "probe": _TEXT},
     {
@@ -67,6 +69,8 @@ PREDICTIONS = _schema(
         "predicted_value": _NUMBER,
         "text": _TEXT,
         "loglik": pa.map_(_TEXT, _NUMBER),
+        "loglik_per_token": pa.map_(_TEXT, _NUMBER),
+        "mode": _TEXT,
         "prompt_hash": _TEXT,
         "prompt_tokens": _COUNT,
         "answer_tokens": _COUNT,

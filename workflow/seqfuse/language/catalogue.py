@@ -12,7 +12,8 @@ class Method:
 
     `implementation` is the class, as "module:name". `reads_store` methods take frozen encoder
     states from the embedding store. `pretrained` methods use SeqCLIP's encoder and adapter instead
-    of the plain encoder. `generates` methods answer in text, which a judge can read.
+    of the plain encoder. `generates` methods answer in text, which a judge can read. Probes alter
+    the DNA of the methods that `sees_dna` holds for.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Method:
     reads_store: bool = False
     pretrained: bool = False
     generates: bool = True
+    sees_dna: bool = True
 
 
 METHODS: dict[str, Method] = {
@@ -50,7 +52,13 @@ METHODS: dict[str, Method] = {
             pretrained=True,
         ),
         Method("onevocab", "OneVocab", "method", "seqfuse.language.onevocab:OneVocab"),
-        Method("text_only", "Text only", "control", "seqfuse.language.text_only:TextOnly"),
+        Method(
+            "text_only",
+            "Text only",
+            "control",
+            "seqfuse.language.text_only:TextOnly",
+            sees_dna=False,
+        ),
         Method(
             "dna_only",
             "DNA only",

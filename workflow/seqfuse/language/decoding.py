@@ -6,7 +6,7 @@ the model's own reasoning and its own tokens only.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
@@ -24,10 +24,12 @@ _TOKENS, _EXAMPLES = 32768, 256
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model says about one prompt: the text, and summed nats of each label, end included."""
+    """What a model says about one prompt: the text, and nats of each label, end included, summed
+    and over the label's tokens."""
 
     text: str
     loglik: dict[str, float]
+    loglik_per_token: dict[str, float]
     prompt_tokens: int
     answer_tokens: int
 
@@ -38,22 +40,55 @@ def answer(
     labels: dict[str, list[str]],
     settings: Settings,
     done: Callable[[int], None] = lambda count: None,
+    once: Callable[[str, Callable], list] = lambda key, work: work(),
 ) -> list[Answer]:
-    """The answers to `prompts`, in their order; `labels` are those of each prompt's dataset."""
+    """The answers to `prompts`, in their order; `labels` are those of each prompt's dataset.
+
+    `once` may know a batch from before (see `journal.Journal`): which prompts make a batch depends
+    on their lengths alone.
+    """
     examples = [method.encode(prompt, answer=False) for prompt in prompts]
     check_lengths(method, examples, settings, settings.max_new_tokens)
     answers: list[Answer | None] = [None] * len(prompts)
     lengths = [example.length + settings.max_new_tokens for example in examples]
-    for part in chunks(lengths, _TOKENS, _EXAMPLES):
+    for number, part in enumerate(chunks(lengths, _TOKENS, _EXAMPLES)):
         batch = [examples[i] for i in part]
-        generated = Generation(method, batch).run(settings.max_new_tokens)
-        scores = generated.label_scores([labels[prompts[i].dataset] for i in part])
-        for i, example, text, count, score in zip(
-            part, batch, generated.texts(), generated.counts, scores, strict=True
-        ):
-            answers[i] = Answer(text, score, example.length, count)
+        closed = [labels[prompts[i].dataset] for i in part]
+
+        def work(batch=batch, closed=closed):
+            return [asdict(said) for said in _answers(method, batch, closed, settings)]
+
+        for i, said in zip(part, once(str(number), work), strict=True):
+            answers[i] = Answer(**said)
         done(len(part))
     return answers
+
+
+def _answers(
+    method: LanguageMethod,
+    batch: Sequence[Example],
+    labels: Sequence[list[str]],
+    settings: Settings,
+) -> list[Answer]:
+    """The answers to one batch; `labels` are the closed ones of each example."""
+    generated = Generation(method, batch).run(settings.max_new_tokens)
+    scores = generated.label_scores(labels)
+    parts = zip(batch, generated.texts(), generated.counts, scores, strict=True)
+    return [
+        Answer(
+            text,
+            loglik,
+            {name: nats / len(label_tokens(method, name)) for name, nats in loglik.items()},
+            example.length,
+            count,
+        )
+        for example, text, count, loglik in parts
+    ]
+
+
+def label_tokens(method: LanguageMethod, label: str) -> np.ndarray:
+    """The ids of a label behind `Answer:`, the end token among them."""
+    return np.append(method.tokens(f" {label}"), method.end)
 
 
 def check_lengths(
@@ -176,7 +211,7 @@ class Generation:
         # The last generated token was never fed, so the cache does not hold it.
         kept = min(len(said), self.generated.shape[1] - 1)
         lead = np.concatenate([np.array(said[kept:], np.int64), lead])
-        tails = [np.append(method.tokens(f" {label}"), method.end) for label in labels]
+        tails = [label_tokens(method, label) for label in labels]
         return kept, LabelTree(lead, tails)
 
     def _step(self, embedded: Tensor, mask: Tensor, positions: Tensor) -> Tensor:

@@ -2,8 +2,9 @@
 
 Reads the folder that `seqfuse language finetune` wrote, the cleaned records of the suite's
 datasets, and receipts of their embeddings where the method reads encoder states. Writes one table
-of predictions: the generated text, the label that it means, and the summed log-likelihood of each
-closed label, end token included.
+of predictions: the generated text, the label that it means, and the log-likelihood of each closed
+label, end token included, summed and per token. An interrupted run resumes from a hidden file
+beside --out to the same bytes.
 
     seqfuse language predict --model results/demo/language/variants/onevocab/model \\
         --datasets demo-variants \\
@@ -46,6 +47,6 @@ def run(args: argparse.Namespace) -> None:
     torch.set_num_threads(args.threads)
     settings = options.take(args, "language/prompt", prompts.Settings)
     rows = answering.predict(
-        args.model, args.datasets, args.records, args.embeddings or [], settings, args.out.parent
+        args.model, args.datasets, args.records, args.embeddings or [], settings, args.out
     )
     tables.write(args.out, tables.from_rows(rows, tables.PREDICTIONS), tables.PREDICTIONS)

@@ -115,12 +115,15 @@ def for_prediction(dataset: str, records: Iterable[Mapping], settings: Settings)
     predicted must not choose the form of its prompt.
     """
     records = list(records)
-    thinks = settings.reasoning and any(
-        record["reasoning"] for record in records if record["split"] == "train"
-    )
+    thinks = settings.reasoning and reasons(records)
     return [
         from_record(dataset, record, thinks) for record in records if record["split"] != "train"
     ]
+
+
+def reasons(records: Iterable[Mapping]) -> bool:
+    """Whether any training record of a dataset has a reasoning."""
+    return any(record["reasoning"] for record in records if record["split"] == "train")
 
 
 def parse(text: str, thinks: bool) -> str | None:

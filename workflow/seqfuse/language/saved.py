@@ -18,7 +18,8 @@ class Description:
 
     `name` is what the tables call the method, `settings` are its own (none, or those of its section
     of the configuration), `key` and `encoder_width` those of the frozen states that it reads,
-    `labels` the closed labels of every dataset.
+    `encoder` what `live.reference` says of the encoder they are from, `labels` the closed labels of
+    every dataset, `thinks` the datasets that it was trained to reason about.
     """
 
     method: str
@@ -29,6 +30,8 @@ class Description:
     labels: dict[str, list[str]]
     key: str | None
     encoder_width: int
+    encoder: dict | None
+    thinks: list[str]
 
 
 def build(name: str, setup: Setup):

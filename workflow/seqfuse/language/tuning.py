@@ -9,11 +9,11 @@ import torch
 
 from seqfuse import fingerprint
 from seqfuse.files import atomic_directory, canonical_json, digest, sha256, write_json
-from seqfuse.language import saved
+from seqfuse.language import live, saved
 from seqfuse.language.catalogue import Method
 from seqfuse.language.decoding import check_lengths
 from seqfuse.language.model import Setup
-from seqfuse.language.prompts import Settings
+from seqfuse.language.prompts import Settings, reasons
 from seqfuse.language.suite import Suite, read_states
 from seqfuse.language.training import Progress, Trainer, Training, peak_memory_mb
 
@@ -51,7 +51,8 @@ class Job:
                 method, progress = self._train(seed)
                 costs.append(self._cost(seed, method, progress))
                 log += progress.log
-                saved.save(folder / f"seed{seed}", method, self._description(seed, method))
+                description = self._description(seed, method, out / f"seed{seed}")
+                saved.save(folder / f"seed{seed}", method, description)
             write_log(folder / "log.jsonl", log)
             owner = {"method": self.name, "study": "language", "suite": self.suite}
             write_json(folder / "cost.json", {**owner, "kind": self.method.kind, "seeds": costs})
@@ -101,8 +102,9 @@ class Job:
             labels=self._suite.labels(),
         )
 
-    def _description(self, seed: int, method) -> saved.Description:
+    def _description(self, seed: int, method, folder: Path) -> saved.Description:
         _, key, width = self._states
+        records = self._suite.records
         return saved.Description(
             self.method.name,
             self.name,
@@ -112,6 +114,8 @@ class Job:
             self._suite.labels(),
             key,
             width,
+            live.reference(self.receipts[0], folder) if self.receipts else None,
+            [name for name in records if self.prompt.reasoning and reasons(records[name])],
         )
 
     def _cost(self, seed: int, method, progress: Progress) -> dict:

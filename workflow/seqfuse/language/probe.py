@@ -1,0 +1,81 @@
+"""Ask a fine-tuned method again with the DNA altered: did it read the sequence?
+
+Reads the folder that `seqfuse language finetune` wrote and the cleaned records of the suite's
+datasets. Writes one table of predictions about a sample of the test records, those that the
+sequence decides before others: unaltered (`probe` "none") and under each probe. A method that
+thinks reasons anew about what it is shown. Methods that read encoder states run the encoder.
+
+  swap                reference and variant in each other's place
+  revert              the reference in both places
+  scramble            the nucleotides of each sequence in random order: its composition stays
+  blank               every nucleotide is A: its length stays
+  reverse_complement  the other strand
+  shift               every k-mer is cut one nucleotide later
+  other               the DNA of another of the sampled records
+
+Records of one sequence have no swap and no revert. An interrupted run resumes from a hidden file
+beside --out to the same bytes.
+
+    seqfuse language probe --model results/demo/language/variants/linear/model \\
+        --datasets demo-variants \\
+        --records results/demo/sequences/demo-variants/records.parquet \\
+        --encoder results/demo/data/models/demo-nt --probes swap scramble --rows 100 \\
+        --out results/demo/language/variants/linear/probes.parquet
+"""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+from seqfuse import options
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The section `language/probe` of the configuration; `omit` are suites that the workflow
+    does not probe."""
+
+    probes: tuple[str, ...]
+    rows: int
+    omit: tuple[str, ...]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", required=True, type=Path, metavar="DIR", help="finetune's --out")
+    parser.add_argument(
+        "--datasets", required=True, nargs="+", metavar="NAME", help="datasets to probe"
+    )
+    parser.add_argument(
+        "--records", required=True, nargs="+", type=Path, help="their cleaned records, in order"
+    )
+    parser.add_argument(
+        "--encoder",
+        type=Path,
+        metavar="DIR",
+        help="folder of the encoder (default: where it lay when the model was trained)",
+    )
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
+    parser.add_argument("--out", required=True, type=Path, help="predictions to write, Parquet")
+    options.add(parser, "language/prompt")
+    options.add(parser, "language/probe")
+
+
+def run(args: argparse.Namespace) -> None:
+    import torch
+
+    from seqfuse import tables
+    from seqfuse.language import probing, prompts
+
+    torch.set_num_threads(args.threads)
+    settings = options.take(args, "language/probe", Settings)
+    rows = probing.probe(
+        args.model,
+        args.datasets,
+        args.records,
+        args.encoder,
+        settings.probes,
+        settings.rows,
+        options.take(args, "language/prompt", prompts.Settings),
+        args.out,
+    )
+    tables.write(args.out, tables.from_rows(rows, tables.PREDICTIONS), tables.PREDICTIONS)
