@@ -19,7 +19,7 @@ def test_only_scored_answers_that_both_judged_are_compared():
 
     first = [row("a", "x", 1.0), row("a", "y", 4.0), row("a", "z", None, "refused")]
     second = [row("overlap", name, 2.0) for name in "xyz"]
-    assert agreement.lines(first, second) == [
+    assert agreement.lines(first + second) == [
         "completeness: a and overlap: Spearman none (constant), mean difference -0.50, "
         "mean distance 1.50, 2 verdicts"
     ]

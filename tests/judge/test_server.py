@@ -1,6 +1,8 @@
 """The judge behind a server: what is asked, what is paid for, what is kept, what is said."""
 
+import hashlib
 import json
+import shutil
 import socket
 import subprocess
 import sys
@@ -9,6 +11,7 @@ import time
 
 import pytest
 
+from seqfuse.judge import budget as judge_budget
 from seqfuse.judge import server as judge_server
 from seqfuse.judge import verdicts
 
@@ -64,7 +67,7 @@ def test_refused_and_malformed_are_kept_and_counted(judged, server, capsys):
     server.behave = lambda number, request: answers[number]
     assert ask(judged, server, "--concurrency", "1") == 0
     assert judged.statuses() == {"refused": 1, "malformed": 2, "ok": 3}
-    assert "refused: 1 of 6 verdicts" in capsys.readouterr().err
+    assert "refused: 1 of 12 verdicts" in capsys.readouterr().err
     rows = judged.verdicts()
     assert rows[rows["status"] != "ok"]["score"].isna().all()
     assert "I cannot judge this." in set(rows["reason"])
@@ -166,7 +169,7 @@ def test_a_second_run_asks_nothing(judged, server):
 def test_a_stopped_run_goes_on_from_the_store(judged, server, capsys):
     assert ask(judged, server, "--max-requests", "2", "--concurrency", "1") == 2
     said = error(capsys)
-    assert "the budget judge.max_requests = 2 is spent; raise it" in said
+    assert "judge.max_requests = 2, 2 of them sent, has no room for another request" in said
     assert "2 of 3 new verdicts are stored" in said
     assert ask(judged, server) == 0
     assert len(server.requests) == ASKED
@@ -175,13 +178,13 @@ def test_a_stopped_run_goes_on_from_the_store(judged, server, capsys):
 
 def test_a_budget_of_zero_sends_nothing(judged, server, capsys):
     assert ask(judged, server, "--max-requests", "0") == 2
-    assert "max_requests = 0 is spent" in error(capsys)
+    assert "judge.max_requests = 0, 0 of them sent, has no room for another" in error(capsys)
     assert server.requests == []
 
 
 def test_a_line_cut_by_a_crash_is_asked_again(judged, server):
     assert ask(judged, server) == 0
-    [store] = (judged.folder / "store").iterdir()
+    [store] = (judged.folder / "store").glob("*.jsonl")
     store.write_bytes(store.read_bytes()[:-20])
     assert ask(judged, server) == 0
     assert len(server.requests) == ASKED + 1
@@ -304,15 +307,18 @@ def test_a_budget_in_money_is_never_passed(judged, server, capsys):
     assert "of which 0.0200 are spent" in said
     assert len(server.requests) == 2
     assert server.requests[0]["max_completion_tokens"] == 20
-    assert ask(judged, server, *money, "--max-cost", "0.02") == 0
+    # What earlier runs have spent counts.
+    assert ask(judged, server, *money, "--max-cost", "0.035") == 2
+    assert len(server.requests) == 2
+    assert ask(judged, server, *money, "--max-cost", "0.04") == 0
     assert len(server.requests) == ASKED
 
 
 def test_prices_by_hand():
-    budget = judge_server.Budget(9, None, input_price=2, output_price=8, answer_tokens=500)
+    budget = judge_budget.Budget(9, None, input_price=2, output_price=8, answer_tokens=500)
     assert budget.price(1_000_000, 500_000) == 6.0
     # At most a token a byte, "é" holds two: 5 prompt tokens and 500 of the answer.
-    question = judge_server.Question("key", "model", "completeness", "abé", "c")
+    question = judge_budget.Question("key", "model", "completeness", "abé", "c")
     assert budget.most(question) == pytest.approx((5 * 2 + 500 * 8) / 1e6)
 
 
@@ -368,3 +374,93 @@ def test_a_second_model_and_the_swapped_order_are_judges_of_their_own(judged, se
     # The second judge is asked for what is missing alone.
     assert ask(judged, server) == 0
     assert len(server.requests) == 3 * ASKED
+
+
+def test_repeats_are_judges_of_their_own_and_questions_of_their_own(judged, server):
+    server.behave = lambda number, request: verdict(number % 11)
+    assert ask(judged, server, "--repeats", "3", "--concurrency", "1") == 0
+    assert len(server.requests) == 3 * ASKED
+    rows = judged.verdicts()
+    assert set(rows["judge"]) == {"o3-mini", "o3-mini, repeat 2", "o3-mini, repeat 3"}
+    assert rows.loc[rows["id"] == "r1", "key"].nunique() == 3 * ASKED
+    # Neither the texts nor the prompts differ: only the model's own noise is measured.
+    assert len({json.dumps(request["messages"]) for request in server.requests}) == ASKED
+
+
+def test_the_overlap_judge_stands_beside_the_model_under_its_own_name(judged, server):
+    assert ask(judged, server) == 0
+    rows = judged.everything().groupby("judge")
+    assert rows.size().to_dict() == {"o3-mini": 6, "overlap": 6}
+    assert rows.get_group("overlap")["prompt"].isna().all()
+
+
+def test_a_verdict_says_its_prompt_and_what_it_took(judged, server, root):
+    assert ask(judged, server) == 0
+    rows = judged.verdicts().set_index(["id", "dimension"]).loc["r1"]
+    assert set(rows["prompt_tokens"]) == {100} and set(rows["answer_tokens"]) == {10}
+    for dimension, row in rows.iterrows():
+        prompt = root / "resources" / "judge" / f"{dimension}.md"
+        assert row["prompt"] == hashlib.sha256(prompt.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("code", ["invalid_prompt", "content_filter"])
+def test_a_text_that_the_server_flags_is_a_refusal_and_no_end(judged, server, code):
+    flagged = (400, {}, json.dumps({"error": {"message": "flagged", "code": code}}))
+    server.behave = lambda number, request: flagged if number == 0 else verdict()
+    assert ask(judged, server, "--concurrency", "1") == 0
+    assert judged.statuses() == {"ok": 5, "refused": 1}
+    assert code in set(judged.verdicts()["reason"])
+    assert len(server.requests) == ASKED
+
+
+def test_what_another_process_stored_meanwhile_is_not_asked(judged, server):
+    def behave(number, request):
+        # While the first question is answered, another process stores the verdicts of all.
+        [path] = (judged.folder / "other").glob("*.jsonl")
+        shutil.copy(path, judged.folder / "store" / "another.jsonl")
+        return verdict(2)
+
+    words = ["--judge", "openai", "--base-url", server.url, "--concurrency", "1"]
+    assert judged.run(*words, "--store", str(judged.folder / "other")) == 0
+    server.behave = behave
+    assert ask(judged, server, "--concurrency", "1") == 0
+    assert len(server.requests) == ASKED + 1
+    assert sorted(judged.verdicts()["score"]) == [0, 0, 0, 2, 7, 7]
+
+
+def test_a_request_that_may_have_been_charged_counts(judged, server, capsys, monkeypatch):
+    monkeypatch.setattr(judge_server.random, "uniform", lambda low, high: 0.02)
+    server.behave = lambda number, request: 1.0 if number == 0 else verdict()
+    # An answer costs .01 USD, one that never came .02 USD: .03 are spent, another may cost .02.
+    money = ["--output-price", "1000", "--answer-tokens", "20", "--max-cost", "0.045"]
+    assert ask(judged, server, *money, "--concurrency", "1", "--timeout", "0.4") == 2
+    assert "of which 0.0300 are spent" in error(capsys)
+    assert len(server.requests) == 2
+
+
+def test_an_unreachable_server_costs_nothing(judged, server, capsys, monkeypatch):
+    monkeypatch.setattr(judge_server.random, "uniform", lambda low, high: 0.01)
+    url = server.url
+    server.close()
+    money = ["--output-price", "1000", "--answer-tokens", "20", "--max-cost", "0.03"]
+    words = ["--judge", "openai", "--base-url", url, "--attempts", "3", "--concurrency", "1"]
+    assert judged.run(*words, *money) == 2
+    assert "(no connection)" in error(capsys)
+
+
+def test_processes_that_share_a_store_share_the_budget(tmp_path):
+    budget = judge_budget.Budget(5, 1.0, 0, 0, 1)
+    ledgers = [judge_budget.Ledger(tmp_path, budget) for _ in range(2)]
+    assert [ledgers[n % 2].reserve([0.2]) for n in range(4)] == [None] * 4
+    ledgers[0].correct(-0.15)
+    # .65 USD are spent: .35 are left, and one request.
+    assert "0.6500 are spent" in ledgers[1].reserve([0.36])
+    assert ledgers[1].reserve([0.35]) is None
+    assert "5 of them sent" in ledgers[0].reserve([0.0])
+    # A line that a crash cut short hides no other one.
+    with (tmp_path / "spending.ndjson").open("ab") as handle:
+        handle.write(b'\n{"requests": 1, "us')
+    later = judge_budget.Ledger(tmp_path, judge_budget.Budget(6, None, 0, 0, 1))
+    assert later.reserve([0.0]) is None
+    again = judge_budget.Ledger(tmp_path, budget)
+    assert (again.requests, again.spent) == (6, pytest.approx(1.0))

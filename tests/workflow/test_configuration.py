@@ -14,6 +14,16 @@ def test_a_dry_run_plans_every_stage(project):
     assert {rule.split("_")[0] for rule in planned} == stages
 
 
+def test_the_judges_controls_are_judged_and_no_job_holds_the_key(project, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789abcdef")
+    plan = project.snakemake("-n", "-p").stdout
+    for method in ("linear", "text_only", "retrieval", "same_label", "shuffled"):
+        assert f"seqfuse judge --suite variants --method {method} " in plan
+    commands = [line for line in plan.splitlines() if "exec seqfuse judge" in line]
+    assert [line for line in commands if "--predictions" not in line and "retrieval" in line]
+    assert "sk-test" not in plan
+
+
 def test_one_study_plans_only_its_own(project):
     assert not any(rule.startswith("language") for rule in project.planned("codons"))
     assert not any(rule.startswith("codons") for rule in project.planned("language"))

@@ -16,6 +16,7 @@ from seqfuse.errors import UserError
 from seqfuse.figures.catalogue import FIGURES
 from seqfuse.files import sha256
 from seqfuse.fingerprint import code
+from seqfuse.judge.catalogue import REFERENCES
 from seqfuse.language.catalogue import METHODS
 from seqfuse.options import flags
 
@@ -250,17 +251,17 @@ def single_arms():
 
 
 def judged():
-    """The (suite, method) pairs whose generated reasoning is judged."""
+    """The (suite, method) pairs whose reasoning is judged: what is generated, and the controls."""
     if not settings["language"]["prompt"]["reasoning"]:
         return []
+    generating = [name for name in runs("language") if method(name).generates]
     return [
         (suite, name)
         for suite, names in SUITES.items()
         if any(
             data_catalogue.has_reasoning(settings["datasets"][name]) for name in names
         )
-        for name in runs("language")
-        if method(name).generates
+        for name in [*generating, *REFERENCES]
     ]
 
 
@@ -273,6 +274,13 @@ def probed():
         for name in runs("language")
         if method(name).sees_dna
     ]
+
+
+def judged_predictions(wildcards):
+    """The predictions that are judged; a control of the judge is made from the records alone."""
+    if wildcards.method in REFERENCES:
+        return []
+    return "<results>/language/{suite}/{method}/predictions.parquet"
 
 
 def made(need, study, suite=None, among=runs):

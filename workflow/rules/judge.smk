@@ -2,9 +2,9 @@
 
 
 rule judge:
-    """Judge the reasoning of one method against the reference reasoning."""
+    """Judge the reasoning of one method, or of a control, against the reference reasoning."""
     input:
-        predictions="<results>/language/{suite}/{method}/predictions.parquet",
+        predictions=judged_predictions,
         records=records,
     output:
         "<results>/judge/{suite}/{method}.parquet",
@@ -19,10 +19,13 @@ rule judge:
         code=code("seqfuse.judge.judge"),
         prompts=judge_prompts(),
         datasets=lambda wildcards: SUITES[wildcards.suite],
+        predictions=lambda wildcards, input: flags(
+            {"predictions": input.predictions or None}
+        ),
         store=f"{STATE}/judge",
         settings=flags(settings["judge"]),
     shell:
         "exec seqfuse judge --suite {wildcards.suite} --method {wildcards.method}"
         " --datasets {params.datasets} --records {input.records}"
-        " --predictions {input.predictions} --store {params.store} {params.settings}"
+        " {params.predictions} --store {params.store} {params.settings}"
         " --out {output} 2> {log}"

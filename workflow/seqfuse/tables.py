@@ -118,7 +118,8 @@ COMPARISONS = _schema(
     },
     {},
 )
-# One verdict of one judge on one dimension of one answer; `key` is the hash it is stored under.
+# One verdict of one judge on one dimension of one answer; `key` is the hash it is stored under,
+# `prompt` that of the judge's prompt; tokens are the server's count, where there is a server.
 VERDICTS = _schema(
     {
         "id": _TEXT,
@@ -130,7 +131,13 @@ VERDICTS = _schema(
         "status": _TEXT,
         "key": _TEXT,
     },
-    {"score": _NUMBER, "reason": _TEXT},
+    {
+        "score": _NUMBER,
+        "reason": _TEXT,
+        "prompt": _TEXT,
+        "prompt_tokens": _COUNT,
+        "answer_tokens": _COUNT,
+    },
 )
 # The weight that a fusion gives each modality of one record; the three sum to 1.
 WEIGHTS = _schema(

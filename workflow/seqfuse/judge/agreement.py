@@ -1,14 +1,14 @@
-"""How far two judges agree on the same answers, and each with the overlap of words."""
+"""How far two judges agree on the same answers; the overlap of words is one of them."""
 
 import itertools
 
 from seqfuse.judge.catalogue import DIMENSIONS
 
 
-def lines(rows: list[dict], overlap: list[dict]) -> list[str]:
-    """One line a dimension and pair of judges among `rows` (verdicts), and with `overlap`'s."""
+def lines(rows: list[dict]) -> list[str]:
+    """One line a dimension and pair of judges among `rows` (verdicts)."""
     scores: dict[str, dict[str, dict[tuple, float]]] = {}
-    for row in rows + overlap:
+    for row in rows:
         if row["status"] == "ok":
             answer = (row["dataset"], row["id"], row["seed"])
             of_judge = scores.setdefault(row["dimension"], {}).setdefault(row["judge"], {})

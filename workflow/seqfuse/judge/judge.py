@@ -4,9 +4,10 @@ Reads a suite's cleaned records and one method's predictions. Writes one row a v
 counts shared words: local, deterministic, no evidence of meaning. `openai` asks a model behind the
 OpenAI API, or any compatible server (judge.base_url), with the prompts of resources/judge/ and the
 key in the environment variable OPENAI_API_KEY; each verdict is stored under --store when it arrives
-and is never asked twice. The judge is never told the method. A second model, and the same model
-with both texts swapped, are judges of their own in the table; how far two judges agree is said in
-the log. --dry-run says what a run would ask and cost, and asks nothing.
+and is never asked twice. The judge is never told the method. A second model, the model
+with the texts swapped, and its repeats are judges of their own in the table, and so is `overlap`,
+which judges beside it; how far two judges agree is said in the log and shown in the report.
+--dry-run says what a run would ask and cost, and asks nothing.
 
 The methods `retrieval`, `same_label` and `shuffled` are controls that need no predictions: the
 training record's reasoning for the same question, that of a training record with the same label,
@@ -32,6 +33,8 @@ class Settings:
     model: str
     second_model: str | None
     swap_order: bool
+    repeats: int
+    batch: bool
     base_url: str | None
     rows: int
     max_requests: int
@@ -75,12 +78,11 @@ def run(args):
     if args.dry_run:
         say(verdicts.estimate(answers, settings, args.store, name))
         return
-    if settings.judge == "overlap":
-        rows = verdicts.by_overlap(answers)
-    else:
-        rows = verdicts.by_server(answers, settings, args.store, name)
-        for line in agreement.lines(rows, verdicts.by_overlap(answers)):
-            say(line)
+    asks = settings.judge == "openai"
+    rows = verdicts.by_server(answers, settings, args.store, name) if asks else []
+    rows += verdicts.by_overlap(answers)
+    for line in agreement.lines(rows):
+        say(line)
     for status in ("ok", "refused", "malformed"):
         say(f"{status}: {sum(row['status'] == status for row in rows)} of {len(rows)} verdicts")
     tables.write(args.out, tables.from_rows(rows, tables.VERDICTS), tables.VERDICTS)

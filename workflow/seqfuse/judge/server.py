@@ -13,15 +13,18 @@ import random
 import time
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import openai
 
 from seqfuse.errors import UserError
+from seqfuse.files import digest
+from seqfuse.judge.budget import Budget, Ledger, Question
 from seqfuse.judge.store import Store
 from seqfuse.progress import say
 
-_KEY = "OPENAI_API_KEY"
+KEY = "OPENAI_API_KEY"
+# Codes of errors by which a server says that it will not judge this text: a refusal.
+_FLAGGED = ("content_filter", "content_policy_violation", "invalid_prompt")
 _LONGEST_WAIT = 300.0
 _SAY_EVERY = 50
 # The verdict, reason first so that the score follows from it.
@@ -34,39 +37,6 @@ SCHEMA = {
     "required": ["reason", "score"],
     "additionalProperties": False,
 }
-
-
-@dataclass(frozen=True)
-class Question:
-    """One thing to ask a model: prompt, material, and the key that the verdict is stored under."""
-
-    key: str
-    model: str
-    dimension: str
-    prompt: str
-    material: str
-
-
-@dataclass(frozen=True)
-class Budget:
-    """What may be spent: requests, and money (None: any) at prices in USD a million tokens.
-
-    `answer_tokens` is the most that an answer may hold, hidden reasoning included.
-    """
-
-    requests: int
-    cost: float | None
-    input_price: float
-    output_price: float
-    answer_tokens: int
-
-    def price(self, prompt_tokens: int, answer_tokens: int) -> float:
-        """USD of one request."""
-        return (prompt_tokens * self.input_price + answer_tokens * self.output_price) / 1e6
-
-    def most(self, question: Question) -> float:
-        """USD that a question costs at most: a token is at least one byte."""
-        return self.price(len((question.prompt + question.material).encode()), self.answer_tokens)
 
 
 class Server:
@@ -82,21 +52,14 @@ class Server:
         store: Store,
     ):
         """The key comes from the environment and goes nowhere but into the request's header."""
-        secret = os.environ.get(_KEY, "")
-        if not secret and not base_url:
-            raise UserError(
-                f"judge.judge is openai, but the environment has no {_KEY}; set it, or point "
-                "judge.base_url at a server of yours, or set judge.judge to overlap"
-            )
-        self._secret, self._store, self._budget = secret, store, budget
+        self._store, self._budget = store, budget
+        self._ledger = Ledger(store.folder, budget)
         self._attempts, self._concurrency = attempts, concurrency
         # Our own attempts, not the package's: each one counts against the budget.
         self._client = openai.AsyncOpenAI(
-            api_key=secret or "none", base_url=base_url, timeout=timeout, max_retries=0
+            api_key=secret(base_url), base_url=base_url, timeout=timeout, max_retries=0
         )
         self._sent = self._stored = 0
-        # USD: what answers cost, and what those in flight may cost at most.
-        self._spent = self._reserved = 0.0
         self._resume_at = 0.0
         self._stopped: str | None = None
 
@@ -108,8 +71,7 @@ class Server:
         async with self._client:
             workers = [self._work(waiting) for _ in range(min(self._concurrency, total))]
             await asyncio.gather(*workers)
-        cost = f", {self._spent:.4f} USD at most" if self._spent else ""
-        say(f"{self._stored} verdicts from {self._sent} requests{cost}")
+        say(f"{self._stored} verdicts from {self._sent} requests{self._ledger.total()}")
         if self._stopped:
             raise UserError(
                 f"{self._stopped}; {self._stored} of {total} new verdicts are stored and will not "
@@ -125,74 +87,50 @@ class Server:
         trouble = ""
         for attempt in range(self._attempts):
             await asyncio.sleep(max(0.0, self._resume_at - time.monotonic()))
-            if self._stopped:
-                return
-            if self._sent >= self._budget.requests:
-                spent = f"judge.max_requests = {self._budget.requests}"
-                self._stopped = f"the budget {spent} is spent; raise it"
+            if self._stopped or self._store.holds(question.key):
                 return
             most = self._budget.most(question)
-            if self._costs_too_much(most):
+            if refusal := self._ledger.reserve([most]):
+                self._stopped = refusal
                 return
             self._sent += 1
-            self._reserved += most
             try:
                 verdict = read_verdict(await self._request(question))
             except openai.APIStatusError as error:
+                self._ledger.correct(-most)
+                if error.code in _FLAGGED:
+                    self._keep(question, refused(str(error.code)))
+                    return
                 if not _worth_another(error):
-                    self._stopped = self._refusal(error)
+                    self._stopped = said(error)
                     return
                 trouble = f"HTTP {error.status_code}"
                 self._pause(pause(attempt, error.response.headers))
             except openai.APIConnectionError as error:
                 late = isinstance(error, openai.APITimeoutError)
                 trouble = "no answer in time" if late else "no connection"
+                if _never_sent(error):
+                    self._ledger.correct(-most)
                 self._pause(pause(attempt, {}))
             else:
-                self._spent += self._paid(verdict, most)
-                about = {"key": question.key, "model": question.model}
-                self._store.add(about | {"dimension": question.dimension} | verdict)
-                self._stored += 1
-                if self._stored % _SAY_EVERY == 0:
-                    say(f"{question.model}: {self._stored} verdicts")
+                self._ledger.correct(self._budget.paid(verdict, most) - most)
+                self._keep(question, verdict)
                 return
-            finally:
-                self._reserved -= most
         self._stopped = (
             f"the server at {self._client.base_url.host} gave no verdict in {self._attempts} "
             f"attempts ({trouble}); run again later"
         )
 
-    def _costs_too_much(self, most: float) -> bool:
-        """Whether one more request could pass the budget in money; the run stops there."""
-        limit = self._budget.cost
-        if limit is None or self._spent + self._reserved + most <= limit:
-            return False
-        self._stopped = (
-            f"another request could cost more than judge.max_cost = {limit:g} USD, of which "
-            f"{self._spent:.4f} are spent; raise it"
-        )
-        return True
-
-    def _paid(self, verdict: dict, most: float) -> float:
-        """USD of one verdict by the server's count of tokens; the most it can be without one."""
-        if "prompt_tokens" not in verdict or "completion_tokens" not in verdict:
-            return most
-        return self._budget.price(verdict["prompt_tokens"], verdict["completion_tokens"])
+    def _keep(self, question: Question, verdict: dict) -> None:
+        self._store.add(about(question) | verdict)
+        self._stored += 1
+        if self._stored % _SAY_EVERY == 0:
+            say(f"{question.model}: {self._stored} verdicts")
 
     async def _request(self, question: Question) -> str:
         """The body of the server's answer."""
         response = await self._client.chat.completions.with_raw_response.create(
-            model=question.model,
-            max_completion_tokens=self._budget.answer_tokens,
-            messages=[
-                {"role": "system", "content": question.prompt},
-                {"role": "user", "content": question.material},
-            ],
-            response_format={
-                "type": "json_schema",
-                "json_schema": {"name": "verdict", "strict": True, "schema": SCHEMA},
-            },
+            **request(question, self._budget.answer_tokens)
         )
         return response.text
 
@@ -200,16 +138,54 @@ class Server:
         """Hold every worker back: a server in trouble is not helped by seven more requests."""
         self._resume_at = max(self._resume_at, time.monotonic() + seconds)
 
-    def _refusal(self, error: openai.APIStatusError) -> str:
-        """Why the server will not answer, without the key that it may have repeated."""
-        if error.status_code in (401, 403):
-            return f"the server refuses the key in {_KEY} (HTTP {error.status_code}); correct it"
-        if error.code == "insufficient_quota":
-            return "the account's quota is spent (HTTP 429); add credit or wait"
-        message = " ".join(str(error.message).split())
-        if self._secret:
-            message = message.replace(self._secret, "***")
-        return f"the server refuses the request (HTTP {error.status_code}): {message[:200]}"
+
+def secret(base_url: str | None) -> str:
+    """The key in the environment; a server of one's own may need none."""
+    found = os.environ.get(KEY, "")
+    if not found and not base_url:
+        raise UserError(
+            f"judge.judge is openai, but the environment has no {KEY}; set it, or point "
+            "judge.base_url at a server of yours, or set judge.judge to overlap"
+        )
+    return found or "none"
+
+
+def request(question: Question, answer_tokens: int) -> dict:
+    """The body of a chat completion that asks one question; it does not hold the method's name."""
+    return {
+        "model": question.model,
+        "max_completion_tokens": answer_tokens,
+        "messages": [
+            {"role": "system", "content": question.prompt},
+            {"role": "user", "content": question.material},
+        ],
+        "response_format": {
+            "type": "json_schema",
+            "json_schema": {"name": "verdict", "strict": True, "schema": SCHEMA},
+        },
+    }
+
+
+def about(question: Question) -> dict:
+    """What the store keeps beside a question's verdict."""
+    return {
+        "key": question.key,
+        "model": question.model,
+        "dimension": question.dimension,
+        "prompt": digest(question.prompt),
+    }
+
+
+def said(error: openai.APIStatusError) -> str:
+    """Why the server will not answer, without the key that it may have repeated."""
+    if error.status_code in (401, 403):
+        return f"the server refuses the key in {KEY} (HTTP {error.status_code}); correct it"
+    if error.code == "insufficient_quota":
+        return "the account's quota is spent (HTTP 429); add credit or wait"
+    message = " ".join(str(error.message).split())
+    if key := os.environ.get(KEY):
+        message = message.replace(key, "***")
+    return f"the server refuses the request (HTTP {error.status_code}): {message[:200]}"
 
 
 def read_verdict(body: str) -> dict:
@@ -226,7 +202,7 @@ def read_verdict(body: str) -> dict:
         return _verdict("malformed", f"no chat completion: {body[:200]}", {})
     usage = completion.get("usage") or {}
     if message.get("refusal") or choice.get("finish_reason") == "content_filter":
-        return _verdict("refused", message.get("refusal") or "content filter", usage)
+        return refused(message.get("refusal") or "content filter", usage)
     content = message.get("content") or ""
     try:
         found = json.loads(content)
@@ -236,6 +212,11 @@ def read_verdict(body: str) -> dict:
     if type(score) is not int or not 0 <= score <= 10 or not isinstance(reason, str):
         return _verdict("malformed", content[:200], usage)
     return _verdict("ok", reason, usage, float(score))
+
+
+def refused(reason: str, usage: dict | None = None) -> dict:
+    """The verdict of a judge that will not judge."""
+    return _verdict("refused", reason, usage or {})
 
 
 def pause(attempt: int, headers: Mapping[str, str]) -> float:
@@ -261,6 +242,14 @@ def _worth_another(error: openai.APIStatusError) -> bool:
     if error.code == "insufficient_quota":
         return False
     return error.status_code in (408, 409, 429) or error.status_code >= 500
+
+
+def _never_sent(error: openai.APIConnectionError) -> bool:
+    """Whether there was no connection to send over; else the request may be charged all the same.
+
+    The package's transport is no dependency of ours, so that its errors are known by name.
+    """
+    return type(error.__cause__).__name__ in ("ConnectError", "ConnectTimeout")
 
 
 def _verdict(status: str, reason: str, usage: dict, score: float | None = None) -> dict:

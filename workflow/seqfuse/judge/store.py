@@ -16,19 +16,23 @@ class Store:
     def __init__(self, folder: Path, name: str):
         """Read every verdict under `folder`; new ones go to `folder/name.jsonl`."""
         folder.mkdir(parents=True, exist_ok=True)
+        self.folder, self.name = folder, name
         self._path = folder / f"{name}.jsonl"
         self._verdicts: dict[str, dict] = {}
-        for path in sorted(folder.glob("*.jsonl")):
-            for line in path.read_bytes().splitlines():
-                verdict = _parsed(line)
-                if verdict:
-                    self._verdicts[verdict["key"]] = verdict
+        self._read: dict[Path, int] = {}
+        self._catch_up()
 
     def __contains__(self, key: str) -> bool:
         return key in self._verdicts
 
     def __getitem__(self, key: str) -> dict:
         return self._verdicts[key]
+
+    def holds(self, key: str) -> bool:
+        """Whether the verdict is there by now, from this process or another one."""
+        if key not in self._verdicts:
+            self._catch_up()
+        return key in self._verdicts
 
     def add(self, verdict: dict) -> None:
         """Append a verdict, which holds its "key"."""
@@ -40,6 +44,19 @@ class Store:
             handle.flush()
             os.fsync(handle.fileno())
         self._verdicts[verdict["key"]] = verdict
+
+    def _catch_up(self) -> None:
+        """Read the whole lines that were appended since the last look."""
+        for path in sorted(self.folder.glob("*.jsonl")):
+            with path.open("rb") as handle:
+                handle.seek(self._read.get(path, 0))
+                for line in handle:
+                    if not line.endswith(b"\n"):
+                        break
+                    self._read[path] = self._read.get(path, 0) + len(line)
+                    verdict = _parsed(line)
+                    if verdict:
+                        self._verdicts[verdict["key"]] = verdict
 
 
 def _parsed(line: bytes) -> dict | None:

@@ -9,11 +9,12 @@ from seqfuse.config import RESOURCES
 from seqfuse.errors import UserError
 from seqfuse.files import canonical_json, digest
 from seqfuse.judge import overlap, reasoning
+from seqfuse.judge.budget import Budget, Ledger, Question
 from seqfuse.judge.catalogue import DIMENSIONS, REFERENCES
 from seqfuse.judge.reasoning import Answer
 
 if TYPE_CHECKING:
-    from seqfuse.judge.server import Question
+    from seqfuse.judge.store import Store
 
 
 def answers(
@@ -55,22 +56,13 @@ def by_server(answers: list[Answer], settings, folder: Path, name: str) -> list[
 
     An answer without any reasoning is not sent: it scores 0.
     """
-    # The package takes half a second to import, which the local judge does not need.
-    from seqfuse.judge.server import Server
     from seqfuse.judge.store import Store
 
     store = Store(folder, name)
     asked = _questions(answers, settings)
     new = _new(asked, store)
     if new:
-        Server(
-            base_url=settings.base_url,
-            budget=_budget(settings),
-            concurrency=settings.concurrency,
-            attempts=settings.attempts,
-            timeout=settings.timeout,
-            store=store,
-        ).ask(list(new.values()))
+        _server(settings, store).ask(list(new.values()))
     nothing = {"status": "ok", "score": 0.0, "reason": "no reasoning was generated"}
     return [
         _row(
@@ -84,6 +76,19 @@ def by_server(answers: list[Answer], settings, folder: Path, name: str) -> list[
     ]
 
 
+def _server(settings, store: "Store"):
+    """What asks: requests in parallel, or batches."""
+    # The package takes half a second to import, which the local judge does not need.
+    from seqfuse.judge.batch import Batches
+    from seqfuse.judge.server import Server
+
+    common = {"base_url": settings.base_url, "budget": _budget(settings), "store": store}
+    common |= {"attempts": settings.attempts, "timeout": settings.timeout}
+    if settings.batch:
+        return Batches(**common)
+    return Server(**common, concurrency=settings.concurrency)
+
+
 def estimate(answers: list[Answer], settings, folder: Path, name: str) -> str:
     """What a run would ask and cost, in one line; nothing is sent."""
     from seqfuse.judge.store import Store
@@ -95,7 +100,7 @@ def estimate(answers: list[Answer], settings, folder: Path, name: str) -> str:
     most = sum(budget.most(question) for question in new)
     return (
         f"{len(new)} requests with about {tokens} prompt tokens: {budget.price(tokens, 0):.4f} USD "
-        f"before any answer, {most:.4f} USD at most"
+        f"before any answer, {most:.4f} USD at most{Ledger(folder, budget).total()} so far"
     )
 
 
@@ -106,6 +111,7 @@ class _Judge:
     name: str
     model: str
     candidate_first: bool = False
+    repeat: int = 1
 
 
 def _judges(settings) -> list[_Judge]:
@@ -115,26 +121,27 @@ def _judges(settings) -> list[_Judge]:
         judges.append(_Judge(settings.second_model, settings.second_model))
     if settings.swap_order:
         judges.append(_Judge(f"{settings.model}, candidate first", settings.model, True))
+    for repeat in range(2, settings.repeats + 1):
+        name = f"{settings.model}, repeat {repeat}"
+        judges.append(_Judge(name, settings.model, repeat=repeat))
     return judges
 
 
-def _questions(answers: list[Answer], settings) -> dict[tuple, "Question"]:
+def _questions(answers: list[Answer], settings) -> dict[tuple, Question]:
     """{(judge's name, answer, dimension): question}."""
-    from seqfuse.judge.server import Question
-
     prompts = {dimension: _prompt(dimension) for dimension in DIMENSIONS}
     found = {}
     for judge in _judges(settings):
         for answer in answers:
             for dimension, prompt in prompts.items():
                 material = _material(answer, judge.candidate_first)
-                key = _key(judge.model, prompt, material)
+                key = _key(judge.model, prompt, material, judge.repeat)
                 asked = Question(key, judge.model, dimension, prompt, material)
                 found[judge.name, answer, dimension] = asked
     return found
 
 
-def _new(asked: dict[tuple, "Question"], store) -> dict[str, "Question"]:
+def _new(asked: dict[tuple, Question], store: "Store") -> dict[str, Question]:
     """{key: question} of what there is to ask: each once, and nothing about an empty answer."""
     return {
         question.key: question
@@ -143,9 +150,7 @@ def _new(asked: dict[tuple, "Question"], store) -> dict[str, "Question"]:
     }
 
 
-def _budget(settings):
-    from seqfuse.judge.server import Budget
-
+def _budget(settings) -> Budget:
     if settings.max_cost is not None and not settings.output_price:
         raise UserError(
             "judge.max_cost limits nothing without a price; set judge.input_price and "
@@ -171,8 +176,10 @@ def _material(answer: Answer, candidate_first: bool) -> str:
     return json.dumps({name: texts[name] for name in names}, ensure_ascii=False)
 
 
-def _key(model: str, prompt: str, material: str) -> str:
-    return digest(canonical_json([model, prompt, material]))
+def _key(model: str, prompt: str, material: str, repeat: int = 1) -> str:
+    """The hash of what is asked; a repeat is a question of its own."""
+    again = [repeat] if repeat > 1 else []
+    return digest(canonical_json([model, prompt, material, *again]))
 
 
 def _row(answer: Answer, judge: str, dimension: str, key: str, verdict: dict) -> dict:
@@ -187,4 +194,7 @@ def _row(answer: Answer, judge: str, dimension: str, key: str, verdict: dict) ->
         "key": key,
         "score": verdict["score"],
         "reason": verdict["reason"],
+        "prompt": verdict.get("prompt"),
+        "prompt_tokens": verdict.get("prompt_tokens"),
+        "answer_tokens": verdict.get("completion_tokens"),
     }
