@@ -20,6 +20,7 @@ class Suite:
     name: str = "suite"
     records: dict[str, Path] = field(default_factory=dict)
     predictions: list[Path] = field(default_factory=list)
+    probes: list[Path] = field(default_factory=list)
     costs: list[Path] = field(default_factory=list)
 
     def dataset(self, name: str, rows: list[dict]) -> None:
@@ -32,12 +33,20 @@ class Suite:
 
     def predict(self, name: str, rows: list[dict]) -> Path:
         """Write a table of predictions; method, seed, probe and dataset have defaults."""
+        self.predictions.append(self._write(name, "predictions", rows))
+        return self.predictions[-1]
+
+    def probe(self, name: str, rows: list[dict]) -> Path:
+        """Write a table of probes, unaltered rows included."""
+        self.probes.append(self._write(name, "probes", rows))
+        return self.probes[-1]
+
+    def _write(self, name: str, kind: str, rows: list[dict]) -> Path:
         first = next(iter(self.records), "data")
         defaults = {"dataset": first, "method": name, "seed": 0, "probe": "none"}
-        path = self.folder / f"{name}.predictions.parquet"
+        path = self.folder / f"{name}.{kind}.parquet"
         table = tables.from_rows([defaults | row for row in rows], tables.PREDICTIONS)
         tables.write(path, table, tables.PREDICTIONS)
-        self.predictions.append(path)
         return path
 
     def train(self, method: str, kind: str = "method", seeds: tuple = (0,), size: int = 7) -> None:
@@ -54,6 +63,7 @@ class Suite:
         words += [*self.records, "--records", *map(str, self.records.values())]
         words += ["--predictions", *map(str, self.predictions)]
         words += ["--costs", *map(str, self.costs)] if self.costs else []
+        words += ["--probes", *map(str, self.probes)] if self.probes else []
         return main([*words, "--out", str(self.folder / "out"), "--resamples", "200", *extra])
 
     def metrics(self) -> pd.DataFrame:
@@ -65,6 +75,7 @@ class Suite:
     def comparisons(self) -> pd.DataFrame:
         """comparisons.parquet, indexed by dataset, subset, method and what it is held against."""
         frame = pd.read_parquet(self.folder / "out" / "comparisons.parquet")
+        frame = frame[frame["probe"] == "none"]
         return frame.set_index(["dataset", "subset", "method", "against"]).sort_index()
 
 

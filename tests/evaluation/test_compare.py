@@ -14,6 +14,16 @@ def test_holm_by_hand():
     assert compare.holm([]) == []
 
 
+def test_mcnemar_is_the_binomial_test_of_the_rows_that_differ():
+    # Nine rows that the first alone has right, two that the second has; the others agree.
+    first = np.array([True] * 9 + [False] * 2 + [True] * 30)
+    second = np.array([False] * 9 + [True] * 2 + [True] * 30)
+    expected = stats.binomtest(9, 11, 0.5).pvalue
+    assert compare.mcnemar(first, second) == pytest.approx(expected)
+    assert compare.mcnemar(second, first) == pytest.approx(expected)
+    assert compare.mcnemar(first, first) == 1.0
+
+
 def test_p_is_the_paired_t_test_where_draws_have_its_standard_error():
     random = np.random.default_rng(0)
     rows = random.normal(0.3, 1, size=40)

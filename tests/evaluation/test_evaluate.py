@@ -40,6 +40,7 @@ def test_the_likeliest_label_and_the_substring_rule_have_scores_of_their_own(sui
     assert found["accuracy"] == 0.5
     assert found["likelihood_accuracy"] == 0.5
     assert found["substring_accuracy"] == 1.0
+    assert found["substring_inflation"] == 0.5
     # Confidences 1/(1+e^-1) = .731 (right) and 1/(1+e^-3) = .953 (wrong), in bins of their own.
     assert found["ece"] == pytest.approx((1 - 0.7310586 + 0.9525741) / 2)
 
@@ -220,7 +221,7 @@ def test_the_same_files_give_the_same_bytes(suite):
         assert suite.run() == 0
         out = suite.folder / "out"
         written.append([path.read_bytes() for path in sorted(out.iterdir())])
-    assert len(written[0]) == 2
+    assert len(written[0]) == 3
     assert written[0] == written[1]
 
 

@@ -102,6 +102,17 @@ def test_regression_by_hand():
     assert found["mae"] == pytest.approx(0.5)
 
 
+def test_a_class_that_a_resample_leaves_out_is_left_out_of_its_mean():
+    # Ten classes of one row each, all right but one. Left out, a class moves the mean by chance
+    # alone; scored 0, the 1 in e of the classes that a resample misses would take .33 from it.
+    gold, random = np.arange(10), np.random.default_rng(0)
+    predicted = np.where(gold == 0, 1, gold)
+    drawn = random.integers(0, 10, size=(4000, 10))
+    counted = np.stack([metrics.counts(gold[rows], predicted[rows], 10) for rows in drawn])
+    recall = metrics.classification(counted)["macro_recall"]
+    assert recall.mean() == pytest.approx(0.9, abs=0.01)
+
+
 def test_calibration_by_hand():
     # Two rows in the last bin (gap of the mean: |1/2 - .95|), two in the bin of .5 (|1 - .5|).
     bins = metrics.calibration_bins(np.array([0.95, 0.95, 0.5, 0.5]), np.array([1, 0, 1, 1]))
@@ -109,3 +120,12 @@ def test_calibration_by_hand():
     assert error == pytest.approx(0.5 * 0.45 + 0.5 * 0.5)
     perfect = metrics.calibration_bins(np.array([1.0, 1.0]), np.array([1, 1]))
     assert metrics.calibration_error(perfect.sum(axis=0), np.float64(2)) == 0
+
+
+def test_reliability_by_hand():
+    # Two answers in (14/15, 1], one on the edge of (7/15, 8/15].
+    rows = metrics.reliability(np.array([0.95, 1.0, 8 / 15]), np.array([True, False, True]))
+    assert rows == [
+        {"low": 7 / 15, "high": 8 / 15, "confidence": 8 / 15, "accuracy": 1.0, "n": 1},
+        {"low": 14 / 15, "high": 1.0, "confidence": 0.975, "accuracy": 0.5, "n": 2},
+    ]

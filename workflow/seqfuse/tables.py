@@ -98,7 +98,9 @@ METRICS = _schema(
     },
     {},
 )
-# A paired difference between two methods on the same rows.
+# A paired difference between two methods on the same rows; or, with a `probe`, between a method on
+# altered input and the same method on the unaltered input of the same rows (`against` "unaltered").
+# `p_mcnemar` is there where rows are independent and right or wrong.
 COMPARISONS = _schema(
     {
         "study": _TEXT,
@@ -115,6 +117,25 @@ COMPARISONS = _schema(
         "p": _NUMBER,
         "p_holm": _NUMBER,
         "verdict": _TEXT,
+    },
+    {"probe": _TEXT, "p_mcnemar": _NUMBER},
+)
+# The reliability diagram: among the `n` answers (rows times seeds) whose likeliest label has a share
+# in (`low`, `high`] of all labels' likelihood, the mean share and how many are right.
+CALIBRATION = _schema(
+    {
+        "study": _TEXT,
+        "suite": _TEXT,
+        "dataset": _TEXT,
+        "split": _TEXT,
+        "subset": _TEXT,
+        "method": _TEXT,
+        "kind": _TEXT,
+        "low": _NUMBER,
+        "high": _NUMBER,
+        "confidence": _NUMBER,
+        "accuracy": _NUMBER,
+        "n": _COUNT,
     },
     {},
 )

@@ -45,8 +45,9 @@ class Gold:
 class Answers:
     """What one method with one seed says under one probe, as arrays over the gold rows.
 
-    `present` bool[n] is False on the rows of a split that a probe leaves out. `predicted` int[n]
-    indexes the classes; an answer that is no label has the index behind the last class.
+    `present` bool[n] is False on the rows that a probe leaves out. `predicted` int[n] indexes the
+    classes; an answer that is no label has the index behind the last class. `unaltered` int[n] is
+    what the same checkpoint predicts on the unaltered input, where this is a probe of it.
     """
 
     dataset: str
@@ -59,6 +60,7 @@ class Answers:
     likeliest: np.ndarray | None = None
     confidence: np.ndarray | None = None
     substring: np.ndarray | None = None
+    unaltered: np.ndarray | None = None
 
 
 def read_gold(path: Path, dataset: str, study: str) -> Gold:
@@ -89,8 +91,12 @@ def read_gold(path: Path, dataset: str, study: str) -> Gold:
     )
 
 
-def read_answers(path: Path, golds: dict[str, Gold]) -> Iterator[Answers]:
-    """Each (dataset, method, seed, probe) of one table of predictions, joined with its records."""
+def read_answers(path: Path, golds: dict[str, Gold], sampled: bool = False) -> Iterator[Answers]:
+    """Each (dataset, method, seed, probe) of one table of predictions, joined with its records.
+
+    Each split must be there whole, or, where the table is of probes, not at all; `sampled` tables
+    may hold some rows of a split.
+    """
     table = tables.read(path, tables.PREDICTIONS).combine_chunks()
     for key, part in _parts(table):
         dataset, method, seed, probe = key
@@ -101,7 +107,9 @@ def read_answers(path: Path, golds: dict[str, Gold]) -> Iterator[Answers]:
             )
         gold = golds[dataset]
         who = f"{path}: {method}, seed {seed}, {dataset}"
-        rows = _rows(part["id"], gold, who, whole=probe == "none")
+        rows = _rows(part["id"], gold, who)
+        if not sampled:
+            _refuse_partial(rows, gold, who, whole=probe == "none")
         answers = Answers(dataset, method, seed, probe, present=_at(rows, gold, True, False))
         yield _filled(answers, part, rows, gold, who)
 
@@ -149,8 +157,8 @@ def _parts(table: pa.Table) -> Iterator[tuple[tuple, pa.Table]]:
         yield tuple(part[name][0].as_py() for name in _KEY), part
 
 
-def _rows(ids: pa.ChunkedArray, gold: Gold, who: str, whole: bool) -> np.ndarray:
-    """The gold row int[m] of each prediction; every row of a split must be there exactly once."""
+def _rows(ids: pa.ChunkedArray, gold: Gold, who: str) -> np.ndarray:
+    """The gold row int[m] of each prediction; each at most once."""
     found = pc.index_in(ids, gold.id)
     if found.null_count:
         stranger = ids.filter(pc.is_null(found))[0].as_py()
@@ -163,14 +171,18 @@ def _rows(ids: pa.ChunkedArray, gold: Gold, who: str, whole: bool) -> np.ndarray
     if times.max() > 1:
         twice = gold.id[int(times.argmax())].as_py()
         raise UserError(f"{who}: id {twice!r} is predicted {times.max()} times; keep one")
+    return rows
+
+
+def _refuse_partial(rows: np.ndarray, gold: Gold, who: str, whole: bool) -> None:
+    """Stop where a row of a split is missing; unless it must be `whole`, a split may be left out."""
     for split in ("val", "test"):
-        absent = np.flatnonzero((times == 0) & (gold.split == split))
+        absent = np.setdiff1d(np.flatnonzero(gold.split == split), rows)
         if len(absent) and (whole or len(absent) < (gold.split == split).sum()):
             raise UserError(
                 f"{who}: {len(absent)} {split} records have no prediction, "
                 f"the first is {gold.id[int(absent[0])].as_py()!r}; predict them again"
             )
-    return rows
 
 
 def _at(rows: np.ndarray, gold: Gold, values, default) -> np.ndarray:

@@ -36,6 +36,10 @@ _ALL = (
     Metric("likelihood_accuracy", "Accuracy of the likeliest label", "classification"),
     Metric("ece", "Expected calibration error", "classification", "lower"),
     Metric("substring_accuracy", "Accuracy by BioReason's substring rule", "classification"),
+    Metric(
+        "substring_inflation", "What the substring rule adds to accuracy", "classification", "lower"
+    ),
+    Metric("changed", "Answers that the probe changes", "classification"),
     Metric("spearman", "Spearman correlation", "regression"),
     Metric("pearson", "Pearson correlation", "regression"),
     Metric("r2", "Coefficient of determination", "regression"),
@@ -46,6 +50,10 @@ METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
 # The name under which metrics.parquet and comparisons.parquet hold the mean over a suite's
 # datasets (Fig. 4); it is written where all of them share one primary metric.
 MEAN = "mean"
+
+# The probe under which metrics.parquet holds the scores on the probed rows before they are altered:
+# of the probed methods, and of what has no probes, for comparison.
+UNALTERED = "unaltered"
 
 # What comparisons.parquet calls all controls together: a method has shown something where it beats
 # each of them.

@@ -1,7 +1,7 @@
 """Paired differences between two methods: how large, how sure, and what to call them."""
 
 import numpy as np
-from scipy.special import stdtr
+from scipy.special import bdtr, stdtr
 
 from seqfuse.evaluation.score import Score
 
@@ -23,6 +23,16 @@ def p_value(difference: float, draws: np.ndarray, clusters: int) -> float:
     if error == 0:
         return floor
     return max(floor, min(1.0, 2 * float(stdtr(clusters - 1, -abs(difference) / error))))
+
+
+def mcnemar(first: np.ndarray, second: np.ndarray) -> float:
+    """Exact two-sided p (McNemar 1947) of which rows bool[n] two classifiers have right.
+
+    Of the rows that one alone has right, each is the first's with probability 1/2 if neither is
+    better. It asks about two trained models, not two methods, and needs independent rows.
+    """
+    one, other = int((first & ~second).sum()), int((second & ~first).sum())
+    return min(1.0, 2 * float(bdtr(min(one, other), one + other, 0.5)))
 
 
 def holm(p_values: list[float]) -> list[float]:

@@ -1,7 +1,8 @@
 """Score methods and controls on the same rows, with intervals and paired comparisons.
 
-Reads a suite's cleaned records, the predictions of its methods and controls, and the methods'
-costs. Writes metrics.parquet and comparisons.parquet into one folder.
+Reads a suite's cleaned records, the predictions of its methods and controls, the methods' costs,
+and their probes: answers to altered inputs. Writes metrics.parquet, comparisons.parquet and
+calibration.parquet into one folder.
 
 Rows are scored all together and apart: where the question decides the label and where only the
 sequence does, and where a training record holds the very same DNA and where none does. Every metric
@@ -12,6 +13,12 @@ and with each control; p-values are Holm's over all comparisons of the suite on 
 difference whose adjusted p is not below 1 - confidence is "inside the noise". With more than one
 dataset, the mean over datasets is compared too, as a family of its own. One more row a method,
 against "every_control", says in words whether it beats all of its controls, and which it does not.
+Macro metrics average over the classes that the gold labels of the rows hold, whatever was
+predicted; a class that a resample leaves out is left out of that resample's mean, not scored 0.
+
+Probes (kind "probe") are scored on the rows that they alter, beside the "unaltered" answers of the
+same checkpoint and of everything else on these rows; each is compared with the former, pair by
+pair, as a family of its own.
 
     seqfuse evaluation --study language --suite variants --datasets demo-variants
         --records results/demo/sequences/demo-variants/records.parquet
@@ -34,6 +41,7 @@ class Settings:
 
     resamples: int
     confidence: float
+    family: str
 
 
 def add_arguments(parser):
@@ -50,6 +58,9 @@ def add_arguments(parser):
     parser.add_argument(
         "--costs", default=[], nargs="*", type=Path, help="cost.json of each method"
     )
+    parser.add_argument(
+        "--probes", default=[], nargs="*", type=Path, help="predictions on altered inputs"
+    )
     parser.add_argument("--out", required=True, type=Path, help="folder to write")
     options.add(parser, "evaluation")
 
@@ -65,13 +76,16 @@ def run(args):
     golds = suite.read_golds(args.study, args.datasets, args.records)
     methods = suite.read_costs(args.study, args.suite, args.costs)
     answers = suite.read_predictions(args.predictions, golds, methods)
-    scored = suite.score(golds, answers, settings.resamples, (args.study, args.suite))
+    probes = suite.read_probes(args.probes, golds, methods)
     names = {"study": args.study, "suite": args.suite}
-    metric_rows = suite.metric_rows(scored, methods, settings.confidence)
-    comparison_rows = suite.comparison_rows(scored, golds, methods, settings.confidence)
+    draws = settings.resamples, tuple(names.values())
+    scored = suite.score(golds, answers, *draws)
+    scored |= suite.score_probes(golds, probes, answers, *draws)
+    compared = suite.comparison_rows(scored, golds, methods, settings.confidence, settings.family)
     for name, schema, rows in (
-        ("metrics", tables.METRICS, metric_rows),
-        ("comparisons", tables.COMPARISONS, comparison_rows),
+        ("metrics", tables.METRICS, suite.metric_rows(scored, methods, settings.confidence)),
+        ("comparisons", tables.COMPARISONS, compared),
+        ("calibration", tables.CALIBRATION, suite.calibration_rows(golds, answers, methods)),
     ):
         table = tables.from_rows([names | row for row in rows], schema)
         tables.write(args.out / f"{name}.parquet", table, schema)

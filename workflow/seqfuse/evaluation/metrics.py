@@ -56,10 +56,24 @@ def calibration_bins(confidence: np.ndarray, correct: np.ndarray) -> np.ndarray:
     Bins are (0, 1/15], ..., (14/15, 1], as in Guo et al. 2017; summed over rows, the columns give
     the expected calibration error.
     """
-    bins = np.clip(np.ceil(confidence * BINS).astype(np.int64) - 1, 0, BINS - 1)
     gaps = np.zeros((len(confidence), BINS))
-    gaps[np.arange(len(confidence)), bins] = correct - confidence
+    gaps[np.arange(len(confidence)), _bins(confidence)] = correct - confidence
     return gaps
+
+
+def reliability(confidence: np.ndarray, correct: np.ndarray) -> list[dict]:
+    """Each bin that holds an answer: its edges, mean confidence, share that is right, and size."""
+    bins = _bins(confidence)
+    return [
+        {
+            "low": place / BINS,
+            "high": (place + 1) / BINS,
+            "confidence": float(confidence[bins == place].mean()),
+            "accuracy": float(correct[bins == place].mean()),
+            "n": int((bins == place).sum()),
+        }
+        for place in np.unique(bins).tolist()
+    ]
 
 
 def calibration_error(summed_gaps: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -118,6 +132,11 @@ def spearman(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
         np.einsum("bn,bn->b", weighted_x, x),
         np.einsum("bn,bn->b", weighted_y, y),
     )
+
+
+def _bins(confidence: np.ndarray) -> np.ndarray:
+    """The bin int[n] of each confidence."""
+    return np.clip(np.ceil(confidence * BINS).astype(np.int64) - 1, 0, BINS - 1)
 
 
 def _centred(values: np.ndarray) -> np.ndarray:

@@ -15,13 +15,17 @@ from seqfuse.evaluation.answers import Answers, Gold
 
 @dataclass(frozen=True)
 class Score:
-    """One metric of one method on one set of rows: its mean over seeds, and as many draws of it."""
+    """One metric of one method on one set of rows: its mean over seeds, and as many draws of it.
+
+    `hits` bool[rows] says which rows the first seed has right, where the rows are independent.
+    """
 
     value: float
     draws: np.ndarray
     rows: int
     clusters: int
     seeds: int
+    hits: np.ndarray | None = None
 
 
 class _Rows:
@@ -39,6 +43,12 @@ class _Rows:
         summed = np.zeros((self.clusters, columns.shape[1]))
         np.add.at(summed, self.cluster, columns)
         return summed
+
+    def hits(self, answer: Answers) -> np.ndarray | None:
+        """Which rows bool[rows] an answer has right; None of clustered rows and of regression."""
+        if answer.predicted is None or self.clusters < len(self.chosen):
+            return None
+        return (answer.predicted == self.gold.label)[self.chosen]
 
 
 def scores(
@@ -91,7 +101,11 @@ class _Classes:
             columns.append(gaps)
         self.calibrated = answer.likeliest is not None
         if answer.substring is not None:
-            means["substring_accuracy"] = answer.substring[rows.chosen]
+            substring = answer.substring[rows.chosen]
+            means["substring_accuracy"] = substring
+            means["substring_inflation"] = substring.astype(np.int64) - hits
+        if answer.unaltered is not None:
+            means["changed"] = (answer.predicted != answer.unaltered)[rows.chosen]
         self.means = tuple(means)
         columns.append(np.stack([column.astype(np.float64) for column in means.values()], axis=1))
         self.units = rows.by_cluster(np.concatenate(columns, axis=1))
@@ -133,7 +147,9 @@ def _over_seeds(answers, drawn, rows: _Rows, resamples: int, names) -> dict:
     found: dict[tuple[str, str], dict[str, Score]] = {}
     for key in dict.fromkeys((answer.method, answer.probe) for answer in answers):
         members = [i for i, answer in enumerate(answers) if (answer.method, answer.probe) == key]
-        random = bootstrap.generator(*names, *key)
+        # The same seeds for a method's probes as for its unaltered input, which makes them pairs.
+        random = bootstrap.generator(*names, key[0], "none")
+        hits = rows.hits(answers[members[0]])
         shares = bootstrap.seed_weights(len(members), resamples, random)
         shared = [
             name for name in drawn[members[0]][0] if all(name in drawn[i][0] for i in members)
@@ -143,5 +159,7 @@ def _over_seeds(answers, drawn, rows: _Rows, resamples: int, names) -> dict:
             series = [np.concatenate([block[name] for block in drawn[i]]) for i in members]
             value = float(np.mean([one[0] for one in series]))
             draws = sum(shares[:, j] * one[1:] for j, one in enumerate(series))
-            found[key][name] = Score(value, draws, len(rows.chosen), rows.clusters, len(members))
+            found[key][name] = Score(
+                value, draws, len(rows.chosen), rows.clusters, len(members), hits
+            )
     return found

@@ -1,21 +1,23 @@
 """One suite's evaluation: which rows, which methods, and the rows of the two tables."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from seqfuse.controls.catalogue import CONTROLS
 from seqfuse.errors import UserError
-from seqfuse.evaluation import bootstrap, compare
+from seqfuse.evaluation import bootstrap, compare, metrics
 from seqfuse.evaluation.answers import Answers, Gold, read_answers, read_gold
-from seqfuse.evaluation.catalogue import EVERY_CONTROL, MEAN, METRICS
+from seqfuse.evaluation.catalogue import EVERY_CONTROL, MEAN, METRICS, UNALTERED
 from seqfuse.evaluation.score import Score, scores
 from seqfuse.files import read_json
 
 # Selection happens on val, comparison on test; the two together are there because published KEGG
 # scores may be over both.
 _BOTH = "val+test"
+# What probes are scored on, beside all rows that they alter.
+_HALVES = ("question_decides", "sequence_decides")
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,79 @@ def read_predictions(
     return list(answers.values())
 
 
+def read_probes(
+    paths: list[Path], golds: dict[str, Gold], methods: dict[str, Method]
+) -> list[Answers]:
+    """Every probe of every table with its unaltered answers, by seed.
+
+    A table holds a method's answers on some rows, unaltered (probe "none") and under each probe;
+    all methods of a dataset are probed on the same rows, so that they can be compared.
+    """
+    found: dict[tuple, Answers] = {}
+    for path in paths:
+        read = list(read_answers(path, golds, sampled=True))
+        plain = {(a.dataset, a.method, a.seed): a for a in read if a.probe == "none"}
+        for answer in read:
+            key = (answer.dataset, answer.method, answer.seed)
+            who = f"{path}: {answer.method}, seed {answer.seed}, {answer.dataset}"
+            if answer.method not in methods or answer.seed not in methods[answer.method].seeds:
+                raise UserError(f"{who}: no cost.json tells of its training; give it by --costs")
+            if key not in plain:
+                raise UserError(f"{who}: no unaltered answers beside the probes; probe it again")
+            _same_rows(answer, plain[key], who)
+            _same_rows(answer, next((a for k, a in found.items() if k[0] == key[0]), answer), who)
+            probe = UNALTERED if answer.probe == "none" else answer.probe
+            if (*key, probe) in found:
+                raise UserError(f"{who}: its probes are in another table too; give each once")
+            unaltered = None if probe == UNALTERED else plain[key].predicted
+            found[*key, probe] = replace(answer, probe=probe, unaltered=unaltered)
+    return [found[key] for key in sorted(found)]
+
+
+def _same_rows(one: Answers, other: Answers, who: str) -> None:
+    if (one.present != other.present).any():
+        raise UserError(
+            f"{who}: {one.probe!r} is on other rows than {other.probe!r} of {other.method}, seed "
+            f"{other.seed}; probe every method of a suite on the same rows"
+        )
+
+
+def score_probes(
+    golds: dict[str, Gold],
+    probes: list[Answers],
+    answers: list[Answers],
+    resamples: int,
+    names: tuple[str, str],
+) -> dict[Place, dict[str, Score]]:
+    """Every metric of every probe on the rows that it alters.
+
+    What has no probes, such as a control, stands beside them with its answers on the same rows.
+    """
+    found: dict[Place, dict[str, Score]] = {}
+    for dataset, gold in golds.items():
+        ours = [answer for answer in probes if answer.dataset == dataset]
+        if not ours:
+            continue
+        probed = {answer.method for answer in ours}
+        beside = [
+            replace(answer, probe=UNALTERED)
+            for answer in answers
+            if answer.dataset == dataset
+            and answer.probe == "none"
+            and answer.method not in probed
+            and answer.present[ours[0].present].all()
+        ]
+        halves = {name: gold.subsets[name] for name in _HALVES if name in gold.subsets}
+        for subset, members in {"all": np.ones(len(gold.split), dtype=bool), **halves}.items():
+            for split in ("val", "test"):
+                chosen = ours[0].present & members & (gold.split == split)
+                if chosen.any():
+                    scored = scores(gold, chosen, ours + beside, resamples, names)
+                    for (method, probe), values in scored.items():
+                        found[Place(dataset, split, subset, method, probe)] = values
+    return found
+
+
 def score(
     golds: dict[str, Gold], answers: list[Answers], resamples: int, names: tuple[str, str]
 ) -> dict[Place, dict[str, Score]]:
@@ -153,16 +228,42 @@ def _trained(place: Place, methods: dict[str, Method]) -> list[str]:
     return [n for control in registered if control for n in control.made_of if n in methods]
 
 
+def calibration_rows(
+    golds: dict[str, Gold], answers: list[Answers], methods: dict[str, Method]
+) -> list[dict]:
+    """The rows of calibration.parquet, less study and suite: unaltered input, all seeds together.
+
+    A bin without an answer has no row.
+    """
+    parts: dict[tuple, list[Answers]] = {}
+    for answer in answers:
+        if answer.confidence is not None and answer.probe == "none":
+            parts.setdefault((answer.dataset, answer.method), []).append(answer)
+    rows = []
+    for (dataset, method), ours in parts.items():
+        kind = methods[method].kind if method in methods else "control"
+        for split, subset, chosen in _row_sets(golds[dataset]):
+            confidence = np.concatenate([answer.confidence[chosen] for answer in ours])
+            right = [(answer.likeliest == golds[dataset].label)[chosen] for answer in ours]
+            place = {"dataset": dataset, "split": split, "subset": subset}
+            for row in metrics.reliability(confidence, np.concatenate(right)):
+                rows.append(place | {"method": method, "kind": kind} | row)
+    return rows
+
+
 def comparison_rows(
     scored: dict[Place, dict[str, Score]],
     golds: dict[str, Gold],
     methods: dict[str, Method],
     confidence: float,
+    family_of: str,
 ) -> list[dict]:
     """The rows of comparisons.parquet, less study and suite.
 
-    Test split, primary metric, unaltered input. A family of Holm's correction is all pairs of the
-    suite on one subset; those of the mean over datasets are a family of their own.
+    Test split, primary metric. Pairs of methods on unaltered input, and each probe with the
+    unaltered input of the same method. A family of Holm's correction is all pairs on one subset of
+    the suite, or of each dataset if `family_of` says so; those of the mean over datasets are a
+    family of their own, and so are the probes.
     """
     families: dict[tuple, list[dict]] = {}
     for dataset, subset in dict.fromkeys(
@@ -170,16 +271,17 @@ def comparison_rows(
     ):
         metric = next(iter(golds.values())).metric if dataset == MEAN else golds[dataset].metric
         there = {
-            place.method: values[metric]
+            (place.method, place.probe): values[metric]
             for place, values in scored.items()
-            if (place.dataset, place.split, place.subset, place.probe)
-            == (dataset, "test", subset, "none")
+            if (place.dataset, place.split, place.subset) == (dataset, "test", subset)
         }
-        family = families.setdefault((subset, dataset == MEAN), [])
-        for method, against in _pairs(there, methods):
-            row = _compared(there[method], there[against], confidence)
+        own = dataset if family_of == "dataset" else dataset == MEAN
+        for (method, probe), (against, other) in _pairs(there, methods):
+            row = _compared(there[method, probe], there[against, other], confidence)
             place = {"dataset": dataset, "split": "test", "subset": subset, "metric": metric}
-            family.append(place | {"method": method, "against": against} | row)
+            name = UNALTERED if other == UNALTERED else against
+            who = {"method": method, "against": name, "probe": probe}
+            families.setdefault((subset, own, probe != "none"), []).append(place | who | row)
     for family in families.values():
         adjusted = compare.holm([row["p"] for row in family])
         for row, p_holm in zip(family, adjusted, strict=True):
@@ -233,13 +335,18 @@ def _means(
     return means
 
 
-def _pairs(there: dict[str, Score], methods: dict[str, Method]):
-    """Each method with each later method and with each control."""
-    ours = [name for name in there if name in methods and methods[name].kind == "method"]
-    controls = [name for name in there if name not in ours]
+def _pairs(there: dict[tuple[str, str], Score], methods: dict[str, Method]):
+    """Pairs of (method, probe): each method with each later method and with each control, and each
+    probe with the unaltered input."""
+    plain = [name for name, probe in there if probe == "none"]
+    ours = [name for name in plain if name in methods and methods[name].kind == "method"]
+    controls = [name for name in plain if name not in ours]
     for position, method in enumerate(ours):
         for against in ours[position + 1 :] + controls:
-            yield method, against
+            yield (method, "none"), (against, "none")
+    for method, probe in there:
+        if probe not in ("none", UNALTERED) and (method, UNALTERED) in there:
+            yield (method, probe), (method, UNALTERED)
 
 
 def _against_every_control(rows: list[dict], methods: dict[str, Method]) -> list[dict]:
@@ -251,10 +358,15 @@ def _against_every_control(rows: list[dict], methods: dict[str, Method]) -> list
     found: dict[tuple, list[dict]] = {}
     for row in rows:
         against = methods.get(row["against"])
-        if not against or against.kind == "control":
+        if row["probe"] == "none" and (not against or against.kind == "control"):
             found.setdefault((row["dataset"], row["subset"], row["method"]), []).append(row)
     return [
-        _hardest(pairs) | {"against": EVERY_CONTROL, "verdict": compare.verdict_on_all(pairs)}
+        _hardest(pairs)
+        | {
+            "against": EVERY_CONTROL,
+            "p_mcnemar": None,
+            "verdict": compare.verdict_on_all(pairs),
+        }
         for pairs in found.values()
     ]
 
@@ -269,5 +381,8 @@ def _compared(method: Score, against: Score, confidence: float) -> dict:
     """The difference of two scores, with its interval and its p."""
     difference, draws = compare.difference(method, against)
     low, high = bootstrap.interval(draws, confidence)
-    p = compare.p_value(difference, draws, method.clusters)
-    return {"difference": difference, "low": low, "high": high, "p": p}
+    found = {"difference": difference, "low": low, "high": high}
+    found["p"] = compare.p_value(difference, draws, method.clusters)
+    if method.hits is not None and against.hits is not None:
+        found["p_mcnemar"] = compare.mcnemar(method.hits, against.hits)
+    return found

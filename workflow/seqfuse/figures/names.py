@@ -21,6 +21,8 @@ SUBSETS = {
     "all": "all rows",
     "question_decides": "the question decides",
     "sequence_decides": "the sequence decides",
+    "dna_seen": "DNA that train holds",
+    "dna_unseen": "DNA that train does not hold",
 }
 
 _TITLES = {
