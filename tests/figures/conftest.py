@@ -12,6 +12,7 @@ from seqfuse.figures.catalogue import FIGURES
 PATTERNS = {
     "metrics": "evaluation/{study}/*/metrics.parquet",
     "comparisons": "evaluation/{study}/*/comparisons.parquet",
+    "calibration": "evaluation/{study}/*/calibration.parquet",
     "verdicts": "judge/*/*.parquet",
     "costs": "{study}/**/cost.json",
     "logs": "{study}/**/log.jsonl",

@@ -81,8 +81,10 @@ def _evaluation(root: Path) -> None:
             tasks.append(metric_row(*row, value, 300))
         row = ("language", "tasks", "mean", "all", method, kind, "mcc")
         tasks.append(metric_row(*row, float(np.mean(mean)), 900))
-    _metrics(root, "language", "variants", variants)
+    probed, effects = _probes()
+    _metrics(root, "language", "variants", variants + probed, effects)
     _metrics(root, "language", "tasks", tasks)
+    _calibration(root)
     for dataset, metric in (("demo-expression", "spearman"), ("demo-classes", "accuracy")):
         rows = []
         for method, value in {**ARMS, **CODON_CONTROLS}.items():
@@ -94,7 +96,50 @@ def _evaluation(root: Path) -> None:
         _metrics(root, "codons", dataset, rows)
 
 
-def _metrics(root: Path, study: str, suite: str, rows: list[dict]) -> None:
+def _probes() -> tuple[list[dict], list[dict]]:
+    """Rows of metrics.parquet and comparisons.parquet of two probes of each method."""
+    rows, effects = [], []
+    where = ("language", "variants", "demo-variants", "sequence_decides")
+    for method, value in METHODS.items():
+        for probe, left in (("unaltered", 1.0), ("swap", 0.9), ("scramble", 0.6)):
+            other = {"probe": probe}
+            rows.append(metric_row(*where, method, "probe", "accuracy", left * value, 100, **other))
+            if probe == "unaltered":
+                continue
+            rows.append(metric_row(*where, method, "probe", "changed", 1 - left, 100, **other))
+            loss = (left - 1) * value
+            keys = ("study", "suite", "dataset", "split", "subset", "metric", "method", "probe")
+            effects.append(
+                {key: rows[-2][key] for key in keys}
+                | {"against": "unaltered", "difference": loss, "verdict": "worse"}
+                | {"low": loss - 0.05, "high": loss + 0.05, "p": 0.01, "p_holm": 0.04}
+            )
+    for method in ("text_only", "question_lookup", "pair_lookup", "gc"):
+        row = (*where, method, "probe", "accuracy", CONTROLS[method], 100)
+        rows.append(metric_row(*row, probe="unaltered"))
+    return rows, effects
+
+
+def _calibration(root: Path) -> None:
+    for suite, datasets in (("variants", ["demo-variants"]), ("tasks", TASKS)):
+        rows = []
+        for dataset in datasets:
+            for method in (*METHODS, "text_only", "gc"):
+                kind = "method" if method in METHODS else "control"
+                for place in range(5, 15):
+                    row = {"study": "language", "suite": suite, "dataset": dataset, "kind": kind}
+                    row |= {"split": "test", "subset": "all", "method": method, "n": 20}
+                    row |= {"low": place / 15, "high": (place + 1) / 15}
+                    middle = (place + 0.5) / 15
+                    seen = middle - 0.1 + 0.08 * noise(dataset, method, place)
+                    rows.append(row | {"confidence": middle, "accuracy": seen})
+        path = root / "evaluation" / "language" / suite / "calibration.parquet"
+        write_table(path, rows, tables.CALIBRATION)
+
+
+def _metrics(
+    root: Path, study: str, suite: str, rows: list[dict], effects: list[dict] | None = None
+) -> None:
     folder = root / "evaluation" / study / suite
     folder.mkdir(parents=True)
     write_table(folder / "metrics.parquet", rows, tables.METRICS)
@@ -114,9 +159,15 @@ def _metrics(root: Path, study: str, suite: str, rows: list[dict]) -> None:
             compared.append(
                 {key: row[key] for key in keys}
                 | {"against": other["method"], "difference": gain, "verdict": verdict}
-                | {"low": gain - 0.05, "high": gain + 0.05, "p": 0.01, "p_holm": 0.04}
+                | {
+                    "probe": "none",
+                    "low": gain - 0.05,
+                    "high": gain + 0.05,
+                    "p": 0.01,
+                    "p_holm": 0.04,
+                }
             )
-    write_table(folder / "comparisons.parquet", compared, tables.COMPARISONS)
+    write_table(folder / "comparisons.parquet", compared + (effects or []), tables.COMPARISONS)
 
 
 def _training(root: Path) -> None:

@@ -20,6 +20,8 @@ from seqfuse.figures.catalogue import FIGURES
 # A column of each figure's CSV that its picture shows.
 SHOWN = {
     "verdict": "value",
+    "probes": "value",
+    "calibration": "accuracy",
     "methods": "low",
     "tasks": "value",
     "judge": "value",

@@ -7,6 +7,7 @@ from matplotlib.legend import Legend
 
 from seqfuse import tables
 from seqfuse.figures import (
+    calibration,
     confusion,
     cost,
     fusion,
@@ -14,6 +15,7 @@ from seqfuse.figures import (
     lines,
     methods,
     names,
+    probes,
     published,
     render,
     scores,
@@ -336,3 +338,47 @@ def test_a_subset_of_few_rows_is_no_panel():
     rows[0]["n"] = rows[2]["n"] = 19
     found = scores.primary(evaluated(*rows), "language")
     assert list(found["subset"]) == ["all", "dna_unseen"]
+
+
+def test_probes_stand_beside_the_unaltered_answers_and_the_controls():
+    def probe(method, probe, value, name="accuracy", subset="sequence_decides"):
+        return metric(method, value, kind="probe", probe=probe, metric=name, subset=subset)
+
+    frames = evaluated(
+        metric("onevocab", 0.9),
+        metric("gc", 0.3, kind="control"),
+        probe("onevocab", "scramble", 0.3),
+        probe("onevocab", "scramble", 0.7, name="changed"),
+        probe("onevocab", "unaltered", 0.9),
+        probe("onevocab", "unaltered", 0.95, subset="all"),
+        probe("text_only", "unaltered", 0.25),
+        probe("gc", "unaltered", 0.3),
+    )
+    place = {key: frames["metrics"].iloc[2][key] for key in ("study", "suite", "dataset", "split")}
+    effect = {"subset": "sequence_decides", "metric": "accuracy", "method": "onevocab"}
+    effect |= {"probe": "scramble", "against": "unaltered", "difference": -0.6, "low": -0.7}
+    effect |= {"high": -0.5, "p": 0.001, "p_holm": 0.002, "verdict": "worse"}
+    frames["comparisons"] = pd.concat(
+        [frames["comparisons"].assign(probe="none"), pd.DataFrame([place | effect])]
+    )
+    table = probes.table(frames)
+    # The rows that the sequence decides, and no control that reads the sequence.
+    assert table[["method", "probe", "value"]].to_numpy().tolist() == [
+        ["onevocab", "unaltered", 0.9],
+        ["onevocab", "scramble", 0.3],
+        ["text_only", "unaltered", 0.25],
+    ]
+    row = one(table, probe="scramble")
+    assert (row["changed"], row["difference"], row["difference_low"]) == (0.7, -0.6, -0.7)
+    assert pd.isna(one(table, method="text_only")["difference"])
+
+
+def test_calibration_is_of_whole_test_splits():
+    frames = evaluated(metric("linear", 0.08, metric="ece"))
+    bin_ = {key: frames["metrics"].iloc[0][key] for key in ("study", "suite", "dataset")}
+    bin_ |= {"split": "test", "subset": "all", "method": "linear", "kind": "method", "n": 3}
+    bin_ |= {"low": 0.4, "high": 0.4667, "confidence": 0.45, "accuracy": 1 / 3}
+    others = [{"split": "val"}, {"subset": "dna_seen"}, {"method": "gc", "kind": "control"}]
+    frames["calibration"] = pd.DataFrame([bin_, *(bin_ | other for other in others)])
+    row = one(calibration.table(frames), dataset=bin_["dataset"])
+    assert (row["method"], row["confidence"], row["n"], row["ece"]) == ("linear", 0.45, 3, 0.08)

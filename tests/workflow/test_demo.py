@@ -45,6 +45,7 @@ def test_every_table_has_its_schema(results):
         "controls/*/*/predictions.parquet": tables.PREDICTIONS,
         "evaluation/*/*/metrics.parquet": tables.METRICS,
         "evaluation/*/*/comparisons.parquet": tables.COMPARISONS,
+        "evaluation/*/*/calibration.parquet": tables.CALIBRATION,
         "judge/*/*.parquet": tables.VERDICTS,
     }
     for pattern, schema in schemas.items():

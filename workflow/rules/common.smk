@@ -313,6 +313,10 @@ def made(need, study, suite=None, among=runs):
             "<results>/evaluation/{study}/{suite}/comparisons.parquet",
             None,
         ),
+        "calibration": (
+            "<results>/evaluation/{study}/{suite}/calibration.parquet",
+            None,
+        ),
         "controls": ("<results>/controls/{study}/{suite}/predictions.parquet", None),
         "predictions": (f"{folder[study]}/predictions.parquet", among(study)),
         "logs": (f"{trained}/log.jsonl", among(study)),

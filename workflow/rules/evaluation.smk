@@ -13,6 +13,7 @@ rule evaluation:
     output:
         metrics="<results>/evaluation/{study}/{suite}/metrics.parquet",
         comparisons="<results>/evaluation/{study}/{suite}/comparisons.parquet",
+        calibration="<results>/evaluation/{study}/{suite}/calibration.parquet",
     log:
         "<logs>/evaluation/{study}.{suite}.log",
     benchmark:
@@ -48,6 +49,7 @@ use rule evaluation as evaluation_ablations with:
     output:
         metrics="<results>/ablations/{study}/{suite}/metrics.parquet",
         comparisons="<results>/ablations/{study}/{suite}/comparisons.parquet",
+        calibration="<results>/ablations/{study}/{suite}/calibration.parquet",
     log:
         "<logs>/evaluation_ablations/{study}.{suite}.log",
     benchmark:

@@ -120,7 +120,7 @@ COMPARISONS = _schema(
     },
     {"probe": _TEXT, "p_mcnemar": _NUMBER},
 )
-# The reliability diagram: among the `n` answers (rows times seeds) whose likeliest label has a share
+# The reliability diagram: of the `n` answers (rows times seeds) whose likeliest label has a share
 # in (`low`, `high`] of all labels' likelihood, the mean share and how many are right.
 CALIBRATION = _schema(
     {

@@ -175,7 +175,7 @@ def _rows(ids: pa.ChunkedArray, gold: Gold, who: str) -> np.ndarray:
 
 
 def _refuse_partial(rows: np.ndarray, gold: Gold, who: str, whole: bool) -> None:
-    """Stop where a row of a split is missing; unless it must be `whole`, a split may be left out."""
+    """Stop where a row of a split is missing; a split may be left out unless it must be `whole`."""
     for split in ("val", "test"):
         absent = np.setdiff1d(np.flatnonzero(gold.split == split), rows)
         if len(absent) and (whole or len(absent) < (gold.split == split).sum()):

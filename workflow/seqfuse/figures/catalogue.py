@@ -46,6 +46,30 @@ _ALL = (
         "seqfuse.figures.verdict",
     ),
     Figure(
+        "probes",
+        "What altered DNA does",
+        "Test scores of the same checkpoints on altered DNA (hollow) beside unaltered (filled), "
+        "and of controls that read no sequence, all on the same rows: those that only the sequence "
+        "decides, where a dataset has such rows. A method that reads the sequence falls under "
+        "probes that destroy it, down to the grey field, which ends at the best of these controls. "
+        "Bars are bootstrap intervals; the table has the differences, each with its interval, and "
+        "the share of answers that a probe changes.",
+        "language",
+        ("metrics", "comparisons"),
+        "seqfuse.figures.probes",
+    ),
+    Figure(
+        "calibration",
+        "Calibration",
+        "Reliability of the labels' likelihoods on the test split: the share of answers whose "
+        "likeliest label is right, against its share of all labels' likelihood, in bins of 1/15; "
+        "the larger a dot, the more answers. On the dashed line a model is as sure as it may be. "
+        "The table has the expected calibration error with its interval.",
+        "language",
+        ("metrics", "calibration"),
+        "seqfuse.figures.calibration",
+    ),
+    Figure(
         "methods",
         "Methods and controls",
         "Test score of every method and control of study A, by dataset and subset, with trained "

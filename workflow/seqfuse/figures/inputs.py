@@ -88,6 +88,7 @@ def _text(path: Path) -> str:
 READERS: dict[str, Callable[[Paths], pd.DataFrame]] = {
     "metrics": _tables(tables.METRICS),
     "comparisons": _tables(tables.COMPARISONS),
+    "calibration": _tables(tables.CALIBRATION),
     "verdicts": _tables(tables.VERDICTS),
     "predictions": _predictions,
     "controls": _predictions,

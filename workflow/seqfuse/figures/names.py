@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from seqfuse.codons.catalogue import ARMS
 from seqfuse.controls.catalogue import CONTROLS
-from seqfuse.evaluation.catalogue import METRICS
+from seqfuse.evaluation.catalogue import METRICS, UNALTERED
 from seqfuse.judge.catalogue import REFERENCES
 from seqfuse.language.catalogue import METHODS
 
@@ -23,6 +23,17 @@ SUBSETS = {
     "sequence_decides": "the sequence decides",
     "dna_seen": "DNA that train holds",
     "dna_unseen": "DNA that train does not hold",
+}
+# Probes in the order in which they are drawn.
+PROBES = {
+    UNALTERED: "unaltered",
+    "swap": "reference, variant swapped",
+    "revert": "variant reverted",
+    "scramble": "scrambled",
+    "blank": "blank",
+    "reverse_complement": "reverse complement",
+    "shift": "shifted by one",
+    "other": "another record's DNA",
 }
 
 _TITLES = {

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Picture
@@ -34,6 +35,8 @@ STYLE = {
 }
 _DPI = 200
 _MARKDOWN_ROWS = 200
+# From the corners x0, y0, x1, y1 of a box to x0, y0, width, height.
+_SIZE = np.array([[1, 0, -1, 0], [0, 1, 0, -1], [0, 0, 1, 0], [0, 0, 0, 1]])
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
@@ -77,9 +80,22 @@ def write_pictures(
                 note, x=0.01, ha="left", fontsize=7, fontweight="bold", color="#8A1C00"
             )
         FigureCanvasAgg(picture)
+        _settle(picture)
         for kind, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):
             with atomic(prefix.with_name(f"{prefix.name}.{kind}")) as temporary:
                 picture.savefig(temporary, format=kind, dpi=_DPI, metadata=metadata)
+
+
+def _settle(picture: Picture) -> None:
+    """Fix the layout to a millionth of the picture.
+
+    The last bits of its solver depend on where things lie in memory, and SVG names clip paths after
+    them.
+    """
+    picture.draw_without_rendering()
+    picture.set_layout_engine("none")
+    for axes in picture.axes:
+        axes.set_position(axes.get_position().get_points().round(6).ravel() @ _SIZE)
 
 
 def blank() -> Picture:

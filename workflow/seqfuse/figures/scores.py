@@ -36,10 +36,14 @@ def primary(frames: Mapping[str, pd.DataFrame], study: str) -> pd.DataFrame:
     metrics, compared = frames["metrics"], frames["comparisons"]
     ours = (metrics["study"] == study) & (metrics["split"] == "test") & (metrics["probe"] == "none")
     rows = metrics[ours & ((metrics["subset"] == "all") | (metrics["n"] >= _FEWEST))]
-    chosen = compared.drop_duplicates(["suite", "dataset"])[["suite", "dataset", "metric"]]
-    rows = rows.merge(chosen, on=["suite", "dataset", "metric"])
+    rows = rows.merge(primaries(compared), on=["suite", "dataset", "metric"])
     rows = rows.assign(title=[names.title(name) for name in rows["method"]])
     return _in_order(rows)[COLUMNS].reset_index(drop=True)
+
+
+def primaries(compared: pd.DataFrame) -> pd.DataFrame:
+    """The metric that each suite and dataset is compared by."""
+    return compared.drop_duplicates(["suite", "dataset"])[["suite", "dataset", "metric"]]
 
 
 def with_published(rows: pd.DataFrame) -> pd.DataFrame:
