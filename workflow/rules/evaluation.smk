@@ -10,6 +10,7 @@ rule evaluation:
             "predictions", wildcards.study, wildcards.suite
         ),
         costs=lambda wildcards: made("costs", wildcards.study, wildcards.suite),
+        probes=lambda wildcards: made("probes", wildcards.study, wildcards.suite),
     output:
         metrics="<results>/evaluation/{study}/{suite}/metrics.parquet",
         comparisons="<results>/evaluation/{study}/{suite}/comparisons.parquet",
@@ -28,12 +29,15 @@ rule evaluation:
         code=code("seqfuse.evaluation.evaluate"),
         out=subpath(output.metrics, parent=True),
         datasets=lambda wildcards: suites(wildcards.study)[wildcards.suite],
+        probes=lambda wildcards, input: flags(
+            {"probes": list(input.get("probes", [])) or None}
+        ),
         settings=flags(settings["evaluation"]),
     shell:
         "exec seqfuse evaluation --study {wildcards.study} --suite {wildcards.suite}"
         " --datasets {params.datasets} --records {input.records}"
         " --predictions {input.controls} {input.predictions} --costs {input.costs}"
-        " {params.settings} --out {params.out} 2> {log}"
+        " {params.probes} {params.settings} --out {params.out} 2> {log}"
 
 
 use rule evaluation as evaluation_ablations with:

@@ -150,8 +150,8 @@ def comparisons(run: Run) -> list[Grid]:
         grid = Grid(
             f"comparisons-{study}-{suite}",
             f"Paired differences of {suite} on the test split",
-            ["Dataset", "Subset", "Metric", "Method", "Against", "Difference", "p", "p (Holm)"]
-            + ["Verdict"],
+            ["Dataset", "Subset", "Metric", "Method", "Probe", "Against", "Difference", "p"]
+            + ["p (Holm)", "Verdict"],
             closed=True,
         )
         for row in run.comparisons:
@@ -163,6 +163,7 @@ def comparisons(run: Run) -> list[Grid]:
                 _SUBSETS.get(row["subset"], row["subset"]),
                 metric,
                 title(row["method"]),
+                row["probe"] or "none",
                 title(row["against"]),
                 _difference(row),
                 Cell(_p(row["p"]), row["p"]),
