@@ -50,6 +50,8 @@ CASES = {
     "no question": ("a.csv", "sequence,label\nA,x\n", {"study": "language"}, ["question: ..."]),
     "group pattern": ("a.csv", "sequence,label,split\nA,x,train\n",
                       {**QUESTION, "group_pattern": "gene (.+)"}, ["row 1", "group_pattern"]),
+    "anonymise": ("a.csv", "sequence,label,split\nA,x,train\n",
+                  {**QUESTION, "anonymise": {"gene": ""}}, ["row 1", "anonymise", "'gene'"]),
     "list in a cell": ("a.jsonl", '{"sequence": ["A"], "value": 1}\n', {}, ["row 1", "list"]),
 }  # fmt: skip
 
@@ -91,6 +93,10 @@ ENTRIES = {
         ["cleaning", "max_lenght", "did you mean 'max_length'"],
     ),
     "pattern": ({"files": [{"path": "a.csv"}], "group_pattern": "gene \\S+"}, ["group"]),
+    "replacement": (
+        {"files": [{"path": "a.csv"}], "anonymise": {"gene": r"\3"}},
+        ["anonymise 'gene'", "group reference"],
+    ),
     "proprietary": ({"proprietary": "bring your own"}, ["bring your own"]),
     "manual": (
         {"files": [{"path": "a.csv", "manual": "ask the authors"}]},

@@ -74,6 +74,16 @@ def test_group_from_the_question(make):
     assert made.column("group") == ["BRCA1", "TP53"]
 
 
+def test_an_anonymous_question_names_no_gene_and_keeps_its_group(make):
+    text = "sequence,label,question\nA,x,In BRCA1: what does this BRCA1 allele do?\n"
+    text += "C,y,In TP53: what does this TP53 allele do?\n"
+    anonymise = {"^In .*: w": "W", r"this \S+ allele": "this allele"}
+    entry = {"study": "language", "group_pattern": r"this (\S+) allele"}
+    made = make({"a.csv": text}, anonymise=anonymise, **entry)
+    assert made.column("question") == ["What does this allele do?"] * 2
+    assert made.column("group") == ["BRCA1", "TP53"]
+
+
 def test_fasta_with_labels_in_headers(make):
     text = ">one|1\nACGT\n>two|0\nGG\n"
     made = make({"a.fna": text}, header_fields=["name", "label"], **LANGUAGE)

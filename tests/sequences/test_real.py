@@ -14,6 +14,10 @@ from seqfuse.files import read_json
 MIRROR = os.environ.get("SEQFUSE_MIRROR")
 NEEDED = {
     "kegg": "kegg/train.parquet",
+    "kegg-pairs": "kegg/train.parquet",
+    "kegg-genes": "kegg/train.parquet",
+    "kegg-networks": "kegg/train.parquet",
+    "kegg-anonymous": "kegg/train.parquet",
     "cov-vac": "mrna/CoV_Vaccine_Degradation.csv",
     "mrfp": "mrna/mRFP_Expression.csv",
 }
@@ -68,3 +72,21 @@ def test_mrfp_is_coding(audited):
     found = audited("mrfp")
     assert found["splits"] == {"train": 1021, "val": 219, "test": 219}
     assert found["coding"]["is_coding"] and found["cut"] == 0 and found["warnings"] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "kept", "classes", "question"),
+    [("kegg-pairs", 1449, 37, 145), ("kegg-genes", 1142, 16, 6), ("kegg-networks", 1332, 24, 24)],
+)
+def test_kegg_kept_apart(audited, name, kept, classes, question):
+    found = audited(name)
+    assert (found["rows"]["kept"], found["classes"]) == (kept, classes)
+    assert found["lookups"]["test"]["question"]["right"] == question
+    if name != "kegg-networks":  # two pathways may hold one gene
+        assert found["duplicates"]["dna"]["seen_in_train"]["test"]["rows"] == 0
+
+
+def test_kegg_without_names_leaves_nothing_to_look_up_but_the_dna(audited):
+    scores = audited("kegg-anonymous")["lookups"]["test"]
+    right = {name: score["right"] for name, score in scores.items()}
+    assert right == {"question": 18, "majority": 18, "dna": 88}

@@ -75,6 +75,39 @@ def test_cluster_splits_keep_near_duplicates_together(clean):
     assert collections.Counter(cluster.column("split"))["test"] == 20
 
 
+def test_a_label_of_one_group_is_rejected_and_every_other_is_taught(clean):
+    # Labels a to c have two groups each of unequal size, d has one.
+    given = [
+        {
+            "sequence": "ACGT" * 9 + "ACGT"[i % 4] * 3,
+            "label": label,
+            "group": f"{label}{i % 3 // 2}",
+        }
+        for label in "abc"
+        for i in range(9)
+    ]
+    given += [{"sequence": "ACGT" * 10, "label": "d", "group": "a0"} for _ in range(3)]
+    for i, row in enumerate(given):
+        row["split"] = ("train", "test")[i % 2]
+    for seed in range(8):
+        found = clean(given, split_by="group", split_seed=seed)
+        assert set(found.reasons.values()) == {"its label has one group"}
+        assert sorted(found.reasons) == [28, 29, 30]
+        splits = collections.defaultdict(set)
+        for row in found.rows:
+            splits[row["group"]].add(row["split"])
+        assert all(len(names) == 1 for names in splits.values())
+        taught = {row["label"] for row in found.rows if row["split"] == "train"}
+        assert taught == set("abc")
+        assert not any("label that train does not hold" in line for line in found.audit["warnings"])
+
+
+def test_without_labels_no_row_is_left_out(clean):
+    given = [row | {"value": 1.0} for row in rows()]
+    found = clean(given, split_by="group")
+    assert len(found.rows) == len(given) and not found.reasons
+
+
 def test_group_splits_ask_for_groups(clean):
     given = rows()
     given[41]["group"] = None

@@ -304,9 +304,10 @@ def made(need, study, suite=None, among=runs):
             for probed_suite, name in pairs
             if probed_suite in names
         ]
-    if need == "vectors":
+    if need in ("vectors", "leakage"):
         wanted = study == "language" and pretrained()
-        return ["<results>/language/pretrain/seqclip/vectors.parquet"] if wanted else []
+        file = {"vectors": "vectors.parquet", "leakage": "leakage.json"}[need]
+        return [f"<results>/language/pretrain/seqclip/{file}"] if wanted else []
     pattern, run = {
         "metrics": ("<results>/evaluation/{study}/{suite}/metrics.parquet", None),
         "comparisons": (

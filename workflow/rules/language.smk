@@ -39,6 +39,34 @@ rule language_pretrain:
         " {params.settings} --out {params.out} 2> {log}"
 
 
+rule language_leakage:
+    """Which genes of the suites' val and test rows SeqCLIP's pre-training has seen."""
+    input:
+        pairs=rules.language_pretrain.input.pairs,
+        records=collect(
+            "<results>/sequences/{dataset}/records.parquet",
+            dataset=datasets("language"),
+        ),
+    output:
+        "<results>/language/pretrain/seqclip/leakage.json",
+    log:
+        "<logs>/language_leakage/seqclip.log",
+    benchmark:
+        "<benchmarks>/language_leakage/seqclip.jsonl"
+    conda:
+        "../../envs/language.yaml"
+    threads: threads_of("light")
+    resources:
+        mem_mb=mem_mb("light"),
+        runtime=runtime("light"),
+    params:
+        code=code("seqfuse.language.leakage"),
+        datasets=datasets("language"),
+    shell:
+        "exec seqfuse language leakage --pairs {input.pairs} --datasets {params.datasets}"
+        " --records {input.records} --out {output} 2> {log}"
+
+
 rule language_finetune:
     """Fine-tune one method on one suite, every seed in one process."""
     input:

@@ -119,6 +119,8 @@ class _File:
             record["value"] = self._number(record["value"], number)
         if "group_pattern" in self.entry:
             record["group"] = self._group(record["question"], number)
+        if "anonymise" in self.entry:
+            record["question"] = self._anonymous(record["question"], number)
         for field in ("sequence", _TARGET[self.entry["task"]]):
             if record.get(field) is None:
                 self._stop(number, f"the {field} is missing; fill it in or remove the row")
@@ -192,6 +194,16 @@ class _File:
         if not found:
             self._stop(number, "group_pattern does not match the question; widen the pattern")
         return found.group(1)
+
+    def _anonymous(self, question: str | None, number: int) -> str:
+        question = question or ""
+        for pattern, replacement in self.entry["anonymise"].items():
+            question, times = re.subn(pattern, replacement, question)
+            if not times:
+                self._stop(
+                    number, f"anonymise: {pattern!r} does not match the question; widen the pattern"
+                )
+        return question
 
     def _text(self, value: object, number: int) -> str | None:
         """A cell as text; whole floats lose their `.0`, which a missing cell gives to integers."""

@@ -39,6 +39,8 @@ def validate(name: str, entry: Mapping) -> dict:
                 raise UserError(f"dataset {name!r}: source {entry['source']} needs the key {key!r}")
     if "group_pattern" in entry:
         _check_pattern(name, entry["group_pattern"])
+    for pattern, replacement in entry.get("anonymise", {}).items():
+        _check_replacement(name, pattern, replacement)
     entry["labels"] = {key: _label(value) for key, value in entry.get("labels", {}).items()}
     derived = {"task": _task(entry), "coding": entry["study"] == "codons"}
     return _defaults(name) | derived | entry
@@ -87,3 +89,10 @@ def _check_pattern(name: str, pattern: str) -> None:
             f"dataset {name!r}: group_pattern {pattern!r} has no (group); put the part that names "
             "the group in parentheses"
         )
+
+
+def _check_replacement(name: str, pattern: str, replacement: str) -> None:
+    try:
+        re.sub(pattern, replacement, "")  # reads both, whether or not anything matches
+    except (re.error, IndexError) as error:
+        raise UserError(f"dataset {name!r}: anonymise {pattern!r}: {error}") from None

@@ -141,6 +141,8 @@ def clean(records: Path, folder: Path, study: str, settings: Settings) -> dict:
         for batch, rows, reasons in cleaner.cleaned():
             if plan:
                 batch = _set(batch, "split", plan.split[rows])
+                for i in np.flatnonzero(plan.left_out[rows]):
+                    reasons[i] = reasons[i] or "its label has one group"
                 for i in np.flatnonzero(plan.repeated[rows]):
                     reasons[i] = reasons[i] or "duplicate"
             if cleaner.coding:
@@ -191,9 +193,11 @@ def warnings(found: dict, settings: Settings) -> list[str]:
 
 @dataclass(frozen=True)
 class _Plan:
-    """What only the whole set can tell: each row's new split, and whether it repeats another."""
+    """What only the whole set can tell: each row's new split, whether a split by groups cannot ask
+    it, and whether it repeats another."""
 
     split: np.ndarray
+    left_out: np.ndarray
     repeated: np.ndarray
 
 
@@ -210,11 +214,11 @@ def _plan(cleaner: Cleaner) -> _Plan | None:
             keys(*(batch[name] for name in ("sequence", "variant", "question", "label")))
         )
         kept.append(np.array([reason is None for reason in reasons]))
-    split = collected.assign(settings.split_seed)
+    split, left_out = collected.assign(settings.split_seed), collected.left_out()
     repeated = splits.repeated(
-        np.concatenate(contents), split, np.concatenate(kept), settings.duplicates
+        np.concatenate(contents), split, np.concatenate(kept) & ~left_out, settings.duplicates
     )
-    return _Plan(split, repeated)
+    return _Plan(split, left_out, repeated)
 
 
 def _ambiguous_questions(records: Path) -> np.ndarray:

@@ -55,13 +55,39 @@ def repeated(contents: np.ndarray, split: np.ndarray, kept: np.ndarray, policy: 
     return found
 
 
+def in_one_group(groups: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The rows (bool) whose label a single group holds: no other group could teach it."""
+    pairs = np.unique(np.stack([labels, groups]), axis=1)
+    names, counts = np.unique(pairs[0], return_counts=True)
+    return np.isin(labels, names[counts == 1])
+
+
+def taught(groups: np.ndarray, labels: np.ndarray, split: np.ndarray) -> np.ndarray:
+    """`split` with groups moved to train until train holds every label.
+
+    Of a label that train misses, the group with most of its rows goes, the smallest key at ties.
+    """
+    split = split.copy()
+    for label in np.unique(labels):
+        here = labels == label
+        if not (split[here] == "train").any():
+            names, counts = np.unique(groups[here], return_counts=True)
+            split[groups == names[counts.argmax()]] = "train"
+    return split
+
+
 class Collector:
-    """Collects, batch by batch, what a split is made of; `assign` then makes it."""
+    """Collects, batch by batch, what a split is made of; `assign` then makes it.
+
+    A group-disjoint split leaves out the rows of `left_out`, and has every other label in train.
+    """
 
     def __init__(self, method: str):
         self.method = method
         self.official: list[np.ndarray] = []
         self.keys: list[np.ndarray] = []
+        self.labels: list[np.ndarray] = []
+        self.labelled = True
         self.sketches: list[np.ndarray] = []
 
     def add(self, batch: pa.RecordBatch, records: Path) -> None:
@@ -75,6 +101,8 @@ class Collector:
                     "column or a group_pattern in the dataset's entry"
                 )
             self.keys.append(keys(batch["group"]))
+            self.labels.append(keys(batch["label"]))
+            self.labelled &= batch["label"].null_count == 0
         elif self.method == "random":
             self.keys.append(keys(batch["sequence"], batch["variant"]))
         elif self.method == "cluster":
@@ -88,7 +116,20 @@ class Collector:
         shares = {name: float((official == name).sum()) for name in SPLITS}
         if self.method == "cluster":
             return assign(sketch.clusters(np.concatenate(self.sketches)), shares, seed)
-        return assign(np.concatenate(self.keys), shares, seed)
+        found = np.concatenate(self.keys)
+        if self.method != "group" or not self.labelled:
+            return assign(found, shares, seed)
+        asked, labels = ~self.left_out(), np.concatenate(self.labels)
+        split = official.copy()
+        split[asked] = assign(found[asked], shares, seed)
+        split[asked] = taught(found[asked], labels[asked], split[asked])
+        return split
+
+    def left_out(self) -> np.ndarray:
+        """The rows (bool) that a group-disjoint split cannot ask: their label has one group."""
+        if self.method != "group" or not self.labelled:
+            return np.zeros(sum(map(len, self.official)), bool)
+        return in_one_group(np.concatenate(self.keys), np.concatenate(self.labels))
 
 
 def _first_null(column: pa.Array) -> int:

@@ -1,0 +1,50 @@
+"""What SeqCLIP's pre-training has seen of the genes that a benchmark asks about.
+
+Reads the cleaned gene-text pairs and the cleaned records of benchmarks. Writes a JSON audit: for
+each benchmark and held-out split, the rows whose gene (the records' `group`) is the gene of a pair
+that is trained on, and the rows whose reference shares some 90 nt with such a pair, on either
+strand.
+
+    seqfuse language leakage --pairs results/pilot/sequences/gene-summaries/records.parquet \\
+        --datasets kegg --records results/pilot/sequences/kegg/records.parquet \\
+        --out results/pilot/language/pretrain/seqclip/leakage.json
+"""
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--pairs", required=True, type=Path, help="cleaned gene-text pairs")
+    parser.add_argument("--datasets", required=True, nargs="+", help="the benchmarks' datasets")
+    parser.add_argument(
+        "--records", required=True, nargs="+", type=Path, help="their cleaned records, in order"
+    )
+    parser.add_argument("--out", required=True, type=Path, help="JSON to write")
+
+
+def run(args: argparse.Namespace) -> None:
+    from seqfuse.errors import UserError
+    from seqfuse.files import write_json
+    from seqfuse.language import overlap
+    from seqfuse.progress import say
+
+    if len(args.datasets) != len(args.records):
+        raise UserError(
+            f"--records: {len(args.records)} files for {len(args.datasets)} datasets; "
+            "give one each, in order"
+        )
+    seen = overlap.Pairs.read(args.pairs)
+    found = {
+        name: overlap.of(seen, path) for name, path in zip(args.datasets, args.records, strict=True)
+    }
+    write_json(args.out, {"method": overlap.METHOD, "pairs": seen.count, "datasets": found})
+    for name, splits in found.items():
+        for split, counts in splits.items():
+            for kind in ("genes", "dna"):
+                if counts[kind] and counts[kind]["rows"]:
+                    say(
+                        f"warning: {name}, {split}: {counts[kind]['rows']} of {counts['rows']} rows"
+                        f" share their {'gene' if kind == 'genes' else 'DNA'} with a pair of"
+                        " SeqCLIP's pre-training"
+                    )
