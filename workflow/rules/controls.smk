@@ -25,6 +25,30 @@ rule controls_language:
         " --records {input.records} --threads {threads} --out {output} 2> {log}"
 
 
+rule controls_folds:
+    """The rows that only the sequence decides, of every split, by repeated folds of DNA pairs."""
+    input:
+        records=records,
+    output:
+        "<results>/controls/language/{suite}/folds.parquet",
+    log:
+        "<logs>/controls_folds/{suite}.log",
+    benchmark:
+        "<benchmarks>/controls_folds/{suite}.jsonl"
+    conda:
+        "../../envs/controls.yaml"
+    threads: threads_of("light")
+    resources:
+        mem_mb=mem_mb("light"),
+        runtime=runtime("light"),
+    params:
+        code=code("seqfuse.controls.folds"),
+        datasets=lambda wildcards: SUITES[wildcards.suite],
+    shell:
+        "exec seqfuse controls folds --datasets {params.datasets} --records {input.records}"
+        " --threads {threads} --out {output} 2> {log}"
+
+
 rule controls_codons:
     """Composition, lookup and late fusion of the single modalities on one set of study B."""
     input:

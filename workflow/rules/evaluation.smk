@@ -29,15 +29,15 @@ rule evaluation:
         code=code("seqfuse.evaluation.evaluate"),
         out=subpath(output.metrics, parent=True),
         datasets=lambda wildcards: suites(wildcards.study)[wildcards.suite],
-        probes=lambda wildcards, input: flags(
-            {"probes": list(input.get("probes", [])) or None}
+        more=lambda wildcards, input: flags(
+            {need: list(input.get(need, [])) or None for need in ("probes", "folds")}
         ),
         settings=flags(settings["evaluation"]),
     shell:
         "exec seqfuse evaluation --study {wildcards.study} --suite {wildcards.suite}"
         " --datasets {params.datasets} --records {input.records}"
         " --predictions {input.controls} {input.predictions} --costs {input.costs}"
-        " {params.probes} {params.settings} --out {params.out} 2> {log}"
+        " {params.more} {params.settings} --out {params.out} 2> {log}"
 
 
 use rule evaluation as evaluation_ablations with:
@@ -49,6 +49,11 @@ use rule evaluation as evaluation_ablations with:
         ),
         costs=lambda wildcards: made(
             "costs", wildcards.study, wildcards.suite, among=ablated
+        ),
+        folds=lambda wildcards: (
+            [f"<results>/controls/language/{wildcards.suite}/folds.parquet"]
+            if wildcards.study == "language"
+            else []
         ),
     output:
         metrics="<results>/ablations/{study}/{suite}/metrics.parquet",

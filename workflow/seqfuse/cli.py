@@ -46,7 +46,11 @@ STAGES: dict[str, tuple[str, dict[str, str]]] = {
     "codons": ("codon-level fusion: train an arm", {"train": "seqfuse.codons.train"}),
     "controls": (
         "what a score must beat: lookups, majority, composition, late mean",
-        {"language": "seqfuse.controls.language", "codons": "seqfuse.controls.codons"},
+        {
+            "language": "seqfuse.controls.language",
+            "folds": "seqfuse.controls.folds",
+            "codons": "seqfuse.controls.codons",
+        },
     ),
     "evaluation": (
         "metrics with intervals, paired comparisons",

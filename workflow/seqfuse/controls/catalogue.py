@@ -43,6 +43,13 @@ _ALL = (
         "The commonest training label of the very same reference and variant; no question is read.",
     ),
     Control(
+        "question_majority",
+        "Question majority",
+        "language",
+        "The commonest label of the very same question in the whole set, scored rows included: the "
+        "most that an answer without DNA can score. In folds alone.",
+    ),
+    Control(
         "gc",
         "GC content",
         "language",

@@ -51,8 +51,21 @@ def read(path: Path) -> Records:
     return Records(columns, rows["train"], rows["val"], rows["val"] + rows["test"], classes)
 
 
-def controls(records: Records) -> Iterator[tuple[str, np.ndarray]]:
-    """(name, log-probabilities float64[asked, classes]) of every control that the columns allow."""
+def features(columns: dict[str, list]) -> dict[str, np.ndarray]:
+    """{control: float64[rows, features]} of the controls that are fitted, for every row."""
+    found = {
+        "gc": _with_change(columns, composition.gc),
+        "composition": _with_change(columns, _nucleotides),
+        "kmer": _with_change(columns, _kmers),
+    }
+    if all(columns["variant"]):
+        found["reference_only"] = _kmers(columns["sequence"])
+    return found
+
+
+def controls(records: Records, fitted: dict[str, np.ndarray]) -> Iterator[tuple[str, np.ndarray]]:
+    """(name, log-probabilities float64[asked, classes]) of every control that the columns allow;
+    `fitted` are the `features` of the columns."""
     train, asked, classes = records.train, records.asked, records.classes
     labels = records.take("label", train)
     yield "majority", np.log(lookups.majority(labels, classes, len(asked)))
@@ -62,14 +75,13 @@ def controls(records: Records) -> Iterator[tuple[str, np.ndarray]]:
     pairs = list(zip(records.columns["sequence"], records.columns["variant"], strict=True))
     known, wanted = [pairs[row] for row in train], [pairs[row] for row in asked]
     yield "pair_lookup", np.log(lookups.lookup(known, labels, wanted, classes))
-    yield "gc", _fitted(records, _with_change(records, composition.gc))
-    yield "composition", _fitted(records, _with_change(records, _nucleotides))
-    yield "kmer", _fitted(records, _with_change(records, _kmers))
-    if all(records.columns["variant"]):
-        yield "reference_only", _fitted(records, _kmers(records.columns["sequence"]))
+    for name, values in fitted.items():
+        yield name, _fitted(records, values)
 
 
-def predictions(dataset: str, method: str, records: Records, log_p: np.ndarray) -> list[dict]:
+def predictions(
+    dataset: str, method: str, records: Records, log_p: np.ndarray, seed: int = 0
+) -> list[dict]:
     """The rows of the table of predictions; the likeliest label is the answer."""
     rows = []
     for row, values in zip(records.asked, log_p, strict=True):
@@ -78,7 +90,7 @@ def predictions(dataset: str, method: str, records: Records, log_p: np.ndarray) 
                 "id": records.columns["id"][row],
                 "dataset": dataset,
                 "method": method,
-                "seed": 0,
+                "seed": seed,
                 "probe": "none",
                 "predicted": records.classes[int(values.argmax())],
                 "loglik": list(zip(records.classes, values.tolist(), strict=True)),
@@ -95,12 +107,12 @@ def _kmers(sequences: list[str]) -> np.ndarray:
     return composition.kmers(sequences, _LONG)
 
 
-def _with_change(records: Records, features: Callable[[list[str]], np.ndarray]) -> np.ndarray:
-    """`features` of each sequence and, where there are variants, what the variant changes."""
-    reference = features(records.columns["sequence"])
-    if not all(records.columns["variant"]):
+def _with_change(columns: dict[str, list], of: Callable[[list[str]], np.ndarray]) -> np.ndarray:
+    """Features `of` each sequence and, where there are variants, what the variant changes."""
+    reference = of(columns["sequence"])
+    if not all(columns["variant"]):
         return reference
-    return np.concatenate([reference, features(records.columns["variant"]) - reference], axis=1)
+    return np.concatenate([reference, of(columns["variant"]) - reference], axis=1)
 
 
 def _fitted(records: Records, features: np.ndarray) -> np.ndarray:

@@ -41,7 +41,8 @@ def run(args):
     rows = []
     for dataset, path in zip(args.datasets, args.records, strict=True):
         records = classify.read(path)
-        for method, log_probabilities in classify.controls(records):
+        fitted = classify.features(records.columns)
+        for method, log_probabilities in classify.controls(records, fitted):
             say(f"{dataset}: {method}")
             rows += classify.predictions(dataset, method, records, log_probabilities)
     tables.write(args.out, tables.from_rows(rows, tables.PREDICTIONS), tables.PREDICTIONS)

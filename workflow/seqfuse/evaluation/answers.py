@@ -16,6 +16,8 @@ from seqfuse import tables
 from seqfuse.errors import UserError
 from seqfuse.evaluation.catalogue import primary
 
+# The split whose rows are each predicted by what was fitted without them.
+FOLDS = "folds"
 _KEY = ("dataset", "method", "seed", "probe")
 
 
@@ -63,15 +65,24 @@ class Answers:
     unaltered: np.ndarray | None = None
 
 
-def read_gold(path: Path, dataset: str, study: str) -> Gold:
-    """The records that methods are scored on, from a cleaned table of `dataset`."""
+def read_gold(path: Path, dataset: str, study: str, folds: bool = False) -> Gold:
+    """The records that methods are scored on, from a cleaned table of `dataset`.
+
+    With `folds` they are the rows of every split that only the sequence decides, which then are one
+    split by the name "folds".
+    """
     columns = ["id", "split", "sequence", "variant", "label", "value", "group", "subset"]
     table = tables.read(path, tables.CLEAN, columns)
     classes = tuple(sorted(pc.unique(table["label"].drop_null()).to_pylist()))
     trained = set(_dna(table.filter(pc.equal(table["split"], "train"))))
-    table = table.filter(pc.is_in(table["split"], pa.array(["val", "test"]))).combine_chunks()
+    if folds:
+        table = table.filter(pc.equal(table["subset"], "sequence_decides")).combine_chunks()
+        table = table.set_column(1, "split", pa.array([FOLDS] * table.num_rows, pa.string()))
+    else:
+        table = table.filter(pc.is_in(table["split"], pa.array(["val", "test"]))).combine_chunks()
     if not table.num_rows:
-        raise UserError(f"{path}: no val or test record of {dataset} to score")
+        what = "record that only the sequence decides" if folds else "val or test record"
+        raise UserError(f"{path}: no {what} of {dataset} to score")
     column = "label" if classes else "value"
     if table[column].null_count:
         row = pc.index(pc.is_null(table[column]), True).as_py()
@@ -176,7 +187,7 @@ def _rows(ids: pa.ChunkedArray, gold: Gold, who: str) -> np.ndarray:
 
 def _refuse_partial(rows: np.ndarray, gold: Gold, who: str, whole: bool) -> None:
     """Stop where a row of a split is missing; a split may be left out unless it must be `whole`."""
-    for split in ("val", "test"):
+    for split in np.unique(gold.split).tolist():
         absent = np.setdiff1d(np.flatnonzero(gold.split == split), rows)
         if len(absent) and (whole or len(absent) < (gold.split == split).sum()):
             raise UserError(

@@ -20,6 +20,9 @@ Probes (kind "probe") are scored on the rows that they alter, beside the "unalte
 same checkpoint and of everything else on these rows; each is compared with the former, pair by
 pair, as a family of its own.
 
+Folds (split "folds") are predictions of rows that only the sequence decides, from every split, each
+by what was fitted without them; there a seed is a repeat of the deal into folds.
+
     seqfuse evaluation --study language --suite variants --datasets demo-variants
         --records results/demo/sequences/demo-variants/records.parquet
         --predictions results/demo/controls/language/variants/predictions.parquet
@@ -61,6 +64,9 @@ def add_arguments(parser):
     parser.add_argument(
         "--probes", default=[], nargs="*", type=Path, help="predictions on altered inputs"
     )
+    parser.add_argument(
+        "--folds", default=[], nargs="*", type=Path, help="predictions of `seqfuse controls folds`"
+    )
     parser.add_argument("--out", required=True, type=Path, help="folder to write")
     options.add(parser, "evaluation")
 
@@ -81,6 +87,8 @@ def run(args):
     draws = settings.resamples, tuple(names.values())
     scored = suite.score(golds, answers, *draws)
     scored |= suite.score_probes(golds, probes, answers, *draws)
+    records = dict(zip(args.datasets, args.records, strict=True))
+    scored |= suite.score_folds(args.study, records, args.folds, *draws)
     compared = suite.comparison_rows(scored, golds, methods, settings.confidence, settings.family)
     for name, schema, rows in (
         ("metrics", tables.METRICS, suite.metric_rows(scored, methods, settings.confidence)),

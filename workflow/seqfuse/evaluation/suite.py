@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
+from seqfuse import tables
 from seqfuse.controls.catalogue import CONTROLS
 from seqfuse.errors import UserError
 from seqfuse.evaluation import bootstrap, compare, metrics
-from seqfuse.evaluation.answers import Answers, Gold, read_answers, read_gold
+from seqfuse.evaluation.answers import FOLDS, Answers, Gold, read_answers, read_gold
 from seqfuse.evaluation.catalogue import EVERY_CONTROL, MEAN, METRICS, UNALTERED
 from seqfuse.evaluation.score import Score, scores
 from seqfuse.files import read_json
@@ -130,6 +131,31 @@ def read_probes(
             unaltered = None if probe == UNALTERED else plain[key].predicted
             found[*key, probe] = replace(answer, probe=probe, unaltered=unaltered)
     return [found[key] for key in sorted(found)]
+
+
+def score_folds(
+    study: str,
+    records: dict[str, Path],
+    paths: list[Path],
+    resamples: int,
+    names: tuple[str, str],
+) -> dict[Place, dict[str, Score]]:
+    """Every metric of every control on rows that were predicted fold by fold, over the repeats."""
+    found: dict[Place, dict[str, Score]] = {}
+    for path in paths:
+        known = tables.read(path, tables.PREDICTIONS, ["dataset"])["dataset"].unique().to_pylist()
+        golds = {
+            name: read_gold(records[name], name, study, folds=True)
+            for name in known
+            if name in records
+        }
+        answers = list(read_answers(path, golds))
+        for name, gold in golds.items():
+            chosen = np.ones(len(gold.split), dtype=bool)
+            ours = [answer for answer in answers if answer.dataset == name]
+            for (method, probe), values in scores(gold, chosen, ours, resamples, names).items():
+                found[Place(name, FOLDS, "sequence_decides", method, probe)] = values
+    return found
 
 
 def _same_rows(one: Answers, other: Answers, who: str) -> None:

@@ -1,0 +1,56 @@
+"""Predict the rows that only the sequence decides, by repeated folds of whole DNA pairs.
+
+A test split may hold too few of them (19 on KEGG). So the rows of all splits, without the others,
+are dealt into folds, rows of equal reference and variant together; each fold is predicted from the
+others by every control, and the whole is repeated with another deal. Reads a suite's cleaned
+records. Writes predictions with one seed a repeat, and those of the commonest label of each
+question, which is not held out; none of a set that has no other rows, as one with one question.
+
+    seqfuse controls folds --datasets kegg \\
+        --records results/pilot/sequences/kegg/records.parquet \\
+        --out results/pilot/controls/language/kegg/folds.parquet
+"""
+
+import os
+from pathlib import Path
+
+
+def add_arguments(parser):
+    """Add the flags of `seqfuse controls folds`."""
+    parser.add_argument("--datasets", required=True, nargs="+", help="the suite's datasets")
+    parser.add_argument(
+        "--records", required=True, nargs="+", type=Path, help="their cleaned records, in order"
+    )
+    parser.add_argument("--folds", type=int, default=5, help="folds of a repeat (default: 5)")
+    parser.add_argument("--repeats", type=int, default=10, help="repeats (default: 10)")
+    parser.add_argument("--threads", type=int, default=1, help="threads (default: 1)")
+    parser.add_argument("--out", required=True, type=Path, help="predictions to write")
+
+
+def run(args):
+    """Predict the rows of every dataset that has any."""
+    os.environ.update(OMP_NUM_THREADS=str(args.threads), OPENBLAS_NUM_THREADS=str(args.threads))
+    from seqfuse import tables
+    from seqfuse.controls import classify, dealt
+    from seqfuse.errors import UserError
+    from seqfuse.progress import say
+
+    if len(args.datasets) != len(args.records):
+        raise UserError(
+            f"--records: {len(args.records)} files for {len(args.datasets)} datasets; "
+            "give one each, in order"
+        )
+    if args.folds < 3:
+        raise UserError(f"--folds {args.folds}: give 3 or more; one is held out, one validates")
+    rows = []
+    for dataset, path in zip(args.datasets, args.records, strict=True):
+        columns = dealt.read(path)
+        count = len(columns["id"])
+        say(f"{dataset}: {count} rows that only the sequence decides")
+        if count:
+            rows += dealt.question_majority(dataset, columns)
+            for method, records, log_p, repeat in dealt.controls(
+                path, columns, args.folds, args.repeats
+            ):
+                rows += classify.predictions(dataset, method, records, log_p, repeat)
+    tables.write(args.out, tables.from_rows(rows, tables.PREDICTIONS), tables.PREDICTIONS)
