@@ -276,6 +276,14 @@ class Commands:
     def __init__(self, root: Path, capsys):
         self.root, self._capsys = root, capsys
 
+    def finetuning(self, method: str, out: Path) -> list:
+        """The words of a fine-tuning of `method` into `out`."""
+        return finetuning(self.root, method, out)
+
+    def pretraining(self, out: Path) -> list:
+        """The words of a pre-training into `out`."""
+        return pretraining(self.root, out)
+
     def pretrain(self, out: Path, *more) -> Path:
         """Pre-train into `out`; later words win."""
         run(self.root, *pretraining(self.root, out), *more)

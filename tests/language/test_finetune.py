@@ -78,8 +78,9 @@ def test_the_validation_loss_chooses_the_checkpoint(commands, monkeypatch, tmp_p
 
     def spy(self, validation):
         table = self.method.backbone.get_input_embeddings().weight
-        seen[self.progress.step] = (validate(self, validation), table.detach().clone())
-        return seen[self.progress.step][0]
+        found = validate(self, validation)
+        seen[self.progress.step] = (found["validation_loss"], table.detach().clone())
+        return found
 
     monkeypatch.setattr(Trainer, "_validate", spy)
     # A learning rate that destroys the model again.

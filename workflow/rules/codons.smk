@@ -24,7 +24,7 @@ rule codons_train:
         "../../envs/codons.yaml"
     threads: threads_of("gpu")
     resources:
-        gpu=settings["gpu"]["count"],
+        gpu=1,
         gpu_model=settings["gpu"]["model"],
         mem_mb=mem_mb("gpu"),
         runtime=runtime("gpu"),

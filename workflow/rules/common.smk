@@ -73,6 +73,50 @@ def runtime(kind):
     return lambda wildcards, attempt: attempt * settings["jobs"][kind]["runtime"]
 
 
+def training_resources():
+    """What a training job asks for. Of several nodes, the job's own shell line starts the
+    processes (srun), so that Slurm must not: `mpi`, and no task for each GPU."""
+    gpu = settings["gpu"]
+    several = {
+        "nodes": gpu["nodes"],
+        "tasks": gpu["nodes"],
+        "mpi": "srun",
+        "tasks_per_gpu": 0,
+    }
+    return {
+        "gpu": gpu["count"] * gpu["nodes"],
+        "gpu_model": gpu["model"],
+        "mem_mb": mem_mb("gpu"),
+        "runtime": runtime("gpu"),
+        "nodes": 1,
+    } | (several if gpu["nodes"] > 1 else {})
+
+
+def launched(command):
+    """A training command as its shell runs it: plain in one process, else through a launcher.
+
+    `--multi_gpu` is accelerate's word for torch's own launcher, which hands SIGTERM on to the
+    trainers and starts them on CPUs too; port 0 is any that is free.
+    """
+    each, nodes = settings["gpu"]["count"], settings["gpu"]["nodes"]
+    if each * nodes == 1:
+        return command
+    words = ["accelerate launch --multi_gpu --mixed_precision no --dynamo_backend no"]
+    words += [f"--num_machines {nodes} --num_processes {each * nodes}"]
+    if nodes == 1:
+        words += ["--main_process_port 0"]
+    else:
+        cores = each * threads_of("gpu")
+        words.insert(
+            0,
+            f"srun --nodes {nodes} --ntasks {nodes} --ntasks-per-node 1"
+            f" --cpus-per-task {cores}",
+        )
+        words += ["--rdzv_backend c10d --main_process_ip $(hostname)"]
+        words += ["--main_process_port $((20000 + SLURM_JOB_ID % 20000))"]
+    return " ".join([*words, "--no_python", command, "--processes", str(each * nodes)])
+
+
 # --- suites, datasets, models --------------------------------------------------------------------
 
 

@@ -20,7 +20,7 @@ rule embeddings:
         "../../envs/embeddings.yaml"
     threads: threads_of("gpu")
     resources:
-        gpu=settings["gpu"]["count"],
+        gpu=1,
         gpu_model=settings["gpu"]["model"],
         mem_mb=mem_mb("gpu"),
         runtime=runtime("gpu"),

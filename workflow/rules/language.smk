@@ -21,21 +21,20 @@ rule language_pretrain:
         "<benchmarks>/language_pretrain/seqclip.jsonl"
     conda:
         "../../envs/language.yaml"
-    threads: threads_of("gpu")
+    threads: threads_of("gpu") * settings["gpu"]["count"]
     resources:
-        gpu=settings["gpu"]["count"],
-        gpu_model=settings["gpu"]["model"],
-        mem_mb=mem_mb("gpu"),
-        runtime=runtime("gpu"),
+        **training_resources(),
     params:
+        command=launched("seqfuse language pretrain"),
+        threads=threads_of("gpu"),
         code=code("seqfuse.language.pretrain"),
         out=subpath(output.encoder, parent=True),
         seed=SEEDS[0],
         settings=flags(omit(settings["language"]["pretrain"], "dataset")),
     shell:
-        "exec seqfuse language pretrain --pairs {input.pairs} --encoder {input.encoder}"
+        "exec {params.command} --pairs {input.pairs} --encoder {input.encoder}"
         " --text-encoder {input.text_encoder} --backbone {input.backbone} --seed {params.seed}"
-        " --threads {threads}"
+        " --threads {params.threads}"
         " {params.settings} --out {params.out} 2> {log}"
 
 
@@ -88,13 +87,12 @@ rule language_finetune:
         "<benchmarks>/language_finetune/{suite}.{method}.jsonl"
     conda:
         "../../envs/language.yaml"
-    threads: threads_of("gpu")
+    threads: threads_of("gpu") * settings["gpu"]["count"]
     resources:
-        gpu=settings["gpu"]["count"],
-        gpu_model=settings["gpu"]["model"],
-        mem_mb=mem_mb("gpu"),
-        runtime=runtime("gpu"),
+        **training_resources(),
     params:
+        command=launched("seqfuse language finetune"),
+        threads=threads_of("gpu"),
         code=lambda wildcards: code(
             "seqfuse.language.finetune", implementation(wildcards.method)
         ),
@@ -115,10 +113,10 @@ rule language_finetune:
         seeds=SEEDS,
         settings=lambda wildcards: flags(finetuning(wildcards.method)),
     shell:
-        "exec seqfuse language finetune --suite {wildcards.suite} --method {params.method}"
+        "exec {params.command} --suite {wildcards.suite} --method {params.method}"
         " --name {wildcards.method}"
         " --datasets {params.datasets} --records {input.records} --backbone {input.backbone}"
-        " {params.embeddings} {params.pretrained} --seeds {params.seeds} --threads {threads}"
+        " {params.embeddings} {params.pretrained} --seeds {params.seeds} --threads {params.threads}"
         " --state {params.state} {params.settings} --out {params.out} 2> {log}"
 
 
@@ -138,7 +136,7 @@ rule language_predict:
         "../../envs/language.yaml"
     threads: threads_of("gpu")
     resources:
-        gpu=settings["gpu"]["count"],
+        gpu=1,
         gpu_model=settings["gpu"]["model"],
         mem_mb=mem_mb("gpu"),
         runtime=runtime("gpu"),

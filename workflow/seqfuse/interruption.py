@@ -48,9 +48,8 @@ class Interruption:
         return True
 
     def leave(self) -> None:
-        """End the process as SIGTERM would, if it came."""
-        if self.asked:
-            raise SystemExit(128 + signal.SIGTERM)
+        """End the process as SIGTERM would."""
+        raise SystemExit(128 + signal.SIGTERM)
 
     def _remember(self, number, frame) -> None:
         self.asked = True
@@ -60,9 +59,9 @@ def save(path: Path, fingerprint: str, state: dict) -> None:
     """Write a checkpoint: `state` (tensors and plain values) and every generator's state."""
     import torch
 
-    random = {"cpu": torch.get_rng_state(), "gpu": torch.cuda.get_rng_state_all()}
+    content = {"fingerprint": fingerprint, "random": random_state(), "state": state}
     with atomic(path) as temporary:
-        torch.save({"fingerprint": fingerprint, "random": random, "state": state}, temporary)
+        torch.save(content, temporary)
 
 
 def resume(path: Path, fingerprint: str) -> dict | None:
@@ -78,7 +77,22 @@ def resume(path: Path, fingerprint: str) -> dict | None:
     if found["fingerprint"] != fingerprint:
         say(f"{path}: made with other settings, data or code; starting anew")
         return None
-    torch.set_rng_state(found["random"]["cpu"])
-    if torch.cuda.is_available():
-        torch.cuda.set_rng_state_all(found["random"]["gpu"])
+    set_random_state(found["random"])
     return found["state"]
+
+
+def random_state() -> dict:
+    """The state of torch's generators in this process."""
+    import torch
+
+    gpu = [torch.cuda.get_rng_state()] if torch.cuda.is_available() else []
+    return {"cpu": torch.get_rng_state(), "gpu": gpu}
+
+
+def set_random_state(state: dict) -> None:
+    """Set the generators back to a `random_state`."""
+    import torch
+
+    torch.set_rng_state(state["cpu"])
+    for gpu in state["gpu"]:
+        torch.cuda.set_rng_state(gpu)

@@ -165,7 +165,8 @@ class Trainer:
             self.progress.flops += round(self._flops_a_codon * batch.mask.numel())
             if stop.due():
                 self._save()
-                stop.leave()
+                if stop.asked:
+                    stop.leave()
 
     def _step(self, batch: Batch) -> None:
         progress = self.progress

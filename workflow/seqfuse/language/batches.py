@@ -34,17 +34,34 @@ def step_indices(lengths: Sequence[int], batch: int, steps: int, seed: int) -> I
         left -= pool
 
 
-def chunks(lengths: Sequence[int], tokens: int, most: int | None = None) -> list[np.ndarray]:
+def chunks(
+    lengths: Sequence[int], tokens: int, most: int | None = None, processes: int = 1
+) -> list[np.ndarray]:
     """Positions 0 .. n-1 in chunks of similar length, the longest first.
 
-    No chunk holds more than `tokens` tokens with its padding, or more than `most` examples; an
-    example longer than that is a chunk of its own.
+    No chunk holds more than `tokens` tokens with its padding, or more than `most` examples, for
+    each of `processes` that share it; an example longer than that is a chunk of its own.
     """
-    order = np.argsort(lengths, kind="stable")[::-1]
+    order = np.argsort(lengths, kind="stable")[::-1].copy()
     found, start = [], 0
     while start < len(order):
         room = max(1, tokens // max(1, lengths[order[start]]))
-        room = min(room, most or room)
+        room = min(room, most or room) * processes
         found.append(order[start : start + room])
         start += room
+    return found
+
+
+def shares(
+    lengths: Sequence[int], tokens: int, rank: int, processes: int
+) -> list[tuple[np.ndarray, bool]]:
+    """The chunks that one of several processes computes, and whether each counts.
+
+    Every process gets equally many, because sharded weights are gathered in each: one that is left
+    without an example repeats another's, which then does not count.
+    """
+    found = []
+    for chunk in chunks(lengths, tokens, processes=processes):
+        own = chunk[rank::processes]
+        found.append((own, True) if len(own) else (chunk[:1], False))
     return found

@@ -17,13 +17,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seqfuse import encoders, fingerprint, tables
+from seqfuse import encoders, fingerprint, processes, tables
 from seqfuse.encoders.encoder import Encoder
 from seqfuse.encoders.tokenisers import Tokens
 from seqfuse.errors import UserError
 from seqfuse.files import atomic_directory, canonical_json, digest, read_json, sha256, write_json
 from seqfuse.language.pretrain import Settings
-from seqfuse.language.training import Trainer, Training
+from seqfuse.language.training import Progress, Trainer, Training
 from seqfuse.language.tuning import checksums, cost, device, surroundings, write_log
 
 # The temperature never falls below it, as in CLIP (arXiv 2103.00020), nor rises above 1.
@@ -110,12 +110,63 @@ class Contrast(nn.Module):
         return 6 * (body + self.adapter.weight.numel()) * tokens
 
 
+class ContrastTrainer(Trainer):
+    """A batch is one whole, because every pair is a negative of the others.
+
+    Where it is cut into chunks or over processes, genes and descriptions are embedded without a
+    gradient, the loss and its gradient at these vectors are computed of all, and every chunk is
+    embedded once more to carry its gradient on (cached gradients, arXiv 2101.06983): the same
+    gradient, in the memory of a chunk.
+    """
+
+    def _accumulate(self, examples: Sequence[Pair], weight: float) -> float:
+        parts = self._shares(examples)
+        if len(parts) == 1 and processes.count() == 1:
+            return super()._accumulate(examples, weight)
+        method = self.method
+        vectors = [side.requires_grad_() for side in self._vectors(examples)]
+        loss = contrastive(*vectors, method.temperature, twins(examples)) / weight
+        loss.backward()
+        for part, counts in parts:
+            pairs = [examples[i] for i in part]
+            with self._precision():
+                sides = method.genes(pairs), method.texts(pairs)
+            sides_and_slopes = zip(sides, vectors, strict=True)
+            carried = sum((side * whole.grad[part]).sum() for side, whole in sides_and_slopes)
+            (carried * (counts * processes.count())).backward()
+        # Every process has computed the whole.
+        return loss.item() / processes.count()
+
+    @torch.no_grad()
+    def measure(self, examples: Sequence[Pair]) -> dict:
+        """The loss of all pairs as one batch, and how often the right one is among the nearest."""
+        self.method.eval()
+        genes, texts = self._vectors(examples)
+        nats = contrastive(genes, texts, self.method.temperature, twins(examples)).item()
+        return {"validation_loss": nats / len(examples), **recall(genes, texts, examples)}
+
+    @torch.no_grad()
+    def _vectors(self, examples: Sequence[Pair]) -> tuple[Tensor, Tensor]:
+        """Genes and descriptions [B, width] of all processes, in the order of `examples`."""
+        method, found = self.method, []
+        for part, counts in self._shares(examples):
+            if counts:
+                pairs = [examples[i] for i in part]
+                with self._precision():
+                    sides = method.genes(pairs), method.texts(pairs)
+                found.append((part, *(side.float().cpu() for side in sides)))
+        everyone = [part for own in processes.gathered(found) for part in own]
+        order = torch.from_numpy(np.argsort(np.concatenate([part for part, _, _ in everyone])))
+        genes, texts = (torch.cat([part[side] for part in everyone])[order] for side in (1, 2))
+        return genes.to(method.device), texts.to(method.device)
+
+
 def contrastive(genes: Tensor, texts: Tensor, temperature: Tensor, twins: Tensor) -> Tensor:
     """Summed cross-entropy of genes to texts and of texts to genes, all [B, width] of length 1.
 
     `twins` bool[B, B] is True off the diagonal where a pair is no negative of another.
     """
-    scores = (genes @ texts.T / temperature).masked_fill(twins, -torch.inf)
+    scores = (genes @ texts.T / temperature).masked_fill(twins.to(genes.device), -torch.inf)
     own = torch.arange(len(scores), device=scores.device)
     return F.cross_entropy(scores, own, reduction="sum") + F.cross_entropy(
         scores.T, own, reduction="sum"
@@ -209,18 +260,25 @@ class Job:
             self.settings.temperature,
         ).to(device())
         state = out.parent / f".{out.name}.state"
-        trainer = Trainer(method, self._training, self.seed, state, self._fingerprint)
+        trainer = ContrastTrainer(method, self._training, self.seed, state, self._fingerprint)
         progress = trainer.run(splits["train"], splits["val"][:_VALIDATION])
+        if processes.leads():
+            self._publish(out, method, progress, splits["test"] or splits["val"])
+            trainer.path.unlink()
+            state.rmdir()
+        processes.wait()
+
+    def _publish(
+        self, out: Path, method: Contrast, progress: Progress, held_out: Sequence[Pair]
+    ) -> None:
         trained = sum(p.numel() for p in method.parameters() if p.requires_grad)
         total = sum(p.numel() for p in method.parameters())
         with atomic_directory(out) as folder:
-            self._write(folder, method, splits["test"] or splits["val"])
+            self._write(folder, method, held_out)
             write_log(folder / "log.jsonl", progress.log)
             owner = {"method": "seqclip", "study": "language", "suite": "pretrain"}
             costs = [cost(self.seed, (trained, total), self._training, progress)]
             write_json(folder / "cost.json", {**owner, "kind": "pretraining", "seeds": costs})
-        trainer.path.unlink()
-        state.rmdir()
 
     @cached_property
     def _width(self) -> int:
@@ -236,7 +294,6 @@ class Job:
 
     @cached_property
     def _training(self) -> Training:
-        """The trainer's settings: a batch is never cut, because its pairs are the negatives."""
         settings = self.settings
         return Training(
             steps=settings.steps,
@@ -247,11 +304,13 @@ class Job:
             warmup=0.1,
             clip=1.0,
             lora_rank=0,
-            precision="float32",
+            precision=settings.precision,
+            recompute=False,
+            shard=False,
             label_weight=1.0,
             validate_every=settings.validate_every,
             validation_rows=_VALIDATION,
-            chunk_tokens=2**62,
+            chunk_tokens=settings.chunk_tokens,
             checkpoint_minutes=10.0,
         )
 

@@ -15,7 +15,7 @@ cost.json, log.jsonl. An interrupted run resumes from --state to the same number
 import argparse
 from pathlib import Path
 
-from seqfuse import options
+from seqfuse import options, processes
 from seqfuse.config import OWN_SETTINGS
 from seqfuse.errors import UserError
 from seqfuse.language.catalogue import METHODS
@@ -48,6 +48,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seeds", required=True, type=int, nargs="+", metavar="N")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
+    parser.add_argument(
+        "--processes",
+        type=int,
+        default=1,
+        metavar="N",
+        help="processes that a launcher has started, with one GPU each (default: 1)",
+    )
     parser.add_argument("--state", required=True, type=Path, help="folder to resume from")
     parser.add_argument("--out", required=True, type=Path, help="folder to write")
     for section in ("prompt", "training", *OWN_SETTINGS):
@@ -87,4 +94,5 @@ def run(args: argparse.Namespace) -> None:
         seeds=tuple(args.seeds),
         state=args.state,
     )
-    job.run(args.out)
+    with processes.started(args.processes):
+        job.run(args.out)

@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from transformers.utils import logging
 
+from seqfuse import processes
 from seqfuse.errors import UserError
 from seqfuse.language.nats import summed_nats
 from seqfuse.language.prompts import END, Dna, Prompt
@@ -97,6 +98,7 @@ class Setup:
     backbone: Path
     lora_rank: int = 0
     label_weight: float = 1.0
+    recompute: bool = False
     settings: dict = field(default_factory=dict)
     states: object = None
     encoder_width: int = 0
@@ -116,6 +118,8 @@ class LanguageMethod(nn.Module, ABC):
         self._tokenised: dict[str, np.ndarray] = {}
         if setup.lora_rank:
             _add_lora(self.backbone, setup.lora_rank)
+        if setup.recompute:
+            self.backbone.activation_checkpointing_enable({"use_reentrant": False})
 
     # --- hooks ------------------------------------------------------------------------------------
 
@@ -231,6 +235,20 @@ class LanguageMethod(nn.Module, ABC):
             batch.ids[rows, columns],
             batch.weights[rows, columns],
         )
+
+    def shard(self) -> None:
+        """Spread the backbone's blocks, their gradients and their optimiser state over all
+        processes (FSDP, arXiv 2304.11277); the vocabulary's tables and what a method adds stay
+        whole in each."""
+        from torch.distributed.device_mesh import init_device_mesh
+        from torch.distributed.fsdp import fully_shard
+
+        body = self.backbone.base_model
+        table = body.get_input_embeddings()
+        mesh = init_device_mesh(self.device.type, (processes.count(),))
+        for block in body.layers:
+            fully_shard(block, mesh=mesh)
+        fully_shard(body, mesh=mesh, ignored_params=set(table.parameters()))
 
     def flops(self, tokens: int, supervised: int) -> int:
         """An estimate of the floating-point operations of one training pass (forward and backward):

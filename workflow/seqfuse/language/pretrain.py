@@ -17,7 +17,7 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
-from seqfuse import options
+from seqfuse import options, processes
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class Settings:
     learning_rate: float
     temperature: float
     validate_every: int
+    precision: str
+    chunk_tokens: int
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,6 +44,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", required=True, type=int, metavar="N")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
+    parser.add_argument(
+        "--processes",
+        type=int,
+        default=1,
+        metavar="N",
+        help="processes that a launcher has started, with one GPU each (default: 1)",
+    )
     parser.add_argument("--out", required=True, type=Path, help="folder to write")
     options.add(parser, "language/pretrain")
 
@@ -56,4 +65,5 @@ def run(args: argparse.Namespace) -> None:
     job = contrast.Job(
         args.pairs, args.encoder, args.text_encoder, args.backbone, settings, args.seed
     )
-    job.run(args.out)
+    with processes.started(args.processes):
+        job.run(args.out)

@@ -1,7 +1,8 @@
 """The trainer that every method and control shares: AdamW, validation, checkpoints that resume.
 
 A step's gradient is that of the weighted mean of nats over all answer tokens of its batch, however
-it is cut into chunks. What depends on the clock (seconds, memory) is kept apart from what does not.
+it is cut into chunks and over processes. What depends on the clock (seconds, memory) is kept apart
+from what does not.
 """
 
 import math
@@ -12,14 +13,20 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor, distribute_tensor
 
-from seqfuse import interruption
+from seqfuse import interruption, processes
 from seqfuse.errors import UserError
 from seqfuse.interruption import Interruption
-from seqfuse.language.batches import chunks, step_indices
+from seqfuse.language.batches import shares, step_indices
 from seqfuse.progress import say, track
+
+# Between the seeds of two processes, whatever the seeds of the runs are.
+_APART = 2**32
+_MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
 @dataclass(frozen=True)
@@ -35,6 +42,8 @@ class Training:
     clip: float
     lora_rank: int
     precision: str
+    recompute: bool
+    shard: bool
     label_weight: float
     validate_every: int
     validation_rows: int
@@ -70,7 +79,9 @@ class Trainer:
     """Trains one method with one seed; `run` ends with the best state by validation loss loaded.
 
     `state` is a folder for the one checkpoint, `fingerprint` names settings, data and code: a
-    checkpoint with another fingerprint is not used.
+    checkpoint with another fingerprint is not used. Of several processes, each computes its share
+    of every batch, and the leader alone writes and has the best state; where it is sharded, only
+    `load_best` reads that again.
     """
 
     def __init__(
@@ -81,6 +92,9 @@ class Trainer:
         self.fingerprint = fingerprint
         self.progress = Progress()
         self.trained = {k: p for k, p in method.named_parameters() if p.requires_grad}
+        if processes.rank():
+            # Each process drops other units; their weights all start alike.
+            torch.manual_seed(seed + _APART * processes.rank())
         self.optimiser = torch.optim.AdamW(
             _decay_groups(self.trained, training.weight_decay),
             lr=training.learning_rate,
@@ -99,21 +113,29 @@ class Trainer:
         steps = list(step_indices(lengths, training.batch, training.steps, self.seed))
         waiting = steps[progress.step :]
         started = time.monotonic() - progress.seconds
+        if processes.leads():
+            waiting = track(waiting, label=f"seed {self.seed}, steps")
         with Interruption(training.checkpoint_minutes) as stop:
-            for indices in track(waiting, label=f"seed {self.seed}, steps"):
+            for indices in waiting:
                 entry = self._step([examples[i] for i in indices])
                 last = progress.step == training.steps
                 if last or progress.step % training.validate_every == 0:
-                    entry["validation_loss"] = self._validate(validation)
+                    entry |= self._validate(validation)
                 progress.seconds = time.monotonic() - started
                 entry["seconds"] = round(progress.seconds, 3)
                 progress.log.append(entry)
-                if stop.due() or last:
+                # All processes save and leave together, whichever was told to.
+                told = processes.gathered((stop.asked, stop.due()))
+                asked, due = map(any, zip(*told, strict=True))
+                if asked or due or last:
                     self._save()
-                if stop.asked:
-                    say(f"seed {self.seed}: stopped at step {progress.step}; run again to go on")
-                stop.leave()
-        self._load_best()
+                if asked:
+                    self._say(f"stopped at step {progress.step}; run again to go on")
+                    stop.leave()
+        if not any(isinstance(p, DTensor) for p in self.trained.values()):
+            for name, tensor in self.best.items():
+                _set(self.trained[name], tensor)
+        self.method.eval()
         return progress
 
     def _step(self, examples: Sequence) -> dict:
@@ -127,18 +149,14 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         self.method.train()
-        nats = 0.0
-        for part in chunks([example.length for example in examples], training.chunk_tokens):
-            with self._precision():
-                loss = self.method.loss(self.method.batch([examples[i] for i in part])) / weight
-            loss.backward()
-            nats += loss.item()
+        nats = processes.summed(self._accumulate(examples, weight))
         if not math.isfinite(nats):
             raise UserError(
                 f"the loss is {nats} at step {progress.step + 1}; lower --learning-rate (now"
                 f" {training.learning_rate})"
             )
-        norm = nn.utils.clip_grad_norm_(self.trained.values(), training.clip)
+        processes.average_gradients(p for p in self.trained.values() if not isinstance(p, DTensor))
+        norm = self._clip()
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
         tokens = sum(example.length for example in examples)
@@ -156,57 +174,108 @@ class Trainer:
             "tokens": progress.tokens,
         }
 
-    def _validate(self, validation: Sequence) -> float | None:
+    def _accumulate(self, examples: Sequence, weight: float) -> float:
+        """Add the gradient of this process's share of a batch, times the number of processes,
+        because gradients will be averaged over them; its share of the loss."""
+        nats = 0.0
+        for part, counts in self._shares(examples):
+            with self._precision():
+                loss = self.method.loss(self.method.batch([examples[i] for i in part])) / weight
+            (loss * (counts * processes.count())).backward()
+            nats += loss.item() * counts
+        return nats
+
+    def _shares(self, examples: Sequence) -> list[tuple[np.ndarray, bool]]:
+        lengths = [example.length for example in examples]
+        tokens = self.training.chunk_tokens
+        return shares(lengths, tokens, processes.rank(), processes.count())
+
+    def _clip(self) -> Tensor:
+        """Scale all gradients down to the norm `clip` together; their norm before."""
+        trained = [p for p in self.trained.values() if p.grad is not None]
+        sharded = [p for p in trained if isinstance(p, DTensor)]
+        plain = [p for p in trained if not isinstance(p, DTensor)]
+        groups = [found for found in (plain, sharded) if found]
+        norms = [_whole(nn.utils.get_total_norm([p.grad for p in group])) for group in groups]
+        norm = torch.linalg.vector_norm(torch.stack(norms))
+        for group in groups:
+            nn.utils.clip_grads_with_norm_(group, self.training.clip, norm)
+        return norm
+
+    def _validate(self, validation: Sequence) -> dict:
         """The validation loss; a new best is remembered, without validation rows the last one."""
-        loss = self.evaluate(validation) if validation else None
+        found = self.measure(validation) if validation else {"validation_loss": None}
+        loss = found["validation_loss"]
         if loss is None or loss < self.progress.best_loss:
             self.progress.best_step = self.progress.step
             self.progress.best_loss = math.inf if loss is None else loss
-            self.best = {k: p.detach().cpu().clone() for k, p in self.trained.items()}
-        return loss
+            best = {k: _whole(p.detach()).cpu().clone() for k, p in self.trained.items()}
+            self.best = best if processes.leads() else {}
+        return found
 
     @torch.no_grad()
-    def evaluate(self, examples: Sequence) -> float:
-        """The weighted mean of nats over the answer tokens of `examples`."""
+    def measure(self, examples: Sequence) -> dict:
+        """What is logged of validation: the weighted mean of nats over the answer tokens."""
         self.method.eval()
         nats = 0.0
-        for part in chunks([example.length for example in examples], self.training.chunk_tokens):
+        for part, counts in self._shares(examples):
             with self._precision():
-                nats += self.method.loss(self.method.batch([examples[i] for i in part])).item()
-        return nats / float(sum(example.weights.sum() for example in examples))
+                loss = self.method.loss(self.method.batch([examples[i] for i in part]))
+            nats += loss.item() * counts
+        weight = float(sum(example.weights.sum() for example in examples))
+        return {"validation_loss": processes.summed(nats) / weight}
 
     def _precision(self):
         device = next(iter(self.trained.values())).device.type
         return torch.autocast(device, torch.bfloat16, enabled=self.training.precision == "bfloat16")
 
+    def _say(self, message: str) -> None:
+        if processes.leads():
+            say(f"seed {self.seed}: {message}")
+
     def _save(self) -> None:
+        optimiser = self.optimiser.state_dict()
+        moments = {
+            number: {name: _whole(tensor) for name, tensor in state.items()}
+            for number, state in optimiser["state"].items()
+        }
         state = {
             "progress": asdict(self.progress),
-            "trained": {k: p.detach() for k, p in self.trained.items()},
-            "optimiser": self.optimiser.state_dict(),
+            "trained": {k: _whole(p.detach()) for k, p in self.trained.items()},
+            "optimiser": {**optimiser, "state": moments},
             "best": self.best,
+            "random": processes.gathered(interruption.random_state()),
         }
-        interruption.save(self.path, self.fingerprint, state)
+        if processes.leads():
+            interruption.save(self.path, self.fingerprint, state)
+        processes.wait()
 
     def _resume(self) -> None:
         """Take up the checkpoint, if there is one that fits."""
         found = interruption.resume(self.path, self.fingerprint)
         if found is None:
             return
-        with torch.no_grad():
-            for name, parameter in self.trained.items():
-                parameter.copy_(found["trained"][name])
+        for name, parameter in self.trained.items():
+            _set(parameter, found["trained"][name])
         self.optimiser.load_state_dict(found["optimiser"])
-        self.best = found["best"]
+        for parameter, state in self.optimiser.state.items():
+            if isinstance(parameter, DTensor):
+                for name in _MOMENTS:
+                    state[name] = _like(parameter, state[name])
+        if processes.leads():
+            self.best = found["best"]
+        self._say(f"resuming behind step {found['progress']['step']}")
+        interruption.set_random_state(found["random"][processes.rank()])
         for name, value in found["progress"].items():
             setattr(self.progress, name, value)
-        say(f"seed {self.seed}: resuming behind step {self.progress.step}")
 
-    def _load_best(self) -> None:
-        with torch.no_grad():
-            for name, parameter in self.trained.items():
-                parameter.copy_(self.best[name])
-        self.method.eval()
+
+def load_best(method: nn.Module, state: Path, fingerprint: str) -> Progress:
+    """Load the best state of a finished run into a method that is not trained on."""
+    found = interruption.resume(state / "checkpoint.pt", fingerprint)
+    method.load_state_dict(found["best"], strict=False)
+    method.eval()
+    return Progress(**found["progress"])
 
 
 def schedule(step: int, steps: int, warmup: float, kind: str) -> float:
@@ -228,8 +297,29 @@ def peak_memory_mb() -> int:
 
 
 def _decay_groups(parameters: dict[str, nn.Parameter], decay: float) -> list[dict]:
-    """Weight decay on matrices, none on biases, norms and other vectors."""
-    matrices = [p for p in parameters.values() if p.ndim > 1]
-    vectors = [p for p in parameters.values() if p.ndim <= 1]
-    groups = [(matrices, decay), (vectors, 0.0)]
-    return [{"params": found, "weight_decay": value} for found, value in groups if found]
+    """Weight decay on matrices, none on biases, norms and other vectors; sharded ones apart."""
+    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    for parameter in parameters.values():
+        kind = (isinstance(parameter, DTensor), parameter.ndim <= 1)
+        groups.setdefault(kind, []).append(parameter)
+    return [
+        {"params": groups[kind], "weight_decay": 0.0 if kind[1] else decay}
+        for kind in sorted(groups)
+    ]
+
+
+def _whole(tensor: Tensor) -> Tensor:
+    """A tensor as a single process has it."""
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+
+
+def _like(parameter: DTensor, whole: Tensor) -> DTensor:
+    """This process's part of a whole tensor, spread as `parameter` is."""
+    mesh = parameter.device_mesh
+    whole = whole.to(mesh.device_type)
+    return distribute_tensor(whole, mesh, parameter.placements, src_data_rank=None)
+
+
+@torch.no_grad()
+def _set(parameter: nn.Parameter, whole: Tensor) -> None:
+    parameter.copy_(_like(parameter, whole) if isinstance(parameter, DTensor) else whole)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from seqfuse import fingerprint
+from seqfuse import fingerprint, processes
 from seqfuse.files import atomic_directory, canonical_json, digest, sha256, write_json
 from seqfuse.language import live, saved
 from seqfuse.language.catalogue import Method
@@ -15,7 +15,13 @@ from seqfuse.language.decoding import check_lengths
 from seqfuse.language.model import Setup
 from seqfuse.language.prompts import Settings, reasons
 from seqfuse.language.suite import Suite, read_states
-from seqfuse.language.training import Progress, Trainer, Training, peak_memory_mb
+from seqfuse.language.training import (
+    Progress,
+    Trainer,
+    Training,
+    load_best,
+    peak_memory_mb,
+)
 
 
 @dataclass(frozen=True)
@@ -44,11 +50,17 @@ class Job:
         """Train every seed, then write all of them; nothing of `out` is there before that."""
         for seed in self.seeds:
             self._train(seed)
+        if processes.leads():
+            self._write(out)
+        processes.wait()
+
+    def _write(self, out: Path) -> None:
         costs, log = [], []
         with atomic_directory(out) as folder:
             for seed in self.seeds:
-                # Its checkpoint is finished: this loads it, so that memory holds one model.
-                method, progress = self._train(seed)
+                # Read back one by one, so that memory holds one model.
+                method = self._build(seed)
+                progress = load_best(method, self._state(seed), self._fingerprint)
                 costs.append(self._cost(seed, method, progress))
                 log += progress.log
                 description = self._description(seed, method, out / f"seed{seed}")
@@ -57,7 +69,7 @@ class Job:
             owner = {"method": self.name, "study": "language", "suite": self.suite}
             write_json(folder / "cost.json", {**owner, "kind": self.method.kind, "seeds": costs})
         for seed in self.seeds:
-            (self.state / f"seed{seed}" / "checkpoint.pt").unlink()
+            (self._state(seed) / "checkpoint.pt").unlink()
 
     @cached_property
     def _suite(self) -> Suite:
@@ -69,15 +81,23 @@ class Job:
         if not self.receipts:
             return None, None, 0
         memory = self.state.parent / "memory"
-        return read_states(self.datasets, self.receipts, self._suite.sequences(), memory)
+        with processes.leader_first():
+            return read_states(self.datasets, self.receipts, self._suite.sequences(), memory)
 
-    def _train(self, seed: int) -> tuple[torch.nn.Module, Progress]:
-        """The method trained with a seed, from its checkpoint as far as there is one."""
+    def _train(self, seed: int) -> None:
+        """Train with a seed, from its checkpoint as far as there is one."""
+        method = self._build(seed)
+        if self.training.shard and self.method.generates and processes.count() > 1:
+            method.shard()
+        trainer = Trainer(method, self.training, seed, self._state(seed), self._fingerprint)
+        trainer.run(*self._examples(method))
+
+    def _build(self, seed: int) -> torch.nn.Module:
         torch.manual_seed(seed)
-        method = saved.build(self.method.name, self._setup()).to(device())
-        state = self.state / f"seed{seed}"
-        trainer = Trainer(method, self.training, seed, state, self._fingerprint)
-        return method, trainer.run(*self._examples(method))
+        return saved.build(self.method.name, self._setup()).to(device())
+
+    def _state(self, seed: int) -> Path:
+        return self.state / f"seed{seed}"
 
     def _examples(self, method) -> tuple[list, list]:
         """The training and validation examples, encoded once: a seed changes nothing of them."""
@@ -95,6 +115,7 @@ class Job:
             backbone=self.backbone,
             lora_rank=self.training.lora_rank,
             label_weight=self.training.label_weight,
+            recompute=self.training.recompute,
             settings=self.settings,
             states=states,
             encoder_width=width,
@@ -153,7 +174,7 @@ def device() -> torch.device:
 
 def surroundings() -> list:
     """What besides inputs and code changes the bits of a result."""
-    return [torch.__version__, torch.get_num_threads(), str(device())]
+    return [torch.__version__, torch.get_num_threads(), str(device()), processes.count()]
 
 
 def checksums(folder: Path) -> dict[str, str]:
@@ -174,6 +195,7 @@ def cost(seed: int, parameters: tuple[int, int], training: Training, progress: P
         "tokens": progress.tokens,
         "flops": progress.flops,
         "learning_rate": training.learning_rate,
+        "processes": processes.count(),
         "seconds": round(progress.seconds, 3),
         "peak_memory_mb": peak_memory_mb(),
     }
