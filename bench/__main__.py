@@ -14,7 +14,7 @@ import os
 import tempfile
 from pathlib import Path
 
-GROUPS = ("embeddings", "sequences")
+GROUPS = ("embeddings", "sequences", "evaluation")
 
 
 def main() -> None:
