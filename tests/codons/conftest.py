@@ -12,6 +12,7 @@ from seqfuse import options, tables
 from seqfuse.codons.catalogue import ARMS
 from seqfuse.codons.study import Job
 from seqfuse.codons.train import MODALITIES, Training
+from seqfuse.data import scratch
 from seqfuse.embeddings.store import Row, sequence_hash
 from seqfuse.embeddings.writer import Writer
 from seqfuse.files import write_json
@@ -30,6 +31,7 @@ class Study:
     folder: Path
     records: list[dict]
     frames: list[dict]
+    models: dict[str, Path]
 
     @property
     def receipts(self) -> dict[str, Path]:
@@ -47,14 +49,17 @@ class Study:
             tables.write(folder / f"{name}.parquet", tables.from_rows(rows, schema), schema)
         for view, receipt in self.receipts.items():
             (folder / f"{view}.json").write_bytes(receipt.read_bytes())
-        return Study(folder, records, frames)
+        return Study(folder, records, frames, self.models)
 
     def job(self, arm: str, state: Path, seeds=(0, 1), **settings) -> Job:
         """The job that `seqfuse codons train` makes of these files."""
-        receipts = {view: self.receipts[view] for view in ARMS[arm].modalities}
-        records, frames = self.folder / "records.parquet", self.folder / "frames.parquet"
         made = training(**settings)
-        return Job(ARMS[arm], "small", records, frames, receipts, made, seeds, state / arm)
+        tuned = ARMS[arm].trains(made.tuned)
+        models = {view: self.models[view] for view in tuned}
+        receipts = {v: self.receipts[v] for v in ARMS[arm].modalities if v not in tuned}
+        records, frames = self.folder / "records.parquet", self.folder / "frames.parquet"
+        files = (records, frames, receipts, models)
+        return Job(ARMS[arm], "small", *files, made, seeds, state / arm)
 
 
 def training(**changed) -> Training:
@@ -74,6 +79,18 @@ def spans_of(view: str, letters: str) -> np.ndarray:
     whole = len(letters) // size * size
     tail = np.arange(whole, len(letters))[:, None] + np.array([[0, 1]])
     return np.concatenate([np.arange(0, whole, size)[:, None] + np.array([[0, size]]), tail])
+
+
+def _encoder(view: str, folder: Path) -> Path:
+    """A tiny encoder of one modality."""
+    layout, config = {
+        "dna": ("nucleotide-transformer-v2", ("hidden_size", "intermediate_size")),
+        "rna": ("rna-fm", ("embed_dim", "ffn_embed_dim")),
+        "protein": ("esm2", ("hidden_size", "intermediate_size")),
+    }[view]
+    folder.mkdir(parents=True)
+    scratch.write(layout, dict.fromkeys(config, 16), 0, [], folder)
+    return folder
 
 
 def _states(view: str, letters: str, spans: np.ndarray) -> np.ndarray:
@@ -126,7 +143,8 @@ def study(tmp_path_factory) -> Study:
                 writer.add(row)
         receipt = {"store": str(folder / "store"), "key": writer.key}
         write_json(folder / f"{view}.json", receipt)
-    return Study(folder, records, frames).write(folder / "files")
+    models = {view: _encoder(view, folder / "models" / view) for view in MODALITIES}
+    return Study(folder, records, frames, models).write(folder / "files")
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,9 @@ def complaint(capsys, study, tmp_path, *flags, arm="rna", without=()) -> str:
     words = ["codons", "train", "--dataset", "small", "--arm", arm, "--seeds", "0"]
     words += ["--records", str(study.folder / "records.parquet")]
     words += ["--frames", str(study.folder / "frames.parquet")]
-    for view, receipt in study.receipts.items():
-        words += [] if view in without else [f"--{view}", str(receipt)]
+    given = study.receipts | {f"{view}-model": folder for view, folder in study.models.items()}
+    for name, path in given.items():
+        words += [] if name in without else [f"--{name}", str(path)]
     words += ["--state", str(tmp_path / "state"), "--out", str(tmp_path / "out")]
     assert cli.main([*words, "--epochs", "1", "--parameters", "0", *flags]) == 2
     error = capsys.readouterr().err
@@ -103,6 +104,31 @@ def test_a_store_that_lacks_a_sequence(study, tmp_path, capsys):
 def test_a_modality_without_a_receipt(study, tmp_path, capsys):
     error = complaint(capsys, study, tmp_path, arm="mil", without=("protein",))
     assert "arm 'mil' needs --protein, a receipt of its embeddings" in error
+
+
+def test_an_arm_that_trains_an_encoder_it_is_not_given(study, tmp_path, capsys):
+    error = complaint(capsys, study, tmp_path, arm="mil_lora", without=("rna-model",))
+    assert "arm 'mil_lora' needs --rna-model, the encoder that it trains" in error
+
+
+def test_an_arm_that_may_train_none_of_its_encoders(study, tmp_path, capsys):
+    error = complaint(capsys, study, tmp_path, "--tuned", "dna", "protein", arm="rna_lora")
+    assert "--tuned: arm 'rna_lora' trains none of dna, protein" in error
+
+
+def test_an_encoder_of_another_modality(study, tmp_path, capsys):
+    flags = ("--rna-model", str(study.models["protein"]))
+    error = complaint(capsys, study, tmp_path, *flags, arm="rna_lora")
+    assert f"{study.models['protein']}: an encoder of protein, given for rna" in error
+
+
+def test_a_sequence_too_long_for_a_trained_encoder_is_named(study, tmp_path, capsys):
+    dna = "ATG" * 400
+    views = {"dna": dna, "rna": dna.replace("T", "U"), "protein": "M" * 400, "codons": 400}
+    frames = [*study.frames[:3], study.frames[3] | views, *study.frames[4:]]
+    other = study.write(tmp_path / "changed", frames=frames)
+    error = complaint(capsys, other, tmp_path, arm="rna_lora")
+    assert "record 'r3': the sequence has 1200 letters, 1202 tokens; rna-fm takes" in error
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def test_a_batch_holds_its_rows(study, dataset):
 def test_moments_are_those_of_all_training_tokens(dataset):
     view, rows = dataset.views["rna"], dataset.rows("train")
     tokens = np.concatenate([view.states.get(view.sequences[row]) for row in rows])
-    mean, deviation = moments(view, rows)
+    mean, deviation = moments(view.stored(rows))
     assert mean == pytest.approx(tokens.astype(np.float64).mean(0), abs=1e-6)
     assert deviation == pytest.approx(tokens.astype(np.float64).std(0), abs=1e-6)
 

@@ -19,7 +19,7 @@ CPU = torch.device("cpu")
 def built(study, folder, arm, **settings):
     """(job, model in eval mode) with weights that are not what training starts from."""
     job = study.job(arm, folder, **settings)
-    model = CodonModel(ARMS[arm], job.shape).eval()
+    model = CodonModel(ARMS[arm], job.shape, job.encoders()).eval()
     model.standardise(job.statistics)
     torch.manual_seed(1)
     with torch.no_grad():

@@ -70,9 +70,10 @@ def place_in_order(tokens: int, codons: int) -> Placement:
 class Packed(NamedTuple):
     """The tokens of one modality of a batch, sequence behind sequence without padding.
 
-    `tokens` float[N, D]; `first` bool[N] marks the first token of each sequence. `cells` int64[n]
-    are positions in the padded [B * C] codons of the batch, `outputs` int64[n] count through all
-    tokens of the batch, `shares` float[n] are as in `Placement`.
+    `tokens` float[N, D], or token ids int64[N] for an encoder inside the model; `first` bool[N]
+    marks the first token of each sequence. `cells` int64[n] are positions in the padded [B * C]
+    codons of the batch, `outputs` int64[n] count through all tokens of the batch, `shares` float[n]
+    are as in `Placement`.
     """
 
     tokens: Tensor

@@ -3,6 +3,7 @@
 Light on purpose: the Snakefile, the tables and the command line read it without importing torch.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -14,7 +15,8 @@ class Arm:
     single modality needs none. `kind` is "method", "ablation" or "control". An arm that `weighs`
     gives every sequence a weight a modality, which are written beside its predictions; only with
     `entropy` does the entropy of these weights count in its loss. An arm that is not `aligned` puts
-    a modality's n-th token at the n-th codon. A `one_hot` arm reads the codons themselves.
+    a modality's n-th token at the n-th codon. A `one_hot` arm reads the codons themselves. An arm
+    with `tuning` ("lora" or "full") trains encoders with its fusion, end to end.
     """
 
     name: str
@@ -26,11 +28,16 @@ class Arm:
     entropy: bool = False
     aligned: bool = True
     one_hot: bool = False
+    tuning: str | None = None
 
     @property
     def views(self) -> tuple[str, ...]:
         """What the arm sees of a sequence: its modalities, or its codons as one-hot vectors."""
         return ("codon",) if self.one_hot else self.modalities
+
+    def trains(self, tuned: Iterable[str]) -> tuple[str, ...]:
+        """The modalities whose encoder the arm trains, where `tuned` are those that may be."""
+        return tuple(view for view in self.modalities if self.tuning and view in tuned)
 
 
 _ALL = ("dna", "rna", "protein")
@@ -48,6 +55,25 @@ ARMS: dict[str, Arm] = {
         Arm("concat", "Concatenation", _ALL, _CONCAT),
         Arm("mil", "MIL with entropy", _ALL, f"{_MIL}:GatedMil", weighs=True, entropy=True),
         Arm("xattn", "Cross-attention", _ALL, "seqfuse.codons.xattn:CrossAttention"),
+        Arm("rna_lora", "mRNA alone, LoRA", ("rna",), tuning="lora"),
+        Arm("concat_lora", "Concatenation, LoRA", _ALL, _CONCAT, tuning="lora"),
+        Arm(
+            "mil_lora",
+            "MIL with entropy, LoRA",
+            _ALL,
+            f"{_MIL}:GatedMil",
+            weighs=True,
+            entropy=True,
+            tuning="lora",
+        ),
+        Arm(
+            "xattn_lora",
+            "Cross-attention, LoRA",
+            _ALL,
+            "seqfuse.codons.xattn:CrossAttention",
+            tuning="lora",
+        ),
+        Arm("concat_full", "Concatenation, end to end", _ALL, _CONCAT, tuning="full"),
         Arm(
             "mil_no_entropy",
             "MIL without entropy",

@@ -1,12 +1,14 @@
 """A trained arm as one safetensors file: tensors, and in its metadata all it is rebuilt from."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 from safetensors import torch as safetensors
 
+from seqfuse.codons import live
 from seqfuse.codons.catalogue import ARMS
 from seqfuse.codons.model import CodonModel, Shape
 from seqfuse.errors import UserError
@@ -30,16 +32,17 @@ class Description:
 
 
 def save(path: Path, model: CodonModel, description: Description) -> None:
-    """Write a model and its description."""
-    tensors = {
-        name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()
-    }
+    """Write a model, less what it leaves its encoders as they were, and its description."""
+    tensors = {name: value.contiguous() for name, value in model.trained_state().items()}
     # `save_file` would make a file that nobody else may read.
     path.write_bytes(safetensors.save(tensors, {_KEY: canonical_json(asdict(description))}))
 
 
-def load(path: Path) -> tuple[CodonModel, Description]:
-    """The model, in eval mode on the CPU, and its description; every tensor is accounted for."""
+def load(path: Path, models: Mapping[str, Path] | None = None) -> tuple[CodonModel, Description]:
+    """The model, in eval mode on the CPU, and its description; every tensor is accounted for.
+
+    `models` are the folders of the encoders that an arm with LoRA or full training began from.
+    """
     try:
         with safe_open(path, "pt") as file:
             metadata = json.loads((file.metadata() or {}).get(_KEY, "null"))
@@ -51,9 +54,14 @@ def load(path: Path) -> tuple[CodonModel, Description]:
     if metadata is None:
         raise UserError(f"{path}: not a checkpoint of `seqfuse codons train`")
     description = Description(**metadata)
-    model = CodonModel(ARMS[description.arm], Shape(**description.shape))
+    arm, shape = ARMS[description.arm], Shape(**description.shape)
+    folders = {view: folder for view, folder in (models or {}).items() if view in shape.tuned}
+    if missing := [view for view in shape.tuned if view not in folders]:
+        raise UserError(f"{path}: arm {arm.name!r} needs the folder of its {missing[0]} encoder")
+    encoders = live.load(folders, arm.tuning, shape.lora_rank) if folders else {}
+    model = CodonModel(arm, shape, encoders)
     try:
-        model.load_state_dict(tensors)
+        model.load_trained_state(tensors)
     except RuntimeError as error:
         raise UserError(f"{path}: {' '.join(str(error).split())}") from None
     return model.eval(), description

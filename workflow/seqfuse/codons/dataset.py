@@ -5,7 +5,7 @@ map a modality, which all seeds (and all arms of a dataset) share; a batch copie
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -29,7 +29,10 @@ _BATCHES_A_POOL = 16
 
 
 class States(Protocol):
-    """The states [T, D] of a sequence: a memory map of the store, or one-hot codons."""
+    """The states [T, D] of a sequence: a memory map of the store, or one-hot codons.
+
+    Of an encoder that is trained with the arm, the token ids [T] that it makes them of.
+    """
 
     width: int
 
@@ -49,6 +52,10 @@ class View:
     def width(self) -> int:
         """Length of a state vector."""
         return self.states.width
+
+    def stored(self, rows: np.ndarray) -> Iterator[np.ndarray]:
+        """The states of each of `rows`."""
+        return (self.states.get(self.sequences[row]) for row in rows.tolist())
 
 
 @dataclass(frozen=True)
@@ -204,16 +211,16 @@ def by_length(dataset: Dataset, rows: np.ndarray, size: int) -> Iterator[np.ndar
         yield order[start : start + size]
 
 
-def moments(view: View, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of every feature over all tokens of `rows`, float32 [D] each.
+def moments(parts: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of every feature over the states [T, D] of all `parts`.
 
-    A feature that never changes has deviation 1. One pass, one sequence in memory.
+    float32 [D] each. A feature that never changes has deviation 1. One pass, one part in memory.
     """
-    count, total, squares = 0, np.zeros(view.width), np.zeros(view.width)
-    for row in rows.tolist():
-        states = view.states.get(view.sequences[row]).astype(np.float64)
+    count, total, squares = 0, 0.0, 0.0
+    for part in parts:
+        states = part.astype(np.float64)
         count, total = count + len(states), total + states.sum(0)
-        squares += np.einsum("td,td->d", states, states)
+        squares = squares + np.einsum("td,td->d", states, states)
     mean = total / count
     deviation = np.sqrt(np.maximum(squares / count - mean**2, 0))
     # States are half precision: what is left of a constant after rounding is no spread.
@@ -235,7 +242,9 @@ def _pack(view: View, rows: np.ndarray, width: int, device: torch.device) -> Pac
         np.concatenate([p.outputs + start for p, start in zip(places, starts, strict=True)]),
         np.concatenate([place.shares for place in places]),
     )
-    packed = torch.from_numpy(np.concatenate(states)).to(device, non_blocking=True).float()
+    packed = torch.from_numpy(np.concatenate(states)).to(device, non_blocking=True)
+    if packed.is_floating_point():
+        packed = packed.float()
     return Packed(packed, *(torch.from_numpy(array).to(device) for array in arrays))
 
 

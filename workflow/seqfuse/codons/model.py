@@ -1,7 +1,7 @@
 """An arm as one network: standardise, align to codons, fuse, predict."""
 
 import importlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +12,7 @@ from seqfuse.codons.align import Average, Packed, Transposed
 from seqfuse.codons.catalogue import Arm
 from seqfuse.codons.dataset import Batch
 from seqfuse.codons.heads import HEADS
+from seqfuse.codons.live import Live
 from seqfuse.errors import UserError
 
 # Widths that the search for an equal budget tries: multiples of this, up to the last.
@@ -20,7 +21,11 @@ _STEP, _WIDEST = 4, 4096
 
 @dataclass(frozen=True)
 class Shape:
-    """What a model of an arm is built from; `widths` are the views' state widths."""
+    """What a model of an arm is built from; `widths` are the views' state widths.
+
+    `tuned` are the views whose encoder is a part of the model, with LoRA of rank `lora_rank` where
+    the arm asks for that.
+    """
 
     widths: Mapping[str, int]
     outputs: int
@@ -30,6 +35,8 @@ class Shape:
     head: str
     upsampling: str
     standardise: bool
+    tuned: Sequence[str] = ()
+    lora_rank: int = 0
 
 
 @dataclass(frozen=True)
@@ -60,9 +67,12 @@ class Standardise(nn.Module):
 
 
 class CodonModel(nn.Module):
-    """Views of a batch -> prediction. What it says of a sequence does not depend on its batch."""
+    """Views of a batch -> prediction. What it says of a sequence does not depend on its batch.
 
-    def __init__(self, arm: Arm, shape: Shape):
+    `encoders` are those of the views that the shape says are tuned.
+    """
+
+    def __init__(self, arm: Arm, shape: Shape, encoders: Mapping[str, nn.Module] | None = None):
         super().__init__()
         self.scale = nn.ModuleDict(
             {view: Standardise(n, shape.standardise) for view, n in shape.widths.items()}
@@ -70,6 +80,7 @@ class CodonModel(nn.Module):
         self.align = nn.ModuleDict(
             {view: alignment(arm, view, n, shape.upsampling) for view, n in shape.widths.items()}
         )
+        self.encode = nn.ModuleDict({v: Live(encoder) for v, encoder in (encoders or {}).items()})
         self.fuse = fusion(arm)(dict(shape.widths), shape.width)
         self.head = HEADS[shape.head](shape.width, shape.channels, shape.outputs, shape.dropout)
 
@@ -91,7 +102,29 @@ class CodonModel(nn.Module):
             self.scale[view].deviation.copy_(torch.from_numpy(deviation))
 
     def _aligned(self, view: str, packed: Packed, cells: int, knocked_out: bool) -> Tensor:
-        return self.align[view](packed, self.scale[view](packed.tokens, knocked_out), cells)
+        tokens_ND = self.encode[view](packed) if view in self.encode else packed.tokens
+        return self.align[view](packed, self.scale[view](tokens_ND, knocked_out), cells)
+
+    def trained_state(self) -> dict[str, Tensor]:
+        """The tensors of the model, on the CPU, less what its encoders brought and training keeps.
+
+        An encoder may be a thousand times as large as its LoRA.
+        """
+        state = self.state_dict()
+        return {name: state[name].detach().cpu().clone() for name in self._own(state)}
+
+    def load_trained_state(self, state: Mapping[str, Tensor]) -> None:
+        """Take over what `trained_state` gave; a tensor too many or too few is a RuntimeError."""
+        own = self._own(self.state_dict())
+        if missing := [name for name in own if name not in state]:
+            raise RuntimeError(f"tensor {missing[0]!r} is missing")
+        if foreign := sorted(set(state) - set(own)):
+            raise RuntimeError(f"tensor {foreign[0]!r} is unknown")
+        self.load_state_dict(state, strict=False)
+
+    def _own(self, names: Iterable[str]) -> list[str]:
+        trained = {name for name, p in self.named_parameters() if p.requires_grad}
+        return [name for name in names if name in trained or not name.startswith("encode.")]
 
 
 def alignment(arm: Arm, view: str, width: int, upsampling: str) -> nn.Module:
@@ -111,10 +144,16 @@ def trained_parameters(model: nn.Module) -> int:
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 
+def total_parameters(model: nn.Module) -> int:
+    """Parameters of the model, those of frozen parts of its encoders included."""
+    return sum(p.numel() for p in model.parameters())
+
+
 def fit_width(arm: Arm, shape: Shape, budget: int) -> Shape:
     """The shape with the widest projection whose trained parameters are at most `budget`.
 
     So arms with one modality and with three train equally many parameters, to within one step.
+    What an encoder inside the model trains comes on top.
     """
 
     def size(width: int) -> int:

@@ -3,7 +3,7 @@
 import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -12,12 +12,20 @@ import pyarrow as pa
 import torch
 
 from seqfuse import fingerprint, tables
-from seqfuse.codons import checkpoint
+from seqfuse.codons import checkpoint, live
 from seqfuse.codons.catalogue import Arm
 from seqfuse.codons.dataset import SPLITS, Dataset, moments, read, with_one_hot, with_views
-from seqfuse.codons.model import Shape, fit_width, fusion, parts, trained_parameters
+from seqfuse.codons.model import (
+    Shape,
+    fit_width,
+    fusion,
+    parts,
+    total_parameters,
+    trained_parameters,
+)
 from seqfuse.codons.train import Training
 from seqfuse.codons.training import Recipe, Scale, Trainer, Trial, peak_memory_mb, predict
+from seqfuse.encoders.encoder import Encoder
 from seqfuse.files import atomic_directory, canonical_json, digest, read_json, sha256, write_json
 from seqfuse.interruption import Interruption
 from seqfuse.progress import say
@@ -25,13 +33,18 @@ from seqfuse.progress import say
 
 @dataclass(frozen=True)
 class Job:
-    """One arm on one dataset with every seed; `run` writes its folder."""
+    """One arm on one dataset with every seed; `run` writes its folder.
+
+    A modality comes from the store by one of the `receipts`, or from one of the `models`, an
+    encoder that is trained with the arm.
+    """
 
     arm: Arm
     name: str
     records: Path
     frames: Path
     receipts: Mapping[str, Path]
+    models: Mapping[str, Path]
     settings: Training
     seeds: Sequence[int]
     state: Path
@@ -54,14 +67,20 @@ class Job:
             return with_one_hot(dataset)
         outputs = parts(self.arm, self.settings.upsampling)
         memory = self.state.parent / "memory"
-        return with_views(dataset, self.receipts, outputs, memory, self.arm.aligned)
+        dataset = with_views(dataset, self.receipts, outputs, memory, self.arm.aligned)
+        dataset = live.with_ids(dataset, self.encoders(), outputs)
+        return replace(dataset, views={view: dataset.views[view] for view in self.arm.modalities})
 
     @cached_property
     def statistics(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Moments of each stored view over the training tokens."""
-        rows = self.dataset.rows("train")
-        views = self.dataset.views.items()
-        return {name: moments(view, rows) for name, view in views if name != "codon"}
+        dataset, size = self.dataset, self.settings.batch
+        rows, found = dataset.rows("train"), {}
+        for name in self.receipts:
+            found[name] = moments(dataset.views[name].stored(rows))
+        for name in self.models:
+            found[name] = moments(live.states(dataset, name, rows, size, self._device))
+        return found
 
     @cached_property
     def shape(self) -> Shape:
@@ -76,6 +95,8 @@ class Job:
             settings.head,
             settings.upsampling,
             settings.standardise,
+            tuple(self.models),
+            settings.lora_rank if self.arm.tuning == "lora" else 0,
         )
         return fit_width(self.arm, shape, settings.parameters) if settings.parameters else shape
 
@@ -98,6 +119,7 @@ class Job:
             sha256(self.records),
             sha256(self.frames),
             receipts,
+            {view: live.checksums(folder) for view, folder in self.models.items()},
             asdict(self.shape),
             asdict(self.recipe),
             torch.__version__,
@@ -106,6 +128,10 @@ class Job:
             fingerprint.code("seqfuse.codons.study", fusion(self.arm).__module__),
         ]
         return digest(canonical_json(made_from))
+
+    def encoders(self) -> dict[str, Encoder]:
+        """The encoders that are trained with the arm, as they were published."""
+        return live.load(self.models, self.arm.tuning, self.settings.lora_rank)
 
     def _trials(self) -> list[Trial]:
         rates = self.settings.learning_rate
@@ -131,6 +157,7 @@ class Job:
             self.arm,
             self.shape,
             self.statistics,
+            self.encoders,
             self.recipe,
             trial,
             seed,
@@ -216,11 +243,11 @@ class Job:
         return tables.from_rows(found, tables.WEIGHTS)
 
     def _cost(self, trainer: Trainer) -> dict:
-        progress, parameters = trainer.progress, trained_parameters(trainer.model)
+        progress = trainer.progress
         return {
             "seed": trainer.seed,
-            "trained_parameters": parameters,
-            "total_parameters": parameters,
+            "trained_parameters": trained_parameters(trainer.model),
+            "total_parameters": total_parameters(trainer.model),
             "epochs": progress.epoch,
             "best_epoch": progress.best_epoch,
             "steps": progress.steps,

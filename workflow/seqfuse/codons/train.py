@@ -1,9 +1,10 @@
 """Train one arm on one dataset: a modality alone, or a fusion; every seed in one process.
 
 Reads cleaned records, codon frames and a receipt of the embedding store for each modality of the
-arm. Writes a folder: seed<N>.safetensors, predictions.parquet (val and test; for a fusion also test
-predictions with modalities knocked out), cost.json, log.jsonl, and weights.parquet for an arm that
-weighs its modalities. An interrupted run resumes from --state to the same numbers.
+arm; of a modality whose encoder the arm trains (LoRA, or end to end), that encoder's folder. Writes
+a folder: seed<N>.safetensors, predictions.parquet (val and test; for a fusion also test predictions
+with modalities knocked out), cost.json, log.jsonl, and weights.parquet for an arm that weighs its
+modalities. An interrupted run resumes from --state to the same numbers.
 
     seqfuse codons train --dataset demo-expression --arm mil \\
         --records results/demo/sequences/demo-expression/records.parquet \\
@@ -46,6 +47,9 @@ class Training:
     upsampling: str
     standardise: bool
     entropy: tuple[float, ...]
+    tuned: tuple[str, ...]
+    lora_rank: int
+    encoder_learning_rate: float
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,6 +60,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for modality in MODALITIES:
         text = f"receipt of the {modality} embeddings"
         parser.add_argument(f"--{modality}", type=Path, metavar="RECEIPT", help=text)
+        text = f"folder of the {modality} encoder, for an arm that trains it"
+        parser.add_argument(f"--{modality}-model", type=Path, metavar="DIR", help=text)
     parser.add_argument("--seeds", required=True, type=int, nargs="+", metavar="N")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
     parser.add_argument("--state", required=True, type=Path, help="folder to resume from")
@@ -66,21 +72,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     settings = options.take(args, "codons/training", Training)
     arm = ARMS[args.arm]
-    receipts = {name: getattr(args, name) for name in arm.modalities}
+    check(settings)
+    tuned = arm.trains(settings.tuned)
+    if arm.tuning and not tuned:
+        raise UserError(f"--tuned: arm {arm.name!r} trains none of {', '.join(settings.tuned)}")
+    receipts = {name: getattr(args, name) for name in arm.modalities if name not in tuned}
     for name, receipt in receipts.items():
         if receipt is None:
             raise UserError(f"arm {arm.name!r} needs --{name}, a receipt of its embeddings")
-    check(settings)
+    models = {name: getattr(args, f"{name}_model") for name in tuned}
+    for name, model in models.items():
+        if model is None:
+            raise UserError(f"arm {arm.name!r} needs --{name}-model, the encoder that it trains")
 
     import torch
 
     from seqfuse.codons import study
 
     torch.set_num_threads(args.threads)
-    job = study.Job(
-        arm, args.dataset, args.records, args.frames, receipts, settings, args.seeds, args.state
-    )
-    job.run(args.out)
+    files = (args.records, args.frames, receipts, models)
+    study.Job(arm, args.dataset, *files, settings, args.seeds, args.state).run(args.out)
 
 
 def check(settings: Training) -> None:

@@ -7,7 +7,7 @@ the epoch, so that a run that was interrupted resumes to the same numbers.
 import math
 import resource
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from seqfuse.codons.catalogue import Arm
 from seqfuse.codons.dataset import Batch, Dataset, by_length, collate, shuffled
 from seqfuse.codons.model import CodonModel, Shape
 from seqfuse.codons.scores import score
+from seqfuse.encoders.encoder import Encoder
 from seqfuse.errors import UserError
 from seqfuse.interruption import Interruption
 from seqfuse.progress import say, track
@@ -46,6 +47,7 @@ class Recipe:
     epochs: int
     batch: int
     weight_decay: float
+    encoder_learning_rate: float
     patience: int
     plateau: int
     clip: float
@@ -90,7 +92,8 @@ class Scale:
 class Trainer:
     """One arm, one seed, one trial; `run` ends with the best state by validation score loaded.
 
-    `statistics` are the moments of each view's training tokens. `path` is the checkpoint; one with
+    `statistics` are the moments of each view's training tokens; `encoders` loads those that are
+    trained with the arm. `path` is the checkpoint; one with
     another `fingerprint` (data, settings, code) is not used.
     """
 
@@ -100,6 +103,7 @@ class Trainer:
         arm: Arm,
         shape: Shape,
         statistics: Mapping[str, tuple[np.ndarray, np.ndarray]],
+        encoders: Callable[[], Mapping[str, Encoder]],
         recipe: Recipe,
         trial: Trial,
         seed: int,
@@ -111,15 +115,14 @@ class Trainer:
         self.path, self.fingerprint, self.device = path, fingerprint, device
         self.scale, self.progress = Scale.of(dataset), Progress()
         torch.manual_seed(seed)
-        self.model = CodonModel(arm, shape)
+        self.model = CodonModel(arm, shape, encoders())
         self.model.standardise(statistics)
         self.model.to(device)
-        self.optimiser = torch.optim.Adam(
-            self.model.parameters(),
-            trial.learning_rate,
-            weight_decay=recipe.weight_decay,
-            fused=True,
-        )
+        own = [p for name, p in self.model.named_parameters() if not name.startswith("encode.")]
+        groups = [{"params": own, "lr": trial.learning_rate}]
+        if tuned := [p for p in self.model.encode.parameters() if p.requires_grad]:
+            groups.append({"params": tuned, "lr": recipe.encoder_learning_rate})
+        self.optimiser = torch.optim.Adam(groups, weight_decay=recipe.weight_decay, fused=True)
         self.plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
             self.optimiser, factor=_PLATEAU_FACTOR, patience=recipe.plateau
         )
@@ -137,7 +140,7 @@ class Trainer:
         if not self.progress.finished:
             self.progress.finished = True
             self._save()
-        self.model.load_state_dict(self.best)
+        self.model.load_trained_state(self.best)
         return self.progress
 
     def _epochs(self, stop: Interruption) -> Iterable[int]:
@@ -200,7 +203,7 @@ class Trainer:
         if (found, -loss) > (progress.best_score, -progress.best_loss):
             progress.best_epoch, progress.best_score = progress.epoch + 1, found
             progress.best_loss = loss
-            self.best = {k: v.detach().cpu().clone() for k, v in self.model.state_dict().items()}
+            self.best = self.model.trained_state()
         progress.log.append(
             {
                 "seed": self.seed,
@@ -228,7 +231,7 @@ class Trainer:
             "progress": asdict(self.progress),
             "flops_a_codon": self._flops_a_codon,
             "seen": torch.from_numpy(self.seen),
-            "model": self.model.state_dict(),
+            "model": self.model.trained_state(),
             "optimiser": self.optimiser.state_dict(),
             "plateau": self.plateau.state_dict(),
             "best": self.best,
@@ -240,7 +243,7 @@ class Trainer:
         found = interruption.resume(self.path, self.fingerprint)
         if found is None:
             return
-        self.model.load_state_dict(found["model"])
+        self.model.load_trained_state(found["model"])
         self.optimiser.load_state_dict(found["optimiser"])
         self.plateau.load_state_dict(found["plateau"])
         self.best, self.seen = found["best"], found["seen"].numpy()
