@@ -101,6 +101,17 @@ def test_a_store_that_lacks_a_sequence(study, tmp_path, capsys):
     assert "no embedding of sequence" in complaint(capsys, other, tmp_path)
 
 
+def test_a_set_that_is_not_coding_trains_on(study, tmp_path):
+    """Stops inside are residue X; the audit warns, the report repeats it, and the study runs."""
+    broken = [
+        f | {"protein": f["protein"][:1] + "X" + f["protein"][2:], "internal_stops": 1}
+        for f in study.frames
+    ]
+    job = study.write(tmp_path / "changed", frames=broken).job("dna_rna", tmp_path / "s", epochs=1)
+    job.run(tmp_path / "out")
+    assert (tmp_path / "out" / "predictions.parquet").exists()
+
+
 def test_a_modality_without_a_receipt(study, tmp_path, capsys):
     error = complaint(capsys, study, tmp_path, arm="mil", without=("protein",))
     assert "arm 'mil' needs --protein, a receipt of its embeddings" in error

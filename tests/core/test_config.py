@@ -35,6 +35,30 @@ def test_a_dataset_of_ones_own_joins_the_catalogue():
     assert "demo-expression" in settings["datasets"]
 
 
+def test_a_set_may_be_named_with_another_split():
+    settings = config.resolve({"codons": {"datasets": ["ecoli", "ecoli+cluster"]}})
+    official, anew = (settings["datasets"][name] for name in settings["codons"]["datasets"])
+    assert anew["cleaning"] == official["cleaning"] | {"split_by": "cluster"}
+    assert anew["title"] == "E. coli expression, no cluster in two splits"
+    assert anew["files"] == official["files"] and official["rows"]["test"] == 712
+    # The paper's counts are of the official split.
+    assert "rows" not in anew
+
+
+def test_random_encoders_are_hidden_where_the_encoders_are_random_anyway():
+    arms = {"arms": ["dna", "concat_random"]}
+    assert config.resolve({"codons": arms})["codons"]["arms"] == ["dna"]
+    assert "concat_random" not in config.resolve({})["codons"]["ablations"]
+    encoders = {"encoders": {"protein": "esm2-8m"}}
+    assert config.resolve({"codons": arms | encoders})["codons"]["arms"] == arms["arms"]
+
+
+def test_the_papers_heads_are_unequal():
+    codons = config.resolve({"preset": "paper"})["codons"]
+    assert codons["overrides"]["mil"] == {"channels": 1280}
+    assert (codons["training"]["channels"], "xattn" in codons["overrides"]) == (100, False)
+
+
 def test_a_variant_may_stand_among_the_methods():
     variant = {"method": "onevocab", "k": 3, "steps": 5}
     language = {"variants": {"small": variant}, "methods": ["small", "text_only"]}
@@ -45,6 +69,15 @@ def test_a_variant_may_stand_among_the_methods():
 @pytest.mark.parametrize(
     ("user", "message"),
     [
+        (
+            {"codons": {"datasets": ["ecoli+clutser"]}},
+            "dataset ecoli+clutser: no split 'clutser'; did you mean 'cluster'?",
+        ),
+        ({"codons": {"overrides": {"mli": {}}}}, "there is no arm 'mli'; did you mean 'mil'?"),
+        (
+            {"codons": {"overrides": {"mil": {"chanels": 3}}}},
+            "unknown key 'codons.overrides.mil.chanels'; did you mean 'channels'?",
+        ),
         ({"sedes": 2}, "unknown key 'sedes'; did you mean 'seeds'?"),
         ({"judge": {"modle": "x"}}, "unknown key 'judge.modle'; did you mean 'model'?"),
         ({"preset": "dmeo"}, "preset: 'dmeo' is not allowed; did you mean 'demo'?"),

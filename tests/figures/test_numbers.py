@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.legend import Legend
+from matplotlib.text import Text
 
 from seqfuse import tables
 from seqfuse.figures import (
@@ -137,6 +138,23 @@ def test_published_values_stand_beside_ours(monkeypatch):
     # A subset is no published row set.
     part = evaluated(metric("linear", 0.4, subset="sequence_decides"))
     assert pd.isna(methods.table(part).iloc[0]["published"])
+
+
+def test_what_only_the_paper_has_is_a_row_without_a_score():
+    """Evo on CoV-Vac is .653 and on E. coli 42.556 %; no arm of ours reads it."""
+    rows = [metric("rna", 0.4, dataset=name, suite=name) for name in ("cov-vac", "ecoli", "mine")]
+    frames = evaluated(*(row | {"study": "codons"} for row in rows))
+    for frame in frames.values():
+        frame.loc[frame["dataset"] == "cov-vac", "metric"] = "spearman"
+    table = fusion.table(frames)
+    evo = table[table["method"] == "Evo"].set_index("dataset")
+    assert evo["published"].to_dict() == {"cov-vac": 0.653, "ecoli": 0.42556}
+    assert evo["value"].isna().all() and set(evo["kind"]) == {"published"}
+    others = set(table.loc[table["kind"] == "published", "method"])
+    assert others == {"Evo", "SpliceBERT", "ESM-2 650M", "ESM-2 3B"}
+    assert set(table.loc[table["dataset"] == "mine", "method"]) == {"rna"}
+    texts = [text.get_text() for text in fusion.draw(table).findobj(Text)]
+    assert {"(0.65)", "(0.43)", "0.40", "SpliceBERT, published only"} <= set(texts)
 
 
 @pytest.mark.parametrize("module", [tasks, methods])

@@ -171,6 +171,16 @@ def test_nothing_left_is_an_error(clean):
     assert "no row is left of 3: shorter than 3 nt (2 rows)" in line
 
 
+def test_other_rows_than_the_source_counts_stop(clean):
+    """Three are read, one is too long; what is left is held to the expected rows."""
+    rows = [{"sequence": "ACG"}, {"sequence": "ACGT"}, {"sequence": "ACC", "split": "test"}]
+    policy = {"max_length": 3, "too_long": "drop", "min_length": 1}
+    assert clean(rows, expected="train=1", **policy).status == 0
+    line = refusal(clean(rows, expected="train=2", **policy))
+    assert "expected 2 train rows after cleaning, found 1 train, 0 val, 1 test" in line
+    assert "--expected: many: write SPLIT=N" in refusal(clean(rows, expected="many", **policy))
+
+
 def test_many_batches_count_rows_through(clean):
     """5000 rows are three batches; row numbers of rejects go on from one to the next."""
     rows = ["ACGT" if i % 1000 else "NN" for i in range(1, 5001)]

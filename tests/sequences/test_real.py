@@ -33,7 +33,8 @@ def audited(tmp_path):
         entry = config.load_yaml(config.RESOURCES / "datasets.yaml")[name]
         settings = cleaning(entry, config.defaults(options.schema())["sequences"])
         records = str(tmp_path / "records.parquet")
-        flags = options.flags(settings).split()
+        expected = [f"{split}={rows}" for split, rows in entry.get("rows", {}).items()]
+        flags = options.flags(settings | {"expected": expected}).split()
         assert not main(["data", "records", "--name", name, "--entry", json.dumps(entry),
                          "--mirror", MIRROR, "--out", records,
                          "--card", str(tmp_path / "card.json")])  # fmt: skip

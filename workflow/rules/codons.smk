@@ -5,8 +5,9 @@ rule codons_train:
     """Train one arm on one dataset, every seed in one process."""
     input:
         unpack(arm_embeddings),
+        unpack(arm_models),
         records="<results>/sequences/{dataset}/records.parquet",
-        frames="<results>/sequences/{dataset}/frames.parquet",
+        frames=lambda wildcards: f"<results>/sequences/{arm_set(wildcards)}/frames.parquet",
     output:
         checkpoints=collect(
             "<results>/codons/{{dataset}}/{{arm}}/seed{seed}.safetensors", seed=SEEDS
@@ -32,14 +33,17 @@ rule codons_train:
         code=lambda wildcards: code("seqfuse.codons.train", *fusion(wildcards.arm)),
         out=subpath(output.cost, parent=True),
         state=f"{STATE}/codons/{{dataset}}/{{arm}}",
-        embeddings=lambda wildcards, input: flags(
-            {name: input.get(name) for name in ARMS[wildcards.arm].modalities}
+        views=lambda wildcards, input: flags(
+            {
+                name: input[name]
+                for name in [*arm_embeddings(wildcards), *arm_models(wildcards)]
+            }
         ),
         seeds=SEEDS,
-        settings=flags(settings["codons"]["training"]),
+        settings=lambda wildcards: flags(arm_training(wildcards.arm)),
     shell:
         "exec seqfuse codons train --dataset {wildcards.dataset} --arm {wildcards.arm}"
-        " --records {input.records} --frames {input.frames} {params.embeddings}"
+        " --records {input.records} --frames {input.frames} {params.views}"
         " --seeds {params.seeds} --threads {threads} --state {params.state} {params.settings}"
         " --out {params.out} 2> {log}"
 

@@ -50,7 +50,7 @@ wildcard_constraints:
     method="[^/.]+",
     arm="[^/.]+",
     encoder="[^/]+",
-    model="[^/]+",
+    model="[^/@]+",
     view="sequence|dna|rna|protein",
     study="language|codons",
 
@@ -212,6 +212,14 @@ def cleaning(dataset):
     return data_catalogue.cleaning(settings["datasets"][dataset], settings["sequences"])
 
 
+def expected_rows(dataset):
+    """How many rows of each split a dataset's source counts, as flags."""
+    expected = settings["datasets"][dataset].get("rows")
+    return flags(
+        {"expected": [f"{k}={n}" for k, n in expected.items()]} if expected else {}
+    )
+
+
 def finetuning(name):
     """The settings that one method or variant is fine-tuned with, and no other's."""
     language, base = settings["language"], method(name).name
@@ -279,13 +287,37 @@ def pretrained_adapter(wildcards):
 
 def arm_embeddings(wildcards):
     """The receipts of an arm's modalities, by modality."""
+    arm = ARMS[wildcards.arm]
+    weights = "@random" if arm.random else ""
     return {
         modality: (
-            f"<results>/embeddings/{wildcards.dataset}/"
-            f"{modality}.{settings['codons']['encoders'][modality]}.json"
+            f"<results>/embeddings/{arm_set(wildcards)}/"
+            f"{modality}.{settings['codons']['encoders'][modality]}{weights}.json"
         )
-        for modality in ARMS[wildcards.arm].modalities
+        for modality in arm.modalities
+        if modality not in arm.trains(arm_training(arm.name)["tuned"])
     }
+
+
+def arm_models(wildcards):
+    """The encoders that an arm trains, by the flag that takes them."""
+    tuned = ARMS[wildcards.arm].trains(arm_training(wildcards.arm)["tuned"])
+    return {
+        f"{modality}_model": model_folder(settings["codons"]["encoders"][modality])
+        for modality in tuned
+    }
+
+
+def arm_set(wildcards):
+    """The set whose frames an arm reads: the dataset, or the dataset with shuffled codons."""
+    shuffled = ARMS[wildcards.arm].shuffled
+    return f"{wildcards.dataset}@{shuffled}" if shuffled else wildcards.dataset
+
+
+def arm_training(arm):
+    """The settings that one arm is trained with."""
+    codons = settings["codons"]
+    return configuration.merge(codons["training"], codons["overrides"].get(arm, {}))
 
 
 def single_arms():

@@ -76,3 +76,51 @@ rule controls_codons:
         "exec seqfuse controls codons --dataset {wildcards.suite} --records {input.records}"
         " --frames {input.frames} --singles {input.singles} --threads {threads} {params.settings}"
         " --out {output} 2> {log}"
+
+
+rule controls_shuffle:
+    """Shuffle the codons of a set, for arms that must lose what they read there."""
+    input:
+        "<results>/sequences/{dataset}/frames.parquet",
+    output:
+        "<results>/sequences/{dataset}@{how}/frames.parquet",
+    log:
+        "<logs>/controls_shuffle/{dataset}.{how}.log",
+    benchmark:
+        "<benchmarks>/controls_shuffle/{dataset}.{how}.jsonl"
+    wildcard_constraints:
+        dataset=either(CODON_SETS),
+        how="codons|synonymous",
+    conda:
+        "../../envs/controls.yaml"
+    threads: threads_of("light")
+    resources:
+        mem_mb=mem_mb("light"),
+        runtime=runtime("light"),
+    params:
+        code=code("seqfuse.controls.shuffle"),
+    shell:
+        "exec seqfuse controls shuffle --frames {input} --how {wildcards.how} --out {output}"
+        " 2> {log}"
+
+
+rule controls_randomise:
+    """Give an encoder random weights, to see what its pre-training is worth."""
+    input:
+        lambda wildcards: model_folder(wildcards.model),
+    output:
+        directory("<results>/data/models/{model}@random"),
+    log:
+        "<logs>/controls_randomise/{model}.log",
+    benchmark:
+        "<benchmarks>/controls_randomise/{model}.jsonl"
+    conda:
+        "../../envs/data.yaml"
+    threads: threads_of("light")
+    resources:
+        mem_mb=mem_mb("gpu"),
+        runtime=runtime("light"),
+    params:
+        code=code("seqfuse.controls.randomise"),
+    shell:
+        "exec seqfuse controls randomise --model {input} --out {output} 2> {log}"

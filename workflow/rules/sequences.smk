@@ -26,9 +26,10 @@ rule sequences:
         out=subpath(output.records, parent=True),
         study=lambda wildcards: settings["datasets"][wildcards.dataset]["study"],
         cleaning=lambda wildcards: flags(cleaning(wildcards.dataset)),
+        expected=lambda wildcards: expected_rows(wildcards.dataset),
     shell:
         "exec seqfuse sequences --records {input} --study {params.study} {params.cleaning}"
-        " --out {params.out} 2> {log}"
+        " {params.expected} --out {params.out} 2> {log}"
 
 
 use rule sequences as sequences_codons with:

@@ -45,11 +45,13 @@ STAGES: dict[str, tuple[str, dict[str, str]]] = {
     ),
     "codons": ("codon-level fusion: train an arm", {"train": "seqfuse.codons.train"}),
     "controls": (
-        "what a score must beat: lookups, majority, composition, late mean",
+        "what a score must beat: lookups, composition, late fusion, shuffled codons",
         {
             "language": "seqfuse.controls.language",
             "folds": "seqfuse.controls.folds",
             "codons": "seqfuse.controls.codons",
+            "shuffle": "seqfuse.controls.shuffle",
+            "randomise": "seqfuse.controls.randomise",
         },
     ),
     "evaluation": (

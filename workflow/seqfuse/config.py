@@ -62,7 +62,9 @@ def resolve(user: Mapping) -> dict:
     settings["datasets"] = merge(load_yaml(RESOURCES / "datasets.yaml"), settings["datasets"])
     settings["models"] = merge(load_yaml(RESOURCES / "models.yaml"), settings["models"])
     _check_entries(user, settings)
+    _split_anew(settings)
     _check_names(settings)
+    _hide_vacuous(settings)
     return settings
 
 
@@ -144,6 +146,29 @@ def _check_entries(user: Mapping, settings: Mapping) -> None:
         model.validate(name, settings["models"][name])
 
 
+def _split_anew(settings: dict) -> None:
+    """An entry of its own for each dataset that is named with another split, as NAME+SPLIT."""
+    from seqfuse.data import catalogue
+
+    named = [*settings["codons"]["datasets"]]
+    for names in settings["language"]["suites"].values():
+        named += names
+    for name in named:
+        base, _, split = name.rpartition("+")
+        if base in settings["datasets"] and name not in settings["datasets"]:
+            settings["datasets"][name] = catalogue.split_anew(base, settings["datasets"], split)
+
+
+def _hide_vacuous(settings: dict) -> None:
+    """Leave out the arms with random encoders where the encoders are random anyway."""
+    from seqfuse.codons.catalogue import ARMS
+
+    codons = settings["codons"]
+    if set(codons["encoders"].values()) <= set(scratch(settings, "codons")):
+        for key in ("arms", "ablations"):
+            codons[key] = [name for name in codons[key] if not ARMS[name].random]
+
+
 def _check_names(settings: dict) -> None:
     """Every dataset, model, method and arm that is named must exist in its catalogue."""
     from seqfuse.codons.catalogue import ARMS
@@ -164,7 +189,8 @@ def _check_names(settings: dict) -> None:
     ]
     named += [("language.methods", "run", name) for name in language["methods"]]
     named += [("language.overrides", "method", name) for name in language["overrides"]]
-    named += [(f"codons.{k}", "arm", name) for k in ("arms", "ablations") for name in codons[k]]
+    keys = ("arms", "ablations", "overrides")
+    named += [(f"codons.{k}", "arm", name) for k in keys for name in codons[k]]
     known = {
         "dataset": settings["datasets"],
         "model": settings["models"],

@@ -16,7 +16,8 @@ class Arm:
     gives every sequence a weight a modality, which are written beside its predictions; only with
     `entropy` does the entropy of these weights count in its loss. An arm that is not `aligned` puts
     a modality's n-th token at the n-th codon. A `one_hot` arm reads the codons themselves. An arm
-    with `tuning` ("lora" or "full") trains encoders with its fusion, end to end.
+    with `tuning` ("lora" or "full") trains encoders with its fusion, end to end. A control may read
+    `shuffled` frames ("codons" or "synonymous"), or the states of encoders with `random` weights.
     """
 
     name: str
@@ -29,6 +30,8 @@ class Arm:
     aligned: bool = True
     one_hot: bool = False
     tuning: str | None = None
+    shuffled: str | None = None
+    random: bool = False
 
     @property
     def views(self) -> tuple[str, ...]:
@@ -107,6 +110,30 @@ ARMS: dict[str, Arm] = {
             _CONCAT,
             kind="ablation",
             aligned=False,
+        ),
+        Arm(
+            "concat_shuffled",
+            "Concatenation, codons shuffled",
+            _ALL,
+            _CONCAT,
+            kind="control",
+            shuffled="codons",
+        ),
+        Arm(
+            "concat_synonymous",
+            "Concatenation, synonymous codons drawn anew",
+            _ALL,
+            _CONCAT,
+            kind="control",
+            shuffled="synonymous",
+        ),
+        Arm(
+            "concat_random",
+            "Concatenation, random encoders",
+            _ALL,
+            _CONCAT,
+            kind="control",
+            random=True,
         ),
         Arm(
             "onehot",

@@ -10,12 +10,19 @@ import re
 from collections.abc import Mapping
 
 from seqfuse import options
-from seqfuse.config import WORKFLOW, hold, load_yaml
+from seqfuse.config import WORKFLOW, hold, load_yaml, nearest
 from seqfuse.errors import UserError
 
 FIELDS = ("id", "sequence", "variant", "question", "label", "value", "reasoning", "text", "group")
 # Layouts whose scratch models learn a tokeniser from the text of the data.
 TEXT_LAYOUTS = ("qwen3", "bert")
+# What NAME+SPLIT calls a split that is not the source's: (words, changed settings of `sequences`).
+RESPLIT = {
+    "deduplicated": ("without what train repeats", {"duplicates": "drop_across_splits"}),
+    "random": ("split at random", {"split_by": "random"}),
+    "group": ("no group in two splits", {"split_by": "group"}),
+    "cluster": ("no cluster in two splits", {"split_by": "cluster"}),
+}
 _NEEDS = {"synthetic": "generator", "files": "files", "hub": "hub"}
 
 
@@ -44,6 +51,16 @@ def validate(name: str, entry: Mapping) -> dict:
     entry["labels"] = {key: _label(value) for key, value in entry.get("labels", {}).items()}
     derived = {"task": _task(entry), "coding": entry["study"] == "codons"}
     return _defaults(name) | derived | entry
+
+
+def split_anew(name: str, entries: Mapping, split: str) -> dict:
+    """The entry `name` with another split; what its source counts holds for its own split alone."""
+    if split not in RESPLIT:
+        raise UserError(f"dataset {name}+{split}: no split {split!r}{nearest(split, RESPLIT)}")
+    words, changed = RESPLIT[split]
+    entry = {key: value for key, value in entries[name].items() if key != "rows"}
+    title = f"{entry.get('title', name)}, {words}"
+    return entry | {"title": title, "cleaning": entry.get("cleaning", {}) | changed}
 
 
 def cleaning(entry: Mapping, settings: Mapping) -> dict:

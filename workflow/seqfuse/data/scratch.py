@@ -6,14 +6,20 @@ frozen scratch encoder is thus a fixed random feature map that keeps what it rea
 biology. The same seed, text and library versions give the same bytes.
 """
 
+from __future__ import annotations
+
 import itertools
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from seqfuse.config import nearest
 from seqfuse.data.catalogue import TEXT_LAYOUTS
 from seqfuse.errors import UserError
 from seqfuse.files import write_json
+
+if TYPE_CHECKING:
+    from seqfuse.encoders.encoder import Encoder
 
 # How much larger queries and keys are: attention logits then have the variance 1.5^4, about 5.
 _SHARPNESS = 1.5
@@ -231,12 +237,20 @@ def _encoder(layout: str, config: dict, seed: int, folder: Path) -> None:
     import torch
 
     from seqfuse import encoders
-    from seqfuse.encoders import checkpoint
 
     _tokeniser_files(layout, folder)
     kind = encoders.implementation(layout)
     with torch.device("meta"):
         encoder = kind(config, kind.read_tokeniser(folder))
+    fill(encoder, seed, folder)
+
+
+def fill(encoder: Encoder, seed: int, folder: Path) -> None:
+    """Write an encoder into `folder` with seeded random weights in place of its own."""
+    import torch
+
+    from seqfuse.encoders import checkpoint
+
     generator = torch.Generator().manual_seed(seed)
     tensors = {
         name: _initial(name, tensor.shape, generator)

@@ -3,6 +3,7 @@
 Everything comes from the catalogues, so that a new entry has its row and its colour at once.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 
 from seqfuse.codons.catalogue import ARMS
@@ -99,8 +100,13 @@ def count(number: float) -> str:
 
 
 def span(numbers: Iterable[float]) -> str:
-    """The range of some numbers as `count` writes them, or the one number that they all are."""
-    numbers = list(numbers)
+    """The range of some numbers as `count` writes them, or the one number that they all are.
+
+    Nothing where there is no number.
+    """
+    numbers = [number for number in numbers if not math.isnan(number)]
+    if not numbers:
+        return ""
     texts = dict.fromkeys(count(number) for number in (min(numbers), max(numbers)))
     return " to ".join(texts)
 

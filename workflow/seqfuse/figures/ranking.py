@@ -103,9 +103,8 @@ def _dot(axis: Axes, row, y: float) -> None:
     if pd.notna(getattr(row, "published", None)):
         axis.plot(row.published, y, marker="d", markersize=5, color="none", markeredgecolor="black")
     # Beside the panel, where no interval can run under it.
-    axis.text(
-        1.02, y, f"{row.value:.2f}", transform=axis.get_yaxis_transform(), va="center", fontsize=6.5
-    )
+    text = f"{row.value:.2f}" if pd.notna(row.value) else f"({row.published:.2f})"
+    axis.text(1.02, y, text, transform=axis.get_yaxis_transform(), va="center", fontsize=6.5)
 
 
 def _labels(axis: Axes, rows: pd.DataFrame) -> None:

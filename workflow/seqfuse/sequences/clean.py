@@ -11,6 +11,7 @@ frames.parquet.
 import argparse
 
 from seqfuse import options
+from seqfuse.errors import UserError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,6 +25,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what the records are for; codons asks for coding sequences and writes their frames",
     )
     parser.add_argument("--out", required=True, help="folder to write")
+    parser.add_argument(
+        "--expected",
+        nargs="*",
+        default=[],
+        metavar="SPLIT=N",
+        help="rows that each split must have left, such as train=1600; others stop the run",
+    )
     options.add(parser, "sequences")
 
 
@@ -38,9 +46,30 @@ def run(args: argparse.Namespace) -> None:
     with files.atomic_directory(args.out) as folder:
         found = cleaning.clean(Path(args.records), folder, args.study, settings)
         report = found | audit.audit(folder / "records.parquet")
+        _hold(args.records, args.expected, report["splits"])
         report["warnings"] = cleaning.warnings(found, settings) + report["warnings"]
         files.write_json(folder / "audit.json", report)
     for warning in report["warnings"]:
         say(f"warning: {args.records}: {warning}")
     counts = report["rows"]
     say(f"{args.out}: {counts['read']} read, {counts['kept']} kept, {counts['rejected']} rejected")
+
+
+def _hold(records: str, wanted: list[str], found: dict[str, int]) -> None:
+    """Stop where a split has another number of rows than the source's paper counts."""
+    try:
+        expected = {name: int(number) for name, number in (word.split("=") for word in wanted)}
+    except ValueError:
+        raise UserError(
+            f"--expected: {' '.join(wanted)}: write SPLIT=N, such as train=1600"
+        ) from None
+    if {name: found[name] for name in expected} != expected:
+        raise UserError(
+            f"{records}: expected {_counts(expected)} rows after cleaning, found {_counts(found)};"
+            " take the file that the catalogue means and its entry's own `cleaning`, or set `rows`"
+            " of the dataset's entry to what is right"
+        )
+
+
+def _counts(rows: dict[str, int]) -> str:
+    return ", ".join(f"{number} {name}" for name, number in rows.items())

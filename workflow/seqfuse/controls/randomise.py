@@ -1,0 +1,27 @@
+"""An encoder of the same shape with random weights: what is left of a score without pre-training.
+
+Reads a model's folder, writes another in the same layout, with the same tokeniser and sizes, and
+with the seeded weights of the scratch models.
+
+    seqfuse controls randomise --model results/paper/data/models/esm2-8m \\
+        --out results/paper/data/models/esm2-8m@random
+"""
+
+import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", required=True, metavar="DIR", help="folder of an encoder")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder to write")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Load, draw new weights, save."""
+    from seqfuse import encoders
+    from seqfuse.data import scratch
+    from seqfuse.files import atomic_directory
+
+    encoder = encoders.load(args.model)
+    with atomic_directory(args.out) as folder:
+        scratch.fill(encoder, args.seed, folder)
