@@ -50,7 +50,9 @@ def sequence_hash(sequence: str) -> bytes:
 
 def encode_spans(spans: np.ndarray) -> bytes:
     """Ranges int[T, 2] as bytes; `decode_spans` inverts it."""
-    return np.diff(spans.astype("<i4").reshape(-1), prepend=np.int32(0)).astype("<i4").tobytes()
+    differences = spans.astype("<i4").reshape(-1)
+    differences[1:] -= differences[:-1].copy()
+    return differences.tobytes()
 
 
 def decode_spans(data: bytes) -> np.ndarray:

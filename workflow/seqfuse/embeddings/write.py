@@ -42,6 +42,7 @@ def run(args: argparse.Namespace) -> None:
     from seqfuse.progress import say, track
 
     torch.set_num_threads(args.threads)
+    embed.keep_freed_memory()
     settings = options.take(args, "embeddings", embed.Settings)
     sequences = embed.distinct(args.table, args.columns)
     embedder = embed.Embedder(args.model, settings, args.resolution)

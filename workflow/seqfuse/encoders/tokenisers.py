@@ -46,16 +46,15 @@ class Tokeniser(ABC):
     def encode(self, sequence: str) -> Tokens:
         """Tokenise a sequence of any length and any characters; foreign ones become <unk>."""
         ids, spans = self._cut(sequence)
-        added = np.zeros((1, 2), dtype=np.int32)
-        before, behind = len(self.prefix), len(self.suffix)
-        special = np.zeros(before + len(ids) + behind, dtype=bool)
-        special[:before] = True
-        special[before + len(ids) :] = True
-        return Tokens(
-            np.concatenate([self.prefix, ids, self.suffix]).astype(np.int64),
-            np.concatenate([added.repeat(before, 0), spans, added.repeat(behind, 0)]),
-            special,
+        before, count = len(self.prefix), len(ids)
+        size = before + count + len(self.suffix)
+        native = slice(before, before + count)
+        tokens = Tokens(
+            np.empty(size, np.int64), np.zeros((size, 2), np.int32), np.ones(size, dtype=bool)
         )
+        tokens.ids[:before], tokens.ids[before + count :] = self.prefix, self.suffix
+        tokens.ids[native], tokens.spans[native], tokens.special[native] = ids, spans, False
+        return tokens
 
     def decode(self, ids: np.ndarray) -> str:
         """The sequence of an `encode`, without the special tokens at its ends and without pads."""
@@ -88,8 +87,10 @@ class RnaFmTokeniser(Tokeniser):
     def _cut(self, sequence: str) -> tuple[np.ndarray, np.ndarray]:
         # "replace" writes one "?" for each character that is not ASCII: one <unk> each.
         characters = np.frombuffer(sequence.encode("ascii", "replace"), dtype=np.uint8)
-        starts = np.arange(len(characters), dtype=np.int32)
-        return self._table[characters], np.stack([starts, starts + 1], axis=1)
+        borders = np.arange(len(characters) + 1, dtype=np.int32)
+        spans = np.empty((len(characters), 2), dtype=np.int32)
+        spans[:, 0], spans[:, 1] = borders[:-1], borders[1:]
+        return self._table[characters], spans
 
 
 class EsmTokeniser(Tokeniser):
