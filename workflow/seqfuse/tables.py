@@ -190,7 +190,8 @@ def read(path: str | Path, schema: pa.Schema, columns: list[str] | None = None) 
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except (pa.ArrowInvalid, OSError) as error:
-        raise UserError(f"{path}: not a readable Parquet file ({error})") from None
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path}: not a readable Parquet file ({reason})") from None
     missing = [name for name in schema.names if name not in found.names]
     if missing:
         raise UserError(

@@ -6,7 +6,9 @@ and a file fetched by the commit of a hub repository are accepted; `unverified` 
 """
 
 import shutil
+import socket
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -94,15 +96,37 @@ def _from_hub(hub: dict, path: str, looked: str) -> Path:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
+    offline = hub_offline()
     try:
         return Path(
             hf_hub_download(
-                hub["repository"], path, repo_type="dataset", revision=hub.get("revision")
+                hub["repository"],
+                path,
+                repo_type="dataset",
+                revision=hub.get("revision"),
+                local_files_only=offline is not None,
             )
         )
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         where = f"{hub['repository']}: {path}"
-        raise UserError(_unreachable(where, error, looked)) from None
+        raise UserError(_unreachable(where, offline or error, looked)) from None
+
+
+def hub_offline() -> str | None:
+    """Why the hub is not asked and only its cache is looked into; None where it can be asked.
+
+    Without a network its own retries take half a minute. Behind a proxy, names need not resolve.
+    """
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        return "HF_HUB_OFFLINE is set"
+    if not urllib.request.getproxies():
+        try:
+            socket.getaddrinfo(urllib.parse.urlsplit(constants.ENDPOINT).hostname, None)
+        except OSError as error:
+            return f"no network: {error.strerror}"
+    return None
 
 
 def _from_url(url: str, target: Path, looked: str) -> Path:
@@ -124,6 +148,9 @@ def _from_url(url: str, target: Path, looked: str) -> Path:
     return target
 
 
-def _unreachable(where: str, error: Exception, looked: str) -> str:
+def _unreachable(where: str, error: Exception | str, looked: str) -> str:
     reason = str(error).strip().split("\n")[0]
-    return f"{where}: cannot be downloaded ({reason}); put the file into a mirror ({looked})"
+    return (
+        f"{where}: cannot be downloaded ({reason}); put the file into a folder of `mirror:` "
+        f"(looked for {looked})"
+    )

@@ -6,6 +6,7 @@ held to its layout before anything else sees it.
 
 from pathlib import Path
 
+from seqfuse.data.download import hub_offline
 from seqfuse.errors import UserError
 from seqfuse.files import read_json, sha256, write_json
 from seqfuse.progress import say
@@ -55,15 +56,17 @@ def download(name: str, entry: dict, folder: Path) -> None:
             f"write the commit you mean: models: {{{name}: {{revision: <40 hexadecimal digits>}}}}"
         )
     say(f"{name}: {entry['repository']} at {entry['revision']}")
+    offline = hub_offline()
     try:
         cached = snapshot_download(
             entry["repository"],
             revision=entry["revision"],
             allow_patterns=entry["files"],
             ignore_patterns=["*.py", "*/*"],
+            local_files_only=offline is not None,
         )
     except (HfHubHTTPError, OSError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = offline or " ".join(str(error).split())[:200]
         raise UserError(
             f"model {name!r}: {entry['repository']} cannot be downloaded ({reason}); run "
             "`seqfuse data model` where there is a network, or use a local copy: kind: folder"
