@@ -38,3 +38,9 @@ def test_a_cut_file_is_named(tmp_path):
     (tmp_path / "t.parquet").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UserError, match=r"t\.parquet: not a readable Parquet file"):
         tables.read(tmp_path / "t.parquet", tables.RECORDS)
+
+
+def test_a_reason_of_several_lines_is_put_on_one(tmp_path):
+    (tmp_path / "t.parquet").write_bytes(b"PAR1" + b"\0" * 90 + b"PAR1")
+    with pytest.raises(UserError, match=r"\A[^\n]*t\.parquet: not a readable Parquet file[^\n]*\Z"):
+        tables.read(tmp_path / "t.parquet", tables.RECORDS)

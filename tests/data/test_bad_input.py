@@ -1,10 +1,12 @@
 """A user's mistake is one line that names the file, the place and the fix; nothing is written."""
 
 import gzip
+import socket
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from huggingface_hub import constants
 
 HEADER = "sequence,value,split\n"
 GOOD = HEADER + "ACG,1,train\n" * 100
@@ -114,3 +116,29 @@ def test_bad_entry(make, case):
     for part in ["'mine'", *wanted]:
         assert part in line
     assert made.written == []
+
+
+@pytest.mark.parametrize("forbidden", [True, False])
+def test_without_a_network_the_hub_is_not_asked(make, monkeypatch, tmp_path, forbidden):
+    resolved = []
+
+    def unknown(host, port):
+        resolved.append(host)
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", forbidden)
+    monkeypatch.setattr(constants, "ENDPOINT", "https://hub.example:8443/path")
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    monkeypatch.setattr("urllib.request.getproxies", dict)
+    hub = {"repository": "owner/name", "revision": "0" * 40}
+    made = make(
+        source="hub", hub=hub, files=[{"path": "a.csv", "split": "train"}], mirror=(tmp_path,)
+    )
+    [line] = made.said.splitlines()
+    why = "HF_HUB_OFFLINE is set" if forbidden else "no network: Name or service not known"
+    assert made.status == 2 and made.written == []
+    assert line == (
+        f"seqfuse data records: error: owner/name: a.csv: cannot be downloaded ({why}); put the"
+        f" file into a folder of `mirror:` (looked for {tmp_path / 'a.csv'}, a.csv)"
+    )
+    assert resolved == ([] if forbidden else ["hub.example"])

@@ -121,3 +121,13 @@ def test_gc_and_the_others_name_what_is_not_theirs(two_keys, tmp_path, capsys):
     for command in ("inspect", "verify"):
         assert main(["embeddings", command, "--store", str(tmp_path / "none")]) == 2
         assert "none: no embeddings here" in capsys.readouterr().err
+
+
+def test_an_unreadable_store_is_one_line(two_keys, tmp_path, capsys):
+    (shard,) = two_keys[0].glob("*.parquet")
+    shard.chmod(0o644)
+    shard.write_bytes(shard.read_bytes()[:-20])
+    assert main(["embeddings", "inspect", "--store", str(tmp_path / "store")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"seqfuse embeddings inspect: error: {shard}: cut or corrupt shard (")
+    assert "run the `seqfuse embeddings write` that made it again" in line

@@ -2,10 +2,12 @@
 
 import itertools
 import re
+import shutil
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from seqfuse import encoders
 from seqfuse.cli import main
@@ -193,6 +195,33 @@ def test_a_state_that_is_not_finite_names_its_sequence(models, monkeypatch):
         list(embedder.rows(embedder.count({"ACGUACGU": "here"})))
 
 
+def test_a_sequence_that_lacks_states_is_named(models, monkeypatch):
+    embedder = embed.Embedder(models / "rna-fm", SETTINGS, "native")
+    forward = embedder._forward
+    monkeypatch.setattr(embedder, "_forward", lambda ids: forward(ids)[:, :-2])
+    with pytest.raises(UserError, match="'ACGUACGU'.*: 7 states for 8 tokens"):
+        list(embedder.rows(embedder.count({"ACGUACGU": "here"})))
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_half_precision_is_that_of_the_gpu(native, models, monkeypatch, random_sequences):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: native)
+    dtype = embed._computed("cuda")
+    assert dtype == (torch.bfloat16 if native else torch.float16)
+    # Autocast works the same way on a CPU.
+    monkeypatch.setattr(embed, "_computed", lambda device: dtype)
+    sequences = random_sequences("ACGU", [5, 40, 90])
+    half = embed.Embedder(models / "rna-fm", SETTINGS, "native")
+    monkeypatch.undo()
+    exact = embed.Embedder(models / "rna-fm", SETTINGS, "native")
+    assert half.description["computed"] == str(dtype).removeprefix("torch.")
+    assert exact.description["computed"] == "float32"
+    counted = exact.count(dict.fromkeys(sequences, "here"))
+    for row, same in zip(half.rows(counted), exact.rows(counted), strict=True):
+        assert row.states.dtype == np.float16 and row.pooled.dtype == np.float32
+        assert 1e-4 < np.abs(row.states - same.states).max() < 0.1
+
+
 def test_the_key_says_what_a_row_depends_on(models, tmp_path):
     def key(folder=models / "rna-fm", resolution="native", **changed):
         settings = embed.Settings(**(vars(SETTINGS) | changed))
@@ -236,6 +265,31 @@ def test_a_mistake_is_one_line(columns, model, flags, message, write, tmp_path, 
     assert re.search(message, line)
     assert not (tmp_path / "receipt.json").exists()
     assert not list(tmp_path.glob("store/*/*.parquet"))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda tensors: tensors.pop("layers.1.fc1.bias"), r"layers\.1\.fc1\.bias is missing"),
+        (lambda tensors: tensors.update(extra=torch.zeros(3)), r"extra is not part of the model"),
+        (
+            lambda tensors: tensors.update({"layers.1.fc1.bias": torch.zeros(3)}),
+            r"layers\.1\.fc1\.bias has the shape \[3\], config\.json asks for \[128\]",
+        ),
+    ],
+)
+def test_a_checkpoint_that_does_not_fit_is_one_line(
+    change, message, write, models, tmp_path, capfd
+):
+    broken = tmp_path / "broken"
+    shutil.copytree(models / "rna-fm", broken)
+    tensors = load_file(broken / "model.safetensors")
+    change(tensors)
+    save_file(tensors, broken / "model.safetensors")
+    assert write({"rna": ["ACGU"]}, broken) == 2
+    (line,) = capfd.readouterr().err.splitlines()
+    assert re.search(rf"error: {broken}: tensor {message}", line)
+    assert not (tmp_path / "receipt.json").exists() and not (tmp_path / "store").exists()
 
 
 def test_a_missing_column_is_named(write, tmp_path, capfd):

@@ -66,6 +66,14 @@ STAGES: dict[str, tuple[str, dict[str, str]]] = {
     "report": ("one HTML file that opens without a network", {"": "seqfuse.report.build"}),
 }
 
+# What a user can do about a disk, by the error's number.
+_OF_THE_DISK = {
+    errno.ENOSPC: "free some space and run this again",
+    errno.EDQUOT: "free some of your quota and run this again",
+    errno.EROFS: "write to another folder",
+    errno.EACCES: "ask for access, or use another folder",
+}
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; a user's mistake is one line on standard error and exit status 2."""
@@ -81,9 +89,11 @@ def main(argv: list[str] | None = None) -> int:
     except UserError as error:
         return _complain(args, error)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+        if error.errno not in _OF_THE_DISK:
             raise
-        return _complain(args, f"{error.filename or 'output'}: {error.strerror}")
+        # Arrow's own text is about bytes; the system's says what is wrong.
+        reason, fix = os.strerror(error.errno), _OF_THE_DISK[error.errno]
+        return _complain(args, f"{error.filename or 'standard output'}: {reason}; {fix}")
     except KeyboardInterrupt:
         return 130
     return 0

@@ -29,8 +29,6 @@ from seqfuse.files import sha256
 _CPU_VALUES = 3 * 2**16
 # Tokens of a batch. What a GPU wants is enough of them.
 _GPU_TOKENS = 2**16
-# What a forward pass computes in. bfloat16 because the widest models overflow float16.
-_COMPUTED = {"cpu": torch.float32, "cuda": torch.bfloat16}
 # Matrix products of fewer rows take another path on a CPU and round otherwise; a smaller batch is
 # filled up, so that a row does not depend on what else was missing in the store.
 _FEWEST_TOKENS = 32
@@ -105,7 +103,7 @@ class Embedder:
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self._encoder = encoders.load(folder, self._device)
         self._settings, self._resolution = settings, resolution
-        self._padded = self._device != "cpu"
+        self._padded, self._computed = self._device != "cpu", _computed(self._device)
         self._budget = _GPU_TOKENS if self._padded else _CPU_VALUES // self._encoder.width
         tokeniser = self._encoder.tokeniser
         self._before, self._behind = len(tokeniser.prefix), len(tokeniser.suffix)
@@ -123,7 +121,7 @@ class Embedder:
             "resolution": resolution,
             "too_long": settings.too_long,
             "window": {"tokens": self._encoder.max_length, "overlap": _OVERLAP},
-            "computed": str(_COMPUTED[self._device]).removeprefix("torch."),
+            "computed": str(self._computed).removeprefix("torch."),
             "stored": settings.dtype,
             "width": self.width,
             "code": fingerprint.code("seqfuse.encoders", type(self._encoder).__module__),
@@ -252,13 +250,15 @@ class Embedder:
         ids = ids + ids[-1:] * fill
         mask = pad_sequence([torch.ones_like(row) for row in ids], batch_first=True)
         padded = pad_sequence(ids, batch_first=True, padding_value=self._encoder.tokeniser.pad)
-        with torch.autocast(device, _COMPUTED[device], enabled=device != "cpu"):
+        with torch.autocast(device, self._computed, enabled=self._computed is not torch.float32):
             states = self._encoder(
                 padded.to(device), mask.to(device), self._settings.layer, self._settings.output
             )
         return states[:batch].float().cpu()
 
     def _row(self, sequence: str, states: Tensor, spans: np.ndarray) -> Row:
+        if len(states) != len(spans):
+            raise UserError(f"{describe(sequence)}: {len(states)} states for {len(spans)} tokens")
         if self._resolution == "codon":
             states, spans = _codons(states, spans)
         dtype = getattr(torch, self._settings.dtype)
@@ -270,6 +270,14 @@ class Embedder:
             )
         stored, pooled = states.to(dtype).numpy(), states.mean(dim=0).numpy()
         return Row(sequence_hash(sequence), len(sequence), stored, spans, pooled)
+
+
+def _computed(device: str) -> torch.dtype:
+    """What a forward pass computes in: not float16 where a GPU can do else, as it overflows."""
+    if device == "cpu":
+        return torch.float32
+    native = torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.bfloat16 if native else torch.float16
 
 
 def _codons(states: Tensor, spans: np.ndarray) -> tuple[Tensor, np.ndarray]:

@@ -26,7 +26,7 @@ from seqfuse.embeddings.store import (
     key_of,
     shards,
 )
-from seqfuse.files import canonical_json, sha256, write_json
+from seqfuse.files import canonical_json, named, sha256, write_json
 from seqfuse.progress import say
 
 ROWS_A_GROUP = 32
@@ -91,25 +91,31 @@ class Writer:
     def _finish_group(self) -> None:
         if not self._rows:
             return
-        if self._shard is None:
-            self._shard = _Shard(self.folder, canonical_json(self._description))
-        self._shard.write(self._rows)
+        with named(self.folder):
+            if self._shard is None:
+                self._shard = _Shard(self.folder)
+                self._shard.open(canonical_json(self._description))
+            self._shard.write(self._rows)
         self._rows, self._bytes = [], 0
 
     def _finish_shard(self) -> None:
         self._finish_group()
         if self._shard:
-            self._shard.publish()
+            with named(self.folder):
+                self._shard.publish()
             self._shard = None
 
 
 class _Shard:
     """A shard in hand: a hidden file until `publish` gives it its checksum as its name."""
 
-    def __init__(self, folder: Path, description: str):
+    def __init__(self, folder: Path):
         handle, name = tempfile.mkstemp(dir=folder, prefix=_UNFINISHED, suffix=".parquet")
         os.close(handle)
         self.path, self.bytes = Path(name), 0
+
+    def open(self, description: str) -> None:
+        """Begin the file; `description` goes into its footer."""
         self._parquet = pq.ParquetWriter(
             self.path,
             SHARD.with_metadata({FOOTER_KEY: description}),
