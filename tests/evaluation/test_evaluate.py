@@ -45,6 +45,29 @@ def test_the_likeliest_label_and_the_substring_rule_have_scores_of_their_own(sui
     assert found["ece"] == pytest.approx((1 - 0.7310586 + 0.9525741) / 2)
 
 
+def test_an_alias_counts_where_it_is_listed_and_is_counted(suite):
+    suite.dataset("data", gold("motor neuron disease", *"bbb", variant="ACGA"))
+    texts = ["Answer: als</think> Answer: ALS.", "</think> Answer: ALS", "Answer: ALS", "so ALS"]
+    rows = [row | {"text": text} for row, text in zip(said(*[None] * 4), texts, strict=True)]
+    # The third answer never closed its reasoning, the fourth has no answer field.
+    suite.predict("linear", [row | {"mode": "own"} for row in rows])
+    suite.train("linear")
+    assert suite.run() == 0
+    assert "alias_rate" not in suite.metrics().index.get_level_values("metric")
+    assert suite.run("--aliases", '{"data": {"als": "motor neuron disease"}}') == 0
+    found = suite.metrics().loc[("data", "test", "all", "linear", "none"), "value"]
+    assert found["accuracy"] == 0.25
+    assert found["alias_rate"] == 0.5
+    assert found["invalid_rate"] == 0.5
+
+
+def test_aliases_of_another_dataset_are_refused(suite, capsys):
+    suite.dataset("data", gold("a"))
+    suite.predict("linear", said("a"))
+    assert suite.run("--aliases", '{"dtaa": {"x": "a"}}') == 2
+    assert "--aliases: 'dtaa' is no dataset of data" in capsys.readouterr().err
+
+
 def test_subsets_and_splits_are_scored_apart(suite):
     rows = gold("a", "b", "a", variant="ACGA", subset="question_decides")
     rows += gold("a", "b", variant="ACGA", subset="sequence_decides")

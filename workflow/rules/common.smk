@@ -220,6 +220,13 @@ def expected_rows(dataset):
     )
 
 
+def aliases(names):
+    """The aliases of the labels of some datasets as JSON, or None."""
+    entries = {name: settings["datasets"][name].get("aliases") for name in names}
+    found = {name: given for name, given in entries.items() if given}
+    return json.dumps(found, sort_keys=True) if found else None
+
+
 def finetuning(name):
     """The settings that one method or variant is fine-tuned with, and no other's."""
     language, base = settings["language"], method(name).name

@@ -32,12 +32,15 @@ rule evaluation:
         more=lambda wildcards, input: flags(
             {need: list(input.get(need, [])) or None for need in ("probes", "folds")}
         ),
+        aliases=lambda wildcards: flags(
+            {"aliases": aliases(suites(wildcards.study)[wildcards.suite])}
+        ),
         settings=flags(settings["evaluation"]),
     shell:
         "exec seqfuse evaluation --study {wildcards.study} --suite {wildcards.suite}"
         " --datasets {params.datasets} --records {input.records}"
         " --predictions {input.controls} {input.predictions} --costs {input.costs}"
-        " {params.more} {params.settings} --out {params.out} 2> {log}"
+        " {params.more} {params.aliases} {params.settings} --out {params.out} 2> {log}"
 
 
 use rule evaluation as evaluation_ablations with:

@@ -4,15 +4,15 @@ Everything that could make a score lie is refused here in one line: rows that ar
 there twice, another dataset's predictions, an answer that is no label, a likelihood that is NaN.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from seqfuse import tables
+from seqfuse import labels, tables
 from seqfuse.errors import UserError
 from seqfuse.evaluation.catalogue import primary
 
@@ -29,6 +29,7 @@ class Gold:
     has either `label` or `value` float[n]. `subsets` names rows, bool[n], that are scored apart
     too: what decides their label, and whether a training record holds the very same DNA. `cluster`
     int[n] numbers the groups that are resampled together: a row without a group is one of its own.
+    `aliases` holds the label of each other name, by the name's normal form.
     """
 
     dataset: str
@@ -41,6 +42,7 @@ class Gold:
     value: np.ndarray | None
     variants: bool
     metric: str
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,8 @@ class Answers:
 
     `present` bool[n] is False on the rows that a probe leaves out. `predicted` int[n] indexes the
     classes; an answer that is no label has the index behind the last class. `unaltered` int[n] is
-    what the same checkpoint predicts on the unaltered input, where this is a probe of it.
+    what the same checkpoint predicts on the unaltered input, where this is a probe of it; `aliased`
+    bool[n] says which answers an alias turned into a label, where the dataset has aliases.
     """
 
     dataset: str
@@ -63,6 +66,7 @@ class Answers:
     confidence: np.ndarray | None = None
     substring: np.ndarray | None = None
     unaltered: np.ndarray | None = None
+    aliased: np.ndarray | None = None
 
 
 def read_gold(path: Path, dataset: str, study: str, folds: bool = False) -> Gold:
@@ -212,19 +216,33 @@ def _filled(answers: Answers, part: pa.Table, rows: np.ndarray, gold: Gold, who:
         return Answers(**fields | {"value": _at(rows, gold, value, np.nan)})
     invalid = len(gold.classes)
     predicted = _codes(part["predicted"], gold.classes)
+    if gold.aliases:
+        meant = _codes(_by_alias(part, gold.aliases), gold.classes)
+        fields["aliased"] = _at(rows, gold, (predicted == invalid) & (meant < invalid), False)
     strange = (predicted == invalid) & part["predicted"].is_valid().to_numpy()
     _refuse(strange, part, f"{who}: predicted is no label of {gold.dataset} (write null)")
+    if gold.aliases:
+        predicted = np.where(predicted == invalid, meant, predicted)
     fields["predicted"] = _at(rows, gold, predicted, invalid)
     if part["loglik"].null_count < part.num_rows:
         likeliest, confidence = _likelihoods(part, gold, who)
         fields["likeliest"] = _at(rows, gold, likeliest, invalid)
         fields["confidence"] = _at(rows, gold, confidence, np.nan)
     if part["text"].null_count < part.num_rows:
-        labels = [gold.classes[gold.label[row]].lower() for row in rows]
+        wanted = [gold.classes[gold.label[row]].lower() for row in rows]
         texts = [(text or "").lower() for text in part["text"].to_pylist()]
-        contained = [label in text for label, text in zip(labels, texts, strict=True)]
+        contained = [label in text for label, text in zip(wanted, texts, strict=True)]
         fields["substring"] = _at(rows, gold, contained, False)
     return Answers(**fields)
+
+
+def _by_alias(part: pa.Table, aliases: Mapping[str, str]) -> pa.Array:
+    """The label that each generated answer means by an alias, or null."""
+    found = []
+    for text, mode in zip(part["text"].to_pylist(), part["mode"].to_pylist(), strict=True):
+        answer = labels.parse(text or "", thinks=mode == "own")
+        found.append(answer and aliases.get(labels.normalise(answer)))
+    return pa.array(found, pa.string())
 
 
 def _likelihoods(part: pa.Table, gold: Gold, who: str) -> tuple[np.ndarray, np.ndarray]:

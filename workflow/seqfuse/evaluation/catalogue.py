@@ -33,6 +33,7 @@ _ALL = (
     Metric("weighted_recall", "Recall, weighted by gold class (= accuracy)", "classification"),
     Metric("mcc", "Matthews correlation", "classification"),
     Metric("invalid_rate", "Answers that are no label", "classification", "lower"),
+    Metric("alias_rate", "Answers that an alias made a label", "classification", "lower"),
     Metric("likelihood_accuracy", "Accuracy of the likeliest label", "classification"),
     Metric("ece", "Expected calibration error", "classification", "lower"),
     Metric("substring_accuracy", "Accuracy by BioReason's substring rule", "classification"),

@@ -31,6 +31,7 @@ by what was fitted without them; there a seed is a repeat of the deal into folds
         --out results/demo/evaluation/language/variants
 """
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +68,13 @@ def add_arguments(parser):
     parser.add_argument(
         "--folds", default=[], nargs="*", type=Path, help="predictions of `seqfuse controls folds`"
     )
+    parser.add_argument(
+        "--aliases",
+        default={},
+        type=json.loads,
+        metavar="JSON",
+        help="other names of labels: {dataset: {alias: label}}",
+    )
     parser.add_argument("--out", required=True, type=Path, help="folder to write")
     options.add(parser, "evaluation")
 
@@ -79,7 +87,7 @@ def run(args):
     from seqfuse.evaluation import suite
 
     settings = options.take(args, "evaluation", Settings)
-    golds = suite.read_golds(args.study, args.datasets, args.records)
+    golds = suite.read_golds(args.study, args.datasets, args.records, args.aliases)
     methods = suite.read_costs(args.study, args.suite, args.costs)
     answers = suite.read_predictions(args.predictions, golds, methods)
     probes = suite.read_probes(args.probes, golds, methods)

@@ -104,6 +104,8 @@ class _Classes:
             substring = answer.substring[rows.chosen]
             means["substring_accuracy"] = substring
             means["substring_inflation"] = substring.astype(np.int64) - hits
+        if answer.aliased is not None:
+            means["alias_rate"] = answer.aliased[rows.chosen]
         if answer.unaltered is not None:
             means["changed"] = (answer.predicted != answer.unaltered)[rows.chosen]
         self.means = tuple(means)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from seqfuse import tables
+from seqfuse import labels, tables
 from seqfuse.controls.catalogue import CONTROLS
 from seqfuse.errors import UserError
 from seqfuse.evaluation import bootstrap, compare, metrics
@@ -42,8 +42,10 @@ class Place:
     probe: str
 
 
-def read_golds(study: str, datasets: list[str], paths: list[Path]) -> dict[str, Gold]:
-    """The scored records of each dataset, by name."""
+def read_golds(
+    study: str, datasets: list[str], paths: list[Path], aliases: dict[str, dict[str, str]]
+) -> dict[str, Gold]:
+    """The scored records of each dataset, by name, with its `aliases` {other name: label}."""
     if len(datasets) != len(paths):
         raise UserError(
             f"--records: {len(paths)} files for {len(datasets)} datasets; give one each, in order"
@@ -52,7 +54,15 @@ def read_golds(study: str, datasets: list[str], paths: list[Path]) -> dict[str, 
         raise UserError(
             f"--datasets: {', '.join(datasets)}: names must differ, and none be {MEAN!r}"
         )
-    return {name: read_gold(path, name, study) for name, path in zip(datasets, paths, strict=True)}
+    unknown = next((name for name in aliases if name not in datasets), None)
+    if unknown is not None:
+        raise UserError(f"--aliases: {unknown!r} is no dataset of {', '.join(datasets)}")
+    golds = {}
+    for name, path in zip(datasets, paths, strict=True):
+        gold = read_gold(path, name, study)
+        forms = labels.by_alias(name, gold.classes, aliases.get(name, {}))
+        golds[name] = replace(gold, aliases=forms)
+    return golds
 
 
 def read_costs(study: str, suite: str, paths: list[Path]) -> dict[str, Method]:

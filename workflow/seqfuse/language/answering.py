@@ -9,6 +9,7 @@ from pathlib import Path
 from seqfuse import fingerprint
 from seqfuse.errors import UserError
 from seqfuse.files import canonical_json, digest
+from seqfuse.labels import parse
 from seqfuse.language import decoding, prompts, saved
 from seqfuse.language.catalogue import METHODS
 from seqfuse.language.journal import Journal
@@ -129,7 +130,7 @@ def _of_seed(
         said = [
             {
                 **asdict(found),
-                "predicted": closed[prompt.dataset].match(prompts.parse(found.text, prompt.thinks)),
+                "predicted": closed[prompt.dataset].match(parse(found.text, prompt.thinks)),
                 "mode": "own" if prompt.thinks else "empty",
                 "loglik_per_token": list(found.loglik_per_token.items()),
             }

@@ -14,9 +14,10 @@ from torch import Tensor
 from transformers import DynamicCache
 
 from seqfuse.errors import UserError
+from seqfuse.labels import CLOSE, FIELD
 from seqfuse.language.batches import chunks
 from seqfuse.language.model import Example, LanguageMethod
-from seqfuse.language.prompts import CLOSE, FIELD, Prompt, Settings
+from seqfuse.language.prompts import Prompt, Settings
 
 # Tokens a batch may hold with its padding, and examples: a larger batch leaves the CPU's cache.
 _TOKENS, _EXAMPLES = 32768, 256

@@ -1,4 +1,4 @@
-"""Prompts: what a model is shown, what it should answer, and how its answer is read.
+"""Prompts: what a model is shown, and what it should answer; seqfuse/labels.py reads the answer.
 
 A prompt is a list of segments, text or DNA: the reference, the variant, the question, in the chat
 format of Qwen3. The answer is `reasoning </think> Answer: label`, or `Answer: label` behind an
@@ -6,17 +6,16 @@ empty think block. How a DNA segment becomes tokens or vectors is each method's 
 """
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from seqfuse.errors import UserError
 from seqfuse.files import canonical_json, digest
+from seqfuse.labels import CLOSE, FIELD, normalise, parse
 
 USER, ASSISTANT = "<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n"
 END = "<|im_end|>"
-OPEN, CLOSE = "<think>\n", "\n</think>\n\n"
-FIELD = "Answer:"
+OPEN = "<think>\n"
 # A record that holds one of these could close its own turn or fake an answer.
 _CONTROL = re.compile(r"<\|.*?\|>|</?think>|</?dna>")
 
@@ -124,25 +123,6 @@ def for_prediction(dataset: str, records: Iterable[Mapping], settings: Settings)
 def reasons(records: Iterable[Mapping]) -> bool:
     """Whether any training record of a dataset has a reasoning."""
     return any(record["reasoning"] for record in records if record["split"] == "train")
-
-
-def parse(text: str, thinks: bool) -> str | None:
-    """The last answer field of a generated text, as written; null where there is none.
-
-    With reasoning on, only what stands behind the last `</think>` is read.
-    """
-    if thinks and CLOSE.strip() not in text:
-        return None
-    fields = text.rpartition(CLOSE.strip())[2].split(FIELD)[1:]
-    answer = fields[-1].strip().split("\n")[0].strip() if fields else ""
-    return answer or None
-
-
-def normalise(label: str) -> str:
-    """The one normalisation of labels: NFKC, case folded, white space collapsed, outer
-    punctuation (. , ; : ! ? quotes) taken off."""
-    folded = unicodedata.normalize("NFKC", label).casefold()
-    return " ".join(folded.split()).strip(".,;:!?\"' ")
 
 
 class ClosedLabels:
