@@ -1,5 +1,6 @@
 """The golden numbers, and checkpoint folders made of them in the published layouts."""
 
+import gzip
 import hashlib
 import itertools
 import json
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save_file
 from torch import Tensor
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -18,7 +19,7 @@ MODEL_TYPE = {"rnafm": {"model_type": "rna-fm"}, "esm2": {"model_type": "esm"}}
 
 @dataclass(frozen=True)
 class Golden:
-    """The numbers of one reference: facts of the .json, tensors of the .safetensors, the folder."""
+    """The numbers of one reference: facts (.json), tensors (.safetensors.gz), the folder."""
 
     name: str
     facts: dict
@@ -57,7 +58,7 @@ def goldens(tmp_path_factory) -> dict[str, Golden]:
 
 def _read(name: str, folder: Path) -> Golden:
     facts = json.loads((GOLDEN / f"{name}.json").read_text(encoding="utf-8"))
-    tensors = load_file(GOLDEN / f"{name}.safetensors")
+    tensors = load(gzip.decompress((GOLDEN / f"{name}.safetensors.gz").read_bytes()))
     _fill_tables(name, tensors)
     folder.mkdir()
     golden = Golden(name, facts, tensors, folder)
