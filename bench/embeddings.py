@@ -7,6 +7,7 @@ the scripts do that work so; the others drop what they made.
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -95,9 +96,10 @@ def embed_rerun(setting: Setting) -> dict:
     model, _ = _model(setting, "mixed", width=128, layers=4)
     held = _table(setting, "held", sequences)
     grown = _table(setting, "grown", sequences + new)
+    _write(setting, held, model, "filled")
     filled = [f"rerun{repeat}" for repeat in range(setting.repeats + 1)]
     for store in filled:
-        _write(setting, held, model, store)
+        shutil.copytree(setting.folder / "filled", setting.folder / store)
     again, fresh = (_write(setting, grown, model, store) for store in (filled.pop(), "again"))
     difference = _difference(again, _states(fresh, sequences + new))
     ours, baseline = alternate(

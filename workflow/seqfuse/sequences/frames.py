@@ -13,7 +13,8 @@ from seqfuse.sequences.normalise import flat, strings
 # The standard code (NCBI table 1) with the bases in the order T, C, A, G.
 _BASES = "TCAG"
 _STANDARD = "FFLLSSSSYY**CC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG"
-# Other codes of NCBI's list, as what differs from the standard one.
+# Other codes of NCBI's list, as what differs from the standard one. Tables 27, 28 and 31 are left
+# out: what one of their codons means depends on where it stands.
 _DIFFERENCES = {
     1: {},
     2: {"AGA": "*", "AGG": "*", "ATA": "M", "TGA": "W"},  # vertebrate mitochondria
@@ -21,8 +22,24 @@ _DIFFERENCES = {
     4: {"TGA": "W"},  # mould, protozoan mitochondria; mycoplasma
     5: {"AGA": "S", "AGG": "S", "ATA": "M", "TGA": "W"},  # invertebrate mitochondria
     6: {"TAA": "Q", "TAG": "Q"},  # ciliates
+    9: {"AAA": "N", "AGA": "S", "AGG": "S", "TGA": "W"},  # echinoderm, flatworm mitochondria
+    10: {"TGA": "C"},  # euplotids
     11: {},  # bacteria and plastids: other starts, the same residues
     12: {"CTG": "S"},  # alternative yeast
+    13: {"AGA": "G", "AGG": "G", "ATA": "M", "TGA": "W"},  # ascidian mitochondria
+    14: {"AAA": "N", "AGA": "S", "AGG": "S", "TAA": "Y", "TGA": "W"},  # flatworm mito., other
+    15: {"TAG": "Q"},  # Blepharisma
+    16: {"TAG": "L"},  # chlorophycean mitochondria
+    21: {"AAA": "N", "AGA": "S", "AGG": "S", "ATA": "M", "TGA": "W"},  # trematode mitochondria
+    22: {"TAG": "L", "TCA": "*"},  # Scenedesmus obliquus mitochondria
+    23: {"TTA": "*"},  # Thraustochytrium mitochondria
+    24: {"AGA": "S", "AGG": "K", "TGA": "W"},  # Rhabdopleuridae mitochondria
+    25: {"TGA": "G"},  # candidate division SR1, Gracilibacteria
+    26: {"CTG": "A"},  # Pachysolen tannophilus
+    29: {"TAA": "Y", "TAG": "Y"},  # Mesodinium
+    30: {"TAA": "E", "TAG": "E"},  # peritrichs
+    32: {"TAG": "W"},  # Balanophoraceae plastids
+    33: {"AGA": "S", "AGG": "K", "TAA": "Y", "TGA": "W"},  # Cephalodiscidae mitochondria
 }
 UNKNOWN, STOP = "X", "*"
 
