@@ -73,6 +73,12 @@ def training(**changed) -> Training:
     return options.take(args, "codons/training", Training)
 
 
+@pytest.fixture(scope="session", name="training")
+def training_of():
+    """The function above, for tests that make settings of their own."""
+    return training
+
+
 def spans_of(view: str, letters: str) -> np.ndarray:
     """Spans as the store has them: 6-mers and a tail of single bases, codons, or residues."""
     size = {"dna": 6, "rna": 3, "protein": 1}[view]

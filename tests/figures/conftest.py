@@ -21,6 +21,11 @@ PATTERNS = {
     "controls": "controls/{study}/*/predictions.parquet",
     "records": "sequences/demo-[ce]*/records.parquet",
     "weights": "codons/*/*/weights.parquet",
+    "knockouts": "codons/*/interpretation/knockout.parquet",
+    "mutagenesis": "codons/*/interpretation/mutagenesis.parquet",
+    "usage": "codons/*/interpretation/codons.parquet",
+    "attention": "codons/*/interpretation/attention.parquet",
+    "fused": "codons/*/interpretation/fused.parquet",
 }
 
 

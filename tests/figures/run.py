@@ -45,6 +45,7 @@ def write(root: Path) -> Path:
     _judge(root)
     _codon_predictions(root)
     _weights(root)
+    _interpretation(root)
     _vectors(root)
     _data(root)
     _settings(root)
@@ -228,7 +229,7 @@ def _codon_predictions(root: Path) -> None:
             label = ("low", "middle", "high")[min(int((truth + 1) * 1.5), 2)]
             records.append(
                 {"id": f"c{number}", "split": "test" if number >= 20 else "val"}
-                | {"sequence": "ATGTAA", "value": truth if regression else None}
+                | {"sequence": "ATG" * (2 + number % 7), "value": truth if regression else None}
                 | {"label": None if regression else label}
             )
         folder = root / "sequences" / dataset
@@ -265,6 +266,64 @@ def _weights(root: Path) -> None:
                     | {"dna": dna, "rna": rna, "protein": protein}
                 )
         write_table(root / "codons" / dataset / "mil" / "weights.parquet", rows, tables.WEIGHTS)
+
+
+def _interpretation(root: Path) -> None:
+    synonyms = {"K": ("AAA", "AAG"), "L": ("CTA", "CTC", "CTG"), "M": ("ATG",)}
+    for dataset in ("demo-expression", "demo-classes"):
+        folder = root / "codons" / dataset / "interpretation"
+        lost, metric = [], "spearman" if dataset == "demo-expression" else "accuracy"
+        for method in ("concat", "mil"):
+            for without in ("dna", "rna", "protein", "dna+rna", "dna+protein", "rna+protein"):
+                for replacement in ("mean", "noise"):
+                    value = 0.3 + 0.3 * noise(dataset, method, without, replacement)
+                    row = {"dataset": dataset, "method": method, "modalities": without}
+                    row |= {"replacement": replacement, "metric": metric, "score": 0.8, "n": 100}
+                    row |= {"knocked_out": 0.8 - value, "lost": value, "low": value - 0.1}
+                    row |= {"high": value + 0.1}
+                    weight = 0.3 if method == "mil" and "+" not in without else None
+                    lost += [row | {"seed": seed, "weight": weight} for seed in (*SEEDS, None)]
+        write_table(folder / "knockout.parquet", lost, tables.KNOCK_OUTS)
+        usage = [
+            {"dataset": dataset, "codon": codon, "residue": residue, "count": 10 - place}
+            | {"adaptiveness": 1 - place / 10}
+            for residue, codons in synonyms.items()
+            for place, codon in enumerate(codons)
+        ]
+        write_table(folder / "codons.parquet", usage, tables.CODON_USAGE)
+        _maps(folder, dataset, synonyms)
+        vectors = [
+            {"dataset": dataset, "method": "concat", "seed": 0, "id": f"c{number}"}
+            | {"vector": [noise(dataset, number, axis) for axis in range(6)]}
+            for number in range(20, 120)
+        ]
+        write_table(folder / "fused.parquet", vectors, tables.FUSED)
+
+
+def _maps(folder: Path, dataset: str, synonyms: dict) -> None:
+    """Mutants of three sequences of 16 codons, and attention to each of them."""
+    mutants, received = [], []
+    for number in range(20, 23):
+        for position in range(16):
+            place = {"dataset": dataset, "seed": 0, "id": f"c{number}", "codons": 16}
+            place |= {"position": position}
+            residue = "MKL"[(position + number) % 3]
+            reference, *others = synonyms[residue]
+            for codon in others:
+                for label in ("low", "high") if dataset == "demo-classes" else (None,):
+                    mutants.append(
+                        place
+                        | {"method": "concat", "residue": residue, "reference": reference}
+                        | {"codon": codon, "label": label}
+                        | {"change": noise(dataset, number, position, codon, label)}
+                    )
+            for query in ("dna", "rna", "protein"):
+                for key in ("dna", "rna", "protein"):
+                    value = 2 ** noise(dataset, number, position, query, key)
+                    pair = {"query": query, "key": key, "received": value}
+                    received.append(place | {"method": "xattn"} | pair)
+    write_table(folder / "mutagenesis.parquet", mutants, tables.MUTANTS)
+    write_table(folder / "attention.parquet", received, tables.ATTENTION)
 
 
 def _vectors(root: Path) -> None:

@@ -33,6 +33,12 @@ SHOWN = {
     "confusion": "count",
     "weights": "median",
     "curves": "loss",
+    "lengths": "low",
+    "knockouts": "lost",
+    "codon_map": "effect",
+    "codon_effects": "effect",
+    "attention": "received",
+    "fused": "x",
 }
 
 
@@ -130,6 +136,10 @@ def test_what_ranks_methods_is_a_ranking():
         "training",
         "curves",
         "weights",
+        "codon_map",
+        "codon_effects",
+        "attention",
+        "fused",
     }
 
 

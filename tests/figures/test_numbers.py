@@ -8,11 +8,16 @@ from matplotlib.text import Text
 
 from seqfuse import tables
 from seqfuse.figures import (
+    attention,
     calibration,
+    codon_effects,
+    codon_map,
     confusion,
     cost,
+    fused,
     fusion,
     judge,
+    lengths,
     lines,
     methods,
     names,
@@ -292,8 +297,107 @@ def test_weights_are_quantiles_of_the_test_rows():
     assert one(table, modality="rna")["median"] == 0.5
 
 
+def mutants(*rows: tuple) -> pd.DataFrame:
+    """Rows of (id, position, residue, reference, codon, change) of sequences of 30 codons."""
+    columns = ["id", "position", "residue", "reference", "codon", "change"]
+    frame = pd.DataFrame(rows, columns=columns)
+    return frame.assign(dataset="d", method="concat", seed=0, label=None, codons=30)
+
+
+def test_an_effect_is_a_change_less_the_mean_of_all_synonyms():
+    rows = mutants(
+        # In a, AAA stands at 1 and AAG adds 4: effects -2 and 2. At 2 it is the other way round.
+        ("a", 1, "K", "AAA", "AAG", 4.0),
+        ("a", 2, "K", "AAG", "AAA", -8.0),
+        ("b", 1, "K", "AAG", "AAA", 2.0),
+    )
+    usage = [("AAA", "K", 6, 1.0), ("AAG", "K", 3, 0.5)]
+    usage = pd.DataFrame(usage, columns=["codon", "residue", "count", "adaptiveness"])
+    table = codon_effects.table({"mutagenesis": rows, "usage": usage.assign(dataset="d")})
+    found = table.set_index("codon")
+    # AAG: (2 + 4) / 2 = 3 in a, -1 in b.
+    assert found["effect"].to_dict() == {"AAA": -1.0, "AAG": 1.0}
+    assert found["error"].to_dict() == {"AAA": 2.0, "AAG": 2.0}
+    assert found["gc3"].to_dict() == {"AAA": False, "AAG": True}
+    assert found["adaptiveness"].to_dict() == {"AAA": 1.0, "AAG": 0.5}
+
+
+def test_a_codon_map_counts_from_both_ends():
+    rows = mutants(("a", 0, "K", "AAA", "AAG", 4.0), ("a", 29, "K", "AAA", "AAG", 6.0))
+    middle = mutants(("a", 15, "K", "AAA", "AAG", 9.0))
+    table = codon_map.table({"mutagenesis": pd.concat([rows, middle])})
+    found = table[table["codon"] == "AAG"][["end", "position", "effect"]]
+    assert found.to_numpy().tolist() == [["start", 0, 2.0], ["stop", -1, 3.0]]
+
+
+def test_a_codon_map_of_classes_shows_the_class_that_codons_move_most():
+    still = mutants(("a", 0, "K", "AAA", "AAG", 0.1)).assign(label="x")
+    moved = mutants(("a", 0, "K", "AAA", "AAG", -2.0)).assign(label="y")
+    assert set(codon_map.table({"mutagenesis": pd.concat([still, moved])})["label"]) == {"y"}
+
+
+def test_attention_is_a_mean_over_seeds_and_then_over_sequences():
+    rows = [("a", 0, 1.0), ("a", 1, 3.0), ("b", 0, 4.0), ("b", 1, 4.0)]
+    frame = pd.DataFrame(rows, columns=["id", "seed", "received"])
+    frame = frame.assign(dataset="d", method="xattn", query="dna", key="rna", position=2, codons=20)
+    table = attention.table({"attention": frame})
+    row = one(table, end="start", position=2)
+    # Sequences 2 and 4: mean 3, standard error 1.
+    assert (row["received"], row["low"], row["high"], row["n"]) == (3.0, 1.0, 5.0, 2)
+    assert len(table) == 1  # the third codon of twenty is not near the stop
+
+
+def test_scores_are_taken_in_quarters_of_the_lengths():
+    names_of = [f"r{number}" for number in range(80)]
+    length, value = np.arange(80) * 3 + 60, np.tile([1.0, 2.0, 3.0, 4.0], 20)
+    records = pd.DataFrame({"dataset": "d", "id": names_of, "split": "test", "label": None})
+    records = records.assign(value=value, length=length)
+    # Right in the shortest quarter, reversed in the longest.
+    guess = np.where(np.arange(80) < 60, value, -value)
+    rows = predictions(
+        *[(n, "dna", 0, "none", None, g) for n, g in zip(names_of, guess, strict=True)]
+    )
+    frames = {"records": records, "predictions": rows, "controls": predictions()}
+    table = lengths.table(frames)
+    assert table[["shortest", "longest", "n"]].to_numpy().tolist() == [
+        [60, 117, 20], [120, 177, 20], [180, 237, 20], [240, 297, 20]
+    ]  # fmt: skip
+    assert table["value"].to_numpy() == pytest.approx([1, 1, 1, -1])
+    # atanh(0) +- 1.96 sqrt(1.06 / 17): a rho of 0 has the interval tanh(0.489).
+    flat = rows.assign(predicted_value=1.0)
+    row = lengths.table(frames | {"predictions": flat}).iloc[0]
+    assert (row["value"], row["low"], row["high"]) == pytest.approx((0, -0.4538, 0.4538), abs=1e-3)
+    same = frames | {"records": records.assign(length=81)}
+    assert lengths.table(same).empty
+
+
+def test_the_interval_of_an_accuracy_by_length_is_wilsons():
+    records = {"dataset": "d", "id": [f"r{n}" for n in range(40)], "split": "test", "label": "x"}
+    records = pd.DataFrame(records).assign(value=None, length=np.arange(40) // 20)
+    said = [(f"r{n}", "dna", 0, "none", "x" if n % 2 else "y", None) for n in range(40)]
+    frames = {"records": records, "predictions": predictions(*said), "controls": predictions()}
+    row = lengths.table(frames).iloc[0]
+    # 10 of 20 right: (0.5 + 1.96^2 / 40 -+ 1.96 sqrt(0.0125 + 1.96^2 / 1600)) / (1 + 1.96^2 / 20).
+    assert (row["value"], row["low"], row["high"]) == pytest.approx((0.5, 0.2993, 0.7007), abs=1e-4)
+
+
+def test_neighbours_of_fused_vectors_are_told_in_their_space(monkeypatch):
+    monkeypatch.setattr(umap, "plane", lambda vectors: np.zeros((len(vectors), 2)))
+    monkeypatch.setattr(fused, "_NEIGHBOURS", 1)
+    angles = np.radians([0, 10, 80, 95])
+    vectors = [[np.cos(a), np.sin(a)] for a in angles]
+    rows = pd.DataFrame({"dataset": "d", "method": "mil", "seed": 0, "id": [*"abcd"]})
+    rows = rows.assign(vector=vectors)
+    records = pd.DataFrame({"dataset": "d", "id": [*"abcd"], "split": "test", "length": 60})
+    values = records.assign(value=[1.0, 2.0, 3.0, 4.0], label=None)
+    table = fused.table({"fused": rows, "records": values})
+    assert table["neighbours"].tolist() == [2, 1, 4, 3]
+    classes = records.assign(value=None, label=["x", "x", "y", "x"])
+    assert fused.table({"fused": rows, "records": classes})["neighbours"].tolist() == [1, 1, 0, 0]
+
+
 def test_mixing_is_measured_in_the_space_of_the_vectors(monkeypatch):
-    monkeypatch.setattr(umap, "_plane", lambda vectors: np.zeros((len(vectors), 2)))
+    monkeypatch.setattr(umap, "plane", lambda vectors: np.zeros((len(vectors), 2)))
     monkeypatch.setattr(umap, "_NEIGHBOURS", 1)
     # By angle in degrees: gene 1 at 0, text 1 at 10, text 2 at 80, gene 2 at 95, gene 3 at 99.
     places = [("1", "dna", 0), ("1", "text", 10), ("2", "text", 80), ("2", "dna", 95)]

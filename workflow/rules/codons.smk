@@ -59,3 +59,58 @@ use rule codons_train as codons_train_weighed with:
         log="<results>/codons/{dataset}/{arm}/log.jsonl",
     wildcard_constraints:
         arm=either(name for name, arm in ARMS.items() if arm.weighs),
+
+
+rule codons_interpret:
+    """Ask the trained fusions of a dataset what they use."""
+    input:
+        unpack(fused_embeddings),
+        checkpoints=collect(
+            "<results>/codons/{{dataset}}/{arm}/seed{seed}.safetensors",
+            arm=fusions(),
+            seed=SEEDS,
+        ),
+        records="<results>/sequences/{dataset}/records.parquet",
+        frames="<results>/sequences/{dataset}/frames.parquet",
+        dna_encoder=model_folder(settings["codons"]["encoders"]["dna"]),
+        rna_encoder=model_folder(settings["codons"]["encoders"]["rna"]),
+    output:
+        collect(
+            "<results>/codons/{{dataset}}/interpretation/{table}.parquet",
+            table=INTERPRETED.values(),
+        ),
+    log:
+        "<logs>/codons_interpret/{dataset}.log",
+    benchmark:
+        "<benchmarks>/codons_interpret/{dataset}.jsonl"
+    conda:
+        "../../envs/codons.yaml"
+    threads: threads_of("gpu")
+    resources:
+        gpu=1,
+        gpu_model=settings["gpu"]["model"],
+        mem_mb=mem_mb("gpu"),
+        runtime=runtime("gpu"),
+    params:
+        code=code(
+            "seqfuse.codons.interpret",
+            *(name for arm in fusions() for name in fusion(arm)),
+        ),
+        trained=lambda wildcards, input: " ".join(
+            dict.fromkeys(os.path.dirname(path) for path in input.checkpoints)
+        ),
+        out=subpath(output[0], parent=True),
+        files=lambda wildcards, input: flags(
+            {
+                name.replace("_", "-"): path
+                for name, path in input.items()
+                if name not in ("checkpoints", "records", "frames")
+            }
+        ),
+        settings=flags(
+            {**settings["codons"]["interpretation"], **settings["evaluation"]}
+        ),
+    shell:
+        "exec seqfuse codons interpret --dataset {wildcards.dataset} --trained {params.trained}"
+        " --records {input.records} --frames {input.frames} {params.files} --threads {threads}"
+        " {params.settings} --out {params.out} 2> {log}"

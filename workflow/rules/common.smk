@@ -44,6 +44,16 @@ SUITES = settings["language"]["suites"] if "language" in settings["studies"] els
 CODON_SETS = settings["codons"]["datasets"] if "codons" in settings["studies"] else []
 
 
+# What figures need of the interpretation of study B, and the table that has it.
+INTERPRETED = {
+    "knockouts": "knockout",
+    "mutagenesis": "mutagenesis",
+    "usage": "codons",
+    "attention": "attention",
+    "fused": "fused",
+}
+
+
 wildcard_constraints:
     dataset="[^/]+",
     suite="[^/]+",
@@ -327,6 +337,24 @@ def arm_training(arm):
     return configuration.merge(codons["training"], codons["overrides"].get(arm, {}))
 
 
+def fusions():
+    """The fusions of this run that read stored embeddings of the set, which are interpreted."""
+    joined = [arm for arm in map(ARMS.get, runs("codons")) if len(arm.modalities) > 1]
+    return [
+        arm.name for arm in joined if not (arm.tuning or arm.shuffled or arm.random)
+    ]
+
+
+def fused_embeddings(wildcards):
+    """The receipts of every modality that a fusion of this run reads."""
+    views = dict.fromkeys(view for arm in fusions() for view in ARMS[arm].modalities)
+    return {
+        view: f"<results>/embeddings/{wildcards.dataset}/"
+        f"{view}.{settings['codons']['encoders'][view]}.json"
+        for view in views
+    }
+
+
 def single_arms():
     """The arms of one modality in this run, which late fusion is made from."""
     made_of = CONTROLS["codons"]["late_mean"].made_of
@@ -391,6 +419,14 @@ def made(need, study, suite=None, among=runs):
         wanted = study == "language" and pretrained()
         file = {"vectors": "vectors.parquet", "leakage": "leakage.json"}[need]
         return [f"<results>/language/pretrain/seqclip/{file}"] if wanted else []
+    if need in INTERPRETED:
+        asked = fusions()
+        if need == "attention":
+            asked = [arm for arm in asked if ARMS[arm].fusion == ARMS["xattn"].fusion]
+        pattern = (
+            f"<results>/codons/{{suite}}/interpretation/{INTERPRETED[need]}.parquet"
+        )
+        return collect(pattern, suite=names) if asked else []
     pattern, run = {
         "metrics": ("<results>/evaluation/{study}/{suite}/metrics.parquet", None),
         "comparisons": (
@@ -424,8 +460,14 @@ def made(need, study, suite=None, among=runs):
 
 def drawable(figure):
     """Whether a run has everything that a figure is drawn from."""
-    return bool(suites(figure.study)) and all(
-        made(need, figure.study) for need in figure.needs
+    tasks = {
+        data_catalogue.validate(name, settings["datasets"][name])["task"]
+        for name in datasets(figure.study)
+    }
+    return (
+        bool(tasks)
+        and (figure.task is None or figure.task in tasks)
+        and all(made(need, figure.study) for need in figure.needs)
     )
 
 

@@ -43,7 +43,10 @@ STAGES: dict[str, tuple[str, dict[str, str]]] = {
             "probe": "seqfuse.language.probe",
         },
     ),
-    "codons": ("codon-level fusion: train an arm", {"train": "seqfuse.codons.train"}),
+    "codons": (
+        "codon-level fusion: train an arm, interpret trained fusions",
+        {"train": "seqfuse.codons.train", "interpret": "seqfuse.codons.interpret"},
+    ),
     "controls": (
         "what a score must beat: lookups, composition, late fusion, shuffled codons",
         {

@@ -164,6 +164,81 @@ VERDICTS = _schema(
 WEIGHTS = _schema(
     {"id": _TEXT, "seed": _COUNT, "dna": _NUMBER, "rna": _NUMBER, "protein": _NUMBER}, {}
 )
+# What a fusion's test score loses when the states of some modalities ("dna+rna") are replaced by
+# their training mean or by noise: `lost` = `score` - `knocked_out`, with a paired interval. A row
+# without a seed is the mean over seeds. `weight` is a modality's mean weight, if the fusion weighs.
+KNOCK_OUTS = _schema(
+    {
+        "dataset": _TEXT,
+        "method": _TEXT,
+        "modalities": _TEXT,
+        "replacement": _TEXT,
+        "metric": _TEXT,
+        "score": _NUMBER,
+        "knocked_out": _NUMBER,
+        "lost": _NUMBER,
+        "low": _NUMBER,
+        "high": _NUMBER,
+        "n": _COUNT,
+    },
+    {"seed": _COUNT, "weight": _NUMBER},
+)
+# One synonymous mutant of one sequence: at codon `position` (from 0) of `codons` stands `codon` in
+# place of `reference`. `change` is in the unit of the value, or of the log probability of `label`.
+MUTANTS = _schema(
+    {
+        "dataset": _TEXT,
+        "method": _TEXT,
+        "seed": _COUNT,
+        "id": _TEXT,
+        "position": _COUNT,
+        "codons": _COUNT,
+        "residue": _TEXT,
+        "reference": _TEXT,
+        "codon": _TEXT,
+        "change": _NUMBER,
+    },
+    {"label": _TEXT},
+)
+# How often the training sequences use a codon, and its relative adaptiveness: its count over that
+# of the most used codon of its residue.
+CODON_USAGE = _schema(
+    {
+        "dataset": _TEXT,
+        "codon": _TEXT,
+        "residue": _TEXT,
+        "count": _COUNT,
+        "adaptiveness": _NUMBER,
+    },
+    {},
+)
+# Attention that the codons of `query` give to codon `position` of `key`, mean over them, in units
+# of what every codon of every modality would get alike.
+ATTENTION = _schema(
+    {
+        "dataset": _TEXT,
+        "method": _TEXT,
+        "seed": _COUNT,
+        "id": _TEXT,
+        "query": _TEXT,
+        "key": _TEXT,
+        "position": _COUNT,
+        "codons": _COUNT,
+        "received": _NUMBER,
+    },
+    {},
+)
+# The mean over codons of a test sequence's fused states.
+FUSED = _schema(
+    {
+        "dataset": _TEXT,
+        "method": _TEXT,
+        "seed": _COUNT,
+        "id": _TEXT,
+        "vector": pa.list_(pa.float32()),
+    },
+    {},
+)
 # Embeddings to be drawn: one vector a gene ("dna") or description ("text"); a pair shares its `id`.
 VECTORS = _schema(
     {"id": _TEXT, "kind": _TEXT, "vector": pa.list_(pa.float32())},

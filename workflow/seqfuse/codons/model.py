@@ -85,15 +85,22 @@ class CodonModel(nn.Module):
         self.head = HEADS[shape.head](shape.width, shape.channels, shape.outputs, shape.dropout)
 
     def forward(self, batch: Batch, knocked_out: Collection[str] = ()) -> Output:
+        return self.predict(self.views(batch, knocked_out), batch.mask)
+
+    def predict(self, views: Mapping[str, Tensor], mask_BC: Tensor) -> Output:
+        """What the fusion and the head make of `views`."""
+        fused = self.fuse(views, mask_BC)
+        return Output(self.head(fused.states, mask_BC), fused.weights, fused.entropy)
+
+    def views(self, batch: Batch, knocked_out: Collection[str] = ()) -> dict[str, Tensor]:
+        """Each view standardised and aligned, [B, C, D]; what the fusion is given."""
         rows, codons = batch.mask.shape
-        views = {
+        return {
             view: self._aligned(view, packed, rows * codons, view in knocked_out).unflatten(
                 0, (rows, codons)
             )
             for view, packed in batch.views.items()
         }
-        fused = self.fuse(views, batch.mask)
-        return Output(self.head(fused.states, batch.mask), fused.weights, fused.entropy)
 
     def standardise(self, statistics: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> None:
         """Take over the mean and deviation of each view's training tokens."""

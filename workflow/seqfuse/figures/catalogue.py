@@ -11,7 +11,8 @@ class Figure:
     """A picture and its table, which `module` makes.
 
     `needs` are the kinds of files it is made from, which are also the flags of its command.
-    A figure that `ranks` compares scores, and says so when the models are scratch models.
+    A figure that `ranks` compares scores, and says so when the models are scratch models. One that
+    shows a `task` alone is drawn where a dataset has it: "regression" or "classification".
     """
 
     name: str
@@ -21,6 +22,7 @@ class Figure:
     needs: tuple[str, ...]
     module: str
     ranks: bool = True
+    task: str | None = None
 
 
 _INTERVALS = (
@@ -147,6 +149,7 @@ _ALL = (
         "codons",
         ("predictions", "controls", "records"),
         "seqfuse.figures.truth",
+        task="regression",
     ),
     Figure(
         "confusion",
@@ -156,6 +159,17 @@ _ALL = (
         "codons",
         ("predictions", "controls", "records"),
         "seqfuse.figures.confusion",
+        task="classification",
+    ),
+    Figure(
+        "lengths",
+        "Score against length",
+        "Test score of every arm in the quarters of the test sequences by length, mean over seeds. "
+        "Bars are 95 % intervals over the rows of a quarter (Fisher's z, Wilson). Sets of one "
+        "length are left out; controls stand in the table.",
+        "codons",
+        ("predictions", "controls", "records"),
+        "seqfuse.figures.lengths",
     ),
     Figure(
         "weights",
@@ -166,6 +180,63 @@ _ALL = (
         "codons",
         ("weights", "records"),
         "seqfuse.figures.weights",
+        ranks=False,
+    ),
+    Figure(
+        "knockouts",
+        "What is lost without a modality",
+        "Test score that a trained fusion loses when the states of some modalities are replaced, "
+        "by their training mean, which says nothing, or by noise, which says something wrong. Mean "
+        "over seeds; bars are paired bootstrap intervals over records and seeds. Beside it the "
+        "weight that attention pooling gives the modality: weights are not importance.",
+        "codons",
+        ("knockouts",),
+        "seqfuse.figures.knockouts",
+    ),
+    Figure(
+        "codon_map",
+        "Synonymous mutagenesis",
+        "What each synonymous codon does to a fusion's prediction at the first and last codons, "
+        "less the mean of its synonyms at that position: mean over test sequences and seeds. Grey: "
+        "no sequence has that residue there. Of classes, the one that synonymous codons move most "
+        "is shown, in log probability.",
+        "codons",
+        ("mutagenesis",),
+        "seqfuse.figures.codon_map",
+        ranks=False,
+    ),
+    Figure(
+        "codon_effects",
+        "Effect of synonymous codons",
+        "Mean effect of each codon among its synonyms, over all positions, sequences and seeds, "
+        "against its relative adaptiveness (the weight of the codon adaptation index, with the "
+        "training sequences as reference set); colour is GC3. Bars are standard errors over "
+        "sequences, rho is Spearman's.",
+        "codons",
+        ("mutagenesis", "usage"),
+        "seqfuse.figures.codon_effects",
+        ranks=False,
+    ),
+    Figure(
+        "attention",
+        "Cross-attention by codon",
+        "Attention that codons receive around start and stop: how often more than if all codons of "
+        "all modalities got the same, mean over test sequences and seeds. A pattern counts where "
+        "another set shows it too.",
+        "codons",
+        ("attention",),
+        "seqfuse.figures.attention",
+        ranks=False,
+    ),
+    Figure(
+        "fused",
+        "Fused vectors",
+        "UMAP of a fusion's vectors of the test sequences (mean over codons, first seed), coloured "
+        "by the target. The number above each panel is measured among the ten nearest vectors, not "
+        "in the picture.",
+        "codons",
+        ("fused", "records"),
+        "seqfuse.figures.fused",
         ranks=False,
     ),
     Figure(

@@ -35,10 +35,12 @@ def _predictions(paths: Paths) -> pd.DataFrame:
 
 
 def _records(paths: Paths) -> pd.DataFrame:
-    """The gold values of clean records, with the dataset that their folder names."""
+    """Gold values and lengths (nt) of clean records, with the dataset that their folder names."""
     parts = []
     for path in paths:
-        part = tables.read(path, tables.CLEAN, ["id", "split", "label", "value"]).to_pandas()
+        columns = ["id", "split", "label", "value", "sequence"]
+        part = tables.read(path, tables.CLEAN, columns).to_pandas()
+        part["length"] = part.pop("sequence").str.len()
         parts.append(part.assign(dataset=path.parent.name))
     return pd.concat(parts, ignore_index=True)
 
@@ -97,4 +99,9 @@ READERS: dict[str, Callable[[Paths], pd.DataFrame]] = {
     "logs": _logs,
     "weights": _weights,
     "vectors": _tables(tables.VECTORS),
+    "knockouts": _tables(tables.KNOCK_OUTS),
+    "mutagenesis": _tables(tables.MUTANTS),
+    "usage": _tables(tables.CODON_USAGE),
+    "attention": _tables(tables.ATTENTION),
+    "fused": _tables(tables.FUSED),
 }

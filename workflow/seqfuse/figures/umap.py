@@ -23,7 +23,7 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
     rows = frames["vectors"].sort_values(["id", "kind"], ignore_index=True)
     vectors = np.stack(rows["vector"].to_numpy()).astype(np.float64)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    place = _plane(vectors)
+    place = plane(vectors)
     return rows.drop(columns="vector").assign(
         x=place[:, 0],
         y=place[:, 1],
@@ -63,7 +63,8 @@ def draw(frame: pd.DataFrame) -> Figure:
     return figure
 
 
-def _plane(vectors: np.ndarray) -> np.ndarray:
+def plane(vectors: np.ndarray) -> np.ndarray:
+    """The UMAP of vectors [n, D] by cosine distance, [n, 2]; the same for the same vectors."""
     import umap
 
     reducer = umap.UMAP(

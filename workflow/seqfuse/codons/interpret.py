@@ -1,0 +1,72 @@
+"""Ask trained fusions what they use: knock-outs, synonymous mutants, attention, fused vectors.
+
+Reads the folders of trained arms of one dataset, its records and frames, the embeddings of its
+modalities, and the encoders of DNA and mRNA, because mutants are in no store. Writes a folder:
+knockout.parquet, mutagenesis.parquet, codons.parquet (how often each codon is used),
+attention.parquet (of cross-attention) and fused.parquet.
+
+    seqfuse codons interpret --dataset demo-expression \\
+        --trained results/demo/codons/demo-expression/concat \\
+        --records results/demo/sequences/demo-expression/records.parquet \\
+        --frames results/demo/sequences/demo-expression/frames.parquet \\
+        --dna results/demo/embeddings/demo-expression/dna.demo-nt.json \\
+        --rna results/demo/embeddings/demo-expression/rna.demo-rnafm.json \\
+        --protein results/demo/embeddings/demo-expression/protein.demo-esm2.json \\
+        --dna-encoder results/demo/data/models/demo-nt \\
+        --rna-encoder results/demo/data/models/demo-rnafm --out interpretation
+"""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+from seqfuse import options
+from seqfuse.codons.train import MODALITIES
+from seqfuse.errors import UserError
+
+# What has an encoder that sees a synonymous mutation.
+MUTABLE = ("dna", "rna")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The section `codons/interpretation` of the configuration."""
+
+    arm: str | None
+    sequences: int
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dataset", required=True, metavar="NAME", help="name of the dataset")
+    parser.add_argument(
+        "--trained", required=True, type=Path, nargs="+", metavar="DIR", help="folders of arms"
+    )
+    parser.add_argument("--records", required=True, type=Path, help="cleaned records")
+    parser.add_argument("--frames", required=True, type=Path, help="codon frames")
+    for modality in MODALITIES:
+        text = f"receipt of the {modality} embeddings"
+        parser.add_argument(f"--{modality}", type=Path, metavar="RECEIPT", help=text)
+    for modality in MUTABLE:
+        text = f"the encoder that made the {modality} embeddings"
+        parser.add_argument(f"--{modality}-encoder", type=Path, metavar="DIR", help=text)
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
+    parser.add_argument("--out", required=True, type=Path, help="folder to write")
+    options.add(parser, "codons/interpretation")
+    options.add(parser, "evaluation")
+
+
+def run(args: argparse.Namespace) -> None:
+    settings = options.take(args, "codons/interpretation", Settings)
+    if settings.sequences < 1:
+        raise UserError("--sequences: give at least 1")
+
+    import torch
+
+    from seqfuse.codons import interpretation, knockout, trained
+
+    torch.set_num_threads(args.threads)
+    receipts = {name: getattr(args, name) for name in MODALITIES if getattr(args, name)}
+    encoders = {name: getattr(args, f"{name}_encoder") for name in MUTABLE}
+    study = trained.read(args.dataset, args.trained, args.records, args.frames, receipts)
+    intervals = knockout.Intervals(args.resamples, args.confidence)
+    interpretation.write(study, encoders, settings, intervals, args.out)
