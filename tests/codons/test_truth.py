@@ -50,8 +50,8 @@ class Demo:
             receipts = {view: known[view] for view in ARMS[arm].modalities}
             paths = [self.folder / "clean" / f"{name}.parquet" for name in ("records", "frames")]
             out = self.folder / "_".join(map(str, key))
-            settings = self.settings(epochs)
-            Job(ARMS[arm], NAME, *paths, receipts, settings, seeds, out / "state").run(out / "made")
+            files, settings = (*paths, receipts, {}), self.settings(epochs)
+            Job(ARMS[arm], NAME, *files, settings, seeds, out / "state").run(out / "made")
             self.made[key] = trained.read(NAME, [out / "made"], *paths, receipts)
         return self.made[key]
 
