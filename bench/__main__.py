@@ -14,7 +14,7 @@ import os
 import tempfile
 from pathlib import Path
 
-GROUPS = ("embeddings", "sequences", "evaluation")
+GROUPS = ("embeddings", "sequences", "evaluation", "prediction")
 
 
 def main() -> None:

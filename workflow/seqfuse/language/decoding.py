@@ -165,7 +165,7 @@ class Generation:
 
     @torch.inference_mode()
     def label_scores(self, labels: Sequence[list[str]]) -> list[dict[str, float]]:
-        """Summed log-likelihood (nats) of each row's labels, end token included.
+        """Summed log-likelihood (nats) of each row's labels, end token included; after `run`.
 
         A row's context is its prompt, its own reasoning up to `</think>` (an unclosed one is
         closed) and `Answer:`. All labels of a row follow it side by side in one pass.

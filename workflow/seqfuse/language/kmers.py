@@ -60,8 +60,9 @@ class KmerVocabulary:
 
     def encode(self, sequence: str) -> np.ndarray:
         """The ids int64[T] of a sequence of A, C, G, T, N in upper case, markers not included."""
-        codes = _CODES[np.frombuffer(sequence.encode("latin-1", "replace"), np.uint8)]
-        if (codes == _FOREIGN).any():
+        codes = np.frombuffer(sequence.encode("latin-1", "replace").translate(_CODES), np.uint8)
+        highest = codes.max(initial=0)
+        if highest == _FOREIGN:
             place = int(np.argmax(codes == _FOREIGN))
             raise UserError(
                 f"DNA holds {sequence[place]!r} at position {place + 1}; only A, C, G, T and N in"
@@ -69,15 +70,20 @@ class KmerVocabulary:
             )
         whole = len(codes) // self.k
         windows, tail = codes[: whole * self.k].reshape(whole, self.k), codes[whole * self.k :]
-        kmers = windows @ self._powers
-        spelt = (windows >= len(self.alphabet)).any(axis=1)
         letters = self._single_ids
-        if not spelt.any():
-            return np.concatenate([kmers + self.offset, letters[tail]])
+        # In floats the product is a BLAS call, and exact: 5^8 < 2^24.
+        kmers = windows.astype(np.float32) @ self._powers
+        if highest < len(self.alphabet):
+            ids = np.empty(whole + len(tail), np.int64)
+            ids[:whole] = kmers
+            ids[:whole] += self.offset
+            ids[whole:] = letters[tail]
+            return ids
+        spelt = (windows >= len(self.alphabet)).any(axis=1)
         counts = np.where(spelt, self.k, 1)
         starts = np.cumsum(counts) - counts
         ids = np.empty(int(counts.sum()), np.int64)
-        ids[starts[~spelt]] = kmers[~spelt] + self.offset
+        ids[starts[~spelt]] = kmers[~spelt].astype(np.int64) + self.offset
         ids[starts[spelt][:, None] + np.arange(self.k)] = letters[windows[spelt]]
         return np.concatenate([ids, letters[tail]])
 
@@ -87,7 +93,7 @@ class KmerVocabulary:
 
     @cached_property
     def _powers(self) -> np.ndarray:
-        return len(self.alphabet) ** np.arange(self.k - 1, -1, -1, dtype=np.int64)
+        return len(self.alphabet) ** np.arange(self.k - 1, -1, -1, dtype=np.float32)
 
     @cached_property
     def _single_ids(self) -> np.ndarray:
@@ -102,5 +108,5 @@ class KmerVocabulary:
 
 
 _FOREIGN = len(LETTERS)
-_CODES = np.full(256, _FOREIGN, np.int64)
-_CODES[np.frombuffer(LETTERS.encode(), np.uint8)] = np.arange(len(LETTERS))
+# What is not found is -1, which becomes _FOREIGN.
+_CODES = bytes(LETTERS.find(chr(byte)) % (_FOREIGN + 1) for byte in range(256))
