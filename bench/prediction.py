@@ -101,7 +101,6 @@ MEASURES = [kmer_tokenise, predict, label_scoring]
 def _method(folder: Path) -> TextOnly:
     """A Qwen3 of 6 layers x 256 with random weights and Qwen3's vocabulary."""
     config = {
-        "vocab_size": 151_936,
         "hidden_size": 256,
         "intermediate_size": 768,
         "num_hidden_layers": 6,
@@ -112,7 +111,10 @@ def _method(folder: Path) -> TextOnly:
     place = folder / "qwen3"
     place.mkdir()
     scratch.write("qwen3", config, 0, LABELS, place)
-    return TextOnly(Setup(place)).eval()
+    method = TextOnly(Setup(place)).eval()
+    # A tokeniser learnt from so little text has few tokens; the projection is over Qwen3's rows.
+    method.backbone.resize_token_embeddings(151_936, mean_resizing=False)
+    return method
 
 
 def _prompt(letters: int) -> Prompt:

@@ -195,7 +195,7 @@ def test_answers_come_in_order_however_they_are_batched(build, prompt, monkeypat
     seen = []
     whole = answer(method, made, {"demo": LABELS}, CLOSED, seen.append)
     assert seen == [8]
-    monkeypatch.setattr(decoding, "_TOKENS", 60)
+    monkeypatch.setitem(decoding._TOKENS, "cpu", 60)
     seen.clear()
     parts = answer(method, made, {"demo": LABELS}, CLOSED, seen.append)
     assert len(seen) > 3

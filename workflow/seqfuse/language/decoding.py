@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from transformers import DynamicCache
+from transformers.cache_utils import Cache, DynamicLayer
 
 from seqfuse.errors import UserError
 from seqfuse.labels import CLOSE, FIELD
@@ -19,8 +19,9 @@ from seqfuse.language.batches import chunks
 from seqfuse.language.model import Example, LanguageMethod
 from seqfuse.language.prompts import Prompt, Settings
 
-# Tokens a batch may hold with its padding, and examples: a larger batch leaves the CPU's cache.
-_TOKENS, _EXAMPLES = 32768, 256
+# Tokens a batch may hold with its padding and its answers, by device, and examples: a larger batch
+# leaves the CPU's cache, and pads more.
+_TOKENS, _EXAMPLES = {"cpu": 16384, "cuda": 65536}, 256
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def answer(
     check_lengths(method, examples, settings, settings.max_new_tokens)
     answers: list[Answer | None] = [None] * len(prompts)
     lengths = [example.length + settings.max_new_tokens for example in examples]
-    for number, part in enumerate(chunks(lengths, _TOKENS, _EXAMPLES)):
+    for number, part in enumerate(chunks(lengths, _TOKENS[method.device.type], _EXAMPLES)):
         batch = [examples[i] for i in part]
         closed = [labels[prompts[i].dataset] for i in part]
 
@@ -118,7 +119,7 @@ class Generation:
         self.prompts = [example.prompt for example in examples]
         batch = method.batch(examples, left=True)
         self.mask = batch.mask
-        self.cache = DynamicCache()
+        self.cache = Cache(layer_class_to_replicate=GrowingLayer)
         # The last prompt token is kept out of the cache: a step feeds it, whatever comes next.
         self.last, self.position = batch.ids[:, -1:], batch.positions[:, -1:]
         embedded = method.embed(batch)[:, :-1]
@@ -226,6 +227,33 @@ class Generation:
 
     def _until_end(self, row: list[int]) -> list[int]:
         return row[: row.index(self.method.end)] if self.method.end in row else row
+
+
+class GrowingLayer(DynamicLayer):
+    """Keys and values of one layer [B, heads, T, width] in buffers with room behind them, so that a
+    step writes what is new and copies nothing of what is there."""
+
+    def update(self, key_states: Tensor, value_states: Tensor, *args, **kwargs) -> tuple:
+        """Append the states of new tokens; all keys and values so far."""
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+            self._buffers = (key_states[:, :, :0], value_states[:, :, :0])
+        start = self.get_seq_length()
+        end = start + key_states.shape[2]
+        if end > self._buffers[0].shape[2]:
+            self._buffers = tuple(_with_room(b, start, 2 * end) for b in self._buffers)
+        for buffer, new in zip(self._buffers, (key_states, value_states), strict=True):
+            buffer[:, :, start:end] = new
+        self.keys, self.values = (buffer[:, :, :end] for buffer in self._buffers)
+        return self.keys, self.values
+
+
+def _with_room(buffer: Tensor, used: int, length: int) -> Tensor:
+    """The first `used` tokens of a buffer in one of `length`."""
+    shape = (*buffer.shape[:2], length, buffer.shape[3])
+    larger = buffer.new_empty(shape)
+    larger[:, :, :used] = buffer[:, :, :used]
+    return larger
 
 
 class LabelTree:
