@@ -14,7 +14,7 @@ import os
 import tempfile
 from pathlib import Path
 
-GROUPS = ("embeddings", "sequences", "evaluation", "prediction")
+GROUPS = ("embeddings", "sequences", "evaluation", "training", "prediction")
 
 
 def main() -> None:

@@ -137,11 +137,12 @@ class LanguageMethod(nn.Module, ABC):
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Scores of every token from hidden states [..., width] -> [..., vocabulary]."""
-        return F.linear(hidden, self.output_table())
+        tables = self.output_tables()
+        return F.linear(hidden, torch.cat(tables) if len(tables) > 1 else tables[0])
 
-    def output_table(self) -> Tensor:
-        """The rows [vocabulary, width] that hidden states are compared with."""
-        return self.backbone.get_output_embeddings().weight
+    def output_tables(self) -> list[Tensor]:
+        """The rows [V_i, width] that hidden states are compared with: the parts of one table."""
+        return [self.backbone.get_output_embeddings().weight]
 
     def own_state(self) -> dict[str, Tensor]:
         """What the method adds to the backbone, saved beside it as adapter.safetensors."""
@@ -231,7 +232,7 @@ class LanguageMethod(nn.Module, ABC):
         rows, columns = batch.weights.nonzero(as_tuple=True)
         return summed_nats(
             hidden[rows, columns - 1],
-            self.output_table(),
+            self.output_tables(),
             batch.ids[rows, columns],
             batch.weights[rows, columns],
         )
@@ -254,7 +255,7 @@ class LanguageMethod(nn.Module, ABC):
         """An estimate of the floating-point operations of one training pass (forward and backward):
         6 a weight and token, the vocabulary projection at supervised tokens only."""
         body = sum(p.numel() for p in self.backbone.base_model.layers.parameters())
-        table = self.output_table().numel()
+        table = sum(part.numel() for part in self.output_tables())
         return 6 * (body * tokens + table * supervised)
 
     def save(self, folder: Path) -> None:

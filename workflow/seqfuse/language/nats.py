@@ -5,51 +5,65 @@ from torch import Tensor
 
 # Logits that are held at once: a block of this many floats stays in a CPU's cache.
 _BLOCK = 2**19
+# Rows of a block at least: with fewer, a large table is read more often than it is reckoned with.
+_ROWS = 96
 
 
-def summed_nats(hidden: Tensor, table: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+def summed_nats(hidden: Tensor, tables: list[Tensor], targets: Tensor, weights: Tensor) -> Tensor:
     """The weighted sum of -log softmax(hidden @ table.T)[target] over rows, as a float32 scalar.
 
-    hidden [N, W], table [V, W], targets int64[N], weights float32[N]. Logits are made and used up
-    block by block; the gradients are computed on the way, where they are wanted, so that the
-    softmax is computed once.
+    hidden [N, W], tables [V_i, W] (one vocabulary, its parts one below the other), targets
+    int64[N], weights float32[N]. Logits are made and used up block by block; the gradients are
+    computed on the way, where they are wanted, so that the softmax is computed once. The parts are
+    never copied into one table, nor is its gradient cut apart again.
     """
-    return _SummedNats.apply(hidden, table, targets, weights)
+    return _SummedNats.apply(hidden, targets, weights, *tables)
 
 
 class _SummedNats(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, hidden: Tensor, table: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-        wanted = ctx.needs_input_grad[:2]
-        to_hidden = torch.zeros_like(hidden) if wanted[0] else None
-        to_table = torch.zeros_like(table) if wanted[1] else None
+    def forward(ctx, hidden: Tensor, targets: Tensor, weights: Tensor, *tables: Tensor) -> Tensor:
+        wants_hidden, *wants_tables = ctx.needs_input_grad[:1] + ctx.needs_input_grad[3:]
+        to_hidden = torch.empty_like(hidden) if wants_hidden else None
+        to_tables = [
+            torch.empty_like(table) if wanted else None
+            for table, wanted in zip(tables, wants_tables, strict=True)
+        ]
         total = hidden.new_zeros((), dtype=torch.float32)
-        rows = max(1, _BLOCK // len(table))
+        sizes = [len(table) for table in tables]
+        rows = max(_ROWS, _BLOCK // sum(sizes))
         blocks = (tensor.split(rows) for tensor in (hidden, targets, weights))
         for start, (block, target, weight) in zip(
             range(0, len(hidden), rows), zip(*blocks, strict=True), strict=True
         ):
-            scores = (block @ table.T).float()
+            scores = torch.cat([(block @ table.T).float() for table in tables], dim=1)
             own = target[:, None]
             chosen = scores.gather(1, own)[:, 0]
             highest = scores.amax(1, keepdim=True)
             odds = scores.sub_(highest).exp_()
             sums = odds.sum(1, keepdim=True)
             total += ((sums.log() + highest)[:, 0] - chosen).dot(weight)
-            if not any(wanted):
+            if not (wants_hidden or any(wants_tables)):
                 continue
             # d nats / d scores = softmax - one at the target.
             slopes = odds.mul_(weight[:, None] / sums)
             slopes.scatter_add_(1, own, -weight[:, None])
-            slopes = slopes.to(table.dtype)
+            parts = slopes.to(tables[0].dtype).split(sizes, dim=1)
             if to_hidden is not None:
-                to_hidden[start : start + rows] = slopes @ table
-            if to_table is not None:
-                to_table.addmm_(slopes.T, block.to(table.dtype))
-        ctx.save_for_backward(to_hidden, to_table)
+                to_hidden[start : start + rows] = sum(
+                    part @ table for part, table in zip(parts, tables, strict=True)
+                )
+            block = block.to(tables[0].dtype)
+            for grad, part in zip(to_tables, parts, strict=True):
+                if grad is not None and start:
+                    grad.addmm_(part.T, block)
+                elif grad is not None:
+                    torch.mm(part.T, block, out=grad)
+        ctx.save_for_backward(to_hidden, *to_tables)
         return total
 
     @staticmethod
     def backward(ctx, slope: Tensor):
-        found = [None if grad is None else grad * slope for grad in ctx.saved_tensors]
-        return *found, None, None
+        # In place: they are this function's own, and as large as the tables.
+        found = [None if grad is None else grad.mul_(slope) for grad in ctx.saved_tensors]
+        return found[0], None, None, *found[1:]

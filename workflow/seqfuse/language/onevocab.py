@@ -75,10 +75,9 @@ class OneVocab(LanguageMethod):
         dna = F.embedding((ids - offset).clamp(min=0), self.dna_input)
         return torch.where((ids >= offset)[..., None], dna, text)
 
-    def output_table(self) -> Tensor:
+    def output_tables(self) -> list[Tensor]:
         """Rows of text tokens, then of DNA tokens: one softmax over both."""
-        text = super().output_table()
-        return text if self.merged else torch.cat([text, self.dna_output])
+        return super().output_tables() + ([] if self.merged else [self.dna_output])
 
     def own_state(self) -> dict[str, Tensor]:
         """Nothing: a saved OneVocab is a plain language model."""

@@ -1,0 +1,229 @@
+"""Training a language model: the trainer's step and its batches against what one writes first.
+
+The model has Qwen3's layout, 4 layers of width 256, with Qwen3's whole vocabulary and OneVocab's
+15,625 6-mers, which is where a small model's time and memory go.
+"""
+
+import multiprocessing
+import resource
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+from transformers import AutoModelForCausalLM
+
+from bench.measure import Setting, alternate, result
+from seqfuse.data import scratch
+from seqfuse.language.batches import step_indices
+from seqfuse.language.model import Example, Setup
+from seqfuse.language.onevocab import OneVocab
+from seqfuse.language.prompts import Prompt
+from seqfuse.language.text_only import TextOnly
+from seqfuse.language.training import Trainer, Training
+
+ONEVOCAB = {"k": 6, "alphabet": "ACGTN", "initialisation": "mean"}
+ONEVOCAB["trained"] = ("dna", "text", "backbone")
+LAYERS = {
+    "hidden_size": 256,
+    "intermediate_size": 768,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 8,
+    "num_key_value_heads": 4,
+    "head_dim": 32,
+}
+VOCABULARY = 151_936
+# Of the losses of one step, in float32; a sum over 10^5 tokens is less exact.
+TOLERANCE = 1e-4
+TRAINING = Training(
+    steps=1,
+    batch=4,
+    learning_rate=1e-4,
+    weight_decay=0.01,
+    schedule="constant",
+    warmup=0.0,
+    clip=1.0,
+    lora_rank=0,
+    precision="float32",
+    recompute=False,
+    shard=False,
+    label_weight=1.0,
+    validate_every=1,
+    validation_rows=1,
+    chunk_tokens=16384,
+    checkpoint_minutes=1e9,
+)
+
+
+def train_step(setting: Setting) -> dict:
+    """Batch 4 x 512, 64 answer tokens, optimiser included; baseline: logits for every position."""
+    return _step(setting, "train_step", 5.0, batch=4, tokens=512, answer=64)
+
+
+def train_step_reasoning(setting: Setting) -> dict:
+    """Batch 2 x 1024, 300 answer tokens."""
+    return _step(setting, "train_step_reasoning", 2.7, batch=2, tokens=1024, answer=300)
+
+
+def train_memory(setting: Setting) -> dict:
+    """Peak resident memory of a process that takes three steps of `train_step_reasoning`."""
+    found = []
+    for side in (_ours, _baseline):
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            found.append(pool.apply(_peak, (side, setting)))
+    (ours, our_loss), (baseline, loss) = found
+    difference = abs(our_loss - loss)
+    assert difference < TOLERANCE, difference
+    return result("train_memory", ours, baseline, "MB", 2.5, rows=2, difference=difference)
+
+
+def length_batches(setting: Setting) -> dict:
+    """An epoch over prompts of the 18 NT tasks and KEGG, in batches of 16, gradients included;
+    baseline: random batches padded to the longest."""
+    method = _method(setting, TextOnly, vocabulary=600)
+    examples = _mixture(setting.rows(4000, least=160))
+    trainer = _trainer(setting, method)
+
+    def ours() -> float:
+        nats = 0.0
+        lengths = [example.length for example in examples]
+        for step in step_indices(lengths, 16, len(examples) // 16, seed=0):
+            nats += trainer._accumulate([examples[i] for i in step], 1.0)
+            method.zero_grad()
+        return nats
+
+    def baseline() -> float:
+        nats = 0.0
+        order = np.random.default_rng(0).permutation(len(examples))
+        for step in order.reshape(-1, 16):
+            loss = method.loss(method.batch([examples[i] for i in step]))
+            loss.backward()
+            nats += loss.item()
+            method.zero_grad()
+        return nats
+
+    difference = abs(ours() / baseline() - 1)
+    assert difference < TOLERANCE, difference
+    times = alternate(setting, ours, baseline)
+    return result("length_batches", *times, "s", 1.5, rows=len(examples), difference=difference)
+
+
+MEASURES = [train_step, train_step_reasoning, train_memory, length_batches]
+
+
+def _step(setting: Setting, name: str, at_least: float, **shape: int) -> dict:
+    ours, baseline = _ours(setting, **shape), _baseline(setting, **shape)
+    # Three steps, so that what the optimiser made of the gradient is compared too.
+    difference = max(abs(ours() - baseline()) for _ in range(3))
+    assert difference < TOLERANCE, difference
+    times = alternate(setting, ours, baseline)
+    return result(name, *times, "s", at_least, rows=shape["batch"], difference=difference)
+
+
+def _peak(side: Callable, setting: Setting) -> tuple[float, float]:
+    """Peak memory (MB) and last loss of three steps, in a process of its own."""
+    torch.set_num_threads(setting.threads)
+    step = side(setting, batch=2, tokens=1024, answer=300)
+    loss = [step() for _ in range(3)][-1]
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, loss
+
+
+def _ours(setting: Setting, batch: int, tokens: int, answer: int) -> Callable[[], float]:
+    """A step of our trainer on OneVocab, as a function that gives its loss."""
+    method = _method(setting, OneVocab, VOCABULARY, settings=ONEVOCAB)
+    trainer = _trainer(setting, method)
+    examples = [
+        _example(row, np.append(np.zeros(tokens - answer), np.ones(answer)))
+        for row in _ids(batch, tokens)
+    ]
+
+    def step() -> float:
+        # The trainer's schedule has one step, over and over.
+        trainer.progress.step = 0
+        return trainer._step(examples)["loss"]
+
+    return step
+
+
+def _baseline(setting: Setting, batch: int, tokens: int, answer: int) -> Callable[[], float]:
+    """A step as one writes it first: the model's own logits, cross-entropy, AdamW."""
+    start = _method(setting, OneVocab, VOCABULARY, settings=ONEVOCAB)
+    start._merge()
+    model = start.backbone.train()
+    matrices = [p for p in model.parameters() if p.ndim > 1]
+    vectors = [p for p in model.parameters() if p.ndim <= 1]
+    groups = [{"params": matrices, "weight_decay": 0.01}, {"params": vectors, "weight_decay": 0.0}]
+    optimiser = torch.optim.AdamW(groups, lr=1e-4, betas=(0.9, 0.999), fused=True)
+    ids = torch.from_numpy(_ids(batch, tokens))
+
+    def step() -> float:
+        logits: Tensor = model(input_ids=ids, use_cache=False).logits
+        labels = ids.clone()
+        labels[:, : tokens - answer] = -100
+        loss = functional.cross_entropy(
+            logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten(), ignore_index=-100
+        )
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        optimiser.zero_grad()
+        return loss.item()
+
+    return step
+
+
+def _trainer(setting: Setting, method) -> Trainer:
+    return Trainer(method, TRAINING, 0, setting.folder / "state", "bench")
+
+
+def _method(setting: Setting, kind: type, vocabulary: int, settings: dict | None = None):
+    """A method on a seeded scratch backbone."""
+    folder = setting.folder / f"backbone-{vocabulary}"
+    if not folder.exists():
+        folder.mkdir()
+        texts = ["Which disease follows from the variant? Answer: anaemia"]
+        scratch.write("qwen3", {**LAYERS, "vocab_size": 600}, 0, texts, folder)
+        if vocabulary != 600:
+            _lengthen(folder, vocabulary)
+    torch.manual_seed(0)
+    return kind(Setup(folder, settings=settings or {}))
+
+
+def _lengthen(folder, vocabulary: int) -> None:
+    """Give the table as many rows as Qwen3's, behind the tokeniser's own."""
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    torch.manual_seed(0)
+    model.resize_token_embeddings(vocabulary, mean_resizing=False)
+    model.save_pretrained(folder)
+
+
+def _ids(batch: int, tokens: int) -> np.ndarray:
+    """Random ids of the joint vocabulary, DNA and text alike."""
+    return np.random.default_rng(0).integers(0, VOCABULARY + 5**6, (batch, tokens))
+
+
+def _example(ids: np.ndarray, weights: np.ndarray) -> Example:
+    prompt = Prompt("r", "bench", (), "", False)
+    return Example(prompt, ids, weights.astype(np.float32), (), np.empty(0, np.int64))
+
+
+def _mixture(count: int) -> list[Example]:
+    """As many prompts of each NT task as of KEGG, with 6-mer tokens.
+
+    NT: 200 to 600 nt, a question of 40 tokens and an answer of 3. KEGG: two sequences of 4,001 to
+    4,260 nt, a question of 150 to 250 and reasoning of 200 to 400.
+    """
+    rng = np.random.default_rng(0)
+    nucleotides = [500] * 10 + [200] * 2 + [300] * 3 + [400, 600, 600]
+    examples = []
+    for number in range(count // 16 * 16):
+        task = number % 19
+        if task < 18:
+            shown, answer = nucleotides[task] // 6 + 40, 3
+        else:
+            shown = 2 * rng.integers(4001, 4261) // 6 + rng.integers(150, 251)
+            answer = rng.integers(200, 401)
+        weights = np.append(np.zeros(shown), np.ones(answer))
+        examples.append(_example(rng.integers(0, 600, len(weights)), weights))
+    return examples
