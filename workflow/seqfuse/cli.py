@@ -67,6 +67,7 @@ STAGES: dict[str, tuple[str, dict[str, str]]] = {
         {"": "seqfuse.figures.draw"},
     ),
     "report": ("one HTML file that opens without a network", {"": "seqfuse.report.build"}),
+    "ask": ("a question about DNA, answered on a terminal", {"": "seqfuse.language.ask"}),
 }
 
 # What a user can do about a disk, by the error's number.

@@ -134,8 +134,9 @@ class Generation:
         self.generated = torch.empty(len(examples), 0, dtype=torch.long, device=method.device)
 
     @torch.inference_mode()
-    def run(self, most: int) -> "Generation":
-        """Generate greedily until every row has said its end token, or `most` tokens."""
+    def run(self, most: int, heard: Callable[[], None] = lambda: None) -> "Generation":
+        """Generate greedily until every row has said its end token, or `most` tokens; `heard` is
+        called behind each."""
         token, mask, position = self.last, self.mask, self.position
         finished = torch.zeros(len(self.prompts), dtype=torch.bool, device=self.method.device)
         for _ in range(most):
@@ -144,6 +145,7 @@ class Generation:
             token[finished] = self.method.end
             self.generated = torch.cat([self.generated, token], dim=1)
             finished |= token[:, 0] == self.method.end
+            heard()
             if bool(finished.all()):
                 break
             mask, position = torch.nn.functional.pad(mask, (0, 1), value=True), position + 1

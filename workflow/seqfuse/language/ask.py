@@ -1,0 +1,54 @@
+"""Answer a question about DNA with a fine-tuned model, on a terminal.
+
+Reads the folder that `seqfuse language finetune` wrote, or one seed's folder in it (of several, the
+lowest seed answers), and FASTA files; a record of --variant belongs to the record of --dna of the
+same name. Shows the text while it is generated, then the closed labels by probability: their share
+of the summed likelihood of all labels, conditioned on the model's own reasoning. With --json, one
+object a record and line. Methods that read encoder states run the encoder.
+
+    seqfuse ask --model results/demo/language/variants/onevocab/model \\
+        --dna reference.fa --variant variant.fa \\
+        --question "Unnamed gene. What disease does this variant contribute to?"
+"""
+
+import argparse
+from pathlib import Path
+
+from seqfuse import options
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", required=True, type=Path, metavar="DIR", help="finetune's --out")
+    parser.add_argument("--dna", required=True, type=Path, metavar="FILE", help="FASTA, .fa or .gz")
+    parser.add_argument("--variant", type=Path, metavar="FILE", help="FASTA of the variants")
+    parser.add_argument("--question", required=True, help="the same for every record")
+    parser.add_argument(
+        "--dataset", metavar="NAME", help="whose labels to list, where the model knows several"
+    )
+    parser.add_argument(
+        "--encoder",
+        type=Path,
+        metavar="DIR",
+        help="folder of the encoder (default: where it lay when the model was trained)",
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object a record")
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
+    options.add(parser, "language/prompt")
+
+
+def run(args: argparse.Namespace) -> None:
+    from seqfuse.language import dialogue, prompts
+
+    settings = options.take(args, "language/prompt", prompts.Settings)
+    records = dialogue.read_dna(args.dna, args.variant)
+
+    import torch
+
+    torch.set_num_threads(args.threads)
+    model = dialogue.Model(args.model, args.dataset, settings)
+    asked = model.prompts(records, args.question)
+    model.load(args.encoder, asked)
+    if args.json:
+        model.answer_as_json(asked)
+    else:
+        model.answer_aloud(asked)
