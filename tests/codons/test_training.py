@@ -35,6 +35,9 @@ def test_every_arm_trains_and_predicts(arm, study, tmp_path):
         assert [row["id"] for row in found if row["seed"] == seed] == held_out
     assert {(row["dataset"], row["method"]) for row in found} == {("small", arm)}
     assert all(np.isfinite(row["predicted_value"]) for row in found)
+    # Both seeds read one decoded file a stored modality.
+    decoded = list((tmp_path / "state" / "memory").glob("*.states"))
+    assert len(decoded) == (0 if ARMS[arm].tuning else len(ARMS[arm].modalities))
     assert (out / "weights.parquet").exists() == ARMS[arm].weighs
     if ARMS[arm].weighs:
         for row in rows(out, "weights", tables.WEIGHTS):

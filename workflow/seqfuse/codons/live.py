@@ -55,6 +55,7 @@ class Live(nn.Module):
         ids_N, first_N = packed.tokens, packed.first
         row = first_N.cumsum(0) - 1
         tokens = torch.bincount(row)
+        every = torch.arange(len(tokens), device=ids_N.device)
         before, behind = len(tokeniser.prefix), len(tokeniser.suffix)
         column = torch.arange(len(ids_N), device=ids_N.device) - first_N.nonzero()[row, 0] + before
         whole = tokens + before + behind
@@ -62,7 +63,7 @@ class Live(nn.Module):
         ids[:, :before] = ids_N.new_tensor(tokeniser.prefix)
         ids[row, column] = ids_N
         for place, special in enumerate(tokeniser.suffix):
-            ids[torch.arange(len(tokens)), tokens + before + place] = special
+            ids[every, tokens + before + place] = special
         mask = torch.arange(ids.shape[1], device=ids.device) < whole[:, None]
         return self.encoder(ids, mask)[row, column]
 
