@@ -16,7 +16,10 @@ PATTERNS = {
     "verdicts": "judge/*/*.parquet",
     "costs": "{study}/**/cost.json",
     "logs": "{study}/**/log.jsonl",
-    "vectors": "language/pretrain/seqclip/vectors.parquet",
+    "vectors": "language/*/*/[iv]*s.parquet",
+    "answers": "language/variants/*/predictions.parquet",
+    "references": "sequences/demo-variants/records.parquet",
+    "settings": "report/settings.json",
     "predictions": "codons/*/*/predictions.parquet",
     "controls": "controls/{study}/*/predictions.parquet",
     "records": "sequences/demo-[ce]*/records.parquet",
@@ -26,6 +29,14 @@ PATTERNS = {
     "usage": "codons/*/interpretation/codons.parquet",
     "attention": "codons/*/interpretation/attention.parquet",
     "fused": "codons/*/interpretation/fused.parquet",
+}
+
+# Where the ablations keep theirs.
+ABLATIONS = {
+    "metrics": "ablations/{study}/*/metrics.parquet",
+    "comparisons": "ablations/{study}/*/comparisons.parquet",
+    "verdicts": "ablations/{study}/*/verdicts.parquet",
+    "costs": "ablations/runs/*/cost.json",
 }
 
 
@@ -53,7 +64,8 @@ def draw(results):
         figure = FIGURES[name]
         words = ["figures", "--figure", name, "--out", str(prefix)]
         for need in figure.needs:
-            found = sorted(results.glob(PATTERNS[need].format(study=figure.study)))
+            patterns = PATTERNS | (ABLATIONS if figure.ablations else {})
+            found = sorted(results.glob(patterns[need].format(study=figure.study)))
             words += [f"--{need}", *map(str, files.get(need, found))]
         return main(words)
 

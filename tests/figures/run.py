@@ -43,6 +43,8 @@ def write(root: Path) -> Path:
     _evaluation(root)
     _training(root)
     _judge(root)
+    _reasoning(root)
+    _ablations(root)
     _codon_predictions(root)
     _weights(root)
     _interpretation(root)
@@ -220,6 +222,68 @@ def _judge(root: Path) -> None:
         write_table(folder / f"{method}.parquet", rows, tables.VERDICTS)
 
 
+def _reasoning(root: Path) -> None:
+    """The judged records with their reference reasoning, and what each method said."""
+    decided = ("question_decides", "sequence_decides")
+    records = [
+        {"id": f"r{n}", "split": "test", "sequence": "ACGT", "question": f"Gene {n}. What disease?"}
+        | {"reasoning": f"Site {n} is now T. It leads to ataxia.", "label": "ataxia"}
+        | {"subset": decided[n % 2]}
+        for n in range(40)
+    ]
+    folder = root / "sequences" / "demo-variants"
+    folder.mkdir(parents=True, exist_ok=True)
+    write_table(folder / "records.parquet", records, tables.CLEAN)
+    for method in (*METHODS, "text_only"):
+        rows = [
+            {"id": f"r{n}", "dataset": "demo-variants", "method": method, "seed": 0}
+            | {"probe": "none", "text": f"{method} on {n}: " + "it binds, it costs $5, " * n}
+            for n in range(40)
+        ]
+        where = root / "language" / "variants" / method
+        write_table(where / "predictions.parquet", rows, tables.PREDICTIONS)
+
+
+# Variants of OneVocab -> what they set beside the method.
+VARIANTS = {
+    "onevocab_k3": {"k": 3},
+    "onevocab_k1": {"k": 1},
+    "onevocab_no_text": {"trained": ["dna", "backbone"]},
+}
+
+
+def _ablations(root: Path) -> None:
+    """What `snakemake ablations` makes of OneVocab and its variants, in a folder of its own."""
+    rows, verdicts = [], []
+    for place, method in enumerate(("onevocab", *VARIANTS)):
+        kind = "method" if method == "onevocab" else "ablation"
+        for metric in ("accuracy", "macro_f1", "macro_precision", "macro_recall", "mcc"):
+            row = ("language", "variants", "demo-variants", "all", method, kind, metric)
+            rows.append(metric_row(*row, 0.8 - 0.1 * place, 800))
+        cost = {"method": method, "study": "language", "suite": "variants", "kind": kind}
+        cost["seeds"] = [
+            {"seed": 0, "tokens": 6_000 * (place + 1), "examples": 100, "seconds": 40.0 + place}
+        ]
+        write_json(root / "ablations" / "runs" / method / "cost.json", cost)
+        verdicts += [
+            {"id": f"r{n}", "dataset": "demo-variants", "method": method, "seed": 0, "key": "x"}
+            | {"judge": "overlap", "dimension": dimension, "reason": "", "status": "ok"}
+            | {"score": float((n + place) % 10)}
+            for n in range(20)
+            for dimension in ("semantic_similarity", "logical_coherence", "completeness")
+        ]
+    folder = root / "ablations" / "language" / "variants"
+    folder.mkdir(parents=True)
+    write_table(folder / "metrics.parquet", rows, tables.METRICS)
+    write_table(folder / "verdicts.parquet", verdicts, tables.VERDICTS)
+    compared = [
+        {key: rows[0][key] for key in ("study", "suite", "dataset", "split", "subset", "metric")}
+        | {"method": "onevocab", "against": "onevocab_k3", "probe": "none", "verdict": "better"}
+        | {"difference": 0.1, "low": 0.0, "high": 0.2, "p": 0.01, "p_holm": 0.04}
+    ]
+    write_table(folder / "comparisons.parquet", compared, tables.COMPARISONS)
+
+
 def _codon_predictions(root: Path) -> None:
     for dataset in ("demo-expression", "demo-classes"):
         regression = dataset == "demo-expression"
@@ -341,6 +405,17 @@ def _vectors(root: Path) -> None:
     folder = root / "language" / "pretrain" / "seqclip"
     folder.mkdir(parents=True)
     write_table(folder / "vectors.parquet", rows, tables.VECTORS)
+    genes = {"rows": 12, "share": 0.04, "genes": 2, "of": 9, "first": ["A1"]}
+    seen = {"test": {"rows": 300, "genes": genes, "dna": {"rows": 5, "share": 0.017}}}
+    leakage = {"method": "90 nt", "pairs": 50, "datasets": {"demo-variants": seen}}
+    write_json(folder / "leakage.json", leakage)
+    for place, method in enumerate(METHODS):
+        apart = [
+            row | {"vector": [x + place * (row["kind"] == "text") for x in row["vector"]]}
+            for row in rows[:40]
+        ]
+        path = root / "language" / "variants" / method / "inputs.parquet"
+        write_table(path, apart, tables.VECTORS)
 
 
 def _data(root: Path) -> None:
@@ -369,9 +444,12 @@ def _settings(root: Path) -> None:
     models |= {"bert": {"kind": "hub"}, "rnafm": {"kind": "hub"}, "unused": {"kind": "scratch"}}
     language = {"methods": [*METHODS, "text_only", "dna_only"], "backbone": "demo-qwen3"}
     language |= {"encoder": "demo-nt", "text_encoder": "bert"}
+    language["onevocab"] = {"k": 6, "alphabet": "ACGT", "trained": ["dna", "text", "backbone"]}
+    language["variants"] = {n: {"method": "onevocab"} | v for n, v in VARIANTS.items()}
     codons = {"arms": list(ARMS), "encoders": {"dna": "demo-nt", "rna": "rnafm"}}
     settings = {"run": "made-up", "preset": "demo", "seeds": list(SEEDS), "models": models}
     settings |= {"studies": ["language", "codons"], "language": language, "codons": codons}
+    settings["datasets"] = {"demo-variants": {"source": "synthetic"}}
     settings["evaluation"] = {"confidence": 0.95, "resamples": 1000}
     write_json(root / "report" / "settings.json", settings)
 

@@ -72,6 +72,10 @@ def test_a_log_without_its_cost_is_named(capsys, tmp_path, draw):
         ("fusion", "metrics", tables.METRICS),
         ("cost", "metrics", tables.METRICS),
         ("judge", "verdicts", tables.VERDICTS),
+        ("means", "metrics", tables.METRICS),
+        ("table1", "metrics", tables.METRICS),
+        ("case", "verdicts", tables.VERDICTS),
+        ("umap", "vectors", tables.VECTORS),
         ("weights", "weights", tables.WEIGHTS),
     ],
 )

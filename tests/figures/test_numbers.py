@@ -10,6 +10,7 @@ from seqfuse import tables
 from seqfuse.figures import (
     attention,
     calibration,
+    case,
     codon_effects,
     codon_map,
     confusion,
@@ -19,12 +20,16 @@ from seqfuse.figures import (
     judge,
     lengths,
     lines,
+    means,
     methods,
     names,
     probes,
     published,
     render,
     scores,
+    table1,
+    table2,
+    table4,
     tasks,
     truth,
     umap,
@@ -101,7 +106,7 @@ def test_the_verdict_shows_both_halves_and_who_cannot_read():
     assert set(table["dataset"]) == {"d"}
 
 
-def test_tasks_show_the_best_control_of_each_and_the_mean():
+def test_tasks_show_the_best_control_of_each_and_means_show_every_control():
     def task(method, value, dataset, kind="method"):
         return metric(method, value, dataset=dataset, kind=kind, metric="mcc")
 
@@ -123,13 +128,17 @@ def test_tasks_show_the_best_control_of_each_and_the_mean():
         ("a", "kmer", 0.3),
         ("b", "linear", 0.7),
         ("b", "gc", 0.4),
-        ("mean", "linear", 0.6),
-        ("mean", "kmer", 0.26),
+    ]
+    table = means.table(frames)
+    assert list(zip(table["method"], table["value"], strict=True)) == [
+        ("linear", 0.6),
+        ("gc", 0.25),
+        ("kmer", 0.26),
     ]
 
 
 def test_published_values_stand_beside_ours(monkeypatch):
-    known = {("d", "linear", "accuracy"): published.Published(0.45, "Table 9")}
+    known = {("d", "linear", "accuracy"): published.Published(0.45, "Table 9", "no split")}
     monkeypatch.setattr(published, "value", lambda *key: known.get(key))
     frames = evaluated(metric("linear", 0.4), metric("qformer", 0.5))
     table = methods.table(frames)
@@ -138,7 +147,8 @@ def test_published_values_stand_beside_ours(monkeypatch):
     assert ours["difference"] == pytest.approx(-0.05)
     assert ours["interval_covers_published"] == "yes"
     assert pd.isna(one(table, method="qformer")["published"])
-    known["d", "linear", "accuracy"] = published.Published(0.51, "Table 9")
+    assert ours["published_note"] == "no split"
+    known["d", "linear", "accuracy"] = published.Published(0.51, "Table 9", "")
     assert one(methods.table(frames), method="linear")["interval_covers_published"] == "no"
     # A subset is no published row set.
     part = evaluated(metric("linear", 0.4, subset="sequence_decides"))
@@ -177,15 +187,17 @@ def test_a_legend_names_published_values_where_there_are_any(module):
 def test_the_papers_values_are_read(tmp_path, monkeypatch):
     (tmp_path / "paper").mkdir()
     (tmp_path / "paper" / "a.csv").write_text(
-        "dataset,method,variant,metric,value,source,table\n"
-        "kegg,linear,,accuracy,0.8842,arXiv 1,Table 1\n"
-        "kegg,linear,larger backbone,accuracy,0.99,arXiv 1,Table 1\n"
-        ",linear,,accuracy,0.1,arXiv 1,Table 1\n"
+        "dataset,method,variant,metric,value,source,table,note\n"
+        "kegg,linear,,accuracy,0.8842,arXiv 1,Table 1,as printed\n"
+        "kegg,linear,larger backbone,accuracy,0.99,arXiv 1,Table 1,\n"
+        ",linear,,accuracy,0.1,arXiv 1,Table 1,\n"
     )
     monkeypatch.setattr(published, "RESOURCES", tmp_path)
     published._all.cache_clear()
     found = published.value("kegg", "linear", "accuracy")
-    assert found == published.Published(0.8842, "arXiv 1, Table 1")
+    assert found == published.Published(0.8842, "arXiv 1, Table 1", "as printed")
+    larger = published.value("kegg", "linear", "accuracy", "larger backbone")
+    assert larger.value == 0.99
     assert published.value("kegg", "qformer", "accuracy") is None
     published._all.cache_clear()
 
@@ -404,6 +416,7 @@ def test_mixing_is_measured_in_the_space_of_the_vectors(monkeypatch):
     places += [("3", "dna", 99)]
     rows = [
         {"id": i, "kind": kind, "group": None, "vector": [np.cos(a), np.sin(a)]}
+        | {"suite": "s", "method": "m"}
         for i, kind, a in ((i, kind, np.radians(angle)) for i, kind, angle in places)
     ]
     table = umap.table({"vectors": pd.DataFrame(rows)}).set_index(["id", "kind"])
@@ -426,10 +439,9 @@ def test_the_made_up_run_shows_what_was_put_in(drawn, made_up):
         assert row["low"] == pytest.approx(half - 0.9 / 400**0.5, rel=1e-5)
     shown = read(drawn, "tasks")
     for name in made_up.METHODS:
-        of = shown[(shown["method"] == name) & (shown["dataset"] != "mean")]["value"]
-        assert one(shown, method=name, dataset="mean")["value"] == pytest.approx(
-            of.mean(), abs=1e-5
-        )
+        of = shown[shown["method"] == name]["value"]
+        mean = one(read(drawn, "means"), method=name)["value"]
+        assert mean == pytest.approx(of.mean(), abs=1e-5)
     assert set(shown.loc[shown["kind"] == "control", "method"]) == {"dna_only"}
     # 40 records, one of them refused; three dimensions.
     verdicts = read(drawn, "judge")
@@ -504,3 +516,114 @@ def test_calibration_is_of_whole_test_splits():
     frames["calibration"] = pd.DataFrame([bin_, *(bin_ | other for other in others)])
     row = one(calibration.table(frames), dataset=bin_["dataset"])
     assert (row["method"], row["confidence"], row["n"], row["ece"]) == ("linear", 0.45, 3, 0.08)
+
+
+def test_each_average_stands_beside_the_papers_one_number(monkeypatch):
+    known = {
+        ("d", "linear", "accuracy"): published.Published(0.45, "Table 1", ""),
+        ("d", "linear", "f1"): published.Published(0.7, "Table 1", "average not stated"),
+    }
+    monkeypatch.setattr(published, "value", lambda *key: known.get(key))
+    averages = {"macro_f1": 0.6, "union_f1": 0.55, "weighted_f1": 0.65}
+    rows = [metric("linear", value, metric=name) for name, value in averages.items()]
+    rows += [metric("linear", 0.4), metric("linear", 0.3, subset="sequence_decides")]
+    rows += [metric("linear", 0.2, metric="mcc"), metric("majority", 0.1, kind="control")]
+    table = table1.table(evaluated(*rows))
+    found = table[table["method"] == "linear"].set_index("metric")["published"].to_dict()
+    assert found == {"accuracy": 0.45, **dict.fromkeys(averages, 0.7)}
+    row = one(table, metric="union_f1")
+    assert row["difference"] == pytest.approx(-0.15)
+    assert (row["interval_covers_published"], row["published_note"]) == ("no", "average not stated")
+    assert one(table, metric="weighted_f1")["interval_covers_published"] == "yes"
+    assert pd.isna(one(table, method="majority")["published"])
+    tasks_alone = evaluated(metric("linear", 0.4))
+    tasks_alone["comparisons"]["metric"] = "mcc"
+    assert table1.table(tasks_alone).empty
+
+
+def test_the_papers_judge_stands_beside_models_alone():
+    row = {"id": "a", "dataset": "kegg", "method": "linear", "seed": 0, "status": "ok"}
+    row |= {"dimension": "completeness", "score": 5.0}
+    table = judge.table({"verdicts": pd.DataFrame([row | {"judge": j} for j in ("o3", "overlap")])})
+    ours = one(table, judge="o3")
+    # Its Table 3 has 5.41 for BioReason.
+    assert (ours["published"], ours["difference"]) == (5.41, pytest.approx(-0.41))
+    assert "prompts are not public" in ours["published_note"]
+    assert pd.isna(one(table, judge="overlap")["published"])
+
+
+def test_what_is_trained_stands_beside_table_2():
+    variants = {
+        "no_text": {"method": "onevocab", "trained": ["dna", "backbone"]},
+        "no_text_k": {"method": "onevocab", "trained": ["dna", "backbone"], "k": 3},
+        "other": {"method": "linear", "trained": ["dna", "backbone"]},
+    }
+    language = {"methods": ["onevocab"], "onevocab": {"trained": ["text", "backbone", "dna"]}}
+    settings = pd.DataFrame([{"language": language | {"variants": variants}}])
+    rows = [metric("onevocab", 0.99, dataset="kegg"), metric("no_text", 0.5, dataset="kegg")]
+    rows += [metric(name, 0.1, dataset="kegg") for name in ("no_text_k", "other", "linear")]
+    verdict = {"id": "a", "dataset": "kegg", "method": "no_text", "seed": 0, "status": "ok"}
+    verdict |= {"judge": "o3", "dimension": "completeness", "score": 8.0}
+    frames = evaluated(*rows) | {"settings": settings, "verdicts": pd.DataFrame([verdict])}
+    table = table2.table(frames)
+    assert list(zip(table["method"], table["metric"], table["published"], strict=True)) == [
+        ("onevocab", "accuracy", 0.9931),
+        ("no_text", "accuracy", 0.9792),
+        ("no_text", "completeness", 8.59),
+    ]
+    assert list(table["text"]) == ["yes", "no", "no"] and set(table["dna"]) == {"yes"}
+    assert list(table["interval_covers_published"]) == ["yes", "no", "no"]
+
+
+def test_lengths_of_k_mers_stand_beside_table_4():
+    variants = {"short": {"method": "onevocab", "k": 3}, "lora": {"method": "onevocab", "k": 3}}
+    variants["lora"] |= {"lora_rank": 8}
+    language = {"methods": ["onevocab"], "onevocab": {"k": 6, "alphabet": "ACGTN"}}
+    sets = {"d": {"source": "hub"}, "e": {"source": "synthetic"}}
+    settings = [{"language": language | {"variants": variants}, "datasets": sets}]
+    rows = [metric(m, v, dataset=d) for d in "de" for m, v in (("onevocab", 0.7), ("short", 0.6))]
+    costs = pd.DataFrame(
+        {"method": "short", "study": "language", "suite": "s", "tokens": t, "examples": 10}
+        | {"seconds": s}
+        for t, s in ((300, 4.0), (500, 8.0))
+    )
+    frames = evaluated(*rows, metric("lora", 0.1)) | {"settings": pd.DataFrame(settings)}
+    table = table4.table(frames | {"costs": costs})
+    short = table[table["method"] == "short"].set_index(["dataset", "metric"])
+    assert short.loc[("d", "vocabulary"), "value"] == 125
+    assert short.loc[("d", "tokens_an_example"), "value"] == 40
+    assert short.loc[("d", "seconds"), "value"] == 6.0
+    paper = short["published"].to_dict()
+    assert paper["d", "accuracy"] == 0.8 and paper["d", "seconds"] == 841
+    assert pd.isna(paper["d", "tokens_an_example"]) and pd.isna(paper["e", "accuracy"])
+    assert one(table, dataset="d", k=6, metric="accuracy")["published"] == 0.8
+    assert "lora" not in set(table["method"])
+
+
+def test_the_case_is_the_median_record_and_not_picked():
+    def verdict(record, score, method="linear", seed=0):
+        row = {"id": record, "dataset": "d", "method": method, "seed": seed, "judge": "j"}
+        return row | {"dimension": "completeness", "score": score, "status": "ok"}
+
+    scores = {"a": 1.0, "b": 9.0, "c": 5.0, "e": 0.0, "f": 10.0}
+    verdicts = [verdict(record, score) for record, score in scores.items()]
+    # Other seeds and the judge's controls do not choose.
+    verdicts += [verdict(record, 7.0, seed=1) for record in scores]
+    verdicts += [verdict(record, 7.0, "retrieval") for record in scores]
+    answers = [
+        {"dataset": "d", "method": "linear", "seed": seed, "id": record, "text": f"{record}{seed}"}
+        for record in scores
+        for seed in (0, 1)
+    ]
+    records = pd.DataFrame(
+        {"dataset": "d", "id": record, "question": "q", "reasoning": "r", "subset": None}
+        for record in scores
+    )
+    frames = {"verdicts": pd.DataFrame(verdicts), "answers": pd.DataFrame(answers)}
+    table = case.table(frames | {"references": records})
+    assert set(table["id"]) == {"c"}
+    assert list(table["text"]) == ["q", "r", "c0"]
+    assert table["completeness"].iloc[2] == 5.0
+    # Where only the sequence decides some records, one of these is shown.
+    records.loc[records["id"].isin(["a", "b", "f"]), "subset"] = "sequence_decides"
+    assert set(case.table(frames | {"references": records})["id"]) == {"b"}

@@ -14,9 +14,10 @@ PATTERNS = {
     "metrics": "evaluation/*/*/metrics.parquet",
     "comparisons": "evaluation/*/*/comparisons.parquet",
     "verdicts": "judge/*/*.parquet",
-    "costs": "*/**/cost.json",
+    "costs": "[lc]*/**/cost.json",
     "cards": "data/*/card.json",
     "audits": "sequences/*/audit.json",
+    "leakage": "language/pretrain/seqclip/leakage.json",
     "figures": "figures/*.svg",
 }
 SVG = (
@@ -52,6 +53,9 @@ def results(made_up, tmp_path_factory) -> Path:
             found = sorted(root.glob(f"evaluation/{study}/*/{need}.parquet"))
             words += [f"--{need}", *map(str, found)]
         assert main(words) == 0
+    verdicts = map(str, sorted(root.glob("judge/*/*.parquet")))
+    assert main(["figures", "--figure", "judge", "--verdicts", *verdicts, "--out",
+                 str(folder / "judge")]) == 0  # fmt: skip
     return root
 
 

@@ -6,6 +6,8 @@ import shutil
 import pytest
 from playwright.sync_api import sync_playwright
 
+from seqfuse.figures.catalogue import FIGURES
+
 # Debian's and Ubuntu's own builds; playwright would else look for one that it downloaded.
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
@@ -53,7 +55,7 @@ def test_every_picture_loads(open_page):
     sizes = page.evaluate(
         "[...document.images].map((i) => [i.complete, i.naturalWidth, i.clientWidth])"
     )
-    assert len(sizes) == 12
+    assert len(sizes) == len(FIGURES)
     for complete, natural, shown in sizes:
         assert complete and natural > 0 and shown > 200
 
@@ -129,6 +131,15 @@ def test_the_page_is_whole_without_scripts(browser, report):
     assert page.locator("article.verdict").count() == 4
     assert page.locator("input").count() == 0
     context.close()
+
+
+def test_on_paper_the_verdicts_are_unfolded(open_page):
+    page = open_page()
+    folded = page.locator(".verdict details ul").first
+    assert not folded.is_visible()
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert folded.is_visible()
+    assert not page.locator("#comparisons details figure").first.is_visible()
 
 
 def test_it_prints(browser, report):

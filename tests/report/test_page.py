@@ -5,14 +5,17 @@ import csv
 import io
 import json
 import re
+import subprocess
 
 import jinja2
 import pytest
 from docutils.core import publish_parts
 
 from seqfuse import tables
+from seqfuse.cli import main
 from seqfuse.figures.catalogue import FIGURES
 from seqfuse.files import sha256
+from seqfuse.report import versions
 from seqfuse.report.style import STYLE
 from seqfuse.report.titles import title
 
@@ -287,7 +290,99 @@ def test_judges_are_scored_in_words_and_counts(page, results):
         if (r["Dimension"].text, r["Reasoning of"].text) == ("Completeness", title("linear"))
     ]
     assert _exact(row["Mean score"]) == pytest.approx(sum(scores) / 39)
-    assert (_exact(row["Scored"]), _exact(row["Refused"]), _exact(row["Malformed"])) == (39, 1, 0)
+    assert row["Mean score"].text.count("[") == 1
+    counts = [_exact(row[name]) for name in ("Records", "Refused", "Malformed")]
+    assert counts == [39, 1, 0]
+    said = page.by_id("judge").text
+    assert "Our prompts are not the paper's" in said and "no language model" in said
+
+
+@pytest.fixture
+def asked(results, build, read, tmp_path):
+    """A run whose reasoning a model judged twice, on a set that the paper judged too."""
+
+    def verdict(judge, record, score, **other) -> dict:
+        row = {"id": record, "dataset": "kegg", "method": "linear", "seed": 0, "judge": judge}
+        row |= {"dimension": "completeness", "status": "ok", "score": score, "key": judge + record}
+        return row | {"reason": "", "prompt": None} | other
+
+    tokens = {"prompt": "ab" * 32, "prompt_tokens": 1000, "answer_tokens": 500}
+    scores = {"o3": (1, 3, 5), "o3, repeat 2": (3, 1, 7)}
+    rows = [
+        verdict(judge, record, float(score), **tokens)
+        for judge, of_judge in scores.items()
+        for record, score in zip("abc", of_judge, strict=True)
+    ]
+    # An equal text, which was asked once.
+    rows += [verdict("o3", "d", 5.0, **tokens) | {"key": "o3c"}]
+    rows += [verdict("overlap", record, 2.0) for record in "abcd"]
+    path = tmp_path / "judge" / "kegg" / "linear.parquet"
+    tables.write(path, tables.from_rows(rows, tables.VERDICTS), tables.VERDICTS)
+    assert main(["figures", "--figure", "judge", "--verdicts", str(path), "--out",
+                 str(tmp_path / "figures" / "judge")]) == 0  # fmt: skip
+    settings = json.loads((results / "report" / "settings.json").read_text())
+    settings["judge"] = {"input_price": 10, "output_price": 100}
+    (tmp_path / "settings.json").write_text(json.dumps(settings))
+    assert build(tmp_path, tmp_path / "report.html", tmp_path / "settings.json") == 0
+    return read(tmp_path / "report.html")
+
+
+def test_published_values_stand_beside_ours_and_apart(asked):
+    (grid,) = _grids(asked, "published")
+    # The paper's Table 3 has 5.41; the mean of 1, 3, 5 and 5 is 3.5, that of 3, 1 and 7 is 3.67.
+    rows = _rows(grid)
+    assert [_exact(row["Published"]) for row in rows] == [5.41, 5.41]
+    assert [_exact(row["Ours"]) for row in rows] == pytest.approx([3.5, 11 / 3], abs=1e-4)
+    assert rows[0]["Difference"].text == "\N{MINUS SIGN}1.910"
+    assert rows[0]["In our interval"].text == "no"
+    assert rows[0]["Where"].text == "arXiv 2602.12286v1, Table 3"
+    assert "prompts are not public" in rows[0]["Note"].text
+
+
+def test_judges_are_compared_and_their_cost_is_said(asked):
+    *means, agreed = _grids(asked, "judge")
+    assert [grid.attributes["id"] for grid in means] == [
+        "judge-o3", "judge-o3.44.32repeat.322", "judge-overlap",
+    ]  # fmt: skip
+    rows = {(row["Judge"].text, row["Other judge"].text): row for row in _rows(agreed)}
+    assert len(rows) == 3
+    # Ranks 1 2 3 and 2 1 3: 1 - 6 * 2 / 24; differences 2, -2, 2.
+    repeat = rows["o3", "o3, repeat 2"]
+    assert _exact(repeat["Spearman"]) == pytest.approx(0.5)
+    assert _exact(repeat["Mean difference"]) == pytest.approx(2 / 3)
+    assert _exact(repeat["Mean distance"]) == pytest.approx(2)
+    assert _exact(repeat["Answers"]) == 3
+    assert rows["o3", "overlap"]["Spearman"].text == "not defined"
+    head = asked.all("header")[0].text
+    # 3 verdicts of 1000 and 500 tokens: .03 + .15 USD.
+    said = "3 verdicts, 3,000 prompt and 1,500 answer tokens, 0.18 USD at the configured prices."
+    assert f"Judge o3: {said}" in head and f"Judge o3, repeat 2: {said}" in head
+    assert f"completeness {'ab' * 6}" in asked.by_id("judge").text
+
+
+def test_what_pre_training_has_seen_stands_with_the_data(page):
+    said = "Seen in SeqCLIP's pre-trainingof 300 rows of test 12 by gene, 5 by DNA"
+    assert said in page.by_id("data-demo-variants").text
+    assert "Seen in SeqCLIP" not in page.by_id("data-demo-splice").text
+
+
+def test_the_head_says_what_ran(page, monkeypatch, tmp_path):
+    head = page.all("header")[0].text
+    # Half of the 48 runs took 9.5 s and half 10.5 s.
+    assert "Training: 0.13 h over 48 runs." in head
+    assert "numpy" in page.by_id("settings").all("p")[0].text
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    monkeypatch.setattr(versions, "WORKFLOW", tmp_path)
+    assert versions.commit() == ""
+    identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+    (tmp_path / "a").write_text("1")
+    subprocess.run(["git", "-C", tmp_path, "add", "a"], check=True)
+    subprocess.run(["git", "-C", tmp_path, *identity, "commit", "-qm", "m"], check=True)
+    assert len(versions.commit()) == 12
+    (tmp_path / "a").write_text("2")
+    assert versions.commit().endswith(" with changes")
+    monkeypatch.setattr(versions, "WORKFLOW", tmp_path.parent / "absent")
+    assert versions.commit() == ""
 
 
 def test_cost_is_a_row_a_seed(page, results):

@@ -361,11 +361,11 @@ def single_arms():
     return [name for name in made_of if name in settings["codons"]["arms"]]
 
 
-def judged():
+def judged(among=runs):
     """The (suite, method) pairs whose reasoning is judged: what is generated, and the controls."""
     if not settings["language"]["prompt"]["reasoning"]:
         return []
-    generating = [name for name in runs("language") if method(name).generates]
+    generating = [name for name in among("language") if method(name).generates]
     return [
         (suite, name)
         for suite, names in SUITES.items()
@@ -406,7 +406,7 @@ def made(need, study, suite=None, among=runs):
     }
     trained = f"{folder[study]}/model" if study == "language" else folder[study]
     if need == "verdicts":
-        pairs = judged() if study == "language" else []
+        pairs = judged(among) if study == "language" else []
         return [f"<results>/judge/{suite}/{name}.parquet" for suite, name in pairs]
     if need == "probes":
         pairs = probed() if study == "language" else []
@@ -415,10 +415,28 @@ def made(need, study, suite=None, among=runs):
             for probed_suite, name in pairs
             if probed_suite in names
         ]
-    if need in ("vectors", "leakage"):
+    if need == "answers":
+        pairs = judged() if study == "language" else []
+        return [
+            f"<results>/language/{judged_suite}/{name}/predictions.parquet"
+            for judged_suite, name in pairs
+            if name not in REFERENCES
+        ]
+    if need == "vectors":
+        shown = [
+            name
+            for name in (runs("language") if study == "language" else [])
+            if method(name).sees_dna and method(name).generates
+        ]
+        before = "<results>/language/pretrain/seqclip/vectors.parquet"
+        return collect(f"{folder[study]}/inputs.parquet", suite=names, run=shown) + [
+            before
+        ] * (study == "language" and pretrained())
+    if need == "settings":
+        return ["<results>/report/settings.json"]
+    if need == "leakage":
         wanted = study == "language" and pretrained()
-        file = {"vectors": "vectors.parquet", "leakage": "leakage.json"}[need]
-        return [f"<results>/language/pretrain/seqclip/{file}"] if wanted else []
+        return ["<results>/language/pretrain/seqclip/leakage.json"] if wanted else []
     if need in INTERPRETED:
         asked = fusions()
         if need == "attention":
@@ -446,6 +464,7 @@ def made(need, study, suite=None, among=runs):
             [arm for arm in runs(study) if study == "codons" and ARMS[arm].weighs],
         ),
         "records": ("<results>/sequences/{dataset}/records.parquet", None),
+        "references": ("<results>/sequences/{dataset}/records.parquet", None),
         "audits": ("<results>/sequences/{dataset}/audit.json", None),
         "cards": ("<results>/data/{dataset}/card.json", None),
     }[need]
@@ -458,6 +477,13 @@ def made(need, study, suite=None, among=runs):
     )
 
 
+def needed(figure, need):
+    """The files of one kind that a figure is drawn from, the ablations' if it is one of theirs."""
+    if figure.ablations and need in ("metrics", "comparisons"):
+        return ablations(figure.study, need)
+    return made(need, figure.study, among=ablated if figure.ablations else runs)
+
+
 def drawable(figure):
     """Whether a run has everything that a figure is drawn from."""
     tasks = {
@@ -467,24 +493,27 @@ def drawable(figure):
     return (
         bool(tasks)
         and (figure.task is None or figure.task in tasks)
-        and all(made(need, figure.study) for need in figure.needs)
+        and all(needed(figure, need) for need in figure.needs)
     )
 
 
-def figures(study):
-    """The figures of a study that this run can draw."""
+def figures(study, of_ablations=False):
+    """The figures of a study, or of its ablations, that this run can draw."""
     names = [
         name
         for name, figure in FIGURES.items()
-        if figure.study == study and drawable(figure)
+        if figure.study == study
+        and figure.ablations == of_ablations
+        and drawable(figure)
     ]
-    return collect("<results>/figures/{figure}.svg", figure=names)
+    folder = "ablations/figures" if of_ablations else "figures"
+    return collect(f"<results>/{folder}/{{figure}}.svg", figure=names)
 
 
 def figure_inputs(wildcards):
     """What one figure is drawn from, by kind."""
     figure = FIGURES[wildcards.figure]
-    return {need: made(need, figure.study) for need in figure.needs}
+    return {need: needed(figure, need) for need in figure.needs}
 
 
 def ablations(study, kind):
@@ -505,13 +534,22 @@ def ablation_inputs(wildcards):
         "costs": [
             path for study in studies for path in made("costs", study, among=ablated)
         ],
+        "figures": [path for study in studies for path in figures(study, True)],
     }
 
 
 def report_inputs(wildcards):
     """What the report shows, by kind."""
     studies = settings["studies"]
-    kinds = ("metrics", "comparisons", "audits", "cards", "costs", "verdicts")
+    kinds = (
+        "metrics",
+        "comparisons",
+        "audits",
+        "cards",
+        "costs",
+        "verdicts",
+        "leakage",
+    )
     found = {
         kind: [path for study in studies for path in made(kind, study)]
         for kind in kinds

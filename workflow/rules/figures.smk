@@ -41,3 +41,15 @@ rule figures:
     shell:
         "exec seqfuse figures --figure {wildcards.figure} {params.files} {params.scratch}"
         " --out {params.prefix} 2> {log}"
+
+
+use rule figures as figures_ablations with:
+    output:
+        svg="<results>/ablations/figures/{figure}.svg",
+        png="<results>/ablations/figures/{figure}.png",
+        csv="<results>/ablations/figures/{figure}.csv",
+        markdown="<results>/ablations/figures/{figure}.md",
+    log:
+        "<logs>/figures_ablations/{figure}.log",
+    benchmark:
+        "<benchmarks>/figures_ablations/{figure}.jsonl"

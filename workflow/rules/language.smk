@@ -127,7 +127,8 @@ rule language_predict:
         records=records,
         embeddings=language_embeddings,
     output:
-        "<results>/language/{suite}/{method}/predictions.parquet",
+        predictions="<results>/language/{suite}/{method}/predictions.parquet",
+        inputs="<results>/language/{suite}/{method}/inputs.parquet",
     log:
         "<logs>/language_predict/{suite}.{method}.log",
     benchmark:
@@ -153,7 +154,7 @@ rule language_predict:
     shell:
         "exec seqfuse language predict --model {params.model} --datasets {params.datasets}"
         " --records {input.records} {params.embeddings} --threads {threads} {params.settings}"
-        " --out {output} 2> {log}"
+        " --inputs {output.inputs} --out {output.predictions} 2> {log}"
 
 
 rule language_probe:

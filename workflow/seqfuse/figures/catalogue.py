@@ -12,7 +12,8 @@ class Figure:
 
     `needs` are the kinds of files it is made from, which are also the flags of its command.
     A figure that `ranks` compares scores, and says so when the models are scratch models. One that
-    shows a `task` alone is drawn where a dataset has it: "regression" or "classification".
+    shows a `task` alone is drawn where a dataset has it: "regression" or "classification". One of
+    the `ablations` is drawn from what `snakemake ablations` runs.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Figure:
     module: str
     ranks: bool = True
     task: str | None = None
+    ablations: bool = False
 
 
 _INTERVALS = (
@@ -84,22 +86,55 @@ _ALL = (
     Figure(
         "tasks",
         "Nucleotide tasks",
-        "Matthews correlation of each method on every task with one question, and the mean over "
-        "the tasks that were trained together. Bars are bootstrap intervals; the hollow ring is "
-        "the best control of that task.",
+        "Matthews correlation of each method on every task with one question. Bars are bootstrap "
+        "intervals; the hollow ring is the best control of that task.",
         "language",
         ("metrics", "comparisons"),
         "seqfuse.figures.tasks",
+    ),
+    Figure(
+        "means",
+        "Mean over the tasks",
+        "The mean over the tasks that were trained together, of each method and control of study "
+        f"A, with trained parameters. {_INTERVALS}",
+        "language",
+        ("metrics", "comparisons"),
+        "seqfuse.figures.means",
+    ),
+    Figure(
+        "table1",
+        "Accuracy, F1, precision and recall",
+        "Test scores of the sets that are compared by accuracy, each with its bootstrap interval; "
+        "controls are grey. F1, precision and recall are averaged over gold classes with equal "
+        "weight (macro) or by their size (weighted). The paper does not say which average its F1, "
+        "precision and recall are, nor which split its rows are of: its one number stands beside "
+        "each of ours. The CSV has every average and the notes on the published values.",
+        "language",
+        ("metrics", "comparisons"),
+        "seqfuse.figures.table1",
     ),
     Figure(
         "judge",
         "Judged reasoning",
         "Mean score (0 to 10) of the reasoning of each method and control, by judge and dimension, "
         "with bootstrap intervals over records. Refused and malformed verdicts are counted in "
-        "the table, not scored. Judges are never mixed.",
+        "the table, not scored. Judges are never mixed, and overlap is no language model. Our "
+        "prompts are not the paper's, which are not public: a published score (diamond) is of "
+        "other prompts, and stands beside scores of models alone.",
         "language",
         ("verdicts",),
         "seqfuse.figures.judge",
+    ),
+    Figure(
+        "case",
+        "What each method said about one record",
+        "The generated reasoning of each method's first seed about one test record, with the "
+        "judge's scores. The record is not picked by hand: it is the one whose mean score is the "
+        "median of those judged, among records that only the sequence decides where a set has "
+        "such. Long texts are cut in the picture; the CSV holds them whole.",
+        "language",
+        ("verdicts", "answers", "references"),
+        "seqfuse.figures.case",
     ),
     Figure(
         "cost",
@@ -113,15 +148,42 @@ _ALL = (
     ),
     Figure(
         "umap",
-        "Genes and their descriptions",
-        "UMAP of gene and description embeddings of the held-out pairs after SeqCLIP's "
-        "pre-training, before the decoder. The numbers are measured in the embedding space, not in "
-        "the picture: the share of each point's ten nearest neighbours that are of the other kind, "
-        "and the share of genes whose own description is the nearest one.",
+        "DNA and text before the decoder",
+        "UMAP of DNA and the text that belongs to it, drawn with one seed. First: held-out genes "
+        "and their descriptions after SeqCLIP's pre-training. Then, for each method, the input "
+        "embeddings that its decoder is given for the same test records: the mean over a record's "
+        "DNA and the mean over its question and reference reasoning. Each panel is a space of its "
+        "own. The numbers are measured in that space, not in the picture: the share of each "
+        "point's ten nearest neighbours that are of the other kind (well under the number in "
+        "brackets, DNA and text lie apart), and the share of DNA whose own text is the nearest. "
+        "Suites whose texts are nearly all the same are left out.",
         "language",
         ("vectors",),
         "seqfuse.figures.umap",
         ranks=False,
+    ),
+    Figure(
+        "table2",
+        "What of OneVocab is trained",
+        "OneVocab with a part of it frozen, on the sets that are compared by accuracy: test scores "
+        "and judged reasoning, each with its bootstrap interval. The paper does not say which "
+        "average its F1, precision and recall are; its judge had other prompts than ours.",
+        "language",
+        ("metrics", "comparisons", "verdicts", "settings"),
+        "seqfuse.figures.table2",
+        ablations=True,
+    ),
+    Figure(
+        "table4",
+        "Length of OneVocab's k-mers",
+        "OneVocab with k-mers of other lengths, each trained for the same number of steps: test "
+        "scores with bootstrap intervals, and what training took (mean over seeds). Several sets "
+        "that were trained together are shown by their mean; the CSV has each. The paper does not "
+        "say which set its table is of, so that no difference from it is taken.",
+        "language",
+        ("metrics", "comparisons", "costs", "settings"),
+        "seqfuse.figures.table4",
+        ablations=True,
     ),
     Figure(
         "training",

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from seqfuse import files, tables
 from seqfuse.errors import UserError
@@ -43,6 +44,38 @@ def _records(paths: Paths) -> pd.DataFrame:
         part["length"] = part.pop("sequence").str.len()
         parts.append(part.assign(dataset=path.parent.name))
     return pd.concat(parts, ignore_index=True)
+
+
+def _references(paths: Paths) -> pd.DataFrame:
+    """Question and reference reasoning of clean test records that have one, with their dataset."""
+    columns = ["id", "split", "question", "label", "reasoning", "subset"]
+    parts = []
+    for path in paths:
+        part = tables.read(path, tables.CLEAN, columns).to_pandas()
+        part = part[(part["split"] == "test") & part["reasoning"].notna()]
+        parts.append(part.assign(dataset=path.parent.name))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _answers(paths: Paths) -> pd.DataFrame:
+    """What methods said, unaltered DNA alone."""
+    columns = ["id", "dataset", "method", "seed", "probe", "text"]
+    rows = pa.concat_tables(tables.read(path, tables.PREDICTIONS, columns) for path in paths)
+    return rows.filter(pc.equal(rows["probe"], "none")).drop_columns("probe").to_pandas()
+
+
+def _vectors(paths: Paths) -> pd.DataFrame:
+    """Vectors of DNA and text, with the suite and the method that their folders name."""
+    parts = []
+    for path in paths:
+        part = tables.read(path, tables.VECTORS).to_pandas()
+        parts.append(part.assign(suite=path.parent.parent.name, method=path.parent.name))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _settings(paths: Paths) -> pd.DataFrame:
+    """The resolved configuration of a run, a column a section."""
+    return pd.DataFrame([files.read_json(path) for path in paths])
 
 
 def _weights(paths: Paths) -> pd.DataFrame:
@@ -98,10 +131,13 @@ READERS: dict[str, Callable[[Paths], pd.DataFrame]] = {
     "costs": _costs,
     "logs": _logs,
     "weights": _weights,
-    "vectors": _tables(tables.VECTORS),
     "knockouts": _tables(tables.KNOCK_OUTS),
     "mutagenesis": _tables(tables.MUTANTS),
     "usage": _tables(tables.CODON_USAGE),
     "attention": _tables(tables.ATTENTION),
     "fused": _tables(tables.FUSED),
+    "vectors": _vectors,
+    "answers": _answers,
+    "references": _references,
+    "settings": _settings,
 }

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from seqfuse.figures import names, ranking
+from seqfuse.figures import names, published, ranking
 from seqfuse.judge.catalogue import DIMENSIONS
 
 _SEED = 0
@@ -13,7 +13,10 @@ _COLUMNS = ("value", "low", "high", "n", "seeds", "refused", "malformed")
 
 
 def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """One row a judge, dataset, dimension and method: mean score, interval over records, counts."""
+    """One row a judge, dataset, dimension and method: mean score, interval over records, counts.
+
+    The paper's score stands beside those of a model, never beside the overlap of words.
+    """
     keys = ["judge", "dataset", "dimension", "method"]
     rows = [
         dict(zip(keys, key, strict=True)) | _summary(verdicts)
@@ -28,7 +31,16 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
         _method=rows["method"].map({name: n for n, name in enumerate(names.order(kinds))}),
     )
     rows = rows.sort_values(["judge", "dataset", "_dimension", "_method"], kind="stable")
-    return rows.drop(columns=["_dimension", "_method"])
+    return with_published(rows.drop(columns=["_dimension", "_method"]))
+
+
+def with_published(rows: pd.DataFrame) -> pd.DataFrame:
+    """Add the paper's score (Table 3) to those of a model, with our difference from it."""
+    papers = [
+        published.value(row.dataset, row.method, row.dimension) if row.judge != "overlap" else None
+        for row in rows.itertuples()
+    ]
+    return published.beside(rows, papers)
 
 
 def draw(frame: pd.DataFrame) -> Figure:
@@ -42,6 +54,11 @@ def draw(frame: pd.DataFrame) -> Figure:
         block=frame["judge"] + frame["dataset"], panel=panels, axis="score", row=frame["title"]
     )
     return ranking.draw(frame, limits=(0, 10))
+
+
+def first(judges: pd.Series) -> str:
+    """The judge that is shown where there is room for one: a model, not what checks it."""
+    return min(judges.dropna(), key=lambda name: (name == "overlap", len(name), name))
 
 
 def _summary(verdicts: pd.DataFrame) -> dict:

@@ -33,12 +33,11 @@ def primary(frames: Mapping[str, pd.DataFrame], study: str) -> pd.DataFrame:
     Subsets of few rows are left out. The mean over a suite is among them, as the dataset "mean".
     Rows stand in the order in which they are drawn.
     """
-    metrics, compared = frames["metrics"], frames["comparisons"]
-    ours = (metrics["study"] == study) & (metrics["split"] == "test") & (metrics["probe"] == "none")
-    rows = metrics[ours & ((metrics["subset"] == "all") | (metrics["n"] >= _FEWEST))]
-    rows = rows.merge(primaries(compared), on=["suite", "dataset", "metric"])
+    rows = on_test(frames["metrics"], study)
+    rows = rows[(rows["subset"] == "all") | (rows["n"] >= _FEWEST)]
+    rows = rows.merge(primaries(frames["comparisons"]), on=["suite", "dataset", "metric"])
     rows = rows.assign(title=[names.title(name) for name in rows["method"]])
-    return _in_order(rows)[COLUMNS].reset_index(drop=True)
+    return in_order(rows)[COLUMNS].reset_index(drop=True)
 
 
 def primaries(compared: pd.DataFrame) -> pd.DataFrame:
@@ -46,23 +45,34 @@ def primaries(compared: pd.DataFrame) -> pd.DataFrame:
     return compared.drop_duplicates(["suite", "dataset"])[["suite", "dataset", "metric"]]
 
 
-def with_published(rows: pd.DataFrame) -> pd.DataFrame:
-    """Add the paper's value, our difference from it, and whether our interval covers it."""
+def compared_by(compared: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """The suites and datasets that are compared by one metric."""
+    chosen = primaries(compared)
+    return chosen.loc[chosen["metric"] == metric, ["suite", "dataset"]]
+
+
+def on_test(metrics: pd.DataFrame, study: str) -> pd.DataFrame:
+    """The rows of a study's unaltered test scores."""
+    ours = (metrics["study"] == study) & (metrics["split"] == "test") & (metrics["probe"] == "none")
+    return metrics[ours]
+
+
+def with_published(rows: pd.DataFrame, called: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """Add the paper's value, our difference from it, and whether our interval covers it.
+
+    `called` says what the paper calls a metric of ours; without it both have one name.
+    """
     found = [
-        published.value(row.dataset, row.method, row.metric) if row.subset == "all" else None
+        published.value(row.dataset, row.method, called[row.metric] if called else row.metric)
+        if row.subset == "all"
+        else None
         for row in rows.itertuples()
     ]
-    value = pd.Series([paper.value if paper else None for paper in found], rows.index, dtype=float)
-    covered = (rows["low"] <= value) & (value <= rows["high"])
-    return rows.assign(
-        published=value,
-        published_source=[paper.source if paper else None for paper in found],
-        difference=rows["value"] - value,
-        interval_covers_published=covered.map({True: "yes", False: "no"}).where(value.notna()),
-    )
+    return published.beside(rows, found)
 
 
-def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
+def in_order(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows by suite, dataset and subset, methods and controls in the order of the catalogues."""
     kinds = dict(zip(rows["method"], rows["kind"], strict=True))
     methods = {name: place for place, name in enumerate(names.order(kinds))}
     subsets = {name: place for place, name in enumerate(names.SUBSETS)}

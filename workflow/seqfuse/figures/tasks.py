@@ -1,4 +1,4 @@
-"""Every single-question task and their mean: the papers' Fig. 3 and 4, with the best control."""
+"""Every single-question task, with its best control: the papers' Fig. 3."""
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -14,7 +14,7 @@ _PUBLISHED = {"marker": "d", "markersize": 5, "color": "none", "markeredgecolor"
 def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Test scores of the tasks that are compared by MCC: methods, and each task's best control."""
     rows = scores.primary(frames, "language")
-    rows = rows[(rows["metric"] == "mcc") & (rows["subset"] == "all")]
+    rows = rows[(rows["metric"] == "mcc") & (rows["subset"] == "all") & (rows["dataset"] != MEAN)]
     is_control = rows["kind"] == "control"
     best = rows[is_control].groupby(["suite", "dataset"])["value"].idxmax()
     kept = sorted([*rows.index[~is_control], *best])
@@ -22,13 +22,13 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def draw(frame: pd.DataFrame) -> Figure:
-    """One line a task, one dot a method; the mean of a suite stands under its tasks."""
+    """One line a task, one dot a method."""
     lines = list(dict.fromkeys(zip(frame["suite"], frame["dataset"], strict=True)))
     shown = frame.loc[frame["kind"] != "control", ["method", "kind"]]
     methods = names.order(dict(shown.itertuples(index=False)))
     figure = Figure(figsize=(7, _TASK * len(lines) + 0.9), layout="constrained")
     axis = figure.subplots()
-    axis.set_yticks(range(len(lines)), [_label(*line) for line in lines])
+    axis.set_yticks(range(len(lines)), [dataset for _, dataset in lines])
     axis.set_ylim(len(lines) - 0.5, -0.5)
     axis.set_xlabel(names.metric("mcc"))
     axis.tick_params(axis="y", length=0)
@@ -54,10 +54,6 @@ def _dot(axis, row, y: float) -> None:
         axis.text(row.high, y, f" {row.title}", va="center", fontsize=5.5, color=colour)
     if pd.notna(row.published):
         axis.plot(row.published, y, **_PUBLISHED)
-
-
-def _label(suite: str, dataset: str) -> str:
-    return f"mean of {suite}" if dataset == MEAN else dataset
 
 
 def _handles(methods: list[str], published: bool) -> list[Line2D]:

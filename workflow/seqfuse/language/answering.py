@@ -46,7 +46,7 @@ def predict(
         first = next(iter(trained.values()))
         states = None
         if METHODS[first.method].reads_store:
-            states = _states(first, datasets, receipts, asked, Path(memory))
+            states = frozen_states(first, datasets, receipts, asked, Path(memory))
         rows = of_seeds(trained, states, asked, settings, out)
         return [{**row, "probe": "none"} for row in rows]
 
@@ -92,7 +92,13 @@ def of_seeds(
     return rows
 
 
-def _states(description: Description, datasets, receipts, asked: Sequence[Prompt], memory: Path):
+def frozen_states(
+    description: Description,
+    datasets: Sequence[str],
+    receipts: Sequence[Path],
+    asked: Sequence[Prompt],
+    memory: Path,
+):
     """The encoder states of every sequence that is asked about, from the encoder of training."""
     if not receipts:
         raise UserError(

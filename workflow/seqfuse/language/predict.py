@@ -35,6 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
     parser.add_argument("--out", required=True, type=Path, help="predictions.parquet to write")
+    parser.add_argument(
+        "--inputs", type=Path, help="DNA and text before the decoder, inputs.parquet to write"
+    )
     options.add(parser, "language/prompt")
 
 
@@ -42,11 +45,13 @@ def run(args: argparse.Namespace) -> None:
     import torch
 
     from seqfuse import tables
-    from seqfuse.language import answering, prompts
+    from seqfuse.language import answering, prompts, vectors
 
     torch.set_num_threads(args.threads)
     settings = options.take(args, "language/prompt", prompts.Settings)
-    rows = answering.predict(
-        args.model, args.datasets, args.records, args.embeddings or [], settings, args.out
-    )
+    made_from = args.model, args.datasets, args.records, args.embeddings or []
+    rows = answering.predict(*made_from, settings, args.out)
+    if args.inputs:
+        found = vectors.rows(*made_from, args.out.parent)
+        tables.write(args.inputs, tables.from_rows(found, tables.VECTORS), tables.VECTORS)
     tables.write(args.out, tables.from_rows(rows, tables.PREDICTIONS), tables.PREDICTIONS)

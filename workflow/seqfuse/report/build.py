@@ -2,7 +2,7 @@
 
 Reads what the stages wrote, one flag a kind; beside each figure's SVG its CSV and PNG must lie, and
 settings.json is the resolved configuration. Writes one file: no script, style, font or image of it
-is loaded from elsewhere. Same inputs, same bytes.
+is loaded from elsewhere. Same inputs, same code, same bytes.
 
     seqfuse report --run demo --settings results/demo/report/settings.json \\
         --metrics results/demo/evaluation/*/*/metrics.parquet \\
@@ -20,6 +20,7 @@ KINDS = {
     "cards": "card.json of each dataset",
     "costs": "cost.json of each trained method",
     "verdicts": "the judge's verdicts.parquet of each method",
+    "leakage": "leakage.json of SeqCLIP's pre-training",
     "figures": "the SVG of each figure",
 }
 
@@ -38,8 +39,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Read the run, say what it found, write the page."""
     from seqfuse import files
-    from seqfuse.report import inputs, page
+    from seqfuse.report import inputs, page, versions
 
     found = inputs.read(args.name, args.settings, {kind: getattr(args, kind) for kind in KINDS})
     with files.atomic(args.out) as temporary:
-        temporary.write_text(page.render(found), encoding="utf-8")
+        temporary.write_text(
+            page.render(found, versions.packages(), versions.commit()), encoding="utf-8"
+        )

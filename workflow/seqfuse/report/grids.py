@@ -3,8 +3,8 @@
 import csv
 import io
 import math
-from collections import Counter
 from dataclasses import dataclass, field
+from itertools import combinations
 
 from seqfuse.codons.catalogue import ARMS
 from seqfuse.evaluation.catalogue import MEAN, METRICS
@@ -176,36 +176,101 @@ def comparisons(run: Run) -> list[Grid]:
 
 
 def judged(run: Run) -> list[Grid]:
-    """Mean scores of each judge, one table a judge: judges are never mixed."""
-    grids = []
-    for judge in dict.fromkeys(row["judge"] for row in run.verdicts):
-        grid = Grid(
-            f"judge-{judge}",
-            f"Judge {judge}: mean score of the reasoning, 0 to 10",
-            ["Dataset", "Dimension", "Reasoning of", "Mean score", "Scored", "Refused"]
-            + ["Malformed"],
+    """Mean scores of each judge, as the figure has them; one table a judge, never mixed."""
+    drawing = run.drawing("judge")
+    if drawing is None:
+        return []
+    grids: dict[str, Grid] = {}
+    for row in drawing.records():
+        judge = row["judge"]
+        columns = ["Dataset", "Dimension", "Reasoning of", "Mean score", "Records", "Refused"]
+        caption = f"Judge {judge}: mean score of the reasoning, 0 to 10"
+        grid = grids.setdefault(judge, Grid(f"judge-{judge}", caption, [*columns, "Malformed"]))
+        grid.add(
+            row["dataset"],
+            DIMENSIONS.get(row["dimension"], row["dimension"]),
+            row["title"],
+            _interval(row, 2) if row["value"] else Cell("none scored"),
+            *(count(float(row[name])) for name in ("n", "refused", "malformed")),
+            kind=row["kind"],
         )
-        groups: dict[tuple, list[dict]] = {}
-        for row in run.verdicts:
-            if row["judge"] == judge:
-                key = (row["dataset"], row["dimension"], row["method"])
-                groups.setdefault(key, []).append(row)
-        names = order(method for _, _, method in groups)
-        for key in sorted(groups, key=lambda key: (key[0], key[1], names.index(key[2]))):
-            rows, (dataset, dimension, method) = groups[key], key
-            scored = [row["score"] for row in rows if row["status"] == "ok"]
-            mean = sum(scored) / len(scored) if scored else None
-            status = Counter(row["status"] for row in rows)
+        grid.sources = [drawing.source]
+    return list(grids.values())
+
+
+def agreement(run: Run) -> list[Grid]:
+    """How far each two judges agree on the same answers, where there are several."""
+    scores: dict[str, dict[str, dict[tuple, float]]] = {}
+    for row in run.verdicts:
+        if row["status"] == "ok":
+            answer = tuple(row[key] for key in ("dataset", "method", "seed", "id"))
+            by_judge = scores.setdefault(row["dimension"], {})
+            by_judge.setdefault(row["judge"], {})[answer] = row["score"]
+    grid = Grid(
+        "judge-agreement",
+        "Agreement of judges on the same answers, methods and controls together",
+        ["Dimension", "Judge", "Other judge", "Spearman", "Mean difference", "Mean distance"]
+        + ["Answers"],
+    )
+    for dimension, name in DIMENSIONS.items():
+        for (one, a), (other, b) in combinations(scores.get(dimension, {}).items(), 2):
+            pairs = [(a[answer], b[answer]) for answer in a if answer in b]
+            if len(pairs) > 1:
+                grid.add(name, one, other, *_agreement(pairs))
+    grid.sources = sorted({row["source"] for row in run.verdicts})
+    return [grid] if grid.rows else []
+
+
+def _agreement(pairs: list[tuple[float, float]]) -> list[Cell]:
+    """Rank correlation, second less first, mean distance, and how many."""
+    from scipy.stats import spearmanr
+
+    first, second = zip(*pairs, strict=True)
+    gaps = [b - a for a, b in pairs]
+    mean, distance = sum(gaps) / len(gaps), sum(map(abs, gaps)) / len(gaps)
+    constant = len(set(first)) == 1 or len(set(second)) == 1
+    rho = math.nan if constant else float(spearmanr(first, second).statistic)
+    cells = [Cell(_number(rho), None if constant else rho), Cell(_signed(mean), mean)]
+    return [*cells, Cell(f"{distance:.3f}", distance), count(len(pairs))]
+
+
+def published(run: Run) -> list[Grid]:
+    """The papers' values beside ours, from every figure that has any."""
+    grid = Grid(
+        "published-values",
+        "Published values beside ours",
+        ["Table or figure", "Dataset", "Method", "Measure", "Ours", "Published", "Difference"]
+        + ["In our interval", "Where", "Note"],
+    )
+    for drawing in run.figures:
+        for row in drawing.records():
+            if not row.get("published"):
+                continue
+            measure = row.get("metric") or row.get("dimension", "")
+            known = METRICS[measure].title if measure in METRICS else DIMENSIONS.get(measure)
+            paper, gap = float(row["published"]), row.get("difference")
             grid.add(
-                dataset,
-                DIMENSIONS.get(dimension, dimension),
-                title(method),
-                Cell("none scored") if mean is None else Cell(f"{mean:.2f}", mean),
-                *(count(status[key]) for key in ("ok", "refused", "malformed")),
+                drawing.figure.title,
+                row["dataset"],
+                row.get("title") or title(row["method"]),
+                known or measure.replace("_", " "),
+                _interval(row, 3),
+                Cell(f"{paper:,.4g}", paper),
+                Cell(_signed(float(gap)), float(gap)) if gap else Cell(""),
+                row.get("interval_covers_published", ""),
+                row["published_source"],
+                row["published_note"],
             )
-            grid.sources = sorted({*grid.sources, *(row["source"] for row in rows)})
-        grids.append(grid)
-    return grids
+            grid.sources = sorted({*grid.sources, drawing.source})
+    return [grid] if grid.rows else []
+
+
+def _interval(row: dict[str, str], digits: int) -> Cell:
+    """A value of a figure's CSV with its interval, if it has one."""
+    value = float(row["value"])
+    low, high = row.get("low"), row.get("high")
+    note = f"[{float(low):.{digits}f}, {float(high):.{digits}f}]" if low and high else ""
+    return Cell(f"{value:,.{digits}f}", value, note)
 
 
 def costs(run: Run) -> Grid:
@@ -247,13 +312,14 @@ def left_out(run: Run) -> list[str]:
         "studies": ({"language", "codons"}, set(settings["studies"])),
         "methods": (set(METHODS), set(settings["language"]["methods"])),
         "arms": (set(ARMS), set(settings["codons"]["arms"])),
-        "figures": (set(FIGURES), drawn),
+        "figures": ({name for name, f in FIGURES.items() if not f.ablations}, drawn),
     }
     lines = []
     for what, (known, used) in asked.items():
         missing = order(known - used)
         if missing:
-            lines.append(f"{what}: {', '.join(title(name) for name in missing)}")
+            titles = [FIGURES[n].title if what == "figures" else title(n) for n in missing]
+            lines.append(f"{what}: {', '.join(titles)}")
     return lines
 
 

@@ -20,7 +20,7 @@ _SCHEMAS = {
 
 
 # By what a card and an audit are known from other JSON files.
-_NEEDED = {"cards": "licence", "audits": "warnings"}
+_NEEDED = {"cards": "licence", "audits": "warnings", "leakage": "datasets"}
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,10 @@ class Drawing:
     rows: list[list[str]]
     source: int
 
+    def records(self) -> list[dict[str, str]]:
+        """The rows of the CSV by column."""
+        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
 
 @dataclass
 class Run:
@@ -62,8 +66,13 @@ class Run:
     audits: dict[str, dict] = field(default_factory=dict)
     cards: dict[str, dict] = field(default_factory=dict)
     costs: list[dict] = field(default_factory=list)
+    leakage: dict[str, dict] = field(default_factory=dict)
     figures: list[Drawing] = field(default_factory=list)
     sources: list[Source] = field(default_factory=list)
+
+    def drawing(self, name: str) -> Drawing | None:
+        """A figure of the run by its name, if it was drawn."""
+        return next((found for found in self.figures if found.figure.name == name), None)
 
     def scratch(self) -> list[str]:
         """The models of this run that start from random weights."""
@@ -91,6 +100,12 @@ def read(name: str, settings: Path, paths: Mapping[str, Sequence[Path]]) -> Run:
                 raise UserError(f"{path}: no {_NEEDED[kind]!r} in it; was it meant for --{kind}?")
             getattr(run, kind)[path.parent.name] = found
             found["source_number"] = _note(run, path, _COMMANDS[kind](path, found))
+    for path in paths["leakage"]:
+        found = files.read_json(path)
+        if _NEEDED["leakage"] not in found:
+            raise UserError(f"{path}: no 'datasets' in it; was it meant for --leakage?")
+        number = _note(run, path, "seqfuse language leakage")
+        run.leakage |= {n: {"splits": s, "source": number} for n, s in found["datasets"].items()}
     for path in paths["figures"]:
         run.figures.append(_drawing(run, path))
     order = list(FIGURES)

@@ -10,7 +10,6 @@ import json
 
 import jinja2
 
-from seqfuse import __version__
 from seqfuse.report import findings, grids
 from seqfuse.report.inputs import Run
 from seqfuse.report.style import SCRIPT, STYLE
@@ -78,9 +77,11 @@ form-action 'none'">
 <header>
 <h1>seqfuse: {{ run.name }}</h1>
 <p>Preset {{ run.settings.preset }}; seeds {{ run.settings.seeds | join(", ") }}; \
-seqfuse {{ version }}; \
+seqfuse {{ packages.seqfuse }}, {{ "commit " ~ commit if commit else "not in a git checkout" }}; \
 {{ run.metrics | length }} scores, {{ run.comparisons | length }} comparisons, \
 {{ run.figures | length }} figures from {{ run.sources | length }} files.</p>
+<p>{% if run.costs %}Training: {{ hours }} h over {{ run.costs | length }} runs.{% endif %}
+{%- for line in paid %} {{ line }}{% endfor %}</p>
 <nav aria-label="Sections"><ul>
 {%- for anchor, text in sections %}<li><a href="#{{ anchor }}">{{ text }}</a></li>{% endfor -%}
 </ul></nav>
@@ -144,11 +145,29 @@ called inside the noise show nothing.</p>
 {%- for table in comparisons %}{{ grid(table) }}{% endfor %}
 </section>
 
+{%- if published %}
+<section id="published"><h2>Published values</h2>
+<p>What the papers print, beside ours and never among them. A difference is ours less theirs. The \
+note says what is not known of a published value: mostly the split, the average or the judge's \
+prompts.</p>
+{%- for table in published %}{{ grid(table) }}{% endfor %}
+</section>
+{%- endif %}
+
 {%- if judged %}
 <section id="judge"><h2>Judged reasoning</h2>
-<p>The judge's prompts are this project's own, not the papers', so that these scores stand beside \
-no published ones. The judge named overlap counts shared words and is no language model.</p>
+<p>Our prompts are not the paper's, which are not public. The judge named overlap counts shared \
+words: it is no language model, and no published score stands beside it. Four rows are controls: \
+the text-only model, and reasoning that no model wrote, taken from a training row with the same \
+question, from one with the same label, or from another test row. What a method scores above them \
+is what its reading of the DNA can have added. Intervals are 95 % bootstrap intervals over \
+records.</p>
 {%- for table in judged %}{{ grid(table) }}{% endfor %}
+{%- for table in agreement %}{{ grid(table) }}{% endfor %}
+{%- if prompts %}
+<p class="note">Prompts by SHA-256: {% for dimension, hash in prompts %}{{ dimension }} \
+<code>{{ hash[:12] }}</code>{{ ", " if not loop.last }}{% endfor %}.</p>
+{%- endif %}
 </section>
 {%- endif %}
 
@@ -217,6 +236,8 @@ all, over {{ run.costs | length }} runs.</p>{{ grid(costs) }}
 </section>
 
 <section id="settings"><h2>Settings</h2>
+<p>Versions in the environment of this report: {% for name, number in packages.items() -%}
+{{ name }} {{ number }}{{ ", " if not loop.last }}{% endfor %}.</p>
 <details><summary>The configuration of this run, presets and defaults filled in</summary>
 <pre tabindex="0">{{ settings }}</pre></details>
 </section>
@@ -245,6 +266,7 @@ _SECTIONS = {
     "verdicts": "Verdicts",
     "scores": "Scores",
     "comparisons": "Comparisons",
+    "published": "Published",
     "judge": "Judge",
     "figures": "Figures",
     "data": "Data",
@@ -255,21 +277,26 @@ _SECTIONS = {
 }
 
 
-def render(run: Run) -> str:
-    """The whole page as HTML."""
+def render(run: Run, packages: dict[str, str], commit: str) -> str:
+    """The whole page as HTML; `packages` and `commit` say what it was made with."""
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True
     )
     environment.filters |= {"title_of": title, "slug": _slug, "exact": repr, "score": grids.score}
     results = findings.Results(run)
-    judged = grids.judged(run)
+    judged, published = grids.judged(run), grids.published(run)
+    absent = {name for name, found in (("judge", judged), ("published", published)) if not found}
     return environment.from_string(_TEMPLATE).render(
         run=run,
-        version=__version__,
+        packages=packages,
+        commit=commit,
+        hours=_hours(sum(row["seconds"] for row in run.costs)),
+        paid=_paid(run),
+        prompts=_prompts(run),
         style=STYLE,
         script=SCRIPT,
         script_hash=base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode(),
-        sections=[item for item in _SECTIONS.items() if judged or item[0] != "judge"],
+        sections=[item for item in _SECTIONS.items() if item[0] not in absent],
         scratch=run.scratch(),
         warnings=[(n, text) for n, audit in run.audits.items() for text in audit["warnings"]],
         confidence=run.settings["evaluation"]["confidence"],
@@ -278,6 +305,8 @@ def render(run: Run) -> str:
         everything=grids.everything(run),
         comparisons=grids.comparisons(run),
         judged=judged,
+        agreement=grids.agreement(run),
+        published=published,
         cards=[_card(run, name) for name in dict.fromkeys([*run.cards, *run.audits])],
         costs=grids.costs(run),
         left_out=grids.left_out(run),
@@ -298,6 +327,7 @@ def _by_study(results: findings.Results) -> list[tuple[str, list[grids.Grid]]]:
 def _card(run: Run, name: str) -> dict:
     """What the page says of a dataset: its card and its audit, as far as they were given."""
     card, audit = run.cards.get(name, {}), run.audits.get(name, {})
+    leaked = run.leakage.get(name, {})
     rows, splits = audit.get("rows"), audit.get("splits") or card.get("rows") or {}
     rejected = audit.get("rejected") or {}
     facts = [
@@ -314,14 +344,54 @@ def _card(run: Run, name: str) -> dict:
         ("Look-ups", _lookups(audit.get("lookups") or {})),
         ("Seen in train", _seen(audit.get("duplicates"))),
         ("Near-duplicates in train", _near(audit.get("near_duplicates"))),
+        ("Seen in SeqCLIP's pre-training", _leaked(leaked.get("splits") or {})),
     ]
     return {
         "name": name,
         "facts": facts,
         "warnings": audit.get("warnings", []),
         "files": card.get("files", []),
-        "sources": [found["source_number"] for found in (card, audit) if "source_number" in found],
+        "sources": [found["source_number"] for found in (card, audit) if "source_number" in found]
+        + ([leaked["source"]] if leaked else []),
     }
+
+
+def _hours(seconds: float) -> str:
+    return f"{seconds / 3600:.2f}" if seconds < 360_000 else f"{seconds / 3600:,.0f}"
+
+
+def _paid(run: Run) -> list[str]:
+    """What each judge behind a server took, a sentence each; equal questions are asked once."""
+    asked: dict[str, dict[str, dict]] = {}
+    for row in run.verdicts:
+        if row["prompt"]:
+            asked.setdefault(row["judge"], {})[row["key"]] = row
+    prices = run.settings.get("judge", {})
+    lines = []
+    for judge, verdicts in asked.items():
+        read = sum(row["prompt_tokens"] or 0 for row in verdicts.values())
+        said = sum(row["answer_tokens"] or 0 for row in verdicts.values())
+        usd = (read * prices.get("input_price", 0) + said * prices.get("output_price", 0)) / 1e6
+        cost = f", {usd:,.2f} USD at the configured prices" if usd else ""
+        lines.append(
+            f"Judge {judge}: {len(verdicts):,} verdicts, {read:,} prompt and {said:,} answer "
+            f"tokens{cost}."
+        )
+    return lines
+
+
+def _prompts(run: Run) -> list[tuple[str, str]]:
+    """(dimension, hash) of the judges' prompts."""
+    return sorted({(row["dimension"], row["prompt"]) for row in run.verdicts if row["prompt"]})
+
+
+def _leaked(splits: dict) -> str:
+    parts = []
+    for split, found in splits.items():
+        kinds = {"gene": found["genes"], "DNA": found["dna"]}
+        shared = [f"{n['rows']:,} by {kind}" for kind, n in kinds.items() if n is not None]
+        parts.append(f"of {found['rows']:,} rows of {split} {', '.join(shared)}")
+    return "; ".join(parts)
 
 
 def _cleaning(rows: dict) -> str:

@@ -124,4 +124,8 @@ const show = () => {
 };
 addEventListener("hashchange", show);
 show();
+// On paper nothing can be unfolded: what the verdicts rest on is printed with them.
+addEventListener("beforeprint", () => {
+  for (const part of document.querySelectorAll(".verdict details")) part.open = true;
+});
 """
