@@ -13,6 +13,7 @@ from seqfuse import options
 class Evaluation:
     resamples: int
     confidence: float
+    family: str
 
 
 def parse(section, words):
@@ -22,9 +23,9 @@ def parse(section, words):
 
 
 def test_flags_come_back_as_the_same_values():
-    settings = {"resamples": 500, "confidence": 0.9}
+    settings = {"resamples": 500, "confidence": 0.9, "family": "dataset"}
     args = parse("evaluation", shlex.split(options.flags(settings)))
-    assert options.take(args, "evaluation", Evaluation) == Evaluation(500, 0.9)
+    assert options.take(args, "evaluation", Evaluation) == Evaluation(500, 0.9, "dataset")
 
 
 def test_defaults_are_the_schemas():

@@ -13,6 +13,7 @@ PATTERNS = {
     "metrics": "evaluation/{study}/*/metrics.parquet",
     "comparisons": "evaluation/{study}/*/comparisons.parquet",
     "calibration": "evaluation/{study}/*/calibration.parquet",
+    "looks": "language/*/onevocab/attention.parquet",
     "verdicts": "judge/*/*.parquet",
     "costs": "{study}/**/cost.json",
     "logs": "{study}/**/log.jsonl",

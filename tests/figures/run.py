@@ -88,6 +88,7 @@ def _evaluation(root: Path) -> None:
     _metrics(root, "language", "variants", variants + probed, effects)
     _metrics(root, "language", "tasks", tasks)
     _calibration(root)
+    _looks(root)
     for dataset, metric in (("demo-expression", "spearman"), ("demo-classes", "accuracy")):
         rows = []
         for method, value in {**ARMS, **CODON_CONTROLS}.items():
@@ -121,6 +122,17 @@ def _probes() -> tuple[list[dict], list[dict]]:
         row = (*where, method, "probe", "accuracy", CONTROLS[method], 100)
         rows.append(metric_row(*row, probe="unaltered"))
     return rows, effects
+
+
+def _looks(root: Path) -> None:
+    rows = []
+    for name, seed, offset in ((n, s, o) for n in "abc" for s in SEEDS for o in range(-4, 5)):
+        row = {"id": name, "dataset": "demo-variants", "method": "onevocab", "seed": seed}
+        near = 2.0 ** -abs(offset) + 0.05 * noise(name, seed, offset)
+        rows.append(row | {"offset": offset, "attention": 1 + near, "effect": 2 * near})
+    folder = root / "language" / "variants" / "onevocab"
+    folder.mkdir(parents=True, exist_ok=True)
+    write_table(folder / "attention.parquet", rows, tables.LOOKS)
 
 
 def _calibration(root: Path) -> None:

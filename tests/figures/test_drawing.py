@@ -22,6 +22,7 @@ SHOWN = {
     "verdict": "value",
     "probes": "value",
     "calibration": "accuracy",
+    "looks": "value",
     "methods": "low",
     "tasks": "value",
     "judge": "value",
@@ -136,6 +137,7 @@ def test_a_ranking_of_scratch_models_says_so(drawn, tmp_path, name):
 
 def test_what_ranks_methods_is_a_ranking():
     assert {name for name, figure in FIGURES.items() if not figure.ranks} == {
+        "looks",
         "umap",
         "training",
         "curves",

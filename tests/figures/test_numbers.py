@@ -20,6 +20,7 @@ from seqfuse.figures import (
     judge,
     lengths,
     lines,
+    looks,
     means,
     methods,
     names,
@@ -627,3 +628,13 @@ def test_the_case_is_the_median_record_and_not_picked():
     # Where only the sequence decides some records, one of these is shown.
     records.loc[records["id"].isin(["a", "b", "f"]), "subset"] = "sequence_decides"
     assert set(case.table(frames | {"references": records})["id"]) == {"b"}
+
+
+def test_attention_is_averaged_over_records_and_seeds_at_each_offset():
+    rows = pd.DataFrame({"offset": [0, 0, 0, 0, 1], "attention": [1.0, 2.0, 3.0, 6.0, 9.0]})
+    rows = rows.assign(id=[*"aabb", "a"], seed=[0, 1, 0, 1, 0], dataset="d", method="onevocab")
+    table = looks.table({"looks": rows.assign(effect=0.5)})
+    here = one(table, quantity="attention", offset=0)
+    assert (here["value"], here["p25"], here["p75"]) == (3.0, 1.75, 3.75)
+    assert (here["n"], here["seeds"]) == (2, 2)
+    assert one(table, quantity="effect", offset=1)["value"] == 0.5

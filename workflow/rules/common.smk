@@ -394,6 +394,26 @@ def judged_predictions(wildcards):
     return "<results>/language/{suite}/{method}/predictions.parquet"
 
 
+def variant_sets(suite):
+    """The datasets of a suite that have variants."""
+    return [
+        name
+        for name in SUITES[suite]
+        if data_catalogue.has_variants(settings["datasets"][name])
+    ]
+
+
+def attended():
+    """The (suite, method) pairs whose attention to a variant is looked at."""
+    return [
+        (suite, name)
+        for suite in SUITES
+        if settings["language"]["attention"]["rows"] and variant_sets(suite)
+        for name in runs("language")
+        if name == "onevocab"
+    ]
+
+
 def made(need, study, suite=None, among=runs):
     """The files of one kind that a study (or one suite of it) makes, as figures ask for them.
 
@@ -408,6 +428,13 @@ def made(need, study, suite=None, among=runs):
     if need == "verdicts":
         pairs = judged(among) if study == "language" else []
         return [f"<results>/judge/{suite}/{name}.parquet" for suite, name in pairs]
+    if need == "looks":
+        pairs = attended() if study == "language" else []
+        return [
+            f"<results>/language/{attended_suite}/{name}/attention.parquet"
+            for attended_suite, name in pairs
+            if attended_suite in names
+        ]
     if need == "probes":
         pairs = probed() if study == "language" else []
         return [

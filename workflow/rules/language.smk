@@ -194,3 +194,37 @@ rule language_probe:
         "exec seqfuse language probe --model {params.model} --datasets {params.datasets}"
         " --records {input.records} {params.encoder} --threads {threads} {params.settings}"
         " --out {output} 2> {log}"
+
+
+rule language_attention:
+    """Attention around the variant, and mutagenesis of the same nucleotides."""
+    input:
+        checkpoints=rules.language_finetune.output.checkpoints,
+        records=lambda wildcards: collect(
+            "<results>/sequences/{dataset}/records.parquet",
+            dataset=variant_sets(wildcards.suite),
+        ),
+    output:
+        "<results>/language/{suite}/{method}/attention.parquet",
+    log:
+        "<logs>/language_attention/{suite}.{method}.log",
+    benchmark:
+        "<benchmarks>/language_attention/{suite}.{method}.jsonl"
+    conda:
+        "../../envs/language.yaml"
+    threads: threads_of("gpu")
+    resources:
+        gpu=settings["gpu"]["count"],
+        gpu_model=settings["gpu"]["model"],
+        mem_mb=mem_mb("gpu"),
+        runtime=runtime("gpu"),
+    params:
+        code=code("seqfuse.language.attention"),
+        model=lambda wildcards, input: os.path.dirname(input.checkpoints[0]),
+        datasets=lambda wildcards: variant_sets(wildcards.suite),
+        settings=flags(
+            {**settings["language"]["prompt"], **settings["language"]["attention"]}
+        ),
+    shell:
+        "exec seqfuse language attention --model {params.model} --datasets {params.datasets}"
+        " --records {input.records} --threads {threads} {params.settings} --out {output} 2> {log}"

@@ -38,6 +38,7 @@ STAGES: dict[str, tuple[str, dict[str, str]]] = {
         {
             "pretrain": "seqfuse.language.pretrain",
             "finetune": "seqfuse.language.finetune",
+            "attention": "seqfuse.language.attention",
             "leakage": "seqfuse.language.leakage",
             "predict": "seqfuse.language.predict",
             "probe": "seqfuse.language.probe",

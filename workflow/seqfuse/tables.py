@@ -239,6 +239,21 @@ FUSED = _schema(
     },
     {},
 )
+# A nucleotide at `offset` from the variant (0 at its first difference): the attention of answer
+# tokens to its token, over that to the average token of the variant sequence, and the nats that the
+# model's own answer loses, on average, when another nucleotide stands there.
+LOOKS = _schema(
+    {
+        "id": _TEXT,
+        "dataset": _TEXT,
+        "method": _TEXT,
+        "seed": _COUNT,
+        "offset": _COUNT,
+        "attention": _NUMBER,
+        "effect": _NUMBER,
+    },
+    {},
+)
 # Embeddings to be drawn: one vector a gene ("dna") or description ("text"); a pair shares its `id`.
 VECTORS = _schema(
     {"id": _TEXT, "kind": _TEXT, "vector": pa.list_(pa.float32())},

@@ -73,6 +73,11 @@ def has_reasoning(entry: Mapping) -> bool:
     return bool(entry.get("columns", {}).get("reasoning")) or entry.get("generator") == "variants"
 
 
+def has_variants(entry: Mapping) -> bool:
+    """Whether an entry names a variant sequence beside the reference."""
+    return bool(entry.get("columns", {}).get("variant")) or entry.get("generator") == "variants"
+
+
 def _defaults(name: str) -> dict:
     found = {"title": name, "columns": {}, "splits": {}}
     for key, rule in schema()["properties"].items():

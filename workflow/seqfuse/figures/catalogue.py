@@ -74,6 +74,19 @@ _ALL = (
         "seqfuse.figures.calibration",
     ),
     Figure(
+        "looks",
+        "Attention and mutagenesis around the variant",
+        "Above, the attention of OneVocab's answer to the token of each nucleotide of the variant "
+        "sequence, the mean over layers, heads and answer tokens, against that to an average DNA "
+        "token. Below, how much less likely its own answer becomes when another nucleotide stands "
+        "there, the mean of the three. Lines are means over test records and seeds, bands their "
+        "quartiles. Attention says where a model looks, mutagenesis what its answer hangs on.",
+        "language",
+        ("looks",),
+        "seqfuse.figures.looks",
+        ranks=False,
+    ),
+    Figure(
         "methods",
         "Methods and controls",
         "Test score of every method and control of study A, by dataset and subset, with trained "

@@ -124,6 +124,7 @@ READERS: dict[str, Callable[[Paths], pd.DataFrame]] = {
     "metrics": _tables(tables.METRICS),
     "comparisons": _tables(tables.COMPARISONS),
     "calibration": _tables(tables.CALIBRATION),
+    "looks": _tables(tables.LOOKS),
     "verdicts": _tables(tables.VERDICTS),
     "predictions": _predictions,
     "controls": _predictions,

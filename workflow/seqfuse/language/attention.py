@@ -1,0 +1,59 @@
+"""Where OneVocab looks around a variant, beside where a mutation changes what it says.
+
+Reads the folder that `seqfuse language finetune` wrote for OneVocab and the cleaned records of
+datasets with variants. Writes one row a test record, seed and nucleotide of a window around the
+variant: the attention that the answer's tokens pay to its token, and how much less likely the
+model's own answer becomes when that nucleotide of the variant sequence is another one.
+
+    seqfuse language attention --model results/demo/language/variants/onevocab/model \\
+        --datasets demo-variants \\
+        --records results/demo/sequences/demo-variants/records.parquet --rows 8 --window 12 \\
+        --out results/demo/language/variants/onevocab/attention.parquet
+"""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+from seqfuse import options
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The section `language/attention` of the configuration."""
+
+    rows: int
+    window: int
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", required=True, type=Path, metavar="DIR", help="finetune's --out")
+    parser.add_argument(
+        "--datasets", required=True, nargs="+", metavar="NAME", help="datasets with variants"
+    )
+    parser.add_argument(
+        "--records", required=True, nargs="+", type=Path, help="their cleaned records, in order"
+    )
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
+    parser.add_argument("--out", required=True, type=Path, help="attention.parquet to write")
+    options.add(parser, "language/prompt")
+    options.add(parser, "language/attention")
+
+
+def run(args: argparse.Namespace) -> None:
+    import torch
+
+    from seqfuse import tables
+    from seqfuse.language import attending, prompts
+
+    torch.set_num_threads(args.threads)
+    settings = options.take(args, "language/attention", Settings)
+    rows = attending.attend(
+        args.model,
+        args.datasets,
+        args.records,
+        settings.rows,
+        settings.window,
+        options.take(args, "language/prompt", prompts.Settings),
+    )
+    tables.write(args.out, tables.from_rows(rows, tables.LOOKS), tables.LOOKS)
