@@ -209,6 +209,13 @@ def records(wildcards):
     return collect("<results>/sequences/{dataset}/records.parquet", dataset=names)
 
 
+def data_cards(wildcards):
+    """What the catalogue says of every dataset of a suite: title, licence, citation."""
+    return collect(
+        "<results>/data/{dataset}/card.json", dataset=SUITES[wildcards.suite]
+    )
+
+
 # --- settings of one stage -------------------------------------------------------------------------
 
 

@@ -70,6 +70,7 @@ rule language_finetune:
     """Fine-tune one method on one suite, every seed in one process."""
     input:
         records=records,
+        cards=data_cards,
         backbone=model_folder(settings["language"]["backbone"]),
         embeddings=language_embeddings,
         pretrained=pretrained_adapter,
@@ -115,7 +116,8 @@ rule language_finetune:
     shell:
         "exec {params.command} --suite {wildcards.suite} --method {params.method}"
         " --name {wildcards.method}"
-        " --datasets {params.datasets} --records {input.records} --backbone {input.backbone}"
+        " --datasets {params.datasets} --records {input.records} --cards {input.cards}"
+        " --backbone {input.backbone}"
         " {params.embeddings} {params.pretrained} --seeds {params.seeds} --threads {params.threads}"
         " --state {params.state} {params.settings} --out {params.out} 2> {log}"
 

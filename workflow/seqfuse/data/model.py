@@ -50,7 +50,9 @@ def run(args: argparse.Namespace) -> None:
                 file.chmod(0o644)
         facts = {"name": args.name, "scratch": entry["kind"] == "scratch"}
         facts |= {
-            key: entry[key] for key in ("kind", "layout", "repository", "revision") if key in entry
+            key: entry[key]
+            for key in ("kind", "layout", "repository", "revision", "licence")
+            if key in entry
         }
         write_json(folder / "model.json", facts)
 

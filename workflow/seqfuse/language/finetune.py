@@ -2,8 +2,8 @@
 
 Reads the cleaned records of the suite's datasets, a backbone's folder, and what the method needs:
 a receipt of the embedding store for each dataset, SeqCLIP's pre-training. Writes a folder:
-seed<N>/ (a language model that transformers loads, the method's own tensors, method.json),
-cost.json, log.jsonl. An interrupted run resumes from --state to the same numbers.
+seed<N>/ (a language model that transformers loads, the method's own tensors, method.json, a model
+card), cost.json, log.jsonl. An interrupted run resumes from --state to the same numbers.
 
     seqfuse language finetune --suite variants --method onevocab --datasets demo-variants \\
         --records results/demo/sequences/demo-variants/records.parquet \\
@@ -45,6 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--pretrained", type=Path, metavar="DIR", help="folder of `seqfuse language pretrain`"
+    )
+    parser.add_argument(
+        "--cards", nargs="+", type=Path, metavar="CARD", help="card.json of the datasets"
     )
     parser.add_argument("--seeds", required=True, type=int, nargs="+", metavar="N")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
@@ -93,6 +96,7 @@ def run(args: argparse.Namespace) -> None:
         settings={name: getattr(args, name) for name in own},
         seeds=tuple(args.seeds),
         state=args.state,
+        cards=tuple(args.cards or ()),
     )
     with processes.started(args.processes):
         job.run(args.out)

@@ -8,8 +8,15 @@ from pathlib import Path
 import torch
 
 from seqfuse import fingerprint, processes
-from seqfuse.files import atomic_directory, canonical_json, digest, sha256, write_json
-from seqfuse.language import live, saved
+from seqfuse.files import (
+    atomic_directory,
+    canonical_json,
+    digest,
+    read_json,
+    sha256,
+    write_json,
+)
+from seqfuse.language import card, live, saved
 from seqfuse.language.catalogue import Method
 from seqfuse.language.decoding import check_lengths
 from seqfuse.language.model import Setup
@@ -44,6 +51,7 @@ class Job:
     settings: dict
     seeds: tuple[int, ...]
     state: Path
+    cards: tuple[Path, ...]
     _encoded: list = field(default_factory=list, init=False, repr=False)
 
     def run(self, out: Path) -> None:
@@ -65,6 +73,7 @@ class Job:
                 log += progress.log
                 description = self._description(seed, method, out / f"seed{seed}")
                 saved.save(folder / f"seed{seed}", method, description)
+                self._card(folder / f"seed{seed}", description, costs[-1], progress)
             write_log(folder / "log.jsonl", log)
             owner = {"method": self.name, "study": "language", "suite": self.suite}
             write_json(folder / "cost.json", {**owner, "kind": self.method.kind, "seeds": costs})
@@ -137,6 +146,18 @@ class Job:
             width,
             live.reference(self.receipts[0], folder) if self.receipts else None,
             [name for name in records if self.prompt.reasoning and reasons(records[name])],
+        )
+
+    def _card(self, folder: Path, description, cost: dict, progress: Progress) -> None:
+        card.write(
+            folder,
+            description,
+            self.backbone,
+            self._suite.records,
+            [read_json(path) for path in self.cards],
+            asdict(self.prompt) | asdict(self.training) | self.settings,
+            cost,
+            progress.best_loss,
         )
 
     def _cost(self, seed: int, method, progress: Progress) -> dict:
