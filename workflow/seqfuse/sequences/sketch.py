@@ -18,6 +18,7 @@ from seqfuse.sequences.normalise import flat
 K, SIZE, NEAR = 12, 128, 0.5
 EMPTY = np.uint32(0xFFFFFFFF)  # fills sketches of short sequences; no hash has more than 24 bits
 _BLOCK = 64
+_ROWS = 1024
 _SOME = 2 * SIZE
 _LETTERS = 1 << 14  # hashed at a time, so that they stay in the cache
 _MASK = np.uint32((1 << 2 * K) - 1)
@@ -109,17 +110,22 @@ def _least(sketch: np.ndarray) -> np.ndarray:
 
 def _shared(queries: np.ndarray, pool: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
     """(first query, how many hashes each of a block of queries shares with each of the pool)."""
-    from scipy.sparse import csr_array
+    from scipy.sparse import csr_array, vstack
 
     distinct = np.unique(queries)
     distinct = distinct[distinct != EMPTY]
 
+    def some(sketch: np.ndarray) -> csr_array:
+        places = np.searchsorted(distinct, sketch)
+        known = (np.append(distinct, EMPTY)[places] == sketch) & (sketch != EMPTY)
+        rows, _ = np.nonzero(known)
+        ones, shape = np.ones(len(rows), np.int16), (len(sketch), len(distinct))
+        return csr_array((ones, (rows.astype(np.int32), places[known].astype(np.int32))), shape)
+
     def indicator(sketch: np.ndarray) -> csr_array:
-        places = np.searchsorted(distinct, sketch).astype(np.int32)
-        known = np.append(distinct, EMPTY)[places] == sketch
-        rows, columns = np.nonzero(known & (sketch != EMPTY))
-        shape = (len(sketch), len(distinct))
-        return csr_array((np.ones(len(rows), np.int16), (rows, places[rows, columns])), shape=shape)
+        # Few hashes are known, but looking for them takes memory, so it is done for some at a time.
+        firsts = range(0, max(1, len(sketch)), _ROWS)
+        return vstack([some(sketch[first : first + _ROWS]) for first in firsts], format="csr")
 
     ours, theirs = indicator(queries), indicator(pool).T.tocsr()
     for first in range(0, len(queries), _BLOCK):
