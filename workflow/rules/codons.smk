@@ -31,6 +31,7 @@ rule codons_train:
         runtime=runtime("gpu"),
     params:
         code=lambda wildcards: code("seqfuse.codons.train", *fusion(wildcards.arm)),
+        arm=lambda wildcards: omit(vars(ARMS[wildcards.arm]), "title"),
         out=subpath(output.cost, parent=True),
         state=f"{STATE}/codons/{{dataset}}/{{arm}}",
         views=lambda wildcards, input: flags(

@@ -261,8 +261,8 @@ def implementation(name):
 
 
 def fusion(arm):
-    """The module that implements an arm's fusion, if it has one."""
-    return [ARMS[arm].fusion.split(":")[0]] if ARMS[arm].fusion else []
+    """The modules that only an arm is made of: its fusion, and encoders that it trains."""
+    return ARMS[arm].modules
 
 
 def judge_prompts():

@@ -6,6 +6,11 @@ Light on purpose: the Snakefile, the tables and the command line read it without
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from seqfuse.encoders import LAYOUTS
+
+# What joins the views of an arm that names no fusion.
+SINGLE = "seqfuse.codons.single:Single"
+
 
 @dataclass(frozen=True)
 class Arm:
@@ -37,6 +42,12 @@ class Arm:
     def views(self) -> tuple[str, ...]:
         """What the arm sees of a sequence: its modalities, or its codons as one-hot vectors."""
         return ("codon",) if self.one_hot else self.modalities
+
+    @property
+    def modules(self) -> list[str]:
+        """The modules that make this arm beside what all arms share, for the hash of its code."""
+        encoders = [module for module, _ in LAYOUTS.values()] if self.tuning else []
+        return [(self.fusion or SINGLE).split(":")[0], *encoders]
 
     def trains(self, tuned: Iterable[str]) -> tuple[str, ...]:
         """The modalities whose encoder the arm trains, where `tuned` are those that may be."""
@@ -139,7 +150,7 @@ ARMS: dict[str, Arm] = {
             "onehot",
             "One-hot codons",
             (),
-            "seqfuse.codons.single:Single",
+            SINGLE,
             kind="control",
             one_hot=True,
         ),

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from seqfuse.codons.align import Average, Packed, Transposed
-from seqfuse.codons.catalogue import Arm
+from seqfuse.codons.catalogue import SINGLE, Arm
 from seqfuse.codons.dataset import Batch
 from seqfuse.codons.heads import HEADS
 from seqfuse.codons.live import Live
@@ -181,5 +181,5 @@ def fit_width(arm: Arm, shape: Shape, budget: int) -> Shape:
 
 def fusion(arm: Arm) -> type[nn.Module]:
     """The class that joins an arm's views."""
-    module, name = (arm.fusion or "seqfuse.codons.single:Single").split(":")
+    module, name = (arm.fusion or SINGLE).split(":")
     return getattr(importlib.import_module(module), name)

@@ -18,7 +18,6 @@ from seqfuse.codons.dataset import SPLITS, Dataset, moments, read, with_one_hot,
 from seqfuse.codons.model import (
     Shape,
     fit_width,
-    fusion,
     parts,
     total_parameters,
     trained_parameters,
@@ -125,7 +124,7 @@ class Job:
             torch.__version__,
             torch.get_num_threads(),
             str(self._device),
-            fingerprint.code("seqfuse.codons.study", fusion(self.arm).__module__),
+            fingerprint.code("seqfuse.codons.study", *self.arm.modules),
         ]
         return digest(canonical_json(made_from))
 
