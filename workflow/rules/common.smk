@@ -13,7 +13,7 @@ from seqfuse.codons.catalogue import ARMS
 from seqfuse.controls.catalogue import CONTROLS
 from seqfuse.data import catalogue as data_catalogue
 from seqfuse.errors import UserError
-from seqfuse.figures.catalogue import FIGURES
+from seqfuse.figures.catalogue import FIGURES, STUDIES
 from seqfuse.files import sha256
 from seqfuse.fingerprint import code
 from seqfuse.judge.catalogue import REFERENCES

@@ -9,8 +9,8 @@ rule figures:
         svg=report(
             "<results>/figures/{figure}.svg",
             caption="../report/figure.rst",
-            category=lambda wildcards: FIGURES[wildcards.figure].study,
-            labels={"figure": "{figure}"},
+            category=lambda wildcards: STUDIES[FIGURES[wildcards.figure].study],
+            labels=lambda wildcards: {"figure": FIGURES[wildcards.figure].title},
         ),
         png="<results>/figures/{figure}.png",
         csv="<results>/figures/{figure}.csv",

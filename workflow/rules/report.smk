@@ -25,7 +25,7 @@ rule report:
         report(
             "<results>/report/report.html",
             caption="../report/report.rst",
-            category="report",
+            category="The whole run",
         ),
     log:
         "<logs>/report.log",

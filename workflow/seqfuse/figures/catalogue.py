@@ -27,6 +27,11 @@ class Figure:
     ablations: bool = False
 
 
+STUDIES = {
+    "language": "Study A: at what level should DNA meet a language model?",
+    "codons": "Study B: what do a molecule's DNA, mRNA and protein add to each other?",
+}
+
 _INTERVALS = (
     "Bars are bootstrap intervals; the grey field ends at the best control, and only a score "
     "beyond it shows anything. Subsets of fewer than 20 rows stand in the tables alone."

@@ -10,16 +10,13 @@ import json
 
 import jinja2
 
+from seqfuse.figures.catalogue import STUDIES
 from seqfuse.report import findings, grids
 from seqfuse.report.inputs import Run
 from seqfuse.report.style import SCRIPT, STYLE
 from seqfuse.report.titles import title
 
 _ROWS_OF_A_FIGURE = 200
-_STUDIES = {
-    "language": "Study A: at what level should DNA meet a language model?",
-    "codons": "Study B: what do a molecule's DNA, mRNA and protein add to each other?",
-}
 
 _TEMPLATE = """\
 {%- macro sources(numbers) -%}
@@ -157,11 +154,11 @@ prompts.</p>
 {%- if judged %}
 <section id="judge"><h2>Judged reasoning</h2>
 <p>Our prompts are not the paper's, which are not public. The judge named overlap counts shared \
-words: it is no language model, and no published score stands beside it. Four rows are controls: \
-the text-only model, and reasoning that no model wrote, taken from a training row with the same \
-question, from one with the same label, or from another test row. What a method scores above them \
-is what its reading of the DNA can have added. Intervals are 95 % bootstrap intervals over \
-records.</p>
+words: it is no language model, and no published score stands beside it. Grey rows are controls: \
+the text-only model, and reasoning that no model of this run wrote, taken from a training row with \
+the same question, from one with the same label, or from another test row. At most what a method \
+scores above all of them can come from reading the DNA. Intervals are 95 % bootstrap intervals \
+over records.</p>
 {%- for table in judged %}{{ grid(table) }}{% endfor %}
 {%- for table in agreement %}{{ grid(table) }}{% endfor %}
 {%- if prompts %}
@@ -319,7 +316,7 @@ def _by_study(results: findings.Results) -> list[tuple[str, list[grids.Grid]]]:
     tables = grids.rankings(results)
     studies = [place.study for place in results.scores]
     return [
-        (_STUDIES[study], [table for table, of in zip(tables, studies, strict=True) if of == study])
+        (STUDIES[study], [table for table, of in zip(tables, studies, strict=True) if of == study])
         for study in dict.fromkeys(studies)
     ]
 
