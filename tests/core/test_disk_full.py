@@ -66,6 +66,10 @@ def test_every_stage_up_to_the_store(source, tmp_path, fill_disk, refused, monke
     clean = ["sequences", "--records", records, "--study", "codons", "--out", cleaned]
     model, receipt = tmp_path / "model", tmp_path / "receipts" / "receipt.json"
     scratch = ["data", "model", "--name", "m", "--entry", '{"kind":"scratch","layout":"rna-fm"}']
+    fill_disk("model.safetensors")
+    assert f"{model.name}." in refused(*scratch, "--out", model)
+    assert not model.exists() and not list(tmp_path.glob(".model*"))
+    monkeypatch.undo()
     assert main([*scratch, "--out", str(model)]) == 0
     embed = ["embeddings", "write", "--table", cleaned / "frames.parquet", "--columns", "rna"]
     embed += ["--model", model, "--store", tmp_path / "store", "--out", receipt]

@@ -126,7 +126,7 @@ class Encoder(nn.Module, ABC):
 
     def save(self, folder: str | Path) -> None:
         """Write config.json, the tokeniser's files and model.safetensors into `folder`."""
-        from safetensors.torch import save_file
+        from safetensors.torch import save
 
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -138,7 +138,8 @@ class Encoder(nn.Module, ABC):
             if name not in self.tied
         }
         with atomic(folder / "model.safetensors") as temporary:
-            save_file(tensors, temporary, metadata={"format": "pt"})
+            # `save_file` would hide what is wrong with a disk behind an error of its own.
+            temporary.write_bytes(save(tensors, metadata={"format": "pt"}))
 
     def _layer(self, layer: int, output: str) -> int:
         """The number of blocks to run for a layer counted from either end."""
