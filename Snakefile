@@ -30,6 +30,10 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 
 
+onstart:
+    before_submission(workflow)
+
+
 rule all:
     """The report, with everything it shows."""
     default_target: True

@@ -30,6 +30,9 @@ def package(tmp_path, monkeypatch):
     for name, text in MODULES.items():
         (folder / name).write_text(text)
     monkeypatch.setattr(fingerprint, "PACKAGE", folder)
+    lock = tmp_path / "requirements.lock"
+    lock.write_text("torch==1\nnumpy==1\n")
+    monkeypatch.setattr(fingerprint, "LOCK", lock)
     clear()
     yield folder
     clear()
@@ -76,6 +79,22 @@ def test_a_register_does_not_count(package):
     (package / "one.py").write_text("from pkg.catalogue import ENTRIES\n")
     clear()
     assert not changed_by(package, "catalogue.py", "ENTRIES = 2\n")
+
+
+def test_a_locked_version_counts_and_says_so(package):
+    before = fingerprint.code("pkg.one")
+    fingerprint.LOCK.write_text("torch==2\nnumpy==1\n")
+    clear()
+    now = fingerprint.code("pkg.one")
+    assert before.split(", lock ")[0] == now.split(", lock ")[0]
+    assert before.split(", lock ")[1] != now.split(", lock ")[1]
+
+
+def test_the_locks_order_and_comments_do_not_count(package):
+    before = fingerprint.code("pkg.one")
+    fingerprint.LOCK.write_text("# a comment\nnumpy==1\n\ntorch==1\n")
+    clear()
+    assert fingerprint.code("pkg.one") == before
 
 
 def test_a_method_is_not_retrained_for_the_code_of_another():

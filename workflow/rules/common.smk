@@ -7,7 +7,9 @@ import json
 import os
 import re
 import sys
+from pathlib import Path
 
+from seqfuse import cluster
 from seqfuse import config as configuration
 from seqfuse.codons.catalogue import ARMS
 from seqfuse.controls.catalogue import CONTROLS
@@ -25,6 +27,10 @@ try:
 except UserError as error:
     # One line for the user; an exception would come with a traceback.
     sys.exit(f"configuration error: {error}")
+
+if workflow.remote_exec:
+    # A job on a node computes from what was fetched; nodes often have no network.
+    os.environ["HF_HUB_OFFLINE"] = "1"
 
 
 RESULTS = f"results/{settings['run']}"
@@ -63,6 +69,20 @@ wildcard_constraints:
     model="[^/@]+",
     view="sequence|dna|rna|protein",
     study="language|codons",
+
+
+def before_submission(workflow):
+    """What is held to the site before the first job goes to Slurm; one line if it refuses."""
+    if workflow.executor_plugin.name != "slurm":
+        return
+    jobs = [job.resources for job in workflow.dag.needrun_jobs() if not job.is_local]
+    if not jobs:
+        return
+    try:
+        partitions = workflow.executor_settings.partition_config
+        cluster.prepare(Path.cwd(), partitions, jobs)
+    except UserError as error:
+        sys.exit(f"cluster error: {error}")
 
 
 # --- resources ---------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """What code a stage is made of, as one hash: so that Snakemake re-runs it only when that changes.
 
-The hash covers every first-party module that the entry module imports, directly or not, at the top
+The locked versions of what it computes with count too: a new lock re-runs every stage, once. The
+hash covers every first-party module that the entry module imports, directly or not, at the top
 or inside a function. Comments, docstrings and formatting do not count: the syntax tree is hashed.
 Modules named `catalogue` are left out: they are registers, and a rule carries its own entry in its
 params, so that registering a new method does not re-train the others.
@@ -12,11 +13,12 @@ import hashlib
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
+LOCK = PACKAGE.parents[1] / "envs" / "requirements.lock"
 
 
 @functools.cache
 def code(*modules: str) -> str:
-    """Sixteen hexadecimal digits for the source of `modules` and of all they import."""
+    """Hexadecimal digits for the source of `modules` and of all they import, and for the lock."""
     found: set[str] = set()
     waiting = list(modules)
     while waiting:
@@ -25,7 +27,7 @@ def code(*modules: str) -> str:
             found.add(name)
             waiting += _parsed(name)[1]
     text = "\n".join(f"{name} {_parsed(name)[0]}" for name in sorted(found))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return f"code {_digits(text)}, lock {_digits(' '.join(_pins()))}"
 
 
 @functools.cache
@@ -38,6 +40,16 @@ def _parsed(name: str) -> tuple[str, list[str]]:
         _drop_docstring(node)
     normalised = hashlib.sha256(ast.dump(tree).encode()).hexdigest()
     return normalised, imports
+
+
+def _pins() -> list[str]:
+    """The locked versions, comments and order left out."""
+    lines = LOCK.read_text(encoding="utf-8").splitlines()
+    return sorted(line.strip() for line in lines if line.strip() and not line.startswith("#"))
+
+
+def _digits(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _source(name: str) -> Path:
