@@ -161,6 +161,12 @@ def _rule_of(job: dict[str, str]) -> str:
 
 
 @pytest.fixture(scope="session")
+def stage_of():
+    """The stage that a job belongs to."""
+    return lambda job: _rule_of(job).split("_")[0]
+
+
+@pytest.fixture(scope="session")
 def fresh():
     """Make a copy of a project: `fresh(project, target, cluster, environment)`."""
     return copy

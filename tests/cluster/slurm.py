@@ -47,6 +47,8 @@ class Slurm:
     `accounting` adds slurmdbd on a MariaDB of its own; without it there is no sacct.
     """
 
+    account = "project"
+
     def __init__(self, folder: Path, accounting: bool):
         self.folder, self.accounting = folder, accounting
         self.daemons: dict[str, subprocess.Popen] = {}
@@ -96,6 +98,7 @@ class Slurm:
         with (self.folder / "log" / f"{name}.out").open("ab") as output:
             self.daemons[name] = subprocess.Popen(
                 [shutil.which(command[0], path=DAEMONS), *command[1:]],
+                cwd=self.folder,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -147,12 +150,14 @@ class Slurm:
     def _steps(self, wanted) -> list[psutil.Process]:
         """This cluster's slurmstepds whose job is wanted."""
         found = []
-        for process in psutil.process_iter(["name", "cmdline"]):
+        ours = f"SLURM_CONF={self.configuration}".encode()
+        for process in psutil.process_iter(["cmdline"]):
             title = re.match(r"slurmstepd: \[(\d+)\.", " ".join(process.info["cmdline"] or []))
-            with contextlib.suppress(psutil.Error):
-                if title and wanted(title[1]):
-                    ours = process.environ().get("SLURM_CONF") == str(self.configuration)
-                    found += [process] * ours
+            if title and wanted(title[1]):
+                # Its title was written over the start of its environment.
+                with contextlib.suppress(OSError):
+                    environment = Path(f"/proc/{process.pid}/environ").read_bytes()
+                    found += [process] * (ours in environment.split(b"\0"))
         return found
 
     def _states(self) -> set[str]:
@@ -215,8 +220,11 @@ PidFile={self.folder}/slurmdbd.pid
         self.start("slurmdbd", "slurmdbd", "-D")
         self.wait("slurmdbd listens", lambda: self._listens("slurmdbd"), 60)
         self.run("sacctmgr", "-i", "add", "cluster", "test")
-        self.run("sacctmgr", "-i", "add", "account", "project")
-        self.run("sacctmgr", "-i", "add", "user", self.user, "account=project")
+        self.run("sacctmgr", "-i", "add", "account", self.account)
+        self.run("sacctmgr", "-i", "add", "user", self.user, f"account={self.account}")
+        self.run(
+            "sacctmgr", "-i", "modify", "user", self.user, "set", f"defaultaccount={self.account}"
+        )
 
     def _listens(self, name: str) -> bool:
         with socket.socket() as probe:

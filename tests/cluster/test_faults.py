@@ -69,8 +69,8 @@ def test_a_lost_node_is_replaced(chain, undisturbed):
 
 def test_a_job_over_its_memory_gets_more(chain, undisturbed):
     chain.environment["SECONDS_A_STEP"] = "0.2"
-    # Less than importing torch takes; twice as much is enough.
-    chain.configure(jobs={"gpu": {"threads": 1, "mem_mb": 350, "runtime": 10}})
+    # Less than torch and two snakemakes take; twice as much is enough.
+    chain.configure(jobs={"gpu": {"threads": 1, "mem_mb": 500, "runtime": 10}})
     chain.finish(chain.submit(CHAIN))
     first, second = chain.jobs("codons_train")
     assert (first["JobState"], second["JobState"]) in {
@@ -94,9 +94,10 @@ def test_the_controller_restarts(chain, undisturbed):
 
 def test_snakemake_is_killed_and_started_again(chain, undisturbed):
     """Its jobs go on without it: they are ended, and nobody else's, before any is submitted."""
+    chain.environment["SECONDS_A_STEP"] = "3"
     run = chain.submit(CHAIN)
     chain.wait_for_training()
-    hold = ["sbatch", "--parsable", "--mem=10", "--wrap=sleep 600"]
+    hold = ["sbatch", "--parsable", "--mem=10", "--output=/dev/null", "--wrap=sleep 600"]
     here = subprocess.check_output(hold, cwd=chain.root, env=chain.cluster.environment, text=True)
     elsewhere = chain.cluster.run(*hold)
     run.send_signal(signal.SIGKILL)

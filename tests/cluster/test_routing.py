@@ -1,12 +1,14 @@
 """Which jobs go where, from Slurm's own records."""
 
 import pytest
+import yaml
 
 TARGETS = [f"results/tiny/evaluation/{suite}/metrics.parquet"
            for suite in ("codons/tiny-codons", "language/tiny")]  # fmt: skip
-# What trains, embeds or answers computes on a GPU; what cleans, counts or scores does not.
-GPU = {"embeddings", "language_pretrain", "language_finetune", "language_predict", "codons_train"}
+# The stages whose jobs compute with a model, and those that clean, count or score.
+GPU_STAGES = {"embeddings", "language", "codons"}
 CPU_STAGES = {"sequences", "controls", "evaluation"}
+TRAINING = {"language_pretrain", "language_finetune", "codons_train"}
 
 
 @pytest.fixture(scope="module")
@@ -17,25 +19,22 @@ def finished(tiny, accounted, tmp_path_factory, fresh):
     return project
 
 
-def test_every_rule_that_computes_ran_once_on_its_kind_of_node(finished, rule_of):
+def test_every_job_ran_on_its_kind_of_node(finished, rule_of, stage_of):
     jobs = finished.jobs()
     assert {job["JobState"] for job in jobs} == {"COMPLETED"}
-    names = [rule_of(job) for job in jobs]
-    assert set(names) > GPU
-    assert {name.split("_")[0] for name in set(names) - GPU} == CPU_STAGES
+    assert {rule_of(job) for job in jobs} > TRAINING
+    assert {stage_of(job) for job in jobs} == GPU_STAGES | CPU_STAGES
     for job in jobs:
-        kind = "gpu" if rule_of(job) in GPU else "cpu"
+        kind = "gpu" if stage_of(job) in GPU_STAGES else "cpu"
         assert job["Partition"] == kind and job["NodeList"].startswith(kind), job
         assert ("gres/gpu:a100=1" in job["TRES"]) == (kind == "gpu"), job
         assert ("gpu" in job["TRES"]) == (kind == "gpu"), job
 
 
-def test_memory_time_and_threads_are_as_declared(finished, rule_of):
-    import yaml
-
+def test_memory_time_and_threads_are_as_declared(finished, stage_of):
     declared = yaml.safe_load((finished.root / "workflow/presets/demo.yaml").read_text())["jobs"]
     for job in finished.jobs():
-        kind = declared["gpu" if rule_of(job) in GPU else "light"]
+        kind = declared["gpu" if stage_of(job) in GPU_STAGES else "light"]
         assert kind["mem_mb"] <= int(job["MinMemoryNode"].removesuffix("M")) < 2 * kind["mem_mb"]
         assert job["TimeLimit"] == f"00:{kind['runtime']:02}:00"
         assert int(job["CPUs/Task"]) == kind["threads"]
@@ -48,5 +47,5 @@ def test_the_accounting_database_tells_the_same(finished):
     assert set(jobs) <= set(told)
     for number, job in jobs.items():
         _, account, allocated, state = told[number]
-        assert account == "project" and state == "COMPLETED"
+        assert account == finished.cluster.account and state == "COMPLETED"
         assert ("gres/gpu:a100=1" in allocated) == ("gres/gpu:a100=1" in job["TRES"])

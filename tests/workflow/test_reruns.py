@@ -1,0 +1,159 @@
+"""What one edit of a finished demo runs again: exactly what it changes, told in one line a rule."""
+
+import os
+import shutil
+import subprocess
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from seqfuse import planning
+
+pytestmark = pytest.mark.slow
+
+DRAWN = {"figures", "report"}
+SCORED = {"evaluation"} | DRAWN
+# Stages whose models train or run; none may appear where only scoring changed.
+MODELS = {"data", "sequences", "embeddings", "language", "codons"}
+
+
+def planned(demo, *words: str) -> list[planning.Job]:
+    """The jobs that a dry run would run."""
+    return planning.parse(demo.snakemake("-n", "-p", *words).stdout)
+
+
+def rules(jobs) -> set[str]:
+    return {job.rule for job in jobs}
+
+
+def stages(jobs) -> set[str]:
+    return {job.rule.split("_")[0] for job in jobs}
+
+
+@contextmanager
+def edited(path: Path, text: str):
+    """A file with other content, put back afterwards with its dates."""
+    kept = path.with_name(path.name + ".kept")
+    shutil.copy2(path, kept)
+    try:
+        path.write_text(text, encoding="utf-8")
+        yield
+    finally:
+        shutil.copy2(kept, path)
+        kept.unlink()
+
+
+def statement(path: Path) -> str:
+    """A module's text with one statement more."""
+    return path.read_text(encoding="utf-8") + "\n_EDITED = 1\n"
+
+
+@pytest.fixture
+def package(demo) -> Path:
+    return demo.root / "workflow" / "seqfuse"
+
+
+def test_a_plotting_module_redraws_its_figures(demo, package):
+    with edited(package / "figures" / "methods.py", statement(package / "figures" / "methods.py")):
+        jobs = planned(demo)
+    assert rules(jobs) == DRAWN
+    assert {job.wildcards for job in jobs if job.rule == "figures"} == {"figure=methods"}
+
+
+def test_matching_of_labels_scores_again_and_trains_nothing(demo, package):
+    answers = package / "evaluation" / "answers.py"
+    with edited(answers, statement(answers)):
+        jobs = planned(demo)
+    assert rules(jobs) >= SCORED
+    assert not stages(jobs) & MODELS
+
+
+def test_k_of_onevocab_trains_onevocab_alone(demo, tmp_path):
+    changed = tmp_path / "changed.yaml"
+    changed.write_text("language: {onevocab: {k: 3}}")
+    jobs = planned(demo, "--configfile", str(changed))
+    methods = {job.wildcards.rsplit("method=", 1)[1] for job in jobs if "method=" in job.wildcards}
+    assert methods == {"onevocab"}
+    assert {"language_finetune", "language_predict"} <= rules(jobs)
+    assert not stages(jobs) & {"data", "sequences", "embeddings", "codons"}
+    said = {planning.explain(job) for job in jobs if job.rule == "language_finetune"}
+    assert said == {"--k 6 -> 3"}
+
+
+def test_an_encoder_runs_everything_below_it(demo, package):
+    module = package / "encoders" / "nucleotide_transformer.py"
+    with edited(module, statement(module)):
+        jobs = planned(demo)
+    assert stages(jobs) >= {"embeddings", "language", "codons", "controls", "evaluation"}
+    assert not rules(jobs) & {"data_records", "sequences", "sequences_codons", "controls_language"}
+    methods = {job.wildcards for job in jobs if job.rule == "language_finetune"}
+    assert not any(method.endswith(("onevocab", "text_only")) for method in methods)
+
+
+def test_comments_and_docstrings_run_nothing(demo, package, tmp_path):
+    kept = shutil.copytree(package, tmp_path / "seqfuse")
+    for module in package.rglob("*.py"):
+        text = module.read_text(encoding="utf-8")
+        assert not text or text.startswith('"""'), module
+        module.write_text(text.replace('"""', '"""Edited. ', 1) + "\n# a comment\n")
+    try:
+        assert planned(demo) == []
+    finally:
+        shutil.copytree(kept, package, dirs_exist_ok=True)
+
+
+def test_what_is_no_input_and_what_was_only_touched_run_nothing(demo):
+    results = demo.root / "results"
+    large = [p for p in results.rglob("*") if p.is_file() and p.stat().st_size > 1_000_000]
+    assert large
+    for file in [*large, *results.glob("demo/*/*/*.parquet")]:
+        file.touch()
+    (demo.root / "README.md").write_text("Edited.\n")
+    lock = demo.root / "envs" / "requirements.lock"
+    with edited(lock, "# Edited.\n" + lock.read_text()):
+        assert planned(demo) == []
+
+
+def test_a_locked_version_runs_every_stage_and_says_why(demo):
+    lock = demo.root / "envs" / "requirements.lock"
+    with edited(lock, lock.read_text().replace("tqdm==", "tqdm==9", 1)):
+        jobs = planned(demo)
+    computing = {"data", "sequences", "embeddings", "language", "codons", "controls", "evaluation"}
+    assert stages(jobs) == computing | {"judge", "figures", "report"}
+    first = {planning.explain(job) for job in jobs if job.rule == "data_records"}
+    assert first == {"locked versions changed (envs/requirements.lock)"}
+
+
+def test_a_checkout_to_and_fro_runs_nothing(demo):
+    def git(*words: str) -> None:
+        author = {f"GIT_{who}_{what}": "x@localhost" for who in ("AUTHOR", "COMMITTER")
+                  for what in ("NAME", "EMAIL")}  # fmt: skip
+        subprocess.run(
+            ["git", *words], cwd=demo.root, env=os.environ | author, check=True, capture_output=True
+        )
+
+    module = demo.root / "workflow" / "seqfuse" / "language" / "training.py"
+    git("init", "--initial-branch=main")
+    git("add", "Snakefile", "config.yaml", "workflow", "envs", "resources", "profiles", "slurm")
+    git("commit", "--message=before")
+    git("checkout", "-b", "other")
+    module.write_text(statement(module))
+    git("commit", "--all", "--message=after")
+    assert "language_finetune" in rules(planned(demo))
+    git("checkout", "main")
+    assert planned(demo) == []
+
+
+def test_why_is_told_in_one_line_a_rule(demo, tmp_path):
+    changed = tmp_path / "changed.yaml"
+    changed.write_text("judge: {rows: 10}")
+    environment = os.environ | {"PYTHONPATH": str(demo.root / "workflow")}
+    said = subprocess.run(
+        ["seqfuse", "why", "--configfile", str(changed)],
+        cwd=demo.root, env=environment, capture_output=True, text=True, check=True,
+    ).stdout.splitlines()  # fmt: skip
+    lines = {line.split()[0]: line for line in said}
+    assert "--rows 64 -> 10" in lines["judge"]
+    assert lines["figures"].endswith("follows judge")
+    assert set(lines) == {"rule", "judge", "report_settings", "together"} | DRAWN
