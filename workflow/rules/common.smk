@@ -14,6 +14,7 @@ from seqfuse import config as configuration
 from seqfuse.codons.catalogue import ARMS
 from seqfuse.controls.catalogue import CONTROLS
 from seqfuse.data import catalogue as data_catalogue
+from seqfuse.encoders import LAYOUTS
 from seqfuse.errors import UserError
 from seqfuse.figures.catalogue import FIGURES, STUDIES
 from seqfuse.files import sha256
@@ -207,6 +208,12 @@ def model_folder(name):
     if name == "seqclip":
         return "<results>/language/pretrain/seqclip/encoder"
     return f"<results>/data/models/{name}"
+
+
+def layout(name):
+    """The module that implements a model's layout, if we do; an edit of it re-runs all below."""
+    known = LAYOUTS.get(settings["models"][name]["layout"])
+    return [known[0]] if known else []
 
 
 def model_text(wildcards):

@@ -39,7 +39,7 @@ rule data_model:
     conda:
         "../../envs/data.yaml"
     params:
-        code=code("seqfuse.data.model"),
+        code=lambda wildcards: code("seqfuse.data.model", *layout(wildcards.model)),
         entry=lambda wildcards: entry("models", wildcards.model),
         text=lambda wildcards, input: flags({"text": list(input.text) or None}),
     shell:
