@@ -1,5 +1,7 @@
 # make demo   build .venv, run the demo, say where its report is
-# make test   build .venv with the test extras, run every test
+# make test   build .venv with the test extras, run every test; where Slurm is not installed, those of
+#             tests/cluster say so and are left out
+# make test-cluster-all   those, and the whole demo on a private Slurm
 # make bench  measure our own code against its plain counterparts
 
 SHELL := /bin/bash
@@ -9,7 +11,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # uv where it is installed, plain pip otherwise.
 INSTALL := $(if $(shell command -v uv),uv pip install --python $(VENV)/bin/python,$(VENV)/bin/python -m pip install --disable-pip-version-check)
 
-.PHONY: demo test lint format bench docs clean
+.PHONY: demo test test-cluster-all lint format bench docs clean
 
 demo: $(VENV)/.installed
 	snakemake --cores all --config preset=demo
@@ -18,6 +20,9 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.tests
 	pytest
+
+test-cluster-all: $(VENV)/.tests
+	pytest tests/cluster -m cluster
 
 lint: $(VENV)/.tests
 	ruff check .

@@ -138,7 +138,8 @@ def test_without_a_network_the_hub_is_not_asked(make, monkeypatch, tmp_path, for
     why = "HF_HUB_OFFLINE is set" if forbidden else "no network: Name or service not known"
     assert made.status == 2 and made.written == []
     assert line == (
-        f"seqfuse data records: error: owner/name: a.csv: cannot be downloaded ({why}); put the"
-        f" file into a folder of `mirror:` (looked for {tmp_path / 'a.csv'}, a.csv)"
+        f"seqfuse data records: error: owner/name: a.csv: cannot be downloaded ({why}); run"
+        " `seqfuse fetch` where there is a network, or put the file into a folder of `mirror:`"
+        f" (looked for {tmp_path / 'a.csv'}, a.csv)"
     )
     assert resolved == ([] if forbidden else ["hub.example"])

@@ -1,10 +1,13 @@
 """What a user types at the root, before anything has run."""
 
+import os
 import subprocess
 import sys
 
 import pytest
 import yaml
+
+from seqfuse import planning
 
 
 def test_a_dry_run_plans_every_stage(project):
@@ -98,3 +101,32 @@ def test_the_printed_documentation_is_in_step(root):
     command = [sys.executable, "docs/build.py", "--check"]
     run = subprocess.run(command, cwd=root, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_the_snakefile_imports_nothing_heavy(project):
+    """Each job of a cluster reads it three times. (The Slurm executor itself imports pandas.)"""
+    rules = sorted((project.root / "workflow" / "rules").glob("*.smk"))
+    lines = [line for file in rules for line in file.read_text().splitlines()]
+    imports = [line for line in lines if line.startswith(("import ", "from "))]
+    assert any(line.startswith("from seqfuse") for line in imports)
+    program = "\n".join(
+        [*imports, "configuration.resolve({})", "code('seqfuse.language.finetune')"]
+        + ["print([m for m in ('pandas', 'torch', 'numpy', 'pyarrow') if m in sys.modules])"]
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"PYTHONPATH": str(project.root / "workflow")},
+        capture_output=True,
+        text=True,
+    )
+    assert run.stdout.strip() == "[]", run.stderr
+
+
+def test_a_job_asks_for_time_by_the_seeds_that_it_trains(project):
+    def minutes(seeds: int) -> set[str]:
+        plan = project.snakemake("-n", "-p", "--config", f"seeds={seeds}").stdout
+        jobs = planning.parse(plan)
+        return {job.resources["runtime"] for job in jobs if job.rule == "codons_train"}
+
+    assert minutes(1) == {"10"}
+    assert minutes(4) == {"40"}

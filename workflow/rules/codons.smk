@@ -28,7 +28,7 @@ rule codons_train:
         gpu=1,
         gpu_model=settings["gpu"]["model"],
         mem_mb=mem_mb("gpu"),
-        runtime=runtime("gpu"),
+        runtime=runtime("gpu", len(SEEDS)),
     params:
         code=lambda wildcards: code("seqfuse.codons.train", *fusion(wildcards.arm)),
         arm=lambda wildcards: omit(vars(ARMS[wildcards.arm]), "title"),
@@ -91,7 +91,7 @@ rule codons_interpret:
         gpu=1,
         gpu_model=settings["gpu"]["model"],
         mem_mb=mem_mb("gpu"),
-        runtime=runtime("gpu"),
+        runtime=runtime("gpu", len(SEEDS)),
     params:
         code=code(
             "seqfuse.codons.interpret",

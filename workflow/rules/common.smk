@@ -95,16 +95,28 @@ def threads_of(kind):
 
 
 def mem_mb(kind):
-    """Memory of a kind of job (MB), growing with each attempt."""
-    return lambda wildcards, attempt: attempt * settings["jobs"][kind]["mem_mb"]
+    """Memory of a kind of job (MB) and thrice what it reads, growing with each attempt."""
+    base = settings["jobs"][kind]["mem_mb"]
+    return lambda wildcards, input, attempt: attempt * (base + 3 * size_mb(input))
 
 
-def runtime(kind):
-    """Minutes of a kind of job, growing with each attempt."""
-    return lambda wildcards, attempt: attempt * settings["jobs"][kind]["runtime"]
+def runtime(kind, seeds=1):
+    """Minutes of a kind of job that runs so many seeds, growing with each attempt."""
+    minutes = seeds * settings["jobs"][kind]["runtime"]
+    return lambda wildcards, attempt: attempt * minutes
 
 
-def training_resources():
+def size_mb(paths):
+    """Megabytes of files and folders; one that is not there yet leaves it to be seen later."""
+    found = 0
+    for path in paths:
+        found += os.stat(path).st_size
+        for folder, _, names in os.walk(path):
+            found += sum(os.stat(os.path.join(folder, name)).st_size for name in names)
+    return found // 1_000_000
+
+
+def training_resources(seeds=len(SEEDS)):
     """What a training job asks for. Of several nodes, the job's own shell line starts the
     processes (srun), so that Slurm must not: `mpi`, and no task for each GPU."""
     gpu = settings["gpu"]
@@ -118,7 +130,7 @@ def training_resources():
         "gpu": gpu["count"] * gpu["nodes"],
         "gpu_model": gpu["model"],
         "mem_mb": mem_mb("gpu"),
-        "runtime": runtime("gpu"),
+        "runtime": runtime("gpu", seeds),
         "nodes": 1,
     } | (several if gpu["nodes"] > 1 else {})
 

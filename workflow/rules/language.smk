@@ -23,7 +23,7 @@ rule language_pretrain:
         "../../envs/language.yaml"
     threads: threads_of("gpu") * settings["gpu"]["count"]
     resources:
-        **training_resources(),
+        **training_resources(seeds=1),
     params:
         command=launched("seqfuse language pretrain"),
         threads=threads_of("gpu"),
@@ -142,7 +142,7 @@ rule language_predict:
         gpu=1,
         gpu_model=settings["gpu"]["model"],
         mem_mb=mem_mb("gpu"),
-        runtime=runtime("gpu"),
+        runtime=runtime("gpu", len(SEEDS)),
     params:
         code=lambda wildcards: code(
             "seqfuse.language.predict", implementation(wildcards.method)
@@ -178,7 +178,7 @@ rule language_probe:
         gpu=settings["gpu"]["count"],
         gpu_model=settings["gpu"]["model"],
         mem_mb=mem_mb("gpu"),
-        runtime=runtime("gpu"),
+        runtime=runtime("gpu", len(SEEDS)),
     params:
         code=lambda wildcards: code(
             "seqfuse.language.probe", implementation(wildcards.method)

@@ -104,6 +104,7 @@ def _refusal(partition: str, resources: Mapping) -> str:
     flags = {
         "partition": partition,
         "gpus": gpus,
+        "nodes": resources.get("nodes"),
         "account": resources.get("slurm_account"),
         "constraint": resources.get("constraint"),
         "qos": resources.get("qos"),

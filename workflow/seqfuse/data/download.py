@@ -151,6 +151,6 @@ def _from_url(url: str, target: Path, looked: str) -> Path:
 def _unreachable(where: str, error: Exception | str, looked: str) -> str:
     reason = str(error).strip().split("\n")[0]
     return (
-        f"{where}: cannot be downloaded ({reason}); put the file into a folder of `mirror:` "
-        f"(looked for {looked})"
+        f"{where}: cannot be downloaded ({reason}); run `seqfuse fetch` where there is "
+        f"a network, or put the file into a folder of `mirror:` (looked for {looked})"
     )

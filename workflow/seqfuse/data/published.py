@@ -69,7 +69,7 @@ def download(name: str, entry: dict, folder: Path) -> None:
         reason = offline or " ".join(str(error).split())[:200]
         raise UserError(
             f"model {name!r}: {entry['repository']} cannot be downloaded ({reason}); run "
-            "`seqfuse data model` where there is a network, or use a local copy: kind: folder"
+            "`seqfuse fetch` where there is a network, or use a local copy: kind: folder"
         ) from None
     link(cached, folder)
     _verify(entry["sha256"], folder)

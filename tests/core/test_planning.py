@@ -1,0 +1,117 @@
+"""Reading a dry run, saying why, and what is to be downloaded."""
+
+import http.server
+import json
+import threading
+from types import SimpleNamespace
+
+import pytest
+
+from seqfuse import fetch, planning, why
+
+PLAN = """
+Building DAG of jobs...
+[Sat Nov 21 11:51:43 2026]
+localrule data_records:
+    output: data/a/records.parquet, data/a/card.json
+    reason: Missing output files: data/a/records.parquet
+    wildcards: dataset=a
+    resources: tmpdir=/tmp
+Shell command: exec seqfuse data records --name a --entry '{"source": "synthetic"}' --out x
+[Sat Nov 21 11:51:43 2026]
+rule language_finetune:
+    input: data/a/records.parquet
+    output: model/seed0, model/cost.json
+    reason: Input files updated by another job: data/a/records.parquet
+    resources: tmpdir=<TBD>, gpu=2, gpu_model=a100, runtime=90, disk_mb=1500, mem_mb=<TBD>
+Shell command: exec seqfuse language finetune
+rule language_finetune:
+    output: model2/seed0
+    reason: Params have changed since last execution: Union of exclusive params before and now \
+across all output: before: '--steps 5 --k 6', 'code aa, lock bb' now: 'code aa, lock cc', \
+'--steps 5 --k 3'
+    resources: gpu=2, runtime=30
+Shell command: exec seqfuse language finetune
+rule all:
+    input: model/cost.json
+    reason: Input files updated by another job: model/cost.json
+Shell command: None
+"""
+
+
+def test_jobs_are_read_from_what_snakemake_prints():
+    jobs = planning.parse(PLAN)
+    assert [job.rule for job in jobs] == ["data_records", "language_finetune", "language_finetune"]
+    assert jobs[1].resources["gpu"] == "2" and jobs[1].resources["mem_mb"] == "<TBD>"
+    assert planning.makers(jobs)["data/a/card.json"] == "data_records"
+
+
+def test_each_rule_gets_one_line(monkeypatch, capsys):
+    monkeypatch.setattr(planning, "plan", lambda words: planning.parse(PLAN))
+    arguments = planning.argparse.ArgumentParser()
+    planning.add_arguments(arguments)
+    why.run(arguments.parse_args([]))
+    lines = [line.split(maxsplit=5) for line in capsys.readouterr().out.splitlines()]
+    assert lines[1] == ["data_records", "1", "-", "here", "-", "not made yet"]
+    assert lines[2] == [
+        "language_finetune", "2", "2", "2.0", "1.5",
+        "GB  locked versions changed (envs/requirements.lock); --k 6 -> 3; follows data_records",
+    ]  # fmt: skip
+    assert lines[3][:4] == ["together", "3", "2", "2.0"]
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "said"),
+    [
+        ("code aa, lock cc", "code bb, lock cc", "its code changed"),
+        ("--a 1 --b 2", "--a 1", "--b 2 -> nothing"),
+        ('{"judge": {"rows": 1}}', '{"judge": {"rows": 2}}', "judge.rows 1 -> 2"),
+        ("demo", "paper", "demo -> paper"),
+    ],
+)
+def test_what_changed_is_named(before, now, said):
+    reason = (
+        "Params have changed since last execution: Union of exclusive params before and now"
+        f" across all output: before: {before!r} now: {now!r} "
+    )
+    assert planning.explain(planning.Job("rule", reason)) == said
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A web server of this machine's own with one file of 2,500 bytes."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *args):
+            super().__init__(*args, directory=tmp_path)
+
+        def log_message(self, *_):
+            pass
+
+    (tmp_path / "a.csv").write_bytes(b"x" * 2500)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{running.server_port}/a.csv"
+        running.shutdown()
+
+
+def entry_job(**entry) -> planning.Job:
+    text = json.dumps({"source": "files", **entry})
+    return planning.Job("data_records", command=f"exec seqfuse data --name set --entry '{text}'")
+
+
+def test_a_download_is_measured_before_it_starts(server, tmp_path, capsys):
+    there = {"path": str(tmp_path / "a.csv"), "url": server}
+    away = {"path": "other.csv", "url": server}
+    assert fetch._announce(entry_job(files=[there])) == 0
+    assert fetch._announce(entry_job(files=[there, away])) == 2500
+    assert fetch._announce(entry_job(files=[{"path": "o", "url": server + "x"}])) is None
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].endswith("nothing to download") and said[1].endswith("2 kB")
+    assert "size unknown" in said[2]
+
+
+def test_what_does_not_fit_is_refused(monkeypatch):
+    monkeypatch.setattr(fetch.shutil, "disk_usage", lambda folder: SimpleNamespace(free=1))
+    with pytest.raises(fetch.UserError, match="2 kB do not fit into 1 B"):
+        fetch._say_total([2500, None])
