@@ -31,7 +31,7 @@ except UserError as error:
 
 if workflow.remote_exec:
     # A job on a node computes from what was fetched; nodes often have no network.
-    os.environ["HF_HUB_OFFLINE"] = "1"
+    os.environ.update(HF_HUB_OFFLINE="1")
 
 
 RESULTS = f"results/{settings['run']}"
