@@ -83,7 +83,7 @@ def test_a_variant_may_stand_among_the_methods():
         ({"preset": "dmeo"}, "preset: 'dmeo' is not allowed; did you mean 'demo'?"),
         (
             {"language": {"training": {"learning_rate": "1e-3"}}},
-            "language.training.learning_rate: '1e-3' is not of type number; "
+            "language.training.learning_rate: '1e-3' is not of type array or number; "
             "YAML reads 1e-3 as text, write 1.0e-3",
         ),
         (

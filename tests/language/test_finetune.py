@@ -199,3 +199,71 @@ def test_a_file_is_missing_for_a_dataset(project, commands, tmp_path):
 def test_a_prompt_over_the_limit(commands, tmp_path):
     found = commands.refused_finetune("onevocab", tmp_path / "out", "--max-tokens", 40)
     assert "over the limit of 40; raise --max-tokens" in found
+
+
+def test_validation_chooses_the_learning_rate_with_the_first_seed(commands, content, tmp_path):
+    """One rate changes nothing, one destroys the model, one learns: it serves every seed."""
+    rates = ("--learning-rate", 1e-12, 1e30, 0.01)
+    out = commands.finetune("text_only", tmp_path / "grid", *rates)
+    cost = json.loads((out / "cost.json").read_text())
+    still, broken, learnt = cost["trials"]
+    assert [trial["learning_rate"] for trial in cost["trials"]] == [1e-12, 1e30, 0.01]
+    assert broken["validation_loss"] is None
+    assert learnt["validation_loss"] < still["validation_loss"]
+    assert (still["examples"], learnt["examples"]) == (20, 20) and still["flops"] > 0
+    assert [seed["learning_rate"] for seed in cost["seeds"]] == [0.01, 0.01]
+    alone = content(commands.finetune("text_only", tmp_path / "alone", "--learning-rate", 0.01))
+    found = content(out)
+    for side in (alone, found):
+        del side["cost.json"]["trials"]
+    assert found == alone
+
+
+def test_no_validation_record_to_choose_a_learning_rate_by(
+    project, commands, suite_rows, write_records, tmp_path
+):
+    rows = [row | {"split": "train"} for row in suite_rows(0, 28)]
+    path = write_records(tmp_path / "records.parquet", rows)
+    words = ("--datasets", "mice", "--records", path, "--learning-rate", 0.01, 0.02)
+    found = commands.refused_finetune("text_only", tmp_path / "out", *words)
+    assert "no validation records to choose a learning rate by" in found
+
+
+def test_shuffled_dna_is_that_of_another_record_of_the_split(suite_rows):
+    from seqfuse.language.suite import Suite
+
+    rows = suite_rows(0, 28)
+    found = Suite({"mice": rows}).shuffled().records["mice"]
+    before = {row["id"]: row for row in rows}
+    assert sorted(row["id"] for row in found) == sorted(before)
+    for row in found:
+        own = before[row["id"]]
+        assert (row["sequence"], row["variant"]) != (own["sequence"], own["variant"])
+        assert {k: row[k] for k in ("question", "label", "split")} == {
+            k: own[k] for k in ("question", "label", "split")
+        }
+    for split in ("train", "val", "test"):
+        pairs = [
+            sorted((row["sequence"], row["variant"]) for row in side if row["split"] == split)
+            for side in (rows, found)
+        ]
+        assert pairs[0] == pairs[1]
+
+
+def test_shuffled_dna_trains_on_it(commands, tmp_path):
+    plain, other = (
+        commands.finetune("onevocab", tmp_path / flag, "--seeds", 0, "--shuffle-dna", flag)
+        for flag in ("false", "true")
+    )
+    losses = [json.loads((out / "log.jsonl").read_text().split("\n")[0]) for out in (plain, other)]
+    assert losses[0]["loss"] != losses[1]["loss"]
+
+
+def test_plain_text_spells_dna_in_the_backbones_own_tokens(build, prompt):
+    from seqfuse.language.model import Setup
+    from seqfuse.language.plain_text import PlainText
+
+    method = PlainText(Setup(build("text_only").setup.backbone))
+    ids = method.segment("ACGTNACGT")
+    assert method.tokeniser.decode(ids) == "ACGTNACGT\n"
+    assert ids.max() < len(method.tokeniser)

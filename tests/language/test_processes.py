@@ -32,6 +32,7 @@ SETTINGS = Training(
     precision="float32",
     recompute=False,
     shard=False,
+    shuffle_dna=False,
     label_weight=1.0,
     validate_every=2,
     validation_rows=100,

@@ -290,8 +290,14 @@ def finetuning(name):
         language["training"], language["overrides"].get(base, {})
     )
     own = language[base] if base in configuration.OWN_SETTINGS else {}
-    varied = omit(language["variants"].get(name, {}), "method")
-    return {**language["prompt"], **training, **own, **varied}
+    variant = omit(language["variants"].get(name, {}), "method", "backbone", "encoder")
+    return {**language["prompt"], **training, **own, **variant}
+
+
+def model_of(name, kind):
+    """The backbone or encoder of a method, or the other one that a variant names."""
+    language = settings["language"]
+    return language["variants"].get(name, {}).get(kind, language[kind])
 
 
 def implementation(name):
@@ -327,7 +333,7 @@ def language_embeddings(wildcards):
     return collect(
         "<results>/embeddings/{dataset}/sequence.{encoder}.json",
         dataset=SUITES[wildcards.suite],
-        encoder="seqclip" if run.pretrained else settings["language"]["encoder"],
+        encoder="seqclip" if run.pretrained else model_of(wildcards.method, "encoder"),
     )
 
 
@@ -339,6 +345,11 @@ def method_encoder(wildcards):
     return [
         model_folder("seqclip" if run.pretrained else settings["language"]["encoder"])
     ]
+
+
+def language_backbone(wildcards):
+    """The language model that a method or variant starts from."""
+    return model_folder(model_of(wildcards.method, "backbone"))
 
 
 def pretrained_adapter(wildcards):

@@ -71,7 +71,7 @@ rule language_finetune:
     input:
         records=records,
         cards=data_cards,
-        backbone=model_folder(settings["language"]["backbone"]),
+        backbone=language_backbone,
         embeddings=language_embeddings,
         pretrained=pretrained_adapter,
     output:

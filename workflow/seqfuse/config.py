@@ -187,6 +187,12 @@ def _check_names(settings: dict) -> None:
         (f"language.variants.{name}.method", "method", variant["method"])
         for name, variant in language["variants"].items()
     ]
+    named += [
+        (f"language.variants.{name}.{key}", "model", variant[key].removesuffix("@random"))
+        for name, variant in language["variants"].items()
+        for key in ("backbone", "encoder")
+        if key in variant
+    ]
     named += [("language.methods", "run", name) for name in language["methods"]]
     named += [("language.overrides", "method", name) for name in language["overrides"]]
     keys = ("arms", "ablations", "overrides")
@@ -214,7 +220,7 @@ def _check_variant(name: str, variant: Mapping) -> None:
     if name in METHODS:
         raise UserError(f"{where}: this is a method's name; choose another")
     sections = ["training"] + [variant["method"]] * (variant["method"] in OWN_SETTINGS)
-    known = {"method": {}}
+    known = {"method": {}, "backbone": {"type": "string"}, "encoder": {"type": "string"}}
     for section in sections:
         known |= options.section(f"language/{section}")
     schema = {"additionalProperties": False, "properties": known}

@@ -1,4 +1,4 @@
-"""An encoder of the same shape with random weights: what is left of a score without pre-training.
+"""A model of the same shape with random weights: what is left of a score without pre-training.
 
 Reads a model's folder, writes another in the same layout, with the same tokeniser and sizes, and
 with the seeded weights of the scratch models.
@@ -11,7 +11,9 @@ import argparse
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", required=True, metavar="DIR", help="folder of an encoder")
+    parser.add_argument(
+        "--model", required=True, metavar="DIR", help="folder of an encoder or language model"
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder to write")
 
@@ -20,8 +22,12 @@ def run(args: argparse.Namespace) -> None:
     """Load, draw new weights, save."""
     from seqfuse import encoders
     from seqfuse.data import scratch
-    from seqfuse.files import atomic_directory
+    from seqfuse.files import atomic_directory, read_json
 
+    if read_json(f"{args.model}/config.json").get("model_type") == "qwen3":
+        with atomic_directory(args.out) as folder:
+            scratch.fill_language_model(args.model, args.seed, folder)
+        return
     encoder = encoders.load(args.model)
     with atomic_directory(args.out) as folder:
         scratch.fill(encoder, args.seed, folder)

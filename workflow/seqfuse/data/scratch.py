@@ -261,6 +261,17 @@ def fill(encoder: Encoder, seed: int, folder: Path) -> None:
     encoder.save(folder)
 
 
+def fill_language_model(source: Path, seed: int, folder: Path) -> None:
+    """Write a language model like that of `source`, its tokeniser, and new weights."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+    torch.manual_seed(seed)
+    config = AutoConfig.from_pretrained(source, local_files_only=True)
+    AutoModelForCausalLM.from_config(config, dtype=torch.float32).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(source, local_files_only=True).save_pretrained(folder)
+
+
 def _initial(name: str, shape: tuple[int, ...], generator):
     """The initial value of one tensor, by its name and shape; see the top of this file."""
     import torch

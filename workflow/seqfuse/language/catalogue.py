@@ -52,6 +52,7 @@ METHODS: dict[str, Method] = {
             pretrained=True,
         ),
         Method("onevocab", "OneVocab", "method", "seqfuse.language.onevocab:OneVocab"),
+        Method("plain_text", "DNA as text", "control", "seqfuse.language.plain_text:PlainText"),
         Method(
             "text_only",
             "Text only",

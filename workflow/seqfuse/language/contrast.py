@@ -277,7 +277,7 @@ class Job:
             self._write(folder, method, held_out)
             write_log(folder / "log.jsonl", progress.log)
             owner = {"method": "seqclip", "study": "language", "suite": "pretrain"}
-            costs = [cost(self.seed, (trained, total), self._training, progress)]
+            costs = [cost(self.seed, (trained, total), self.settings.learning_rate, progress)]
             write_json(folder / "cost.json", {**owner, "kind": "pretraining", "seeds": costs})
 
     @cached_property
@@ -307,6 +307,7 @@ class Job:
             precision=settings.precision,
             recompute=False,
             shard=False,
+            shuffle_dna=False,
             label_weight=1.0,
             validate_every=settings.validate_every,
             validation_rows=_VALIDATION,

@@ -81,6 +81,8 @@ def run(args: argparse.Namespace) -> None:
     from seqfuse.language import prompts, training, tuning
 
     torch.set_num_threads(args.threads)
+    asked = options.take(args, "language/training", training.Training)
+    rates = asked.learning_rate
     own = options.section(f"language/{method.name}") if method.name in OWN_SETTINGS else {}
     job = tuning.Job(
         method=method,
@@ -92,7 +94,8 @@ def run(args: argparse.Namespace) -> None:
         receipts=tuple(args.embeddings or ()) if method.reads_store else (),
         pretrained=args.pretrained if method.pretrained else None,
         prompt=options.take(args, "language/prompt", prompts.Settings),
-        training=options.take(args, "language/training", training.Training),
+        training=asked,
+        rates=rates if isinstance(rates, tuple) else (rates,),
         settings={name: getattr(args, name) for name in own},
         seeds=tuple(args.seeds),
         state=args.state,

@@ -39,6 +39,20 @@ class Suite:
             if (labels := [r["label"] for r in records if r["split"] == "train" and r["label"]])
         }
 
+    def shuffled(self) -> "Suite":
+        """The same questions and answers, each with the DNA of another record of its split."""
+        found: dict[str, list[dict]] = {}
+        for name, records in self.records.items():
+            found[name] = []
+            for split in ("train", "val", "test"):
+                rows = _of(records, split)
+                # Every row gives its DNA to the next one of a random circle, so none keeps its own.
+                circle = np.random.default_rng(0).permutation(len(rows))
+                for taker, giver in zip(circle, np.roll(circle, 1), strict=True):
+                    dna = {column: rows[giver][column] for column in ("sequence", "variant")}
+                    found[name].append(rows[taker] | dna)
+        return Suite(found)
+
     def training(self, settings: Settings) -> list[Prompt]:
         """The training records of every dataset, with their answers."""
         return [

@@ -31,7 +31,7 @@ _MOMENTS = ("exp_avg", "exp_avg_sq")
 
 @dataclass(frozen=True)
 class Training:
-    """The section `language/training` of the configuration."""
+    """The section `language/training` of the configuration, with one learning rate."""
 
     steps: int
     batch: int
@@ -44,11 +44,16 @@ class Training:
     precision: str
     recompute: bool
     shard: bool
+    shuffle_dna: bool
     label_weight: float
     validate_every: int
     validation_rows: int
     chunk_tokens: int
     checkpoint_minutes: float
+
+
+class Diverged(UserError):
+    """The loss is no number any more."""
 
 
 class Trainable(Protocol):
@@ -151,7 +156,7 @@ class Trainer:
         self.method.train()
         nats = processes.summed(self._accumulate(examples, weight))
         if not math.isfinite(nats):
-            raise UserError(
+            raise Diverged(
                 f"the loss is {nats} at step {progress.step + 1}; lower --learning-rate (now"
                 f" {training.learning_rate})"
             )

@@ -1,13 +1,15 @@
 """One job of fine-tuning: every seed of one method on one suite, its checkpoints, log and cost."""
 
 import json
-from dataclasses import asdict, dataclass, field
+import math
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 import torch
 
 from seqfuse import fingerprint, processes
+from seqfuse.errors import UserError
 from seqfuse.files import (
     atomic_directory,
     canonical_json,
@@ -23,19 +25,22 @@ from seqfuse.language.model import Setup
 from seqfuse.language.prompts import Settings, reasons
 from seqfuse.language.suite import Suite, read_states
 from seqfuse.language.training import (
+    Diverged,
     Progress,
     Trainer,
     Training,
     load_best,
     peak_memory_mb,
 )
+from seqfuse.progress import say
 
 
 @dataclass(frozen=True)
 class Job:
     """One method on one suite with every seed; `run` writes its folder.
 
-    `name` is what the tables call it: the method's own, or that of a variant of it.
+    `name` is what the tables call it: the method's own, or that of a variant of it. Of several
+    learning rates, the best validation loss of the first seed chooses one for every seed.
     """
 
     method: Method
@@ -48,6 +53,7 @@ class Job:
     pretrained: Path | None
     prompt: Settings
     training: Training
+    rates: tuple[float, ...]
     settings: dict
     seeds: tuple[int, ...]
     state: Path
@@ -56,29 +62,59 @@ class Job:
 
     def run(self, out: Path) -> None:
         """Train every seed, then write all of them; nothing of `out` is there before that."""
+        trials = [self._trial(rate) for rate in self.rates] if len(self.rates) > 1 else []
+        rate = self._chosen(trials)
         for seed in self.seeds:
-            self._train(seed)
+            self._train(seed, rate)
         if processes.leads():
-            self._write(out)
+            self._write(out, rate, trials)
+            for path in self.state.rglob("checkpoint.pt"):
+                path.unlink()
         processes.wait()
 
-    def _write(self, out: Path) -> None:
+    def _write(self, out: Path, rate: float, trials: list[dict]) -> None:
         costs, log = [], []
         with atomic_directory(out) as folder:
             for seed in self.seeds:
                 # Read back one by one, so that memory holds one model.
                 method = self._build(seed)
-                progress = load_best(method, self._state(seed), self._fingerprint)
-                costs.append(self._cost(seed, method, progress))
+                path = self._state(seed, rate)
+                progress = load_best(method, path, self._fingerprint(rate))
+                costs.append(self._cost(seed, method, rate, progress))
                 log += progress.log
                 description = self._description(seed, method, out / f"seed{seed}")
                 saved.save(folder / f"seed{seed}", method, description)
                 self._card(folder / f"seed{seed}", description, costs[-1], progress)
             write_log(folder / "log.jsonl", log)
             owner = {"method": self.name, "study": "language", "suite": self.suite}
-            write_json(folder / "cost.json", {**owner, "kind": self.method.kind, "seeds": costs})
-        for seed in self.seeds:
-            (self._state(seed) / "checkpoint.pt").unlink()
+            found = {**owner, "kind": self.method.kind, "seeds": costs, "trials": trials}
+            write_json(folder / "cost.json", found)
+
+    def _trial(self, rate: float) -> dict:
+        """One learning rate of the grid with the first seed: what it cost, and came to."""
+        try:
+            progress = self._train(self.seeds[0], rate)
+        except Diverged as error:
+            say(f"learning rate {rate:g}: {error}")
+            return {"learning_rate": rate, "validation_loss": None}
+        if not math.isfinite(progress.best_loss):
+            raise UserError(
+                "no validation records to choose a learning rate by; give one --learning-rate"
+            )
+        return {
+            "learning_rate": rate,
+            "validation_loss": progress.best_loss,
+            "examples": progress.examples,
+            "flops": progress.flops,
+        }
+
+    def _chosen(self, trials: list[dict]) -> float:
+        if not trials:
+            return self.rates[0]
+        finished = [trial for trial in trials if trial["validation_loss"] is not None]
+        if not finished:
+            raise UserError(f"the loss diverged at every --learning-rate of {self.rates}")
+        return min(finished, key=lambda trial: trial["validation_loss"])["learning_rate"]
 
     @cached_property
     def _suite(self) -> Suite:
@@ -93,25 +129,28 @@ class Job:
         with processes.leader_first():
             return read_states(self.datasets, self.receipts, self._suite.sequences(), memory)
 
-    def _train(self, seed: int) -> None:
+    def _train(self, seed: int, rate: float) -> Progress:
         """Train with a seed, from its checkpoint as far as there is one."""
         method = self._build(seed)
         if self.training.shard and self.method.generates and processes.count() > 1:
             method.shard()
-        trainer = Trainer(method, self.training, seed, self._state(seed), self._fingerprint)
-        trainer.run(*self._examples(method))
+        training = replace(self.training, learning_rate=rate)
+        path = self._state(seed, rate)
+        trainer = Trainer(method, training, seed, path, self._fingerprint(rate))
+        return trainer.run(*self._examples(method))
 
     def _build(self, seed: int) -> torch.nn.Module:
         torch.manual_seed(seed)
         return saved.build(self.method.name, self._setup()).to(device())
 
-    def _state(self, seed: int) -> Path:
-        return self.state / f"seed{seed}"
+    def _state(self, seed: int, rate: float) -> Path:
+        return self.state / f"rate{rate:g}" / f"seed{seed}"
 
     def _examples(self, method) -> tuple[list, list]:
         """The training and validation examples, encoded once: a seed changes nothing of them."""
         if not self._encoded:
-            suite, rows = self._suite, self.training.validation_rows
+            rows = self.training.validation_rows
+            suite = self._suite.shuffled() if self.training.shuffle_dna else self._suite
             for asked in (suite.training(self.prompt), suite.validation(self.prompt, rows)):
                 self._encoded.append([method.encode(prompt, answer=True) for prompt in asked])
             if self.method.generates:
@@ -155,18 +194,29 @@ class Job:
             self.backbone,
             self._suite.records,
             [read_json(path) for path in self.cards],
-            asdict(self.prompt) | asdict(self.training) | self.settings,
+            asdict(self.prompt)
+            | asdict(self.training)
+            | {"learning_rate": cost["learning_rate"]}
+            | self.settings,
             cost,
             progress.best_loss,
         )
 
-    def _cost(self, seed: int, method, progress: Progress) -> dict:
+    def _cost(self, seed: int, method, rate: float, progress: Progress) -> dict:
         trained = sum(p.numel() for p in method.parameters() if p.requires_grad)
         total = sum(p.numel() for p in method.parameters())
-        return cost(seed, (trained, total), self.training, progress)
+        return cost(seed, (trained, total), rate, progress)
 
     @cached_property
-    def _fingerprint(self) -> str:
+    def _inputs(self) -> list:
+        """Checksums of what is read."""
+        return [
+            [sha256(path) for path in self.records],
+            checksums(self.backbone),
+            checksums(self.pretrained) if self.pretrained else None,
+        ]
+
+    def _fingerprint(self, rate: float) -> str:
         """What a checkpoint must have been made from to be resumed."""
         module = self.method.implementation.split(":")[0]
         return digest(
@@ -174,12 +224,10 @@ class Job:
                 [
                     self.method.name,
                     self.datasets,
-                    [sha256(path) for path in self.records],
-                    checksums(self.backbone),
+                    *self._inputs,
                     self._states[1],
-                    checksums(self.pretrained) if self.pretrained else None,
                     asdict(self.prompt),
-                    asdict(self.training),
+                    {**asdict(self.training), "learning_rate": rate},
                     self.settings,
                     surroundings(),
                     fingerprint.code("seqfuse.language.tuning", module),
@@ -204,7 +252,7 @@ def checksums(folder: Path) -> dict[str, str]:
     return {path.name: sha256(path) for path in sorted(paths)}
 
 
-def cost(seed: int, parameters: tuple[int, int], training: Training, progress: Progress) -> dict:
+def cost(seed: int, parameters: tuple[int, int], rate: float, progress: Progress) -> dict:
     """What training one seed took; `parameters` are those that moved, and all."""
     return {
         "seed": seed,
@@ -215,7 +263,7 @@ def cost(seed: int, parameters: tuple[int, int], training: Training, progress: P
         "examples": progress.examples,
         "tokens": progress.tokens,
         "flops": progress.flops,
-        "learning_rate": training.learning_rate,
+        "learning_rate": rate,
         "processes": processes.count(),
         "seconds": round(progress.seconds, 3),
         "peak_memory_mb": peak_memory_mb(),
