@@ -408,6 +408,16 @@ def test_what_was_not_run_is_listed(page):
     assert "methods:" not in text and "figures:" not in text
 
 
+def test_the_ablations_miss_no_figure_of_the_run(results, build, read, tmp_path):
+    of_ablations = [n for n, figure in FIGURES.items() if figure.ablations]
+    drawn = [results / "figures" / f"{name}.svg" for name in of_ablations]
+    assert build(results, tmp_path / "a.html", figures=drawn) == 0
+    assert "figures:" not in read(tmp_path / "a.html").by_id("left-out").text
+    assert build(results, tmp_path / "a.html", figures=drawn[:1]) == 0
+    missing = FIGURES[of_ablations[1]].title
+    assert f"figures: {missing}" in read(tmp_path / "a.html").by_id("left-out").text
+
+
 def test_the_same_run_gives_the_same_bytes(results, report, build, tmp_path):
     assert build(results, tmp_path / "again.html") == 0
     assert (tmp_path / "again.html").read_bytes() == report.read_bytes()

@@ -104,8 +104,9 @@ _ALL = (
     Figure(
         "tasks",
         "Nucleotide tasks",
-        "Matthews correlation of each method on every task with one question. Bars are bootstrap "
-        "intervals; the hollow ring is the best control of that task.",
+        "After the paper's Fig. 3. Matthews correlation of each method on every task with one "
+        "question. Bars are bootstrap intervals; the hollow ring is the best control of that "
+        "task.",
         "language",
         ("metrics", "comparisons"),
         "seqfuse.figures.tasks",
@@ -113,8 +114,8 @@ _ALL = (
     Figure(
         "means",
         "Mean over the tasks",
-        "The mean over the tasks that were trained together, of each method and control of study "
-        f"A, with trained parameters. {_INTERVALS}",
+        "After the paper's Fig. 4. The mean over the tasks that were trained together, of each "
+        f"method and control of study A, with trained parameters. {_INTERVALS}",
         "language",
         ("metrics", "comparisons"),
         "seqfuse.figures.means",
@@ -122,11 +123,12 @@ _ALL = (
     Figure(
         "table1",
         "Accuracy, F1, precision and recall",
-        "Test scores of the sets that are compared by accuracy, each with its bootstrap interval; "
-        "controls are grey. F1, precision and recall are averaged over gold classes with equal "
-        "weight (macro) or by their size (weighted). The paper does not say which average its F1, "
-        "precision and recall are, nor which split its rows are of: its one number stands beside "
-        "each of ours. The CSV has every average and the notes on the published values.",
+        "After the paper's Table 1. Test scores of the sets that are compared by accuracy, each "
+        "with its bootstrap interval; controls are grey. F1, precision and recall are averaged "
+        "over gold classes with equal weight (macro) or by their size (weighted). The paper does "
+        "not say which average its F1, precision and recall are, nor which split its rows are "
+        "of: its one number stands beside each of ours. The CSV has every average and the notes "
+        "on the published values.",
         "language",
         ("metrics", "comparisons"),
         "seqfuse.figures.table1",
@@ -134,11 +136,12 @@ _ALL = (
     Figure(
         "judge",
         "Judged reasoning",
-        "Mean score (0 to 10) of the reasoning of each method and control, by judge and dimension, "
-        "with bootstrap intervals over records. Refused and malformed verdicts are counted in "
-        "the table, not scored. Judges are never mixed, and overlap is no language model. Our "
-        "prompts are not the paper's, which are not public: a published score (diamond) is of "
-        "other prompts, and stands beside scores of models alone.",
+        "After the paper's Table 3. Mean score (0 to 10) of the reasoning of each method and "
+        "control, by judge and dimension, with bootstrap intervals over records. Refused and "
+        "malformed verdicts are counted in the table, not scored. Judges are never mixed, and "
+        "overlap is no language model. Our prompts are not the paper's, which are not public: a "
+        "published score (diamond) is of other prompts, and stands beside scores of models "
+        "alone.",
         "language",
         ("verdicts",),
         "seqfuse.figures.judge",
@@ -146,10 +149,11 @@ _ALL = (
     Figure(
         "case",
         "What each method said about one record",
-        "The generated reasoning of each method's first seed about one test record, with the "
-        "judge's scores. The record is not picked by hand: it is the one whose mean score is the "
-        "median of those judged, among records that only the sequence decides where a set has "
-        "such. Long texts are cut in the picture; the CSV holds them whole.",
+        "After the paper's Fig. 5. The generated reasoning of each method's first seed about one "
+        "test record, with the judge's scores. The record is not picked by hand: it is the one "
+        "whose mean score is the median of those judged, among records that only the sequence "
+        "decides where a set has such. Long texts are cut in the picture; the CSV holds them "
+        "whole.",
         "language",
         ("verdicts", "answers", "references"),
         "seqfuse.figures.case",
@@ -167,14 +171,15 @@ _ALL = (
     Figure(
         "umap",
         "DNA and text before the decoder",
-        "UMAP of DNA and the text that belongs to it, drawn with one seed. First: held-out genes "
-        "and their descriptions after SeqCLIP's pre-training. Then, for each method, the input "
-        "embeddings that its decoder is given for the same test records: the mean over a record's "
-        "DNA and the mean over its question and reference reasoning. Each panel is a space of its "
-        "own. The numbers are measured in that space, not in the picture: the share of each "
-        "point's ten nearest neighbours that are of the other kind (well under the number in "
-        "brackets, DNA and text lie apart), and the share of DNA whose own text is the nearest. "
-        "Suites whose texts are nearly all the same are left out.",
+        "After the paper's Fig. 6. UMAP of DNA and the text that belongs to it, drawn with one "
+        "seed. First: held-out genes and their descriptions after SeqCLIP's pre-training. Then, "
+        "for each method, the input embeddings that its decoder is given for the same test "
+        "records: the mean over a record's DNA and the mean over its question and reference "
+        "reasoning. Each panel is a space of its own. The numbers are measured in that space, "
+        "not in the picture: the share of each point's ten nearest neighbours that are of the "
+        "other kind (well under the number in brackets, DNA and text lie apart), and the share "
+        "of DNA whose own text is the nearest. Suites whose texts are nearly all the same are "
+        "left out.",
         "language",
         ("vectors",),
         "seqfuse.figures.umap",
@@ -183,9 +188,10 @@ _ALL = (
     Figure(
         "table2",
         "What of OneVocab is trained",
-        "OneVocab with a part of it frozen, on the sets that are compared by accuracy: test scores "
-        "and judged reasoning, each with its bootstrap interval. The paper does not say which "
-        "average its F1, precision and recall are; its judge had other prompts than ours.",
+        "After the paper's Table 2. OneVocab with a part of it frozen, on the sets that are "
+        "compared by accuracy: test scores and judged reasoning, each with its bootstrap "
+        "interval. The paper does not say which average its F1, precision and recall are; its "
+        "judge had other prompts than ours.",
         "language",
         ("metrics", "comparisons", "verdicts", "settings"),
         "seqfuse.figures.table2",
@@ -194,10 +200,11 @@ _ALL = (
     Figure(
         "table4",
         "Length of OneVocab's k-mers",
-        "OneVocab with k-mers of other lengths, each trained for the same number of steps: test "
-        "scores with bootstrap intervals, and what training took (mean over seeds). Several sets "
-        "that were trained together are shown by their mean; the CSV has each. The paper does not "
-        "say which set its table is of, so that no difference from it is taken.",
+        "After the paper's Table 4. OneVocab with k-mers of other lengths, each trained for the "
+        "same number of steps: test scores with bootstrap intervals, and what training took "
+        "(mean over seeds). Several sets that were trained together are shown by their mean; the "
+        "CSV has each. The paper does not say which set its table is of, so that no difference "
+        "from it is taken.",
         "language",
         ("metrics", "comparisons", "costs", "settings"),
         "seqfuse.figures.table4",

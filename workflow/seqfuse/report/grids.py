@@ -308,11 +308,12 @@ def left_out(run: Run) -> list[str]:
     """What the catalogues hold and this run does not."""
     settings = run.settings
     drawn = {drawing.figure.name for drawing in run.figures}
+    of_ablations = any(drawing.figure.ablations for drawing in run.figures)
     asked = {
         "studies": ({"language", "codons"}, set(settings["studies"])),
         "methods": (set(METHODS), set(settings["language"]["methods"])),
         "arms": (set(ARMS), set(settings["codons"]["arms"])),
-        "figures": ({name for name, f in FIGURES.items() if not f.ablations}, drawn),
+        "figures": ({name for name, f in FIGURES.items() if f.ablations == of_ablations}, drawn),
     }
     lines = []
     for what, (known, used) in asked.items():
