@@ -14,7 +14,7 @@ import os
 import tempfile
 from pathlib import Path
 
-GROUPS = ("embeddings", "sequences", "evaluation", "training", "prediction", "workflow")
+GROUPS = ("embeddings", "sequences", "codons", "evaluation", "training", "prediction", "workflow")
 
 
 def main() -> None:

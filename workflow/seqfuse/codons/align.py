@@ -37,6 +37,10 @@ class Placement(NamedTuple):
     outputs: np.ndarray
     shares: np.ndarray
 
+    def direct(self, outputs: int) -> bool:
+        """Whether each of so many outputs is a codon of its own, in order, with nothing shared."""
+        return np.array_equal(self.outputs, np.arange(outputs)) and bool((self.shares == 1).all())
+
 
 def place(spans: np.ndarray, codons: int, parts: int = 1) -> Placement:
     """Place the `parts` equal pieces of every span int[T, 2] (nucleotides) on `codons` codons.
@@ -73,7 +77,8 @@ class Packed(NamedTuple):
     `tokens` float[N, D], or token ids int64[N] for an encoder inside the model; `first` bool[N]
     marks the first token of each sequence. `cells` int64[n] are positions in the padded [B * C]
     codons of the batch, `outputs` int64[n] count through all tokens of the batch, `shares` float[n]
-    are as in `Placement`.
+    are as in `Placement`. `direct` says that every
+    output has one codon for itself, in order.
     """
 
     tokens: Tensor
@@ -81,6 +86,7 @@ class Packed(NamedTuple):
     cells: Tensor
     outputs: Tensor
     shares: Tensor
+    direct: bool = False
 
 
 class Average(nn.Module):
@@ -122,5 +128,7 @@ class Transposed(nn.Module):
 
 def _put(packed: Packed, outputs_ND: Tensor, cells: int) -> Tensor:
     """The shares of outputs, summed into their cells."""
-    placed = outputs_ND[packed.outputs] * packed.shares[:, None].to(outputs_ND.dtype)
+    placed = outputs_ND
+    if not packed.direct:
+        placed = outputs_ND[packed.outputs] * packed.shares[:, None].to(outputs_ND.dtype)
     return placed.new_zeros(cells, placed.shape[1]).index_add(0, packed.cells, placed)

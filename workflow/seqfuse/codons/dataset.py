@@ -245,7 +245,8 @@ def _pack(view: View, rows: np.ndarray, width: int, device: torch.device) -> Pac
     packed = torch.from_numpy(np.concatenate(states)).to(device, non_blocking=True)
     if packed.is_floating_point():
         packed = packed.float()
-    return Packed(packed, *(torch.from_numpy(array).to(device) for array in arrays))
+    direct = all(place.direct(view.parts * n) for place, n in zip(places, tokens, strict=True))
+    return Packed(packed, *(torch.from_numpy(array).to(device) for array in arrays), direct)
 
 
 def _check_frames(
