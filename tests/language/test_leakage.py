@@ -1,5 +1,7 @@
 """What pre-training has seen of a benchmark: equal genes, and stretches of DNA on either strand."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -62,8 +64,10 @@ def test_genes_and_dna_of_held_out_rows_are_counted(leaked):
 
 
 def test_a_repeat_of_few_letters_is_no_gene(leaked):
-    pairs = [{"split": "train", "sequence": dna(0, 300) + "CAG" * 60, "group": "A"}]
-    records = [{"split": "test", "sequence": dna(1, 300) + "CAG" * 60, "group": "B"}]
+    # A repeat of one codon has three words, of which few are in the sample.
+    repeats = [a + b + c for a, b, c in itertools.product("ACGT", repeat=3)]
+    pairs = [{"split": "train", "sequence": "N".join(codon * 40 for codon in repeats)}]
+    records = [{"split": "test", "sequence": dna(1, 300) + codon * 40} for codon in repeats]
     assert leaked(pairs, records)[0]["test"]["dna"]["rows"] == 0
 
 
