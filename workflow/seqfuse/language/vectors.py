@@ -7,7 +7,6 @@ Every method of a suite shows the same records, so that what differs is the way 
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +54,7 @@ def rows(
 def sample(records: Mapping[str, Sequence[Mapping]]) -> list[Prompt]:
     """At most `_MOST` test records of different texts, drawn with one seed from all datasets."""
     found = [
-        replace(prompts.from_record(name, row, thinks=False), reasoning=row["reasoning"])
+        prompts.from_record(name, row, thinks=False)
         for name, rows in records.items()
         for row in rows
         if row["split"] == "test"
