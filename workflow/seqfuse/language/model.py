@@ -5,6 +5,7 @@ vocabulary, as vectors that take the place of token embeddings, or not at all. T
 Qwen3 folder (or any causal language model that transformers knows), loaded and saved by it.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from transformers.utils import logging
 
 from seqfuse import processes
 from seqfuse.errors import UserError
+from seqfuse.files import read_json
 from seqfuse.language.nats import summed_nats
 from seqfuse.language.prompts import END, Dna, Prompt
 
@@ -280,6 +282,17 @@ def load_backbone(folder: Path) -> tuple[object, PreTrainedModel]:
     folder = Path(folder)
     if not (folder / "config.json").is_file():
         raise UserError(f"{folder}: no config.json, so this is no folder of a language model")
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        for name in sorted(set(read_json(index)["weight_map"].values())):
+            if not (folder / name).is_file():
+                raise UserError(f"{folder / name}: no such file, though {index.name} names it")
+    needed, free = loaded_bytes(folder), free_bytes()
+    if needed > free:
+        raise UserError(
+            f"{folder}: its weights take {needed / 1e9:.1f} GB in float32 and {free / 1e9:.1f} GB"
+            " are free; choose a smaller backbone or a machine with more memory"
+        )
     model, report = AutoModelForCausalLM.from_pretrained(
         folder,
         local_files_only=True,
@@ -296,6 +309,26 @@ def load_backbone(folder: Path) -> tuple[object, PreTrainedModel]:
                 f"{folder}: {kind.replace('_', ' ')} in the checkpoint, such as {found}"
             )
     return AutoTokenizer.from_pretrained(folder, local_files_only=True), model
+
+
+def loaded_bytes(folder: Path) -> int:
+    """What the weights of a folder take in float32, from the headers of its safetensors files."""
+    from safetensors import safe_open
+
+    total = 0
+    for path in folder.glob("*.safetensors"):
+        with safe_open(path, "pt") as file:
+            names = file.keys()
+            total += sum(4 * math.prod(file.get_slice(name).get_shape()) for name in names)
+    return total
+
+
+def free_bytes() -> int:
+    """Memory that is free for weights: the least of the machine's and the GPU's."""
+    lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
+    fields = dict(line.split(":") for line in lines)
+    free = 1024 * int(fields["MemAvailable"].split()[0])
+    return min(free, torch.cuda.mem_get_info()[0]) if torch.cuda.is_available() else free
 
 
 def load_exactly(module: nn.Module, path: Path, names: Sequence[str]) -> None:
