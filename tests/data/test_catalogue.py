@@ -59,10 +59,13 @@ def test_an_entrys_cleaning_wins_over_the_configuration():
     assert catalogue.cleaning(ENTRIES["kegg"], settings) == settings
 
 
-def test_which_sets_hold_reasoning():
-    """Known before any file is there, because the workflow asks whether there is a judge."""
-    found = {name for name, entry in ENTRIES.items() if catalogue.has_reasoning(entry)}
-    assert found == {"kegg", "demo-variants"}
+@pytest.mark.parametrize("holds", [catalogue.has_reasoning, catalogue.has_variants])
+def test_which_sets_hold_reasoning_and_variants(holds):
+    """Known before any file is there, because the workflow asks what there is to judge or to look
+    at."""
+    found = {name for name, entry in ENTRIES.items() if holds(entry)}
+    kegg = {"kegg", "kegg-pairs", "kegg-genes", "kegg-networks", "kegg-anonymous"}
+    assert found == {*kegg, "demo-variants"}
 
 
 @pytest.mark.parametrize("entry", [{}, {"source": "files"}, {"source": "web", "study": "codons"}])
