@@ -6,7 +6,7 @@ import torch
 
 from seqfuse.errors import UserError
 from seqfuse.language import decoding
-from seqfuse.language.decoding import Generation, LabelTree, answer, check_lengths
+from seqfuse.language.decoding import Generation, GrowingLayer, LabelTree, answer, check_lengths
 from seqfuse.language.prompts import Settings
 
 METHODS = ["linear", "qformer", "onevocab", "text_only"]
@@ -240,6 +240,16 @@ def test_answers_refuse_what_leaves_no_room_for_the_new_tokens(build, prompt):
     assert len(answer(method, [prompt()], {"demo": LABELS}, fits)) == 1
     with pytest.raises(UserError, match="with 3 new ones"):
         answer(method, [prompt()], {"demo": LABELS}, tight)
+
+
+def test_a_growing_layer_holds_what_concatenation_holds():
+    layer, parts = GrowingLayer(), [torch.randn(2, 3, n, 4) for n in (5, 1, 1, 9, 1, 40)]
+    for count in range(1, len(parts) + 1):
+        new = parts[count - 1]
+        keys, values = layer.update(new, -new)
+        expected = torch.cat(parts[:count], dim=2)
+        assert torch.equal(keys, expected) and torch.equal(values, -expected)
+        assert layer.get_seq_length() == expected.shape[2]
 
 
 def test_label_tree_by_hand():
