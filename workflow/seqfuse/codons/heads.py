@@ -59,7 +59,9 @@ class _MaxConvolution(torch.autograd.Function):
     def backward(ctx, grad_BN: Tensor) -> tuple[Tensor, Tensor, None]:
         padded_BPW, weight_NWK, begin_BN = ctx.saved_tensors
         (rows, places), kernel = padded_BPW.shape[:2], weight_NWK.shape[2]
-        flat, into = padded_BPW.flatten(0, 1), torch.zeros_like(padded_BPW).flatten(0, 1)
+        # Mixed precision gives states in bfloat16 and weights in float32, which sums stay in.
+        flat = padded_BPW.flatten(0, 1).to(weight_NWK.dtype)
+        into = torch.zeros_like(flat)
         begin_BN = begin_BN + places * torch.arange(rows, device=begin_BN.device)[:, None]
         weight_NKW, scale = weight_NWK.transpose(1, 2).contiguous(), grad_BN.to(flat.dtype)
         gradient_NKW = torch.empty_like(weight_NKW)
@@ -68,7 +70,7 @@ class _MaxConvolution(torch.autograd.Function):
             windows_BNW = flat.index_select(0, taken).unflatten(0, begin_BN.shape)
             gradient_NKW[:, place] = torch.einsum("bn,bnw->nw", scale, windows_BNW)
             into.index_add_(0, taken, (scale[..., None] * weight_NKW[:, place]).flatten(0, 1))
-        return into.view_as(padded_BPW), gradient_NKW.transpose(1, 2), None
+        return into.view_as(padded_BPW).to(padded_BPW.dtype), gradient_NKW.transpose(1, 2), None
 
 
 class MeanMLP(nn.Module):
