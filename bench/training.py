@@ -83,7 +83,7 @@ def length_batches(setting: Setting) -> dict:
     """An epoch over prompts of the 18 NT tasks and KEGG, in batches of 16, gradients included;
     baseline: random batches padded to the longest."""
     method = _method(setting, TextOnly, vocabulary=600)
-    examples = _mixture(setting.rows(4000, least=160))
+    examples = _mixture(setting.rows(4000, least=64))
     trainer = _trainer(setting, method)
 
     def ours() -> float:
