@@ -47,8 +47,10 @@ class Reader:
         """The rows, as {column: value} of at least `columns`."""
         form = self._form()
         if form == ".parquet":
-            for batch in self._parquet().iter_batches(_PARQUET_ROWS, columns=columns):
-                yield from batch.to_pylist()
+            file = self._parquet()
+            for group in range(file.num_row_groups):
+                for batch in file.iter_batches(_PARQUET_ROWS, row_groups=[group], columns=columns):
+                    yield from batch.to_pylist()
         elif form in _FASTA:
             yield from self._fasta()
         elif form == ".jsonl":

@@ -24,8 +24,11 @@ def read(records: Path, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     missing = [name for name in schema.names if name not in file.schema_arrow.names]
     if missing:
         raise UserError(f"{records}: column {missing[0]!r} is missing; is it a table of records?")
-    for batch in file.iter_batches(_size(file), columns=schema.names):
-        yield batch.select(schema.names).cast(schema)
+    size = _size(file)
+    for group in range(file.num_row_groups):
+        # Asked for all groups at once, the reader keeps parts of those that it has read.
+        for batch in file.iter_batches(size, row_groups=[group], columns=schema.names):
+            yield batch.select(schema.names).cast(schema)
 
 
 def _size(file: pq.ParquetFile) -> int:
