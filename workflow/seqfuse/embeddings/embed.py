@@ -36,9 +36,10 @@ _FEWEST_TOKENS = 32
 _OVERLAP = 1 / 4
 _CODON = 3
 # glibc gives freed memory back and takes it again for every layer, page by page: half as much time
-# again. Blocks of up to 32 MB, its limit, stay with the process, as do 256 MB of free memory.
+# again. Blocks of up to 4 MB stay with the process, and 64 MB of free memory; larger ones would be
+# left in pieces by sequences that grow from one to the next.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
-_KEPT_BLOCK, _KEPT_FREE = 32 * 2**20, 256 * 2**20
+_KEPT_BLOCK, _KEPT_FREE = 4 * 2**20, 64 * 2**20
 # Raised when rows come out differently though the key's other parts are the same.
 _FORMAT = 1
 
