@@ -405,7 +405,7 @@ def test_settings_and_seeds_are_the_resolved_configuration(page, results):
 def test_what_was_not_run_is_listed(page):
     text = page.by_id("left-out").text
     assert "arms:" in text and "One-hot codons" in text
-    assert "methods:" not in text and "figures:" not in text
+    assert "methods: DNA as text" in text and "figures:" not in text
 
 
 def test_the_ablations_miss_no_figure_of_the_run(results, build, read, tmp_path):
