@@ -110,8 +110,12 @@ class Project:
         assert found == code, said[-6000:]
         return said
 
+    def settings(self, section: str) -> dict:
+        """A section of config.yaml."""
+        return yaml.safe_load((self.root / "config.yaml").read_text())[section]
+
     def configure(self, **sections) -> None:
-        """Lay settings over config.yaml."""
+        """Replace sections of config.yaml."""
         path = self.root / "config.yaml"
         path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | sections))
 

@@ -4,6 +4,7 @@
 """
 
 import itertools
+import os
 import re
 import shlex
 import subprocess
@@ -27,6 +28,17 @@ def prepare(folder: Path, partitions: str | None, jobs: Sequence[Mapping]) -> No
     """
     check(partitions, jobs)
     cancel(left_behind(folder))
+    share_cache(folder)
+
+
+def share_cache(folder: Path) -> None:
+    """Let jobs, which inherit the environment, keep Snakemake's cache in `folder`.
+
+    Its place is the home directory, which nodes may not have. That of the hub stays where it is.
+    """
+    if "XDG_CACHE_HOME" not in os.environ:
+        os.environ.setdefault("HF_HOME", str(Path.home() / ".cache" / "huggingface"))
+        os.environ["XDG_CACHE_HOME"] = str(folder / ".snakemake" / "cache")
 
 
 def check(partitions: str | None, jobs: Sequence[Mapping]) -> None:
