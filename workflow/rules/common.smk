@@ -138,26 +138,28 @@ def training_resources(seeds=len(SEEDS)):
 def launched(command):
     """A training command as its shell runs it: plain in one process, else through a launcher.
 
-    `--multi_gpu` is accelerate's word for torch's own launcher, which hands SIGTERM on to the
-    trainers and starts them on CPUs too; port 0 is any that is free.
+    On one node that is accelerate's, whose `--multi_gpu` means torch's own, which hands SIGTERM on
+    to the trainers and starts them on CPUs too; port 0 is any that is free. Over several nodes it
+    is torch's own by its name, one a node under srun: they find each other, whereas accelerate's
+    must be told each node's rank and refuses a port that another node of the same host holds.
     """
     each, nodes = settings["gpu"]["count"], settings["gpu"]["nodes"]
     if each * nodes == 1:
         return command
-    words = ["accelerate launch --multi_gpu --mixed_precision no --dynamo_backend no"]
-    words += [f"--num_machines {nodes} --num_processes {each * nodes}"]
     if nodes == 1:
-        words += ["--main_process_port 0"]
+        words = [
+            "accelerate launch --multi_gpu --mixed_precision no --dynamo_backend no",
+            f"--num_machines 1 --num_processes {each} --main_process_port 0 --no_python",
+        ]
     else:
-        cores = each * threads_of("gpu")
-        words.insert(
-            0,
+        words = [
             f"srun --nodes {nodes} --ntasks {nodes} --ntasks-per-node 1"
-            f" --cpus-per-task {cores}",
-        )
-        words += ["--rdzv_backend c10d --main_process_ip $(hostname)"]
-        words += ["--main_process_port $((20000 + SLURM_JOB_ID % 20000))"]
-    return " ".join([*words, "--no_python", command, "--processes", str(each * nodes)])
+            f" --cpus-per-task {each * threads_of('gpu')} --kill-on-bad-exit=1",
+            f"torchrun --nnodes {nodes} --nproc-per-node {each} --rdzv-backend c10d",
+            "--rdzv-endpoint $(hostname):$((20000 + SLURM_JOB_ID % 20000))",
+            "--rdzv-id $SLURM_JOB_ID --no-python",
+        ]
+    return " ".join([*words, command, "--processes", str(each * nodes)])
 
 
 # --- suites, datasets, models --------------------------------------------------------------------

@@ -1,0 +1,32 @@
+"""A training job of two nodes under srun: the processes find each other and learn the same."""
+
+import json
+
+import pytest
+
+TRAINED = "results/tiny/language/tiny/text_only/model/log.jsonl"
+
+
+@pytest.fixture(scope="module")
+def prepared(tiny, tmp_path_factory, fresh):
+    """Everything but the training, and the training's log in one process."""
+    alone = fresh(tiny, tmp_path_factory.mktemp("alone") / "project")
+    language = alone.settings("language") | {"methods": ["text_only"]}
+    language["training"] = {"steps": 4, "batch": 8, "validate_every": 2}
+    alone.configure(language=language)
+    alone.finish(alone.start("--cores", "1", TRAINED))
+    return alone
+
+
+def losses(project) -> list[float]:
+    lines = (project.root / TRAINED).read_text().splitlines()
+    return [json.loads(line)["loss"] for line in lines]
+
+
+def test_two_nodes_reach_the_loss_of_one_process(prepared, cluster, tmp_path, fresh):
+    project = fresh(prepared, tmp_path / "project", cluster, {"GLOO_SOCKET_IFNAME": "lo"})
+    project.configure(gpu={"nodes": 2})
+    project.finish(project.submit(TRAINED, "--forcerun", TRAINED))
+    [job] = project.jobs("language_finetune")
+    assert job["NodeList"] == "gpu[1-2]" and job["JobState"] == "COMPLETED"
+    assert losses(project) == pytest.approx(losses(prepared), abs=1e-5)
