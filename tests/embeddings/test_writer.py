@@ -49,12 +49,12 @@ def test_a_killed_run_keeps_its_finished_shards(write, models, tmp_path, random_
     assert not (tmp_path / "receipt.json").exists()
     (folder,) = (tmp_path / "store").iterdir()
     assert len(list(folder.glob(".shard-*"))) == 1
-    # A letter takes 128 bytes, so the shards are those of lengths 10-12, 13-15, 16-17, (18-19).
-    assert sorted(row.length for row in Store(folder).stream()) == list(range(10, 18))
+    # A letter takes 128 bytes, so the shards are those of lengths 29-28, 27-26, 25-24, (23-22).
+    assert sorted(row.length for row in Store(folder).stream()) == list(range(24, 30))
 
     capfd.readouterr()
     store = write({"rna": sequences}, "rna-fm")
-    assert "20 distinct sequences, 8 in the store, 12 to embed" in capfd.readouterr().err
+    assert "20 distinct sequences, 6 in the store, 14 to embed" in capfd.readouterr().err
     assert not list(folder.glob(".shard-*"))
     for sequence in sequences:
         np.testing.assert_array_equal(store.get(sequence), expected.get(sequence))

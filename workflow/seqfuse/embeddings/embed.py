@@ -36,8 +36,7 @@ _FEWEST_TOKENS = 32
 _OVERLAP = 1 / 4
 _CODON = 3
 # glibc gives freed memory back and takes it again for every layer, page by page: half as much time
-# again. Blocks of up to 4 MB stay with the process, and 64 MB of free memory; larger ones would be
-# left in pieces by sequences that grow from one to the next.
+# again. Blocks of up to 4 MB stay with the process, and 64 MB of free memory.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 _KEPT_BLOCK, _KEPT_FREE = 4 * 2**20, 64 * 2**20
 # Raised when rows come out differently though the key's other parts are the same.
@@ -158,11 +157,15 @@ class Embedder:
         return stored * self.width * np.dtype(self._settings.dtype).itemsize
 
     def rows(self, counted: dict[str, int]) -> Iterator[Row]:
-        """One row a sequence, those with the fewest tokens first; `counted` is from `count`.
+        """One row a sequence, those with the most tokens first; `counted` is from `count`.
+
+        Longest first, what a batch frees is large enough for the next one: shortest first, memory
+        grew with the number of rows, in pieces too small for what came after. And what does not fit
+        into a GPU's memory shows at once.
 
         A state that is not finite is a `UserError` that names the sequence.
         """
-        order = sorted(counted, key=lambda sequence: (counted[sequence], sequence))
+        order = sorted(counted, key=lambda sequence: (-counted[sequence], sequence))
         windows = (window for sequence in order for window in self._windows(sequence))
         for sequence, parts in itertools.groupby(
             self._embed(windows), lambda part: part[0].sequence
@@ -210,12 +213,12 @@ class Embedder:
             yield _Window(sequence, torch.from_numpy(ids), kept, native.spans[first:last])
 
     def _embed(self, windows: Iterable[_Window]) -> Iterator[tuple[_Window, Tensor]]:
-        """Each window, in the order given (shortest first), with its states [T, D]."""
+        """Each window, in the order given (longest first), with its states [T, D]."""
         batch: list[_Window] = []
         for window in windows:
-            full = (len(batch) + 1) * len(window.ids) > self._budget
-            mixed = batch and len(batch[0].ids) < len(window.ids) and not self._padded
-            if batch and (full or mixed):
+            full = batch and (len(batch) + 1) * len(batch[0].ids) > self._budget
+            mixed = batch and len(batch[0].ids) > len(window.ids) and not self._padded
+            if full or mixed:
                 yield from self._states(batch)
                 batch = []
             batch.append(window)
@@ -236,7 +239,7 @@ class Embedder:
         if states is not None:
             yield from zip(batch, states, strict=True)
             return
-        # Later batches are longer still.
+        # What does not fit here would not fit in the next batches either, which are about as long.
         self._budget //= 2
         torch.cuda.empty_cache()
         half = len(batch) // 2
@@ -245,10 +248,10 @@ class Embedder:
 
     @torch.inference_mode()
     def _forward(self, ids: list[Tensor]) -> Tensor:
-        """States float32 [B, T, D] of sequences of ids, shortest first, on the CPU."""
+        """States float32 [B, T, D] of sequences of ids, longest first, on the CPU."""
         batch, device = len(ids), self._device
-        fill = -(-_FEWEST_TOKENS // len(ids[-1])) - batch
-        ids = ids + ids[-1:] * fill
+        fill = -(-_FEWEST_TOKENS // len(ids[0])) - batch
+        ids = ids + ids[:1] * fill
         mask = pad_sequence([torch.ones_like(row) for row in ids], batch_first=True)
         padded = pad_sequence(ids, batch_first=True, padding_value=self._encoder.tokeniser.pad)
         with torch.autocast(device, self._computed, enabled=self._computed is not torch.float32):

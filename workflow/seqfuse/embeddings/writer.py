@@ -39,7 +39,7 @@ class Writer:
 
     On entry, damaged shards are named and removed, so that `held` is what a reader will find; the
     rows that they held are missing again. Rows are written in the order in which they are added,
-    which is by length.
+    which is by length, longest first.
     """
 
     def __init__(self, store: str | Path, description: dict):
