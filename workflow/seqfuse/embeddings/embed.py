@@ -217,7 +217,7 @@ class Embedder:
         batch: list[_Window] = []
         for window in windows:
             full = batch and (len(batch) + 1) * len(batch[0].ids) > self._budget
-            mixed = batch and len(batch[0].ids) > len(window.ids) and not self._padded
+            mixed = batch and len(batch[0].ids) != len(window.ids) and not self._padded
             if full or mixed:
                 yield from self._states(batch)
                 batch = []
