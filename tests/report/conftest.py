@@ -17,7 +17,7 @@ PATTERNS = {
     "costs": "[lc]*/**/cost.json",
     "cards": "data/*/card.json",
     "audits": "sequences/*/audit.json",
-    "leakage": "language/pretrain/seqclip/leakage.json",
+    "leakage": "language/pretrain/leakage.json",
     "figures": "figures/*.svg",
 }
 SVG = (

@@ -522,7 +522,7 @@ def made(need, study, suite=None, among=runs):
         return ["<results>/report/settings.json"]
     if need == "leakage":
         wanted = study == "language" and pretrained()
-        return ["<results>/language/pretrain/seqclip/leakage.json"] if wanted else []
+        return ["<results>/language/pretrain/leakage.json"] if wanted else []
     if need in INTERPRETED:
         asked = fusions()
         if need == "attention":

@@ -47,7 +47,7 @@ rule language_leakage:
             dataset=datasets("language"),
         ),
     output:
-        "<results>/language/pretrain/seqclip/leakage.json",
+        "<results>/language/pretrain/leakage.json",
     log:
         "<logs>/language_leakage/seqclip.log",
     benchmark:

@@ -7,7 +7,7 @@ strand.
 
     seqfuse language leakage --pairs results/pilot/sequences/gene-summaries/records.parquet \\
         --datasets kegg --records results/pilot/sequences/kegg/records.parquet \\
-        --out results/pilot/language/pretrain/seqclip/leakage.json
+        --out results/pilot/language/pretrain/leakage.json
 """
 
 import argparse
