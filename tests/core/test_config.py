@@ -103,6 +103,14 @@ def test_a_variant_may_stand_among_the_methods():
             "language.encoder: there is no model 'demo-mt'; did you mean 'demo-nt'?",
         ),
         (
+            {"language": {"overrides": {"kegs": {}}}},
+            "language.overrides: there is no method or suite 'kegs'",
+        ),
+        (
+            {"language": {"suites": {"linear": ["demo-splice"]}}},
+            "language.suites.linear: this is a method's name; choose another",
+        ),
+        (
             {"language": {"overrides": {"linear": {"stepps": 3}}}},
             "unknown key 'language.overrides.linear.stepps'; did you mean 'steps'?",
         ),

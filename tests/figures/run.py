@@ -420,7 +420,7 @@ def _vectors(root: Path) -> None:
     genes = {"rows": 12, "share": 0.04, "genes": 2, "of": 9, "first": ["A1"]}
     seen = {"test": {"rows": 300, "genes": genes, "dna": {"rows": 5, "share": 0.017}}}
     leakage = {"method": "90 nt", "pairs": 50, "datasets": {"demo-variants": seen}}
-    write_json(folder / "leakage.json", leakage)
+    write_json(folder.parent / "leakage.json", leakage)
     for place, method in enumerate(METHODS):
         apart = [
             row | {"vector": [x + place * (row["kind"] == "text") for x in row["vector"]]}

@@ -160,8 +160,11 @@ def test_ablations_train_what_varies_and_nothing_again(demo):
     runs = {line.split("=")[-1] for line in plan if line.strip().startswith("wildcards: suite=")}
     assert {"onevocab_k3", "onevocab_lora", "linear_lora"} <= runs
     assert "onevocab" not in runs
+    embedded = [line.split()[-1] for line in plan if "output: results/demo/embeddings/" in line]
+    assert embedded and all("@" in path for path in embedded)  # of shuffled sequences alone
     trained = {"language_finetune", "language_predict", "codons_train", "codons_train_weighed"}
-    assert demo.planned("ablations") == trained | {
+    altered = {"controls_shuffle", "controls_folds", "embeddings"}
+    assert demo.planned("ablations") == trained | altered | {
         "evaluation_ablations",
         "figures_ablations",
         "judge",

@@ -285,12 +285,12 @@ def aliases(names):
     return json.dumps(found, sort_keys=True) if found else None
 
 
-def finetuning(name):
-    """The settings that one method or variant is fine-tuned with, and no other's."""
+def finetuning(suite, name):
+    """The settings that one method or variant is fine-tuned with on a suite, and no other's."""
     language, base = settings["language"], method(name).name
-    training = configuration.merge(
-        language["training"], language["overrides"].get(base, {})
-    )
+    training = language["training"]
+    for changed in (suite, base):
+        training = configuration.merge(training, language["overrides"].get(changed, {}))
     own = language[base] if base in configuration.OWN_SETTINGS else {}
     variant = omit(language["variants"].get(name, {}), "method", "backbone", "encoder")
     return {**language["prompt"], **training, **own, **variant}

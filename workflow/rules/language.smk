@@ -112,7 +112,7 @@ rule language_finetune:
             }
         ),
         seeds=SEEDS,
-        settings=lambda wildcards: flags(finetuning(wildcards.method)),
+        settings=lambda wildcards: flags(finetuning(wildcards.suite, wildcards.method)),
     shell:
         "exec {params.command} --suite {wildcards.suite} --method {params.method}"
         " --name {wildcards.method}"

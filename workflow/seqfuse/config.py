@@ -52,9 +52,7 @@ def resolve(user: Mapping) -> dict:
     below = load_yaml(WORKFLOW / "presets" / f"{preset}.yaml")
     validate(below, source=f"workflow/presets/{preset}.yaml")
     settings = merge(merge(defaults(options.schema()), below), user)
-    # A list of suites, not a merge of two: the user's suites replace the preset's.
-    if "suites" in user.get("language", {}):
-        settings["language"]["suites"] = dict(user["language"]["suites"])
+    _replace_suites(settings["language"], user.get("language", {}))
     settings["preset"] = preset
     settings["run"] = settings["run"] or preset
     if isinstance(settings["seeds"], int):
@@ -66,6 +64,15 @@ def resolve(user: Mapping) -> dict:
     _check_names(settings)
     _hide_vacuous(settings)
     return settings
+
+
+def _replace_suites(language: dict, own: Mapping) -> None:
+    """The user's suites stand instead of the preset's, and these take their overrides with them."""
+    if "suites" not in own:
+        return
+    for gone in language["suites"].keys() - own["suites"].keys() - own.get("overrides", {}).keys():
+        language["overrides"].pop(gone, None)
+    language["suites"] = dict(own["suites"])
 
 
 def scratch(settings: Mapping, study: str) -> list[str]:
@@ -194,7 +201,7 @@ def _check_names(settings: dict) -> None:
         if key in variant
     ]
     named += [("language.methods", "run", name) for name in language["methods"]]
-    named += [("language.overrides", "method", name) for name in language["overrides"]]
+    named += [("language.overrides", "tuned", name) for name in language["overrides"]]
     keys = ("arms", "ablations", "overrides")
     named += [(f"codons.{k}", "arm", name) for k in keys for name in codons[k]]
     known = {
@@ -202,12 +209,17 @@ def _check_names(settings: dict) -> None:
         "model": settings["models"],
         "method": METHODS,
         "run": {**METHODS, **language["variants"]},
+        "tuned": {**METHODS, **language["suites"]},
         "arm": ARMS,
     }
+    called = {"run": "method", "tuned": "method or suite"}
     for key, kind, name in named:
         if name not in known[kind]:
-            kind, names = kind.replace("run", "method"), known[kind]
+            kind, names = called.get(kind, kind), known[kind]
             raise UserError(f"{key}: there is no {kind} {name!r}{nearest(name, names)}")
+    for name in language["suites"]:
+        if name in METHODS:
+            raise UserError(f"language.suites.{name}: this is a method's name; choose another")
     for name, variant in language["variants"].items():
         _check_variant(name, variant)
 
