@@ -33,6 +33,9 @@ LAYERS = {
     "num_key_value_heads": 4,
     "head_dim": 32,
 }
+# For what depends on lengths alone: a padded batch of 2,200 tokens takes the large one minutes.
+SMALL = LAYERS | {"hidden_size": 64, "intermediate_size": 192, "num_hidden_layers": 2}
+SMALL |= {"num_attention_heads": 2, "num_key_value_heads": 1}
 VOCABULARY = 151_936
 # Of the losses of one step, in float32; a sum over 10^5 tokens is less exact.
 TOLERANCE = 1e-4
@@ -82,7 +85,7 @@ def train_memory(setting: Setting) -> dict:
 def length_batches(setting: Setting) -> dict:
     """An epoch over prompts of the 18 NT tasks and KEGG, in batches of 16, gradients included;
     baseline: random batches padded to the longest."""
-    method = _method(setting, TextOnly, vocabulary=600)
+    method = _method(setting, TextOnly, vocabulary=600, sizes=SMALL)
     examples = _mixture(setting.rows(4000, least=64))
     trainer = _trainer(setting, method)
 
@@ -180,13 +183,19 @@ def _trainer(setting: Setting, method) -> Trainer:
     return Trainer(method, TRAINING, 0, setting.folder / "state", "bench")
 
 
-def _method(setting: Setting, kind: type, vocabulary: int, settings: dict | None = None):
+def _method(
+    setting: Setting,
+    kind: type,
+    vocabulary: int,
+    settings: dict | None = None,
+    sizes: dict = LAYERS,
+):
     """A method on a seeded scratch backbone."""
     folder = setting.folder / f"backbone-{vocabulary}"
     if not folder.exists():
         folder.mkdir()
         texts = ["Which disease follows from the variant? Answer: anaemia"]
-        scratch.write("qwen3", {**LAYERS, "vocab_size": 600}, 0, texts, folder)
+        scratch.write("qwen3", {**sizes, "vocab_size": 600}, 0, texts, folder)
         if vocabulary != 600:
             _lengthen(folder, vocabulary)
     torch.manual_seed(0)
