@@ -59,6 +59,12 @@ def test_the_papers_heads_are_unequal():
     assert (codons["training"]["channels"], "xattn" in codons["overrides"]) == (100, False)
 
 
+def test_a_variant_of_seqclip_may_change_its_pre_training():
+    variant = {"method": "seqclip", "pretrain": {"shuffle_pairs": True, "steps": 3}}
+    settings = config.resolve({"language": {"variants": {"other": variant}}})
+    assert settings["language"]["variants"]["other"] == variant
+
+
 def test_a_variant_may_stand_among_the_methods():
     variant = {"method": "onevocab", "k": 3, "steps": 5}
     language = {"variants": {"small": variant}, "methods": ["small", "text_only"]}
@@ -133,6 +139,14 @@ def test_a_variant_may_stand_among_the_methods():
         (
             {"language": {"variants": {"small": {"method": "linear", "k": 3}}}},
             "language.variants.small: unknown key 'k'",
+        ),
+        (
+            {"language": {"variants": {"small": {"method": "linear", "pretrain": {}}}}},
+            "language.variants.small: unknown key 'pretrain'",
+        ),
+        (
+            {"language": {"variants": {"s": {"method": "seqclip", "pretrain": {"stps": 1}}}}},
+            "language.variants.s: unknown key 'pretrain.stps'; did you mean 'steps'?",
         ),
         (
             {"language": {"variants": {"linear": {"method": "onevocab"}}}},

@@ -233,6 +233,8 @@ def finetuning(root: Path, method: str, out: Path, *more) -> list:
     words += ["--validate-every", 2, "--k", 3, "--latents", 2, "--blocks", 1]
     if method == "seqclip":
         words += ["--pretrained", root / "seqclip"]
+    if method == "linear_tuned":
+        words += ["--encoder", root / "nt"]
     return [*words, "--state", out.parent / "state" / out.name, "--out", out, *more]
 
 

@@ -34,7 +34,7 @@ def test_an_interrupted_run_resumes_to_the_same_bytes(
     ]
     validated = [line["step"] for line in whole["log.jsonl"] if "validation_loss" in line]
     assert validated == [2, 4, 5] * 2
-    name = "adapter" if method in ("linear", "qformer", "seqclip", "dna_only") else "model"
+    name = "adapter" if method.startswith(("linear", "qformer", "seqclip", "dna_only")) else "model"
     assert whole[f"seed0/{name}.safetensors"] != whole[f"seed3/{name}.safetensors"]
     cost = whole["cost.json"]
     assert (cost["method"], cost["study"], cost["suite"]) == (method, "language", "pets")
@@ -170,6 +170,9 @@ def test_what_a_method_needs_and_is_not_given(project, commands, tmp_path):
     receipt = ["--embeddings", project / "mice" / "seqclip.json"]
     found = commands.refused([*words("seqclip"), *receipt])
     assert "'seqclip' starts from pre-training: give --pretrained" in found
+    assert "'linear_tuned' trains an encoder: give --encoder" in commands.refused(
+        words("linear_tuned")
+    )
     found = commands.refused([*words("seqclip"), *receipt, "--pretrained", tmp_path / "absent"])
     assert f"{tmp_path / 'absent' / 'adapter.safetensors'}: no such file" in found
 

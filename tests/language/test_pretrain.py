@@ -113,6 +113,33 @@ def test_an_interrupted_run_resumes_to_the_same_bytes(
     assert content(out) == content(project / "seqclip")
 
 
+def test_shuffled_pairs_leave_a_gene_the_description_of_another(project, commands, tmp_path):
+    from seqfuse.language import contrast
+
+    rows = [
+        {"id": f"g{i}", "split": split, "text": f"text {i}"}
+        for i, split in enumerate(["train"] * 5 + ["val"] * 3 + ["test"] * 2)
+    ]
+    before = [row["text"] for row in rows]
+    contrast._shuffle(rows)
+    after = [row["text"] for row in rows]
+    for own in (slice(0, 5), slice(5, 8)):
+        assert sorted(after[own]) == sorted(before[own])
+        assert all(a != b for a, b in zip(before[own], after[own], strict=True))
+    assert after[8:] == before[8:]
+    # Held-out pairs stay pairs; the same genes trained on others' descriptions end elsewhere.
+    out = commands.pretrain(tmp_path / "shuffled", "--shuffle-pairs", "true")
+    plain, other = (
+        tables.read(folder / "vectors.parquet", tables.VECTORS)
+        for folder in (project / "seqclip", out)
+    )
+    assert plain.drop_columns("vector") == other.drop_columns("vector")
+    logs = [
+        (folder / "log.jsonl").read_text().split("\n")[0] for folder in (project / "seqclip", out)
+    ]
+    assert json.loads(logs[0])["loss"] != json.loads(logs[1])["loss"]
+
+
 def test_another_seed_starts_from_other_weights(commands, tmp_path):
     # At a rate of almost nothing the order of the steps, which differs too, cannot tell.
     words = ("--learning-rate", 1e-12)

@@ -27,6 +27,24 @@ def test_the_judges_controls_are_judged_and_no_job_holds_the_key(project, monkey
     assert "sk-test" not in plan
 
 
+def test_ablations_pre_train_once_more_on_shuffled_pairs(project):
+    plan = project.snakemake("-n", "-p", "ablations", "language").stdout
+    found = [line for line in plan.splitlines() if "exec seqfuse language pretrain" in line]
+    assert sorted("--shuffle-pairs true" in line for line in found) == [False, True]
+    (tuned,) = (
+        line
+        for line in plan.splitlines()
+        if "--suite variants --method linear_tuned --name linear_no_contrast" in line
+    )
+    assert "--encoder results/demo/data/models/demo-nt" in tuned and "--embeddings" not in tuned
+    (shuffled,) = (
+        line for line in plan.splitlines() if "--suite variants" in line
+        and "--method seqclip --name seqclip_shuffled" in line and "finetune" in line
+    )  # fmt: skip
+    assert "--pretrained results/demo/language/pretrain/seqclip_shuffled" in shuffled
+    assert "demo-variants/sequence.seqclip_shuffled.json" in shuffled
+
+
 def test_one_study_plans_only_its_own(project):
     assert not any(rule.startswith("language") for rule in project.planned("codons"))
     assert not any(rule.startswith("codons") for rule in project.planned("language"))

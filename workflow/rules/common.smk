@@ -217,10 +217,30 @@ def pretrained():
     return bool(SUITES) and any(method(name).pretrained for name in runs("language"))
 
 
+def pretraining_of(name):
+    """The pre-training that a method or variant starts from: SeqCLIP's, or a variant's own where it
+    names another encoder or backbone or other settings of pre-training."""
+    varied = settings["language"]["variants"].get(name, {})
+    return name if varied.keys() & {"pretrain", "encoder", "backbone"} else "seqclip"
+
+
+def pretrainings():
+    """Every pre-training that a run of this configuration may want."""
+    names = settings["language"]["variants"]
+    return {"seqclip", *(pretraining_of(name) for name in names if method(name).pretrained)}
+
+
+def contrasting(name):
+    """The settings of one pre-training."""
+    language = settings["language"]
+    varied = language["variants"].get(name, {}).get("pretrain", {})
+    return configuration.merge(omit(language["pretrain"], "dataset"), varied)
+
+
 def model_folder(name):
-    """The checkpoint folder of a model; "seqclip" is the encoder that this run pre-trains."""
-    if name == "seqclip":
-        return "<results>/language/pretrain/seqclip/encoder"
+    """The checkpoint folder of a model; a pre-training of this run has one, too."""
+    if name in pretrainings():
+        return f"<results>/language/pretrain/{name}/encoder"
     return f"<results>/data/models/{name}"
 
 
@@ -292,7 +312,9 @@ def finetuning(suite, name):
     for changed in (suite, base):
         training = configuration.merge(training, language["overrides"].get(changed, {}))
     own = language[base] if base in configuration.OWN_SETTINGS else {}
-    variant = omit(language["variants"].get(name, {}), "method", "backbone", "encoder")
+    variant = omit(
+        language["variants"].get(name, {}), "method", "backbone", "encoder", "pretrain"
+    )
     return {**language["prompt"], **training, **own, **variant}
 
 
@@ -300,6 +322,11 @@ def model_of(name, kind):
     """The backbone or encoder of a method, or the other one that a variant names."""
     language = settings["language"]
     return language["variants"].get(name, {}).get(kind, language[kind])
+
+
+def encoder_of(name):
+    """The encoder whose states a method or variant reads."""
+    return pretraining_of(name) if method(name).pretrained else model_of(name, "encoder")
 
 
 def implementation(name):
@@ -335,7 +362,7 @@ def language_embeddings(wildcards):
     return collect(
         "<results>/embeddings/{dataset}/sequence.{encoder}.json",
         dataset=SUITES[wildcards.suite],
-        encoder="seqclip" if run.pretrained else model_of(wildcards.method, "encoder"),
+        encoder=encoder_of(wildcards.method),
     )
 
 
@@ -344,9 +371,7 @@ def method_encoder(wildcards):
     run = method(wildcards.method)
     if not run.reads_store:
         return []
-    return [
-        model_folder("seqclip" if run.pretrained else settings["language"]["encoder"])
-    ]
+    return [model_folder(encoder_of(wildcards.method))]
 
 
 def language_backbone(wildcards):
@@ -358,7 +383,16 @@ def pretrained_adapter(wildcards):
     """SeqCLIP's adapter, for the methods that start from it."""
     if not method(wildcards.method).pretrained:
         return []
-    return ["<results>/language/pretrain/seqclip/adapter.safetensors"]
+    return [
+        f"<results>/language/pretrain/{pretraining_of(wildcards.method)}/adapter.safetensors"
+    ]
+
+
+def tuned_encoder(wildcards):
+    """The encoder that a method trains with itself."""
+    if not method(wildcards.method).trains_encoder:
+        return []
+    return [model_folder(model_of(wildcards.method, "encoder"))]
 
 
 def arm_embeddings(wildcards):

@@ -5,20 +5,22 @@ rule language_pretrain:
     """Pull gene sequences and their descriptions together (SeqCLIP)."""
     input:
         pairs=f"<results>/sequences/{settings['language']['pretrain']['dataset']}/records.parquet",
-        encoder=model_folder(settings["language"]["encoder"]),
+        encoder=lambda wildcards: model_folder(model_of(wildcards.pretraining, "encoder")),
         text_encoder=model_folder(settings["language"]["text_encoder"]),
-        backbone=model_folder(settings["language"]["backbone"]),
+        backbone=lambda wildcards: model_folder(model_of(wildcards.pretraining, "backbone")),
     output:
-        encoder=directory("<results>/language/pretrain/seqclip/encoder"),
-        adapter="<results>/language/pretrain/seqclip/adapter.safetensors",
-        model="<results>/language/pretrain/seqclip/model.json",
-        vectors="<results>/language/pretrain/seqclip/vectors.parquet",
-        log="<results>/language/pretrain/seqclip/log.jsonl",
-        cost="<results>/language/pretrain/seqclip/cost.json",
+        encoder=directory("<results>/language/pretrain/{pretraining}/encoder"),
+        adapter="<results>/language/pretrain/{pretraining}/adapter.safetensors",
+        model="<results>/language/pretrain/{pretraining}/model.json",
+        vectors="<results>/language/pretrain/{pretraining}/vectors.parquet",
+        log="<results>/language/pretrain/{pretraining}/log.jsonl",
+        cost="<results>/language/pretrain/{pretraining}/cost.json",
     log:
-        "<logs>/language_pretrain/seqclip.log",
+        "<logs>/language_pretrain/{pretraining}.log",
     benchmark:
-        "<benchmarks>/language_pretrain/seqclip.jsonl"
+        "<benchmarks>/language_pretrain/{pretraining}.jsonl"
+    wildcard_constraints:
+        pretraining=either(pretrainings()),
     conda:
         "../../envs/language.yaml"
     threads: threads_of("gpu") * settings["gpu"]["count"]
@@ -30,7 +32,7 @@ rule language_pretrain:
         code=code("seqfuse.language.pretrain"),
         out=subpath(output.encoder, parent=True),
         seed=SEEDS[0],
-        settings=flags(omit(settings["language"]["pretrain"], "dataset")),
+        settings=lambda wildcards: flags(contrasting(wildcards.pretraining)),
     shell:
         "exec {params.command} --pairs {input.pairs} --encoder {input.encoder}"
         " --text-encoder {input.text_encoder} --backbone {input.backbone} --seed {params.seed}"
@@ -74,6 +76,7 @@ rule language_finetune:
         backbone=language_backbone,
         embeddings=language_embeddings,
         pretrained=pretrained_adapter,
+        encoder=tuned_encoder,
     output:
         checkpoints=directory(
             collect(
@@ -111,6 +114,7 @@ rule language_finetune:
                 )
             }
         ),
+        encoder=lambda wildcards, input: flags({"encoder": list(input.encoder) or None}),
         seeds=SEEDS,
         settings=lambda wildcards: flags(finetuning(wildcards.suite, wildcards.method)),
     shell:
@@ -118,7 +122,8 @@ rule language_finetune:
         " --name {wildcards.method}"
         " --datasets {params.datasets} --records {input.records} --cards {input.cards}"
         " --backbone {input.backbone}"
-        " {params.embeddings} {params.pretrained} --seeds {params.seeds} --threads {params.threads}"
+        " {params.embeddings} {params.pretrained} {params.encoder} --seeds {params.seeds}"
+        " --threads {params.threads}"
         " --state {params.state} {params.settings} --out {params.out} 2> {log}"
 
 

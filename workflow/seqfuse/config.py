@@ -235,5 +235,9 @@ def _check_variant(name: str, variant: Mapping) -> None:
     known = {"method": {}, "backbone": {"type": "string"}, "encoder": {"type": "string"}}
     for section in sections:
         known |= options.section(f"language/{section}")
+    if METHODS[variant["method"]].pretrained:
+        pretrain = {k: v for k, v in options.section("language/pretrain").items() if k != "dataset"}
+        known["pretrain"] = {"type": "object", "additionalProperties": False}
+        known["pretrain"]["properties"] = pretrain
     schema = {"additionalProperties": False, "properties": known}
     hold(variant, schema, where)

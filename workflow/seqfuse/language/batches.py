@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from seqfuse.encoders.tokenisers import Tokens
+
 # Steps whose examples are sorted by length together: more wastes less padding and mixes less.
 _POOL = 16
 # For sorting, each length is stretched by up to this share at random: kinds of questions that
@@ -50,6 +52,26 @@ def chunks(
         found.append(order[start : start + room])
         start += room
     return found
+
+
+def others(count: int) -> np.ndarray:
+    """For each of `count` rows another one, int64[count]: the next of a random circle, always the
+    same one. Only a single row gets itself."""
+    circle = np.random.default_rng(0).permutation(count)
+    found = np.empty_like(circle)
+    found[circle] = np.roll(circle, 1)
+    return found
+
+
+def padded(genes: Sequence[Tokens], pad: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Tokenised sequences as one batch: ids int64[B, T], where there is a token bool[B, T], and
+    where that is not a special one bool[B, T]."""
+    ids = np.full((len(genes), max(len(tokens.ids) for tokens in genes)), pad, np.int64)
+    mask, kept = np.zeros(ids.shape, bool), np.zeros(ids.shape, bool)
+    for row, tokens in enumerate(genes):
+        here = slice(0, len(tokens.ids))
+        ids[row, here], mask[row, here], kept[row, here] = tokens.ids, True, ~tokens.special
+    return ids, mask, kept
 
 
 def shares(

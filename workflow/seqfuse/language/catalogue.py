@@ -12,8 +12,9 @@ class Method:
 
     `implementation` is the class, as "module:name". `reads_store` methods take frozen encoder
     states from the embedding store. `pretrained` methods use SeqCLIP's encoder and adapter instead
-    of the plain encoder. `generates` methods answer in text, which a judge can read. Probes alter
-    the DNA of the methods that `sees_dna` holds for.
+    of the plain encoder. `trains_encoder` methods train the encoder with themselves. `generates`
+    methods answer in text, which a judge can read. Probes alter the DNA of the methods that
+    `sees_dna` holds for.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Method:
     implementation: str
     reads_store: bool = False
     pretrained: bool = False
+    trains_encoder: bool = False
     generates: bool = True
     sees_dna: bool = True
 
@@ -52,6 +54,13 @@ METHODS: dict[str, Method] = {
             pretrained=True,
         ),
         Method("onevocab", "OneVocab", "method", "seqfuse.language.onevocab:OneVocab"),
+        Method(
+            "linear_tuned",
+            "Linear adapter, encoder trained",
+            "control",
+            "seqfuse.language.linear_tuned:LinearTuned",
+            trains_encoder=True,
+        ),
         Method("plain_text", "DNA as text", "control", "seqfuse.language.plain_text:PlainText"),
         Method(
             "text_only",

@@ -22,6 +22,7 @@ from seqfuse.encoders.encoder import Encoder
 from seqfuse.encoders.tokenisers import Tokens
 from seqfuse.errors import UserError
 from seqfuse.files import atomic_directory, canonical_json, digest, read_json, sha256, write_json
+from seqfuse.language.batches import others, padded
 from seqfuse.language.pretrain import Settings
 from seqfuse.language.training import Progress, Trainer, Training
 from seqfuse.language.tuning import checksums, cost, device, surroundings, write_log
@@ -82,16 +83,9 @@ class Contrast(nn.Module):
 
     def genes(self, pairs: Sequence[Pair]) -> Tensor:
         """Vectors of the genes [B, width], of length 1."""
-        longest = max(pair.length for pair in pairs)
-        ids = np.full((len(pairs), longest), self.encoder.tokeniser.pad, np.int64)
-        mask = np.zeros(ids.shape, bool)
-        kept = np.zeros(ids.shape, np.float32)
-        for row, pair in enumerate(pairs):
-            here = slice(0, pair.length)
-            ids[row, here], mask[row, here] = pair.tokens.ids, True
-            kept[row, here] = ~pair.tokens.special
-        ids, mask, kept = (torch.from_numpy(a).to(self.device) for a in (ids, mask, kept))
-        states = self.adapter(self.encoder(ids, mask))
+        found = padded([pair.tokens for pair in pairs], self.encoder.tokeniser.pad)
+        ids, mask, kept = (torch.from_numpy(array).to(self.device) for array in found)
+        states, kept = self.adapter(self.encoder(ids, mask)), kept.float()
         return F.normalize((states * kept[..., None]).sum(1) / kept.sum(1)[:, None], dim=-1)
 
     def texts(self, pairs: Sequence[Pair]) -> Tensor:
@@ -339,6 +333,8 @@ class Job:
                     f"{self.pairs}: record {row['id']!r} has no text; a gene-text pair needs both"
                 )
         vectors = TextEncoder(self.text_encoder).embed([row["text"] for row in rows], self.pairs)
+        if self.settings.shuffle_pairs:
+            _shuffle(rows)
         one = np.ones(1, np.float32)
         splits: dict[str, list[Pair]] = {"train": [], "val": [], "test": []}
         for row in rows:
@@ -388,6 +384,15 @@ class Job:
                 "retrieval": recall(genes, texts, held_out),
             },
         )
+
+
+def _shuffle(rows: Sequence[dict]) -> None:
+    """Give each gene of train and val the description of another gene of its split."""
+    for split in ("train", "val"):
+        own = [row for row in rows if row["split"] == split]
+        texts = [own[giver]["text"] for giver in others(len(own))]
+        for row, text in zip(own, texts, strict=True):
+            row["text"] = text
 
 
 def _scratch(folder: Path) -> bool:

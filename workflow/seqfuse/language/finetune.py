@@ -1,9 +1,10 @@
 """Fine-tune one method on one suite, every seed in one process.
 
 Reads the cleaned records of the suite's datasets, a backbone's folder, and what the method needs:
-a receipt of the embedding store for each dataset, SeqCLIP's pre-training. Writes a folder:
-seed<N>/ (a language model that transformers loads, the method's own tensors, method.json, a model
-card), cost.json, log.jsonl. An interrupted run resumes from --state to the same numbers.
+a receipt of the embedding store for each dataset, SeqCLIP's pre-training, an encoder to train.
+Writes a folder: seed<N>/ (a language model that transformers loads, the method's own tensors,
+method.json, a model card), cost.json, log.jsonl. An interrupted run resumes from --state to the
+same numbers.
 
     seqfuse language finetune --suite variants --method onevocab --datasets demo-variants \\
         --records results/demo/sequences/demo-variants/records.parquet \\
@@ -47,6 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--pretrained", type=Path, metavar="DIR", help="folder of `seqfuse language pretrain`"
     )
     parser.add_argument(
+        "--encoder", type=Path, metavar="DIR", help="DNA encoder, for methods that train it"
+    )
+    parser.add_argument(
         "--cards", nargs="+", type=Path, metavar="CARD", help="card.json of the datasets"
     )
     parser.add_argument("--seeds", required=True, type=int, nargs="+", metavar="N")
@@ -75,6 +79,8 @@ def run(args: argparse.Namespace) -> None:
             f"method {method.name!r} starts from pre-training: give --pretrained, the --out of"
             " `seqfuse language pretrain`"
         )
+    if method.trains_encoder and not args.encoder:
+        raise UserError(f"method {method.name!r} trains an encoder: give --encoder, its folder")
 
     import torch
 
@@ -93,6 +99,7 @@ def run(args: argparse.Namespace) -> None:
         backbone=args.backbone,
         receipts=tuple(args.embeddings or ()) if method.reads_store else (),
         pretrained=args.pretrained if method.pretrained else None,
+        encoder=args.encoder if method.trains_encoder else None,
         prompt=options.take(args, "language/prompt", prompts.Settings),
         training=asked,
         rates=rates if isinstance(rates, tuple) else (rates,),

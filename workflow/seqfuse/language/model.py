@@ -95,7 +95,8 @@ class Batch:
 @dataclass(frozen=True)
 class Setup:
     """What a method is built from. `states` gives encoder states of a sequence, if it reads any;
-    `labels` are the closed labels of every dataset, which only a classifier needs."""
+    `encoder` is the folder of an encoder that the method trains; `labels` are the closed labels of
+    every dataset, which only a classifier needs."""
 
     backbone: Path
     lora_rank: int = 0
@@ -105,6 +106,7 @@ class Setup:
     states: object = None
     encoder_width: int = 0
     pretrained: Path | None = None
+    encoder: Path | None = None
     labels: dict[str, list[str]] = field(default_factory=dict)
 
 
@@ -119,7 +121,7 @@ class LanguageMethod(nn.Module, ABC):
         self.end = _single(self.tokeniser, END, setup.backbone)
         self._tokenised: dict[str, np.ndarray] = {}
         if setup.lora_rank:
-            _add_lora(self.backbone, setup.lora_rank)
+            add_lora(self.backbone, setup.lora_rank)
         if setup.recompute:
             self.backbone.activation_checkpointing_enable({"use_reentrant": False})
 
@@ -156,7 +158,7 @@ class LanguageMethod(nn.Module, ABC):
 
     def save_backbone(self, folder: Path) -> None:
         """Write backbone and tokeniser as a folder that transformers loads; LoRA is merged in."""
-        _merge_lora(self.backbone)
+        merge_lora(self.backbone)
         self.backbone.save_pretrained(folder)
         self.tokeniser.save_pretrained(folder)
 
@@ -360,25 +362,25 @@ def _single(tokeniser, text: str, folder: Path) -> int:
     return ids[0]
 
 
-def _add_lora(backbone: nn.Module, rank: int) -> None:
-    """LoRA (arXiv 2106.09685) on every linear layer but the vocabulary's; all else is frozen.
+def add_lora(model: nn.Module, rank: int, layers: str | list[str] = "all-linear") -> None:
+    """LoRA (arXiv 2106.09685) on the named linear layers; all else is frozen. The default is every
+    one of a language model but the vocabulary's.
 
     alpha = 2 rank and dropout 0.05, as in BioReason.
     """
     # Five seconds of imports, which only this setting pays for.
     from peft import LoraConfig, inject_adapter_in_model
 
-    backbone.requires_grad_(False)
+    model.requires_grad_(False)
     inject_adapter_in_model(
-        LoraConfig(r=rank, lora_alpha=2 * rank, lora_dropout=0.05, target_modules="all-linear"),
-        backbone,
+        LoraConfig(r=rank, lora_alpha=2 * rank, lora_dropout=0.05, target_modules=layers), model
     )
 
 
-def _merge_lora(backbone: nn.Module) -> None:
+def merge_lora(model: nn.Module) -> None:
     """Fold LoRA into the weights and put the plain layers back."""
-    layers = [(name, m) for name, m in backbone.named_modules() if hasattr(m, "get_base_layer")]
+    layers = [(name, m) for name, m in model.named_modules() if hasattr(m, "get_base_layer")]
     for name, layer in layers:
         layer.merge()
         parent, _, child = name.rpartition(".")
-        setattr(backbone.get_submodule(parent), child, layer.get_base_layer())
+        setattr(model.get_submodule(parent), child, layer.get_base_layer())

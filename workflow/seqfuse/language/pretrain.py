@@ -33,6 +33,7 @@ class Settings:
     validate_every: int
     precision: str
     chunk_tokens: int
+    shuffle_pairs: bool
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

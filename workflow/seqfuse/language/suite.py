@@ -11,6 +11,7 @@ from seqfuse.embeddings.store import MemoryMap, Store
 from seqfuse.errors import UserError
 from seqfuse.files import read_json
 from seqfuse.language import prompts
+from seqfuse.language.batches import others
 from seqfuse.language.prompts import ClosedLabels, Prompt, Settings
 
 
@@ -46,11 +47,9 @@ class Suite:
             found[name] = []
             for split in ("train", "val", "test"):
                 rows = _of(records, split)
-                # Every row gives its DNA to the next one of a random circle, so none keeps its own.
-                circle = np.random.default_rng(0).permutation(len(rows))
-                for taker, giver in zip(circle, np.roll(circle, 1), strict=True):
+                for row, giver in zip(rows, others(len(rows)), strict=True):
                     dna = {column: rows[giver][column] for column in ("sequence", "variant")}
-                    found[name].append(rows[taker] | dna)
+                    found[name].append(row | dna)
         return Suite(found)
 
     def training(self, settings: Settings) -> list[Prompt]:

@@ -51,6 +51,7 @@ class Job:
     backbone: Path
     receipts: tuple[Path, ...]
     pretrained: Path | None
+    encoder: Path | None
     prompt: Settings
     training: Training
     rates: tuple[float, ...]
@@ -168,6 +169,7 @@ class Job:
             states=states,
             encoder_width=width,
             pretrained=self.pretrained,
+            encoder=self.encoder,
             labels=self._suite.labels(),
         )
 
@@ -214,6 +216,7 @@ class Job:
             [sha256(path) for path in self.records],
             checksums(self.backbone),
             checksums(self.pretrained) if self.pretrained else None,
+            checksums(self.encoder) if self.encoder else None,
         ]
 
     def _fingerprint(self, rate: float) -> str:
@@ -247,9 +250,9 @@ def surroundings() -> list:
 
 
 def checksums(folder: Path) -> dict[str, str]:
-    """The SHA-256 of every tensor and configuration file of a folder."""
-    paths = [*folder.glob("*.safetensors"), *folder.glob("*.json")]
-    return {path.name: sha256(path) for path in sorted(paths)}
+    """The SHA-256 of every tensor and configuration file in a folder, by its path there."""
+    paths = [*folder.rglob("*.safetensors"), *folder.rglob("*.json")]
+    return {str(path.relative_to(folder)): sha256(path) for path in sorted(paths)}
 
 
 def cost(seed: int, parameters: tuple[int, int], rate: float, progress: Progress) -> dict:
