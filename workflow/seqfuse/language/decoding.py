@@ -282,7 +282,9 @@ class LabelTree:
             np.concatenate([[self.lead - 1], np.arange(start, start + len(tail) - 1)])
             for start, tail in zip(starts, self.tails, strict=False)
         ]
-        logits = method.logits(hidden[np.concatenate(before)]).float()
-        targets = torch.from_numpy(np.concatenate(self.tails)).to(logits.device)
-        nats = logits.gather(1, targets[:, None])[:, 0] - logits.logsumexp(-1)
+        # Every tail begins behind one and the same token, which is projected once.
+        asked, place = np.unique(np.concatenate(before), return_inverse=True)
+        logits = method.logits(hidden[asked]).float()
+        targets = np.concatenate(self.tails)
+        nats = logits[place, targets] - logits.logsumexp(-1)[place]
         return [float(part.sum()) for part in nats.split([len(tail) for tail in self.tails])]
