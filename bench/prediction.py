@@ -20,7 +20,7 @@ from seqfuse.language.prompts import Prompt, Settings
 from seqfuse.language.text_only import TextOnly
 
 K, ALPHABET = 6, "ACGTN"
-LABELS = [f"disease of kind {number} with a name of its own" for number in range(37)]
+LABELS = [f"disease of kind {number}" for number in range(37)]
 NEW = 32
 
 
