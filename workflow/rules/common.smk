@@ -227,7 +227,10 @@ def pretraining_of(name):
 def pretrainings():
     """Every pre-training that a run of this configuration may want."""
     names = settings["language"]["variants"]
-    return {"seqclip", *(pretraining_of(name) for name in names if method(name).pretrained)}
+    return {
+        "seqclip",
+        *(pretraining_of(name) for name in names if method(name).pretrained),
+    }
 
 
 def contrasting(name):
@@ -326,7 +329,9 @@ def model_of(name, kind):
 
 def encoder_of(name):
     """The encoder whose states a method or variant reads."""
-    return pretraining_of(name) if method(name).pretrained else model_of(name, "encoder")
+    return (
+        pretraining_of(name) if method(name).pretrained else model_of(name, "encoder")
+    )
 
 
 def implementation(name):

@@ -5,9 +5,13 @@ rule language_pretrain:
     """Pull gene sequences and their descriptions together (SeqCLIP)."""
     input:
         pairs=f"<results>/sequences/{settings['language']['pretrain']['dataset']}/records.parquet",
-        encoder=lambda wildcards: model_folder(model_of(wildcards.pretraining, "encoder")),
+        encoder=lambda wildcards: model_folder(
+            model_of(wildcards.pretraining, "encoder")
+        ),
         text_encoder=model_folder(settings["language"]["text_encoder"]),
-        backbone=lambda wildcards: model_folder(model_of(wildcards.pretraining, "backbone")),
+        backbone=lambda wildcards: model_folder(
+            model_of(wildcards.pretraining, "backbone")
+        ),
     output:
         encoder=directory("<results>/language/pretrain/{pretraining}/encoder"),
         adapter="<results>/language/pretrain/{pretraining}/adapter.safetensors",
