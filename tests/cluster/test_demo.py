@@ -10,6 +10,7 @@ GPU_STAGES = {"embeddings", "language", "codons"}
 def test_the_demo_ends_in_its_report(tiny, accounted, tmp_path, fresh, rule_of):
     demo = fresh(tiny, tmp_path / "project", accounted)
     (demo.root / "config.yaml").write_text("preset: demo\n")
+    demo.profile(jobs=8)  # every job is three snakemakes, whatever Slurm believes of its nodes
     demo.finish(demo.submit())
     assert (demo.root / "results/demo/report/report.html").stat().st_size > 0
     jobs = demo.jobs()

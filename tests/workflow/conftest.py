@@ -48,6 +48,12 @@ def project(tmp_path_factory, root) -> Project:
 
 
 @pytest.fixture(scope="session")
+def make_project(tmp_path_factory, root):
+    """Make another copy of the project in which nothing was run."""
+    return lambda: copy_project(root, tmp_path_factory.mktemp("project"))
+
+
+@pytest.fixture(scope="session")
 def demo(tmp_path_factory, root) -> Project:
     """A copy of the project in which the demo was run."""
     finished = copy_project(root, tmp_path_factory.mktemp("demo"))

@@ -14,6 +14,7 @@ from seqfuse import config as configuration
 from seqfuse.codons.catalogue import ARMS
 from seqfuse.controls.catalogue import CONTROLS
 from seqfuse.data import catalogue as data_catalogue
+from seqfuse.data.download import unpinned
 from seqfuse.encoders import LAYOUTS
 from seqfuse.errors import UserError
 from seqfuse.figures.catalogue import FIGURES, STUDIES

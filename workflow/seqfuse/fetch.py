@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 
 from seqfuse import planning
+from seqfuse.data import download
 from seqfuse.errors import UserError
 
 _RULES = ("data_records", "data_model")
@@ -77,8 +78,7 @@ def _sizes(entry: dict, mirrors: list[str]) -> list[int | None]:
         return _model(entry)
     sizes = []
     for item in entry.get("files", []) if "kind" not in entry else []:
-        places = [Path(mirror) / item["path"] for mirror in mirrors] + [Path(item["path"])]
-        if any(place.is_file() for place in places):
+        if download.here(item, mirrors):
             sizes.append(0)
         elif "url" in item:
             sizes.append(_at(item["url"]))
@@ -123,12 +123,12 @@ def _model(entry: dict) -> list[int | None]:
     return [file.file_size if file.will_download else 0 for file in found]
 
 
-def _asked(download, *args, **options):
+def _asked(ask, *args, **options):
     """What the hub says of a download; None without a network or an answer."""
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
-        return download(*args, **options, dry_run=True)
+        return ask(*args, **options, dry_run=True)
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError):
         return None
 

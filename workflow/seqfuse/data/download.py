@@ -49,12 +49,30 @@ def obtain(name: str, entry: dict, mirrors: Iterable[str], folder: Path) -> list
     return [_source(name, entry, item, list(mirrors), folder) for item in entry["files"]]
 
 
+def here(item: dict, mirrors: Iterable[str]) -> Path | None:
+    """Where a file of an entry lies: in the first mirror that has it, or as a path of one's own."""
+    return next((path for path in _places(item, mirrors) if path.is_file()), None)
+
+
+def unpinned(entry: dict, mirrors: Iterable[str]) -> list[str]:
+    """The files of an entry that are here and that no checksum of the entry pins.
+
+    They are read as they are, so that an edit of one must make the records again.
+    """
+    items = [item for item in entry.get("files", []) if item.get("sha256") in (None, "unverified")]
+    found = [here(item, mirrors) for item in items]
+    return [str(path) for path in found if path]
+
+
+def _places(item: dict, mirrors: Iterable[str]) -> list[Path]:
+    return [Path(mirror) / item["path"] for mirror in mirrors] + [Path(item["path"])]
+
+
 def _source(name: str, entry: dict, item: dict, mirrors: list[str], folder: Path) -> Source:
-    local = [Path(mirror) / item["path"] for mirror in mirrors] + [Path(item["path"])]
-    found = next((path for path in local if path.is_file()), None)
+    found = here(item, mirrors)
     fetched = found is None
     if fetched:
-        found = _fetch(name, entry, item, local, folder)
+        found = _fetch(name, entry, item, _places(item, mirrors), folder)
     digest = sha256(found)
     held_to = _verify(found, digest, entry, item, fetched)
     return Source(item["path"], found, item.get("split"), digest, held_to)

@@ -1,0 +1,68 @@
+"""One row more in a file of one's own: its chain runs again, and one sequence is embedded."""
+
+import random
+import re
+
+import pytest
+import yaml
+
+from bench.workflow import finish
+from seqfuse import planning
+
+OWN, OTHER = "own", "demo-expression"
+RECEIPT = f"results/demo/embeddings/{OWN}/dna.demo-nt.json"
+CONFIG = {
+    "preset": "demo",
+    "studies": ["codons"],
+    "seeds": 1,
+    "datasets": {OWN: {"study": "codons", "source": "files", "files": [{"path": "own.csv"}]}},
+    "codons": {"datasets": [OWN, OTHER], "arms": ["dna"]},
+}
+
+
+@pytest.fixture(scope="module")
+def finished(make_project):
+    """A run that is finished as far as Snakemake knows, whose own set was really embedded."""
+    made = make_project()
+    draw = random.Random(0)
+    rows = [f"{cds(draw)},{draw.random():.3f},{split}"
+            for split in ["train"] * 30 + ["val"] * 10 + ["test"] * 10]  # fmt: skip
+    (made.root / "own.csv").write_text("\n".join(["sequence,value,split", *rows, ""]))
+    (made.root / "config.yaml").write_text(yaml.safe_dump(CONFIG))
+    made.snakemake("--cores", "1", RECEIPT)
+    finish(made.root)
+    return made
+
+
+def cds(draw: random.Random) -> str:
+    codons = ("GCT", "AAA", "CTG", "GAT", "TTC", "GGC", "ATC", "CAG")
+    return "ATG" + "".join(draw.choices(codons, k=draw.randint(20, 30))) + "TAA"
+
+
+def embedded(project) -> list[tuple[str, ...]]:
+    """What each run of the embeddings of the own set said: distinct sequences, held, to embed."""
+    log = project.root / "results" / "demo" / "logs" / "embeddings" / f"{OWN}.dna.demo-nt.log"
+    said = r"(\d+) distinct sequences, (\d+) in the store, (\d+) to embed"
+    return re.findall(said, log.read_text())
+
+
+def test_a_row_runs_its_own_chain_and_embeds_one_sequence(finished):
+    assert embedded(finished) == [("50", "0", "50")]
+    with (finished.root / "own.csv").open("a") as file:
+        file.write(f"{cds(random.Random(1))},0.5,train\n")
+    jobs = planning.parse(finished.snakemake("-n", "-p").stdout)
+    assert {job.rule for job in jobs} == {
+        "data_records",
+        "sequences_codons",
+        "embeddings",
+        "codons_train",
+        "controls_codons",
+        "evaluation",
+        "figures",
+        "report",
+    }
+    assert not any(OTHER in job.wildcards for job in jobs)
+    [first] = [planning.explain(job) for job in jobs if job.rule == "data_records"]
+    assert first == "own.csv changed"
+    finished.snakemake("--cores", "1", RECEIPT)
+    assert embedded(finished) == [("51", "50", "1")]
