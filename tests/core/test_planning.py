@@ -61,6 +61,20 @@ def test_each_rule_gets_one_line(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
+    ("stated", "told"),
+    [
+        (["1500", "20"], "1.5 GB"),
+        (["20", "<TBD>"], "20 MB+"),
+        (["<TBD>"], "?"),
+        ([], "-"),
+    ],
+)
+def test_disk_that_is_not_known_yet_is_marked(stated, told):
+    jobs = [planning.Job("rule", resources={"disk_mb": value}) for value in stated]
+    assert why._told([why._disk(job) for job in jobs]) == told
+
+
+@pytest.mark.parametrize(
     ("before", "now", "said"),
     [
         ("code aa, lock cc", "code bb, lock cc", "its code changed"),
@@ -105,6 +119,7 @@ def test_a_download_is_measured_before_it_starts(server, tmp_path, capsys):
     away = {"path": "other.csv", "url": server}
     assert fetch._announce(entry_job(files=[there])) == 0
     assert fetch._announce(entry_job(files=[there, away])) == 2500
+    assert why._disk(entry_job(files=[there, away])) == 0.0025
     assert fetch._announce(entry_job(files=[{"path": "o", "url": server + "x"}])) is None
     said = capsys.readouterr().out.splitlines()
     assert said[0].endswith("nothing to download") and said[1].endswith("2 kB")

@@ -28,6 +28,7 @@ rule codons_train:
         gpu=1,
         gpu_model=settings["gpu"]["model"],
         mem_mb=mem_mb("gpu"),
+        disk_mb=disk_mb(arm_disk),
         runtime=runtime("gpu", len(SEEDS)),
     params:
         code=lambda wildcards: code("seqfuse.codons.train", *fusion(wildcards.arm)),
@@ -91,6 +92,7 @@ rule codons_interpret:
         gpu=1,
         gpu_model=settings["gpu"]["model"],
         mem_mb=mem_mb("gpu"),
+        disk_mb=disk_mb(interpretation_disk),
         runtime=runtime("gpu", len(SEEDS)),
     params:
         code=code(

@@ -9,7 +9,9 @@ import re
 import sys
 from pathlib import Path
 
-from seqfuse import cluster
+from snakemake.common.tbdstring import TBDString
+
+from seqfuse import cluster, disk
 from seqfuse import config as configuration
 from seqfuse.codons.catalogue import ARMS
 from seqfuse.controls.catalogue import CONTROLS
@@ -98,7 +100,9 @@ def threads_of(kind):
 def mem_mb(kind):
     """Memory of a kind of job (MB) and thrice what it reads, growing with each attempt."""
     base = settings["jobs"][kind]["mem_mb"]
-    return lambda wildcards, input, attempt: attempt * (base + 3 * size_mb(input))
+    return lambda wildcards, input, attempt: attempt * (
+        base + 3 * (disk.size(input) // 1_000_000)
+    )
 
 
 def runtime(kind, seeds=1):
@@ -107,17 +111,79 @@ def runtime(kind, seeds=1):
     return lambda wildcards, attempt: attempt * minutes
 
 
-def size_mb(paths):
-    """Megabytes of files and folders; one that is not there yet leaves it to be seen later."""
-    found = 0
-    for path in paths:
-        found += os.stat(path).st_size
-        for folder, _, names in os.walk(path):
-            found += sum(os.stat(os.path.join(folder, name)).st_size for name in names)
-    return found // 1_000_000
+def disk_mb(estimate):
+    """Disk of a job (MB) by what `estimate(wildcards, input)` says in bytes, and its tables: what it
+    writes of them is at most twice what it reads. Unknown while an input is not there.
+    """
+
+    def rounded(wildcards, input):
+        tables = [path for path in input if str(path).endswith(".parquet")]
+        try:
+            found = estimate(wildcards, input) + 2 * disk.size(tables)
+        except FileNotFoundError:
+            return TBDString()
+        return -(-found // 1_000_000)
+
+    return rounded
 
 
-def training_resources(seeds=len(SEEDS)):
+def tables_disk(wildcards, input):
+    """A job that writes nothing but tables."""
+    return 0
+
+
+def embeddings_disk(wildcards, input):
+    """What the store grows by at most."""
+    name = wildcards.encoder.removesuffix("@random")
+    name = settings["language"]["encoder"] if name == "seqclip" else name
+    return disk.embeddings(
+        input.table,
+        embedded_columns(wildcards).split(),
+        embedded_resolution(wildcards),
+        input.model,
+        settings["models"][name]["layout"],
+        settings["embeddings"],
+    )
+
+
+def finetune_disk(wildcards, input):
+    """Checkpoints, and the memory map of the states that a method reads."""
+    found = disk.mapped(input.embeddings)
+    if method(wildcards.method).generates:
+        given = finetuning(wildcards.suite, wildcards.method)
+        rates = given["learning_rate"]
+        trials = len(rates) if isinstance(rates, list) else 1
+        rank = given["lora_rank"]
+        found += disk.finetuning(input.backbone, len(SEEDS), trials, rank)
+    return found
+
+
+def pretrain_disk(wildcards, input):
+    """Checkpoints of the encoder."""
+    return disk.finetuning(input.encoder, seeds=1, trials=1, lora_rank=0)
+
+
+def arm_disk(wildcards, input):
+    """Checkpoints of a head and of encoders that are trained with it, and memory maps."""
+    given, arm = arm_training(wildcards.arm), ARMS[wildcards.arm]
+    rank = given["lora_rank"] if arm.tuning == "lora" else 0
+    models = [disk.weights(input[name], rank) for name in arm_models(wildcards)]
+    head = disk.head(given["parameters"], given["width"], given["channels"])
+    trained = head + sum(trained for _, trained in models)
+    saved = head + sum(whole for whole, _ in models)
+    entropies = len(given["entropy"]) if arm.entropy else 1
+    trials = len(given["learning_rate"]) * entropies
+    return disk.checkpoints(saved, trained, len(SEEDS), trials) + disk.mapped(
+        input[name] for name in arm_embeddings(wildcards)
+    )
+
+
+def interpretation_disk(wildcards, input):
+    """Memory maps of what the fusions read."""
+    return disk.mapped(input[view] for view in fused_embeddings(wildcards))
+
+
+def training_resources(disk_of, seeds=len(SEEDS)):
     """What a training job asks for. Of several nodes, the job's own shell line starts the
     processes (srun), so that Slurm must not: `mpi`, and no task for each GPU."""
     gpu = settings["gpu"]
@@ -131,6 +197,7 @@ def training_resources(seeds=len(SEEDS)):
         "gpu": gpu["count"] * gpu["nodes"],
         "gpu_model": gpu["model"],
         "mem_mb": mem_mb("gpu"),
+        "disk_mb": disk_mb(disk_of),
         "runtime": runtime("gpu", seeds),
         "nodes": 1,
     } | (several if gpu["nodes"] > 1 else {})
@@ -358,6 +425,16 @@ def embedded_table(wildcards):
     """Where the sequences to embed stand: the records, or one view of the codon frames."""
     table = "records" if wildcards.view == "sequence" else "frames"
     return f"<results>/sequences/{wildcards.dataset}/{table}.parquet"
+
+
+def embedded_columns(wildcards):
+    """The columns of it to embed."""
+    return "sequence variant" if wildcards.view == "sequence" else wildcards.view
+
+
+def embedded_resolution(wildcards):
+    """What a stored state stands for: RNA's letters are averaged over codons."""
+    return "codon" if wildcards.view == "rna" else "native"
 
 
 def language_embeddings(wildcards):

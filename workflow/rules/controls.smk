@@ -16,6 +16,7 @@ rule controls_language:
     threads: threads_of("light")
     resources:
         mem_mb=mem_mb("light"),
+        disk_mb=disk_mb(tables_disk),
         runtime=runtime("light"),
     params:
         code=code("seqfuse.controls.language"),
@@ -40,6 +41,7 @@ rule controls_folds:
     threads: threads_of("light")
     resources:
         mem_mb=mem_mb("light"),
+        disk_mb=disk_mb(tables_disk),
         runtime=runtime("light"),
     params:
         code=code("seqfuse.controls.folds"),
@@ -68,6 +70,7 @@ rule controls_codons:
     threads: threads_of("light")
     resources:
         mem_mb=mem_mb("light"),
+        disk_mb=disk_mb(tables_disk),
         runtime=runtime("light"),
     params:
         code=code("seqfuse.controls.codons"),
@@ -96,6 +99,7 @@ rule controls_shuffle:
     threads: threads_of("light")
     resources:
         mem_mb=mem_mb("light"),
+        disk_mb=disk_mb(tables_disk),
         runtime=runtime("light"),
     params:
         code=code("seqfuse.controls.shuffle"),

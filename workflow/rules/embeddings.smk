@@ -23,13 +23,12 @@ rule embeddings:
         gpu=1,
         gpu_model=settings["gpu"]["model"],
         mem_mb=mem_mb("gpu"),
+        disk_mb=disk_mb(embeddings_disk),
         runtime=runtime("gpu"),
     params:
         code=code("seqfuse.embeddings.write"),
-        columns=lambda wildcards: (
-            "sequence variant" if wildcards.view == "sequence" else wildcards.view
-        ),
-        resolution=lambda wildcards: "codon" if wildcards.view == "rna" else "native",
+        columns=embedded_columns,
+        resolution=embedded_resolution,
         store=settings["store"],
         settings=flags(settings["embeddings"]),
     shell:

@@ -29,7 +29,7 @@ rule language_pretrain:
         "../../envs/language.yaml"
     threads: threads_of("gpu") * settings["gpu"]["count"]
     resources:
-        **training_resources(seeds=1),
+        **training_resources(pretrain_disk, seeds=1),
     params:
         command=launched("seqfuse language pretrain"),
         threads=threads_of("gpu"),
@@ -63,6 +63,7 @@ rule language_leakage:
     threads: threads_of("light")
     resources:
         mem_mb=mem_mb("light"),
+        disk_mb=disk_mb(tables_disk),
         runtime=runtime("light"),
     params:
         code=code("seqfuse.language.leakage"),
@@ -97,7 +98,7 @@ rule language_finetune:
         "../../envs/language.yaml"
     threads: threads_of("gpu") * settings["gpu"]["count"]
     resources:
-        **training_resources(),
+        **training_resources(finetune_disk),
     params:
         command=launched("seqfuse language finetune"),
         threads=threads_of("gpu"),
@@ -151,6 +152,7 @@ rule language_predict:
         gpu=1,
         gpu_model=settings["gpu"]["model"],
         mem_mb=mem_mb("gpu"),
+        disk_mb=disk_mb(tables_disk),
         runtime=runtime("gpu", len(SEEDS)),
     params:
         code=lambda wildcards: code(
@@ -187,6 +189,7 @@ rule language_probe:
         gpu=settings["gpu"]["count"],
         gpu_model=settings["gpu"]["model"],
         mem_mb=mem_mb("gpu"),
+        disk_mb=disk_mb(tables_disk),
         runtime=runtime("gpu", len(SEEDS)),
     params:
         code=lambda wildcards: code(
@@ -228,6 +231,7 @@ rule language_attention:
         gpu=settings["gpu"]["count"],
         gpu_model=settings["gpu"]["model"],
         mem_mb=mem_mb("gpu"),
+        disk_mb=disk_mb(tables_disk),
         runtime=runtime("gpu"),
     params:
         code=code("seqfuse.language.attention"),

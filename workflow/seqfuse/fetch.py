@@ -19,7 +19,7 @@ from seqfuse import planning
 from seqfuse.data import download
 from seqfuse.errors import UserError
 
-_RULES = ("data_records", "data_model")
+RULES = ("data_records", "data_model")
 _SECONDS = 20
 
 
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    jobs = [job for job in planning.plan(planning.words(args, args.targets)) if job.rule in _RULES]
+    jobs = [job for job in planning.plan(planning.words(args, args.targets)) if job.rule in RULES]
     if not jobs:
         print("Everything is there.")
         return
@@ -41,14 +41,19 @@ def run(args: argparse.Namespace) -> None:
         raise UserError("not everything could be fetched; what could is kept, see above")
 
 
-def _announce(job: planning.Job) -> int | None:
-    """Print one line about what a job downloads; its bytes, None where that cannot be known."""
+def size(job: planning.Job) -> int | None:
+    """The bytes that a job of these rules downloads; None where that cannot be known."""
     flags = _flags(job.command)
-    entry = json.loads(flags["entry"][0])
-    sizes = _sizes(entry, flags.get("mirror", []))
-    total = None if None in sizes else sum(sizes)
+    sizes = _sizes(json.loads(flags["entry"][0]), flags.get("mirror", []))
+    return None if None in sizes else sum(sizes)
+
+
+def _announce(job: planning.Job) -> int | None:
+    """Print one line about what a job downloads; its bytes."""
+    total = size(job)
     what = "nothing to download" if total == 0 else _told(total)
-    print(f"{job.rule.removeprefix('data_'):8} {flags['name'][0]:24} {what}", flush=True)
+    name = _flags(job.command)["name"][0]
+    print(f"{job.rule.removeprefix('data_'):8} {name:24} {what}", flush=True)
     return total
 
 

@@ -1,16 +1,19 @@
 """Say what a run would do and why: one line a rule.
 
-Reads the plan of a dry run with the same words as snakemake. Prints for each rule its jobs, what
-they ask of a cluster (GPUs a job, hours and disk of all jobs together), and what made them due.
-Hours are the time limits of first attempts, an upper bound. Nothing runs.
+Reads the plan of a dry run with the same words as snakemake, and asks servers for the size of what
+is to be downloaded. Prints for each rule its jobs, what they ask of a cluster (GPUs a job, hours
+and disk of all jobs together), and what made them due. Hours are the time limits of first attempts,
+disk is reckoned from what there is to read: upper bounds both. A `+` or `?` says that some or all
+of it is not known before earlier jobs have run. Nothing runs.
 
     seqfuse why --profile slurm --config preset=paper
 """
 
 import argparse
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
-from seqfuse import planning
+from seqfuse import fetch, planning
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,11 +27,13 @@ def run(args: argparse.Namespace) -> None:
         return
     rules = list(dict.fromkeys(job.rule for job in jobs))
     makers = planning.makers(jobs)
+    with ThreadPoolExecutor() as pool:  # servers take their time to answer
+        disk = dict(zip(map(id, jobs), pool.map(_disk, jobs), strict=True))
     rows = []
     for rule in rules:
         own = [job for job in jobs if job.rule == rule]
-        rows.append([*_asked(rule, own), _why(own, makers)])
-    rows.append([*_asked("together", jobs), ""])
+        rows.append([*_asked(rule, own, disk), _why(own, makers)])
+    rows.append([*_asked("together", jobs, disk), ""])
     header = ["rule", "jobs", "GPUs", "hours", "disk", "why"]
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)][:-1] + [0]
     for row in [header, *rows]:
@@ -39,28 +44,35 @@ def run(args: argparse.Namespace) -> None:
         print("  ".join(cells).rstrip())
 
 
-def _asked(rule: str, jobs: list[planning.Job]) -> list[str]:
+def _asked(rule: str, jobs: list[planning.Job], disk: dict[int, float | None]) -> list[str]:
     gpus = max(int(job.resources.get("gpu", 0)) for job in jobs)
-    minutes = _sum(jobs, "runtime")
-    disk = _sum(jobs, "disk_mb")
+    minutes = [float(job.resources["runtime"]) for job in jobs if "runtime" in job.resources]
     return [
         rule,
         str(len(jobs)),
         str(gpus or "-"),
-        "here" if minutes is None else f"{minutes / 60:.1f}",
-        "-" if disk is None else _size(disk),
+        f"{sum(minutes) / 60:.1f}" if minutes else "here",
+        _told([disk[id(job)] for job in jobs]),
     ]
 
 
-def _sum(jobs: list[planning.Job], resource: str) -> float | None:
-    """A resource of all jobs that state it and know it already; None where none does."""
-    stated = [job.resources[resource] for job in jobs if resource in job.resources]
-    known = [float(value) for value in stated if value.replace(".", "").isdigit()]
-    return sum(known) if known else None
+def _disk(job: planning.Job) -> float | None:
+    """The megabytes that a job states or downloads; None where that is not known yet."""
+    if job.rule in fetch.RULES:
+        found = fetch.size(job)
+        return None if found is None else found / 1e6
+    stated = job.resources.get("disk_mb", "0")
+    return float(stated) if stated.isdigit() else None
 
 
-def _size(megabytes: float) -> str:
-    return f"{megabytes / 1000:.1f} GB" if megabytes >= 1000 else f"{megabytes:.0f} MB"
+def _told(megabytes: list[float | None]) -> str:
+    """A sum in words, and whether some of it is not known."""
+    known = [value for value in megabytes if value is not None]
+    more = "+" if len(known) < len(megabytes) else ""
+    total = sum(known)
+    if not total:
+        return "?" if more else "-"
+    return (f"{total / 1000:.1f} GB" if total >= 1000 else f"{total:.0f} MB") + more
 
 
 def _why(jobs: list[planning.Job], makers: dict[str, str]) -> str:
