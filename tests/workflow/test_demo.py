@@ -88,6 +88,26 @@ def test_a_method_reads_the_variant_and_composition_does_not(variants):
     assert half.loc["composition", "value"] < best["low"]
 
 
+def test_without_its_own_dna_the_reader_answers_like_text_alone(results):
+    frame = pd.read_parquet(results / "evaluation" / "language" / "variants" / "metrics.parquet")
+    frame = frame[(frame.subset == "sequence_decides") & (frame.metric == "accuracy")]
+    frame = frame[frame.split == "test"].set_index(["method", "probe"]).sort_index()
+    unaltered = frame.xs("unaltered", level="probe")
+    best = unaltered.loc[frame.xs("scramble", level="probe").index].value.idxmax()
+    for probe in ("scramble", "other"):
+        row = frame.loc[(best, probe)]
+        assert row["low"] < unaltered.loc["text_only", "high"], probe
+        assert row["high"] < unaltered.loc[best, "low"], probe
+
+
+def test_no_dna_pair_of_the_test_split_is_in_train(results):
+    records = pd.read_parquet(results / "sequences" / "demo-variants" / "records.parquet")
+    of = records.groupby("split")[["sequence", "variant"]].agg(list)
+    pairs = {split: set(zip(*row, strict=True)) for split, row in of.iterrows()}
+    assert len(pairs["test"]) == 800
+    assert not pairs["test"] & (pairs["train"] | pairs["val"])
+
+
 def test_a_finished_demo_has_nothing_to_do(demo):
     assert "Nothing to be done" in demo.snakemake("--config", "preset=demo").stdout
 
