@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -58,10 +59,16 @@ def test_a_memory_map_is_decoded_once_and_never_written_to(store, tmp_path, monk
     kept = first.get("ACG").copy()
     first.get("ACG")[:] = 0
     # Another order, a repeat: the same set, so the same file, and the store is not read.
-    monkeypatch.setattr(store, "_cell", None)
+    monkeypatch.setattr(store, "_column", None)
     second = store.memory_map([*SEQUENCES[8::-1], "CG"], tmp_path)
     assert second.path == first.path
     np.testing.assert_array_equal(second.get("ACG"), kept)
+
+
+def test_decoding_keeps_nothing_in_memory(store, tmp_path):
+    before = pa.total_allocated_bytes()
+    store.memory_map(SEQUENCES, tmp_path)
+    assert pa.total_allocated_bytes() == before
 
 
 def test_another_set_is_another_memory_map(store, made_up, tmp_path):

@@ -205,8 +205,11 @@ def shuffled(
 
 
 def by_length(dataset: Dataset, rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
-    """Rows in batches of similar length, always the same ones."""
-    order = rows[np.argsort(dataset.codons[rows], kind="stable")]
+    """Rows in batches of similar length, longest first, always the same ones.
+
+    Shortest first, the memory that a batch frees is too small for the next one.
+    """
+    order = rows[np.argsort(-dataset.codons[rows], kind="stable")]
     for start in range(0, len(order), size):
         yield order[start : start + size]
 

@@ -27,8 +27,6 @@ from seqfuse.errors import UserError
 from seqfuse.interruption import Interruption
 from seqfuse.progress import say, track
 
-# Prediction keeps no gradients, so its batches may be larger.
-_PREDICTED_AT_ONCE = 4
 _PLATEAU_FACTOR = 0.1
 
 
@@ -278,7 +276,7 @@ def predict(
     model.eval()
     position = np.empty(len(dataset.ids), np.int64)
     outputs, weights, done = [], [], 0
-    for part in by_length(dataset, rows, _PREDICTED_AT_ONCE * recipe.batch):
+    for part in by_length(dataset, rows, recipe.batch):
         with autocast(device, recipe.precision):
             output = model(collate(dataset, part, device), knocked_out)
         position[part] = np.arange(done, done + len(part))

@@ -8,6 +8,7 @@ because that reads about five times faster than nested lists.
 """
 
 import hashlib
+import itertools
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -173,9 +174,13 @@ class Store:
         if not (path.is_file() and path.stat().st_size == size):
             with atomic(path) as temporary, temporary.open("wb") as file:
                 file.truncate(size)
-                for sequence in sorted(order, key=located.__getitem__):
-                    file.seek(int(starts[sequence]) * self.width * self.dtype.itemsize)
-                    file.write(self._cell(located[sequence], "states"))
+                for group, sequences in itertools.groupby(
+                    sorted(order, key=located.__getitem__), key=lambda s: located[s][:2]
+                ):
+                    cells = self._column(*group, "states")
+                    for sequence in sequences:
+                        file.seek(int(starts[sequence]) * self.width * self.dtype.itemsize)
+                        file.write(cells[located[sequence].row].as_buffer())
         return MemoryMap(
             path,
             self.width,
@@ -202,13 +207,15 @@ class Store:
         if name in self._cache:
             self._cache.move_to_end(name)
         else:
-            file = _opened(location.shard)
-            cells = _read(location.shard, file, location.group, [column]).column(0).chunk(0)
-            self._cache[name] = cells
+            self._cache[name] = cells = self._column(*name)
             self._cached += cells.nbytes
             while self._cached > _CACHE_BYTES and len(self._cache) > 1:
                 self._cached -= self._cache.popitem(last=False)[1].nbytes
         return self._cache[name][location.row].as_buffer()
+
+    @staticmethod
+    def _column(shard: Path, group: int, column: str) -> pa.Array:
+        return _read(shard, _opened(shard), group, [column]).column(0).chunk(0)
 
 
 @dataclass(frozen=True)
