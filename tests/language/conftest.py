@@ -349,13 +349,15 @@ def content():
     """Every file of a folder by name, logs and costs without what depends on the clock."""
     import json
 
+    from seqfuse.language.training import CLOCKED
+
     def read(folder: Path) -> dict[str, object]:
         found: dict[str, object] = {}
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             name = str(path.relative_to(folder))
             if path.name == "log.jsonl":
                 lines = map(json.loads, path.read_text().splitlines())
-                found[name] = [{**line, "seconds": None} for line in lines]
+                found[name] = [line | dict.fromkeys(CLOCKED) for line in lines]
             elif path.name == "cost.json":
                 cost = json.loads(path.read_text())
                 for seed in cost["seeds"]:

@@ -18,7 +18,7 @@ from torch import nn
 from seqfuse import cli, processes
 from seqfuse.errors import UserError
 from seqfuse.language.contrast import ContrastTrainer, Pair
-from seqfuse.language.training import Trainer, Training
+from seqfuse.language.training import CLOCKED, Trainer, Training
 
 SETTINGS = Training(
     steps=4,
@@ -42,7 +42,7 @@ SETTINGS = Training(
 
 
 def without_clock(log):
-    return [{k: v for k, v in entry.items() if k != "seconds"} for entry in log]
+    return [{k: v for k, v in entry.items() if k not in CLOCKED} for entry in log]
 
 
 def together(count: int, work, folder: Path, joins: bool = False) -> list:

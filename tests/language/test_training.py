@@ -1,9 +1,12 @@
 """The trainer against AdamW by hand, checkpoints against being killed, and that methods learn."""
 
+import contextlib
 import math
 import multiprocessing
 import os
 import signal
+import sys
+import types
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,7 +16,7 @@ from torch import nn
 
 from seqfuse.errors import UserError
 from seqfuse.language import training
-from seqfuse.language.training import Trainer, Training, schedule
+from seqfuse.language.training import CLOCKED, Trainer, Training, schedule
 
 SETTINGS = Training(
     steps=12,
@@ -97,7 +100,7 @@ def loss_of(made, examples) -> float:
 
 
 def without_clock(log):
-    return [{k: v for k, v in entry.items() if k != "seconds"} for entry in log]
+    return [{k: v for k, v in entry.items() if k not in CLOCKED} for entry in log]
 
 
 # --- schedule and groups --------------------------------------------------------------------------
@@ -260,6 +263,58 @@ def test_without_validation_rows_the_last_state_is_kept(tmp_path):
 def test_a_last_step_between_validations_is_validated(tmp_path):
     progress = trainer(tmp_path, steps=7).run(points(10), points(5))
     assert [e["step"] for e in progress.log if "validation_loss" in e] == [3, 6, 7]
+
+
+# --- what is shown --------------------------------------------------------------------------------
+
+
+def test_progress_tells_loss_speed_and_memory(tmp_path, monkeypatch, capsys):
+    from seqfuse import progress
+
+    monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LINES", 0)
+    made = trainer(tmp_path, steps=2)
+    Clock(made, monkeypatch)
+    monkeypatch.setattr(training, "peak_memory_mb", lambda: 321)
+    log = made.run(points(10), []).log
+    # Every step takes a minute of the clock.
+    assert [entry["seconds"] for entry in log] == [60, 120]
+    speeds = [round(entry["tokens"] / entry["seconds"], 3) for entry in log]
+    assert [entry["tokens_per_second"] for entry in log] == speeds
+    assert [entry["peak_memory_mb"] for entry in log] == [321, 321]
+    lines = [line for line in capsys.readouterr().err.splitlines() if "/2 after" in line]
+    facts = f"loss {log[0]['loss']:.3f}, {speeds[0]:.0f} tokens/s, 321 MB at most"
+    assert lines[0].startswith("seed 0, steps: 1/2 after") and lines[0].endswith(f" s, {facts}")
+
+
+def test_tensorboard_shows_every_step_if_it_is_wanted(tmp_path, monkeypatch):
+    shown = []
+
+    class Writer(contextlib.AbstractContextManager):
+        def __init__(self, folder, purge_step):
+            shown.append((folder, purge_step))
+
+        def __exit__(self, *_):
+            shown.append("closed")
+
+        def add_scalar(self, name, value, step):
+            shown.append((name, value, step))
+
+    monkeypatch.setitem(
+        sys.modules, "torch.utils.tensorboard", types.SimpleNamespace(SummaryWriter=Writer)
+    )
+    made = trainer(tmp_path, steps=3)
+    made.board = tmp_path / "board"
+    log = made.run(points(10), points(5)).log
+    assert shown[0] == (made.board, 1) and shown[-1] == "closed"
+    losses = [(step, value) for name, value, step in shown[1:-1] if name == "loss"]
+    assert losses == [(entry["step"], entry["loss"]) for entry in log]
+    assert ("validation_loss", log[2]["validation_loss"], 3) in shown
+
+
+def test_tensorboard_that_is_not_installed_is_one_line(commands, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    found = commands.refused_finetune("text_only", tmp_path / "out", "--tensorboard", tmp_path)
+    assert "the package tensorboard is not installed; run `pip install tensorboard`" in found
 
 
 # --- bad input ------------------------------------------------------------------------------------

@@ -369,6 +369,14 @@ def expected_rows(dataset):
     )
 
 
+def board(*place):
+    """Where TensorBoard finds a training's log, as a flag, if it is wanted."""
+    wanted = settings["language"]["tensorboard"]
+    return flags(
+        {"tensorboard": "/".join((RESULTS, "tensorboard", *place)) if wanted else None}
+    )
+
+
 def aliases(names):
     """The aliases of the labels of some datasets as JSON, or None."""
     entries = {name: settings["datasets"][name].get("aliases") for name in names}

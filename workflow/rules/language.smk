@@ -37,11 +37,12 @@ rule language_pretrain:
         out=subpath(output.encoder, parent=True),
         seed=SEEDS[0],
         settings=lambda wildcards: flags(contrasting(wildcards.pretraining)),
+        board=lambda wildcards: board("pretrain", wildcards.pretraining),
     shell:
         "exec {params.command} --pairs {input.pairs} --encoder {input.encoder}"
         " --text-encoder {input.text_encoder} --backbone {input.backbone} --seed {params.seed}"
         " --threads {params.threads}"
-        " {params.settings} --out {params.out} 2> {log}"
+        " {params.settings} {params.board} --out {params.out} 2> {log}"
 
 
 rule language_leakage:
@@ -122,6 +123,7 @@ rule language_finetune:
         encoder=lambda wildcards, input: flags({"encoder": list(input.encoder) or None}),
         seeds=SEEDS,
         settings=lambda wildcards: flags(finetuning(wildcards.suite, wildcards.method)),
+        board=lambda wildcards: board(wildcards.suite, wildcards.method),
     shell:
         "exec {params.command} --suite {wildcards.suite} --method {params.method}"
         " --name {wildcards.method}"
@@ -129,7 +131,7 @@ rule language_finetune:
         " --backbone {input.backbone}"
         " {params.embeddings} {params.pretrained} {params.encoder} --seeds {params.seeds}"
         " --threads {params.threads}"
-        " --state {params.state} {params.settings} --out {params.out} 2> {log}"
+        " --state {params.state} {params.settings} {params.board} --out {params.out} 2> {log}"
 
 
 rule language_predict:

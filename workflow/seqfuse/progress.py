@@ -2,21 +2,29 @@
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 Item = TypeVar("Item")
 _SECONDS_BETWEEN_LINES = 10.0
 
 
-def track(items: Iterable[Item], total: int | None = None, label: str = "") -> Iterator[Item]:
-    """Yield `items`, showing how many of `total` are done on standard error."""
+def track(
+    items: Iterable[Item],
+    total: int | None = None,
+    label: str = "",
+    facts: Callable[[], str] = lambda: "",
+) -> Iterator[Item]:
+    """Yield `items`, showing on standard error how many of `total` are done, and `facts` of it."""
     if total is None and hasattr(items, "__len__"):
         total = len(items)
     if sys.stderr.isatty():
         from tqdm import tqdm
 
-        yield from tqdm(items, total=total, desc=label)
+        with tqdm(items, total=total, desc=label) as bar:
+            for item in bar:
+                yield item
+                bar.set_postfix_str(facts(), refresh=False)
         return
     started = last = time.monotonic()
     done = 0
@@ -26,7 +34,8 @@ def track(items: Iterable[Item], total: int | None = None, label: str = "") -> I
         now = time.monotonic()
         if now - last >= _SECONDS_BETWEEN_LINES:
             last = now
-            say(f"{label}: {done}/{total or '?'} after {now - started:.0f} s")
+            line = f"{label}: {done}/{total or '?'} after {now - started:.0f} s"
+            say(", ".join(filter(None, (line, facts()))))
     say(f"{label}: {done} done in {time.monotonic() - started:.1f} s")
 
 

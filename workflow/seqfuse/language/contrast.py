@@ -242,6 +242,7 @@ class Job:
     backbone: Path
     settings: Settings
     seed: int
+    tensorboard: Path | None
 
     def run(self, out: Path) -> None:
         """Train from the checkpoint as far as there is one, and write everything."""
@@ -254,7 +255,9 @@ class Job:
             self.settings.temperature,
         ).to(device())
         state = out.parent / f".{out.name}.state"
-        trainer = ContrastTrainer(method, self._training, self.seed, state, self._fingerprint)
+        trainer = ContrastTrainer(
+            method, self._training, self.seed, state, self._fingerprint, self.tensorboard
+        )
         progress = trainer.run(splits["train"], splits["val"][:_VALIDATION])
         if processes.leads():
             self._publish(out, method, progress, splits["test"] or splits["val"])

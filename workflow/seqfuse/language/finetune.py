@@ -62,6 +62,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="processes that a launcher has started, with one GPU each (default: 1)",
     )
+    parser.add_argument(
+        "--tensorboard", type=Path, metavar="DIR", help="folder for TensorBoard to show the log of"
+    )
     parser.add_argument("--state", required=True, type=Path, help="folder to resume from")
     parser.add_argument("--out", required=True, type=Path, help="folder to write")
     for section in ("prompt", "training", *OWN_SETTINGS):
@@ -107,6 +110,7 @@ def run(args: argparse.Namespace) -> None:
         seeds=tuple(args.seeds),
         state=args.state,
         cards=tuple(args.cards or ()),
+        tensorboard=args.tensorboard,
     )
     with processes.started(args.processes):
         job.run(args.out)

@@ -52,6 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="processes that a launcher has started, with one GPU each (default: 1)",
     )
+    parser.add_argument(
+        "--tensorboard", type=Path, metavar="DIR", help="folder for TensorBoard to show the log of"
+    )
     parser.add_argument("--out", required=True, type=Path, help="folder to write")
     options.add(parser, "language/pretrain")
 
@@ -64,7 +67,13 @@ def run(args: argparse.Namespace) -> None:
     torch.set_num_threads(args.threads)
     settings = options.take(args, "language/pretrain", Settings)
     job = contrast.Job(
-        args.pairs, args.encoder, args.text_encoder, args.backbone, settings, args.seed
+        args.pairs,
+        args.encoder,
+        args.text_encoder,
+        args.backbone,
+        settings,
+        args.seed,
+        args.tensorboard,
     )
     with processes.started(args.processes):
         job.run(args.out)

@@ -5,10 +5,11 @@ it is cut into chunks and over processes. What depends on the clock (seconds, me
 from what does not.
 """
 
+import contextlib
 import math
 import resource
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -27,6 +28,8 @@ from seqfuse.progress import say, track
 # Between the seeds of two processes, whatever the seeds of the runs are.
 _APART = 2**32
 _MOMENTS = ("exp_avg", "exp_avg_sq")
+# What of a log entry is another number each time.
+CLOCKED = ("seconds", "tokens_per_second", "peak_memory_mb")
 
 
 @dataclass(frozen=True)
@@ -84,15 +87,22 @@ class Trainer:
     """Trains one method with one seed; `run` ends with the best state by validation loss loaded.
 
     `state` is a folder for the one checkpoint, `fingerprint` names settings, data and code: a
-    checkpoint with another fingerprint is not used. Of several processes, each computes its share
+    checkpoint with another fingerprint is not used. `board` is a folder for TensorBoard, if one is
+    wanted. Of several processes, each computes its share
     of every batch, and the leader alone writes and has the best state; where it is sharded, only
     `load_best` reads that again.
     """
 
     def __init__(
-        self, method: nn.Module, training: Training, seed: int, state: Path, fingerprint: str
+        self,
+        method: nn.Module,
+        training: Training,
+        seed: int,
+        state: Path,
+        fingerprint: str,
+        board: Path | None = None,
     ):
-        self.method, self.training, self.seed = method, training, seed
+        self.method, self.training, self.seed, self.board = method, training, seed, board
         self.path = state / "checkpoint.pt"
         self.fingerprint = fingerprint
         self.progress = Progress()
@@ -119,16 +129,18 @@ class Trainer:
         waiting = steps[progress.step :]
         started = time.monotonic() - progress.seconds
         if processes.leads():
-            waiting = track(waiting, label=f"seed {self.seed}, steps")
-        with Interruption(training.checkpoint_minutes) as stop:
+            waiting = track(waiting, label=f"seed {self.seed}, steps", facts=self._facts)
+        with Interruption(training.checkpoint_minutes) as stop, self._shown() as show:
             for indices in waiting:
                 entry = self._step([examples[i] for i in indices])
                 last = progress.step == training.steps
                 if last or progress.step % training.validate_every == 0:
                     entry |= self._validate(validation)
                 progress.seconds = time.monotonic() - started
-                entry["seconds"] = round(progress.seconds, 3)
+                clocked = (progress.seconds, progress.tokens / progress.seconds, peak_memory_mb())
+                entry |= dict(zip(CLOCKED, (round(value, 3) for value in clocked), strict=True))
                 progress.log.append(entry)
+                show(entry)
                 # All processes save and leave together, whichever was told to.
                 told = processes.gathered((stop.asked, stop.due()))
                 asked, due = map(any, zip(*told, strict=True))
@@ -233,6 +245,35 @@ class Trainer:
     def _precision(self):
         device = next(iter(self.trained.values())).device.type
         return torch.autocast(device, torch.bfloat16, enabled=self.training.precision == "bfloat16")
+
+    def _facts(self) -> str:
+        """The last step in words."""
+        last = self.progress.log[-1]
+        return (
+            f"loss {last['loss']:.3f}, {last['tokens_per_second']:.0f} tokens/s,"
+            f" {last['peak_memory_mb']} MB at most"
+        )
+
+    @contextlib.contextmanager
+    def _shown(self) -> Iterator[Callable[[dict], None]]:
+        """What shows an entry of the log on TensorBoard, where that is wanted."""
+        if self.board is None or not processes.leads():
+            yield lambda entry: None
+            return
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            raise UserError(
+                "--tensorboard: the package tensorboard is not installed; run `pip install"
+                " tensorboard`, or leave it out"
+            ) from None
+        # What an interrupted run showed behind its checkpoint comes again.
+        with SummaryWriter(self.board, purge_step=self.progress.step + 1) as writer:
+            yield lambda entry: [
+                writer.add_scalar(name, value, entry["step"])
+                for name, value in entry.items()
+                if isinstance(value, int | float) and name not in ("seed", "step")
+            ]
 
     def _say(self, message: str) -> None:
         if processes.leads():

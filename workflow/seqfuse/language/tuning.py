@@ -59,6 +59,7 @@ class Job:
     seeds: tuple[int, ...]
     state: Path
     cards: tuple[Path, ...]
+    tensorboard: Path | None
     _encoded: list = field(default_factory=list, init=False, repr=False)
 
     def run(self, out: Path) -> None:
@@ -137,7 +138,8 @@ class Job:
             method.shard()
         training = replace(self.training, learning_rate=rate)
         path = self._state(seed, rate)
-        trainer = Trainer(method, training, seed, path, self._fingerprint(rate))
+        board = self.tensorboard and self.tensorboard / f"rate{rate:g}" / f"seed{seed}"
+        trainer = Trainer(method, training, seed, path, self._fingerprint(rate), board)
         return trainer.run(*self._examples(method))
 
     def _build(self, seed: int) -> torch.nn.Module:
