@@ -24,7 +24,7 @@ PATTERNS = {
     "predictions": "codons/*/*/predictions.parquet",
     "controls": "controls/{study}/*/predictions.parquet",
     "records": "sequences/demo-[ce]*/records.parquet",
-    "weights": "codons/*/*/weights.parquet",
+    "weights": "codons/*/mil/weights.parquet",
     "knockouts": "codons/*/interpretation/knockout.parquet",
     "mutagenesis": "codons/*/interpretation/mutagenesis.parquet",
     "usage": "codons/*/interpretation/codons.parquet",
@@ -38,6 +38,7 @@ ABLATIONS = {
     "comparisons": "ablations/{study}/*/comparisons.parquet",
     "verdicts": "ablations/{study}/*/verdicts.parquet",
     "costs": "ablations/runs/*/cost.json",
+    "weights": "codons/*/*/weights.parquet",
 }
 
 

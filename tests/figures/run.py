@@ -341,7 +341,8 @@ def _weights(root: Path) -> None:
                     {"id": f"c{number}", "seed": seed}
                     | {"dna": dna, "rna": rna, "protein": protein}
                 )
-        write_table(root / "codons" / dataset / "mil" / "weights.parquet", rows, tables.WEIGHTS)
+        for arm in ("mil", "mil_no_entropy"):
+            write_table(root / "codons" / dataset / arm / "weights.parquet", rows, tables.WEIGHTS)
 
 
 def _interpretation(root: Path) -> None:

@@ -452,6 +452,8 @@ def test_the_made_up_run_shows_what_was_put_in(drawn, made_up):
     assert set(counts) == {200}
     assert set(read(drawn, "truth").groupby("method").size()) == {100}
     assert set(read(drawn, "weights")["n"]) == {80}
+    assert set(read(drawn, "weights")["method"]) == {"mil"}
+    assert set(read(drawn, "weights_ablations")["method"]) == {"mil", "mil_no_entropy"}
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,14 @@ def test_ablations_pre_train_once_more_on_shuffled_pairs(project):
     assert "demo-variants/sequence.seqclip_shuffled.json" in shuffled
 
 
+def test_weights_with_and_without_entropy_are_drawn(project):
+    figure = "results/demo/ablations/figures/weights_ablations.svg"
+    plan = project.snakemake("-n", "-p", figure).stdout.splitlines()
+    (drawn,) = (line for line in plan if "--figure weights_ablations" in line)
+    for arm in ("mil", "mil_no_entropy"):
+        assert f"results/demo/codons/demo-expression/{arm}/weights.parquet" in drawn
+
+
 def test_one_study_plans_only_its_own(project):
     assert not any(rule.startswith("language") for rule in project.planned("codons"))
     assert not any(rule.startswith("codons") for rule in project.planned("language"))

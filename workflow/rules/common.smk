@@ -672,7 +672,7 @@ def made(need, study, suite=None, among=runs):
         "costs": (f"{trained}/cost.json", among(study)),
         "weights": (
             f"{folder[study]}/weights.parquet",
-            [arm for arm in runs(study) if study == "codons" and ARMS[arm].weighs],
+            [arm for arm in among(study) if study == "codons" and ARMS[arm].weighs],
         ),
         "records": ("<results>/sequences/{dataset}/records.parquet", None),
         "references": ("<results>/sequences/{dataset}/records.parquet", None),

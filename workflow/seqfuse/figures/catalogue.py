@@ -270,6 +270,19 @@ _ALL = (
         ranks=False,
     ),
     Figure(
+        "weights_ablations",
+        "Modality weights, variants of pooling",
+        "Weight that attention pooling gives each modality of a test sequence, with and without "
+        "the entropy term and in its other variants: median, quartiles, 5th and 95th percentile, "
+        "one box a seed; dotted, equal weights. The entropy term rewards decided weights, so that "
+        "only those without it are the data's alone.",
+        "codons",
+        ("weights", "records"),
+        "seqfuse.figures.weights",
+        ranks=False,
+        ablations=True,
+    ),
+    Figure(
         "knockouts",
         "What is lost without a modality",
         "Test score that a trained fusion loses when the states of some modalities are replaced, "
