@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from snakemake.common.tbdstring import TBDString
+from snakemake.settings.types import DeploymentMethod
 
 from seqfuse import cluster, disk
 from seqfuse import config as configuration
@@ -35,6 +36,12 @@ except UserError as error:
 if workflow.remote_exec:
     # A job on a node computes from what was fetched; nodes often have no network.
     os.environ.update(HF_HUB_OFFLINE="1")
+
+if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
+    # Snakemake copies the files of environments, so that none can install the package by its path.
+    shell.prefix(
+        f'set -euo pipefail; export PATH="{workflow.basedir}/workflow/bin:$PATH"; '
+    )
 
 
 RESULTS = f"results/{settings['run']}"
