@@ -14,7 +14,16 @@ import os
 import tempfile
 from pathlib import Path
 
-GROUPS = ("embeddings", "sequences", "codons", "evaluation", "training", "prediction", "workflow")
+GROUPS = (
+    "embeddings",
+    "sequences",
+    "codons",
+    "evaluation",
+    "training",
+    "prediction",
+    "workflow",
+    "cluster",
+)
 
 
 def main() -> None:

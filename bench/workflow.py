@@ -89,8 +89,8 @@ def _noop(setting: Setting, name: str, allowed: float, *config: str, targets=())
     return result(name, statistics.median(times), allowed, "s", 1, rows=jobs)
 
 
-def _planned(folder: Path, sets: int) -> tuple[float, int]:
-    """CPU seconds to plan a study of so many codon sets, and its jobs."""
+def several_sets(folder: Path, sets: int) -> list[str]:
+    """Configure a study of so many codon sets; their names."""
     entry = "{study: codons, source: synthetic, generator: expression}"
     names = [f"set{number}" for number in range(sets)]
     (folder / "config.yaml").write_text(
@@ -98,6 +98,12 @@ def _planned(folder: Path, sets: int) -> tuple[float, int]:
         + "".join(f"  {name}: {entry}\n" for name in names)
         + f"codons: {{datasets: [{', '.join(names)}]}}\n"
     )
+    return names
+
+
+def _planned(folder: Path, sets: int) -> tuple[float, int]:
+    """CPU seconds to plan a study of so many codon sets, and its jobs."""
+    several_sets(folder, sets)
     before = _spent()
     plan = snakemake(folder, "-n", "-p")
     return _spent() - before, len(planning.parse(plan))

@@ -24,6 +24,7 @@ rule figures:
     threads: threads_of("light")
     resources:
         mem_mb=mem_mb("light"),
+        disk_mb=disk_mb(tables_disk),
         runtime=runtime("light"),
     params:
         code=lambda wildcards: code(
