@@ -120,14 +120,15 @@ def runtime(kind, seeds=1):
 
 def disk_mb(estimate):
     """Disk of a job (MB) by what `estimate(wildcards, input)` says in bytes, and its tables: what it
-    writes of them is at most twice what it reads. Unknown while an input is not there.
+    writes of them is at most twice what it reads. Unknown while an input is not there, and where
+    one cannot be read, of which the job will tell.
     """
 
     def rounded(wildcards, input):
         tables = [path for path in input if str(path).endswith(".parquet")]
         try:
             found = estimate(wildcards, input) + 2 * disk.size(tables)
-        except FileNotFoundError:
+        except (OSError, ValueError, KeyError):
             return TBDString()
         return -(-found // 1_000_000)
 
