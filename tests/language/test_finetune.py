@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -258,8 +259,48 @@ def test_shuffled_dna_trains_on_it(commands, tmp_path):
         commands.finetune("onevocab", tmp_path / flag, "--seeds", 0, "--shuffle-dna", flag)
         for flag in ("false", "true")
     )
-    losses = [json.loads((out / "log.jsonl").read_text().split("\n")[0]) for out in (plain, other)]
-    assert losses[0]["loss"] != losses[1]["loss"]
+    # At the first step all DNA tokens are alike still.
+    logs = [(out / "log.jsonl").read_text().splitlines() for out in (plain, other)]
+    assert json.loads(logs[0][-1])["loss"] != json.loads(logs[1][-1])["loss"]
+
+
+def test_stored_examples_are_those_that_were_given(build, prompt, tmp_path):
+    from seqfuse.language.stored import Stored
+
+    method = build("linear")
+    given = [method.encode(prompt("ACGT" * n, question=f"{n}?"), answer=True) for n in range(1, 6)]
+    found = Stored(tmp_path, iter(given))
+    assert not list(tmp_path.iterdir())
+    assert len(found) == 5
+    for place in (4, 0, 2):
+        one, other = vars(given[place]), vars(found[place])
+        assert one.keys() == other.keys()
+        for key, value in one.items():
+            np.testing.assert_array_equal(other[key], value)
+            assert type(other[key]) is type(value)
+    assert [example.prompt for example in found] == [example.prompt for example in given]
+    with pytest.raises(IndexError):
+        found[5]
+
+
+def test_memory_does_not_hold_the_examples(build, prompt, tmp_path):
+    """What is held of a thousand examples, counted by the interpreter."""
+    import tracemalloc
+
+    from seqfuse.language.stored import Stored
+
+    method = build("onevocab")
+    asked = prompt("ACGT" * 300)
+    tracemalloc.start()
+    held = []
+    for keep in (lambda made: list(made), lambda made: Stored(tmp_path, made)):
+        before = tracemalloc.get_traced_memory()[0]
+        kept = keep(method.encode(asked, answer=True) for _ in range(1000))
+        held.append(tracemalloc.get_traced_memory()[0] - before)
+        assert len(kept) == 1000
+    tracemalloc.stop()
+    # Some 700 tokens of 12 bytes an example, against 8 bytes of its place in the file.
+    assert held[0] > 1000 * 7000 and held[1] < 1000 * 100
 
 
 def test_plain_text_spells_dna_in_the_backbones_own_tokens(build, prompt):

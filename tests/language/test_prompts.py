@@ -80,7 +80,7 @@ def test_a_record_thinks_where_settings_and_its_own_reasoning_allow_it(record):
 @pytest.mark.parametrize("label", [None, "", "  ", "..."])
 def test_a_training_record_without_a_label_is_refused(record, label):
     with pytest.raises(UserError, match="demo, record 'r1': no label"):
-        prompts.for_training("demo", [record(label=label)], SHORT)
+        list(prompts.for_training("demo", [record(label=label)], SHORT))
 
 
 def test_reasoning_of_the_predicted_row_does_not_choose_its_form(record):

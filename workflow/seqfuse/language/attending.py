@@ -47,10 +47,9 @@ def attend(
     asked = [
         (prompt, record)
         for name, found in suite.records.items()
+        for thinks in [settings.reasoning and prompts.reasons(found)]
         for record in sample(name, [row for row in found if row["variant"]], rows)
-        for prompt in [
-            prompts.from_record(name, record, settings.reasoning and prompts.reasons(found))
-        ]
+        for prompt in [prompts.from_record(name, record, thinks)]
     ]
     if not asked:
         raise UserError(f"{', '.join(map(str, records))}: no test record with a variant")

@@ -27,6 +27,8 @@ from seqfuse.language.prompts import END, Dna, Prompt
 
 logging.disable_progress_bar()
 LABEL = "label"
+# Texts whose tokens are remembered: questions come again, reasoning does not.
+_TEXTS = 4096
 
 
 class Slot(NamedTuple):
@@ -165,8 +167,10 @@ class LanguageMethod(nn.Module, ABC):
     # --- text and DNA to tokens -------------------------------------------------------------------
 
     def tokens(self, text: str) -> np.ndarray:
-        """The backbone's own ids of a text, int64; each distinct text is tokenised once."""
+        """The backbone's own ids of a text, int64; what was asked for lately is remembered."""
         if text not in self._tokenised:
+            if len(self._tokenised) == _TEXTS:
+                self._tokenised.clear()
             ids = self.tokeniser(text, add_special_tokens=False)["input_ids"]
             self._tokenised[text] = np.array(ids, np.int64)
         return self._tokenised[text]

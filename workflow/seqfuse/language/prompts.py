@@ -6,7 +6,7 @@ empty think block. How a DNA segment becomes tokens or vectors is each method's 
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from seqfuse.errors import UserError
@@ -93,9 +93,8 @@ def from_record(dataset: str, record: Mapping, thinks: bool) -> Prompt:
     )
 
 
-def for_training(dataset: str, records: Iterable[Mapping], settings: Settings) -> list[Prompt]:
+def for_training(dataset: str, records: Iterable[Mapping], settings: Settings) -> Iterator[Prompt]:
     """Prompts with answers; a record thinks where the settings and its own reasoning allow it."""
-    prompts = []
     for record in records:
         if not normalise(record["label"] or ""):
             raise UserError(
@@ -103,8 +102,7 @@ def for_training(dataset: str, records: Iterable[Mapping], settings: Settings) -
                 " give it one or reject the record"
             )
         thinks = settings.reasoning and bool(record["reasoning"])
-        prompts.append(from_record(dataset, record, thinks))
-    return prompts
+        yield from_record(dataset, record, thinks)
 
 
 def for_prediction(dataset: str, records: Iterable[Mapping], settings: Settings) -> list[Prompt]:

@@ -1,6 +1,6 @@
 """A suite's records as prompts, and the frozen encoder states that belong to them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,24 +13,32 @@ from seqfuse.files import read_json
 from seqfuse.language import prompts
 from seqfuse.language.batches import others
 from seqfuse.language.prompts import ClosedLabels, Prompt, Settings
+from seqfuse.sequences import batches
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a table of cleaned records as dictionaries, read from its file whenever they are
+    gone through, so that memory does not grow with them."""
+
+    path: Path
+
+    def __iter__(self) -> Iterator[dict]:
+        for batch in batches.read(self.path, tables.CLEAN):
+            yield from batch.to_pylist()
 
 
 @dataclass(frozen=True)
 class Suite:
     """Cleaned records (rows of `tables.CLEAN`) of every dataset that one model is trained on."""
 
-    records: Mapping[str, list[dict]]
+    records: Mapping[str, Iterable[dict]]
 
     @classmethod
     def read(cls, datasets: Sequence[str], paths: Sequence[Path]) -> "Suite":
         """One table a dataset, in the same order."""
         _one_each("records", datasets, paths)
-        return cls(
-            {
-                name: tables.read(path, tables.CLEAN).to_pylist()
-                for name, path in zip(datasets, paths, strict=True)
-            }
-        )
+        return cls({name: Rows(path) for name, path in zip(datasets, paths, strict=True)})
 
     def labels(self) -> dict[str, list[str]]:
         """The closed labels of each dataset: those of its training records, sorted."""
@@ -41,24 +49,22 @@ class Suite:
         }
 
     def shuffled(self) -> "Suite":
-        """The same questions and answers, each with the DNA of another record of its split."""
+        """The same questions and answers, each with the DNA of another record of its split, all of
+        them in memory."""
         found: dict[str, list[dict]] = {}
         for name, records in self.records.items():
             found[name] = []
             for split in ("train", "val", "test"):
-                rows = _of(records, split)
+                rows = list(_of(records, split))
                 for row, giver in zip(rows, others(len(rows)), strict=True):
                     dna = {column: rows[giver][column] for column in ("sequence", "variant")}
                     found[name].append(row | dna)
         return Suite(found)
 
-    def training(self, settings: Settings) -> list[Prompt]:
+    def training(self, settings: Settings) -> Iterator[Prompt]:
         """The training records of every dataset, with their answers."""
-        return [
-            prompt
-            for name, records in self.records.items()
-            for prompt in prompts.for_training(name, _of(records, "train"), settings)
-        ]
+        for name, records in self.records.items():
+            yield from prompts.for_training(name, _of(records, "train"), settings)
 
     def validation(self, settings: Settings, most: int) -> list[Prompt]:
         """At most `most` validation records with their answers, the same share of each dataset's.
@@ -70,25 +76,23 @@ class Suite:
         share = max(1, most // len(self.records))
         chosen = []
         for name, records in self.records.items():
-            rows = [r for r in _of(records, "val") if r["label"] in known.get(name, ())]
-            drawn = np.random.default_rng(0).permutation(len(rows))[:share]
-            chosen += prompts.for_training(name, [rows[i] for i in sorted(drawn)], settings)
+            labels = known.get(name, ())
+            count = sum(row["label"] in labels for row in _of(records, "val"))
+            drawn = set(np.random.default_rng(0).permutation(count)[:share].tolist())
+            rows = (row for row in _of(records, "val") if row["label"] in labels)
+            kept = (row for place, row in enumerate(rows) if place in drawn)
+            chosen += prompts.for_training(name, kept, settings)
         return chosen
 
-    def sequences(self) -> list[str]:
-        """The distinct sequences of all records, in order of appearance."""
-        found = {
-            record[column]: None
-            for records in self.records.values()
-            for record in records
-            for column in ("sequence", "variant")
-            if record[column]
-        }
-        return list(found)
+    def sequences(self) -> Iterator[str]:
+        """The sequences of all records, some more than once."""
+        for records in self.records.values():
+            for record in records:
+                yield from filter(None, (record["sequence"], record["variant"]))
 
 
 def read_states(
-    datasets: Sequence[str], receipts: Sequence[Path], sequences: Sequence[str], folder: Path
+    datasets: Sequence[str], receipts: Sequence[Path], sequences: Iterable[str], folder: Path
 ) -> tuple[MemoryMap, str, int]:
     """The states of `sequences` as a memory map in `folder`, their store's key, and their width.
 
@@ -106,8 +110,8 @@ def read_states(
     return store.memory_map(sequences, folder), store.key, store.width
 
 
-def _of(records: Sequence[Mapping], split: str) -> list[Mapping]:
-    return [record for record in records if record["split"] == split]
+def _of(records: Iterable[Mapping], split: str) -> Iterator[Mapping]:
+    return (record for record in records if record["split"] == split)
 
 
 def _one_each(flag: str, datasets: Sequence[str], paths: Sequence[Path]) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +23,8 @@ from seqfuse.language import card, live, saved
 from seqfuse.language.catalogue import Method
 from seqfuse.language.decoding import check_lengths
 from seqfuse.language.model import Setup
-from seqfuse.language.prompts import Settings, reasons
+from seqfuse.language.prompts import Prompt, Settings, reasons
+from seqfuse.language.stored import Stored
 from seqfuse.language.suite import Suite, read_states
 from seqfuse.language.training import (
     Diverged,
@@ -149,16 +151,25 @@ class Job:
     def _state(self, seed: int, rate: float) -> Path:
         return self.state / f"rate{rate:g}" / f"seed{seed}"
 
-    def _examples(self, method) -> tuple[list, list]:
+    def _examples(self, method) -> tuple[Stored, Stored]:
         """The training and validation examples, encoded once: a seed changes nothing of them."""
         if not self._encoded:
             rows = self.training.validation_rows
             suite = self._suite.shuffled() if self.training.shuffle_dna else self._suite
             for asked in (suite.training(self.prompt), suite.validation(self.prompt, rows)):
-                self._encoded.append([method.encode(prompt, answer=True) for prompt in asked])
-            if self.method.generates:
-                check_lengths(method, sum(self._encoded, []), self.prompt, room=0)
+                self._encoded.append(Stored(self.state, self._encode(method, asked)))
         return self._encoded[0], self._encoded[1]
+
+    def _encode(self, method, asked: Iterable[Prompt]) -> Iterator:
+        for prompt in asked:
+            example = method.encode(prompt, answer=True)
+            if self.method.generates:
+                check_lengths(method, [example], self.prompt, room=0)
+            yield example
+
+    @cached_property
+    def _labels(self) -> dict[str, list[str]]:
+        return self._suite.labels()
 
     def _setup(self) -> Setup:
         states, _, width = self._states
@@ -172,7 +183,7 @@ class Job:
             encoder_width=width,
             pretrained=self.pretrained,
             encoder=self.encoder,
-            labels=self._suite.labels(),
+            labels=self._labels,
         )
 
     def _description(self, seed: int, method, folder: Path) -> saved.Description:
@@ -184,7 +195,7 @@ class Job:
             self.suite,
             seed,
             method.saved_settings(),
-            self._suite.labels(),
+            self._labels,
             key,
             width,
             live.reference(self.receipts[0], folder) if self.receipts else None,
