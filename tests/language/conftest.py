@@ -221,7 +221,8 @@ def pretraining(root: Path, out: Path) -> list:
     return [
         "pretrain", "--pairs", root / "genes" / "records.parquet", "--encoder", root / "nt",
         "--text-encoder", root / "bert", "--backbone", root / "qwen3", "--seed", 0,
-        "--steps", 6, "--batch", 4, "--validate-every", 3, "--out", out,
+        "--steps", 6, "--batch", 4, "--validate-every", 3,
+        "--text-vectors", root / "text_vectors", "--out", out,
     ]  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -138,6 +139,27 @@ def test_shuffled_pairs_leave_a_gene_the_description_of_another(project, command
         (folder / "log.jsonl").read_text().split("\n")[0] for folder in (project / "seqclip", out)
     ]
     assert json.loads(logs[0])["loss"] != json.loads(logs[1])["loss"]
+
+
+def test_vectors_of_texts_are_kept_for_the_next_run(
+    project, commands, content, monkeypatch, tmp_path
+):
+    from seqfuse.language.contrast import TextEncoder
+
+    (kept,) = (project / "text_vectors").iterdir()
+    rows = tables.read(project / "genes" / "records.parquet", tables.CLEAN).to_pylist()
+    texts = sorted({row["text"] for row in rows})
+    fresh = TextEncoder(project / "bert").embed(texts, project)
+    np.testing.assert_array_equal(np.load(kept), np.stack([fresh[text] for text in texts]))
+    monkeypatch.setattr(TextEncoder, "embed", lambda *_: pytest.fail("computed again"))
+    assert content(commands.pretrain(tmp_path / "again")) == content(project / "seqclip")
+    # Another text encoder is another key.
+    other = tmp_path / "bert"
+    shutil.copytree(project / "bert", other)
+    config = json.loads((other / "config.json").read_text())
+    (other / "config.json").write_text(json.dumps(config | {"layer_norm_eps": 1e-5}))
+    with pytest.raises(pytest.fail.Exception, match="computed again"):
+        commands.pretrain(tmp_path / "other", "--text-encoder", other)
 
 
 def test_another_seed_starts_from_other_weights(commands, tmp_path):

@@ -38,11 +38,13 @@ rule language_pretrain:
         seed=SEEDS[0],
         settings=lambda wildcards: flags(contrasting(wildcards.pretraining)),
         board=lambda wildcards: board("pretrain", wildcards.pretraining),
+        vectors=f"{STATE}/language/text_vectors",
     shell:
         "exec {params.command} --pairs {input.pairs} --encoder {input.encoder}"
         " --text-encoder {input.text_encoder} --backbone {input.backbone} --seed {params.seed}"
         " --threads {params.threads}"
-        " {params.settings} {params.board} --out {params.out} 2> {log}"
+        " {params.settings} {params.board} --text-vectors {params.vectors} --out {params.out}"
+        " 2> {log}"
 
 
 rule language_leakage:

@@ -21,7 +21,15 @@ from seqfuse import encoders, fingerprint, processes, tables
 from seqfuse.encoders.encoder import Encoder
 from seqfuse.encoders.tokenisers import Tokens
 from seqfuse.errors import UserError
-from seqfuse.files import atomic_directory, canonical_json, digest, read_json, sha256, write_json
+from seqfuse.files import (
+    atomic,
+    atomic_directory,
+    canonical_json,
+    digest,
+    read_json,
+    sha256,
+    write_json,
+)
 from seqfuse.language.batches import others, padded
 from seqfuse.language.pretrain import Settings
 from seqfuse.language.training import Progress, Trainer, Training
@@ -242,6 +250,7 @@ class Job:
     backbone: Path
     settings: Settings
     seed: int
+    text_vectors: Path
     tensorboard: Path | None
 
     def run(self, out: Path) -> None:
@@ -335,7 +344,7 @@ class Job:
                 raise UserError(
                     f"{self.pairs}: record {row['id']!r} has no text; a gene-text pair needs both"
                 )
-        vectors = TextEncoder(self.text_encoder).embed([row["text"] for row in rows], self.pairs)
+        vectors = self._text_vectors([row["text"] for row in rows])
         if self.settings.shuffle_pairs:
             _shuffle(rows)
         one = np.ones(1, np.float32)
@@ -351,6 +360,19 @@ class Job:
         if not splits["test"] and not splits["val"]:
             raise UserError(f"{self.pairs}: no val or test pairs to hold out")
         return splits
+
+    def _text_vectors(self, texts: Sequence[str]) -> dict[str, np.ndarray]:
+        """The vector float32[E] of every distinct text, mapped from the file that keeps those of
+        this encoder and these texts; the first run computes it."""
+        distinct = sorted(set(texts))
+        made_from = [checksums(self.text_encoder), distinct, surroundings()]
+        path = self.text_vectors / f"{digest(canonical_json(made_from))}.npy"
+        with processes.leader_first():
+            if not path.is_file():
+                found = TextEncoder(self.text_encoder).embed(distinct, self.pairs)
+                with atomic(path) as temporary:
+                    np.save(temporary, np.stack([found[text] for text in distinct]))
+        return dict(zip(distinct, np.load(path, mmap_mode="r"), strict=True))
 
     def _tokenise(self, row: dict) -> Tokens:
         try:

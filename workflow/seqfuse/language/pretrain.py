@@ -10,6 +10,7 @@ the held-out pairs), log.jsonl and cost.json. An interrupted run resumes from a 
         --encoder results/demo/data/models/demo-nt \\
         --text-encoder results/demo/data/models/demo-bert \\
         --backbone results/demo/data/models/demo-qwen3 --seed 0 \\
+        --text-vectors results/demo/state/language/text_vectors \\
         --out results/demo/language/pretrain/seqclip
 """
 
@@ -55,6 +56,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tensorboard", type=Path, metavar="DIR", help="folder for TensorBoard to show the log of"
     )
+    parser.add_argument(
+        "--text-vectors",
+        required=True,
+        type=Path,
+        metavar="DIR",
+        help="where the descriptions' vectors are kept for the next run, by encoder and texts",
+    )
     parser.add_argument("--out", required=True, type=Path, help="folder to write")
     options.add(parser, "language/pretrain")
 
@@ -73,6 +81,7 @@ def run(args: argparse.Namespace) -> None:
         args.backbone,
         settings,
         args.seed,
+        args.text_vectors,
         args.tensorboard,
     )
     with processes.started(args.processes):
