@@ -44,12 +44,28 @@ def test_textcnn_pools_the_windows_of_each_sequence(sequences, width):
         assert torch.allclose(found[row], wanted, atol=1e-6)
 
 
+def test_gradients_of_textcnn_are_those_of_its_windows(sequences):
+    head = TextCNN(WIDTH, CHANNELS, OUTPUTS, dropout=0.0).double()
+    given = [sequence.double().requires_grad_() for sequence in sequences]
+    asked = [*given, *head.parameters()]
+    mask = batch(sequences, 12)[1]
+    filled = [functional.pad(sequence, (0, 0, 0, 12 - len(sequence))) for sequence in given]
+    found = torch.autograd.grad(head(torch.stack(filled), mask).square().sum(), asked)
+    pooled = [
+        torch.cat([windows(conv, sequence).relu().amax(0) for conv in head.kernels])
+        for sequence in given
+    ]
+    wanted = torch.autograd.grad(head.out(torch.stack(pooled)).square().sum(), asked)
+    for one, other in zip(found, wanted, strict=True):
+        assert torch.allclose(one, other, atol=1e-12)
+
+
 def test_textcnn_has_windows_of_three_four_and_five_codons():
     """A sequence of 7 codons has 5, 4 and 3 windows."""
     head = TextCNN(WIDTH, 1, 1, dropout=0.0)
     mask = torch.arange(8) < 7
     assert KERNELS == (3, 4, 5)
-    assert head._windows(mask[None])[0].sum(1).tolist() == [5, 4, 3]
+    assert head._windows(mask[None])[0].sum(0).tolist() == [5, 4, 3]
 
 
 def test_mean_mlp_averages_over_the_codons_of_each_sequence(sequences):

@@ -21,6 +21,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from seqfuse.errors import UserError
 
@@ -118,12 +119,12 @@ class Transposed(nn.Module):
 
     def forward(self, packed: Packed, tokens_ND: Tensor, cells: int) -> Tensor:
         """Codons [cells, D] from tokens [N, D]; a cell that is padding stays 0."""
-        even, odd = (tokens_ND @ self.taps[tap].T for tap in (0, 1))
+        given = tokens_ND.shape[1]
+        outputs = functional.linear(tokens_ND, self.taps[:2].flatten(0, 1), self.bias.repeat(2))
         if len(self.taps) == 3:
             before = tokens_ND.roll(1, dims=0).masked_fill(packed.first[:, None], 0.0)
-            even = even + before @ self.taps[2].T
-        outputs = torch.stack([even, odd], dim=1).flatten(0, 1) + self.bias
-        return _put(packed, outputs, cells)
+            outputs = outputs + functional.pad(before @ self.taps[2].T, (0, given))
+        return _put(packed, outputs.view(-1, given), cells)
 
 
 def _put(packed: Packed, outputs_ND: Tensor, cells: int) -> Tensor:
@@ -131,4 +132,4 @@ def _put(packed: Packed, outputs_ND: Tensor, cells: int) -> Tensor:
     placed = outputs_ND
     if not packed.direct:
         placed = outputs_ND[packed.outputs] * packed.shares[:, None].to(outputs_ND.dtype)
-    return placed.new_zeros(cells, placed.shape[1]).index_add(0, packed.cells, placed)
+    return placed.new_zeros(cells, placed.shape[1]).index_add_(0, packed.cells, placed)

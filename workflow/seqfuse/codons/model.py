@@ -63,7 +63,7 @@ class Standardise(nn.Module):
     def forward(self, tokens_ND: Tensor, knocked_out: bool) -> Tensor:
         if knocked_out:
             tokens_ND = self.mean.expand_as(tokens_ND)
-        return (tokens_ND - self.mean) / self.deviation if self.active else tokens_ND
+        return (tokens_ND - self.mean).div_(self.deviation) if self.active else tokens_ND
 
 
 class CodonModel(nn.Module):
