@@ -1,6 +1,9 @@
 """The configuration: what is merged over what, and the one line a mistake is answered with."""
 
+import re
+
 import pytest
+import yaml
 
 from seqfuse import config, options
 from seqfuse.errors import UserError
@@ -33,6 +36,18 @@ def test_a_dataset_of_ones_own_joins_the_catalogue():
     settings = config.resolve({"datasets": {"mine": own}, "codons": {"datasets": ["mine"]}})
     assert settings["datasets"]["mine"] == own
     assert "demo-expression" in settings["datasets"]
+
+
+def test_the_examples_that_are_to_be_copied_are_accepted(root):
+    commented = (root / "config.yaml").read_text().partition("# datasets:")
+    examples = [re.sub(r"(?m)^# ?", "", "".join(commented[1:]))]
+    examples += re.findall(r"```yaml\n(.*?)```", (root / "README.md").read_text(), flags=re.DOTALL)
+    assert len(examples) == 4
+    for example in examples:
+        settings = yaml.safe_load(example)
+        for name in settings.get("datasets", {}):
+            assert name in config.resolve(settings)["datasets"]
+        config.resolve(settings)
 
 
 def test_a_set_may_be_named_with_another_split():

@@ -139,7 +139,7 @@ def _calibration(root: Path) -> None:
     for suite, datasets in (("variants", ["demo-variants"]), ("tasks", TASKS)):
         rows = []
         for dataset in datasets:
-            for method in (*METHODS, "text_only", "gc"):
+            for method in (*METHODS, "text_only", "dna_only", "gc"):
                 kind = "method" if method in METHODS else "control"
                 for place in range(5, 15):
                     row = {"study": "language", "suite": suite, "dataset": dataset, "kind": kind}

@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ElementTree
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
@@ -106,11 +107,10 @@ def _ticks_out_of_view(figure) -> set[Text]:
     return out
 
 
-@pytest.mark.parametrize("name", FIGURES)
-def test_no_text_is_clipped_or_lies_on_another(drawn, name):
+def _is_legible(name: str, frame: pd.DataFrame) -> None:
     module = importlib.import_module(FIGURES[name].module)
     with mpl.rc_context(render.STYLE):
-        figure = module.draw(render.read_csv(drawn / f"{name}.csv"))
+        figure = module.draw(frame)
         boxes = _texts(figure)
         hidden = _ticks_out_of_view(figure)
     boxes = {text: box for text, box in boxes.items() if text not in hidden}
@@ -125,6 +125,23 @@ def test_no_text_is_clipped_or_lies_on_another(drawn, name):
         height = min(first.y1, second.y1) - max(first.y0, second.y0)
         # A line's box holds more than its letters, so that it may touch the next one.
         assert width <= 1 or height <= 2, (one.get_text(), other.get_text())
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_no_text_is_clipped_or_lies_on_another(drawn, name):
+    _is_legible(name, render.read_csv(drawn / f"{name}.csv"))
+
+
+@pytest.mark.parametrize("name", ["fusion", "truth", "confusion"])
+def test_long_names_and_ranges_have_room(drawn, name):
+    frame = render.read_csv(drawn / f"{name}.csv")
+    own = frame[frame["method"] == frame["method"].iloc[0]]
+    long = ("codon_forest", "boosting", "late_mean", "late_stack")
+    frame = pd.concat([own.assign(method=n, title=names.title(n), kind="control") for n in long])
+    if name == "fusion":
+        sets = frame["dataset"].astype("category").cat.codes.astype(int)
+        frame = frame.assign(trained_parameters=86_123 + 1000 * sets)
+    _is_legible(name, frame)
 
 
 @pytest.mark.parametrize("name", FIGURES)

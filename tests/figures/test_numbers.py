@@ -521,6 +521,14 @@ def test_calibration_is_of_whole_test_splits():
     assert (row["method"], row["confidence"], row["n"], row["ece"]) == ("linear", 0.45, 3, 0.08)
 
 
+def test_the_controls_of_a_calibration_are_told_apart(drawn):
+    frame = read(drawn, "calibration")
+    shown = calibration.draw(frame).legends[0].legend_handles
+    looks = [(h.get_marker(), h.get_color(), h.get_markerfacecolor()) for h in shown]
+    assert {"text_only", "dna_only"} < set(frame["method"])
+    assert len(set(looks)) == len(looks) == frame["method"].nunique()
+
+
 def test_each_average_stands_beside_the_papers_one_number(monkeypatch):
     known = {
         ("d", "linear", "accuracy"): published.Published(0.45, "Table 1", ""),

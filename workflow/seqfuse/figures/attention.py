@@ -39,7 +39,7 @@ def draw(frame: pd.DataFrame) -> Figure:
     lines = -(-len(sets) // 2)
     width = 7.0 if len(sets) > 1 else 4.0
     figure = Figure(figsize=(width, lines * (0.9 + 0.17 * len(pairs))), layout="constrained")
-    axes = figure.subplots(lines, min(2, len(sets)), squeeze=False).ravel()
+    axes = figure.subplots(lines, min(2, len(sets)), sharey=True, squeeze=False).ravel()
     limit = max(abs(np.log2(frame["received"].clip(lower=1e-3))).quantile(0.98), 0.1)
     for axis, ((dataset, method), rows) in zip(axes, sets, strict=False):
         _panel(axis, rows, pairs, limit)

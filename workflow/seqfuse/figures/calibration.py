@@ -10,14 +10,18 @@ from matplotlib.lines import Line2D
 from seqfuse.figures import names
 
 _COLUMNS = 3
+# Bins of fewer answers stand in the CSV alone: their share jumps by a fifth an answer.
+_FEWEST = 5
 # Square points of a dot: that of the fullest bin of a panel.
 _LARGEST = 36
+# The trained controls, which share a colour, and their marks.
+_CONTROLS = {"text_only": "o", "dna_only": "s"}
 
 
 def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """One row a method, dataset and bin of the test split, with the expected calibration error."""
     rows, metrics = frames["calibration"], frames["metrics"]
-    shown = (rows["kind"] == "method") | rows["method"].isin(["text_only", "dna_only"])
+    shown = (rows["kind"] == "method") | rows["method"].isin(list(_CONTROLS))
     rows = rows[(rows["split"] == "test") & (rows["subset"] == "all") & shown]
     keys = ["suite", "dataset", "split", "subset", "method"]
     errors = metrics[(metrics["metric"] == "ece") & (metrics["probe"] == "none")]
@@ -38,6 +42,7 @@ def draw(frame: pd.DataFrame) -> Figure:
     lines = math.ceil(len(groups) / columns)
     width = max(4.0, 7 * columns / _COLUMNS)
     figure = Figure(figsize=(width, 2.4 * lines + 0.5), layout="constrained")
+    figure.get_layout_engine().set(hspace=0.06)
     axes = figure.subplots(lines, columns, squeeze=False)
     for axis, ((_, dataset), rows) in zip(axes.flat, groups, strict=False):
         _panel(axis, rows)
@@ -55,11 +60,11 @@ def draw(frame: pd.DataFrame) -> Figure:
 
 def _panel(axis: Axes, rows: pd.DataFrame) -> None:
     axis.plot([0, 1], [0, 1], color="#333333", linewidth=0.6, linestyle="--")
-    axis.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal")
+    axis.set(xlim=(-0.05, 1.05), ylim=(-0.05, 1.05), aspect="equal")
     axis.set(xlabel="share of the likelihood", ylabel="share that is right")
     axis.grid(color="#E8E8E8", linewidth=0.5)
     axis.set_axisbelow(True)
-    for _, line in rows.groupby("method", sort=False):
+    for _, line in rows[rows["n"] >= _FEWEST].groupby("method", sort=False):
         look = _look(next(line.itertuples()))
         axis.plot(line["confidence"], line["accuracy"], linewidth=0.8, color=look["color"])
         sizes = _LARGEST * line["n"] / rows["n"].max() + 3
@@ -71,4 +76,5 @@ def _panel(axis: Axes, rows: pd.DataFrame) -> None:
 
 
 def _look(row) -> dict:
-    return names.shape(row.method, row.kind) | {"color": names.colour(row.method, row.kind)}
+    look = names.shape(row.method, row.kind) | {"color": names.colour(row.method, row.kind)}
+    return look | ({"marker": _CONTROLS[row.method]} if row.method in _CONTROLS else {})

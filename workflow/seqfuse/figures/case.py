@@ -83,7 +83,7 @@ def _wrapped(text: str | None) -> list[str]:
         return []
     if pd.isna(text) or not text.strip():
         return ["(no text)"]
-    lines = textwrap.wrap(" ".join(text.split()), _LETTERS)
+    lines = textwrap.wrap(" ".join(text.replace("</think>", " ").split()), _LETTERS)
     if len(lines) > _MOST:
         lines = [*lines[: _MOST - 1], f"{lines[_MOST - 1]} ..."]
     # matplotlib reads mathematics between two dollar signs.

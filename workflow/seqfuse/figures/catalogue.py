@@ -72,8 +72,9 @@ _ALL = (
         "Calibration",
         "Reliability of the labels' likelihoods on the test split: the share of answers whose "
         "likeliest label is right, against its share of all labels' likelihood, in bins of 1/15; "
-        "the larger a dot, the more answers. On the dashed line a model is as sure as it may be. "
-        "The table has the expected calibration error with its interval.",
+        "the larger a dot, the more answers; bins of fewer than five stand in the table alone. On "
+        "the dashed line a model is as sure as it may be. The table has the expected calibration "
+        "error with its interval.",
         "language",
         ("metrics", "calibration"),
         "seqfuse.figures.calibration",

@@ -1,5 +1,6 @@
 """Test predictions of study B joined with the truth, and one small panel a dataset and arm."""
 
+import textwrap
 from collections.abc import Callable
 
 import pandas as pd
@@ -10,6 +11,8 @@ from seqfuse.figures import names
 
 # Inches; the narrowest one still holds a line of text above the picture.
 _WIDTH, _NARROWEST = 7.0, 4.0
+# Letters of a title that are no wider than the narrowest panel.
+_LETTERS = 18
 
 
 def on_test(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -40,7 +43,8 @@ def draw(
     for row, panels in zip(axes, lines, strict=True):
         for axis, points in zip(row, panels, strict=False):
             panel(axis, points)
-            axis.set_title(f"{points['dataset'].iloc[0]}\n{names.title(points['method'].iloc[0])}")
+            title = textwrap.wrap(names.title(points["method"].iloc[0]), _LETTERS)
+            axis.set_title("\n".join([points["dataset"].iloc[0], *title]), fontsize=7)
         for axis in row[len(panels) :]:
             axis.set_visible(False)
     return figure

@@ -53,7 +53,8 @@ def draw(frame: pd.DataFrame) -> Figure:
     frame = frame.assign(
         block=frame["judge"] + frame["dataset"], panel=panels, axis="score", row=frame["title"]
     )
-    return ranking.draw(frame, limits=(0, 10))
+    # A little more than the scale, so that the mark of a 10 is whole.
+    return ranking.draw(frame, limits=(0, 10.4))
 
 
 def first(judges: pd.Series) -> str:

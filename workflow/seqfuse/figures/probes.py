@@ -79,4 +79,5 @@ def draw(frame: pd.DataFrame) -> Figure:
             panel = f"{dataset}, n = {own['n'].iloc[0]:,}\n{own['title'].iloc[0]}"
             panels.append(here.assign(block=f"{suite} {dataset}", panel=panel))
     shown = pd.concat(panels)
-    return ranking.draw(shown.assign(axis=[names.metric(metric) for metric in shown["metric"]]))
+    shown = shown.assign(axis=[names.metric(metric) for metric in shown["metric"]])
+    return ranking.draw(shown, hollow="its DNA altered")

@@ -25,9 +25,15 @@ _DOT = {"marker": "o", "markersize": 4.2, "linewidth": 1.2}
 
 
 def draw(
-    frame: pd.DataFrame, columns: int = 3, limits: tuple[float, float] | None = None
+    frame: pd.DataFrame,
+    columns: int = 3,
+    limits: tuple[float, float] | None = None,
+    hollow: str = "ablation",
 ) -> Figure:
-    """Draw a ranking, at most `columns` panels side by side, all within `limits` if given."""
+    """Draw a ranking, at most `columns` panels side by side, all within `limits` if given.
+
+    `hollow` is what the legend calls the hollow marks of a colour, those of the kind "ablation".
+    """
     blocks = [block for _, block in frame.groupby("block", sort=False)]
     columns = min(columns, max(block["panel"].nunique() for block in blocks))
     lines = [math.ceil(block["panel"].nunique() / columns) for block in blocks]
@@ -39,7 +45,7 @@ def draw(
     parts = figure.subfigures(len(blocks) + 1, 1, height_ratios=[*heights, 0.25], squeeze=False)
     for part, block, n in zip(parts[:-1, 0], blocks, lines, strict=True):
         _block(part, block, n, columns, limits)
-    _legend(parts[-1, 0], "published" in frame and frame["published"].notna().any())
+    _legend(parts[-1, 0], frame, hollow)
     return figure
 
 
@@ -103,7 +109,7 @@ def _dot(axis: Axes, row, y: float) -> None:
     if pd.notna(getattr(row, "published", None)):
         axis.plot(row.published, y, marker="d", markersize=5, color="none", markeredgecolor="black")
     # Beside the panel, where no interval can run under it.
-    text = f"{row.value:.2f}" if pd.notna(row.value) else f"({row.published:.2f})"
+    text = f"{row.value:z.2f}" if pd.notna(row.value) else f"({row.published:.2f})"
     axis.text(1.02, y, text, transform=axis.get_yaxis_transform(), va="center", fontsize=6.5)
 
 
@@ -114,20 +120,26 @@ def _labels(axis: Axes, rows: pd.DataFrame) -> None:
         axis.set_yticks(range(len(rows)), texts)
         return
     axis.set_yticks(range(len(rows)), rows["trained"], fontsize=6, color=_GREY)
+    # Points; a digit of that size is some 3.8 wide, and the column's head is seven letters.
+    wide = 5 + 3.8 * max(7, rows["trained"].str.len().max())
     column = {"xycoords": axis.get_yaxis_transform(), "textcoords": "offset points"}
     column |= {"ha": "right", "annotation_clip": False}
     for y, text in enumerate(texts):
-        axis.annotate(text, (0, y), xytext=(-32, 0), va="center", **column)
+        axis.annotate(text, (0, y), xytext=(-wide, 0), va="center", **column)
     axis.annotate("trained", (0, -1), xytext=(-3.5, 0), fontsize=6, color=_GREY, **column)
 
 
-def _legend(part: SubFigure, published: bool) -> None:
-    handles = [
-        Line2D([], [], color="#333333", label="method, with interval", **_DOT),
+def _legend(part: SubFigure, frame: pd.DataFrame, hollow: str) -> None:
+    handles = [Line2D([], [], color="#333333", label="method, with interval", **_DOT)]
+    if (frame["kind"] == "ablation").any():
+        handles.append(
+            Line2D([], [], color="#333333", markerfacecolor="white", label=hollow, **_DOT)
+        )
+    handles += [
         Line2D([], [], color=names.CONTROL, markerfacecolor="white", label="control", **_DOT),
         Patch(color=_FIELD, label="up to the best control"),
     ]
-    if published:
+    if "published" in frame and frame["published"].notna().any():
         handles.append(
             Line2D([], [], color="none", marker="d", markeredgecolor="black", label="published")
         )

@@ -94,7 +94,7 @@ def _cell(cell, digits: int) -> list[tuple[str, dict]]:
     """The lines of one cell and how each is written."""
     if pd.isna(cell.value):
         return [("", {})]
-    lines = [(f"{cell.value:,.{digits}f}", {})]
+    lines = [(f"{cell.value:z,.{digits}f}", {})]
     if pd.notna(getattr(cell, "low", None)):
         interval = f"[{cell.low:.{digits}f}, {cell.high:.{digits}f}]"
         lines.append((interval, {"fontsize": 5.5, "color": _GREY}))

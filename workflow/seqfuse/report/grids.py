@@ -325,7 +325,7 @@ def left_out(run: Run) -> list[str]:
 
 
 def _number(value: float) -> str:
-    return "not defined" if math.isnan(value) else f"{value:.3f}"
+    return "not defined" if math.isnan(value) else f"{value:z.3f}"
 
 
 def _signed(value: float) -> str:
