@@ -71,7 +71,7 @@ def finish(folder: Path, *words: str) -> int:
     for job in jobs:
         for name in job.output.split(", "):
             output = folder / name
-            if output.suffix and not output.name.endswith(tuple("0123456789")):
+            if output.suffix[1:].isalpha():  # seed0 and qwen3-1.7b are folders
                 output.parent.mkdir(parents=True, exist_ok=True)
                 output.write_text(name)
             else:
