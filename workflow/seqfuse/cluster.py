@@ -137,6 +137,6 @@ def _slurm(*command: str) -> str:
     except FileNotFoundError:
         raise UserError(f"{command[0]}: not found; is this a node that submits jobs?") from None
     if done.returncode:
-        words = " ".join(done.stderr.split())
+        words = " ".join(done.stderr.split()) or f"{command[0]}: it ended with {done.returncode}"
         raise UserError(re.sub(r"^(sbatch|squeue|scancel): error: ", r"\1: ", words))
     return done.stdout
