@@ -130,3 +130,10 @@ def test_what_does_not_fit_is_refused(monkeypatch):
     monkeypatch.setattr(fetch.shutil, "disk_usage", lambda folder: SimpleNamespace(free=1))
     with pytest.raises(fetch.UserError, match="2 kB do not fit into 1 B"):
         fetch._say_total([2500, None])
+
+
+def test_without_a_network_the_hubs_cache_alone_is_asked(monkeypatch):
+    asked = []
+    monkeypatch.setattr(fetch.download, "hub_offline", lambda: "no network")
+    assert fetch._asked(lambda *args, **options: asked.append(options), "a") is None
+    assert asked == [{"dry_run": True, "local_files_only": True}]

@@ -132,8 +132,9 @@ def _asked(ask, *args, **options):
     """What the hub says of a download; None without a network or an answer."""
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
+    offline = download.hub_offline() is not None
     try:
-        return ask(*args, **options, dry_run=True)
+        return ask(*args, **options, dry_run=True, local_files_only=offline)
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError):
         return None
 
