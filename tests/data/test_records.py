@@ -118,6 +118,19 @@ def test_with_train_and_test_a_tenth_of_train_becomes_val(make, tmp_path):
     assert made.column("id")[:40] == [f"train-{i}" for i in range(1, 41)]
 
 
+def test_rows_of_equal_dna_are_on_one_side_of_the_val_that_is_made(make, tmp_path):
+    rows = [f"{a}{b}{c}A" for a in "ACGT" for b in "ACGT" for c in "ACGT"]
+    files = {
+        "train.csv": "sequence,value\n" + "".join(f"{r},1\n{r.lower()},2\n" for r in rows),
+        "test.csv": "sequence,value\nAAAA,1\n",
+    }
+    listed = [{"path": str(tmp_path / n), "split": n.removesuffix(".csv")} for n in files]
+    found = make(files, files=listed).column("split")
+    assert found[:128:2] == found[1:128:2] and 11 <= found.count("val") <= 14
+    other = make(files, files=listed, seed=1).column("split")
+    assert other[:128] != found[:128] and other[128] == "test"
+
+
 def test_a_mirror_is_searched_first_and_held_to_the_checksum(make, tmp_path):
     good, bad = tmp_path / "good", tmp_path / "bad"
     for folder, text in ((good, "sequence,value,split\nA,1,train\n"), (bad, "sequence\n")):

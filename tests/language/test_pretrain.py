@@ -35,6 +35,17 @@ def test_the_loss_is_the_sum_of_both_directions_of_equation_3():
     assert found.item() == pytest.approx(expected, rel=1e-12)
 
 
+def test_the_loss_is_twice_clips():
+    """CLIP's is half the sum of both directions, in open_clip's ClipLoss as in this one."""
+    from transformers.models.clip.modeling_clip import image_text_contrastive_loss
+
+    torch.manual_seed(0)
+    genes, texts = torch.nn.functional.normalize(torch.randn(2, 16, 8), dim=-1)
+    clip = image_text_contrastive_loss(texts @ genes.T / 0.07).item()
+    found = contrastive(genes, texts, torch.tensor(0.07), torch.zeros(16, 16, dtype=torch.bool))
+    assert found.item() / 16 == pytest.approx(2 * clip, rel=1e-5)
+
+
 def test_pairs_of_one_text_or_one_gene_are_no_negatives():
     batch = pairs(("AC", "one"), ("GT", "one"), ("AC", "two"), ("TT", "three"))
     expected = [
