@@ -3,8 +3,8 @@
     python docs/build.py          writes docs/configuration.md and the DAG in README.md
     python docs/build.py --check  changes nothing, fails when one of them is out of step
 
-The configuration's reference comes from workflow/schemas/config.schema.yaml, the picture of the DAG
-from `snakemake --rulegraph`.
+The configuration's reference comes from workflow/schemas/, the picture of the DAG from `snakemake
+--rulegraph`.
 """
 
 import json
@@ -15,15 +15,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from seqfuse import options
+from seqfuse.config import WORKFLOW, load_yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGURATION = ROOT / "docs" / "configuration.md"
 README = ROOT / "README.md"
 SAME = {"codons_train_weighed": "codons_train", "sequences_codons": "sequences"}
 HIDDEN = {"all", "report_settings"}
+ENTRIES = {
+    "datasets": "A dataset of your own, or one of `resources/datasets.yaml`.",
+    "models": "A model of your own, or one of `resources/models.yaml`.",
+}
 HEAD = """# Configuration
 
-Printed from `workflow/schemas/config.schema.yaml` by `make docs`; do not edit.
+Printed from `workflow/schemas/` by `make docs`; do not edit.
 
 `config.yaml` lies over `workflow/presets/<preset>.yaml`, which lies over the defaults below;
 `--config key=value` on the command line lies over all of them. An unknown key, a wrong type, or a
@@ -49,19 +54,23 @@ def _holds(path: Path, text: str) -> bool:
 
 def pages() -> Iterator[tuple[Path, str]]:
     """Each file and what it should hold."""
-    yield CONFIGURATION, HEAD + "".join(section("", options.schema()))
+    told = "".join(section("", options.schema()))
+    for name, what in ENTRIES.items():
+        rule = load_yaml(WORKFLOW / "schemas" / f"{name}.schema.yaml")
+        told += "".join(section(f"{name}.NAME", rule | {"description": what}, missing=""))
+    yield CONFIGURATION, HEAD + told
     readme = README.read_text(encoding="utf-8")
     picture = f"```mermaid\n{rulegraph()}\n```"
     yield README, re.sub(r"```mermaid\n.*?\n```", lambda _: picture, readme, flags=re.DOTALL)
 
 
-def section(path: str, rule: dict) -> Iterator[str]:
-    """A table of one section's settings, then its sub-sections."""
+def section(path: str, rule: dict, missing: str = "by preset") -> Iterator[str]:
+    """A table of one section's settings, then its sub-sections; `missing` where no default is."""
     rule = resolved(rule)
     title = f"`{path}`" if path else "Top level"
     yield f"\n## {title}\n\n"
-    if path:
-        yield f"{rule.get('description', '')}\n\n"
+    if "description" in rule:
+        yield f"{rule['description']}\n\n"
     yield "| key | type | default | what it is |\n|---|---|---|---|\n"
     nested = {}
     for name, child in rule["properties"].items():
@@ -69,10 +78,13 @@ def section(path: str, rule: dict) -> Iterator[str]:
         if "properties" in child:
             nested[name] = child
             continue
-        default = json.dumps(child.get("default", "by preset"))
-        yield f"| `{name}` | {kind(child)} | `{default}` | {child['description']} |\n"
+        if "properties" in child.get("items", {}):
+            nested[f"{name}[]"] = child["items"]
+        default = f"`{json.dumps(child['default'])}`" if "default" in child else missing
+        default = "needed" if name in rule.get("required", []) else default
+        yield f"| `{name}` | {kind(child)} | {default} | {child['description']} |\n"
     for name, child in nested.items():
-        yield from section(f"{path}.{name}" if path else name, child)
+        yield from section(f"{path}.{name}" if path else name, child, missing)
 
 
 def resolved(rule: dict) -> dict:
