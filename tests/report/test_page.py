@@ -6,6 +6,7 @@ import io
 import json
 import re
 import subprocess
+from types import SimpleNamespace
 
 import jinja2
 import pytest
@@ -15,7 +16,7 @@ from seqfuse import tables
 from seqfuse.cli import main
 from seqfuse.figures.catalogue import FIGURES
 from seqfuse.files import sha256
-from seqfuse.report import versions
+from seqfuse.report import grids, versions
 from seqfuse.report.style import STYLE
 from seqfuse.report.titles import title
 
@@ -405,7 +406,14 @@ def test_settings_and_seeds_are_the_resolved_configuration(page, results):
 def test_what_was_not_run_is_listed(page):
     text = page.by_id("left-out").text
     assert "arms:" in text and "One-hot codons" in text
-    assert "methods: DNA as text" in text and "figures:" not in text
+    assert "methods:" in text and "DNA as text" in text and "figures:" not in text
+
+
+def test_what_the_ablations_ran_is_not_called_left_out():
+    settings = {"studies": [], "language": {"methods": []}, "codons": {"arms": []}}
+    run = SimpleNamespace(settings=settings, figures=[], metrics=[{"method": "mil_shared"}])
+    arms = next(line for line in grids.left_out(run) if line.startswith("arms: "))
+    assert "MIL, one shared projection" not in arms and "MIL with entropy; " in arms
 
 
 def test_the_ablations_miss_no_figure_of_the_run(results, build, read, tmp_path):

@@ -309,10 +309,12 @@ def left_out(run: Run) -> list[str]:
     settings = run.settings
     drawn = {drawing.figure.name for drawing in run.figures}
     of_ablations = any(drawing.figure.ablations for drawing in run.figures)
+    # Ablations run more than the methods and arms of the settings.
+    ran = {row["method"] for row in run.metrics}
     asked = {
         "studies": ({"language", "codons"}, set(settings["studies"])),
-        "methods": (set(METHODS), set(settings["language"]["methods"])),
-        "arms": (set(ARMS), set(settings["codons"]["arms"])),
+        "methods": (set(METHODS), ran | set(settings["language"]["methods"])),
+        "arms": (set(ARMS), ran | set(settings["codons"]["arms"])),
         "figures": ({name for name, f in FIGURES.items() if f.ablations == of_ablations}, drawn),
     }
     lines = []
@@ -320,7 +322,8 @@ def left_out(run: Run) -> list[str]:
         missing = order(known - used)
         if missing:
             titles = [FIGURES[n].title if what == "figures" else title(n) for n in missing]
-            lines.append(f"{what}: {', '.join(titles)}")
+            # A title may hold commas.
+            lines.append(f"{what}: {'; '.join(titles)}")
     return lines
 
 
