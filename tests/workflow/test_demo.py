@@ -181,10 +181,11 @@ def test_ablations_train_what_varies_and_nothing_again(demo):
     assert {"onevocab_k3", "onevocab_lora", "linear_lora"} <= runs
     assert "onevocab" not in runs
     embedded = [line.split()[-1] for line in plan if "output: results/demo/embeddings/" in line]
-    assert embedded and all("@" in path for path in embedded)  # of shuffled sequences alone
+    # Shuffled sequences, and the encoder that was aligned with shuffled pairs.
+    assert embedded and all("@" in path or "seqclip_shuffled" in path for path in embedded)
     trained = {"language_finetune", "language_predict", "codons_train", "codons_train_weighed"}
-    altered = {"controls_shuffle", "controls_folds", "embeddings"}
-    assert demo.planned("ablations") == trained | altered | {
+    controls = {"controls_shuffle", "controls_folds", "embeddings", "language_pretrain"}
+    assert demo.planned("ablations") == trained | controls | {
         "evaluation_ablations",
         "figures_ablations",
         "judge",
