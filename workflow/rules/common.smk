@@ -381,7 +381,11 @@ def board(*place):
     """Where TensorBoard finds a training's log, as a flag, if it is wanted."""
     wanted = settings["language"]["tensorboard"]
     return flags(
-        {"tensorboard": "/".join((RESULTS, "tensorboard", *place)) if wanted else None}
+        {
+            "tensorboard": (
+                os.path.join(RESULTS, "tensorboard", *place) if wanted else None
+            )
+        }
     )
 
 
