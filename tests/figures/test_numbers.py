@@ -62,7 +62,12 @@ def metric(method, value, **other) -> dict:
 def evaluated(*rows: dict) -> dict[str, pd.DataFrame]:
     """The frames that rankings are made from; every dataset is compared by accuracy."""
     places = {(row["suite"], row["dataset"]) for row in rows}
-    compared = [{"suite": s, "dataset": d, "metric": "accuracy"} for s, d in sorted(places)]
+    compared = [
+        dict.fromkeys(tables.COMPARISONS.names, "")
+        | {"suite": s, "dataset": d, "metric": "accuracy", "split": "test", "subset": "all"}
+        | {"method": "linear", "against": "every_control", "verdict": "beats every control"}
+        for s, d in sorted(places)
+    ]
     return {"metrics": pd.DataFrame(rows), "comparisons": pd.DataFrame(compared)}
 
 
@@ -86,6 +91,19 @@ def test_a_ranking_holds_what_was_measured_and_nothing_else():
     assert list(table["low"]) == pytest.approx([0.3, 0.4, 0.2])
     assert list(table["trained_parameters"]) == [5, 5, 0]
     assert list(fusion.table(frames)["value"]) == [0.6]
+
+
+def test_a_star_marks_what_beats_every_control():
+    frames = evaluated(
+        metric("linear", 0.4), metric("qformer", 0.5), metric("linear", 0.7, metric="macro_f1")
+    )
+    shown = {text.get_text() for text in methods.draw(methods.table(frames)).findobj(Text)}
+    assert {"0.40*", "0.50", scores.MARKED} <= shown
+    cells = {text.get_text() for text in table1.draw(table1.table(frames)).findobj(Text)}
+    assert {"0.400*", "0.500", "0.700"} <= cells
+    frames["comparisons"]["verdict"] = "does not beat majority"
+    shown = {text.get_text() for text in methods.draw(methods.table(frames)).findobj(Text)}
+    assert "0.40" in shown and scores.MARKED not in shown
 
 
 def test_the_verdict_shows_both_halves_and_who_cannot_read():

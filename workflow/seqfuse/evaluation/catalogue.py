@@ -59,6 +59,7 @@ UNALTERED = "unaltered"
 # What comparisons.parquet calls all controls together: a method has shown something where it beats
 # each of them.
 EVERY_CONTROL = "every_control"
+BEATS_ALL = "beats every control"
 
 
 def primary(study: str, regression: bool, variants: bool) -> str:

@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.special import bdtr, stdtr
 
+from seqfuse.evaluation.catalogue import BEATS_ALL
 from seqfuse.evaluation.score import Score
 
 
@@ -55,7 +56,7 @@ def verdict(difference: float, p_holm: float, confidence: float, better: str) ->
 def verdict_on_all(pairs: list[dict]) -> str:
     """Comparisons of one method with all of its controls, in words: which it does not beat."""
     unbeaten = [row["against"] for row in pairs if row["verdict"] != "better"]
-    return f"does not beat {', '.join(unbeaten)}" if unbeaten else "beats every control"
+    return f"does not beat {', '.join(unbeaten)}" if unbeaten else BEATS_ALL
 
 
 def difference(method: Score, against: Score) -> tuple[float, np.ndarray]:

@@ -34,7 +34,8 @@ STUDIES = {
 
 _INTERVALS = (
     "Bars are bootstrap intervals; the grey field ends at the best control, and only a score "
-    "beyond it shows anything. Subsets of fewer than 20 rows stand in the tables alone."
+    "beyond it shows anything; a star marks a score that beats every control beyond the noise. "
+    "Subsets of fewer than 20 rows stand in the tables alone."
 )
 
 _LINES = (
@@ -125,7 +126,8 @@ _ALL = (
         "table1",
         "Accuracy, F1, precision and recall",
         "After the paper's Table 1. Test scores of the sets that are compared by accuracy, each "
-        "with its bootstrap interval; controls are grey. F1, precision and recall are averaged "
+        "with its bootstrap interval; controls are grey, and a star marks an accuracy that beats "
+        "each of them beyond the noise. F1, precision and recall are averaged "
         "over gold classes with equal weight (macro) or by their size (weighted). The paper does "
         "not say which average its F1, precision and recall are, nor which split its rows are "
         "of: its one number stands beside each of ours. The CSV has every average and the notes "

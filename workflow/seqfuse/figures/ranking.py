@@ -2,7 +2,7 @@
 
 A frame has the columns `block` (panels of one block share their rows), `panel` (its title), `axis`
 (its axis title), `row` (the label), `method`, `kind`, the score `value` with `low` and `high`, and
-where there are any `trained` (a text, the number of parameters) and `published`.
+where there are any `trained` (a text, the number of parameters), `published` and `verdict`.
 """
 
 import math
@@ -14,13 +14,14 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from seqfuse.figures import names
+from seqfuse.figures import names, scores
 
 _WIDTH = 7.0
 _ROW = 0.175
 _FIELD = "#EBEBEB"
 _GREY = "#555555"
 _LABEL = 28
+_KEYS = 4  # entries of the legend in a line
 _DOT = {"marker": "o", "markersize": 4.2, "linewidth": 1.2}
 
 
@@ -41,11 +42,14 @@ def draw(
     wrapped = 1.5 if frame["row"].str.len().max() > _LABEL else 1.0
     rows = [block["row"].nunique() * _ROW * wrapped for block in blocks]
     heights = [n * (0.68 + r) for n, r in zip(lines, rows, strict=True)]
-    figure = Figure(figsize=(_WIDTH, sum(heights) + 0.25), layout="constrained")
-    parts = figure.subfigures(len(blocks) + 1, 1, height_ratios=[*heights, 0.25], squeeze=False)
+    handles = _handles(frame, hollow)
+    foot = 0.08 + 0.17 * math.ceil(len(handles) / _KEYS)
+    figure = Figure(figsize=(_WIDTH, sum(heights) + foot), layout="constrained")
+    parts = figure.subfigures(len(blocks) + 1, 1, height_ratios=[*heights, foot], squeeze=False)
     for part, block, n in zip(parts[:-1, 0], blocks, lines, strict=True):
         _block(part, block, n, columns, limits)
-    _legend(parts[-1, 0], frame, hollow)
+    keys = {"ncols": min(_KEYS, len(handles)), "frameon": False}
+    parts[-1, 0].legend(handles=handles, loc="center", **keys)
     return figure
 
 
@@ -109,7 +113,8 @@ def _dot(axis: Axes, row, y: float) -> None:
     if pd.notna(getattr(row, "published", None)):
         axis.plot(row.published, y, marker="d", markersize=5, color="none", markeredgecolor="black")
     # Beside the panel, where no interval can run under it.
-    text = f"{row.value:z.2f}" if pd.notna(row.value) else f"({row.published:.2f})"
+    scored = pd.notna(row.value)
+    text = f"{row.value:z.2f}{scores.mark(row)}" if scored else f"({row.published:.2f})"
     axis.text(1.02, y, text, transform=axis.get_yaxis_transform(), va="center", fontsize=6.5)
 
 
@@ -129,7 +134,8 @@ def _labels(axis: Axes, rows: pd.DataFrame) -> None:
     axis.annotate("trained", (0, -1), xytext=(-3.5, 0), fontsize=6, color=_GREY, **column)
 
 
-def _legend(part: SubFigure, frame: pd.DataFrame, hollow: str) -> None:
+def _handles(frame: pd.DataFrame, hollow: str) -> list:
+    """The entries of the legend."""
     handles = [Line2D([], [], color="#333333", label="method, with interval", **_DOT)]
     if (frame["kind"] == "ablation").any():
         handles.append(
@@ -143,4 +149,6 @@ def _legend(part: SubFigure, frame: pd.DataFrame, hollow: str) -> None:
         handles.append(
             Line2D([], [], color="none", marker="d", markeredgecolor="black", label="published")
         )
-    part.legend(handles=handles, loc="center", ncols=len(handles), frameon=False)
+    if any(map(scores.mark, frame.itertuples())):
+        handles.append(Line2D([], [], color="none", label=scores.MARKED))
+    return handles

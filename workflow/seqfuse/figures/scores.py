@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from seqfuse.evaluation.catalogue import MEAN
+from seqfuse.evaluation.catalogue import BEATS_ALL, EVERY_CONTROL, MEAN
 from seqfuse.figures import names, published
 
 # A subset with fewer rows has an interval as wide as the axis.
@@ -23,21 +23,39 @@ COLUMNS = [
     "n",
     "seeds",
     "trained_parameters",
+    "verdict",
 ]
+_PLACE = ["suite", "dataset", "subset", "metric", "method"]
+# Behind a drawn score whose `verdict` says so; without it, a method is inside the noise or below.
+MARK = "*"
+MARKED = f"{MARK} beats every control beyond the noise"
 
 
 def primary(frames: Mapping[str, pd.DataFrame], study: str) -> pd.DataFrame:
     """One row a suite, dataset, subset and method or control: its test score, without probes.
 
     Needs the frames `metrics` and `comparisons`; the latter says which metric is a dataset's own.
-    Subsets of few rows are left out. The mean over a suite is among them, as the dataset "mean".
-    Rows stand in the order in which they are drawn.
+    `verdict` says whether a method beats all of its controls, and which it does not. Subsets of few
+    rows are left out. The mean over a suite is among them, as the dataset "mean". Rows stand in the
+    order in which they are drawn.
     """
     rows = on_test(frames["metrics"], study)
     rows = rows[(rows["subset"] == "all") | (rows["n"] >= _FEWEST)]
     rows = rows.merge(primaries(frames["comparisons"]), on=["suite", "dataset", "metric"])
+    rows = with_verdict(rows, frames["comparisons"])
     rows = rows.assign(title=[names.title(name) for name in rows["method"]])
     return in_order(rows)[COLUMNS].reset_index(drop=True)
+
+
+def with_verdict(rows: pd.DataFrame, compared: pd.DataFrame) -> pd.DataFrame:
+    """Add the verdict against all controls, to methods and the metric that they are compared by."""
+    on_all = (compared["against"] == EVERY_CONTROL) & (compared["split"] == "test")
+    return rows.merge(compared.loc[on_all, [*_PLACE, "verdict"]], on=_PLACE, how="left")
+
+
+def mark(row) -> str:
+    """What stands behind the drawn score of a row."""
+    return MARK if getattr(row, "verdict", None) == BEATS_ALL else ""
 
 
 def primaries(compared: pd.DataFrame) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """Tables as pictures: rows by name, columns of numbers, each with interval and published value.
 
 A frame has one row a cell: `block` (a table of its own, with this title), `row`, `column`, `value`,
-and where there are any `low`, `high`, `published` and `interval_covers_published`.
+and where there are any `low`, `high`, `published`, `interval_covers_published` and `verdict`.
 """
 
 import textwrap
@@ -9,6 +9,8 @@ import textwrap
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from seqfuse.figures import scores
 
 _WIDTH = 7.0
 _LINE = 0.125
@@ -94,7 +96,7 @@ def _cell(cell, digits: int) -> list[tuple[str, dict]]:
     """The lines of one cell and how each is written."""
     if pd.isna(cell.value):
         return [("", {})]
-    lines = [(f"{cell.value:z,.{digits}f}", {})]
+    lines = [(f"{cell.value:z,.{digits}f}{scores.mark(cell)}", {})]
     if pd.notna(getattr(cell, "low", None)):
         interval = f"[{cell.low:.{digits}f}, {cell.high:.{digits}f}]"
         lines.append((interval, {"fontsize": 5.5, "color": _GREY}))

@@ -21,6 +21,7 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
     rows = scores.on_test(frames["metrics"], "language")
     rows = rows[(rows["subset"] == "all") & rows["metric"].isin(_PUBLISHED)]
     rows = rows.merge(scores.compared_by(frames["comparisons"], "accuracy"))
+    rows = scores.with_verdict(rows, frames["comparisons"])
     rows = scores.in_order(rows.assign(title=rows["method"].map(names.title)))
     return scores.with_published(rows[scores.COLUMNS], _PUBLISHED)
 
