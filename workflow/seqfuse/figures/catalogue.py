@@ -193,7 +193,8 @@ _ALL = (
         "What of OneVocab is trained",
         "After the paper's Table 2. OneVocab with a part of it frozen, on the sets that are "
         "compared by accuracy: test scores and judged reasoning, each with its bootstrap "
-        "interval. The paper does not say which average its F1, precision and recall are; its "
+        "interval; a star marks what beats every control beyond the noise. The paper "
+        "does not say which average its F1, precision and recall are; its "
         "judge had other prompts than ours.",
         "language",
         ("metrics", "comparisons", "verdicts", "settings"),
@@ -204,8 +205,9 @@ _ALL = (
         "table4",
         "Length of OneVocab's k-mers",
         "After the paper's Table 4. OneVocab with k-mers of other lengths, each trained for the "
-        "same number of steps: test scores with bootstrap intervals, and what training took "
-        "(mean over seeds). Several sets that were trained together are shown by their mean; the "
+        "same number of steps: test scores with bootstrap intervals, a star behind what beats "
+        "every control beyond the noise, and what training took (mean over seeds). Several "
+        "sets that were trained together are shown by their mean; the "
         "CSV has each. The paper does not say which set its table is of, so that no difference "
         "from it is taken.",
         "language",

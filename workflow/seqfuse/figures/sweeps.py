@@ -25,8 +25,9 @@ def tested(
     """The test scores of some runs on whole sets by some metrics."""
     rows = scores.on_test(frames["metrics"], "language")
     rows = rows[(rows["subset"] == "all") & rows["method"].isin(names)]
-    columns = ["suite", "dataset", "method", "metric", "value", "low", "high", "n", "seeds"]
-    return rows.loc[rows["metric"].isin(metrics), columns]
+    rows = scores.with_verdict(rows[rows["metric"].isin(metrics)], frames["comparisons"])
+    scored = ["value", "low", "high", "n", "seeds", "verdict"]
+    return rows[["suite", "dataset", "method", "metric", *scored]]
 
 
 def judged(frames: Mapping[str, pd.DataFrame], names: list[str]) -> pd.DataFrame:
