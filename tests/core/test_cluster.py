@@ -68,9 +68,11 @@ def test_each_kind_of_job_is_asked_for_once(site, tmp_path):
     ]
 
 
-def test_one_partition_that_takes_the_job_is_enough(site):
-    site(sbatch='case "$*" in *=cpu*) exit 1;; esac')
+def test_one_partition_that_takes_the_job_is_enough(site, tmp_path):
+    site(sbatch='echo $* >> asked; case "$*" in *=cpu*) exit 1;; esac')
     cluster.check(str(site.partitions), [{}])
+    asked = (tmp_path / "asked").read_text().splitlines()
+    assert [words.split()[1] for words in asked] == ["--partition=cpu", "--partition=gpu"]
 
 
 def test_only_the_executors_jobs_of_this_folder_are_ended(site, tmp_path):

@@ -73,7 +73,7 @@ def test_a_whole_coding_sequence():
         ("ATGTAAG", "MX", 1, True, False, 1),  # the stop does not end the sequence
         ("TAAATGTAGTGA", "XMX", 0, False, True, 2),
         ("CTGTAA", "L", 0, False, True, 0),
-        ("ATGNCANNNTAN", "MXXX", 0, True, False, 0),
+        ("ATGNCANNNTAN", "M" + 3 * "X", 0, True, False, 0),
         ("TAA", "", 0, False, True, 0),
         ("AT", "", 2, False, False, 0),
         ("", "", 0, False, False, 0),

@@ -143,7 +143,7 @@ def tables_disk(wildcards, input):
 def embeddings_disk(wildcards, input):
     """What the store grows by at most."""
     name = wildcards.encoder.removesuffix("@random")
-    name = settings["language"]["encoder"] if name == "seqclip" else name
+    name = model_of(name, "encoder") if name in pretrainings() else name
     return disk.embeddings(
         input.table,
         embedded_columns(wildcards).split(),
