@@ -68,10 +68,10 @@ def result(name: str, ours: float, baseline: float, unit: str, at_least: float, 
 def line(row: dict) -> str:
     """A row of the table."""
     verdict = "" if row["ratio"] >= row["at_least"] else "  below"
+    bar = f"at least {row['at_least']:g}" if row["at_least"] else "no bar"
     return (
         f"{row['name']:14} ours {row['ours']:10.4g} {row['unit']:9} baseline"
-        f" {row['baseline']:10.4g}  ratio {row['ratio']:7.2f} (at least {row['at_least']:g},"
-        f" {row['rows']} rows){verdict}"
+        f" {row['baseline']:10.4g}  ratio {row['ratio']:7.2f} ({bar}, {row['rows']} rows){verdict}"
     )
 
 

@@ -1,23 +1,33 @@
 """Training a language model: the trainer's step and its batches against what one writes first.
 
 The model has Qwen3's layout, 4 layers of width 256, with Qwen3's whole vocabulary and OneVocab's
-15,625 6-mers, which is where a small model's time and memory go.
+15,625 6-mers, which is where a small model's time and memory go. What frozen encoders cost is
+measured without a bar, all parts in the proportions of the real models.
 """
 
 import multiprocessing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 from torch.nn import functional
 from transformers import AutoModelForCausalLM
 
 from bench.measure import Setting, alternate, result
+from seqfuse import encoders
+from seqfuse.cli import main
 from seqfuse.data import scratch
+from seqfuse.embeddings.store import Store
 from seqfuse.language.batches import step_indices
-from seqfuse.language.model import Example, Setup
+from seqfuse.language.contrast import Contrast, ContrastTrainer, Pair, TextEncoder
+from seqfuse.language.linear import Linear, between_markers
+from seqfuse.language.linear_tuned import LinearTuned
+from seqfuse.language.model import Batch, Example, Setup, Slot
 from seqfuse.language.onevocab import OneVocab
 from seqfuse.language.prompts import Prompt
 from seqfuse.language.text_only import TextOnly
@@ -37,8 +47,15 @@ LAYERS = {
 SMALL = LAYERS | {"hidden_size": 64, "intermediate_size": 192, "num_hidden_layers": 2}
 SMALL |= {"num_attention_heads": 2, "num_key_value_heads": 1}
 VOCABULARY = 151_936
+# A seventh of the layers and an eighth of the width of Nucleotide Transformer v2 500M and of BERT
+# base, as LAYERS of Qwen3 1.7B. The blocks shrink 448 times so, the vocabulary's table by as much.
+ENCODER = {"hidden_size": 128, "intermediate_size": 512, "num_hidden_layers": 4}
+TEXT_ENCODER = {"hidden_size": 96, "intermediate_size": 384, "num_hidden_layers": 2}
+SHARE_OF_VOCABULARY = VOCABULARY // 56
 # Of the losses of one step, in float32; a sum over 10^5 tokens is less exact.
 TOLERANCE = 1e-4
+# Of losses from states stored as float16.
+ROUNDED = 1e-3
 TRAINING = Training(
     steps=1,
     batch=4,
@@ -113,7 +130,71 @@ def length_batches(setting: Setting) -> dict:
     return result("length_batches", *times, "s", 1.5, rows=len(examples), difference=difference)
 
 
-MEASURES = [train_step, train_step_reasoning, train_memory, length_batches]
+def adapter_epoch(setting: Setting) -> dict:
+    """An epoch of the linear adapter with LoRA on KEGG's prompts, its states decoded from the store
+    within the time; baseline: the frozen encoder run again in every step. No bar."""
+    rows, encoder = setting.rows(200, least=4), _encoder(setting)
+    pairs = [_pair_of_dna(seed) for seed in range(rows)]
+    store = _stored(setting, encoder, [sequence for pair in pairs for sequence in pair])
+    setup = Setup(_backbone(setting, SHARE_OF_VOCABULARY, LAYERS), lora_rank=4)
+    setup = replace(setup, encoder_width=store.width, encoder=encoder)
+    ours, baseline = (_seeded(kind, setup) for kind in (Linear, Rerun))
+    maps = iter(range(setting.repeats + 1))
+
+    def stored() -> float:
+        distinct = {sequence for pair in pairs for sequence in pair}
+        states = store.memory_map(distinct, setting.folder / f"states{next(maps)}")
+        ours.setup = replace(setup, states=states)
+        return _epoch(setting, ours, pairs)
+
+    # LoRA begins as the identity, and dropout draws the same.
+    difference = abs(stored() - _epoch(setting, baseline, pairs))
+    assert difference < ROUNDED, difference
+    times = alternate(setting, stored, lambda: _epoch(setting, baseline, pairs))
+    return result("adapter_epoch", *times, "s", 0, rows=rows, difference=difference)
+
+
+def seqclip_step(setting: Setting) -> dict:
+    """A step on 32 genes of 1,500 nt with stored vectors of their descriptions (500 characters);
+    baseline: the frozen text encoder run in every step. No bar."""
+    genes, texts = zip(*(_gene(seed) for seed in range(32)), strict=True)
+    folder = setting.folder / "text-encoder"
+    folder.mkdir()
+    scratch.write("bert", {**TEXT_ENCODER, "vocab_size": 2000}, 0, list(texts), folder)
+    reader, encoder = TextEncoder(folder), encoders.load(_encoder(setting))
+    tokens = [encoder.tokenise(gene) for gene in genes]
+    rows = [{"sequence": g, "text": t} for g, t in zip(genes, texts, strict=True)]
+    trainers = []
+    for _ in range(2):
+        method = _seeded(Contrast, encoders.load(_encoder(setting)), 96, 256, 0.07)
+        training = replace(TRAINING, batch=32, chunk_tokens=10**6)
+        trainers.append(ContrastTrainer(method, training, 0, setting.folder / "state", "bench"))
+
+    def step(trainer: ContrastTrainer, vectors: dict[str, np.ndarray]) -> float:
+        one = np.ones(1, np.float32)
+        pairs = [Pair(r, t, vectors[r["text"]], one) for r, t in zip(rows, tokens, strict=True)]
+        trainer.progress.step = 0
+        return trainer._step(pairs)["loss"]
+
+    kept, (ours, baseline) = reader.embed(texts, folder), trainers
+    difference = abs(step(ours, kept) - step(baseline, reader.embed(texts, folder)))
+    assert difference < TOLERANCE, difference
+    times = alternate(
+        setting,
+        lambda: step(ours, kept),
+        lambda: step(baseline, reader.embed(texts, folder)),
+    )
+    return result("seqclip_step", *times, "s", 0, rows=len(rows), difference=difference)
+
+
+MEASURES = [
+    train_step,
+    train_step_reasoning,
+    train_memory,
+    length_batches,
+    adapter_epoch,
+    seqclip_step,
+]
 
 
 def _step(setting: Setting, name: str, at_least: float, **shape: int) -> dict:
@@ -191,6 +272,15 @@ def _method(
     sizes: dict = LAYERS,
 ):
     """A method on a seeded scratch backbone."""
+    return _seeded(kind, Setup(_backbone(setting, vocabulary, sizes), settings=settings or {}))
+
+
+def _seeded(kind: type, *words):
+    torch.manual_seed(0)
+    return kind(*words)
+
+
+def _backbone(setting: Setting, vocabulary: int, sizes: dict) -> Path:
     folder = setting.folder / f"backbone-{vocabulary}"
     if not folder.exists():
         folder.mkdir()
@@ -198,8 +288,7 @@ def _method(
         scratch.write("qwen3", {**sizes, "vocab_size": 600}, 0, texts, folder)
         if vocabulary != 600:
             _lengthen(folder, vocabulary)
-    torch.manual_seed(0)
-    return kind(Setup(folder, settings=settings or {}))
+    return folder
 
 
 def _lengthen(folder, vocabulary: int) -> None:
@@ -208,6 +297,79 @@ def _lengthen(folder, vocabulary: int) -> None:
     torch.manual_seed(0)
     model.resize_token_embeddings(vocabulary, mean_resizing=False)
     model.save_pretrained(folder)
+
+
+class Rerun(Linear):
+    """The linear adapter as the originals train it: the frozen encoder runs in every step."""
+
+    def __init__(self, setup: Setup):
+        super().__init__(setup)
+        self.encoder = encoders.load(setup.encoder).requires_grad_(False)
+
+    segment, states = LinearTuned.segment, LinearTuned.states
+
+    def vectors(self, batch: Batch) -> Tensor:
+        with torch.no_grad():
+            found = self.states([slot.sequence for _, slot in batch.slots()])
+        return between_markers(self.markers, [self.adapter(states) for states in found])
+
+
+def _epoch(setting: Setting, method: Linear, pairs: Sequence[tuple[str, str]]) -> float:
+    """The mean loss of a pass in batches of 4: two sequences, 200 tokens of question, 300 of
+    answer."""
+    trainer, losses = _trainer(setting, method), []
+    torch.manual_seed(0)
+    for start in range(0, len(pairs) // 4 * 4, 4):
+        examples = [_asked(method, pair) for pair in pairs[start : start + 4]]
+        trainer.progress.step = 0
+        losses.append(trainer._step(examples)["loss"])
+    return float(np.mean(losses))
+
+
+def _asked(method: Linear, pair: tuple[str, str]) -> Example:
+    slots, length = [], 0
+    for sequence in pair:
+        slots.append(Slot(length, method.segment(sequence), sequence))
+        length += slots[-1].length
+    words = np.random.default_rng(length).integers(0, SHARE_OF_VOCABULARY, 500)
+    weights = np.append(np.zeros(length + 200), np.ones(300))
+    example = _example(np.append(np.zeros(length, np.int64), words), weights)
+    return replace(example, slots=tuple(slots))
+
+
+def _encoder(setting: Setting) -> Path:
+    folder = setting.folder / "encoder"
+    if not folder.exists():
+        folder.mkdir()
+        scratch.write("nucleotide-transformer-v2", ENCODER, 0, [], folder)
+    return folder
+
+
+def _stored(setting: Setting, encoder: Path, sequences: Sequence[str]) -> Store:
+    table, receipt = setting.folder / "dna.parquet", setting.folder / "dna.json"
+    ids = [str(row) for row in range(len(sequences))]
+    pq.write_table(pa.table({"id": ids, "sequence": sequences}), table)
+    words = ["embeddings", "write", "--table", str(table), "--columns", "sequence"]
+    words += ["--model", str(encoder), "--store", str(setting.folder / "store")]
+    assert main([*words, "--threads", str(setting.threads), "--out", str(receipt)]) == 0
+    return Store.open(receipt)
+
+
+def _dna(seed: int, length: int) -> str:
+    return "".join(np.random.default_rng(seed).choice(list("ACGT"), length))
+
+
+def _pair_of_dna(seed: int) -> tuple[str, str]:
+    """A reference of 4,001 nt, and the same with its middle letter changed."""
+    reference = _dna(seed, 4001)
+    other = "A" if reference[2000] != "A" else "C"
+    return reference, reference[:2000] + other + reference[2001:]
+
+
+def _gene(seed: int) -> tuple[str, str]:
+    """A gene and a description of it, in words of six letters."""
+    words = np.random.default_rng(seed).choice(list("abcdefghij"), (72, 6))
+    return _dna(seed, 1500), " ".join("".join(word) for word in words)
 
 
 def _ids(batch: int, tokens: int) -> np.ndarray:
