@@ -1,8 +1,8 @@
 """Measure our code against its plain counterparts; each baseline is written plainly beside it.
 
 Prints a table and writes a JSON list of {name, ours, baseline, ratio, unit, ...}. Both sides must
-give the same result before anything is timed; then they run in alternation, and the medians count.
-Imports never do. Sizes are a share of the full ones, which take hours on two cores; "at least" is
+give the same result, or nothing is printed; they run in alternation, and the medians count. Imports
+never do. Sizes are a share of the full ones, which take hours on two cores; "at least" is
 meant for the full ones, and a small embed_rerun cannot reach it.
 
     python -m bench

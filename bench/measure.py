@@ -3,6 +3,7 @@
 import contextlib
 import importlib
 import io
+import multiprocessing
 import statistics
 import time
 from collections.abc import Callable, Iterable
@@ -47,8 +48,26 @@ def exhaust(items: Iterable) -> None:
 
 def alternate(setting: Setting, ours: Callable, baseline: Callable) -> tuple[float, float]:
     """The median seconds of each, called in turn."""
-    pairs = [(seconds(ours), seconds(baseline)) for _ in range(setting.repeats)]
+    return medians(setting, lambda: seconds(ours), lambda: seconds(baseline))
+
+
+def medians(
+    setting: Setting, ours: Callable[[], float], baseline: Callable[[], float]
+) -> tuple[float, float]:
+    """The median of the seconds that each gives, called in turn."""
+    pairs = [(ours(), baseline()) for _ in range(setting.repeats)]
     return tuple(statistics.median(times) for times in zip(*pairs, strict=True))
+
+
+def apart(work: Callable, *words: object) -> tuple[float, object]:
+    """Seconds and outcome of one call in a new process, whose start and imports are not counted."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_clocked, (work, *words))
+
+
+def _clocked(work: Callable, *words: object) -> tuple[float, object]:
+    found = []
+    return seconds(lambda: found.append(work(*words))), found[0]
 
 
 def result(name: str, ours: float, baseline: float, unit: str, at_least: float, **more) -> dict:

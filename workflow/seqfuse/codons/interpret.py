@@ -63,8 +63,10 @@ def run(args: argparse.Namespace) -> None:
     import torch
 
     from seqfuse.codons import interpretation, knockout, trained
+    from seqfuse.embeddings.embed import keep_freed_memory
 
     torch.set_num_threads(args.threads)
+    keep_freed_memory()
     receipts = {name: getattr(args, name) for name in MODALITIES if getattr(args, name)}
     encoders = {name: getattr(args, f"{name}_encoder") for name in MUTABLE}
     study = trained.read(args.dataset, args.trained, args.records, args.frames, receipts)
