@@ -38,6 +38,18 @@ def test_help_imports_nothing_heavy(stage):
     assert run.stderr.strip().splitlines()[-1] == "[]"
 
 
+def test_the_end_of_a_command_collects_no_garbage():
+    # Python calls what was registered first last.
+    program = (
+        "import atexit, gc\natexit.register(lambda: print(len(gc.get_objects())))\n"
+        "import seqfuse.cli"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert int(run.stdout) < 100
+
+
 def test_a_mistake_is_one_line_and_a_status(capsys, tmp_path):
     status = main(["sequences", "--records", "nowhere.parquet", "--study", "language",
                    "--out", str(tmp_path)])  # fmt: skip

@@ -5,7 +5,9 @@ command that was asked for is imported, so that help and errors come at once.
 """
 
 import argparse
+import atexit
 import errno
+import gc
 import importlib
 import os
 import signal
@@ -72,6 +74,10 @@ STAGES: dict[str, tuple[str, dict[str, str]]] = {
     "report": ("one HTML file that opens without a network", {"": "seqfuse.report.build"}),
     "ask": ("a question about DNA, answered on a terminal", {"": "seqfuse.language.ask"}),
 }
+
+# The last collections of an interpreter that ends would go through all that was imported: a second
+# where transformers was. The system takes the memory back at once.
+atexit.register(gc.freeze)
 
 # What a user can do about a disk, by the error's number.
 _OF_THE_DISK = {
