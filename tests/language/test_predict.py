@@ -2,6 +2,8 @@
 
 import math
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -172,3 +174,15 @@ def test_a_checkpoint_of_another_method(commands, tmp_path):
     shutil.copy(qformer / "seed0" / "adapter.safetensors", linear / "seed0")
     found = commands.refused_predict("linear", linear, tmp_path / "out.parquet")
     assert "does not belong to this method's checkpoint" in found
+
+
+def test_a_method_without_a_language_model_does_not_pay_for_one():
+    program = (
+        "import sys\n"
+        "from seqfuse.language import dna_only, probing, tuning, vectors\n"
+        "print([name for name in ('transformers', 'peft', 'accelerate') if name in sys.modules])"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert run.stdout.strip() == "[]"

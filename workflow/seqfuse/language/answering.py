@@ -10,13 +10,13 @@ from seqfuse import fingerprint
 from seqfuse.errors import UserError
 from seqfuse.files import canonical_json, digest
 from seqfuse.labels import parse
-from seqfuse.language import decoding, prompts, saved
+from seqfuse.language import prompts, saved
 from seqfuse.language.catalogue import METHODS
 from seqfuse.language.journal import Journal
+from seqfuse.language.origin import checksums, device, surroundings
 from seqfuse.language.prompts import ClosedLabels, Prompt, Settings
 from seqfuse.language.saved import Description
 from seqfuse.language.suite import Suite, read_states
-from seqfuse.language.tuning import checksums, device, surroundings
 from seqfuse.progress import say
 
 
@@ -131,6 +131,8 @@ def _of_seed(
     closed = {name: ClosedLabels(name, labels) for name, labels in description.labels.items()}
     progress = _Counter(f"seed {description.seed}, answers", len(asked))
     if METHODS[description.method].generates:
+        from seqfuse.language import decoding
+
         once = partial(_once, journal, description.seed)
         answers = decoding.answer(method, asked, description.labels, settings, progress, once)
         said = [

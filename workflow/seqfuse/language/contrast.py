@@ -31,9 +31,10 @@ from seqfuse.files import (
     write_json,
 )
 from seqfuse.language.batches import others, padded
+from seqfuse.language.origin import checksums, device, surroundings
 from seqfuse.language.pretrain import Settings
 from seqfuse.language.training import Progress, Trainer, Training
-from seqfuse.language.tuning import checksums, cost, device, surroundings, write_log
+from seqfuse.language.tuning import cost, write_log
 
 # The temperature never falls below it, as in CLIP (arXiv 2103.00020), nor rises above 1.
 _COLDEST = 0.01

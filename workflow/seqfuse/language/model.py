@@ -10,14 +10,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
-from transformers.utils import logging
 
 from seqfuse import processes
 from seqfuse.errors import UserError
@@ -25,7 +23,9 @@ from seqfuse.files import read_json
 from seqfuse.language.nats import summed_nats
 from seqfuse.language.prompts import END, Dna, Prompt
 
-logging.disable_progress_bar()
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
 LABEL = "label"
 # Texts whose tokens are remembered: questions come again, reasoning does not.
 _TEXTS = 4096
@@ -280,11 +280,16 @@ class LanguageMethod(nn.Module, ABC):
         load_exactly(self, folder / "adapter.safetensors", self.own_state().keys())
 
 
-def load_backbone(folder: Path) -> tuple[object, PreTrainedModel]:
+def load_backbone(folder: Path) -> tuple[object, "PreTrainedModel"]:
     """Tokeniser and language model of a local folder: safetensors only, no remote code, float32.
 
     A checkpoint that lacks a tensor of its own configuration, or holds a foreign one, is refused.
     """
+    # Four seconds of imports, which a method without a language model does not pay for.
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
     folder = Path(folder)
     if not (folder / "config.json").is_file():
         raise UserError(f"{folder}: no config.json, so this is no folder of a language model")

@@ -21,8 +21,8 @@ from seqfuse.files import (
 )
 from seqfuse.language import card, live, saved
 from seqfuse.language.catalogue import Method
-from seqfuse.language.decoding import check_lengths
 from seqfuse.language.model import Setup
+from seqfuse.language.origin import checksums, device, surroundings
 from seqfuse.language.prompts import Prompt, Settings, reasons
 from seqfuse.language.stored import Stored
 from seqfuse.language.suite import Suite, read_states
@@ -164,6 +164,8 @@ class Job:
         for prompt in asked:
             example = method.encode(prompt, answer=True)
             if self.method.generates:
+                from seqfuse.language.decoding import check_lengths
+
                 check_lengths(method, [example], self.prompt, room=0)
             yield example
 
@@ -250,22 +252,6 @@ class Job:
                 ]
             )
         )
-
-
-def device() -> torch.device:
-    """Where models are trained: the GPU where there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def surroundings() -> list:
-    """What besides inputs and code changes the bits of a result."""
-    return [torch.__version__, torch.get_num_threads(), str(device()), processes.count()]
-
-
-def checksums(folder: Path) -> dict[str, str]:
-    """The SHA-256 of every tensor and configuration file in a folder, by its path there."""
-    paths = [*folder.rglob("*.safetensors"), *folder.rglob("*.json")]
-    return {str(path.relative_to(folder)): sha256(path) for path in sorted(paths)}
 
 
 def cost(seed: int, parameters: tuple[int, int], rate: float, progress: Progress) -> dict:
