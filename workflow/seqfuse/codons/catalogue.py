@@ -107,7 +107,7 @@ ARMS: dict[str, Arm] = {
         ),
         Arm(
             "mil_token",
-            "MIL, weights a codon",
+            "MIL, weights by codon",
             _ALL,
             f"{_MIL}:TokenMil",
             weighs=True,

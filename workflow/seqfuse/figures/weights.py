@@ -24,7 +24,7 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 def draw(frame: pd.DataFrame) -> Figure:
     """One panel a dataset and arm, one box a modality and seed."""
-    return grid.draw(frame, _panel, columns=3, size=1.9)
+    return grid.draw(frame, _panel, columns=4, size=1.9)
 
 
 def _panel(axis: Axes, rows: pd.DataFrame) -> None:
