@@ -112,6 +112,11 @@ def test_a_variant_may_stand_among_the_methods():
             "language.suites.a: there is no dataset 'demo-splise'; did you mean 'demo-splice'?",
         ),
         (
+            {"language": {"suites": {"a": ["splicing-of-mine"]}}},
+            "no dataset 'splicing-of-mine'; nearest: demo-splice, nt-splice_sites_all,"
+            " nt-promoter_all; all: resources/datasets.yaml",
+        ),
+        (
             {"language": {"methods": ["onevocb"]}},
             "language.methods: there is no method 'onevocb'; did you mean 'onevocab'?",
         ),

@@ -8,6 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 from huggingface_hub import constants
 
+from seqfuse.data import download
+from seqfuse.errors import UserError
+
 HEADER = "sequence,value,split\n"
 GOOD = HEADER + "ACG,1,train\n" * 100
 QUESTION = {"study": "language", "question": "Is it?"}
@@ -116,6 +119,30 @@ def test_bad_entry(make, case):
     for part in ["'mine'", *wanted]:
         assert part in line
     assert made.written == []
+
+
+def test_what_is_known_to_be_missing_without_a_network(tmp_path):
+    hub, digest = {"repository": "owner/name"}, "0" * 64
+    (tmp_path / "there.csv").touch()
+    fine = [
+        {"source": "synthetic", "generator": "motifs"},
+        {"hub": hub | {"revision": "0" * 40}},
+        {"hub": {"repository": str(tmp_path)}},
+        {"hub": hub, "files": [{"path": "a.csv", "sha256": digest}, {"path": "there.csv"}]},
+        {"files": [{"path": "a.csv", "url": "http://localhost:9/a.csv"}, {"path": "there.csv"}]},
+    ]
+    for entry in fine:
+        download.check_entry("mine", entry, [str(tmp_path)])
+    refused = {
+        "bring your own": {"proprietary": "bring your own"},
+        "no revision is pinned; look at owner/name on the hub": {"hub": hub},
+        "no revision": {"hub": hub, "files": [{"path": "a.csv", "sha256": None}]},
+        "there.csv is not there": {"files": [{"path": "other/there.csv"}]},
+        "ask the authors": {"files": [{"path": "a.csv", "manual": "ask the authors"}]},
+    }
+    for wanted, entry in refused.items():
+        with pytest.raises(UserError, match=wanted):
+            download.check_entry("mine", entry, [str(tmp_path)])
 
 
 @pytest.mark.parametrize("forbidden", [True, False])

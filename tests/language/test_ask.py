@@ -2,6 +2,8 @@
 
 import json
 import math
+import subprocess
+import sys
 
 import pytest
 
@@ -113,6 +115,16 @@ def test_bad_dna(commands, fasta, tmp_path, capsys, dna, variant, message):
     words += ["--variant", fasta("variant.fa", *variant)] if variant else []
     assert cli.main(list(map(str, words))) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_model_that_is_not_there_is_said_before_torch_is_imported(fasta, tmp_path):
+    words = ["ask", "--model", str(tmp_path / "nope"), "--dna", str(fasta("dna.fa", ("a", "ACGT")))]
+    words += ["--question", QUESTION]
+    program = (
+        f"import sys; from seqfuse import cli; cli.main({words}); print('torch' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert "nope: no seed folder" in run.stderr and run.stdout == "False\n"
 
 
 def test_bad_model_and_files(commands, fasta, tmp_path, capsys):

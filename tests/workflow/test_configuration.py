@@ -8,6 +8,20 @@ import pytest
 import yaml
 
 from seqfuse import planning
+from seqfuse.config import RESOURCES, load_yaml
+
+
+@pytest.fixture(scope="module")
+def pinned(make_project):
+    """A project whose user has named a commit of each published model, and has GeneChat's pairs."""
+    made = make_project()
+    entries = load_yaml(RESOURCES / "models.yaml").items()
+    models = {name: {"revision": "a" * 40} for name, entry in entries if "repository" in entry}
+    with (made.root / "config.yaml").open("a") as handle:
+        yaml.safe_dump({"models": models}, handle)
+    (made.root / "gene_text").mkdir()
+    (made.root / "gene_text" / "genechat.csv").write_text("sequence,text\n")
+    return made
 
 
 def test_a_dry_run_plans_every_stage(project):
@@ -73,6 +87,37 @@ def test_a_mistake_is_one_line(project, words, message):
     assert "Traceback" not in run.stdout
 
 
+def refused(project, *words: str) -> str:
+    """The one line with which a dry run refuses a configuration."""
+    run = project.snakemake("-n", *words, check=False)
+    assert run.returncode != 0 and "Traceback" not in run.stdout
+    [line] = [line for line in run.stdout.splitlines() if line.startswith("configuration error")]
+    return line
+
+
+def test_a_model_without_a_commit_is_refused_before_anything_runs(project):
+    said = refused(project, "--profile", "slurm")
+    assert "no revision is pinned; look at " in said and "{revision: <40 hexadecimal" in said
+
+
+def test_a_file_that_cannot_be_had_is_refused_unless_its_records_are_there(make_project, tmp_path):
+    project = make_project()
+    entry = {"study": "codons", "source": "files", "files": [{"path": "sets/mine.csv"}]}
+    settings = {"preset": "demo", "studies": ["codons"], "datasets": {"mine": entry}}
+    settings["codons"] = {"datasets": ["mine"]}
+    (project.root / "config.yaml").write_text(yaml.safe_dump(settings))
+    assert refused(project) == (
+        "configuration error: dataset 'mine': sets/mine.csv is not there (looked for"
+        " sets/mine.csv): check the path, or add its folder to `mirror`"
+    )
+    (tmp_path / "sets").mkdir()
+    (tmp_path / "sets" / "mine.csv").write_text("sequence,value\n")
+    assert "data_records" in project.planned("--config", f"mirror=[{tmp_path}]")
+    (project.root / "results" / "demo" / "data" / "mine").mkdir(parents=True)
+    (project.root / "results" / "demo" / "data" / "mine" / "records.parquet").touch()
+    project.planned()
+
+
 def test_it_works_from_another_folder(project, tmp_path):
     words = ["-n", "-s", str(project.root / "Snakefile"), "--directory", str(tmp_path)]
     assert "report" in project.snakemake(*words, "--cores", "1").stdout
@@ -87,14 +132,12 @@ def test_plain_snakemake_needs_no_cores(project):
     assert "cores have to be specified" not in project.snakemake("-n").stdout
 
 
-def test_the_cluster_profile_defaults_to_the_papers_scale(project):
-    assert (
-        "results/paper/report/report.html" in project.snakemake("-n", "--profile", "slurm").stdout
-    )
+def test_the_cluster_profile_defaults_to_the_papers_scale(pinned):
+    assert "results/paper/report/report.html" in pinned.snakemake("-n", "--profile", "slurm").stdout
 
 
-def test_the_cluster_profile_keeps_its_preset_beside_another_setting(project):
-    plan = project.snakemake("-n", "--profile", "slurm", "--config", "seeds=2").stdout
+def test_the_cluster_profile_keeps_its_preset_beside_another_setting(pinned):
+    plan = pinned.snakemake("-n", "--profile", "slurm", "--config", "seeds=2").stdout
     assert "results/paper/report/report.html" in plan
 
 

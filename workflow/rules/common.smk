@@ -17,7 +17,7 @@ from seqfuse import config as configuration
 from seqfuse.codons.catalogue import ARMS
 from seqfuse.controls.catalogue import CONTROLS
 from seqfuse.data import catalogue as data_catalogue
-from seqfuse.data.download import unpinned
+from seqfuse.data import download, published
 from seqfuse.encoders import LAYOUTS
 from seqfuse.errors import UserError
 from seqfuse.figures.catalogue import FIGURES, STUDIES
@@ -329,9 +329,30 @@ def layout(name):
     return [known[0]] if known else []
 
 
+def obtainable(made, check, *facts):
+    """Stop with one line where something that is not made yet cannot be had."""
+    if os.path.exists(os.path.join(RESULTS, "data", made)):
+        return
+    try:
+        check(*facts)
+    except UserError as error:
+        sys.exit(f"configuration error: {error}")
+
+
+def own_files(wildcards):
+    """The files of one's own that a dataset is read from."""
+    name, mirror = wildcards.dataset, settings["mirror"]
+    found = settings["datasets"][name]
+    obtainable(f"{name}/records.parquet", download.check_entry, name, found, mirror)
+    return download.unpinned(found, mirror)
+
+
 def model_text(wildcards):
     """The records whose text a scratch language model learns its tokeniser from."""
     scratch = settings["models"][wildcards.model]
+    obtainable(
+        f"models/{wildcards.model}", published.check_entry, wildcards.model, scratch
+    )
     if (
         scratch["kind"] != "scratch"
         or scratch["layout"] not in data_catalogue.TEXT_LAYOUTS

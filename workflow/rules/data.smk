@@ -7,9 +7,7 @@ Both are local rules: downloads run where there is a network, compute nodes ofte
 rule data_records:
     """Fetch or generate one dataset, verify it, and write its records."""
     input:
-        lambda wildcards: unpinned(
-            settings["datasets"][wildcards.dataset], settings["mirror"]
-        ),
+        own_files,
     output:
         records="<results>/data/{dataset}/records.parquet",
         card="<results>/data/{dataset}/card.json",

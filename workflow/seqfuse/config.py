@@ -112,11 +112,19 @@ def hold(value: Mapping, schema: Mapping, source: str) -> None:
         raise UserError(f"{source}: {_explain(first)}")
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """'; did you mean ...?' with the nearest known spelling, or the list of what is known."""
+def nearest(word: str, known: Iterable[str], listed: str | None = None) -> str:
+    """'; did you mean ...?' with the nearest known spelling, or the list of what is known.
+
+    Of a list too long for a line, where it stands and what comes nearest.
+    """
     known = sorted(known)
     close = difflib.get_close_matches(str(word), known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known) or 'none'}"
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    if listed:
+        some = difflib.get_close_matches(str(word), known, n=3, cutoff=0)
+        return f"; nearest: {', '.join(some)}; all: {listed}"
+    return f"; known: {', '.join(known) or 'none'}"
 
 
 def _explain(error) -> str:
@@ -213,10 +221,11 @@ def _check_names(settings: dict) -> None:
         "arm": ARMS,
     }
     called = {"run": "method", "tuned": "method or suite"}
+    listed = {"dataset": "resources/datasets.yaml", "model": "resources/models.yaml"}
     for key, kind, name in named:
         if name not in known[kind]:
-            kind, names = called.get(kind, kind), known[kind]
-            raise UserError(f"{key}: there is no {kind} {name!r}{nearest(name, names)}")
+            hint = nearest(name, known[kind], listed.get(kind))
+            raise UserError(f"{key}: there is no {called.get(kind, kind)} {name!r}{hint}")
     for name in language["suites"]:
         if name in METHODS:
             raise UserError(f"language.suites.{name}: this is a method's name; choose another")

@@ -81,6 +81,8 @@ def _sizes(entry: dict, mirrors: list[str]) -> list[int | None]:
     """Bytes to download for each file of a catalogue entry."""
     if entry.get("kind") == "hub":
         return _model(entry)
+    if "hub" in entry and "files" not in entry:
+        return [0 if download.is_own(entry["hub"]) else None]
     sizes = []
     for item in entry.get("files", []) if "kind" not in entry else []:
         if download.here(item, mirrors):

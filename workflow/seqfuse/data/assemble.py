@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from seqfuse import tables
 from seqfuse.config import nearest
-from seqfuse.data import synthetic
+from seqfuse.data import exchanges, synthetic
 from seqfuse.data.catalogue import FIELDS
 from seqfuse.data.download import Source
 from seqfuse.data.readers import Reader
@@ -78,7 +78,8 @@ def _batches(entry: dict, sources: list[Source]) -> Iterator[pa.RecordBatch]:
     schema = pa.schema([field.with_nullable(True) for field in tables.RECORDS])
     numbers: Counter = Counter()
     for source in sources:
-        rows, source.rows = [], 0
+        rows, source.rows, source.later_turns = [], 0, 0
+        source.left_out.clear()
         for record in _File(entry, source).records(numbers):
             rows.append(record)
             source.rows += 1
@@ -98,17 +99,27 @@ class _File:
         self.reader = Reader(source.file, fields, entry["header_separator"])
         self.available = self.reader.columns()
         self.columns = self._columns()
+        self.exchanges = self.columns.pop("exchanges", None)
         self.split_column = self._split_column()
 
     def records(self, numbers: Counter) -> Iterator[dict]:
         """The file's records; `numbers` counts the rows of each split over all files, for ids."""
-        wanted = [*self.columns.values(), *([self.split_column] if self.split_column else [])]
-        for number, row in enumerate(self.reader.rows(sorted(set(wanted))), start=1):
+        wanted = {*self.columns.values(), *self.entry["only"], self.exchanges, self.split_column}
+        for number, row in enumerate(self.reader.rows(sorted(wanted - {None})), start=1):
             numbers[self.source.split] += 1
-            yield self._record(row, number, numbers[self.source.split])
+            try:
+                yield self._record(row, number, numbers[self.source.split])
+            except exchanges.LeftOut as reason:
+                self.source.left_out[str(reason)] += 1
 
     def _record(self, row: dict, number: int, name: int) -> dict:
+        self._select(row, number)
+        if self.exchanges and "label" in self.columns:
+            label = self.columns["label"]
+            row = row | {label: exchanges.only_one(row.get(label))}
         record = {field: self._text(row.get(c), number) for field, c in self.columns.items()}
+        if self.exchanges:
+            self._converse(record, row.get(self.exchanges))
         split = self._split(row, number)
         record["split"] = split
         record["id"] = record.get("id") or f"{split or 'row'}-{name}"
@@ -126,19 +137,41 @@ class _File:
                 self._stop(number, f"the {field} is missing; fill it in or remove the row")
         return record
 
+    def _select(self, row: dict, number: int) -> None:
+        """Leave out a row that is not among those that the entry asks for."""
+        for column, values in self.entry["only"].items():
+            text = self._text(row.get(column), number)
+            if text not in values:
+                raise exchanges.LeftOut(f"{column} is {text!r}")
+
+    def _converse(self, record: dict, cell: object) -> None:
+        """Question and answer of a conversation; a label of the row's own stands for the answer."""
+        if record["sequence"] is None:
+            raise exchanges.LeftOut("no sequence")
+        sequences = sum(record.get(field) is not None for field in ("sequence", "variant"))
+        question, answer, more = exchanges.first(cell, sequences)
+        record["question"] = record.get("question") or question
+        record["label"] = record.get("label") or answer
+        self.source.later_turns += more
+
     def _columns(self) -> dict[str, str]:
         """Field -> column: as the entry says, or the column of the field's own name."""
         found = {}
+        for column in self.entry["only"]:
+            if column not in self.available:
+                self._missing("only", column)
         for field in FIELDS:
             column = self.entry["columns"].get(field, field)
             if column in self.available:
                 found[field] = column
             elif field in self.entry["columns"] and column is not None:
                 self._missing(field, column)
-        for field in ("sequence", _TARGET[self.entry["task"]]):
+        target = _TARGET[self.entry["task"]]
+        answered = "exchanges" in found and target == "label"
+        for field in ("sequence", *([] if answered else [target])):
             if field not in found:
                 self._missing(field, field)
-        asked = "question" in found or "question" in self.entry
+        asked = "question" in found or "question" in self.entry or answered
         if self.entry["study"] == "language" and not asked:
             raise UserError(
                 f"{self.source.file}: no question; name its column (columns: {{question: ...}}) or "
@@ -147,7 +180,7 @@ class _File:
         return found
 
     def _missing(self, field: str, column: str) -> None:
-        where = field if field == "split_column" else f"columns: {{{field}: ...}}"
+        where = field if field not in FIELDS else f"columns: {{{field}: ...}}"
         raise UserError(
             f"{self.source.file}: there is no column {column!r}{nearest(column, self.available)}; "
             f"name the right one with {where} in the dataset's entry"
@@ -235,6 +268,8 @@ def write(path: str | Path, batches: Iterable[pa.RecordBatch], sources: list[Sou
                 seen.append(keys(batch["id"]))
         if not rows:
             names = ", ".join(str(source.file) for source in sources)
+            for reason, times in left_out(sources).most_common(1):
+                raise UserError(f"{names}: no row is left; most often ({times} rows), {reason}")
             raise UserError(f"{names}: there is no row; give a file with records")
         _check_unique(temporary, np.concatenate(seen), sources)
     return {"rows": rows, "labels": labels, "columns": present}
@@ -250,8 +285,15 @@ def card(name: str, entry: dict, sources: list[Source], counts: dict) -> dict:
         "columns": [name for name in tables.RECORDS.names if name in counts["columns"]],
         "rows": dict(counts["rows"]),
         "labels": {split: dict(found) for split, found in counts["labels"].items()},
+        "left_out": dict(left_out(sources).most_common()),
+        "later_turns_left_out": sum(source.later_turns for source in sources),
         "coding": {"expected": entry["coding"]},
     }
+
+
+def left_out(sources: list[Source]) -> Counter:
+    """The rows that became no record, by reason; with the records they are all that were read."""
+    return sum((source.left_out for source in sources), Counter())
 
 
 def _check_unique(path: Path, found: np.ndarray, sources: list[Source]) -> None:
@@ -271,6 +313,6 @@ def _place(sources: list[Source], row: int) -> str:
     """The file and the row in it (from 1) that record number `row` (from 0) was read from."""
     for source in sources:
         if row < source.rows:
-            return f"{source.file}: row {row + 1}"
+            return f"{source.file}: {'kept ' if source.left_out else ''}row {row + 1}"
         row -= source.rows
     raise AssertionError(f"{row} records too many")

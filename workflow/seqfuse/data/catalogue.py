@@ -13,7 +13,10 @@ from seqfuse import options
 from seqfuse.config import WORKFLOW, hold, load_yaml, nearest
 from seqfuse.errors import UserError
 
-FIELDS = ("id", "sequence", "variant", "question", "label", "value", "reasoning", "text", "group")
+FIELDS = (
+    *("id", "sequence", "variant", "question", "label", "value", "reasoning", "text", "group"),
+    "exchanges",  # not a field of a record: holds its question and its answer
+)
 # Layouts whose scratch models learn a tokeniser from the text of the data.
 TEXT_LAYOUTS = ("qwen3", "bert")
 # What NAME+SPLIT calls a split that is not the source's: (words, changed settings of `sequences`).
@@ -40,15 +43,14 @@ def validate(name: str, entry: Mapping) -> dict:
     entry = json.loads(json.dumps(entry))
     hold(entry, schema(), f"dataset {name!r}")
     needed = _NEEDS[entry["source"]]
-    if "proprietary" not in entry:
-        for key in (needed, "files") if needed == "hub" else (needed,):
-            if key not in entry:
-                raise UserError(f"dataset {name!r}: source {entry['source']} needs the key {key!r}")
+    if needed not in entry and "proprietary" not in entry:
+        raise UserError(f"dataset {name!r}: source {entry['source']} needs the key {needed!r}")
     if "group_pattern" in entry:
         _check_pattern(name, entry["group_pattern"])
     for pattern, replacement in entry.get("anonymise", {}).items():
         _check_replacement(name, pattern, replacement)
     entry["labels"] = {key: _label(value) for key, value in entry.get("labels", {}).items()}
+    entry["only"] = {key: [*map(_label, found)] for key, found in entry.get("only", {}).items()}
     derived = {"task": _task(entry), "coding": entry["study"] == "codons"}
     return _defaults(name) | derived | entry
 

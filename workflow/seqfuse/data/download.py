@@ -2,7 +2,8 @@
 
 Looked for in each mirror folder, then as a path of one's own, then downloaded (url, or the hub). A
 file is held to the catalogue's sha256 wherever it came from. Without one, only a file of one's own
-and a file fetched by the commit of a hub repository are accepted; `unverified` accepts any.
+and a file fetched by the commit of a hub repository are accepted; `unverified` accepts any. A hub
+entry without `files` is read whole, by `seqfuse.data.repository`.
 """
 
 import shutil
@@ -10,8 +11,9 @@ import socket
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from seqfuse.errors import UserError
@@ -26,7 +28,8 @@ class Source:
     """One source file: its name in the catalogue, where it is, the split of its rows if it has one.
 
     `held_to` says what vouches for it: "sha256", "commit", "nothing" (unverified, or one's own).
-    `rows` is counted when it is read.
+    Counted when it is read: `rows` that became records, rows that did not by reason, and records
+    of conversations that go on after the first answer.
     """
 
     path: str
@@ -35,6 +38,8 @@ class Source:
     sha256: str
     held_to: str
     rows: int = 0
+    left_out: Counter = field(default_factory=Counter)
+    later_turns: int = 0
 
     def card(self) -> dict:
         """What the card says of it."""
@@ -44,9 +49,38 @@ class Source:
 
 def obtain(name: str, entry: dict, mirrors: Iterable[str], folder: Path) -> list[Source]:
     """The verified source files of the entry `name`; downloads stay in `folder`."""
+    mirrors = list(mirrors)
+    check_entry(name, entry, mirrors)
     if "files" not in entry:
+        return _whole_repository(name, entry, folder)
+    return [_source(name, entry, item, mirrors, folder) for item in entry["files"]]
+
+
+def check_entry(name: str, entry: dict, mirrors: Iterable[str]) -> None:
+    """Refuse what cannot be had, as far as that is known without a network."""
+    hub, mirrors = entry.get("hub"), list(mirrors)
+    if "files" not in entry and "proprietary" in entry:
         raise UserError(f"dataset {name!r}: {entry['proprietary']}")
-    return [_source(name, entry, item, list(mirrors), folder) for item in entry["files"]]
+    if "files" not in entry and hub and not hub.get("revision") and not is_own(hub):
+        _refuse_unpinned(name, hub)
+    for item in entry.get("files", []):
+        if hub:
+            if not (item.get("sha256") or hub.get("revision") or here(item, mirrors)):
+                _refuse_unpinned(name, hub)
+        elif "url" not in item and not here(item, mirrors):
+            looked = ", ".join(map(str, _places(item, mirrors)))
+            how = item.get("manual", "check the path, or add its folder to `mirror`")
+            raise UserError(
+                f"dataset {name!r}: {item['path']} is not there (looked for {looked}): {how}"
+            )
+
+
+def _refuse_unpinned(name: str, hub: dict) -> None:
+    raise UserError(
+        f"dataset {name!r}: no revision is pinned; look at {hub['repository']} on the hub and "
+        "write the commit you mean: "
+        f"datasets: {{{name}: {{hub: {{revision: <40 hexadecimal digits>}}}}}}"
+    )
 
 
 def here(item: dict, mirrors: Iterable[str]) -> Path | None:
@@ -59,9 +93,42 @@ def unpinned(entry: dict, mirrors: Iterable[str]) -> list[str]:
 
     They are read as they are, so that an edit of one must make the records again.
     """
+    if "files" not in entry and is_own(entry.get("hub", {})):
+        found = Path(entry["hub"]["repository"]).rglob("*")
+        return sorted(str(path) for path in found if path.is_file())
     items = [item for item in entry.get("files", []) if item.get("sha256") in (None, "unverified")]
     found = [here(item, mirrors) for item in items]
     return [str(path) for path in found if path]
+
+
+def is_own(hub: dict) -> bool:
+    """Whether a repository is a folder of one's own, a copy of one of the hub for instance."""
+    return "repository" in hub and Path(hub["repository"]).is_dir()
+
+
+def _whole_repository(name: str, entry: dict, folder: Path) -> list[Source]:
+    """Every split of a dataset repository, as a table in `folder`; a commit is fetched once."""
+    from seqfuse.data import repository
+
+    hub, own = entry["hub"], is_own(entry["hub"])
+    kept = folder / ("own" if own else hub["revision"])
+    if own or not kept.is_dir():
+        offline = None if own else hub_offline()
+        if offline:
+            copy = f"give a copy of it: datasets: {{{name}: {{hub: {{repository: FOLDER}}}}}}"
+            raise UserError(_unreachable(hub["repository"], offline, copy))
+        say(f"{name}: {hub['repository']}" + ("" if own else f" at {hub['revision']}"))
+        repository.save(hub["repository"], None if own else hub["revision"], kept)
+    return [
+        Source(
+            f"{hub['repository']}: {path.stem}",
+            path,
+            repository.split(path.stem, entry["splits"]),
+            sha256(path),
+            "nothing" if own else "commit",
+        )
+        for path in sorted(kept.glob("*.parquet"))
+    ]
 
 
 def _places(item: dict, mirrors: Iterable[str]) -> list[Path]:
@@ -72,7 +139,7 @@ def _source(name: str, entry: dict, item: dict, mirrors: list[str], folder: Path
     found = here(item, mirrors)
     fetched = found is None
     if fetched:
-        found = _fetch(name, entry, item, _places(item, mirrors), folder)
+        found = _fetch(entry, item, _places(item, mirrors), folder)
     digest = sha256(found)
     held_to = _verify(found, digest, entry, item, fetched)
     return Source(item["path"], found, item.get("split"), digest, held_to)
@@ -100,17 +167,14 @@ def _verify(path: Path, digest: str, entry: dict, item: dict, fetched: bool) -> 
     return "nothing"
 
 
-def _fetch(name: str, entry: dict, item: dict, local: list[Path], folder: Path) -> Path:
-    looked = ", ".join(map(str, local))
+def _fetch(entry: dict, item: dict, local: list[Path], folder: Path) -> Path:
+    copy = "put the file into a folder of `mirror:` (looked for " + ", ".join(map(str, local)) + ")"
     if "hub" in entry:
-        return _from_hub(entry["hub"], item.get("hub_path", item["path"]), looked)
-    if "url" in item:
-        return _from_url(item["url"], folder / item["path"], looked)
-    how = item.get("manual", "check the path, or add its folder to `mirror`")
-    raise UserError(f"dataset {name!r}: {item['path']} is not there (looked for {looked}): {how}")
+        return _from_hub(entry["hub"], item.get("hub_path", item["path"]), copy)
+    return _from_url(item["url"], folder / item["path"], copy)
 
 
-def _from_hub(hub: dict, path: str, looked: str) -> Path:
+def _from_hub(hub: dict, path: str, copy: str) -> Path:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
@@ -127,7 +191,7 @@ def _from_hub(hub: dict, path: str, looked: str) -> Path:
         )
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         where = f"{hub['repository']}: {path}"
-        raise UserError(_unreachable(where, offline or error, looked)) from None
+        raise UserError(_unreachable(where, offline or error, copy)) from None
 
 
 def hub_offline() -> str | None:
@@ -147,7 +211,7 @@ def hub_offline() -> str | None:
     return None
 
 
-def _from_url(url: str, target: Path, looked: str) -> Path:
+def _from_url(url: str, target: Path, copy: str) -> Path:
     if target.is_file():
         return target
     say(f"downloading {url}")
@@ -162,13 +226,13 @@ def _from_url(url: str, target: Path, looked: str) -> Path:
             if expected and handle.tell() != int(expected):
                 raise urllib.error.URLError(f"{handle.tell()} of {expected} bytes came")
     except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
-        raise UserError(_unreachable(url, error, looked)) from None
+        raise UserError(_unreachable(url, error, copy)) from None
     return target
 
 
-def _unreachable(where: str, error: Exception | str, looked: str) -> str:
+def _unreachable(where: str, error: Exception | str, copy: str) -> str:
     reason = str(error).strip().split("\n")[0]
     return (
-        f"{where}: cannot be downloaded ({reason}); run `seqfuse fetch` where there is "
-        f"a network, or put the file into a folder of `mirror:` (looked for {looked})"
+        f"{where}: cannot be downloaded ({reason}); run `seqfuse fetch` where there is a network, "
+        f"or {copy}"
     )

@@ -15,8 +15,23 @@ from seqfuse.progress import say
 _TRANSFORMERS = {"qwen3": "qwen3", "bert": "bert"}
 
 
+def check_entry(name: str, entry: dict) -> None:
+    """Refuse what cannot be had, as far as that is known without a network."""
+    if entry["kind"] == "folder" and not Path(entry["path"]).is_dir():
+        raise UserError(
+            f"model {name!r}: {entry['path']}: no such folder; give the folder of a downloaded "
+            "checkpoint"
+        )
+    if entry["kind"] == "hub" and not entry.get("revision"):
+        raise UserError(
+            f"model {name!r}: no revision is pinned; look at {entry['repository']} on the hub and "
+            f"write the commit you mean: models: {{{name}: {{revision: <40 hexadecimal digits>}}}}"
+        )
+
+
 def fetch(name: str, entry: dict, folder: Path) -> None:
     """Put the checkpoint of the entry `name` into `folder` and hold it to its layout."""
+    check_entry(name, entry)
     if entry["kind"] == "folder":
         origin = entry["path"]
         link(origin, folder)
@@ -33,10 +48,7 @@ def fetch(name: str, entry: dict, folder: Path) -> None:
 
 def link(path: str, folder: Path) -> None:
     """Link the files of the checkpoint folder `path`, code left out, into `folder`."""
-    source = Path(path).resolve()
-    if not source.is_dir():
-        raise UserError(f"{path}: no such folder; give the folder of a downloaded checkpoint")
-    for file in sorted(source.iterdir()):
+    for file in sorted(Path(path).resolve().iterdir()):
         if file.is_file() and file.suffix != ".py" and file.name != "model.json":
             (folder / file.name).symlink_to(file)
 
@@ -50,11 +62,6 @@ def download(name: str, entry: dict, folder: Path) -> None:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError
 
-    if not entry.get("revision"):
-        raise UserError(
-            f"model {name!r}: no revision is pinned; look at {entry['repository']} on the hub and "
-            f"write the commit you mean: models: {{{name}: {{revision: <40 hexadecimal digits>}}}}"
-        )
     say(f"{name}: {entry['repository']} at {entry['revision']}")
     offline = hub_offline()
     try:

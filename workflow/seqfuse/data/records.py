@@ -1,8 +1,8 @@
 """Turn a dataset of the catalogue into one table of records, and a card that says what it holds.
 
-Reads the entry's source (a demo generator, files in a mirror folder or of one's own, or a download
-that is held to its checksum). Writes records.parquet and card.json; a download stays in `source/`
-beside them.
+Reads the entry's source (a demo generator, files in a mirror folder or of one's own, a download
+that is held to its checksum, or a dataset repository at a commit). Writes records.parquet and
+card.json; a download stays in `source/` beside them.
 
     seqfuse data records --name demo-motifs --out records.parquet --card card.json \\
         --entry '{"source": "synthetic", "generator": "motifs", "study": "language"}'
@@ -36,6 +36,7 @@ def run(args: argparse.Namespace) -> None:
 
     from seqfuse import files
     from seqfuse.data import assemble, catalogue, download
+    from seqfuse.progress import say
 
     try:
         entry = catalogue.validate(args.name, json.loads(args.entry))
@@ -47,4 +48,6 @@ def run(args: argparse.Namespace) -> None:
         sources = download.obtain(args.name, entry, args.mirror, Path(args.out).parent / "source")
         batches = assemble.read(entry, sources)
     counts = assemble.write(args.out, batches, sources)
+    for reason, times in assemble.left_out(sources).most_common():
+        say(f"{args.name}: {times} rows are left out: {reason}")
     files.write_json(args.card, assemble.card(args.name, entry, sources, counts))

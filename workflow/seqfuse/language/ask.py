@@ -40,13 +40,14 @@ def run(args: argparse.Namespace) -> None:
     from seqfuse.language import dialogue, prompts
 
     settings = options.take(args, "language/prompt", prompts.Settings)
+    # What can be wrong so far is said before torch is imported, which takes seconds.
     records = dialogue.read_dna(args.dna, args.variant)
+    model = dialogue.Model(args.model, args.dataset, settings)
+    asked = model.prompts(records, args.question)
 
     import torch
 
     torch.set_num_threads(args.threads)
-    model = dialogue.Model(args.model, args.dataset, settings)
-    asked = model.prompts(records, args.question)
     model.load(args.encoder, asked)
     if args.json:
         model.answer_as_json(asked)

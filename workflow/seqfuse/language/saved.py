@@ -1,13 +1,19 @@
-"""A fine-tuned model on disk: the folder of the method, and method.json: how it is loaded."""
+"""A fine-tuned model on disk: the folder of the method, and method.json: how it is loaded.
+
+Light at import: what a checkpoint says of itself is read without torch.
+"""
 
 import importlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from seqfuse.errors import UserError
 from seqfuse.files import read_json, write_json
 from seqfuse.language.catalogue import METHODS
-from seqfuse.language.model import Setup
+
+if TYPE_CHECKING:
+    from seqfuse.language.model import Setup
 
 _NAME = "method.json"
 
@@ -34,7 +40,7 @@ class Description:
     thinks: list[str]
 
 
-def build(name: str, setup: Setup):
+def build(name: str, setup: "Setup"):
     """A method by its name in the catalogue."""
     module, cls = METHODS[name].implementation.split(":")
     return getattr(importlib.import_module(module), cls)(setup)
@@ -62,6 +68,8 @@ def read_description(folder: Path) -> Description:
 
 def load(folder: Path, states: object | None):
     """The trained method of a checkpoint folder, in eval mode; `states` as in `Setup`."""
+    from seqfuse.language.model import Setup
+
     description = read_description(folder)
     setup = Setup(
         backbone=folder,

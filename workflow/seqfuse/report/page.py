@@ -326,7 +326,7 @@ def _card(run: Run, name: str) -> dict:
     card, audit = run.cards.get(name, {}), run.audits.get(name, {})
     leaked = run.leakage.get(name, {})
     rows, splits = audit.get("rows"), audit.get("splits") or card.get("rows") or {}
-    rejected = audit.get("rejected") or {}
+    rejected, left_out = audit.get("rejected") or {}, card.get("left_out") or {}
     facts = [
         ("Title", card.get("title")),
         ("Licence", card.get("licence")),
@@ -335,6 +335,7 @@ def _card(run: Run, name: str) -> dict:
         ("Task", card.get("task")),
         ("Rows", ", ".join(f"{split} {n:,}" for split, n in splits.items())),
         ("Classes", str(audit["classes"]) if audit.get("classes") else ""),
+        ("Left out", "; ".join(f"{reason}: {n:,}" for reason, n in left_out.items())),
         ("Cleaning", _cleaning(rows) if rows else ""),
         ("Rejects", "; ".join(f"{reason}: {n:,}" for reason, n in rejected.items())),
         ("Coding", _coding(audit.get("coding"))),

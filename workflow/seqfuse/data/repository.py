@@ -1,0 +1,60 @@
+"""Whole dataset repositories, of the hub or a folder of the same form, read by `datasets`.
+
+The library knows which files of a repository belong to which split, and their formats. Rows are
+streamed, so that memory does not grow with the data, into one table a split, which is then a source
+file as any other. Imported only where an entry asks for it: the library takes seconds to import.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import datasets
+import pyarrow as pa
+import pyarrow.parquet as pq
+from datasets.exceptions import DatasetsError
+
+from seqfuse.config import nearest
+from seqfuse.errors import UserError
+from seqfuse.files import atomic_directory
+from seqfuse.sequences.splits import SPLITS
+
+_ROWS = 1000
+
+
+def save(repository: str, revision: str | None, folder: Path) -> None:
+    """Write each split of a repository to `folder`, as <the split's own name>.parquet."""
+    with atomic_directory(folder) as temporary, contextlib.ExitStack() as stack:
+        writers: dict[str, pq.ParquetWriter] = {}
+        for name, table in _read(repository, revision):
+            if name not in writers:
+                new = pq.ParquetWriter(
+                    temporary / f"{name}.parquet", table.schema, compression="zstd"
+                )
+                writers[name] = stack.enter_context(new)
+            writers[name].write_table(table)
+
+
+def split(name: str, known: dict[str, str]) -> str:
+    """The split that a repository calls `name`; `known` are an entry's own names of splits."""
+    found = {"validation": "val", **known}.get(name, name)
+    if found not in SPLITS:
+        raise UserError(
+            f"the repository's split {name!r} is none of train, val, test{nearest(name, SPLITS)}; "
+            f"say what it is with splits: {{{name}: ...}} in the dataset's entry"
+        )
+    return found
+
+
+def _read(repository: str, revision: str | None) -> Iterator[tuple[str, pa.Table]]:
+    """(split, some of its rows), split by split."""
+    datasets.disable_progress_bars()
+    try:
+        found = datasets.load_dataset(repository, revision=revision, streaming=True)
+        for name, rows in found.items():
+            for table in rows.with_format("arrow").iter(_ROWS):
+                yield name, table
+    # What the library and the readers below it raise for what they cannot read.
+    except (DatasetsError, OSError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{repository}: `datasets` cannot read it ({reason})") from None
