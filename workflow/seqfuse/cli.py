@@ -75,8 +75,10 @@ STAGES: dict[str, tuple[str, dict[str, str]]] = {
     "ask": ("a question about DNA, answered on a terminal", {"": "seqfuse.language.ask"}),
 }
 
-# The last collections of an interpreter that ends would go through all that was imported: a second
-# where transformers was. The system takes the memory back at once.
+# Imports make objects by the hundred thousand and hardly any garbage, as does training; looking for
+# it as often as Python does by default takes a second of a command that imports transformers.
+_OBJECTS = 50_000
+# And another one at the end, when the system is about to take the memory back at once.
 atexit.register(gc.freeze)
 
 # What a user can do about a disk, by the error's number.
@@ -90,6 +92,7 @@ _OF_THE_DISK = {
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; a user's mistake is one line on standard error and exit status 2."""
+    gc.set_threshold(_OBJECTS)
     argv = list(sys.argv[1:] if argv is None else argv)
     args = _parser(argv).parse_args(argv)
     try:
