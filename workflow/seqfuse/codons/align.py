@@ -32,15 +32,13 @@ class Placement(NamedTuple):
     """Which share each output of a token has in which codon: int64[n], int64[n], float32[n].
 
     Outputs of one sequence are numbered through, `parts` to a token; a codon's shares sum to 1.
+    `direct` says that each output is a codon of its own, in order, with nothing shared.
     """
 
     codons: np.ndarray
     outputs: np.ndarray
     shares: np.ndarray
-
-    def direct(self, outputs: int) -> bool:
-        """Whether each of so many outputs is a codon of its own, in order, with nothing shared."""
-        return np.array_equal(self.outputs, np.arange(outputs)) and bool((self.shares == 1).all())
+    direct: bool
 
 
 def place(spans: np.ndarray, codons: int, parts: int = 1) -> Placement:
@@ -63,13 +61,15 @@ def place(spans: np.ndarray, codons: int, parts: int = 1) -> Placement:
     covered = np.bincount(cell, weights=shared, minlength=codons)
     if not covered.all():
         raise UserError(f"codon {int(np.argmin(covered))} of {codons} has no token over it")
-    return Placement(cell, output, (shared / covered[cell]).astype(np.float32))
+    shares = (shared / covered[cell]).astype(np.float32)
+    direct = np.array_equal(output, np.arange(len(left))) and bool((shares == 1).all())
+    return Placement(cell, output, shares, direct)
 
 
 def place_in_order(tokens: int, codons: int) -> Placement:
     """Token n at codon n, whatever it covers: what happens without alignment."""
     kept = np.arange(min(tokens, codons))
-    return Placement(kept, kept, np.ones(len(kept), np.float32))
+    return Placement(kept, kept, np.ones(len(kept), np.float32), len(kept) == tokens)
 
 
 class Packed(NamedTuple):

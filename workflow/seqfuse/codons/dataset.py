@@ -248,7 +248,7 @@ def _pack(view: View, rows: np.ndarray, width: int, device: torch.device) -> Pac
     packed = torch.from_numpy(np.concatenate(states)).to(device, non_blocking=True)
     if packed.is_floating_point():
         packed = packed.float()
-    direct = all(place.direct(view.parts * n) for place, n in zip(places, tokens, strict=True))
+    direct = all(place.direct for place in places)
     return Packed(packed, *(torch.from_numpy(array).to(device) for array in arrays), direct)
 
 
