@@ -86,3 +86,27 @@ def test_checkpoints_are_those_that_lie_there_together():
 def test_nothing_there_yet_is_told_as_such(tmp_path):
     with pytest.raises(FileNotFoundError):
         disk.embeddings(tmp_path / "no", ["dna"], "native", tmp_path / "no", "esm2", HIDDEN)
+
+
+def test_what_cannot_be_read_is_told_as_such(table, model, tmp_path):
+    columns = ["sequence"]
+    (tmp_path / "cut.json").write_text('{"store": ')
+    (tmp_path / "foreign.json").write_text('{"store": "here"}')
+    (tmp_path / "cut.parquet").write_bytes(table.read_bytes()[:-20])
+    for name in ("cut.json", "foreign.json"):
+        with pytest.raises(disk.Unreadable, match=name):
+            disk.mapped([tmp_path / name])
+    with pytest.raises(disk.Unreadable, match="cut.parquet"):
+        disk.embeddings(tmp_path / "cut.parquet", columns, "native", model, "esm2", HIDDEN)
+    (model / "config.json").write_text("{}")
+    with pytest.raises(disk.Unreadable, match="config.json"):
+        disk.embeddings(table, columns, "native", model, "esm2", HIDDEN)
+    weights = model / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:40])
+    with pytest.raises(disk.Unreadable, match="model.safetensors"):
+        disk.weights(model)
+
+
+def test_a_mistake_of_the_project_is_not_taken_for_a_file_that_cannot_be_read(table, model):
+    with pytest.raises(KeyError):
+        disk.embeddings(table, ["sequence"], "native", model, "esm2", {"output": "hidden"})

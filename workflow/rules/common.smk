@@ -128,7 +128,7 @@ def disk_mb(estimate):
         tables = [path for path in input if str(path).endswith(".parquet")]
         try:
             found = estimate(wildcards, input) + 2 * disk.size(tables)
-        except (OSError, ValueError, KeyError):
+        except (OSError, disk.Unreadable):
             return TBDString()
         return -(-found // 1_000_000)
 

@@ -1,13 +1,14 @@
 """What a job puts on disk, in bytes, before it runs: upper bounds from the size of what it reads.
 
 Rules state them as `disk_mb`, which a dry run prints and `seqfuse why` adds up. An input that is
-not there yet is a FileNotFoundError. Light at import, because each job of a cluster reads the
-Snakefile three times.
+not there yet is a FileNotFoundError, one that cannot be read is `Unreadable`. Light at import,
+because each job of a cluster reads the Snakefile three times.
 """
 
+import contextlib
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 _FLOAT = 4
@@ -24,6 +25,10 @@ _LETTERS = {"nucleotide-transformer-v2": 6}
 _CODON = 3
 # RNA-FM's configuration does not name the size of its vocabulary.
 _RNA_TOKENS = 25
+
+
+class Unreadable(Exception):
+    """An input is cut or foreign, of which the job that reads it will tell."""
 
 
 def size(paths: Iterable[str | Path]) -> int:
@@ -47,27 +52,25 @@ def embeddings(
 
     `settings` is the section `embeddings` of the configuration.
     """
-    config = _read(Path(model) / "config.json")
-    if settings["output"] == "logits":
-        width = config.get("vocab_size", _RNA_TOKENS)
-    else:
-        width = config.get("hidden_size") or config["embed_dim"]
+    path = Path(model) / "config.json"
+    logits = settings["output"] == "logits"
+    with _reading(path):
+        config = _json(path)
+        hidden = config.get("hidden_size") or config["embed_dim"]
+        width = config.get("vocab_size", _RNA_TOKENS) if logits else hidden
     return _states(table, columns, resolution, layout, width, settings["dtype"])
 
 
 def mapped(receipts: Iterable[str | Path]) -> int:
     """The states that training decodes into a memory map, of what receipts cover."""
     total = 0
-    for receipt in map(_read, receipts):
-        made = _read(Path(receipt["store"]) / receipt["key"] / "key.json")
-        total += _states(
-            receipt["table"],
-            receipt["columns"],
-            receipt["resolution"],
-            made["layout"],
-            receipt["width"],
-            made["stored"],
-        )
+    for path in receipts:
+        with _reading(path):
+            receipt = _json(path)
+            made = _json(Path(receipt["store"]) / receipt["key"] / "key.json")
+            asked = [receipt[name] for name in ("table", "columns", "resolution")]
+            asked += [made["layout"], receipt["width"], made["stored"]]
+        total += _states(*asked)
     return total
 
 
@@ -111,7 +114,8 @@ def _states(
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    found = pq.read_table(table, columns=list(columns))
+    with _reading(table):
+        found = pq.read_table(table, columns=list(columns))
     sequences = pc.unique(pa.chunked_array([c for name in columns for c in found[name].chunks]))
     lengths = pc.utf8_length(sequences.drop_null()).to_numpy()
     letters = _CODON if resolution == "codon" else _LETTERS.get(layout, 1)
@@ -126,12 +130,22 @@ def _shapes(model: str | Path) -> Iterable[list[int]]:
     folder = Path(model)
     files = sorted(folder.glob("*.safetensors"))
     for path in files:
-        with path.open("rb") as file:
+        with _reading(path), path.open("rb") as file:
             header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-        yield from (tensor["shape"] for name, tensor in header.items() if name != "__metadata__")
+            shapes = [tensor["shape"] for name, tensor in header.items() if name != "__metadata__"]
+        yield from shapes
     if not files:
         yield [size([folder]) // _FLOAT]
 
 
-def _read(path: str | Path) -> dict:
+def _json(path: str | Path) -> dict:
     return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+@contextlib.contextmanager
+def _reading(path: str | Path) -> Iterator[None]:
+    """Let what is wrong with the content of a file be `Unreadable`."""
+    try:
+        yield
+    except (ValueError, KeyError) as error:
+        raise Unreadable(f"{path}: {error}") from error
