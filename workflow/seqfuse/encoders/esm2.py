@@ -1,22 +1,19 @@
-"""ESM-2 (Lin et al. 2023), in plain torch: pre-norm blocks, rotary positions, a tied head.
+"""ESM-2 (Lin et al. 2023), from transformers, with the rotary attention of NT-v2 in its blocks.
 
-Not from transformers, which takes four seconds to import, rounds the rotation to float32 even in
-float64, and keeps one set of frequencies where the published checkpoints keep one a layer.
+Embedding (with token dropout, also at inference), blocks and head are transformers'. The attention
+is ours for two reasons: transformers 5 rounds the rotation to float32 even in float64, and it keeps
+one set of frequencies where the published checkpoints keep one a layer.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from torch import Tensor, nn
-from torch.nn import functional as F
+from transformers.models.esm.modeling_esm import EsmConfig, EsmForMaskedLM
 
 from seqfuse.encoders.encoder import Encoder
-from seqfuse.encoders.layers import RotarySelfAttention, Unused, contact_head, embedding
-from seqfuse.encoders.nucleotide_transformer import UntiedHead
+from seqfuse.encoders.layers import RotarySelfAttention, Unused, contact_head
 from seqfuse.encoders.tokenisers import EsmTokeniser
-
-# The share of tokens that pre-training replaced by <mask>: 15 % chosen, 80 % of them masked.
-_MASKED = 0.15 * 0.8
 
 
 class Esm2(Encoder):
@@ -29,28 +26,27 @@ class Esm2(Encoder):
     ignored = frozenset({"esm.embeddings.position_ids"})
 
     def __init__(self, config: dict, tokeniser: EsmTokeniser):
-        width, depth = config["hidden_size"], config["num_hidden_layers"]
-        heads, eps = config["num_attention_heads"], config["layer_norm_eps"]
-        vocabulary, positions = config["vocab_size"], config["max_position_embeddings"]
-        tokeniser.check_size(vocabulary)
+        settings = EsmConfig(**config)
+        width, depth = settings.hidden_size, settings.num_hidden_layers
+        heads, positions = settings.num_attention_heads, settings.max_position_embeddings
+        tokeniser.check_size(settings.vocab_size)
         limit = min(tokeniser.max_length or positions, positions - 2)
         super().__init__(config, tokeniser, width, depth, heads, limit)
-        self.mask_token = config["mask_token_id"] if config["token_dropout"] else None
-        embeddings = {
-            "word_embeddings": embedding(vocabulary, width),
-            "position_embeddings": Unused(weight=(positions, width)),
-        }
-        blocks = [Block(width, heads, config["intermediate_size"], eps) for _ in range(depth)]
-        encoder = {"layer": nn.ModuleList(blocks), "emb_layer_norm_after": nn.LayerNorm(width, eps)}
+        model = EsmForMaskedLM(settings)
+        for block in model.esm.encoder.layer:
+            block.attention.self = Attention(width, heads)
+        model.esm.embeddings.position_embeddings = Unused(weight=(positions, width))
+        # Not stored in a checkpoint and not read with rotary positions.
+        model.esm.embeddings.position_ids = None
         self.esm = nn.ModuleDict(
             {
-                "embeddings": nn.ModuleDict(embeddings),
-                "encoder": nn.ModuleDict(encoder),
+                "embeddings": model.esm.embeddings,
+                "encoder": model.esm.encoder,
                 "contact_head": contact_head(depth, heads),
             }
         )
-        self.lm_head = UntiedHead(width, vocabulary, eps)
-        self.lm_head.decoder.weight = self.esm["embeddings"]["word_embeddings"].weight
+        self.lm_head = model.lm_head
+        self.lm_head.decoder.weight = self.esm["embeddings"].word_embeddings.weight
 
     @classmethod
     def recognises(cls, config: dict) -> bool:
@@ -62,43 +58,20 @@ class Esm2(Encoder):
         return EsmTokeniser.read(folder)
 
     def embed(self, ids: Tensor, mask: Tensor) -> Tensor:
-        hidden = self.esm["embeddings"]["word_embeddings"](ids)
-        if self.mask_token is not None:
-            # "Token dropout": what is masked is 0, and the rest as large as in pre-training.
-            masked = ids == self.mask_token
-            share = masked.sum(-1).float() / mask.sum(-1)
-            kept = hidden.masked_fill(masked[..., None], 0.0)
-            hidden = (kept * (1 - _MASKED) / (1 - share)[:, None, None]).to(hidden.dtype)
-        return hidden * mask[..., None]
+        return self.esm["embeddings"](ids, attention_mask=mask)
 
     def blocks(self) -> Sequence[nn.Module]:
-        return self.esm["encoder"]["layer"]
+        return self.esm["encoder"].layer
 
     def normalise(self, hidden: Tensor) -> Tensor:
-        return self.esm["encoder"]["emb_layer_norm_after"](hidden)
+        return self.esm["encoder"].emb_layer_norm_after(hidden)
 
     def predict(self, hidden: Tensor) -> Tensor:
         return self.lm_head(hidden)
 
 
-class Block(nn.Module):
-    """One pre-norm block: rotary self-attention, then two linear layers with GELU between."""
+class Attention(RotarySelfAttention):
+    """The shared attention, called and answering as transformers' blocks expect."""
 
-    def __init__(self, width: int, heads: int, inner: int, eps: float):
-        super().__init__()
-        attention = {
-            "self": RotarySelfAttention(width, heads),
-            "output": nn.ModuleDict({"dense": nn.Linear(width, width)}),
-            "LayerNorm": nn.LayerNorm(width, eps),
-        }
-        self.attention = nn.ModuleDict(attention)
-        self.intermediate = nn.ModuleDict({"dense": nn.Linear(width, inner)})
-        self.output = nn.ModuleDict({"dense": nn.Linear(inner, width)})
-        self.LayerNorm = nn.LayerNorm(width, eps)
-
-    def forward(self, hidden: Tensor, keys: Tensor | None) -> Tensor:
-        """[B, T, D] -> [B, T, D]."""
-        attended = self.attention["self"](self.attention["LayerNorm"](hidden), keys)
-        hidden = hidden + self.attention["output"]["dense"](attended)
-        inner = F.gelu(self.intermediate["dense"](self.LayerNorm(hidden)))
-        return hidden + self.output["dense"](inner)
+    def forward(self, hidden: Tensor, attention_mask: Tensor | None, **_: object) -> tuple:
+        return super().forward(hidden, attention_mask), None
