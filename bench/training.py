@@ -21,6 +21,7 @@ from transformers import AutoModelForCausalLM
 from bench.measure import Setting, alternate, result
 from seqfuse import encoders
 from seqfuse.cli import main
+from seqfuse.config import defaults
 from seqfuse.data import scratch
 from seqfuse.embeddings.store import Store
 from seqfuse.language.batches import step_indices
@@ -32,6 +33,7 @@ from seqfuse.language.onevocab import OneVocab
 from seqfuse.language.prompts import Prompt
 from seqfuse.language.text_only import TextOnly
 from seqfuse.language.training import Trainer, Training
+from seqfuse.options import schema
 
 ONEVOCAB = {"k": 6, "alphabet": "ACGTN", "initialisation": "mean"}
 ONEVOCAB["trained"] = ("dna", "text", "backbone")
@@ -57,23 +59,9 @@ TOLERANCE = 1e-4
 # Of losses from states stored as float16.
 ROUNDED = 1e-3
 TRAINING = Training(
-    steps=1,
-    batch=4,
-    learning_rate=1e-4,
-    weight_decay=0.01,
-    schedule="constant",
-    warmup=0.0,
-    clip=1.0,
-    lora_rank=0,
-    precision="float32",
-    recompute=False,
-    shard=False,
-    shuffle_dna=False,
-    label_weight=1.0,
-    validate_every=1,
-    validation_rows=1,
-    chunk_tokens=16384,
-    checkpoint_minutes=1e9,
+    **defaults(schema())["language"]["training"]
+    | {"steps": 1, "batch": 4, "learning_rate": 1e-4, "schedule": "constant", "warmup": 0.0}
+    | {"validate_every": 1, "checkpoint_minutes": 1e9}
 )
 
 

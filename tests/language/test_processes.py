@@ -16,28 +16,16 @@ import torch
 from torch import nn
 
 from seqfuse import cli, processes
+from seqfuse.config import defaults
 from seqfuse.errors import UserError
 from seqfuse.language.contrast import ContrastTrainer, Pair
 from seqfuse.language.training import CLOCKED, Trainer, Training
+from seqfuse.options import schema
 
 SETTINGS = Training(
-    steps=4,
-    batch=8,
-    learning_rate=0.01,
-    weight_decay=0.1,
-    schedule="cosine",
-    warmup=0.25,
-    clip=1.0,
-    lora_rank=0,
-    precision="float32",
-    recompute=False,
-    shard=False,
-    shuffle_dna=False,
-    label_weight=1.0,
-    validate_every=2,
-    validation_rows=100,
-    chunk_tokens=120,
-    checkpoint_minutes=1e9,
+    **defaults(schema())["language"]["training"]
+    | {"steps": 4, "batch": 8, "learning_rate": 0.01, "weight_decay": 0.1, "warmup": 0.25}
+    | {"validate_every": 2, "chunk_tokens": 120, "checkpoint_minutes": 1e9}
 )
 
 

@@ -14,28 +14,16 @@ import pytest
 import torch
 from torch import nn
 
+from seqfuse.config import defaults
 from seqfuse.errors import UserError
 from seqfuse.language import training
 from seqfuse.language.training import CLOCKED, Trainer, Training, schedule
+from seqfuse.options import schema
 
 SETTINGS = Training(
-    steps=12,
-    batch=4,
-    learning_rate=0.01,
-    weight_decay=0.1,
-    schedule="cosine",
-    warmup=0.25,
-    clip=0.5,
-    lora_rank=0,
-    precision="float32",
-    recompute=False,
-    shard=False,
-    shuffle_dna=False,
-    label_weight=1.0,
-    validate_every=3,
-    validation_rows=100,
-    chunk_tokens=1000,
-    checkpoint_minutes=1e9,
+    **defaults(schema())["language"]["training"]
+    | {"steps": 12, "batch": 4, "learning_rate": 0.01, "weight_decay": 0.1, "warmup": 0.25}
+    | {"clip": 0.5, "validate_every": 3, "chunk_tokens": 1000, "checkpoint_minutes": 1e9}
 )
 
 
