@@ -4,7 +4,6 @@ A finished run is simulated: every output is there and holds its name, and Snake
 is up to date. The baseline is the time that is allowed, in seconds.
 """
 
-import json
 import os
 import resource
 import shutil
@@ -15,7 +14,6 @@ from pathlib import Path
 
 from bench.measure import Setting, result, seconds
 from seqfuse import planning
-from seqfuse.config import load_yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = ("Snakefile", "config.yaml", "workflow", "envs", "resources", "profiles", "slurm")
@@ -54,16 +52,6 @@ def copy(target: Path) -> Path:
     return target
 
 
-def pin(folder: Path) -> None:
-    """Give a copy what the papers' scale is not planned without: commits, and GeneChat's pairs."""
-    entries = load_yaml(folder / "resources" / "models.yaml").items()
-    models = {name: {"revision": "a" * 40} for name, entry in entries if "repository" in entry}
-    with (folder / "config.yaml").open("a") as handle:
-        handle.write(f"models: {json.dumps(models)}\n")
-    (folder / "gene_text").mkdir()
-    (folder / "gene_text" / "genechat.csv").touch()
-
-
 def snakemake(folder: Path, *words: str) -> str:
     """What snakemake says in a copy of the project, with the copy's own package."""
     run = subprocess.run(
@@ -94,7 +82,6 @@ def finish(folder: Path, *words: str) -> int:
 
 def _noop(setting: Setting, name: str, allowed: float, *config: str, targets=()) -> dict:
     folder = copy(setting.folder / name)
-    pin(folder)
     words = (*targets, "--config", *config)
     jobs = finish(folder, *words)
     assert "Nothing to be done" in snakemake(folder, "-n", *words)

@@ -70,6 +70,9 @@ INTERPRETED = {
     "fused": "fused",
 }
 
+# What a run would stop for, each said once.
+LACKING = set()
+
 
 wildcard_constraints:
     dataset="[^/]+",
@@ -330,13 +333,18 @@ def layout(name):
 
 
 def obtainable(made, check, *facts):
-    """Stop with one line where something that is not made yet cannot be had."""
+    """Stop with one line where something that is not made yet cannot be had; a dry run says so and
+    plans on."""
     if os.path.exists(os.path.join(RESULTS, "data", made)):
         return
     try:
         check(*facts)
     except UserError as error:
-        sys.exit(f"configuration error: {error}")
+        if workflow.executor_plugin is not None and not workflow.dryrun:
+            sys.exit(f"configuration error: {error}")
+        elif str(error) not in LACKING:
+            LACKING.add(str(error))
+            print(f"a run would stop: {error}", file=sys.stderr)
 
 
 def own_files(wildcards):
