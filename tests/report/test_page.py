@@ -340,6 +340,18 @@ def test_published_values_stand_beside_ours_and_apart(asked):
     assert "prompts are not public" in rows[0]["Note"].text
 
 
+def test_what_only_the_paper_has_has_no_value_of_ours():
+    row = {"dataset": "cov-vac", "method": "Evo", "title": "Evo, published only", "value": ""}
+    row |= {"metric": "spearman", "published": "0.653", "published_note": "", "difference": ""}
+    row |= {"published_source": "arXiv 2506.08936, Table 1"}
+    drawing = SimpleNamespace(figure=FIGURES["fusion"], records=lambda: [row], source=3)
+    (grid,) = grids.published(SimpleNamespace(figures=[drawing]))
+    [(_, cells)] = grid.rows
+    shown = dict(zip(grid.columns, cells, strict=True))
+    assert (shown["Ours"].text, shown["Ours"].value) == ("", None)
+    assert shown["Published"].value == 0.653 and grid.sources == [3]
+
+
 def test_judges_are_compared_and_their_cost_is_said(asked):
     *means, agreed = _grids(asked, "judge")
     assert [grid.attributes["id"] for grid in means] == [

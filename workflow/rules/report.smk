@@ -11,9 +11,10 @@ rule report_settings:
     conda:
         "../../envs/report.yaml"
     params:
-        settings=json.dumps(settings, sort_keys=True, indent=2),
+        settings=json.dumps(settings, sort_keys=True),
     shell:
-        "printf '%s\\n' {params.settings:q} > {output} 2> {log}"
+        "printf '%s' {params.settings:q} | python -m json.tool --no-ensure-ascii"
+        " > {output} 2> {log}"
 
 
 rule report:

@@ -266,7 +266,9 @@ def published(run: Run) -> list[Grid]:
 
 
 def _interval(row: dict[str, str], digits: int) -> Cell:
-    """A value of a figure's CSV with its interval, if it has one."""
+    """A value of a figure's CSV with its interval; empty where there is none of ours."""
+    if not row["value"]:
+        return Cell("")
     value = float(row["value"])
     low, high = row.get("low"), row.get("high")
     note = f"[{float(low):.{digits}f}, {float(high):.{digits}f}]" if low and high else ""

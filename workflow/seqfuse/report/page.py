@@ -242,7 +242,8 @@ all, over {{ run.costs | length }} runs.</p>{{ grid(costs) }}
 <section id="sources"><h2>Where each number comes from</h2>
 <p>The numbers behind the word Source point here. This makes one file again and prints its whole \
 command: <code>snakemake --force --printshellcmds --cores all --config preset=\
-{{ run.settings.preset }} run={{ run.name }} -- FILE</code></p>
+{{ run.settings.preset }} run={{ run.name }} -- FILE</code>, with the run's own \
+<code>--configfile</code> before <code>--</code> if it had one.</p>
 <div class="scroll" tabindex="0" role="region" aria-label="Sources"><table class="sources-table">
 <thead><tr><th scope="col">Source</th><th scope="col">File</th><th scope="col">Made by</th>\
 <th scope="col">SHA-256</th></tr></thead><tbody>

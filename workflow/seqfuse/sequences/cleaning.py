@@ -94,7 +94,7 @@ class Cleaner:
             reasons[i] = reasons[i] or f"shorter than {settings.min_length} nt"
         for i in np.flatnonzero(lengths % 3) if self.coding else ():
             if settings.partial_codon == "refuse" and reasons[i] is None:
-                fix = "set partial_codon: keep or drop, or check that this is a coding sequence"
+                fix = "set sequences: {partial_codon: keep} or drop, or check that this is coding"
                 self._stop(batch, rows, i, f"{lengths[i]} nt is no multiple of 3; {fix}")
             if settings.partial_codon == "drop":
                 reasons[i] = reasons[i] or "length is no multiple of 3"
