@@ -16,7 +16,6 @@ rule embeddings:
         "<logs>/embeddings/{dataset}.{view}.{encoder}.log",
     benchmark:
         "<benchmarks>/embeddings/{dataset}.{view}.{encoder}.jsonl"
-    priority: 1
     conda:
         "../../envs/embeddings.yaml"
     threads: threads_of("gpu")

@@ -25,7 +25,6 @@ rule language_pretrain:
         "<benchmarks>/language_pretrain/{pretraining}.jsonl"
     wildcard_constraints:
         pretraining=either(pretrainings()),
-    priority: 2  # the longest chain begins here
     conda:
         "../../envs/language.yaml"
     threads: threads_of("gpu") * settings["gpu"]["count"]
@@ -98,7 +97,6 @@ rule language_finetune:
         "<logs>/language_finetune/{suite}.{method}.log",
     benchmark:
         "<benchmarks>/language_finetune/{suite}.{method}.jsonl"
-    priority: 1  # the longest jobs first, so that none runs alone at the end
     conda:
         "../../envs/language.yaml"
     threads: threads_of("gpu") * settings["gpu"]["count"]
