@@ -85,6 +85,12 @@ def test_a_model_without_a_commit_is_named_by_the_dry_run(project):
     assert all("{revision: <40 hexadecimal digits>}" in line for line in models)
 
 
+def test_a_plan_passes_on_what_a_run_would_stop_for(project, monkeypatch, capsys):
+    monkeypatch.chdir(project.root)
+    assert planning.plan(["--profile", "slurm"])
+    assert any("'qwen3-1.7b': no revision" in line for line in lacking(capsys.readouterr().err))
+
+
 def test_a_file_that_cannot_be_had_stops_a_run_unless_its_records_are_there(make_project, tmp_path):
     project = make_project()
     entry = {"study": "codons", "source": "files", "files": [{"path": "sets/mine.csv"}]}

@@ -14,6 +14,8 @@ from seqfuse.errors import UserError
 _START = re.compile(r"^(?:local)?(?:rule|checkpoint) (\S+):$")
 _FIELD = re.compile(r"^    (reason|wildcards|resources|output): (.*)$")
 _FOLLOWS = "Input files updated by another job"
+# As workflow/rules/common.smk says it.
+_LACKING = "a run would stop: "
 _COMMAND = "Shell command: "
 # The parameter that stands for code, as `seqfuse.fingerprint` writes it.
 _HASHES = re.compile(r"code (?P<code>\w+), lock (?P<lock>\w+)")
@@ -67,13 +69,16 @@ def words(args: argparse.Namespace, targets: Sequence[str]) -> list[str]:
 def plan(call: Sequence[str]) -> list[Job]:
     """The jobs that `snakemake <call>` would run, in its order; its own complaint if it would not.
 
-    Needs no cores: a plan is made for a dry run.
+    Needs no cores: a plan is made for a dry run. What a run would stop for goes to standard error.
     """
     command = [sys.executable, "-m", "snakemake", "--dry-run", "--printshellcmds", "--nolock"]
     run = subprocess.run([*command, *call], capture_output=True, text=True)
     said = run.stderr + run.stdout
     if run.returncode:
         raise UserError(f"snakemake cannot plan this: {_last_words(said)}")
+    for line in said.splitlines():
+        if line.startswith(_LACKING):
+            print(line, file=sys.stderr)
     return parse(said)
 
 
