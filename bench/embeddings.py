@@ -34,11 +34,11 @@ def embed_mixed(setting: Setting) -> dict:
     """Lengths 60 to 3000, a third duplicates; baseline: padded random batches, all rows."""
     sequences = _mixed(setting.rows(ROWS))
     model, encoder = _model(setting, "mixed", width=128, layers=4)
-    table = _table(setting, "mixed", sequences)
-    difference = _difference(_write(setting, table, model, "mixed"), _padded(encoder, sequences))
+    table = sequence_table(setting, "mixed", sequences)
+    difference = _difference(embed(setting, table, model, "mixed"), _padded(encoder, sequences))
     ours, baseline = alternate(
         setting,
-        lambda: _write(setting, table, model),
+        lambda: embed(setting, table, model),
         lambda: exhaust(_padded(encoder, sequences)),
     )
     return result(
@@ -50,12 +50,12 @@ def embed_short(setting: Setting) -> dict:
     """Distinct sequences of 81; baseline: one at a time, each saved as a float32 torch file."""
     sequences = _random([81] * setting.rows(ROWS, least=200))
     model, encoder = _model(setting, "mixed", width=128, layers=4)
-    table = _table(setting, "short", sequences)
-    difference = _difference(_write(setting, table, model, "short"), _single(encoder, sequences))
+    table = sequence_table(setting, "short", sequences)
+    difference = _difference(embed(setting, table, model, "short"), _single(encoder, sequences))
     folders = iter(range(setting.repeats))
     ours, baseline = alternate(
         setting,
-        lambda: _write(setting, table, model),
+        lambda: embed(setting, table, model),
         lambda: exhaust(_saved(_single(encoder, sequences), setting.folder / f"s{next(folders)}")),
     )
     return result(
@@ -68,14 +68,14 @@ def embed_limit(setting: Setting) -> dict:
     width, layers = 320, 6
     sequences = _random(_lengths(setting.rows(ROWS)))
     model, encoder = _model(setting, "large", width=width, layers=layers)
-    table = _table(setting, "limit", sequences)
-    difference = _difference(_write(setting, table, model, "limit"), _single(encoder, sequences))
+    table = sequence_table(setting, "limit", sequences)
+    difference = _difference(embed(setting, table, model, "limit"), _single(encoder, sequences))
     tokens = np.array([len(sequence) + 2 for sequence in sequences], np.float64)
     # Multiply-adds count twice: 12 D^2 weights a token, and T D of scores and T D of values.
     work = layers * (24 * tokens * width**2 + 4 * tokens**2 * width).sum()
     square = torch.randn(2048, 2048)
     ours, baseline = alternate(
-        setting, lambda: _write(setting, table, model), lambda: [square @ square for _ in range(20)]
+        setting, lambda: embed(setting, table, model), lambda: [square @ square for _ in range(20)]
     )
     product = 20 * 2 * 2048**3
     return result(
@@ -94,18 +94,18 @@ def embed_rerun(setting: Setting) -> dict:
     sequences = _mixed(setting.rows(ROWS, least=100))
     new = _random(_lengths(max(1, len(sequences) // 100)), seed=1)
     model, _ = _model(setting, "mixed", width=128, layers=4)
-    held = _table(setting, "held", sequences)
-    grown = _table(setting, "grown", sequences + new)
-    _write(setting, held, model, "filled")
+    held = sequence_table(setting, "held", sequences)
+    grown = sequence_table(setting, "grown", sequences + new)
+    embed(setting, held, model, "filled")
     filled = [f"rerun{repeat}" for repeat in range(setting.repeats + 1)]
     for store in filled:
         shutil.copytree(setting.folder / "filled", setting.folder / store)
-    again, fresh = (_write(setting, grown, model, store) for store in (filled.pop(), "again"))
+    again, fresh = (embed(setting, grown, model, store) for store in (filled.pop(), "again"))
     difference = _difference(again, _states(fresh, sequences + new))
     ours, baseline = alternate(
         setting,
-        lambda: _write(setting, grown, model, filled.pop()),
-        lambda: _write(setting, grown, model),
+        lambda: embed(setting, grown, model, filled.pop()),
+        lambda: embed(setting, grown, model),
     )
     return result(
         "embed_rerun", ours, baseline, "s", 30, rows=len(sequences), difference=difference
@@ -116,7 +116,10 @@ def embed_memory(setting: Setting) -> dict:
     """Peak memory of the command's own process on ten times the rows; baseline: on one time."""
     model, _ = _model(setting, "mixed", width=128, layers=4)
     rows = max(20, setting.rows(ROWS) // 4)
-    few, many = _table(setting, "few", _mixed(rows)), _table(setting, "many", _mixed(10 * rows))
+    few, many = (
+        sequence_table(setting, "few", _mixed(rows)),
+        sequence_table(setting, "many", _mixed(10 * rows)),
+    )
     baseline, ours = (_peak(_command(setting, table, model)) for table in (few, many))
     return result("embed_memory", ours, baseline, "MB", 1 / 1.2, rows=10 * rows, difference=0.0)
 
@@ -128,7 +131,7 @@ def store_read(setting: Setting) -> dict:
     """
     sequences = _random([100] * setting.rows(20_000))
     model, _ = _model(setting, "mixed", width=128, layers=4)
-    written = _write(setting, _table(setting, "read", sequences), model, "read")
+    written = embed(setting, sequence_table(setting, "read", sequences), model, "read")
     files = setting.folder / "files"
     files.mkdir()
     for row, sequence in enumerate(sequences):
@@ -156,7 +159,7 @@ def store_bytes(setting: Setting) -> dict:
     """Size on disk, a third duplicates; baseline: a float32 torch file a row."""
     sequences = _mixed(setting.rows(ROWS))
     model, encoder = _model(setting, "mixed", width=128, layers=4)
-    written = _write(setting, _table(setting, "bytes", sequences), model, "bytes")
+    written = embed(setting, sequence_table(setting, "bytes", sequences), model, "bytes")
     files = setting.folder / "float32"
     difference = _difference(written, _saved(_single(encoder, sequences), files))
     ours, baseline = (
@@ -242,7 +245,7 @@ def _model(setting: Setting, name: str, width: int, layers: int) -> tuple[Path, 
     return folder, encoders.load(folder)
 
 
-def _table(setting: Setting, name: str, sequences: list[str]) -> Path:
+def sequence_table(setting: Setting, name: str, sequences: list[str]) -> Path:
     path = setting.folder / f"{name}.parquet"
     ids = [str(row) for row in range(len(sequences))]
     pq.write_table(pa.table({"id": ids, "sequence": sequences}), path)
@@ -262,7 +265,7 @@ def _command(setting: Setting, table: Path, model: Path, store: str | None = Non
 _command.runs = 0
 
 
-def _write(setting: Setting, table: Path, model: Path, store: str | None = None) -> Store:
+def embed(setting: Setting, table: Path, model: Path, store: str | None = None) -> Store:
     words = _command(setting, table, model, store)
     assert main(words) == 0
     return Store.open(words[-1])

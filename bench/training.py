@@ -11,19 +11,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 from torch.nn import functional
 from transformers import AutoModelForCausalLM
 
+from bench.embeddings import embed, sequence_table
 from bench.measure import Setting, alternate, result
 from seqfuse import encoders
-from seqfuse.cli import main
 from seqfuse.config import defaults
 from seqfuse.data import scratch
-from seqfuse.embeddings.store import Store
 from seqfuse.language.batches import step_indices
 from seqfuse.language.contrast import Contrast, ContrastTrainer, Pair, TextEncoder
 from seqfuse.language.linear import Linear, between_markers
@@ -123,14 +120,14 @@ def adapter_epoch(setting: Setting) -> dict:
     within the time; baseline: the frozen encoder run again in every step. No bar."""
     rows, encoder = setting.rows(200, least=4), _encoder(setting)
     pairs = [_pair_of_dna(seed) for seed in range(rows)]
-    store = _stored(setting, encoder, [sequence for pair in pairs for sequence in pair])
+    distinct = sorted({sequence for pair in pairs for sequence in pair})
+    store = embed(setting, sequence_table(setting, "dna", distinct), encoder)
     setup = Setup(_backbone(setting, SHARE_OF_VOCABULARY, LAYERS), lora_rank=4)
     setup = replace(setup, encoder_width=store.width, encoder=encoder)
     ours, baseline = (_seeded(kind, setup) for kind in (Linear, Rerun))
     maps = iter(range(setting.repeats + 1))
 
     def stored() -> float:
-        distinct = {sequence for pair in pairs for sequence in pair}
         states = store.memory_map(distinct, setting.folder / f"states{next(maps)}")
         ours.setup = replace(setup, states=states)
         return _epoch(setting, ours, pairs)
@@ -331,16 +328,6 @@ def _encoder(setting: Setting) -> Path:
         folder.mkdir()
         scratch.write("nucleotide-transformer-v2", ENCODER, 0, [], folder)
     return folder
-
-
-def _stored(setting: Setting, encoder: Path, sequences: Sequence[str]) -> Store:
-    table, receipt = setting.folder / "dna.parquet", setting.folder / "dna.json"
-    ids = [str(row) for row in range(len(sequences))]
-    pq.write_table(pa.table({"id": ids, "sequence": sequences}), table)
-    words = ["embeddings", "write", "--table", str(table), "--columns", "sequence"]
-    words += ["--model", str(encoder), "--store", str(setting.folder / "store")]
-    assert main([*words, "--threads", str(setting.threads), "--out", str(receipt)]) == 0
-    return Store.open(receipt)
 
 
 def _dna(seed: int, length: int) -> str:

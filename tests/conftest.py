@@ -27,3 +27,12 @@ def pytest_runtest_makereport(item, call):
 def root() -> Path:
     """The project's root folder."""
     return ROOT
+
+
+@pytest.fixture
+def mirror() -> str:
+    """The folder of the catalogue's real files, where one is given."""
+    folder = os.environ.get("SEQFUSE_MIRROR")
+    if not folder:
+        pytest.skip(reason="no real data: set SEQFUSE_MIRROR to a folder of the catalogue's files")
+    return folder

@@ -1,8 +1,6 @@
 """The composition control on the real sets, where a folder of them is given."""
 
 import json
-import os
-from pathlib import Path
 
 import pytest
 from scipy.stats import spearmanr
@@ -10,19 +8,14 @@ from scipy.stats import spearmanr
 from seqfuse import config, tables
 from seqfuse.cli import main
 
-MIRROR = os.environ.get("SEQFUSE_MIRROR")
-
 
 @pytest.mark.parametrize("name", ["cov-vac", "mrfp"])
-def test_composition_and_place_reach_080(name, tmp_path):
+def test_composition_and_place_reach_080(name, mirror, tmp_path):
     """What every fusion of these sets must beat: Spearman 0.80 on both official test splits."""
     entry = config.load_yaml(config.RESOURCES / "datasets.yaml")[name]
-    needed = entry["files"][0]["path"]
-    if not MIRROR or not (Path(MIRROR) / needed).exists():
-        pytest.skip(f"no real data: set SEQFUSE_MIRROR to a folder that holds {needed}")
     records, out = str(tmp_path / "records.parquet"), tmp_path / "out"
     assert not main(["data", "records", "--name", name, "--entry", json.dumps(entry), "--mirror",
-                     MIRROR, "--out", records, "--card", str(tmp_path / "card.json")])  # fmt: skip
+                     mirror, "--out", records, "--card", str(tmp_path / "card.json")])  # fmt: skip
     assert not main(["sequences", "--records", records, "--study", "codons", "--out", str(out)])
     files = ["--records", str(out / "records.parquet"), "--frames", str(out / "frames.parquet")]
     said = tmp_path / "predictions.parquet"

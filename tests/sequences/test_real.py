@@ -1,8 +1,6 @@
 """The real files, where a folder of them is given: the numbers that are known of them."""
 
 import json
-import os
-from pathlib import Path
 
 import pytest
 
@@ -11,32 +9,19 @@ from seqfuse.cli import main
 from seqfuse.data.catalogue import cleaning
 from seqfuse.files import read_json
 
-MIRROR = os.environ.get("SEQFUSE_MIRROR")
-NEEDED = {
-    "kegg": "kegg/train.parquet",
-    "kegg-pairs": "kegg/train.parquet",
-    "kegg-genes": "kegg/train.parquet",
-    "kegg-networks": "kegg/train.parquet",
-    "kegg-anonymous": "kegg/train.parquet",
-    "cov-vac": "mrna/CoV_Vaccine_Degradation.csv",
-    "mrfp": "mrna/mRFP_Expression.csv",
-}
-
 
 @pytest.fixture
-def audited(tmp_path):
+def audited(mirror, tmp_path):
     """name -> audit of a real data set, cleaned as its catalogue entry says."""
 
     def run(name: str) -> dict:
-        if not MIRROR or not (Path(MIRROR) / NEEDED[name]).exists():
-            pytest.skip(f"no real data: set SEQFUSE_MIRROR to a folder that holds {NEEDED[name]}")
         entry = config.load_yaml(config.RESOURCES / "datasets.yaml")[name]
         settings = cleaning(entry, config.defaults(options.schema())["sequences"])
         records = str(tmp_path / "records.parquet")
         expected = [f"{split}={rows}" for split, rows in entry.get("rows", {}).items()]
         flags = options.flags(settings | {"expected": expected}).split()
         assert not main(["data", "records", "--name", name, "--entry", json.dumps(entry),
-                         "--mirror", MIRROR, "--out", records,
+                         "--mirror", mirror, "--out", records,
                          "--card", str(tmp_path / "card.json")])  # fmt: skip
         assert not main(["sequences", "--records", records, "--study", entry["study"],
                          "--out", str(tmp_path / "out"), *flags])  # fmt: skip

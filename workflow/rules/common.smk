@@ -12,7 +12,7 @@ from pathlib import Path
 from snakemake.common.tbdstring import TBDString
 from snakemake.settings.types import DeploymentMethod
 
-from seqfuse import cluster, disk
+from seqfuse import cluster, disk, planning
 from seqfuse import config as configuration
 from seqfuse.codons.catalogue import ARMS
 from seqfuse.controls.catalogue import CONTROLS
@@ -71,7 +71,7 @@ INTERPRETED = {
 }
 
 # What a run would stop for, each said once.
-LACKING = set()
+lacking = set()
 
 
 wildcard_constraints:
@@ -342,9 +342,9 @@ def obtainable(made, check, *facts):
     except UserError as error:
         if workflow.executor_plugin is not None and not workflow.dryrun:
             sys.exit(f"configuration error: {error}")
-        elif str(error) not in LACKING:
-            LACKING.add(str(error))
-            print(f"a run would stop: {error}", file=sys.stderr)
+        elif str(error) not in lacking:
+            lacking.add(str(error))
+            print(f"{planning.LACKING}{error}", file=sys.stderr)
 
 
 def own_files(wildcards):

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 
 from seqfuse.errors import UserError
 
+# What the Snakefile puts before each thing that a run would stop for.
+LACKING = "a run would stop: "
 _START = re.compile(r"^(?:local)?(?:rule|checkpoint) (\S+):$")
 _FIELD = re.compile(r"^    (reason|wildcards|resources|output): (.*)$")
 _FOLLOWS = "Input files updated by another job"
-# As workflow/rules/common.smk says it.
-_LACKING = "a run would stop: "
 _COMMAND = "Shell command: "
 # The parameter that stands for code, as `seqfuse.fingerprint` writes it.
 _HASHES = re.compile(r"code (?P<code>\w+), lock (?P<lock>\w+)")
@@ -77,7 +77,7 @@ def plan(call: Sequence[str]) -> list[Job]:
     if run.returncode:
         raise UserError(f"snakemake cannot plan this: {_last_words(said)}")
     for line in said.splitlines():
-        if line.startswith(_LACKING):
+        if line.startswith(LACKING):
             print(line, file=sys.stderr)
     return parse(said)
 
