@@ -86,10 +86,11 @@ def result(name: str, ours: float, baseline: float, unit: str, at_least: float, 
 
 def line(row: dict) -> str:
     """A row of the table; under it, where a measure has one, a table of its own."""
+    bar = f"at least {row['at_least']:g}" if row["at_least"] else "no bar"
     verdict = "" if row["ratio"] >= row["at_least"] else "  below"
     whole = (
         f"{row['name']:14} ours {row['ours']:10.4g} {row['unit']:9} baseline"
-        f" {row['baseline']:10.4g}  ratio {row['ratio']:7.2f} (at least {row['at_least']:g},"
+        f" {row['baseline']:10.4g}  ratio {row['ratio']:7.2f} ({bar},"
         f" {row['rows']} rows){verdict}"
     )
     parts = ("  ".join(f"{k} {v:8.4g}" for k, v in part.items()) for part in row.get("table", ()))
