@@ -144,6 +144,8 @@ def test_long_names_and_ranges_have_room(drawn, name):
     if name == "fusion":
         sets = frame["dataset"].astype("category").cat.codes.astype(int)
         frame = frame.assign(trained_parameters=86_123 + 1000 * sets)
+        whole = frame[frame["subset"] == "all"]
+        frame = pd.concat([frame, whole.assign(subset="dna_unseen", n=4_543)])
     assert _illegible(name, frame) == []
 
 

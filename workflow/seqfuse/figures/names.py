@@ -22,8 +22,8 @@ SUBSETS = {
     "all": "all rows",
     "question_decides": "the question decides",
     "sequence_decides": "the sequence decides",
-    "dna_seen": "DNA that train holds",
-    "dna_unseen": "DNA that train does not hold",
+    "dna_seen": "DNA also in train",
+    "dna_unseen": "DNA not in train",
 }
 # Probes in the order in which they are drawn.
 PROBES = {
