@@ -35,7 +35,8 @@ from seqfuse.codons.study import Job
 from seqfuse.codons.train import MODALITIES, Training
 from seqfuse.codons.trained import Trained, Trials
 from seqfuse.embeddings.embed import keep_freed_memory
-from seqfuse.embeddings.store import Row, Store, sequence_hash
+from seqfuse.embeddings.rows import Row, sequence_hash
+from seqfuse.embeddings.store import Store
 from seqfuse.embeddings.writer import Writer
 from seqfuse.encoders.encoder import Encoder
 from seqfuse.files import write_json

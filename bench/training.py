@@ -22,7 +22,8 @@ from seqfuse import encoders
 from seqfuse.config import defaults
 from seqfuse.data import scratch
 from seqfuse.language.batches import step_indices
-from seqfuse.language.contrast import Contrast, ContrastTrainer, Pair, TextEncoder
+from seqfuse.language.contrast import Contrast, ContrastTrainer, Pair
+from seqfuse.language.contrast_job import TextEncoder
 from seqfuse.language.linear import Linear, between_markers
 from seqfuse.language.linear_tuned import LinearTuned
 from seqfuse.language.model import Batch, Example, Setup, Slot

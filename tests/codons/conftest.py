@@ -13,7 +13,7 @@ from seqfuse.codons.catalogue import ARMS
 from seqfuse.codons.study import Job
 from seqfuse.codons.train import MODALITIES, Training
 from seqfuse.data import scratch
-from seqfuse.embeddings.store import Row, sequence_hash
+from seqfuse.embeddings.rows import Row, sequence_hash
 from seqfuse.embeddings.writer import Writer
 from seqfuse.files import write_json
 from seqfuse.sequences.frames import code

@@ -19,7 +19,8 @@ from seqfuse.codons.study import Job
 from seqfuse.codons.train import MODALITIES
 from seqfuse.config import load_yaml
 from seqfuse.data.demo_codons import FAVOURED, codon_score, has_motif
-from seqfuse.embeddings.store import Row, Store
+from seqfuse.embeddings.rows import Row
+from seqfuse.embeddings.store import Store
 from seqfuse.embeddings.writer import Writer
 from seqfuse.files import write_json
 

@@ -8,7 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from seqfuse.cli import main
-from seqfuse.embeddings.store import Row, Store
+from seqfuse.embeddings.rows import Row
+from seqfuse.embeddings.store import Store
 from seqfuse.embeddings.writer import Writer
 
 WIDTH = 4

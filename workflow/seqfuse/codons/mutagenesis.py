@@ -17,7 +17,8 @@ from seqfuse.codons.dataset import Dataset
 from seqfuse.codons.trained import Trained, Trials, with_view
 from seqfuse.embeddings.embed import Embedder
 from seqfuse.embeddings.embed import Settings as EmbeddingSettings
-from seqfuse.embeddings.store import Row, Store, sequence_hash
+from seqfuse.embeddings.rows import Row, sequence_hash
+from seqfuse.embeddings.store import Store
 from seqfuse.errors import UserError
 from seqfuse.sequences.frames import UNKNOWN
 

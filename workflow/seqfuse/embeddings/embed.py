@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from seqfuse import encoders, fingerprint, tables
-from seqfuse.embeddings.store import Row, describe, sequence_hash
+from seqfuse import encoders, fingerprint
+from seqfuse.embeddings.rows import Row, describe, sequence_hash
 from seqfuse.encoders.tokenisers import Tokens
 from seqfuse.errors import UserError
 from seqfuse.files import sha256
@@ -59,26 +58,6 @@ def keep_freed_memory() -> None:
         library = ctypes.CDLL(None)
         library.mallopt(_M_MMAP_THRESHOLD, _KEPT_BLOCK)
         library.mallopt(_M_TRIM_THRESHOLD, _KEPT_FREE)
-
-
-def distinct(table: str | Path, columns: list[str]) -> dict[str, str]:
-    """The distinct sequences of a table's columns, each with where it stands first; nulls skipped.
-
-    A missing column, an empty sequence, and a table without sequences are `UserError`s.
-    """
-    schema = pa.schema([(name, pa.string()) for name in ["id", *columns]])
-    content = tables.read(table, schema)
-    names = content["id"].to_pylist()
-    found: dict[str, str] = {}
-    for column in columns:
-        for name, sequence in zip(names, content[column].to_pylist(), strict=True):
-            if sequence is not None:
-                found.setdefault(sequence, f"{table}: {column} of record {name!r}")
-    if not found:
-        raise UserError(f"{table}: no sequence in {', '.join(columns)}; nothing to embed")
-    if "" in found:
-        raise UserError(f"{found['']} is empty; clean the table with `seqfuse sequences`")
-    return found
 
 
 class _Window(NamedTuple):

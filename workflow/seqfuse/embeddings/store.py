@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from seqfuse.embeddings.rows import Row, sequence_hash, describe
 from seqfuse.errors import UserError
 from seqfuse.files import atomic, canonical_json, digest, read_json
 
@@ -44,11 +45,6 @@ def key_of(description: dict) -> str:
     return digest(canonical_json(description))[:32]
 
 
-def sequence_hash(sequence: str) -> bytes:
-    """The 32 bytes under which a sequence is stored: SHA-256 of its letters."""
-    return hashlib.sha256(sequence.encode()).digest()
-
-
 def encode_spans(spans: np.ndarray) -> bytes:
     """Ranges int[T, 2] as bytes; `decode_spans` inverts it."""
     differences = spans.astype("<i4").reshape(-1)
@@ -68,16 +64,6 @@ class Location(NamedTuple):
     group: int
     row: int
     tokens: int
-
-
-class Row(NamedTuple):
-    """One stored sequence: its hash, its letters counted, states [T, D], spans [T, 2], mean [D]."""
-
-    sequence: bytes
-    length: int
-    states: np.ndarray
-    spans: np.ndarray
-    pooled: np.ndarray
 
 
 class Store:
@@ -246,12 +232,6 @@ class MemoryMap:
 def shards(folder: Path) -> list[Path]:
     """The finished shards of a key, by name."""
     return sorted(path for path in folder.glob("*.parquet") if not path.name.startswith("."))
-
-
-def describe(sequence: str) -> str:
-    """How a message names a sequence: the start of its hash, its length and its beginning."""
-    begins = sequence[:20] + ("..." if len(sequence) > 20 else "")
-    return f"{digest(sequence)[:12]} ({len(sequence)} letters, {begins!r})"
 
 
 def damaged(shard: Path, reason: object) -> UserError:

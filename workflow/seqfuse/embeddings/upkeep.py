@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from seqfuse.embeddings.store import Row, Store, shards
+from seqfuse.embeddings.rows import Row
+from seqfuse.embeddings.store import Store, shards
 from seqfuse.embeddings.writer import alone, damaged_shards
 from seqfuse.errors import UserError
 from seqfuse.files import read_json

@@ -9,8 +9,10 @@ it keeps the finished shards and goes on from there; several may write at once.
 """
 
 import argparse
+from pathlib import Path
 
 from seqfuse import options
+from seqfuse.errors import UserError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,7 +46,7 @@ def run(args: argparse.Namespace) -> None:
     torch.set_num_threads(args.threads)
     embed.keep_freed_memory()
     settings = options.take(args, "embeddings", embed.Settings)
-    sequences = embed.distinct(args.table, args.columns)
+    sequences = distinct(args.table, args.columns)
     embedder = embed.Embedder(args.model, settings, args.resolution)
     with Writer(args.store, embedder.description) as writer:
         missing = embedder.count({s: at for s, at in sequences.items() if s not in writer.held})
@@ -65,3 +67,27 @@ def run(args: argparse.Namespace) -> None:
         "width": embedder.width,
     }
     write_json(args.out, receipt)
+
+
+def distinct(table: str | Path, columns: list[str]) -> dict[str, str]:
+    """The distinct sequences of a table's columns, each with where it stands first; nulls skipped.
+
+    A missing column, an empty sequence, and a table without sequences are `UserError`s.
+    """
+    import pyarrow as pa
+
+    from seqfuse import tables
+
+    schema = pa.schema([(name, pa.string()) for name in ["id", *columns]])
+    content = tables.read(table, schema)
+    names = content["id"].to_pylist()
+    found: dict[str, str] = {}
+    for column in columns:
+        for name, sequence in zip(names, content[column].to_pylist(), strict=True):
+            if sequence is not None:
+                found.setdefault(sequence, f"{table}: {column} of record {name!r}")
+    if not found:
+        raise UserError(f"{table}: no sequence in {', '.join(columns)}; nothing to embed")
+    if "" in found:
+        raise UserError(f"{found['']} is empty; clean the table with `seqfuse sequences`")
+    return found

@@ -17,10 +17,10 @@ from typing import IO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from seqfuse.embeddings.rows import Row
 from seqfuse.embeddings.store import (
     FOOTER_KEY,
     SHARD,
-    Row,
     Store,
     encode_spans,
     key_of,

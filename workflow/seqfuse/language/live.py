@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from seqfuse.embeddings.embed import Embedder, Settings
-from seqfuse.embeddings.store import Store, describe, sequence_hash
+from seqfuse.embeddings.rows import describe, sequence_hash
+from seqfuse.embeddings.store import Store
 from seqfuse.errors import UserError
 from seqfuse.files import read_json
 

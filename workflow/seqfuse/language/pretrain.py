@@ -70,11 +70,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     import torch
 
-    from seqfuse.language import contrast
+    from seqfuse.language import contrast_job
 
     torch.set_num_threads(args.threads)
     settings = options.take(args, "language/pretrain", Settings)
-    job = contrast.Job(
+    job = contrast_job.Job(
         args.pairs,
         args.encoder,
         args.text_encoder,
