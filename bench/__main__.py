@@ -7,10 +7,12 @@ meant for the full ones, and a small embed_rerun cannot reach it.
 
     python -m bench
     python -m bench embeddings --scale 1 --threads 4
+    python -m bench gpu --help       # a script of its own, for a card that is lent
 """
 
 import argparse
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -58,4 +60,8 @@ def main() -> None:
     measure.save(found, setting, args.out)
 
 
+if sys.argv[1:2] == ["gpu"]:
+    from bench.gpu import script
+
+    sys.exit(script.main(sys.argv[2:]))
 main()

@@ -17,7 +17,7 @@ from seqfuse import config as configuration
 from seqfuse.codons.catalogue import ARMS
 from seqfuse.controls.catalogue import CONTROLS
 from seqfuse.data import catalogue as data_catalogue
-from seqfuse.data import download, published
+from seqfuse.data import download, published, scratch
 from seqfuse.encoders import LAYOUTS
 from seqfuse.errors import UserError
 from seqfuse.figures.catalogue import FIGURES, STUDIES
@@ -357,14 +357,11 @@ def own_files(wildcards):
 
 def model_text(wildcards):
     """The records whose text a scratch language model learns its tokeniser from."""
-    scratch = settings["models"][wildcards.model]
+    entry = settings["models"][wildcards.model]
     obtainable(
-        f"models/{wildcards.model}", published.check_entry, wildcards.model, scratch
+        f"models/{wildcards.model}", published.check_entry, wildcards.model, entry
     )
-    if (
-        scratch["kind"] != "scratch"
-        or scratch["layout"] not in data_catalogue.TEXT_LAYOUTS
-    ):
+    if entry["kind"] != "scratch" or entry["layout"] not in scratch.TEXT_LAYOUTS:
         return []
     names = datasets("language")
     if pretrained():

@@ -5,14 +5,13 @@ is allowed, with the nearest spelling.
 """
 
 import copy
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
 
 from seqfuse import options
-from seqfuse.errors import UserError
+from seqfuse.errors import UserError, nearest
 
 WORKFLOW = Path(__file__).resolve().parents[1]
 RESOURCES = WORKFLOW.parent / "resources"
@@ -110,21 +109,6 @@ def hold(value: Mapping, schema: Mapping, source: str) -> None:
     first = min(errors, key=lambda e: [str(p) for p in e.absolute_path], default=None)
     if first:
         raise UserError(f"{source}: {_explain(first)}")
-
-
-def nearest(word: str, known: Iterable[str], listed: str | None = None) -> str:
-    """'; did you mean ...?' with the nearest known spelling, or the list of what is known.
-
-    Of a list too long for a line, where it stands and what comes nearest.
-    """
-    known = sorted(known)
-    close = difflib.get_close_matches(str(word), known, n=1)
-    if close:
-        return f"; did you mean {close[0]!r}?"
-    if listed:
-        some = difflib.get_close_matches(str(word), known, n=3, cutoff=0)
-        return f"; nearest: {', '.join(some)}; all: {listed}"
-    return f"; known: {', '.join(known) or 'none'}"
 
 
 def _explain(error) -> str:

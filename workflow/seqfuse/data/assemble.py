@@ -11,12 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from seqfuse import tables
-from seqfuse.config import nearest
 from seqfuse.data import exchanges, synthetic
 from seqfuse.data.catalogue import FIELDS
 from seqfuse.data.download import Source
 from seqfuse.data.readers import Reader
-from seqfuse.errors import UserError
+from seqfuse.errors import UserError, nearest
 from seqfuse.files import atomic
 from seqfuse.sequences.normalise import keys, normalise
 from seqfuse.sequences.splits import SPLITS, assign

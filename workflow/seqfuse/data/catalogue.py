@@ -10,15 +10,13 @@ import re
 from collections.abc import Mapping
 
 from seqfuse import options
-from seqfuse.config import WORKFLOW, hold, load_yaml, nearest
-from seqfuse.errors import UserError
+from seqfuse.config import WORKFLOW, hold, load_yaml
+from seqfuse.errors import UserError, nearest
 
 FIELDS = (
     *("id", "sequence", "variant", "question", "label", "value", "reasoning", "text", "group"),
     "exchanges",  # not a field of a record: holds its question and its answer
 )
-# Layouts whose scratch models learn a tokeniser from the text of the data.
-TEXT_LAYOUTS = ("qwen3", "bert")
 # What NAME+SPLIT calls a split that is not the source's: (words, changed settings of `sequences`).
 RESPLIT = {
     "deduplicated": ("without what train repeats", {"duplicates": "drop_across_splits"}),

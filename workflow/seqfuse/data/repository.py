@@ -14,8 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from datasets.exceptions import DatasetsError
 
-from seqfuse.config import nearest
-from seqfuse.errors import UserError
+from seqfuse.errors import UserError, nearest
 from seqfuse.files import atomic_directory
 from seqfuse.sequences.splits import SPLITS
 

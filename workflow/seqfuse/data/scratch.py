@@ -13,14 +13,14 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seqfuse.config import nearest
-from seqfuse.data.catalogue import TEXT_LAYOUTS
-from seqfuse.errors import UserError
+from seqfuse.errors import UserError, nearest
 from seqfuse.files import write_json
 
 if TYPE_CHECKING:
     from seqfuse.encoders.encoder import Encoder
 
+# Layouts whose scratch models learn a tokeniser from the text of the data.
+TEXT_LAYOUTS = ("qwen3", "bert")
 # How much larger queries and keys are: attention logits then have the variance 1.5^4, about 5.
 _SHARPNESS = 1.5
 # Rows of a language model's embedding table come in multiples of this, and there are always more
@@ -174,7 +174,7 @@ def _qwen3(config: dict, seed: int, texts: list[str], folder: Path) -> None:
     from transformers import Qwen3Config, Qwen3ForCausalLM
     from transformers.utils import logging
 
-    tokeniser = _qwen_tokeniser(texts, config["vocab_size"])
+    tokeniser = qwen_tokeniser(texts, config["vocab_size"])
     end, _, stop = tokeniser.convert_tokens_to_ids(_QWEN_SPECIAL)
     ids = {"bos_token_id": end, "eos_token_id": stop, "pad_token_id": end}
     rows = {"vocab_size": len(tokeniser) // _ROWS * _ROWS + _ROWS}
@@ -184,7 +184,7 @@ def _qwen3(config: dict, seed: int, texts: list[str], folder: Path) -> None:
     tokeniser.save_pretrained(folder)
 
 
-def _qwen_tokeniser(texts: list[str], size: int):
+def qwen_tokeniser(texts: list[str], size: int):
     """Qwen's tokeniser with a vocabulary learned from `texts`; the special tokens stand last."""
     from tokenizers import AddedToken, pre_tokenizers, trainers
     from transformers import Qwen2Tokenizer

@@ -7,7 +7,6 @@ SHA-256 of its sequence as the cleaned tables spell it. States are one binary bl
 because that reads about five times faster than nested lists.
 """
 
-import hashlib
 import itertools
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
@@ -19,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from seqfuse.embeddings.rows import Row, sequence_hash, describe
+from seqfuse.embeddings.rows import Row, describe, sequence_hash
 from seqfuse.errors import UserError
 from seqfuse.files import atomic, canonical_json, digest, read_json
 

@@ -1,4 +1,4 @@
-"""One job of contrastive pre-training: the pairs and their vectors, the trained folder, its cost."""
+"""One job of contrastive pre-training: its pairs and their vectors, what it writes, its cost."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass

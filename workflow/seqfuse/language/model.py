@@ -125,7 +125,7 @@ class LanguageMethod(nn.Module, ABC):
         if setup.lora_rank:
             add_lora(self.backbone, setup.lora_rank)
         if setup.recompute:
-            self.backbone.activation_checkpointing_enable({"use_reentrant": False})
+            _checkpoint_blocks(self.backbone)
 
     # --- hooks ------------------------------------------------------------------------------------
 
@@ -369,6 +369,13 @@ def _single(tokeniser, text: str, folder: Path) -> int:
     if len(ids) != 1:
         raise UserError(f"{folder}: the tokeniser has no token {text!r}; a chat backbone is needed")
     return ids[0]
+
+
+def _checkpoint_blocks(backbone: nn.Module) -> None:
+    """Keep only the inputs of the blocks and compute the rest again for the gradient."""
+    # transformers renamed it between 5.17 and 5.23, and warns of the old name.
+    renamed = getattr(backbone, "activation_checkpointing_enable", None)
+    (renamed or backbone.gradient_checkpointing_enable)({"use_reentrant": False})
 
 
 def add_lora(model: nn.Module, rank: int, layers: str | list[str] = "all-linear") -> None:
