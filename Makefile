@@ -3,6 +3,7 @@
 #             tests/cluster say so and are left out
 # make test-cluster-all   those, and the whole demo on a private Slurm
 # make bench  measure our own code against its plain counterparts
+# make gpu    the same on a GPU, at the real models' shapes, in under eight minutes
 
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -11,7 +12,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # uv where it is installed, plain pip otherwise.
 INSTALL := $(if $(shell command -v uv),uv pip install --python $(VENV)/bin/python,$(VENV)/bin/python -m pip install --disable-pip-version-check)
 
-.PHONY: demo test test-cluster-all lint format bench docs clean
+.PHONY: demo test test-cluster-all lint format bench gpu docs clean
 
 demo: $(VENV)/.installed
 	snakemake --cores all --config preset=demo
@@ -37,6 +38,9 @@ format: $(VENV)/.tests
 
 bench: $(VENV)/.tests
 	python -m bench
+
+gpu: $(VENV)/.installed
+	python -m bench gpu
 
 docs: $(VENV)/.installed
 	python docs/build.py
