@@ -1,7 +1,8 @@
 """Random models at the real shapes, and examples as long as those of KEGG and the NT tasks.
 
 Lengths of KEGG: quantiles of its 1,159 training records, text at 3.2 (questions) and 4.5
-(reasoning) letters a token: as many are over 2,048 tokens as Qwen's tokeniser counts. Lengths of the NT tasks: nucleotides of the 18 original tasks.
+(reasoning) letters a token, which puts as many over 2,048 tokens as Qwen's tokeniser does. Lengths
+of the NT tasks: nucleotides of the 18 original tasks.
 """
 
 from collections.abc import Sequence
@@ -95,7 +96,7 @@ SHAPES = {
             nt=64,
             prompts=64,
             new_tokens=64,
-            genes=32,
+            genes=128,
             repeats=3,
         ),
         Shape(

@@ -322,7 +322,7 @@ def pretraining(card: Card, shape: Shape, folder: Path) -> dict:
         return loss, sum(pair.length for pair in pairs) / card.seconds(step, shape.repeats)
 
     sides = {}
-    for side, chunk_tokens in (("ours", 8 * 256 // shape.shrink), ("baseline", 10**9)):
+    for side, chunk_tokens in (("ours", 8192 // shape.shrink), ("baseline", 10**9)):
         with card.memory() as memory:
             sides[side] = measured(chunk_tokens)
         sides[side] += (memory["peak_gb"],)

@@ -9,7 +9,7 @@ from seqfuse.language import nats
 
 @pytest.fixture(params=[1, 60, 2**19], ids=["row by row", "three rows", "one block"])
 def block(request, monkeypatch):
-    monkeypatch.setattr(nats, "_BLOCK", request.param)
+    monkeypatch.setitem(nats._BLOCK, "cpu", request.param)
     monkeypatch.setattr(nats, "_ROWS", 1)
 
 
@@ -38,7 +38,7 @@ def test_a_frozen_table_gets_no_gradient_and_large_scores_do_not_overflow(block)
     assert torch.isfinite(hidden.grad).all() and table.grad is None
 
 
-def test_bfloat16_states_give_a_float32_loss():
+def test_bfloat16_states_give_a_float32_loss(block):
     hidden, table, targets, weights = inputs()
     half = hidden.detach().bfloat16().requires_grad_(True)
     with torch.autocast("cpu", torch.bfloat16):
@@ -48,6 +48,9 @@ def test_bfloat16_states_give_a_float32_loss():
     assert half.grad.dtype == torch.bfloat16 and table.grad.dtype == torch.float32
     plain = (F.cross_entropy(hidden @ table.T, targets, reduction="none") * weights).sum()
     torch.testing.assert_close(loss, plain, rtol=0.02, atol=0)
+    expected = torch.autograd.grad(plain, (hidden, table))
+    for found, exact in zip((half.grad.float(), table.grad), expected, strict=True):
+        assert (found - exact).norm() < 0.02 * exact.norm()
 
 
 def test_a_table_in_two_parts_is_one_vocabulary(block):
