@@ -14,8 +14,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from seqfuse import options
-from seqfuse.config import WORKFLOW, load_yaml
+from seqfuse.settings import schema
+from seqfuse.settings.schema import FOLDER, load_yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGURATION = ROOT / "docs" / "configuration.md"
@@ -54,9 +54,9 @@ def _holds(path: Path, text: str) -> bool:
 
 def pages() -> Iterator[tuple[Path, str]]:
     """Each file and what it should hold."""
-    told = "".join(section("", options.schema()))
+    told = "".join(section("", schema.schema()))
     for name, what in ENTRIES.items():
-        rule = load_yaml(WORKFLOW / "schemas" / f"{name}.schema.yaml")
+        rule = load_yaml(FOLDER / f"{name}.schema.yaml")
         told += "".join(section(f"{name}.NAME", rule | {"description": what}, missing=""))
     yield CONFIGURATION, HEAD + told
     readme = README.read_text(encoding="utf-8")
@@ -92,7 +92,7 @@ def resolved(rule: dict) -> dict:
     reference = rule.get("$ref")
     if not reference:
         return rule
-    node = options.schema()
+    node = schema.schema()
     for part in reference.removeprefix("#/").split("/"):
         node = node[part]
     return node

@@ -14,11 +14,12 @@ from unittest import mock
 import numpy as np
 import torch
 
-from seqfuse.data import scratch
-from seqfuse.language import model, saved
-from seqfuse.language.catalogue import METHODS
-from seqfuse.language.model import Example, LanguageMethod, Setup
+from seqfuse.encoders import random_models
+from seqfuse.language.finetuning import checkpoint
+from seqfuse.language.methods import method
+from seqfuse.language.methods.method import Example, LanguageMethod, Setup
 from seqfuse.language.prompts import Dna, Prompt
+from seqfuse.registry.methods import METHODS
 
 # What the papers' preset says of the methods (workflow/presets/paper.yaml; a test compares them).
 LORA_RANK = 8
@@ -165,9 +166,9 @@ def build(
         labels={"bench": LABELS},
     )
     torch.manual_seed(0)
-    made = mock.patch.object(model, "load_backbone", lambda folder: _backbone(config))
+    made = mock.patch.object(method, "load_backbone", lambda folder: _backbone(config))
     with made, device:
-        return saved.build(name, setup).to(device)
+        return checkpoint.build(name, setup).to(device)
 
 
 def _backbone(config: dict) -> tuple[object, object]:
@@ -182,13 +183,13 @@ def _backbone(config: dict) -> tuple[object, object]:
 @cache
 def tokeniser():
     """A stand-in for Qwen's: its format, and letters of `_LETTERS` as a token each."""
-    return scratch.qwen_tokeniser([f"Answer: {LABELS[0]}", "Which disease follows?"], 600)
+    return random_models.qwen_tokeniser([f"Answer: {LABELS[0]}", "Which disease follows?"], 600)
 
 
 def write_encoder(shape: Shape, folder: Path) -> Path:
     """A folder of Nucleotide Transformer v2 with random weights."""
     folder.mkdir()
-    scratch.write("nucleotide-transformer-v2", shape.encoder, 0, [], folder)
+    random_models.write("nucleotide-transformer-v2", shape.encoder, 0, [], folder)
     return folder
 
 

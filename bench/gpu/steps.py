@@ -14,7 +14,7 @@ from torch import nn
 from bench.gpu import shapes
 from bench.gpu.card import Card
 from bench.gpu.shapes import Shape
-from seqfuse.language.training import Trainer, Training
+from seqfuse.training.trainer import Trainer, Training
 
 # bfloat16 keeps eight bits; a loss is a mean over thousands of tokens.
 SAME_LOSS = 1e-2
@@ -246,7 +246,7 @@ def vocabulary_loss(card: Card, shape: Shape, folder: Path) -> dict:
     baseline: all logits as one product, and cross-entropy."""
     from torch.nn import functional
 
-    from seqfuse.language.nats import summed_nats
+    from seqfuse.language.methods.chunked_cross_entropy import summed_nats
 
     torch.manual_seed(0)
     width, rows = shape.backbone["hidden_size"], 7 * 490 // shape.shrink
@@ -293,7 +293,7 @@ def pretraining(card: Card, shape: Shape, folder: Path) -> dict:
     """A step of SeqCLIP's pre-training in chunks with cached gradients; baseline: the whole batch
     through encoder and loss at once."""
     from seqfuse import encoders
-    from seqfuse.language.contrast import Contrast, ContrastTrainer, Pair
+    from seqfuse.language.pretraining.contrastive_pretraining import Contrast, ContrastTrainer, Pair
 
     random = np.random.default_rng(0)
     genes = [shapes.dna(random, 1500 // shape.shrink) for _ in range(shape.genes)]

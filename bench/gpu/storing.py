@@ -9,8 +9,8 @@ from bench.gpu import shapes
 from bench.gpu.card import Card
 from bench.gpu.shapes import Shape
 from bench.gpu.steps import Ours
-from seqfuse.embeddings.embed import Embedder, Settings, keep_freed_memory
-from seqfuse.language.training import Trainer
+from seqfuse.encoders.embedder import Embedder, Settings, keep_freed_memory
+from seqfuse.training.trainer import Trainer
 
 # Of a state, against the mean size of states; what batches of other shapes round differently.
 SAME_STATE = 0.05

@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 import torch
 
-from seqfuse import options, tables
-from seqfuse.codons.catalogue import ARMS
-from seqfuse.codons.study import Job
+from seqfuse import tables
+from seqfuse.bio.frames import code
 from seqfuse.codons.train import MODALITIES, Training
-from seqfuse.data import scratch
-from seqfuse.embeddings.rows import Row, sequence_hash
+from seqfuse.codons.training_job import Job
 from seqfuse.embeddings.writer import Writer
+from seqfuse.encoders import random_models
+from seqfuse.encoders.rows import Row, sequence_hash
 from seqfuse.files import write_json
-from seqfuse.sequences.frames import code
+from seqfuse.registry.arms import ARMS
+from seqfuse.settings import cli_flags
 
 WIDTHS = {"dna": 8, "rna": 6, "protein": 5}
 SIZES = {"train": 24, "val": 10, "test": 10}
@@ -65,12 +66,12 @@ class Study:
 def training(**changed) -> Training:
     """Small settings: the schema's, then the tests', then `changed`."""
     parser = argparse.ArgumentParser()
-    options.add(parser, "codons/training")
+    cli_flags.add(parser, "codons/training")
     small = {"epochs": 3, "batch": 8, "parameters": 0, "width": 8, "channels": 4}
     args = parser.parse_args([])
     for name, value in (small | changed).items():
         setattr(args, name, value)
-    return options.take(args, "codons/training", Training)
+    return cli_flags.take(args, "codons/training", Training)
 
 
 @pytest.fixture(scope="session", name="training")
@@ -95,7 +96,7 @@ def _encoder(view: str, folder: Path) -> Path:
         "protein": ("esm2", ("hidden_size", "intermediate_size")),
     }[view]
     folder.mkdir(parents=True)
-    scratch.write(layout, dict.fromkeys(config, 16), 0, [], folder)
+    random_models.write(layout, dict.fromkeys(config, 16), 0, [], folder)
     return folder
 
 

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from seqfuse.codons import checkpoint
-from seqfuse.codons.catalogue import ARMS
 from seqfuse.codons.dataset import collate
 from seqfuse.codons.model import CodonModel, fit_width, trained_parameters
-from seqfuse.codons.study import knock_outs
+from seqfuse.codons.training_job import knock_outs
 from seqfuse.errors import UserError
+from seqfuse.registry.arms import ARMS
 
 CPU = torch.device("cpu")
 

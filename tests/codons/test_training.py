@@ -5,9 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from seqfuse import interruption, tables
-from seqfuse.codons.catalogue import ARMS
+from seqfuse import tables
 from seqfuse.files import read_json
+from seqfuse.registry.arms import ARMS
+from seqfuse.training import preemption
 
 # Files of an arm that depend on its inputs alone; cost.json also holds seconds and memory.
 SAME = ("seed0.safetensors", "seed1.safetensors", "predictions.parquet", "log.jsonl")
@@ -75,7 +76,7 @@ def test_two_runs_give_the_same_bytes(study, tmp_path):
     assert content(tmp_path / "one.out") == content(tmp_path / "two.out")
 
 
-class Stop(interruption.Interruption):
+class Stop(preemption.Interruption):
     """An interruption that is asked for at one step, as by SIGTERM."""
 
     at = 0

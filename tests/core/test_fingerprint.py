@@ -100,6 +100,6 @@ def test_the_locks_order_and_comments_do_not_count(package):
 def test_a_method_is_not_retrained_for_the_code_of_another():
     clear()
     stage = "seqfuse.language.finetune"
-    one = fingerprint.code(stage, "seqfuse.language.linear")
-    other = fingerprint.code(stage, "seqfuse.language.qformer")
+    one = fingerprint.code(stage, "seqfuse.language.methods.linear")
+    other = fingerprint.code(stage, "seqfuse.language.methods.qformer")
     assert one != other

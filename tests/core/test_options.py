@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from seqfuse import options
+from seqfuse.settings import cli_flags, schema
 
 
 @dataclass(frozen=True)
@@ -18,25 +18,27 @@ class Evaluation:
 
 def parse(section, words):
     parser = argparse.ArgumentParser()
-    options.add(parser, section)
+    cli_flags.add(parser, section)
     return parser.parse_args(words)
 
 
 def test_flags_come_back_as_the_same_values():
     settings = {"resamples": 500, "confidence": 0.9, "family": "dataset"}
-    args = parse("evaluation", shlex.split(options.flags(settings)))
-    assert options.take(args, "evaluation", Evaluation) == Evaluation(500, 0.9, "dataset")
+    args = parse("evaluation", shlex.split(cli_flags.flags(settings)))
+    assert cli_flags.take(args, "evaluation", Evaluation) == Evaluation(500, 0.9, "dataset")
 
 
 def test_defaults_are_the_schemas():
     args = parse("evaluation", [])
-    rule = options.section("evaluation")
+    rule = schema.section("evaluation")
     assert args.resamples == rule["resamples"]["default"]
     assert args.confidence == rule["confidence"]["default"]
 
 
 def test_flags_leave_out_nulls_and_quote():
-    text = options.flags({"base_url": None, "name": "a b", "reasoning": True, "mirror": ["x", "y"]})
+    text = cli_flags.flags(
+        {"base_url": None, "name": "a b", "reasoning": True, "mirror": ["x", "y"]}
+    )
     assert text == "--name 'a b' --reasoning true --mirror x y"
 
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from seqfuse import fetch, planning, why
+from seqfuse.plan import dry_run, fetch, why
 
 PLAN = """
 Building DAG of jobs...
@@ -40,16 +40,16 @@ Shell command: None
 
 
 def test_jobs_are_read_from_what_snakemake_prints():
-    jobs = planning.parse(PLAN)
+    jobs = dry_run.parse(PLAN)
     assert [job.rule for job in jobs] == ["data_records", "language_finetune", "language_finetune"]
     assert jobs[1].resources["gpu"] == "2" and jobs[1].resources["mem_mb"] == "<TBD>"
-    assert planning.makers(jobs)["data/a/card.json"] == "data_records"
+    assert dry_run.makers(jobs)["data/a/card.json"] == "data_records"
 
 
 def test_each_rule_gets_one_line(monkeypatch, capsys):
-    monkeypatch.setattr(planning, "plan", lambda words: planning.parse(PLAN))
-    arguments = planning.argparse.ArgumentParser()
-    planning.add_arguments(arguments)
+    monkeypatch.setattr(dry_run, "plan", lambda words: dry_run.parse(PLAN))
+    arguments = dry_run.argparse.ArgumentParser()
+    dry_run.add_arguments(arguments)
     why.run(arguments.parse_args([]))
     lines = [line.split(maxsplit=5) for line in capsys.readouterr().out.splitlines()]
     assert lines[1] == ["data_records", "1", "-", "here", "-", "not made yet"]
@@ -70,7 +70,7 @@ def test_each_rule_gets_one_line(monkeypatch, capsys):
     ],
 )
 def test_disk_that_is_not_known_yet_is_marked(stated, told):
-    jobs = [planning.Job("rule", resources={"disk_mb": value}) for value in stated]
+    jobs = [dry_run.Job("rule", resources={"disk_mb": value}) for value in stated]
     assert why._told([why._disk(job) for job in jobs]) == told
 
 
@@ -88,7 +88,7 @@ def test_what_changed_is_named(before, now, said):
         "Params have changed since last execution: Union of exclusive params before and now"
         f" across all output: before: {before!r} now: {now!r} "
     )
-    assert planning.explain(planning.Job("rule", reason)) == said
+    assert dry_run.explain(dry_run.Job("rule", reason)) == said
 
 
 @pytest.fixture
@@ -109,9 +109,9 @@ def server(tmp_path):
         running.shutdown()
 
 
-def entry_job(**entry) -> planning.Job:
+def entry_job(**entry) -> dry_run.Job:
     text = json.dumps({"source": "files", **entry})
-    return planning.Job("data_records", command=f"exec seqfuse data --name set --entry '{text}'")
+    return dry_run.Job("data_records", command=f"exec seqfuse data --name set --entry '{text}'")
 
 
 def test_a_download_is_measured_before_it_starts(server, tmp_path, capsys):

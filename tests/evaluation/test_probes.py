@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from seqfuse.evaluation.catalogue import UNALTERED
+from seqfuse.registry.metrics import UNALTERED
 
 GENES = 12
 

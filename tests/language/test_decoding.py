@@ -5,8 +5,14 @@ import pytest
 import torch
 
 from seqfuse.errors import UserError
-from seqfuse.language import decoding
-from seqfuse.language.decoding import Generation, GrowingLayer, LabelTree, answer, check_lengths
+from seqfuse.language.answers import decoding
+from seqfuse.language.answers.decoding import (
+    Generation,
+    GrowingLayer,
+    LabelTree,
+    answer,
+    check_lengths,
+)
 from seqfuse.language.prompts import Settings
 
 METHODS = ["linear", "qformer", "onevocab", "text_only"]

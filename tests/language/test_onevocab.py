@@ -11,8 +11,8 @@ from torch.nn import functional as F
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from seqfuse.errors import UserError
-from seqfuse.language.kmers import KmerVocabulary
-from seqfuse.language.onevocab import extend_tokeniser, new_rows, written
+from seqfuse.language.methods.kmers import KmerVocabulary
+from seqfuse.language.methods.onevocab import extend_tokeniser, new_rows, written
 
 PARTS = ("dna", "text", "backbone")
 SUBSETS = [s for n in (1, 2, 3) for s in itertools.combinations(PARTS, n)]
@@ -213,7 +213,7 @@ def test_a_vocabulary_that_does_not_fit_the_checkpoint_is_refused(build, tmp_pat
 
 
 def test_export_generates_as_our_own_decoding_does(build, prompt, tmp_path):
-    from seqfuse.language.decoding import Generation
+    from seqfuse.language.answers.decoding import Generation
 
     made = prompt("ACGTN", "ACTTN")
     method = trained_a_little(build("onevocab"), made)

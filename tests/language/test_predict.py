@@ -8,8 +8,9 @@ import sys
 import pytest
 
 from seqfuse import tables
-from seqfuse.language import decoding, prompts
-from seqfuse.language.catalogue import METHODS
+from seqfuse.language import prompts
+from seqfuse.language.answers import decoding
+from seqfuse.registry.methods import METHODS
 
 
 @pytest.mark.parametrize("method", list(METHODS))

@@ -15,12 +15,12 @@ import pytest
 import torch
 from torch import nn
 
-from seqfuse import cli, processes
-from seqfuse.config import defaults
+from seqfuse import cli
 from seqfuse.errors import UserError
-from seqfuse.language.contrast import ContrastTrainer, Pair
-from seqfuse.language.training import CLOCKED, Trainer, Training
-from seqfuse.options import schema
+from seqfuse.language.pretraining.contrastive_pretraining import ContrastTrainer, Pair
+from seqfuse.settings.schema import defaults, schema
+from seqfuse.training import processes
+from seqfuse.training.trainer import CLOCKED, Trainer, Training
 
 SETTINGS = Training(
     **defaults(schema())["language"]["training"]
@@ -172,7 +172,7 @@ class Towers(nn.Module):
         return nn.functional.normalize(self.text(x), dim=-1)
 
     def loss(self, batch):
-        from seqfuse.language.contrast import contrastive, twins
+        from seqfuse.language.pretraining.contrastive_pretraining import contrastive, twins
 
         return contrastive(self.genes(batch), self.texts(batch), self.temperature, twins(batch))
 

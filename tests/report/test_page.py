@@ -14,8 +14,8 @@ from docutils.core import publish_parts
 
 from seqfuse import tables
 from seqfuse.cli import main
-from seqfuse.figures.catalogue import FIGURES
 from seqfuse.files import sha256
+from seqfuse.registry.figures import FIGURES
 from seqfuse.report import grids, versions
 from seqfuse.report.style import STYLE
 from seqfuse.report.titles import title

@@ -12,20 +12,22 @@ from pathlib import Path
 from snakemake.common.tbdstring import TBDString
 from snakemake.settings.types import DeploymentMethod
 
-from seqfuse import cluster, disk, planning
-from seqfuse import config as configuration
-from seqfuse.codons.catalogue import ARMS
-from seqfuse.controls.catalogue import CONTROLS
-from seqfuse.data import catalogue as data_catalogue
-from seqfuse.data import download, published, scratch
-from seqfuse.encoders import LAYOUTS
+from seqfuse.data import download, pretrained_models
+from seqfuse.encoders import random_models
 from seqfuse.errors import UserError
-from seqfuse.figures.catalogue import FIGURES, STUDIES
 from seqfuse.files import sha256
 from seqfuse.fingerprint import code
-from seqfuse.judge.catalogue import REFERENCES
-from seqfuse.language.catalogue import METHODS
-from seqfuse.options import flags
+from seqfuse.plan import disk, dry_run, slurm
+from seqfuse.registry.arms import ARMS
+from seqfuse.registry.controls import CONTROLS
+from seqfuse.registry.figures import FIGURES, STUDIES
+from seqfuse.registry.judges import REFERENCES
+from seqfuse.registry.layouts import LAYOUTS
+from seqfuse.registry.methods import METHODS, OWN_SETTINGS
+from seqfuse.settings import configuration
+from seqfuse.settings import datasets as dataset_entries
+from seqfuse.settings.cli_flags import flags
+from seqfuse.settings.paths import RESOURCES
 
 try:
     settings = configuration.resolve(config)
@@ -94,7 +96,7 @@ def before_submission(workflow):
         return
     try:
         partitions = workflow.executor_settings.partition_config
-        cluster.prepare(Path.cwd(), partitions, jobs)
+        slurm.prepare(Path.cwd(), partitions, jobs)
     except UserError as error:
         sys.exit(f"cluster error: {error}")
 
@@ -344,7 +346,7 @@ def obtainable(made, check, *facts):
             sys.exit(f"configuration error: {error}")
         elif str(error) not in lacking:
             lacking.add(str(error))
-            print(f"{planning.LACKING}{error}", file=sys.stderr)
+            print(f"{dry_run.LACKING}{error}", file=sys.stderr)
 
 
 def own_files(wildcards):
@@ -359,9 +361,12 @@ def model_text(wildcards):
     """The records whose text a scratch language model learns its tokeniser from."""
     entry = settings["models"][wildcards.model]
     obtainable(
-        f"models/{wildcards.model}", published.check_entry, wildcards.model, entry
+        f"models/{wildcards.model}",
+        pretrained_models.check_entry,
+        wildcards.model,
+        entry,
     )
-    if entry["kind"] != "scratch" or entry["layout"] not in scratch.TEXT_LAYOUTS:
+    if entry["kind"] != "scratch" or entry["layout"] not in random_models.TEXT_LAYOUTS:
         return []
     names = datasets("language")
     if pretrained():
@@ -392,7 +397,9 @@ def omit(section, *keys):
 
 def cleaning(dataset):
     """The cleaning policies of a dataset: its catalogue entry's over the configuration's."""
-    return data_catalogue.cleaning(settings["datasets"][dataset], settings["sequences"])
+    return dataset_entries.cleaning(
+        settings["datasets"][dataset], settings["sequences"]
+    )
 
 
 def expected_rows(dataset):
@@ -428,7 +435,7 @@ def finetuning(suite, name):
     training = language["training"]
     for changed in (suite, base):
         training = configuration.merge(training, language["overrides"].get(changed, {}))
-    own = language[base] if base in configuration.OWN_SETTINGS else {}
+    own = language[base] if base in OWN_SETTINGS else {}
     variant = omit(
         language["variants"].get(name, {}), "method", "backbone", "encoder", "pretrain"
     )
@@ -460,7 +467,7 @@ def fusion(arm):
 
 def judge_prompts():
     """The hash of each judge prompt, so that an edit re-judges."""
-    folder = configuration.RESOURCES / "judge"
+    folder = RESOURCES / "judge"
     return {path.name: sha256(path) for path in sorted(folder.iterdir())}
 
 
@@ -592,7 +599,7 @@ def judged(among=runs):
         (suite, name)
         for suite, names in SUITES.items()
         if any(
-            data_catalogue.has_reasoning(settings["datasets"][name]) for name in names
+            dataset_entries.has_reasoning(settings["datasets"][name]) for name in names
         )
         for name in [*generating, *REFERENCES]
     ]
@@ -621,7 +628,7 @@ def variant_sets(suite):
     return [
         name
         for name in SUITES[suite]
-        if data_catalogue.has_variants(settings["datasets"][name])
+        if dataset_entries.has_variants(settings["datasets"][name])
     ]
 
 
@@ -736,7 +743,7 @@ def needed(figure, need):
 def drawable(figure):
     """Whether a run has everything that a figure is drawn from."""
     tasks = {
-        data_catalogue.validate(name, settings["datasets"][name])["task"]
+        dataset_entries.validate(name, settings["datasets"][name])["task"]
         for name in datasets(figure.study)
     }
     return (

@@ -69,8 +69,8 @@ STAGES: dict[str, tuple[str, dict[str, str]]] = {
         "figures and tables from metrics, verdicts, embeddings",
         {"": "seqfuse.figures.draw"},
     ),
-    "fetch": ("get datasets and models before a run is submitted", {"": "seqfuse.fetch"}),
-    "why": ("what a run would do and why, one line a rule", {"": "seqfuse.why"}),
+    "fetch": ("get datasets and models before a run is submitted", {"": "seqfuse.plan.fetch"}),
+    "why": ("what a run would do and why, one line a rule", {"": "seqfuse.plan.why"}),
     "report": ("one HTML file that opens without a network", {"": "seqfuse.report.build"}),
     "ask": ("a question about DNA, answered on a terminal", {"": "seqfuse.language.ask"}),
 }

@@ -20,9 +20,9 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
-from seqfuse import options
-from seqfuse.codons.catalogue import ARMS
 from seqfuse.errors import UserError
+from seqfuse.registry.arms import ARMS
+from seqfuse.settings import cli_flags
 
 MODALITIES = ("dna", "rna", "protein")
 
@@ -66,11 +66,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
     parser.add_argument("--state", required=True, type=Path, help="folder to resume from")
     parser.add_argument("--out", required=True, type=Path, help="folder to write")
-    options.add(parser, "codons/training")
+    cli_flags.add(parser, "codons/training")
 
 
 def run(args: argparse.Namespace) -> None:
-    settings = options.take(args, "codons/training", Training)
+    settings = cli_flags.take(args, "codons/training", Training)
     arm = ARMS[args.arm]
     check(settings)
     tuned = arm.trains(settings.tuned)
@@ -87,11 +87,11 @@ def run(args: argparse.Namespace) -> None:
 
     import torch
 
-    from seqfuse.codons import study
+    from seqfuse.codons import training_job
 
     torch.set_num_threads(args.threads)
     files = (args.records, args.frames, receipts, models)
-    study.Job(arm, args.dataset, *files, settings, args.seeds, args.state).run(args.out)
+    training_job.Job(arm, args.dataset, *files, settings, args.seeds, args.state).run(args.out)
 
 
 def check(settings: Training) -> None:

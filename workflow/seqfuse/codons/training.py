@@ -17,15 +17,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from seqfuse import interruption
-from seqfuse.codons.catalogue import Arm
 from seqfuse.codons.dataset import Batch, Dataset, by_length, collate, shuffled
 from seqfuse.codons.model import CodonModel, Shape
 from seqfuse.codons.scores import score
 from seqfuse.encoders.encoder import Encoder
 from seqfuse.errors import UserError
-from seqfuse.interruption import Interruption
 from seqfuse.progress import say, track
+from seqfuse.registry.arms import Arm
+from seqfuse.training import preemption
+from seqfuse.training.preemption import Interruption
 
 _PLATEAU_FACTOR = 0.1
 
@@ -234,11 +234,11 @@ class Trainer:
             "plateau": self.plateau.state_dict(),
             "best": self.best,
         }
-        interruption.save(self.path, self.fingerprint, state)
+        preemption.save(self.path, self.fingerprint, state)
 
     def _resume(self) -> None:
         """Take up the checkpoint, if there is one that fits."""
-        found = interruption.resume(self.path, self.fingerprint)
+        found = preemption.resume(self.path, self.fingerprint)
         if found is None:
             return
         self.model.load_trained_state(found["model"])

@@ -36,7 +36,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from seqfuse import options
+from seqfuse.settings import cli_flags
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def add_arguments(parser):
         help="other names of labels: {dataset: {alias: label}}",
     )
     parser.add_argument("--out", required=True, type=Path, help="folder to write")
-    options.add(parser, "evaluation")
+    cli_flags.add(parser, "evaluation")
 
 
 def run(args):
@@ -86,7 +86,7 @@ def run(args):
     from seqfuse import tables
     from seqfuse.evaluation import suite
 
-    settings = options.take(args, "evaluation", Settings)
+    settings = cli_flags.take(args, "evaluation", Settings)
     golds = suite.read_golds(args.study, args.datasets, args.records, args.aliases)
     methods = suite.read_costs(args.study, args.suite, args.costs)
     answers = suite.read_predictions(args.predictions, golds, methods)

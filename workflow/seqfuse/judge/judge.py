@@ -22,7 +22,7 @@ and another test record's reference.
 from dataclasses import dataclass
 from pathlib import Path
 
-from seqfuse import options
+from seqfuse.settings import cli_flags
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def add_arguments(parser):
     parser.add_argument(
         "--dry-run", action="store_true", help="say what would be asked; ask nothing"
     )
-    options.add(parser, "judge")
+    cli_flags.add(parser, "judge")
 
 
 def run(args):
@@ -70,7 +70,7 @@ def run(args):
     from seqfuse.judge import agreement, verdicts
     from seqfuse.progress import say
 
-    settings = options.take(args, "judge", Settings)
+    settings = cli_flags.take(args, "judge", Settings)
     answers = verdicts.answers(
         args.method, args.datasets, args.records, args.predictions, settings.rows
     )

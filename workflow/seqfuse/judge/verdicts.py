@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seqfuse.config import RESOURCES
 from seqfuse.errors import UserError
 from seqfuse.files import canonical_json, digest
 from seqfuse.judge import overlap, reasoning
 from seqfuse.judge.budget import Budget, Ledger, Question
-from seqfuse.judge.catalogue import DIMENSIONS, REFERENCES
 from seqfuse.judge.reasoning import Answer
+from seqfuse.registry.judges import DIMENSIONS, REFERENCES
+from seqfuse.settings.paths import RESOURCES
 
 if TYPE_CHECKING:
     from seqfuse.judge.store import Store

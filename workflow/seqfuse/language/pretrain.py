@@ -18,7 +18,8 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
-from seqfuse import options, processes
+from seqfuse.settings import cli_flags
+from seqfuse.training import processes
 
 
 @dataclass(frozen=True)
@@ -64,17 +65,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where the descriptions' vectors are kept for the next run, by encoder and texts",
     )
     parser.add_argument("--out", required=True, type=Path, help="folder to write")
-    options.add(parser, "language/pretrain")
+    cli_flags.add(parser, "language/pretrain")
 
 
 def run(args: argparse.Namespace) -> None:
     import torch
 
-    from seqfuse.language import contrast_job
+    from seqfuse.language.pretraining import pretraining_job
 
     torch.set_num_threads(args.threads)
-    settings = options.take(args, "language/pretrain", Settings)
-    job = contrast_job.Job(
+    settings = cli_flags.take(args, "language/pretrain", Settings)
+    job = pretraining_job.Job(
         args.pairs,
         args.encoder,
         args.text_encoder,

@@ -10,7 +10,7 @@ import json
 
 import jinja2
 
-from seqfuse.figures.catalogue import STUDIES
+from seqfuse.registry.figures import STUDIES
 from seqfuse.report import findings, grids
 from seqfuse.report.inputs import Run
 from seqfuse.report.style import SCRIPT, STYLE

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from seqfuse.codons.catalogue import ARMS
-from seqfuse.controls.catalogue import CONTROLS
-from seqfuse.judge.catalogue import REFERENCES
-from seqfuse.language.catalogue import METHODS
+from seqfuse.registry.arms import ARMS
+from seqfuse.registry.controls import CONTROLS
+from seqfuse.registry.judges import REFERENCES
+from seqfuse.registry.methods import METHODS
 
 _TITLES = {name: entry.title for name, entry in {**METHODS, **ARMS}.items()}
 _TITLES |= {name: c.title for controls in CONTROLS.values() for name, c in controls.items()}

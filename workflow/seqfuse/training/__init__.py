@@ -1,0 +1,1 @@
+"""What every training has in common: device, batches, checkpoints, processes, provenance."""
