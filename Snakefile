@@ -44,14 +44,14 @@ rule all:
 rule language:
     """Study A: metrics and figures of every suite."""
     input:
-        made("metrics", "language"),
+        artifact_paths("metrics", "language"),
         figures("language"),
 
 
 rule codons:
     """Study B: metrics and figures of every dataset."""
     input:
-        made("metrics", "codons"),
+        artifact_paths("metrics", "codons"),
         figures("codons"),
 
 

@@ -33,7 +33,7 @@ from seqfuse.training.batches import step_indices
 from seqfuse.training.trainer import Trainer, Training
 
 ONEVOCAB = {"k": 6, "alphabet": "ACGTN", "initialisation": "mean"}
-ONEVOCAB["trained"] = ("dna", "text", "backbone")
+ONEVOCAB["trainable_parts"] = ("dna", "text", "backbone")
 LAYERS = {
     "hidden_size": 256,
     "intermediate_size": 768,

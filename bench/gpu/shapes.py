@@ -26,7 +26,7 @@ LORA_RANK = 8
 WHOLE = ("onevocab",)
 QFORMER = {"latents": 64, "blocks": 3, "heads": 16}
 ONEVOCAB = {"k": 6, "alphabet": "ACGTN", "initialisation": "mean"}
-ONEVOCAB["trained"] = ("dna", "text", "backbone")
+ONEVOCAB["trainable_parts"] = ("dna", "text", "backbone")
 # Of as many digits, so that none is the likeliest for being the shortest.
 LABELS = [f"disease {number}" for number in range(10, 47)]
 # Tokens by share of the records; see the top.
@@ -158,7 +158,7 @@ def build(
     setup = Setup(
         backbone=Path("random"),
         lora_rank=0 if whole else LORA_RANK,
-        recompute=whole,
+        gradient_checkpointing=whole,
         settings={"qformer": shape.qformer, "onevocab": ONEVOCAB}.get(name, {}),
         states=States(shape.encoder["hidden_size"]) if METHODS[name].reads_store else None,
         encoder_width=shape.encoder["hidden_size"],

@@ -45,7 +45,7 @@ CONFIG = {
     "codons": {
         "datasets": ["tiny-codons"],
         "arms": ["dna"],
-        "training": {"epochs": 12, "patience": 12},
+        "training": {"epochs": 12, "early_stopping_patience": 12},
     },
 }
 

@@ -67,7 +67,7 @@ def training(**changed) -> Training:
     """Small settings: the schema's, then the tests', then `changed`."""
     parser = argparse.ArgumentParser()
     cli_flags.add(parser, "codons/training")
-    small = {"epochs": 3, "batch": 8, "parameters": 0, "width": 8, "channels": 4}
+    small = {"epochs": 3, "batch": 8, "parameter_budget": 0, "width": 8, "channels": 4}
     args = parser.parse_args([])
     for name, value in (small | changed).items():
         setattr(args, name, value)

@@ -14,7 +14,7 @@ def complaint(capsys, study, tmp_path, *flags, arm="rna", without=()) -> str:
     for name, path in given.items():
         words += [] if name in without else [f"--{name}", str(path)]
     words += ["--state", str(tmp_path / "state"), "--out", str(tmp_path / "out")]
-    assert cli.main([*words, "--epochs", "1", "--parameters", "0", *flags]) == 2
+    assert cli.main([*words, "--epochs", "1", "--parameter-budget", "0", *flags]) == 2
     error = capsys.readouterr().err
     assert error.startswith("seqfuse codons train: error: ") and error.count("\n") == 1
     assert not (tmp_path / "out").exists()

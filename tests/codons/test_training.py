@@ -64,7 +64,13 @@ def test_classes_get_log_probabilities(classes, tmp_path):
 def test_training_learns(study, tmp_path):
     """The value is a mean over codons, which a mean and an MLP can follow."""
     settings = {"head": "mean", "dropout": 0.0, "learning_rate": (0.01,)}
-    long = {"epochs": 60, "patience": 60, "plateau": 60, "width": 16, "channels": 16}
+    long = {
+        "epochs": 60,
+        "early_stopping_patience": 60,
+        "lr_patience": 60,
+        "width": 16,
+        "channels": 16,
+    }
     study.job("rna", tmp_path / "state", **settings, **long).run(tmp_path / "out")
     last = [row for row in log(tmp_path / "out") if row["epoch"] == 60]
     assert len(last) == 2 and all(row["score"] > 0.9 for row in last)
@@ -157,7 +163,9 @@ def test_test_targets_decide_nothing(study, tmp_path):
 
 def test_the_best_epoch_by_validation_is_kept(study, tmp_path):
     """Training for longer than the best epoch leaves the model of the best epoch."""
-    study.job("rna", tmp_path / "long", seeds=(0,), epochs=12, patience=12).run(tmp_path / "l.out")
+    study.job("rna", tmp_path / "long", seeds=(0,), epochs=12, early_stopping_patience=12).run(
+        tmp_path / "l.out"
+    )
     (cost,) = read_json(tmp_path / "l.out" / "cost.json")["seeds"]
     scores = [row["validation_score"] for row in log(tmp_path / "l.out")]
     assert scores[cost["best_epoch"] - 1] == max(scores) and cost["epochs"] == 12
@@ -169,7 +177,7 @@ def test_the_best_epoch_by_validation_is_kept(study, tmp_path):
 
 
 def test_training_stops_when_patience_is_out(study, tmp_path):
-    job = study.job("rna", tmp_path / "state", seeds=(0,), epochs=60, patience=2)
+    job = study.job("rna", tmp_path / "state", seeds=(0,), epochs=60, early_stopping_patience=2)
     job.run(tmp_path / "out")
     (cost,) = read_json(tmp_path / "out" / "cost.json")["seeds"]
     assert cost["epochs"] == cost["best_epoch"] + 2 < 60
@@ -179,7 +187,12 @@ def test_the_entropy_term_makes_the_weights_decisive(study, tmp_path):
     """The loss adds the entropy, so its minimum has less of it than a loss without."""
     entropies = []
     for weight in (0.0, 1.0):
-        settings = {"entropy": (weight,), "epochs": 30, "patience": 30, "learning_rate": (0.01,)}
+        settings = {
+            "entropy": (weight,),
+            "epochs": 30,
+            "early_stopping_patience": 30,
+            "learning_rate": (0.01,),
+        }
         out = tmp_path / f"{weight}.out"
         study.job("mil", tmp_path / f"{weight}", seeds=(0,), **settings).run(out)
         triples = [

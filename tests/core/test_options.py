@@ -13,7 +13,7 @@ from seqfuse.settings import cli_flags, schema
 class Evaluation:
     resamples: int
     confidence: float
-    family: str
+    holm_family: str
 
 
 def parse(section, words):
@@ -23,7 +23,7 @@ def parse(section, words):
 
 
 def test_flags_come_back_as_the_same_values():
-    settings = {"resamples": 500, "confidence": 0.9, "family": "dataset"}
+    settings = {"resamples": 500, "confidence": 0.9, "holm_family": "dataset"}
     args = parse("evaluation", shlex.split(cli_flags.flags(settings)))
     assert cli_flags.take(args, "evaluation", Evaluation) == Evaluation(500, 0.9, "dataset")
 

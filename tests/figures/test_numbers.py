@@ -578,11 +578,14 @@ def test_the_papers_judge_stands_beside_models_alone():
 
 def test_what_is_trained_stands_beside_table_2():
     variants = {
-        "no_text": {"method": "onevocab", "trained": ["dna", "backbone"]},
-        "no_text_k": {"method": "onevocab", "trained": ["dna", "backbone"], "k": 3},
-        "other": {"method": "linear", "trained": ["dna", "backbone"]},
+        "no_text": {"method": "onevocab", "trainable_parts": ["dna", "backbone"]},
+        "no_text_k": {"method": "onevocab", "trainable_parts": ["dna", "backbone"], "k": 3},
+        "other": {"method": "linear", "trainable_parts": ["dna", "backbone"]},
     }
-    language = {"methods": ["onevocab"], "onevocab": {"trained": ["text", "backbone", "dna"]}}
+    language = {
+        "methods": ["onevocab"],
+        "onevocab": {"trainable_parts": ["text", "backbone", "dna"]},
+    }
     settings = pd.DataFrame([{"language": language | {"variants": variants}}])
     rows = [metric("onevocab", 0.99, dataset="kegg"), metric("no_text", 0.5, dataset="kegg")]
     rows += [metric(name, 0.1, dataset="kegg") for name in ("no_text_k", "other", "linear")]

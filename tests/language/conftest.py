@@ -85,7 +85,7 @@ def build(backbone):
     known = {
         "linear": (Linear, {}),
         "qformer": (QFormer, {"latents": 3, "blocks": 2, "heads": 4}),
-        "onevocab": (OneVocab, onevocab | {"trained": ("dna", "text", "backbone")}),
+        "onevocab": (OneVocab, onevocab | {"trainable_parts": ("dna", "text", "backbone")}),
         "text_only": (TextOnly, {}),
     }
 

@@ -10,7 +10,12 @@ import torch
 from safetensors.torch import load_file
 
 from seqfuse import encoders, tables
-from seqfuse.language.pretraining.contrastive_pretraining import Pair, contrastive, recall, twins
+from seqfuse.language.pretraining.contrastive_pretraining import (
+    Pair,
+    contrastive,
+    duplicate_pairs,
+    recall,
+)
 
 
 def pairs(*rows) -> list[Pair]:
@@ -54,10 +59,13 @@ def test_pairs_of_one_text_or_one_gene_are_no_negatives():
         [True, False, False, False],
         [False, False, False, False],
     ]
-    assert twins(batch).tolist() == expected
+    assert duplicate_pairs(batch).tolist() == expected
     # With two pairs that are twins, no negative is left: the loss is 0.
     vectors = torch.eye(2)
-    assert contrastive(vectors, vectors.flip(0), torch.tensor(1.0), twins(batch[:2])).item() == 0
+    assert (
+        contrastive(vectors, vectors.flip(0), torch.tensor(1.0), duplicate_pairs(batch[:2])).item()
+        == 0
+    )
 
 
 def test_recall_by_hand():

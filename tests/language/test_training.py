@@ -22,7 +22,7 @@ from seqfuse.training.trainer import CLOCKED, Trainer, Training, schedule
 SETTINGS = Training(
     **defaults(schema())["language"]["training"]
     | {"steps": 12, "batch": 4, "learning_rate": 0.01, "weight_decay": 0.1, "warmup": 0.25}
-    | {"clip": 0.5, "validate_every": 3, "chunk_tokens": 1000, "checkpoint_minutes": 1e9}
+    | {"max_grad_norm": 0.5, "validate_every": 3, "chunk_tokens": 1000, "checkpoint_minutes": 1e9}
 )
 
 
@@ -154,7 +154,7 @@ def by_hand(examples, steps: list[list[int]], settings: Training):
         error = x @ theta[:3] + theta[3] - y
         losses.append((w * error**2).sum() / w.sum())
         gradient = np.append((2 * w * error) @ x, (2 * w * error).sum()) / w.sum()
-        gradient *= min(1, settings.clip / np.linalg.norm(gradient))
+        gradient *= min(1, settings.max_grad_norm / np.linalg.norm(gradient))
         first = 0.9 * first + 0.1 * gradient
         second = 0.999 * second + 0.001 * gradient**2
         rate = settings.learning_rate * schedule(
@@ -504,7 +504,13 @@ def test_methods_tell_apart_what_only_dna_tells_apart(build, prompt, tmp_path, n
         for s, label in zip(sequences, labels, strict=True)
     ]
     assert len({len(e.ids) for e in examples}) == 1
-    changes = {"steps": 60, "validate_every": 60, "batch": 16, "learning_rate": 0.01, "clip": 1.0}
+    changes = {
+        "steps": 60,
+        "validate_every": 60,
+        "batch": 16,
+        "learning_rate": 0.01,
+        "max_grad_norm": 1.0,
+    }
     made = made_trainer(tmp_path, method, schedule="constant", **changes)
     made.run(examples, examples)
     assert made.progress.best_loss < 0.01

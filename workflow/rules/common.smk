@@ -181,7 +181,7 @@ def arm_disk(wildcards, input):
     given, arm = arm_training(wildcards.arm), ARMS[wildcards.arm]
     rank = given["lora_rank"] if arm.tuning == "lora" else 0
     models = [disk.weights(input[name], rank) for name in arm_models(wildcards)]
-    head = disk.head(given["parameters"], given["width"], given["channels"])
+    head = disk.head(given["parameter_budget"], given["width"], given["channels"])
     trained = head + sum(trained for _, trained in models)
     saved = head + sum(whole for whole, _ in models)
     entropies = len(given["entropy"]) if arm.entropy else 1
@@ -334,7 +334,7 @@ def layout(name):
     return [known[0]] if known else []
 
 
-def obtainable(made, check, *facts):
+def check_available(made, check, *facts):
     """Stop with one line where something that is not made yet cannot be had; a dry run says so and
     plans on."""
     if os.path.exists(os.path.join(RESULTS, "data", made)):
@@ -353,14 +353,16 @@ def own_files(wildcards):
     """The files of one's own that a dataset is read from."""
     name, mirror = wildcards.dataset, settings["mirror"]
     found = settings["datasets"][name]
-    obtainable(f"{name}/records.parquet", download.check_entry, name, found, mirror)
+    check_available(
+        f"{name}/records.parquet", download.check_entry, name, found, mirror
+    )
     return download.unpinned(found, mirror)
 
 
 def model_text(wildcards):
     """The records whose text a scratch language model learns its tokeniser from."""
     entry = settings["models"][wildcards.model]
-    obtainable(
+    check_available(
         f"models/{wildcards.model}",
         pretrained_models.check_entry,
         wildcards.model,
@@ -610,7 +612,7 @@ def probed():
     return [
         (suite, name)
         for suite in SUITES
-        if suite not in settings["language"]["probe"]["omit"]
+        if suite not in settings["language"]["probe"]["exclude_suites"]
         for name in runs("language")
         if method(name).sees_dna
     ]
@@ -643,7 +645,7 @@ def attended():
     ]
 
 
-def made(need, study, suite=None, among=runs):
+def artifact_paths(need, study, suite=None, among=runs):
     """The files of one kind that a study (or one suite of it) makes, as figures ask for them.
 
     `among` gives the methods or arms, `runs` or `ablated`.
@@ -737,7 +739,9 @@ def needed(figure, need):
     """The files of one kind that a figure is drawn from, the ablations' if it is one of theirs."""
     if figure.ablations and need in ("metrics", "comparisons"):
         return ablations(figure.study, need)
-    return made(need, figure.study, among=ablated if figure.ablations else runs)
+    return artifact_paths(
+        need, figure.study, among=ablated if figure.ablations else runs
+    )
 
 
 def drawable(figure):
@@ -788,7 +792,9 @@ def ablation_inputs(wildcards):
             path for study in studies for path in ablations(study, "comparisons")
         ],
         "costs": [
-            path for study in studies for path in made("costs", study, among=ablated)
+            path
+            for study in studies
+            for path in artifact_paths("costs", study, among=ablated)
         ],
         "figures": [path for study in studies for path in figures(study, True)],
     }
@@ -807,7 +813,7 @@ def report_inputs(wildcards):
         "leakage",
     )
     found = {
-        kind: [path for study in studies for path in made(kind, study)]
+        kind: [path for study in studies for path in artifact_paths(kind, study)]
         for kind in kinds
     }
     found["figures"] = [path for study in studies for path in figures(study)]

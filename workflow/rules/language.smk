@@ -205,7 +205,7 @@ rule language_probe:
         settings=flags(
             {
                 **settings["language"]["prompt"],
-                **omit(settings["language"]["probe"], "omit"),
+                **omit(settings["language"]["probe"], "exclude_suites"),
             }
         ),
     shell:

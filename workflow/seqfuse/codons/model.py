@@ -170,8 +170,8 @@ def fit_width(arm: Arm, shape: Shape, budget: int) -> Shape:
     low, high = _STEP, _WIDEST
     if size(low) > budget:
         raise UserError(
-            f"parameters: {budget} are too few for arm {arm.name!r}, which has {size(low)} at its"
-            " narrowest; give more, or 0 for the plain width"
+            f"parameter_budget: {budget} are too few for arm {arm.name!r}, which has {size(low)} at"
+            " its narrowest; give more, or 0 for the plain width"
         )
     while high - low > _STEP:
         middle = (low + high) // 2 // _STEP * _STEP

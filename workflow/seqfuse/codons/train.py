@@ -35,11 +35,11 @@ class Training:
     batch: int
     learning_rate: tuple[float, ...]
     weight_decay: float
-    patience: int
-    plateau: int
-    clip: float
+    early_stopping_patience: int
+    lr_patience: int
+    max_grad_norm: float
     precision: str
-    parameters: int
+    parameter_budget: int
     width: int
     channels: int
     dropout: float

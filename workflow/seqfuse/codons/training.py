@@ -46,9 +46,9 @@ class Recipe:
     batch: int
     weight_decay: float
     encoder_learning_rate: float
-    patience: int
-    plateau: int
-    clip: float
+    early_stopping_patience: int
+    lr_patience: int
+    max_grad_norm: float
     precision: str
 
 
@@ -122,7 +122,7 @@ class Trainer:
             groups.append({"params": tuned, "lr": recipe.encoder_learning_rate})
         self.optimiser = torch.optim.Adam(groups, weight_decay=recipe.weight_decay, fused=True)
         self.plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
-            self.optimiser, factor=_PLATEAU_FACTOR, patience=recipe.plateau
+            self.optimiser, factor=_PLATEAU_FACTOR, patience=recipe.lr_patience
         )
         self.train_rows, self.val_rows = dataset.rows("train"), dataset.rows("val")
         # The epoch's own predictions of the training rows, for the training score.
@@ -148,7 +148,7 @@ class Trainer:
             self._validate()
             progress.epoch, progress.batches, progress.loss = progress.epoch + 1, 0, 0.0
             yield progress.epoch
-            if progress.epoch - progress.best_epoch >= recipe.patience:
+            if progress.epoch - progress.best_epoch >= recipe.early_stopping_patience:
                 return
 
     def _train_epoch(self, stop: Interruption) -> None:
@@ -177,7 +177,7 @@ class Trainer:
             penalty = 0.0 if output.entropy is None else self.trial.entropy * output.entropy.mean()
         self.optimiser.zero_grad()
         (loss + penalty).backward()
-        nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.max_grad_norm)
         self.optimiser.step()
         value = loss.item()
         self._refuse_infinite("loss", value)

@@ -97,7 +97,11 @@ class Job:
             tuple(self.models),
             settings.lora_rank if self.arm.tuning == "lora" else 0,
         )
-        return fit_width(self.arm, shape, settings.parameters) if settings.parameters else shape
+        return (
+            fit_width(self.arm, shape, settings.parameter_budget)
+            if settings.parameter_budget
+            else shape
+        )
 
     @property
     def recipe(self) -> Recipe:

@@ -45,7 +45,7 @@ class Settings:
 
     resamples: int
     confidence: float
-    family: str
+    holm_family: str
 
 
 def add_arguments(parser):
@@ -97,7 +97,9 @@ def run(args):
     scored |= suite.score_probes(golds, probes, answers, *draws)
     records = dict(zip(args.datasets, args.records, strict=True))
     scored |= suite.score_folds(args.study, records, args.folds, *draws)
-    compared = suite.comparison_rows(scored, golds, methods, settings.confidence, settings.family)
+    compared = suite.comparison_rows(
+        scored, golds, methods, settings.confidence, settings.holm_family
+    )
     for name, schema, rows in (
         ("metrics", tables.METRICS, suite.metric_rows(scored, methods, settings.confidence)),
         ("comparisons", tables.COMPARISONS, compared),

@@ -32,12 +32,12 @@ from seqfuse.settings import cli_flags
 
 @dataclass(frozen=True)
 class Settings:
-    """The section `language/probe` of the configuration; `omit` are suites that the workflow
-    does not probe."""
+    """The section `language/probe` of the configuration; the workflow does not probe
+    `exclude_suites`."""
 
     probes: tuple[str, ...]
     rows: int
-    omit: tuple[str, ...]
+    exclude_suites: tuple[str, ...]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

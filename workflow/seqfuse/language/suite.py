@@ -13,7 +13,7 @@ from seqfuse.errors import UserError
 from seqfuse.files import read_json
 from seqfuse.language import prompts
 from seqfuse.language.prompts import ClosedLabels, Prompt, Settings
-from seqfuse.training.batches import others
+from seqfuse.training.batches import derangement
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Suite:
             found[name] = []
             for split in ("train", "val", "test"):
                 rows = list(_of(records, split))
-                for row, giver in zip(rows, others(len(rows)), strict=True):
+                for row, giver in zip(rows, derangement(len(rows)), strict=True):
                     dna = {column: rows[giver][column] for column in ("sequence", "variant")}
                     found[name].append(row | dna)
         return Suite(found)

@@ -54,7 +54,7 @@ def chunks(
     return found
 
 
-def others(count: int) -> np.ndarray:
+def derangement(count: int) -> np.ndarray:
     """For each of `count` rows another one, int64[count]: the next of a random circle, always the
     same one. Only a single row gets itself."""
     circle = np.random.default_rng(0).permutation(count)
@@ -74,7 +74,7 @@ def padded(genes: Sequence[Tokens], pad: int) -> tuple[np.ndarray, np.ndarray, n
     return ids, mask, kept
 
 
-def shares(
+def chunks_for_rank(
     lengths: Sequence[int], tokens: int, rank: int, processes: int
 ) -> list[tuple[np.ndarray, bool]]:
     """The chunks that one of several processes computes, and whether each counts.

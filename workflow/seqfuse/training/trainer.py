@@ -22,7 +22,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 from seqfuse.errors import UserError
 from seqfuse.progress import say, track
 from seqfuse.training import preemption, processes
-from seqfuse.training.batches import shares, step_indices
+from seqfuse.training.batches import chunks_for_rank, step_indices
 from seqfuse.training.preemption import Interruption
 
 # Between the seeds of two processes, whatever the seeds of the runs are.
@@ -42,11 +42,11 @@ class Training:
     weight_decay: float
     schedule: str
     warmup: float
-    clip: float
+    max_grad_norm: float
     lora_rank: int
     precision: str
-    recompute: bool
-    shard: bool
+    gradient_checkpointing: bool
+    fsdp: bool
     shuffle_dna: bool
     label_weight: float
     validate_every: int
@@ -205,10 +205,10 @@ class Trainer:
     def _shares(self, examples: Sequence) -> list[tuple[np.ndarray, bool]]:
         lengths = [example.length for example in examples]
         tokens = self.training.chunk_tokens
-        return shares(lengths, tokens, processes.rank(), processes.count())
+        return chunks_for_rank(lengths, tokens, processes.rank(), processes.count())
 
     def _clip(self) -> Tensor:
-        """Scale all gradients down to the norm `clip` together; their norm before."""
+        """Scale all gradients down to the norm `max_grad_norm` together; their norm before."""
         trained = [p for p in self.trained.values() if p.grad is not None]
         sharded = [p for p in trained if isinstance(p, DTensor)]
         plain = [p for p in trained if not isinstance(p, DTensor)]
@@ -216,7 +216,7 @@ class Trainer:
         norms = [_whole(nn.utils.get_total_norm([p.grad for p in group])) for group in groups]
         norm = torch.linalg.vector_norm(torch.stack(norms))
         for group in groups:
-            nn.utils.clip_grads_with_norm_(group, self.training.clip, norm)
+            nn.utils.clip_grads_with_norm_(group, self.training.max_grad_norm, norm)
         return norm
 
     def _validate(self, validation: Sequence) -> dict:

@@ -26,7 +26,7 @@ _VARIANTS = {
 
 def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """One row a set, variant and metric or judged dimension, with the paper's value beside it."""
-    trained = sweeps.varied(frames["settings"].iloc[0].to_dict(), "trained")
+    trained = sweeps.varied(frames["settings"].iloc[0].to_dict(), "trainable_parts")
     rows = sweeps.tested(frames, list(trained), list(_METRICS))
     rows = rows.merge(scores.compared_by(frames["comparisons"], "accuracy"))
     rows = pd.concat([rows, sweeps.judged(frames, list(trained))], ignore_index=True)

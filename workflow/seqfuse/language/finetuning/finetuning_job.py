@@ -138,7 +138,7 @@ class Job:
     def _train(self, seed: int, rate: float) -> Progress:
         """Train with a seed, from its checkpoint as far as there is one."""
         method = self._build(seed)
-        if self.training.shard and self.method.generates and processes.count() > 1:
+        if self.training.fsdp and self.method.generates and processes.count() > 1:
             method.shard()
         training = replace(self.training, learning_rate=rate)
         path = self._state(seed, rate)
@@ -181,7 +181,7 @@ class Job:
             backbone=self.backbone,
             lora_rank=self.training.lora_rank,
             label_weight=self.training.label_weight,
-            recompute=self.training.recompute,
+            gradient_checkpointing=self.training.gradient_checkpointing,
             settings=self.settings,
             states=states,
             encoder_width=width,

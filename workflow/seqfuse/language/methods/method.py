@@ -104,7 +104,7 @@ class Setup:
     backbone: Path
     lora_rank: int = 0
     label_weight: float = 1.0
-    recompute: bool = False
+    gradient_checkpointing: bool = False
     settings: dict = field(default_factory=dict)
     states: object = None
     encoder_width: int = 0
@@ -125,7 +125,7 @@ class LanguageMethod(nn.Module, ABC):
         self._tokenised: dict[str, np.ndarray] = {}
         if setup.lora_rank:
             add_lora(self.backbone, setup.lora_rank)
-        if setup.recompute:
+        if setup.gradient_checkpointing:
             _checkpoint_blocks(self.backbone)
 
     # --- hooks ------------------------------------------------------------------------------------

@@ -30,14 +30,14 @@ class Settings:
     k: int
     alphabet: str
     initialisation: str
-    trained: tuple[str, ...]
+    trainable_parts: tuple[str, ...]
 
 
 class OneVocab(LanguageMethod):
     """V = V_text + V_dna: the backbone's table grows by one row a k-mer; new ids start behind its
     last row (Qwen3's table is longer than its tokeniser).
 
-    `trained` says which parts move: the DNA rows, the text rows, the backbone (the paper's
+    `trainable_parts` says which parts move: the DNA rows, the text rows, the backbone (the paper's
     Table 2). With LoRA the text rows and the backbone's weights stay frozen.
     """
 
@@ -108,12 +108,12 @@ class OneVocab(LanguageMethod):
             )
 
     def _freeze(self, with_lora: bool) -> None:
-        unknown = sorted(set(self.settings.trained) - set(PARTS))
-        if unknown or not self.settings.trained:
+        unknown = sorted(set(self.settings.trainable_parts) - set(PARTS))
+        if unknown or not self.settings.trainable_parts:
             raise UserError(
-                f"--trained {' '.join(unknown)}: name one or more of {', '.join(PARTS)}"
+                f"--trainable-parts {' '.join(unknown)}: name one or more of {', '.join(PARTS)}"
             )
-        train_dna, train_text, train_backbone = (p in self.settings.trained for p in PARTS)
+        train_dna, train_text, train_backbone = (p in self.settings.trainable_parts for p in PARTS)
         self.dna_input.requires_grad_(train_dna)
         self.dna_output.requires_grad_(train_dna)
         if with_lora:

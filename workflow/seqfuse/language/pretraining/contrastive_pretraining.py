@@ -86,7 +86,9 @@ class Contrast(nn.Module):
     def loss(self, batch: Sequence[Pair]) -> Tensor:
         """The sum over pairs of both directions' nats; its mean is equation 3 of the paper, the sum
         of the two directions and not their half."""
-        return contrastive(self.genes(batch), self.texts(batch), self.temperature, twins(batch))
+        return contrastive(
+            self.genes(batch), self.texts(batch), self.temperature, duplicate_pairs(batch)
+        )
 
     def flops(self, tokens: int, supervised: int) -> int:
         """An estimate of one training pass: 6 a weight of the blocks and a token."""
@@ -109,7 +111,7 @@ class ContrastTrainer(Trainer):
             return super()._accumulate(examples, weight)
         method = self.method
         vectors = [side.requires_grad_() for side in self._vectors(examples)]
-        loss = contrastive(*vectors, method.temperature, twins(examples)) / weight
+        loss = contrastive(*vectors, method.temperature, duplicate_pairs(examples)) / weight
         loss.backward()
         for part, counts in parts:
             pairs = [examples[i] for i in part]
@@ -126,7 +128,7 @@ class ContrastTrainer(Trainer):
         """The loss of all pairs as one batch, and how often the right one is among the nearest."""
         self.method.eval()
         genes, texts = self._vectors(examples)
-        nats = contrastive(genes, texts, self.method.temperature, twins(examples)).item()
+        nats = contrastive(genes, texts, self.method.temperature, duplicate_pairs(examples)).item()
         return {"validation_loss": nats / len(examples), **recall(genes, texts, examples)}
 
     @torch.no_grad()
@@ -157,7 +159,7 @@ def contrastive(genes: Tensor, texts: Tensor, temperature: Tensor, twins: Tensor
     )
 
 
-def twins(pairs: Sequence[Pair]) -> Tensor:
+def duplicate_pairs(pairs: Sequence[Pair]) -> Tensor:
     """Where two different pairs share their sequence or their description, bool[B, B]."""
     same = [
         [a is not b and (a.row["sequence"] == b.row["sequence"] or a.row["text"] == b.row["text"])
@@ -168,7 +170,9 @@ def twins(pairs: Sequence[Pair]) -> Tensor:
 
 def recall(genes: Tensor, texts: Tensor, pairs: Sequence[Pair]) -> dict[str, dict[str, float]]:
     """Recall at 1, 5 and 10 of each direction; a twin's counterpart counts as found too."""
-    right = twins(pairs).to(genes.device) | torch.eye(len(pairs), dtype=torch.bool).to(genes.device)
+    right = duplicate_pairs(pairs).to(genes.device) | torch.eye(len(pairs), dtype=torch.bool).to(
+        genes.device
+    )
     scores = genes @ texts.T
     found = {}
     for name, ranked in (("gene_to_text", scores), ("text_to_gene", scores.T)):

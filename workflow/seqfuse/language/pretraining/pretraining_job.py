@@ -30,7 +30,7 @@ from seqfuse.language.pretraining.contrastive_pretraining import (
     recall,
 )
 from seqfuse.training import processes
-from seqfuse.training.batches import others
+from seqfuse.training.batches import derangement
 from seqfuse.training.provenance import checksums, device, surroundings
 from seqfuse.training.trainer import Progress, Training
 
@@ -150,11 +150,11 @@ class Job:
             weight_decay=0.01,
             schedule="cosine",
             warmup=0.1,
-            clip=1.0,
+            max_grad_norm=1.0,
             lora_rank=0,
             precision=settings.precision,
-            recompute=False,
-            shard=False,
+            gradient_checkpointing=False,
+            fsdp=False,
             shuffle_dna=False,
             label_weight=1.0,
             validate_every=settings.validate_every,
@@ -257,7 +257,7 @@ def _shuffle(rows: Sequence[dict]) -> None:
     """Give each gene of train and val the description of another gene of its split."""
     for split in ("train", "val"):
         own = [row for row in rows if row["split"] == split]
-        texts = [own[giver]["text"] for giver in others(len(own))]
+        texts = [own[giver]["text"] for giver in derangement(len(own))]
         for row, text in zip(own, texts, strict=True):
             row["text"] = text
 
