@@ -19,7 +19,8 @@ MODULES = {
     "two.py": "X = 1\n",
     "three.py": "Y = 1\n",
     "four.py": "Z = 1\n",
-    "catalogue.py": "ENTRIES = 1\n",
+    "registry/__init__.py": "",
+    "registry/methods.py": "ENTRIES = 1\n",
 }
 
 
@@ -27,6 +28,7 @@ MODULES = {
 def package(tmp_path, monkeypatch):
     folder = tmp_path / "pkg"
     folder.mkdir()
+    (folder / "registry").mkdir()
     for name, text in MODULES.items():
         (folder / name).write_text(text)
     monkeypatch.setattr(fingerprint, "PACKAGE", folder)
@@ -40,7 +42,9 @@ def package(tmp_path, monkeypatch):
 
 def clear():
     fingerprint.code.cache_clear()
+    fingerprint.closure.cache_clear()
     fingerprint._parsed.cache_clear()
+    fingerprint._pins.cache_clear()
 
 
 def changed_by(folder, name, text) -> bool:
@@ -75,22 +79,50 @@ def test_comments_docstrings_and_formatting_do_not_count(package):
     )
 
 
-def test_a_register_does_not_count(package):
-    (package / "one.py").write_text("from pkg.catalogue import ENTRIES\n")
+def test_a_register_that_is_imported_does_not_count(package):
+    (package / "one.py").write_text("from pkg.registry.methods import ENTRIES\n")
     clear()
-    assert not changed_by(package, "catalogue.py", "ENTRIES = 2\n")
+    assert not changed_by(package, "registry/methods.py", "ENTRIES = 2\n")
 
 
-def test_a_locked_version_counts_and_says_so(package):
+def test_a_register_that_is_named_counts(package):
+    before = fingerprint.code("pkg.one", "pkg.registry.methods")
+    (package / "registry/methods.py").write_text("ENTRIES = 2\n")
+    clear()
+    assert fingerprint.code("pkg.one", "pkg.registry.methods") != before
+
+
+def test_a_module_counts_whatever_it_is_called(package):
+    (package / "catalogue.py").write_text("def better(): return 1\n")
+    (package / "one.py").write_text("from pkg.catalogue import better\n")
+    clear()
+    assert changed_by(package, "catalogue.py", "def better(): return 2\n")
+
+
+def test_a_version_of_what_it_imports_counts_and_says_so(package):
+    (package / "two.py").write_text("import torch.nn\nimport yaml\n")
+    clear()
     before = fingerprint.code("pkg.one")
-    fingerprint.LOCK.write_text("torch==2\nnumpy==1\n")
+    for lock in ("torch==2\nnumpy==1\nPyYAML==1\n", "torch==1\nnumpy==1\nPyYAML==2\n"):
+        fingerprint.LOCK.write_text(lock)
+        clear()
+        now = fingerprint.code("pkg.one")
+        assert before.split(", packages ")[0] == now.split(", packages ")[0]
+        assert before.split(", packages ")[1] != now.split(", packages ")[1]
+
+
+def test_a_version_of_what_it_does_not_import_does_not_count(package):
+    (package / "two.py").write_text("import torch.nn\n")
     clear()
-    now = fingerprint.code("pkg.one")
-    assert before.split(", lock ")[0] == now.split(", lock ")[0]
-    assert before.split(", lock ")[1] != now.split(", lock ")[1]
+    before = fingerprint.code("pkg.one")
+    fingerprint.LOCK.write_text("torch==1\nnumpy==2\npyfaidx==1\n")
+    clear()
+    assert fingerprint.code("pkg.one") == before
 
 
 def test_the_locks_order_and_comments_do_not_count(package):
+    (package / "two.py").write_text("import torch, numpy\n")
+    clear()
     before = fingerprint.code("pkg.one")
     fingerprint.LOCK.write_text("# a comment\nnumpy==1\n\ntorch==1\n")
     clear()

@@ -28,7 +28,7 @@ Shell command: exec seqfuse language finetune
 rule language_finetune:
     output: model2/seed0
     reason: Params have changed since last execution: Union of exclusive params before and now \
-across all output: before: '--steps 5 --k 6', 'code aa, lock bb' now: 'code aa, lock cc', \
+across all output: before: '--steps 5 --k 6', 'code aa, packages bb' now: 'code aa, packages cc', \
 '--steps 5 --k 3'
     resources: gpu=2, runtime=30
 Shell command: exec seqfuse language finetune
@@ -55,7 +55,7 @@ def test_each_rule_gets_one_line(monkeypatch, capsys):
     assert lines[1] == ["data_records", "1", "-", "here", "-", "not made yet"]
     assert lines[2] == [
         "language_finetune", "2", "2", "2.0", "1.5",
-        "GB  locked versions changed (envs/requirements.lock); --k 6 -> 3; follows data_records",
+        "GB  a locked version that it imports changed (envs/requirements.lock); --k 6 -> 3; follows data_records",
     ]  # fmt: skip
     assert lines[3][:4] == ["together", "3", "2", "2.0"]
 
@@ -77,7 +77,7 @@ def test_disk_that_is_not_known_yet_is_marked(stated, told):
 @pytest.mark.parametrize(
     ("before", "now", "said"),
     [
-        ("code aa, lock cc", "code bb, lock cc", "its code changed"),
+        ("code aa, packages cc", "code bb, packages cc", "its code changed"),
         ("--a 1 --b 2", "--a 1", "--b 2 -> nothing"),
         ('{"judge": {"rows": 1}}', '{"judge": {"rows": 2}}', "judge.rows 1 -> 2"),
         ("demo", "paper", "demo -> paper"),

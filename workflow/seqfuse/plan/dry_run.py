@@ -18,10 +18,10 @@ _FIELD = re.compile(r"^    (reason|wildcards|resources|output): (.*)$")
 _FOLLOWS = "Input files updated by another job"
 _COMMAND = "Shell command: "
 # The parameter that stands for code, as `seqfuse.fingerprint` writes it.
-_HASHES = re.compile(r"code (?P<code>\w+), lock (?P<lock>\w+)")
+_HASHES = re.compile(r"code (?P<code>\w+), packages (?P<packages>\w+)")
 _CHANGES = {
     "code": "its code changed",
-    "lock": "locked versions changed (envs/requirements.lock)",
+    "packages": "a locked version that it imports changed (envs/requirements.lock)",
 }
 
 

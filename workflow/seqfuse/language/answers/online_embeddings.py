@@ -13,22 +13,14 @@ import numpy as np
 
 from seqfuse.encoders.embedder import Embedder, Settings
 from seqfuse.encoders.rows import describe, sequence_hash
-from seqfuse.encoders.store import Store
 from seqfuse.errors import UserError
-from seqfuse.files import read_json
-
-
-def reference(receipt: Path, checkpoint: Path) -> dict:
-    """What a checkpoint folder says of the encoder whose states a receipt refers to."""
-    folder = os.path.relpath(read_json(receipt)["model"], checkpoint)
-    return {"folder": folder, "made": Store.open(receipt).description}
 
 
 class LiveStates:
     """The states of `sequences`, embedded now and held in memory; `get` is that of a store.
 
-    `encoder` is what `reference` gave. `folder` names the encoder where it no longer lies where it
-    lay when the model was trained.
+    `encoder` is what `checkpoint.encoder_reference` gave. `folder` names the encoder where it no
+    longer lies where it lay when the model was trained.
     """
 
     def __init__(

@@ -4,6 +4,7 @@ Light at import: what a checkpoint says of itself is read without torch.
 """
 
 import importlib
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,8 +25,8 @@ class Description:
 
     `name` is what the tables call the method, `settings` are its own (none, or those of its section
     of the configuration), `key` and `encoder_width` those of the frozen states that it reads,
-    `encoder` what `live.reference` says of the encoder they are from, `labels` the closed labels of
-    every dataset, `thinks` the datasets that it was trained to reason about.
+    `encoder` what `encoder_reference` says of the encoder they are from, `labels` the closed labels
+    of every dataset, `thinks` the datasets that it was trained to reason about.
     """
 
     method: str
@@ -81,6 +82,14 @@ def load(folder: Path, states: object | None):
     method = build(description.method, setup)
     method.restore(folder)
     return method.eval()
+
+
+def encoder_reference(receipt: Path, checkpoint: Path) -> dict:
+    """What a checkpoint folder says of the encoder whose states a receipt refers to."""
+    from seqfuse.encoders.store import Store
+
+    folder = os.path.relpath(read_json(receipt)["model"], checkpoint)
+    return {"folder": folder, "made": Store.open(receipt).description}
 
 
 def seeds(folder: Path) -> list[Path]:

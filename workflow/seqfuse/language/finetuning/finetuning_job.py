@@ -19,7 +19,6 @@ from seqfuse.files import (
     sha256,
     write_json,
 )
-from seqfuse.language.answers import online_embeddings
 from seqfuse.language.finetuning import checkpoint, model_card
 from seqfuse.language.methods.method import Setup
 from seqfuse.language.prompts import Prompt, Settings, reasons
@@ -90,7 +89,7 @@ class Job:
                 log += progress.log
                 description = self._description(seed, method, out / f"seed{seed}")
                 checkpoint.save(folder / f"seed{seed}", method, description)
-                self._card(folder / f"seed{seed}", description, costs[-1], progress)
+                self._card(folder / f"seed{seed}", method, description, costs[-1], progress)
             write_log(folder / "log.jsonl", log)
             owner = {"method": self.name, "study": "language", "suite": self.suite}
             found = {**owner, "kind": self.method.kind, "seeds": costs, "trials": trials}
@@ -202,14 +201,16 @@ class Job:
             self._labels,
             key,
             width,
-            online_embeddings.reference(self.receipts[0], folder) if self.receipts else None,
+            checkpoint.encoder_reference(self.receipts[0], folder) if self.receipts else None,
             [name for name in records if self.prompt.reasoning and reasons(records[name])],
         )
 
-    def _card(self, folder: Path, description, cost: dict, progress: Progress) -> None:
+    def _card(self, folder: Path, method, description, cost: dict, progress: Progress) -> None:
+        written = method.dna_as_text() if self.method.generates else ("", "")
         model_card.write(
             folder,
             description,
+            written,
             self.backbone,
             self._suite.records,
             [read_json(path) for path in self.cards],

@@ -6,8 +6,6 @@ from pathlib import Path
 
 from seqfuse.files import canonical_json, read_json
 from seqfuse.language.finetuning.checkpoint import Description
-from seqfuse.language.methods.kmers import KmerVocabulary
-from seqfuse.language.methods.onevocab import written
 from seqfuse.registry.methods import METHODS
 
 _ALONE = """
@@ -21,14 +19,6 @@ ids = tokeniser(prompt, add_special_tokens=False, return_tensors="pt")
 print(tokeniser.decode(model.generate(**ids, max_new_tokens=64)[0]))
 ```
 """
-_WRITTEN = """
-DNA is written in one form: upper case, `<dna>`, then every {k} nucleotides from the first one on
-as `<|...|>`, the end and what is no {k}-mer of {alphabet} letter by letter, then `</dna>`:
-`{example}` is
-`{form}`.
-Text outside is tokenised as by the backbone alone; the ids of DNA start at {offset}, behind the
-last row of the backbone's embedding table.
-"""
 _ADAPTED = """
 DNA enters as vectors that adapter.safetensors makes, so the model needs this project:
 
@@ -39,6 +29,7 @@ DNA enters as vectors that adapter.safetensors makes, so the model needs this pr
 def write(
     folder: Path,
     description: Description,
+    dna: tuple[str, str],
     backbone: Path,
     records: Mapping[str, Sequence[Mapping]],
     cards: Sequence[Mapping],
@@ -46,13 +37,16 @@ def write(
     cost: Mapping,
     validation_loss: float,
 ) -> None:
-    """Write the card of the checkpoint in `folder`; `cards` are the datasets' card.json, `cost` is
-    its entry of cost.json, `validation_loss` nats an answer token of the step that was kept."""
+    """Write the card of the checkpoint in `folder`.
+
+    `dna` is what `dna_as_text` of its method gives, `cards` are the datasets' card.json, `cost` is
+    its entry of cost.json, `validation_loss` nats an answer token of the step that was kept.
+    """
     base = read_json(backbone / "model.json") if (backbone / "model.json").is_file() else {}
     name = base.get("repository", base.get("name", backbone.name))
     title = METHODS[description.method].title
     sections = {
-        "Use": _use(folder, description),
+        "Use": _use(folder, description, dna),
         "Data": "\n" + "\n".join(_data(records, cards)),
         "Configuration": "\n" + "\n".join(_configuration(name, base, configuration)),
         "Metrics": "\n" + "\n".join(_metrics(cost, validation_loss)),
@@ -64,19 +58,13 @@ def write(
     (folder / "README.md").write_text(text, encoding="utf-8")
 
 
-def _use(folder: Path, description: Description) -> str:
+def _use(folder: Path, description: Description, dna: tuple[str, str]) -> str:
     if (folder / "adapter.safetensors").is_file():
         return _ADAPTED
-    example = ""
-    if "offset" in description.settings:
-        settings = {key: description.settings[key] for key in ("k", "alphabet", "offset")}
-        vocabulary = KmerVocabulary(**settings)
-        dna = ("GATTACA" * 3)[: 2 * vocabulary.k + 1]
-        example = written(vocabulary, dna)
-        explained = _WRITTEN.format(example=dna, form=example, **settings)
+    example, explained = dna
     opened = "<think>\n" if description.thinks else "<think>\n\n</think>\n\n"
     prompt = f"<|im_start|>user\n{example}Question?<|im_end|>\n<|im_start|>assistant\n{opened}"
-    return _ALONE.format(prompt=prompt) + (explained if example else "")
+    return _ALONE.format(prompt=prompt) + explained
 
 
 def _data(records: Mapping[str, Sequence[Mapping]], cards: Sequence[Mapping]) -> Iterator[str]:

@@ -159,6 +159,11 @@ class LanguageMethod(nn.Module, ABC):
         """The settings that a saved model is built from."""
         return dict(self.setup.settings)
 
+    def dna_as_text(self) -> tuple[str, str]:
+        """How DNA is written in the text of a saved model: an example, and the form in words; both
+        empty where it is not."""
+        return "", ""
+
     def save_backbone(self, folder: Path) -> None:
         """Write backbone and tokeniser as a folder that transformers loads; LoRA is merged in."""
         merge_lora(self.backbone)

@@ -21,6 +21,15 @@ from seqfuse.language.methods.kmers import LETTERS, KmerVocabulary
 from seqfuse.language.methods.method import LanguageMethod, Setup
 
 PARTS = ("dna", "text", "backbone")
+# What a model card says of DNA in text.
+_WRITTEN = """
+DNA is written in one form: upper case, `<dna>`, then every {k} nucleotides from the first one on
+as `<|...|>`, the end and what is no {k}-mer of {alphabet} letter by letter, then `</dna>`:
+`{example}` is
+`{form}`.
+Text outside is tokenised as by the backbone alone; the ids of DNA start at {offset}, behind the
+last row of the backbone's embedding table.
+"""
 
 
 @dataclass(frozen=True)
@@ -92,6 +101,14 @@ class OneVocab(LanguageMethod):
         self._merge()
         super().save_backbone(folder)
         extend_tokeniser(folder / "tokenizer.json", self.vocabulary)
+
+    def dna_as_text(self) -> tuple[str, str]:
+        """An example in the form that the exported tokeniser reads, and that form in words."""
+        vocabulary = self.vocabulary
+        dna = ("GATTACA" * 3)[: 2 * vocabulary.k + 1]
+        form = written(vocabulary, dna)
+        facts = {name: getattr(vocabulary, name) for name in ("k", "alphabet", "offset")}
+        return form, _WRITTEN.format(example=dna, form=form, **facts)
 
     @property
     def _tied(self) -> bool:
