@@ -55,7 +55,8 @@ def test_each_rule_gets_one_line(monkeypatch, capsys):
     assert lines[1] == ["data_records", "1", "-", "here", "-", "not made yet"]
     assert lines[2] == [
         "language_finetune", "2", "2", "2.0", "1.5",
-        "GB  a locked version that it imports changed (envs/requirements.lock); --k 6 -> 3; follows data_records",
+        "GB  a locked version that it imports changed (envs/requirements.lock);"
+        " --k 6 -> 3; follows data_records",
     ]  # fmt: skip
     assert lines[3][:4] == ["together", "3", "2", "2.0"]
 

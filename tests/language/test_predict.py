@@ -180,7 +180,10 @@ def test_a_checkpoint_of_another_method(commands, tmp_path):
 def test_a_method_without_a_language_model_does_not_pay_for_one():
     program = (
         "import sys\n"
-        "from seqfuse.language import dna_only, probing, tuning, vectors\n"
+        "from seqfuse.language.answers import input_vectors\n"
+        "from seqfuse.language.finetuning import finetuning_job\n"
+        "from seqfuse.language.methods import dna_only\n"
+        "from seqfuse.language.probing import probe_job\n"
         "print([name for name in ('transformers', 'peft', 'accelerate') if name in sys.modules])"
     )
     run = subprocess.run(

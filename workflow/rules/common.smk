@@ -246,9 +246,9 @@ def launched(command):
 # --- suites, datasets, models --------------------------------------------------------------------
 
 
-def entry(kind, name):
-    """One catalogue entry as JSON, so that a change of it re-runs what is made from it."""
-    return json.dumps(settings[kind][name], sort_keys=True)
+def as_json(entry):
+    """One catalogue entry, or a part of it, so that a change of it re-runs what is made from it."""
+    return json.dumps(entry, sort_keys=True)
 
 
 def method(name):

@@ -80,7 +80,7 @@ rule language_finetune:
     """Fine-tune one method on one suite, every seed in one process."""
     input:
         records=records,
-        cards=data_cards,
+        cards=ancient(data_cards),
         backbone=language_backbone,
         embeddings=language_embeddings,
         pretrained=pretrained_adapter,

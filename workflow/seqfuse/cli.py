@@ -20,7 +20,11 @@ from seqfuse.errors import UserError
 STAGES: dict[str, tuple[str, dict[str, str]]] = {
     "data": (
         "catalogue, download, readers, the synthetic demo data, model folders",
-        {"records": "seqfuse.data.records", "model": "seqfuse.data.model"},
+        {
+            "records": "seqfuse.data.records",
+            "card": "seqfuse.data.card",
+            "model": "seqfuse.data.model",
+        },
     ),
     "sequences": (
         "cleaning, codon frames, split and leakage audit",

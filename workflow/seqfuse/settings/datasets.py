@@ -23,6 +23,9 @@ RESPLIT = {
     "group": ("no group in two splits", {"split_by": "group"}),
     "cluster": ("no cluster in two splits", {"split_by": "cluster"}),
 }
+# What no record depends on: what a set is called and bound by, and what later stages read.
+_DESCRIPTION = ("title", "licence", "citation", "coding")
+_LATER = ("aliases", "cleaning", "rows")
 _NEEDS = {"synthetic": "generator", "files": "files", "hub": "hub"}
 
 
@@ -65,6 +68,16 @@ def split_anew(name: str, entries: Mapping, split: str) -> dict:
 def cleaning(entry: Mapping, settings: Mapping) -> dict:
     """The settings of `sequences` for a dataset: the configuration's, then the entry's own."""
     return dict(settings) | dict(entry.get("cleaning", {}))
+
+
+def of_records(entry: Mapping) -> dict:
+    """The part of an entry that the records depend on."""
+    return {k: value for k, value in entry.items() if k not in (*_DESCRIPTION, *_LATER)}
+
+
+def description(entry: Mapping) -> dict:
+    """The part of an entry that its card repeats, and what it derives that from."""
+    return {k: value for k, value in entry.items() if k not in _LATER}
 
 
 def has_reasoning(entry: Mapping) -> bool:
