@@ -18,9 +18,8 @@ from seqfuse.codons.align import Packed
 from seqfuse.codons.dataset import Dataset, View, by_length, collate, placed
 from seqfuse.encoders.encoder import Encoder
 from seqfuse.errors import UserError
-from seqfuse.files import sha256
+from seqfuse.training.lora import add_lora
 
-LORA_DROPOUT = 0.05
 # The language-model head of every encoder; hidden states do not pass through it.
 _HEAD = "lm_head."
 
@@ -116,20 +115,8 @@ def states(
     encode.cpu()
 
 
-def checksums(folder: Path) -> dict[str, str]:
-    """The SHA-256 of every file of an encoder's folder but model.json, which holds its name."""
-    files = [path for path in sorted(folder.iterdir()) if path.is_file()]
-    return {path.name: sha256(path) for path in files if path.name != "model.json"}
-
-
 def _add_lora(encoder: Encoder, rank: int) -> None:
-    # Five seconds of imports, which only these arms pay for.
-    from peft import LoraConfig, inject_adapter_in_model
-
     encoder.requires_grad_(False)
     blocks = encoder.blocks()
     linear = [name for name, module in blocks.named_modules() if isinstance(module, nn.Linear)]
-    config = LoraConfig(
-        r=rank, lora_alpha=2 * rank, lora_dropout=LORA_DROPOUT, target_modules=linear
-    )
-    inject_adapter_in_model(config, blocks)
+    add_lora(blocks, rank, linear)

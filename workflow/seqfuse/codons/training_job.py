@@ -23,6 +23,7 @@ from seqfuse.codons.model import (
 )
 from seqfuse.codons.train import Training
 from seqfuse.codons.training import Recipe, Scale, Trainer, Trial, peak_memory_mb, predict
+from seqfuse.encoders.checkpoint import checksums
 from seqfuse.encoders.encoder import Encoder
 from seqfuse.files import atomic_directory, canonical_json, digest, read_json, sha256, write_json
 from seqfuse.progress import say
@@ -122,7 +123,7 @@ class Job:
             sha256(self.records),
             sha256(self.frames),
             receipts,
-            {view: trainable_encoder.checksums(folder) for view, folder in self.models.items()},
+            {view: checksums(folder) for view, folder in self.models.items()},
             asdict(self.shape),
             asdict(self.recipe),
             torch.__version__,

@@ -18,10 +18,10 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from seqfuse import encoders, fingerprint
+from seqfuse.encoders.checkpoint import checksums
 from seqfuse.encoders.rows import Row, describe, sequence_hash
 from seqfuse.encoders.tokenisers import Tokens
 from seqfuse.errors import UserError
-from seqfuse.files import sha256
 
 # Values of a batch's states [B, T, D]. A CPU is fastest while they, and four times as many inside a
 # block, stay in its cache: at 320 wide, 500 tokens run a third faster than 2,000.
@@ -94,7 +94,7 @@ class Embedder:
         self.description = {
             "format": _FORMAT,
             "layout": self._encoder.layout,
-            "files": _checksums(Path(folder)),
+            "files": checksums(Path(folder)),
             "layer": settings.layer % (self._encoder.depth + 1),
             "output": settings.output,
             "resolution": resolution,
@@ -273,9 +273,3 @@ def _codons(states: Tensor, spans: np.ndarray) -> tuple[Tensor, np.ndarray]:
     starts = np.arange(codons, dtype=np.int32)[:, None] * _CODON
     ranges = np.concatenate([starts, starts + _CODON], axis=1)
     return letters[: codons * _CODON].unflatten(0, (codons, _CODON)).mean(dim=1), ranges
-
-
-def _checksums(folder: Path) -> dict[str, str]:
-    """The SHA-256 of every file of a checkpoint but model.json, which holds its name."""
-    files = [path for path in sorted(folder.iterdir()) if path.is_file()]
-    return {path.name: sha256(path) for path in files if path.name != "model.json"}

@@ -7,10 +7,9 @@ import math
 from collections.abc import Iterable, Mapping
 
 from seqfuse.registry.arms import ARMS
-from seqfuse.registry.controls import CONTROLS
-from seqfuse.registry.judges import REFERENCES
 from seqfuse.registry.methods import METHODS
 from seqfuse.registry.metrics import METRICS, UNALTERED
+from seqfuse.registry.titles import PLACES, TITLES
 
 # Okabe and Ito's palette without yellow, which is too light for lines on white.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F3C8D")
@@ -37,22 +36,15 @@ PROBES = {
     "other": "another record's DNA",
 }
 
-_TITLES = {
-    **{name: method.title for name, method in METHODS.items()},
-    **{name: arm.title for name, arm in ARMS.items()},
-    **{name: c.title for controls in CONTROLS.values() for name, c in controls.items()},
-    **REFERENCES,
-}
 # Whose colours and markers are dealt out in this order: the arms of the paper before the others.
 _METHODS = [name for name, method in METHODS.items() if method.kind == "method"]
 _ARMS = sorted(ARMS, key=lambda arm: (ARMS[arm].kind != "method", len(ARMS[arm].modalities) == 2))
 _KINDS = ("method", "ablation", "control")
-_ORDER = {name: position for position, name in enumerate(_TITLES)}
 
 
 def title(name: str) -> str:
     """The title of a method, arm or control; of an unknown one its name in words."""
-    return _TITLES.get(name) or name.replace("_", " ").replace("-", " ")
+    return TITLES.get(name) or name.replace("_", " ").replace("-", " ")
 
 
 def metric(name: str) -> str:
@@ -67,7 +59,7 @@ def subset(name: str) -> str:
 
 def order(kinds: Mapping[str, str]) -> list[str]:
     """The names in {name: kind}: methods in the order of the catalogues, ablations, controls."""
-    position = {name: (_ORDER.get(name, len(_ORDER)), name) for name in kinds}
+    position = {name: (PLACES.get(name, len(PLACES)), name) for name in kinds}
     return sorted(kinds, key=lambda name: (_KINDS.index(kinds[name]), position[name]))
 
 
