@@ -100,7 +100,7 @@ def test_an_interrupted_run_resumes_to_the_same_bytes(arm, step, study, tmp_path
     """Steps 1 to 9 are of seed 0, 10 to 18 of seed 1; an epoch has three."""
     study.job(arm, tmp_path / "whole").run(tmp_path / "whole.out")
     with monkeypatch.context() as patch:
-        patch.setattr("seqfuse.codons.study.Interruption", Stop)
+        patch.setattr("seqfuse.codons.training_job.Interruption", Stop)
         Stop.at = step
         with pytest.raises(SystemExit):
             study.job(arm, tmp_path / "cut").run(tmp_path / "cut.out")
@@ -121,7 +121,7 @@ def test_an_interrupted_run_resumes_to_the_same_bytes(arm, step, study, tmp_path
 
 def test_a_checkpoint_of_other_settings_is_not_resumed(study, tmp_path, monkeypatch, capsys):
     with monkeypatch.context() as patch:
-        patch.setattr("seqfuse.codons.study.Interruption", Stop)
+        patch.setattr("seqfuse.codons.training_job.Interruption", Stop)
         Stop.at = 2
         with pytest.raises(SystemExit):
             study.job("rna", tmp_path / "state").run(tmp_path / "out")

@@ -532,7 +532,7 @@ def test_bfloat16_trains_close_to_float32(build, prompt, tmp_path):
     for precision in ("float32", "bfloat16"):
         method = build("linear")
         examples = [method.encode(prompt(s), answer=True) for s in ("ACGTA", "CCGTA")]
-        made = trainer(
+        made = made_trainer(
             tmp_path / precision, method, steps=5, batch=2, learning_rate=1e-4, precision=precision
         )
         losses.append([entry["loss"] for entry in made.run(examples, []).log])
