@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable, Iterator
 
 from seqfuse.errors import UserError
+from seqfuse.training.device import device
 
 
 @contextlib.contextmanager
@@ -29,7 +30,7 @@ def started(asked: int) -> Iterator[None]:
     import torch
     from accelerate import PartialState
 
-    PartialState(cpu=not torch.cuda.is_available())
+    PartialState(cpu=device().type == "cpu")
     yield
     torch.distributed.destroy_process_group()
 

@@ -13,11 +13,12 @@ from seqfuse.labels import parse
 from seqfuse.language import prompts, saved
 from seqfuse.language.catalogue import METHODS
 from seqfuse.language.journal import Journal
-from seqfuse.language.origin import checksums, device, surroundings
+from seqfuse.language.origin import checksums, surroundings
 from seqfuse.language.prompts import ClosedLabels, Prompt, Settings
 from seqfuse.language.saved import Description
 from seqfuse.language.suite import Suite, read_states
 from seqfuse.progress import say
+from seqfuse.training.device import device
 
 
 def predict(

@@ -16,10 +16,10 @@ from seqfuse.errors import UserError
 from seqfuse.language import answering, decoding, prompts, saved
 from seqfuse.language.model import Example
 from seqfuse.language.onevocab import OneVocab
-from seqfuse.language.origin import device
 from seqfuse.language.probing import sample
 from seqfuse.language.prompts import USER, Prompt, Settings
 from seqfuse.language.suite import Suite
+from seqfuse.training.device import device
 
 _LETTERS = "ACGT"
 # Mutants that go through the model at once: their scores of all tokens are in memory together.

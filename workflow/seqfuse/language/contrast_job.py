@@ -23,10 +23,11 @@ from seqfuse.files import (
 )
 from seqfuse.language.batches import others
 from seqfuse.language.contrast import Contrast, ContrastTrainer, Pair, recall
-from seqfuse.language.origin import checksums, device, surroundings
+from seqfuse.language.origin import checksums, surroundings
 from seqfuse.language.pretrain import Settings
 from seqfuse.language.training import Progress, Training
 from seqfuse.language.tuning import cost, write_log
+from seqfuse.training.device import device
 
 # Descriptions embedded at once.
 _TEXTS = 64

@@ -89,7 +89,7 @@ class Model:
         """Load the method and, where it reads states, those of the DNA that is asked about."""
         from seqfuse.language import answering, saved
         from seqfuse.language.live import LiveStates
-        from seqfuse.language.origin import device
+        from seqfuse.training.device import device
 
         states = None
         if METHODS[self.description.method].reads_store:

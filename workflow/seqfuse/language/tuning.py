@@ -22,7 +22,7 @@ from seqfuse.files import (
 from seqfuse.language import card, live, saved
 from seqfuse.language.catalogue import Method
 from seqfuse.language.model import Setup
-from seqfuse.language.origin import checksums, device, surroundings
+from seqfuse.language.origin import checksums, surroundings
 from seqfuse.language.prompts import Prompt, Settings, reasons
 from seqfuse.language.stored import Stored
 from seqfuse.language.suite import Suite, read_states
@@ -35,6 +35,7 @@ from seqfuse.language.training import (
     peak_memory_mb,
 )
 from seqfuse.progress import say
+from seqfuse.training.device import device
 
 
 @dataclass(frozen=True)

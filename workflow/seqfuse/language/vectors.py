@@ -16,9 +16,9 @@ from torch import Tensor
 from seqfuse.language import answering, prompts, saved
 from seqfuse.language.catalogue import METHODS
 from seqfuse.language.model import LanguageMethod
-from seqfuse.language.origin import device
 from seqfuse.language.prompts import Dna, Prompt
 from seqfuse.language.suite import Suite
+from seqfuse.training.device import device
 
 _SEED = 0
 # A plane of fewer pairs shows nothing.

@@ -1,0 +1,1 @@
+"""What training shares in both studies; a library below the stages."""
