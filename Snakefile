@@ -20,6 +20,7 @@ configfile: f"{workflow.basedir}/config.yaml"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/sequences.smk"
+include: "workflow/rules/canary.smk"
 include: "workflow/rules/embeddings.smk"
 include: "workflow/rules/language.smk"
 include: "workflow/rules/codons.smk"
@@ -32,6 +33,10 @@ include: "workflow/rules/report.smk"
 
 onstart:
     before_submission(workflow)
+
+
+onerror:
+    tell_canaries()
 
 
 rule all:

@@ -8,6 +8,7 @@ rule codons_train:
         unpack(arm_models),
         records="<results>/sequences/{dataset}/records.parquet",
         frames=lambda wildcards: f"<results>/sequences/{arm_set(wildcards)}/frames.parquet",
+        canary=tried("one_gpu"),
     output:
         checkpoints=collect(
             "<results>/codons/{{dataset}}/{{arm}}/seed{seed}.safetensors", seed=SEEDS
@@ -76,6 +77,7 @@ rule codons_interpret:
         frames="<results>/sequences/{dataset}/frames.parquet",
         dna_encoder=model_folder(settings["codons"]["encoders"]["dna"]),
         rna_encoder=model_folder(settings["codons"]["encoders"]["rna"]),
+        canary=tried("one_gpu"),
     output:
         collect(
             "<results>/codons/{{dataset}}/interpretation/{table}.parquet",
@@ -107,7 +109,7 @@ rule codons_interpret:
             {
                 name.replace("_", "-"): path
                 for name, path in input.items()
-                if name not in ("checkpoints", "records", "frames")
+                if name not in ("checkpoints", "records", "frames", "canary")
             }
         ),
         settings=flags(

@@ -14,6 +14,8 @@ from snakemake.settings.types import DeploymentMethod
 
 from seqfuse import cluster, disk, planning
 from seqfuse import config as configuration
+from seqfuse.canary import findings, submitted
+from seqfuse.canary.order import order_only
 from seqfuse.codons.catalogue import ARMS
 from seqfuse.controls.catalogue import CONTROLS
 from seqfuse.data import catalogue as data_catalogue
@@ -70,6 +72,11 @@ INTERPRETED = {
     "fused": "fused",
 }
 
+CANARIES = ("canary", "canary_training")
+order_only(CANARIES)
+# Most of them are spent on starting.
+CANARY_MINUTES = 5
+
 # What a run would stop for, each said once.
 lacking = set()
 
@@ -86,17 +93,53 @@ wildcard_constraints:
 
 
 def before_submission(workflow):
-    """What is held to the site before the first job goes to Slurm; one line if it refuses."""
-    if workflow.executor_plugin.name != "slurm":
-        return
-    jobs = [job.resources for job in workflow.dag.needrun_jobs() if not job.is_local]
-    if not jobs:
-        return
+    """What is held to the site before the first job goes to Slurm, one line if it refuses; and what
+    this host sees, for canaries."""
+    jobs = list(workflow.dag.needrun_jobs())
+    slurm = workflow.executor_plugin.name == "slurm"
     try:
-        partitions = workflow.executor_settings.partition_config
-        cluster.prepare(Path.cwd(), partitions, jobs)
+        sent = [job.resources for job in jobs if slurm and not job.is_local]
+        if sent:
+            partitions = workflow.executor_settings.partition_config
+            cluster.prepare(Path.cwd(), partitions, sent)
+        if any(job.rule.name in CANARIES for job in jobs):
+            here = submitted.look(shared_folders(jobs), written_mb(jobs), slurm)
+            os.environ[submitted.VARIABLE] = here.dumps()
     except UserError as error:
         sys.exit(f"cluster error: {error}")
+
+
+def shared_folders(jobs):
+    """The folders that a node must have for these jobs, by what they are for."""
+    models = {
+        os.path.basename(path).removesuffix("@random")
+        for job in jobs
+        for path in job.input
+        if os.path.dirname(path) == os.path.join(RESULTS, "data", "models")
+    }
+    # Models of the hub are links into its cache.
+    linked = any(settings["models"][name]["kind"] == "hub" for name in models)
+    return {"results": RESULTS, "store": settings["store"]} | (
+        {"HF_HOME": submitted.hub_home()} if linked else {}
+    )
+
+
+def written_mb(jobs):
+    """What these jobs write at most into the store and elsewhere (MB), as far as it is known."""
+    total = {"results": 0, "store": 0}
+    for job in jobs:
+        known = job.resources.get("disk_mb")
+        if isinstance(known, int):
+            total["store" if job.rule.name == "embeddings" else "results"] += known
+    return total
+
+
+def tell_canaries():
+    """Each check that failed in a canary of this start, in a line."""
+    if submitted.VARIABLE in os.environ:
+        start = submitted.Submitted.loads(os.environ[submitted.VARIABLE]).start
+        for line in findings.complaints(Path(RESULTS) / "canary", start):
+            print(f"canary error: {line}", file=sys.stderr)
 
 
 # --- resources ---------------------------------------------------------------------------------
@@ -110,9 +153,18 @@ def threads_of(kind):
 def mem_mb(kind):
     """Memory of a kind of job (MB) and thrice what it reads, growing with each attempt."""
     base = settings["jobs"][kind]["mem_mb"]
-    return lambda wildcards, input, attempt: attempt * (
-        base + 3 * (disk.size(input) // 1_000_000)
-    )
+
+    def grown(wildcards, input, attempt):
+        # A canary's stamp is no data, and is there only while jobs wait for it.
+        paths = [path for path in input if path != input.get("canary")]
+        return attempt * (base + 3 * (disk.size(paths) // 1_000_000))
+
+    return grown
+
+
+def canary_mem_mb(processes):
+    """Memory of a canary (MB): torch and its CUDA context in each process."""
+    return min(settings["jobs"]["gpu"]["mem_mb"], 4000 * processes)
 
 
 def runtime(kind, seeds=1):
@@ -465,6 +517,12 @@ def judge_prompts():
 
 
 # --- inputs ------------------------------------------------------------------------------------------
+
+
+def tried(kind):
+    """The stamp of the canary that jobs of one kind wait for: "one_gpu", or "training" of several."""
+    several = settings["gpu"]["count"] * settings["gpu"]["nodes"] > 1
+    return ancient(f"<results>/canary/{kind if several else 'one_gpu'}")
 
 
 def embedded_table(wildcards):

@@ -12,6 +12,7 @@ rule language_pretrain:
         backbone=lambda wildcards: model_folder(
             model_of(wildcards.pretraining, "backbone")
         ),
+        canary=tried("training"),
     output:
         encoder=directory("<results>/language/pretrain/{pretraining}/encoder"),
         adapter="<results>/language/pretrain/{pretraining}/adapter.safetensors",
@@ -85,6 +86,7 @@ rule language_finetune:
         embeddings=language_embeddings,
         pretrained=pretrained_adapter,
         encoder=tuned_encoder,
+        canary=tried("training"),
     output:
         checkpoints=directory(
             collect(
@@ -142,6 +144,7 @@ rule language_predict:
         checkpoints=rules.language_finetune.output.checkpoints,
         records=records,
         embeddings=language_embeddings,
+        canary=tried("one_gpu"),
     output:
         predictions="<results>/language/{suite}/{method}/predictions.parquet",
         inputs="<results>/language/{suite}/{method}/inputs.parquet",
@@ -180,6 +183,7 @@ rule language_probe:
         checkpoints=rules.language_finetune.output.checkpoints,
         records=records,
         encoder=method_encoder,
+        canary=tried("one_gpu"),
     output:
         "<results>/language/{suite}/{method}/probes.parquet",
     log:
@@ -222,6 +226,7 @@ rule language_attention:
             "<results>/sequences/{dataset}/records.parquet",
             dataset=variant_sets(wildcards.suite),
         ),
+        canary=tried("one_gpu"),
     output:
         "<results>/language/{suite}/{method}/attention.parquet",
     log:

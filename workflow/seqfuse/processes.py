@@ -14,16 +14,8 @@ from seqfuse.training.device import device
 
 @contextlib.contextmanager
 def started(asked: int) -> Iterator[None]:
-    """Join the other processes of this run; an error if there are not `asked` of them.
-
-    A launcher that starts fewer than it was asked for would else train on, with smaller batches.
-    """
-    found = int(os.environ.get("WORLD_SIZE", 1))
-    if found != asked:
-        raise UserError(
-            f"--processes {asked}, but {found} started; start them, on CPUs too, with `accelerate"
-            f" launch --multi_gpu --num_processes {asked} --no_python seqfuse ...`"
-        )
+    """Join the other processes of this run; an error if there are not `asked` of them."""
+    check(asked)
     if asked == 1:
         yield
         return
@@ -33,6 +25,19 @@ def started(asked: int) -> Iterator[None]:
     PartialState(cpu=device().type == "cpu")
     yield
     torch.distributed.destroy_process_group()
+
+
+def check(asked: int) -> None:
+    """A `UserError` if a launcher did not start `asked` processes.
+
+    One that starts fewer than it was asked for would else train on, with smaller batches.
+    """
+    found = int(os.environ.get("WORLD_SIZE", 1))
+    if found != asked:
+        raise UserError(
+            f"--processes {asked}, but {found} started; start them, on CPUs too, with `accelerate"
+            f" launch --multi_gpu --num_processes {asked} --no_python seqfuse ...`"
+        )
 
 
 def count() -> int:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import torch
 
 CHOICE = "SEQFUSE_DEVICE"
-# What Slurm tells a job of its GPUs: lists of indices, in which "0" is a GPU, and counts, in which it
-# is none.
+# How Slurm tells a job of its GPUs: lists of indices, in which "0" is a GPU, and counts, in which
+# it is none.
 _INDICES = ("SLURM_STEP_GPUS", "SLURM_JOB_GPUS", "CUDA_VISIBLE_DEVICES")
 _COUNTS = ("SLURM_GPUS_ON_NODE", "SLURM_GPUS", "SLURM_GPUS_PER_NODE", "SLURM_GPUS_PER_TASK")
 _NO_DEVICE = {"", "-1", "NoDevFiles", "void", "none"}
@@ -60,7 +60,7 @@ def device() -> "torch.device":
     if granted:
         raise UserError(
             f"a GPU was granted ({granted}), but torch {torch.__version__} cannot use it:"
-            f" {_why_unusable()}; or set {CHOICE}=cpu if you mean to compute on the CPU"
+            f" {_why_unusable()}, or set {CHOICE}=cpu if you mean to compute on the CPU"
         )
     return torch.device("cpu")
 
