@@ -8,7 +8,7 @@ for its stamp, which is removed behind the last of them (see seqfuse/canary/orde
 rule canary:
     """Try a node with one GPU: the GPU, the folders that nodes share, and room."""
     output:
-        temp("<results>/canary/one_gpu"),
+        temp("<results>/canary/one_gpu.passed"),
     log:
         table="<logs>/canary/one_gpu.log",
         findings="<results>/canary/one_gpu.json",
@@ -35,7 +35,7 @@ rule canary:
 use rule canary as canary_training with:
     # Several GPUs: the processes start as those of training do, and add up.
     output:
-        temp("<results>/canary/training"),
+        temp("<results>/canary/training.passed"),
     log:
         table="<logs>/canary/training.log",
         findings="<results>/canary/training.json",

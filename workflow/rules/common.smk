@@ -522,7 +522,7 @@ def judge_prompts():
 def tried(kind):
     """The stamp of the canary that jobs of one kind wait for: "one_gpu", or "training" of several."""
     several = settings["gpu"]["count"] * settings["gpu"]["nodes"] > 1
-    return ancient(f"<results>/canary/{kind if several else 'one_gpu'}")
+    return ancient(f"<results>/canary/{kind if several else 'one_gpu'}.passed")
 
 
 def embedded_table(wildcards):

@@ -4,10 +4,14 @@ torch is imported only where a GPU was granted.
 """
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from seqfuse.canary.findings import Finding
 from seqfuse.errors import UserError
 from seqfuse.training.device import CHOICE, cpu_chosen, device, grant
+
+if TYPE_CHECKING:
+    import torch
 
 # A product of two matrices of so many rows and columns. Rounding its factors to bfloat16, 8 bits of
 # a mantissa, moves it by a quarter of a percent.
@@ -66,7 +70,7 @@ def _product(node: str, index: int) -> Finding:
     name = torch.cuda.get_device_name(index)
     fix = f"report it, and keep jobs off this node (slurm_extra: --exclude={node})"
     try:
-        error = _error(torch.device("cuda", index))
+        error = _error(_place(index))
     except RuntimeError as failure:
         told = " ".join(str(failure).split("\n")[0].split())
         return Finding(node, check, f"{name}: {told}", "a matrix product", False, fix)
@@ -74,7 +78,13 @@ def _product(node: str, index: int) -> Finding:
     return Finding(node, check, found, f"at most {_MOST_ERROR:.0%}", error <= _MOST_ERROR, fix)
 
 
-def _error(place) -> float:
+def _place(index: int) -> "torch.device":
+    import torch
+
+    return torch.device("cuda", index)
+
+
+def _error(place: "torch.device") -> float:
     """How far a matrix product in bfloat16 on a device is from float32 on the CPU, relatively."""
     import torch
 
