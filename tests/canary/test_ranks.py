@@ -39,7 +39,7 @@ def started(tmp_path, capfd):
         for one in children:
             one.join()
         told = capfd.readouterr().err.splitlines()
-        lines = [line for line in told if line.startswith("canary error: ")]
+        lines = [line for line in told if line.startswith("seqfuse canary: error: ")]
         rows = json.loads(findings.read_text())["findings"]
         statuses = [one.exitcode for one in children]
         assert passed.exists() == (statuses == [0, 0])
@@ -102,7 +102,7 @@ def test_a_rank_that_does_not_come_is_one_line(started, monkeypatch):
     statuses, lines, found = started()
     assert statuses == [1, 0]
     # What the other found itself it tells itself.
-    assert sorted(line.split(": ")[2] for line in lines) == ["GPU 1 memory", "all-reduce"]
+    assert sorted(line.split(": ")[3] for line in lines) == ["GPU 1 memory", "all-reduce"]
     assert found["all-reduce"]["passed"] is False
 
 

@@ -10,8 +10,7 @@ rule canary:
     output:
         temp("<results>/canary/one_gpu.passed"),
     log:
-        table="<logs>/canary/one_gpu.log",
-        findings="<results>/canary/one_gpu.json",
+        "<logs>/canary/one_gpu.log",
     benchmark:
         "<benchmarks>/canary/one_gpu.jsonl"
     retries: 0
@@ -25,11 +24,12 @@ rule canary:
         runtime=CANARY_MINUTES,
     params:
         command="seqfuse canary --request one_gpu --gpus 1",
+        findings=f"{RESULTS}/canary/one_gpu.json",
         settings=flags({"memory_gb": settings["gpu"]["memory_gb"]}),
     shell:
         "exec {params.command} {params.settings} --submitted"
         ' "${{SEQFUSE_SUBMITTED:?jobs must inherit the environment of snakemake (--export=ALL)}}"'
-        " --findings {log.findings} --passed {output} 2> {log.table}"
+        " --findings {params.findings} --passed {output} 2> {log}"
 
 
 use rule canary as canary_training with:
@@ -37,8 +37,7 @@ use rule canary as canary_training with:
     output:
         temp("<results>/canary/training.passed"),
     log:
-        table="<logs>/canary/training.log",
-        findings="<results>/canary/training.json",
+        "<logs>/canary/training.log",
     benchmark:
         "<benchmarks>/canary/training.jsonl"
     threads: threads_of("gpu") * settings["gpu"]["count"]
@@ -52,4 +51,5 @@ use rule canary as canary_training with:
         command=launched(
             f"seqfuse canary --request training --gpus {settings['gpu']['count']}"
         ),
+        findings=f"{RESULTS}/canary/training.json",
         settings=flags({"memory_gb": settings["gpu"]["memory_gb"]}),

@@ -69,7 +69,7 @@ def _told(args: argparse.Namespace, start: str, found: list[Finding]) -> int:
         say("\n".join(findings.table(found)))
         findings.write(args.findings, args.request, start, found)
     for finding in failed:
-        say(f"canary error: {finding.line}")
+        say(f"{args.command}: error: {finding.line}")
     if ranks.rank() or failed:
         return int(ranks.rank() == 0)
     if args.passed:
