@@ -24,6 +24,8 @@ CONFIG = {
     "preset": "demo",
     "run": "tiny",
     "seeds": 1,
+    # Tried by tests of their own.
+    "gpu": {"canary": False},
     "evaluation": {"resamples": 100},
     "datasets": {
         "tiny-codons": {"study": "codons", "source": "files", "files": [{"path": "codons.csv"}]},
@@ -85,7 +87,9 @@ class Project:
         base = self.cluster.environment if self.cluster else os.environ
         slow = {"PATH": f"{self.root / 'bin'}{os.pathsep}{base['PATH']}"}
         code = {"PYTHONPATH": str(self.root / "workflow"), "SECONDS_A_STEP": "0"}
-        return {**base, **slow, **code, **self.environment}
+        # The GPUs of the cluster are stand-ins.
+        cpu = {"SEQFUSE_DEVICE": "cpu"}
+        return {**base, **slow, **code, **cpu, **self.environment}
 
     def start(self, *words: str, log: str = "snakemake.txt") -> subprocess.Popen:
         """Start snakemake in the copy, both streams into `log`."""

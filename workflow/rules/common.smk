@@ -12,12 +12,13 @@ from pathlib import Path
 from snakemake.common.tbdstring import TBDString
 from snakemake.settings.types import DeploymentMethod
 
+from seqfuse.canary import submitted
 from seqfuse.data import download, pretrained_models
 from seqfuse.encoders import random_models
 from seqfuse.errors import UserError
 from seqfuse.files import sha256
 from seqfuse.fingerprint import code
-from seqfuse.plan import disk, dry_run, slurm
+from seqfuse.plan import canaries, disk, dry_run, slurm
 from seqfuse.registry.arms import ARMS
 from seqfuse.registry.controls import CONTROLS
 from seqfuse.registry.figures import FIGURES, STUDIES
@@ -91,14 +92,66 @@ def before_submission(workflow):
     """What is held to the site before the first job goes to Slurm; one line if it refuses."""
     if workflow.executor_plugin.name != "slurm":
         return
-    jobs = [job.resources for job in workflow.dag.needrun_jobs() if not job.is_local]
+    jobs = [job for job in workflow.dag.needrun_jobs() if not job.is_local]
     if not jobs:
         return
     try:
         partitions = workflow.executor_settings.partition_config
-        slurm.prepare(Path.cwd(), partitions, jobs)
+        slurm.prepare(Path.cwd(), partitions, [job.resources for job in jobs])
+        # In conda each job has an environment of its own, which this process does not know.
+        alone = (
+            DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method
+        )
+        if settings["gpu"]["canary"] and alone:
+            try_partitions(jobs, partitions)
     except UserError as error:
         sys.exit(f"cluster error: {error}")
+
+
+def try_partitions(jobs, partitions):
+    """A canary for each kind of job with GPUs of this plan."""
+    gpu = settings["gpu"]
+    requests = {}
+    for job in jobs:
+        asked, several = job.resources.get("gpu"), gpu["count"] * gpu["nodes"]
+        if asked and asked == several > 1:
+            command = launched(f"seqfuse canary --gpus {gpu['count']}")
+            requests["training"] = canaries.Request(
+                "training", job.resources, command, several
+            )
+        elif asked:
+            command = "seqfuse canary --gpus 1"
+            requests["one_gpu"] = canaries.Request("one_gpu", job.resources, command)
+    if requests:
+        here = submitted.look(shared_folders(jobs), written_mb(jobs), slurm=True)
+        canaries.try_partitions(
+            list(requests.values()), partitions, here, Path(RESULTS), gpu["memory_gb"]
+        )
+
+
+def shared_folders(jobs):
+    """The folders that a node must have for these jobs, by what they are for."""
+    models = {
+        os.path.basename(path).removesuffix("@random")
+        for job in jobs
+        for path in job.input
+        if os.path.dirname(path) == os.path.join(RESULTS, "data", "models")
+    }
+    # Models of the hub are links into its cache.
+    linked = any(settings["models"][name]["kind"] == "hub" for name in models)
+    return {"results": RESULTS, "store": settings["store"]} | (
+        {"HF_HOME": submitted.hub_home()} if linked else {}
+    )
+
+
+def written_mb(jobs):
+    """What these jobs write at most into the store and elsewhere (MB), as far as it is known."""
+    total = {"results": 0, "store": 0}
+    for job in jobs:
+        known = job.resources.get("disk_mb")
+        if isinstance(known, int):
+            total["store" if job.rule.name == "embeddings" else "results"] += known
+    return total
 
 
 # --- resources ---------------------------------------------------------------------------------

@@ -30,6 +30,10 @@ STAGES: dict[str, tuple[str, dict[str, str]]] = {
         "cleaning, codon frames, split and leakage audit",
         {"": "seqfuse.sequences.clean"},
     ),
+    "canary": (
+        "try on a node what training needs of it, before training does",
+        {"": "seqfuse.canary.check"},
+    ),
     "embeddings": (
         "embed sequences into the Parquet store",
         {

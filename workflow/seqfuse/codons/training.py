@@ -25,6 +25,7 @@ from seqfuse.errors import UserError
 from seqfuse.progress import say, track
 from seqfuse.registry.arms import Arm
 from seqfuse.training import preemption
+from seqfuse.training.device import device
 from seqfuse.training.preemption import Interruption
 
 _PLATEAU_FACTOR = 0.1
@@ -300,6 +301,6 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
 
 def peak_memory_mb() -> int:
     """The most memory this process has held: the GPU's where there is one, else resident (MB)."""
-    if torch.cuda.is_available():
+    if device().type == "cuda":
         return torch.cuda.max_memory_allocated() // 2**20
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024

@@ -28,6 +28,7 @@ from seqfuse.encoders.encoder import Encoder
 from seqfuse.files import atomic_directory, canonical_json, digest, read_json, sha256, write_json
 from seqfuse.progress import say
 from seqfuse.registry.arms import Arm
+from seqfuse.training.device import device
 from seqfuse.training.preemption import Interruption
 
 
@@ -112,7 +113,7 @@ class Job:
 
     @cached_property
     def _device(self) -> torch.device:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return device()
 
     @cached_property
     def _fingerprint(self) -> str:

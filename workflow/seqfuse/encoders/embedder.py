@@ -22,6 +22,7 @@ from seqfuse.encoders.checkpoint import checksums
 from seqfuse.encoders.rows import Row, describe, sequence_hash
 from seqfuse.encoders.tokenisers import Tokens
 from seqfuse.errors import UserError
+from seqfuse.training.device import device
 
 # Values of a batch's states [B, T, D]. A CPU is fastest while they, and four times as many inside a
 # block, stay in its cache: at 320 wide, 500 tokens run a third faster than 2,000.
@@ -79,7 +80,7 @@ class Embedder:
     """
 
     def __init__(self, folder: str | Path, settings: Settings, resolution: str):
-        self._device = "cuda" if torch.cuda.is_available() else "cpu"
+        self._device = device().type
         self._encoder = encoders.load(folder, self._device)
         self._settings, self._resolution = settings, resolution
         self._padded, self._computed = self._device != "cpu", _computed(self._device)
@@ -228,14 +229,14 @@ class Embedder:
     @torch.inference_mode()
     def _forward(self, ids: list[Tensor]) -> Tensor:
         """States float32 [B, T, D] of sequences of ids, longest first, on the CPU."""
-        batch, device = len(ids), self._device
+        batch, place = len(ids), self._device
         fill = -(-_FEWEST_TOKENS // len(ids[0])) - batch
         ids = ids + ids[:1] * fill
         mask = pad_sequence([torch.ones_like(row) for row in ids], batch_first=True)
         padded = pad_sequence(ids, batch_first=True, padding_value=self._encoder.tokeniser.pad)
-        with torch.autocast(device, self._computed, enabled=self._computed is not torch.float32):
+        with torch.autocast(place, self._computed, enabled=self._computed is not torch.float32):
             states = self._encoder(
-                padded.to(device), mask.to(device), self._settings.layer, self._settings.output
+                padded.to(place), mask.to(place), self._settings.layer, self._settings.output
             )
         return states[:batch].float().cpu()
 

@@ -41,6 +41,11 @@ def share_cache(folder: Path) -> None:
         os.environ["XDG_CACHE_HOME"] = str(folder / ".snakemake" / "cache")
 
 
+def candidates(partitions: str | None, resources: Mapping) -> list[str]:
+    """The partitions that a job may go to; "" is the site's default."""
+    return _candidates(_partitions(partitions), resources, partitions)
+
+
 def check(partitions: str | None, jobs: Sequence[Mapping]) -> None:
     """Ask Slurm, without submitting, for a job of each kind; what it refuses is a `UserError`."""
     known = _partitions(partitions)
@@ -59,7 +64,7 @@ def left_behind(folder: Path) -> list[str]:
 
     Only the executor's own jobs count: nobody else's, and none that was submitted by hand.
     """
-    found = _slurm("squeue", "--me", "--noheader", "--format=%A|%j|%Z")
+    found = run("squeue", "--me", "--noheader", "--format=%A|%j|%Z")
     rows = [line.split("|", 2) for line in found.splitlines()]
     here = str(folder)
     return [job for job, name, workdir in rows if workdir == here and _RUN.fullmatch(name)]
@@ -74,8 +79,8 @@ def cancel(jobs: Sequence[str]) -> None:
     if not jobs:
         return
     say(f"an earlier snakemake was killed here; ending its jobs first: {' '.join(jobs)}")
-    _slurm("scancel", *jobs)
-    while set(_slurm("squeue", "--me", "--noheader", "--format=%A").split()) & set(jobs):
+    run("scancel", *jobs)
+    while set(run("squeue", "--me", "--noheader", "--format=%A").split()) & set(jobs):
         time.sleep(_SECONDS_BETWEEN_LOOKS)
 
 
@@ -109,11 +114,11 @@ def _candidates(known: Mapping[str, Mapping], resources: Mapping, path: str | No
     return names
 
 
-def _refusal(partition: str, resources: Mapping) -> str:
-    """What Slurm says against such a job in a partition; nothing if it would run it."""
+def flags(partition: str, resources: Mapping) -> list[str]:
+    """What sbatch is told of a job's place: partition, GPUs, nodes, and what the site asks for."""
     model = resources.get("gpu_model")
     gpus = f"{model + ':' if model else ''}{resources.get('gpu')}" if resources.get("gpu") else ""
-    flags = {
+    asked = {
         "partition": partition,
         "gpus": gpus,
         "nodes": resources.get("nodes"),
@@ -121,19 +126,23 @@ def _refusal(partition: str, resources: Mapping) -> str:
         "constraint": resources.get("constraint"),
         "qos": resources.get("qos"),
     }
-    words = [f"--{name}={value}" for name, value in flags.items() if value]
-    words += shlex.split(resources.get("slurm_extra") or "")
+    words = [f"--{name}={value}" for name, value in asked.items() if value]
+    return words + shlex.split(resources.get("slurm_extra") or "")
+
+
+def _refusal(partition: str, resources: Mapping) -> str:
+    """What Slurm says against such a job in a partition; nothing if it would run it."""
     try:
-        _slurm("sbatch", "--test-only", *words, "--wrap=true")
+        run("sbatch", "--test-only", *flags(partition, resources), "--wrap=true")
     except UserError as error:
         return str(error)
     return ""
 
 
-def _slurm(*command: str) -> str:
+def run(*command: str, env: Mapping[str, str] | None = None) -> str:
     """The output of one of Slurm's commands; its complaint is a `UserError`."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = subprocess.run(command, capture_output=True, text=True, env=env)
     except FileNotFoundError:
         raise UserError(f"{command[0]}: not found; is this a node that submits jobs?") from None
     if done.returncode:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from seqfuse.files import atomic
 from seqfuse.progress import say
+from seqfuse.training.device import device
 
 # Before the end of a job's time; more than saving takes, and than the slowest step.
 _MARGIN_SECONDS = 120.0
@@ -85,7 +86,7 @@ def random_state() -> dict:
     """The state of torch's generators in this process."""
     import torch
 
-    gpu = [torch.cuda.get_rng_state()] if torch.cuda.is_available() else []
+    gpu = [torch.cuda.get_rng_state()] if device().type == "cuda" else []
     return {"cpu": torch.get_rng_state(), "gpu": gpu}
 
 

@@ -9,13 +9,28 @@ import os
 from collections.abc import Iterable, Iterator
 
 from seqfuse.errors import UserError
+from seqfuse.training.device import device
 
 
 @contextlib.contextmanager
 def started(asked: int) -> Iterator[None]:
-    """Join the other processes of this run; an error if there are not `asked` of them.
+    """Join the other processes of this run; an error if there are not `asked` of them."""
+    check(asked)
+    if asked == 1:
+        yield
+        return
+    import torch
+    from accelerate import PartialState
 
-    A launcher that starts fewer than it was asked for would else train on, with smaller batches.
+    PartialState(cpu=device().type == "cpu")
+    yield
+    torch.distributed.destroy_process_group()
+
+
+def check(asked: int) -> None:
+    """A `UserError` if a launcher did not start `asked` processes.
+
+    One that starts fewer than it was asked for would else train on, with smaller batches.
     """
     found = int(os.environ.get("WORLD_SIZE", 1))
     if found != asked:
@@ -23,15 +38,6 @@ def started(asked: int) -> Iterator[None]:
             f"--processes {asked}, but {found} started; start them, on CPUs too, with `accelerate"
             f" launch --multi_gpu --num_processes {asked} --no_python seqfuse ...`"
         )
-    if asked == 1:
-        yield
-        return
-    import torch
-    from accelerate import PartialState
-
-    PartialState(cpu=not torch.cuda.is_available())
-    yield
-    torch.distributed.destroy_process_group()
 
 
 def count() -> int:

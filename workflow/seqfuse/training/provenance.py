@@ -6,11 +6,7 @@ import torch
 
 from seqfuse.files import sha256
 from seqfuse.training import processes
-
-
-def device() -> torch.device:
-    """Where models are trained: the GPU where there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+from seqfuse.training.device import device
 
 
 def surroundings() -> list:

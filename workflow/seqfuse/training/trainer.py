@@ -23,6 +23,7 @@ from seqfuse.errors import UserError
 from seqfuse.progress import say, track
 from seqfuse.training import preemption, processes
 from seqfuse.training.batches import chunks_for_rank, step_indices
+from seqfuse.training.device import device
 from seqfuse.training.preemption import Interruption
 
 # Between the seeds of two processes, whatever the seeds of the runs are.
@@ -337,7 +338,7 @@ def schedule(step: int, steps: int, warmup: float, kind: str) -> float:
 
 def peak_memory_mb() -> int:
     """The most memory this process has held: the GPU's where there is one, else resident (MB)."""
-    if torch.cuda.is_available():
+    if device().type == "cuda":
         return torch.cuda.max_memory_allocated() // 2**20
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 

@@ -16,6 +16,7 @@ from seqfuse.codons.model import CodonModel, Output, parts
 from seqfuse.encoders.store import Store
 from seqfuse.errors import UserError
 from seqfuse.registry.arms import ARMS, Arm
+from seqfuse.training.device import device
 
 # Rows at once: enough for the matrix products, and little memory at the longest sequences.
 _AT_ONCE = 64
@@ -97,11 +98,11 @@ def read(
 
     An arm of another dataset or with a modality that has no receipt is a `UserError`.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    place = device()
     arms = {}
     for folder in folders:
         paths = folder.glob("seed*.safetensors")
-        seeds = sorted((_load(p, dataset, device) for p in paths), key=lambda one: one.seed)
+        seeds = sorted((_load(p, dataset, place) for p in paths), key=lambda one: one.seed)
         if not seeds:
             raise UserError(f"{folder}: no checkpoint here; run `seqfuse codons train` first")
         arms[seeds[0].arm.name] = seeds
@@ -110,7 +111,7 @@ def read(
         raise UserError(f"--{view}: give the receipt of its embeddings, which an arm reads")
     stores = {view: Store.open(receipts[view]) for view in sorted(needed)}
     group = tables.read(records, tables.CLEAN, ["group"])["group"].to_pylist()
-    return Trials(read_dataset(dataset, records, frames), group, stores, arms, device)
+    return Trials(read_dataset(dataset, records, frames), group, stores, arms, place)
 
 
 def subset(dataset: Dataset, rows: np.ndarray) -> Dataset:

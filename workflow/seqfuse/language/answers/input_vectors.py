@@ -20,7 +20,7 @@ from seqfuse.language.methods.method import LanguageMethod
 from seqfuse.language.prompts import Dna, Prompt
 from seqfuse.language.suite import Suite
 from seqfuse.registry.methods import METHODS
-from seqfuse.training.provenance import device
+from seqfuse.training.device import device
 
 _SEED = 0
 # A plane of fewer pairs shows nothing.

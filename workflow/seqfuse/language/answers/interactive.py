@@ -90,7 +90,7 @@ class Model:
         from seqfuse.language.answers import prediction
         from seqfuse.language.answers.online_embeddings import LiveStates
         from seqfuse.language.finetuning import checkpoint
-        from seqfuse.training.provenance import device
+        from seqfuse.training.device import device
 
         states = None
         if METHODS[self.description.method].reads_store:

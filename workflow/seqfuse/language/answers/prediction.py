@@ -18,7 +18,8 @@ from seqfuse.language.prompts import ClosedLabels, Prompt, Settings
 from seqfuse.language.suite import Suite, read_states
 from seqfuse.progress import say
 from seqfuse.registry.methods import METHODS
-from seqfuse.training.provenance import checksums, device, surroundings
+from seqfuse.training.device import device
+from seqfuse.training.provenance import checksums, surroundings
 
 
 def predict(

@@ -26,8 +26,9 @@ from seqfuse.language.suite import Suite, read_states
 from seqfuse.progress import say
 from seqfuse.registry.methods import Method
 from seqfuse.training import processes
+from seqfuse.training.device import device
 from seqfuse.training.example_store import Stored
-from seqfuse.training.provenance import checksums, device, surroundings
+from seqfuse.training.provenance import checksums, surroundings
 from seqfuse.training.trainer import (
     Diverged,
     Progress,

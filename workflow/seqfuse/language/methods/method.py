@@ -22,6 +22,7 @@ from seqfuse.files import read_json
 from seqfuse.language.methods.chunked_cross_entropy import summed_nats
 from seqfuse.language.prompts import END, Dna, Prompt
 from seqfuse.training import processes
+from seqfuse.training.device import device
 from seqfuse.training.lora import add_lora, merge_lora
 
 if TYPE_CHECKING:
@@ -345,7 +346,7 @@ def free_bytes() -> int:
     lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
     fields = dict(line.split(":") for line in lines)
     free = 1024 * int(fields["MemAvailable"].split()[0])
-    return min(free, torch.cuda.mem_get_info()[0]) if torch.cuda.is_available() else free
+    return min(free, torch.cuda.mem_get_info()[0]) if device().type == "cuda" else free
 
 
 def load_exactly(module: nn.Module, path: Path, names: Sequence[str]) -> None:

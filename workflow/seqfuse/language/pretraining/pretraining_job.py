@@ -31,7 +31,8 @@ from seqfuse.language.pretraining.contrastive_pretraining import (
 )
 from seqfuse.training import processes
 from seqfuse.training.batches import derangement
-from seqfuse.training.provenance import checksums, device, surroundings
+from seqfuse.training.device import device
+from seqfuse.training.provenance import checksums, surroundings
 from seqfuse.training.trainer import Progress, Training
 
 # Descriptions embedded at once.

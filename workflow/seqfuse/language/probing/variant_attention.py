@@ -21,7 +21,7 @@ from seqfuse.language.methods.onevocab import OneVocab
 from seqfuse.language.probing.probe_job import sample
 from seqfuse.language.prompts import USER, Prompt, Settings
 from seqfuse.language.suite import Suite
-from seqfuse.training.provenance import device
+from seqfuse.training.device import device
 
 _LETTERS = "ACGT"
 # Mutants that go through the model at once: their scores of all tokens are in memory together.

@@ -1,0 +1,123 @@
+"""Where models compute: a granted GPU that torch cannot use is an error, never the CPU."""
+
+import pytest
+import torch
+
+from seqfuse.errors import UserError
+from seqfuse.training import device as devices
+from seqfuse.training import processes
+
+
+@pytest.fixture
+def no_cuda(monkeypatch):
+    """A build of torch without CUDA."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.version, "cuda", None)
+
+
+@pytest.fixture
+def old_driver(monkeypatch):
+    """A build with CUDA on a node whose driver is too old, which torch also warns of."""
+
+    def init():
+        raise RuntimeError(
+            "The NVIDIA driver on your system is too old\n(found version 11040). Please update."
+        )
+
+    def is_available():
+        import warnings
+
+        warnings.warn("CUDA initialization: too old", stacklevel=1)
+        return False
+
+    monkeypatch.setattr(torch.cuda, "is_available", is_available)
+    monkeypatch.setattr(torch.version, "cuda", "12.8")
+    monkeypatch.setattr(torch.cuda, "init", init)
+
+
+def test_without_a_grant_it_is_the_cpu(no_cuda):
+    assert devices.grant() is None
+    assert devices.device() == torch.device("cpu")
+
+
+def test_a_gpu_is_used(cards):
+    assert devices.device() == torch.device("cuda")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SLURM_JOB_GPUS", "0"),
+        ("SLURM_STEP_GPUS", "3"),
+        ("CUDA_VISIBLE_DEVICES", "0"),
+        ("CUDA_VISIBLE_DEVICES", "GPU-5f3a"),
+        ("SLURM_GPUS_ON_NODE", "1"),
+        ("SLURM_GPUS", "a100:2"),
+        ("SLURM_GPUS_PER_NODE", "v100:0,a100:1"),
+        ("SLURM_GPUS_PER_TASK", "1"),
+    ],
+)
+def test_a_grant_that_cannot_be_used_is_one_line(no_cuda, monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(UserError) as raised:
+        devices.device()
+    line = str(raised.value)
+    assert f"a GPU was granted ({name}={value}), but torch {torch.__version__}" in line
+    assert "built without CUDA" in line and "SEQFUSE_DEVICE=cpu" in line and "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CUDA_VISIBLE_DEVICES", ""),
+        ("CUDA_VISIBLE_DEVICES", "-1"),
+        ("CUDA_VISIBLE_DEVICES", "NoDevFiles"),
+        ("CUDA_VISIBLE_DEVICES", "void"),
+        ("SLURM_GPUS_ON_NODE", "0"),
+        ("SLURM_GPUS", "a100:0"),
+        ("SLURM_JOB_GPUS", ""),
+    ],
+)
+def test_none_is_no_grant(no_cuda, monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    assert devices.device() == torch.device("cpu")
+
+
+def test_a_driver_that_is_too_old_is_told_in_its_own_words(old_driver, monkeypatch, recwarn):
+    monkeypatch.setenv("SLURM_JOB_GPUS", "0")
+    with pytest.raises(UserError) as raised:
+        devices.device()
+    line = str(raised.value)
+    assert "built for CUDA 12.8" in line and "is too old (found version 11040)" in line
+    assert "nvidia-smi" in line and "\n" not in line
+    assert not recwarn.list
+
+
+def test_the_cpu_can_be_chosen_on_any_node(no_cuda, monkeypatch):
+    monkeypatch.setenv("SLURM_JOB_GPUS", "0")
+    monkeypatch.setenv("SEQFUSE_DEVICE", "cpu")
+    assert devices.device() == torch.device("cpu")
+
+
+def test_the_cpu_can_be_chosen_beside_a_gpu(cards):
+    cards.setenv("SEQFUSE_DEVICE", "cpu")
+    assert devices.device() == torch.device("cpu")
+
+
+def test_another_choice_is_refused(monkeypatch):
+    monkeypatch.setenv("SEQFUSE_DEVICE", "gpu")
+    with pytest.raises(UserError, match="SEQFUSE_DEVICE=gpu: `cpu` is the one value"):
+        devices.device()
+
+
+def test_several_processes_do_not_start_on_the_cpu_either(no_cuda, monkeypatch):
+    monkeypatch.setenv("SLURM_JOB_GPUS", "0,1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(UserError, match="a GPU was granted"), processes.started(2):
+        pass
+
+
+def test_nothing_else_decides_where_models_compute(root):
+    package = root / "workflow" / "seqfuse"
+    asking = {p for p in package.rglob("*.py") if "cuda.is_available" in p.read_text("utf-8")}
+    assert asking == {package / "training" / "device.py"}

@@ -1,0 +1,72 @@
+"""Try on a node what training needs of it: GPUs, ranks, folders, locks and disk.
+
+    seqfuse canary --gpus 1 --memory-gb 40 --findings canary.json
+
+Start it as training is started, in as many processes. It prints a table, writes the same as JSON,
+and ends with status 1 and one line for each check that failed. Without `--submitted`, which
+snakemake hands on, nothing is known of other hosts, and folders are not looked at.
+"""
+
+import argparse
+import os
+import socket
+import sys
+from pathlib import Path
+
+from seqfuse.canary import findings, folders, gpus, ranks
+from seqfuse.canary.findings import Finding
+from seqfuse.canary.submitted import VARIABLE, Submitted
+from seqfuse.progress import say
+from seqfuse.training import processes
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--request", default="one_gpu", help="name of this kind of job, for the table"
+    )
+    parser.add_argument("--gpus", type=int, default=1, help="GPUs asked for on each node")
+    parser.add_argument(
+        "--memory-gb", type=float, help="free memory that each must have (10^9 bytes)"
+    )
+    parser.add_argument(
+        "--submitted", metavar="JSON", help=f"what the submitting host sees: ${VARIABLE}"
+    )
+    parser.add_argument("--processes", type=int, default=1, help="processes that were started")
+    parser.add_argument("--findings", type=Path, required=True, help="JSON file of all findings")
+
+
+def run(args: argparse.Namespace) -> None:
+    processes.check(args.processes)
+    submitted = Submitted.loads(args.submitted) if args.submitted else None
+    node = os.environ.get("SLURMD_NODENAME") or socket.gethostname()
+    found = list(_alone(node, args, submitted))
+    start = submitted.start if submitted else ""
+    if args.processes > 1:
+        found = ranks.together(node, found, lambda found: os._exit(_told(args, start, found)))
+    status = _told(args, start, found)
+    if status:
+        sys.exit(status)
+
+
+def _alone(node: str, args: argparse.Namespace, submitted: Submitted | None) -> list[Finding]:
+    """What this rank finds out without the others; the first of a node sees to its folders."""
+    found = []
+    if submitted and ranks.local_rank() == 0:
+        found += folders.check(node, submitted)
+    elif not submitted:
+        found.append(Finding(node, "folders", "not looked at without --submitted", passed=None))
+    rank = ranks.local_rank() if args.processes > 1 else None
+    slurm = submitted is not None and submitted.slurm
+    found += gpus.check(node, args.gpus, args.memory_gb, slurm, rank)
+    return found
+
+
+def _told(args: argparse.Namespace, start: str, found: list[Finding]) -> int:
+    """Say what was found, and write it where this rank leads; the exit status."""
+    failed = findings.failed(found)
+    if ranks.rank() == 0:
+        say("\n".join(findings.table(found)))
+        findings.write(args.findings, args.request, start, found)
+    for finding in failed:
+        say(f"{args.command}: error: {finding.line}")
+    return int(bool(failed) and ranks.rank() == 0)

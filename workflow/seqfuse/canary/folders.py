@@ -1,0 +1,114 @@
+"""Whether a node has the code and folders of the submitting host, can lock there, and has room.
+
+Nothing here imports torch.
+"""
+
+import contextlib
+import fcntl
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from seqfuse.canary.findings import Finding
+from seqfuse.canary.submitted import Folder, Submitted, code, name_of
+
+# Exit status of a process that finds a lock taken, and of one that takes it.
+_TAKEN, _FREE = 3, 0
+_TAKE = f"""
+import fcntl, sys
+with open(sys.argv[1]) as file:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        sys.exit({_TAKEN})
+"""
+# Logs, tables and temporary files, whatever the plan's own estimates say.
+_LEAST_MB = 500
+_SHARE = {
+    "results": "start snakemake in a folder that nodes share",
+    "store": "set `store` in config.yaml to a folder that nodes share",
+    "HF_HOME": "set HF_HOME to a folder that nodes share, and start again",
+}
+_LOCKS = (
+    "mount it with locks (NFS without `nolock`, Lustre with `-o flock`), or choose another folder"
+)
+_ROOM = "free some space there, or choose another folder"
+
+
+def check(node: str, submitted: Submitted) -> Iterator[Finding]:
+    """Hold what this node sees to what the submitting host saw."""
+    yield _code(node, submitted)
+    for what, folder in submitted.folders.items():
+        seen = _visible(node, what, folder, submitted.host)
+        yield seen
+        if seen.passed:
+            if folder.name is not None:
+                yield _locked(node, what, Path(folder.path))
+            yield _room(node, what, submitted)
+
+
+def _code(node: str, submitted: Submitted) -> Finding:
+    here, package = code(), Path(__file__).resolve().parents[1]
+    if here == submitted.code:
+        return Finding(node, "checkout", f"the code of {submitted.host}")
+    return Finding(
+        node, "checkout", f"{package} holds other code than {submitted.host} has", "the same code",
+        False, "let nodes see the checkout that snakemake was started from, and do not edit it"
+        " while a run waits",
+    )  # fmt: skip
+
+
+def _visible(node: str, what: str, folder: Folder, host: str) -> Finding:
+    """Whether the path leads to the same folder as on the submitting host."""
+    check, wanted = f"{what} visible", f"the folder that {host} sees"
+    path = Path(folder.path)
+    try:
+        there, name = path.is_dir(), name_of(path)
+    except OSError as error:
+        told = f"{path}: {error.strerror}"
+    else:
+        if there and name == folder.name:
+            return Finding(node, check, folder.path)
+        told = f"{path} is another folder" if there else f"{path} is not there"
+    return Finding(node, check, told, wanted, False, _SHARE.get(what, ""))
+
+
+def _locked(node: str, what: str, folder: Path) -> Finding:
+    """Whether a file can be written there, and whether its lock keeps another process out."""
+    check, wanted = f"{what} lockable", "one process holds a lock"
+    try:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".seqfuse-canary.") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            told = _second(file.name)
+    except OSError as error:
+        told = f"{folder}: {error.strerror}"
+    if told is None:
+        return Finding(node, check, "one of two processes")
+    return Finding(node, check, told, wanted, False, _LOCKS)
+
+
+def _second(path: str) -> str | None:
+    """What is wrong when a second process takes a lock that this one holds."""
+    command = [sys.executable, "-I", "-S", "-c", _TAKE, path]
+    other = subprocess.run(command, capture_output=True, text=True)
+    if other.returncode == _TAKEN:
+        return None
+    if other.returncode == _FREE:
+        return f"{Path(path).parent}: two processes hold one lock at once"
+    return f"{Path(path).parent}: {other.stderr.strip().splitlines()[-1]}"
+
+
+def _room(node: str, what: str, submitted: Submitted) -> Finding:
+    """Whether there is room for what the plan writes there and to other folders of that disk."""
+    folder = submitted.folders[what]
+    device = Path(folder.path).stat().st_dev
+    wanted = _LEAST_MB
+    for other in submitted.folders.values():
+        with contextlib.suppress(OSError):
+            wanted += other.disk_mb * (Path(other.path).stat().st_dev == device)
+    free = shutil.disk_usage(folder.path).free // 10**6
+    found = f"{free} MB free" if free >= wanted else f"{folder.path}: {free} MB free"
+    return Finding(node, f"{what} room", found, f"{wanted} MB", free >= wanted, _ROOM)

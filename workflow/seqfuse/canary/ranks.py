@@ -1,0 +1,88 @@
+"""What the ranks of a job found, brought together, and whether they can add up on their devices.
+
+Rank 0 speaks for all. A rank that cannot reach the others waits for nobody and ends without an
+error, so that no launcher kills rank 0 before it has said what is wrong.
+"""
+
+import datetime
+import os
+import threading
+from collections.abc import Callable
+
+from seqfuse.canary.findings import Finding, failed
+from seqfuse.training.device import device
+
+_SECONDS = 60.0
+_FIX = (
+    "check that nodes reach each other, and the interface that NCCL_SOCKET_IFNAME (on CPUs"
+    " GLOO_SOCKET_IFNAME) names"
+)
+
+
+def rank() -> int:
+    """The number of this process, from 0, as launchers tell it."""
+    return int(os.environ.get("RANK", 0))
+
+
+def local_rank() -> int:
+    """The number of this process on its node."""
+    return int(os.environ.get("LOCAL_RANK", 0))
+
+
+def together(
+    node: str, own: list[Finding], give_up: Callable[[list[Finding]], None]
+) -> list[Finding]:
+    """What this rank is to tell: rank 0 everyone's findings and whether all ranks add up.
+
+    The others tell nothing, unless they do not reach rank 0: then each its own. `give_up` is called
+    with findings if the ranks hang; it must end the process.
+    """
+    import torch.distributed
+
+    ranks, limit = int(os.environ["WORLD_SIZE"]), datetime.timedelta(seconds=_SECONDS)
+    hung = _alone(node, own, f"{ranks} ranks, and not all answer within {2 * _SECONDS:.0f} s")
+    watch = threading.Timer(2 * _SECONDS, give_up, (hung,))
+    watch.daemon = True
+    watch.start()
+    try:
+        torch.distributed.init_process_group("gloo", timeout=limit)
+        gathered: list[list[Finding]] = [[] for _ in range(ranks)]
+        torch.distributed.all_gather_object(gathered, own)
+        everyone = [finding for findings in gathered for finding in findings]
+        summed = _sum(node, ranks, limit, bool(failed(everyone)))
+        return [*everyone, summed] if rank() == 0 else []
+    except (RuntimeError, ValueError) as error:
+        return _alone(node, own, " ".join(str(error).split("\n")[0].split()))
+    finally:
+        if torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
+        watch.cancel()
+
+
+def _alone(node: str, own: list[Finding], told: str) -> list[Finding]:
+    """What a rank tells that does not reach the others; rank 0 says so, too."""
+    return [*own, _complaint(node, told)] if rank() == 0 else own
+
+
+def _complaint(node: str, told: str) -> Finding:
+    return Finding(node, "all-reduce", told, "a sum over all ranks", False, _FIX)
+
+
+def _sum(node: str, ranks: int, limit: datetime.timedelta, faulty: bool) -> Finding:
+    """Whether rank numbers from 1 add up, by NCCL on GPUs and by gloo on CPUs."""
+    import torch
+    import torch.distributed
+
+    if faulty:
+        return Finding(node, "all-reduce", "not tried after what failed", passed=None)
+    place = device()
+    backend = "nccl" if place.type == "cuda" else "gloo"
+    if place.type == "cuda":
+        torch.cuda.set_device(local_rank())
+    group = torch.distributed.new_group(backend=backend, timeout=limit)
+    number = torch.tensor([rank() + 1.0], device=place)
+    torch.distributed.all_reduce(number, group=group)
+    found, wanted = number.item(), ranks * (ranks + 1) / 2
+    if found != wanted:
+        return _complaint(node, f"{backend} adds up to {found:g} instead of {wanted:g}")
+    return Finding(node, "all-reduce", f"{backend} over {ranks} ranks")

@@ -1,0 +1,83 @@
+"""The device that a job computes on: its GPU, or the CPU where it has none, but never by accident.
+
+A machine without a GPU computes on the CPU. A job that was granted one and cannot use it stops: a
+driver too old for the wheel would else train a language model on a CPU until the time limit.
+`SEQFUSE_DEVICE=cpu` in the environment, which jobs of Slurm inherit, says that the CPU is wanted.
+"""
+
+import os
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from seqfuse.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
+
+CHOICE = "SEQFUSE_DEVICE"
+# How Slurm tells a job of its GPUs: lists of indices, in which "0" is a GPU, and counts, in which
+# it is none.
+_INDICES = ("SLURM_STEP_GPUS", "SLURM_JOB_GPUS", "CUDA_VISIBLE_DEVICES")
+_COUNTS = ("SLURM_GPUS_ON_NODE", "SLURM_GPUS", "SLURM_GPUS_PER_NODE", "SLURM_GPUS_PER_TASK")
+_NO_DEVICE = {"", "-1", "NoDevFiles", "void", "none"}
+
+
+def grant(environment: Mapping[str, str] = os.environ) -> str | None:
+    """The grant of a GPU as `VARIABLE=value`, or None where this process was granted none."""
+    for name in _INDICES:
+        if environment.get(name, "").strip() not in _NO_DEVICE:
+            return f"{name}={environment[name]}"
+    for name in _COUNTS:
+        # "2", "a100:2", or several kinds with a comma between them.
+        counts = [kind.rsplit(":", 1)[-1] for kind in environment.get(name, "").split(",")]
+        if any(count.strip() not in ("", "0") for count in counts):
+            return f"{name}={environment[name]}"
+    return None
+
+
+def cpu_chosen() -> bool:
+    """Whether the user asks for the CPU by SEQFUSE_DEVICE; a `UserError` for any other value."""
+    choice = os.environ.get(CHOICE, "")
+    if choice not in ("", "cpu"):
+        raise UserError(f"{CHOICE}={choice}: `cpu` is the one value; unset it to use a GPU")
+    return choice == "cpu"
+
+
+def device() -> "torch.device":
+    """Where models compute. A GPU that was granted and cannot be used is a `UserError`."""
+    import torch
+
+    if cpu_chosen():
+        return torch.device("cpu")
+    with warnings.catch_warnings():
+        # Why there is none is said below, in one line.
+        warnings.simplefilter("ignore")
+        usable = torch.cuda.is_available()
+    if usable:
+        return torch.device("cuda")
+    granted = grant()
+    if granted:
+        raise UserError(
+            f"a GPU was granted ({granted}), but torch {torch.__version__} cannot use it:"
+            f" {_why_unusable()}, or set {CHOICE}=cpu if you mean to compute on the CPU"
+        )
+    return torch.device("cpu")
+
+
+def _why_unusable() -> str:
+    """Why torch cannot use CUDA, and what to do about it."""
+    import torch
+
+    if torch.version.cuda is None:
+        return "it is built without CUDA; install a CUDA build of the same version"
+    try:
+        torch.cuda.init()
+    except (RuntimeError, AssertionError) as error:
+        told = " ".join(str(error).split()).rstrip(".")
+    else:
+        told = "torch.cuda.is_available() is false"
+    return (
+        f"it is built for CUDA {torch.version.cuda}, and the driver says: {told}; check"
+        " `nvidia-smi` on that node, and install a driver or a build of torch that fits"
+    )
