@@ -12,7 +12,8 @@ from seqfuse.registry.arms import ARMS
 from seqfuse.registry.methods import METHODS, OWN_SETTINGS
 from seqfuse.settings import datasets, models
 from seqfuse.settings.paths import RESOURCES, WORKFLOW
-from seqfuse.settings.schema import defaults, hold, load_yaml, schema, section
+from seqfuse.settings.schema import defaults, load_yaml, schema, section
+from seqfuse.settings.validation import hold
 
 
 def merge(below: Mapping, above: Mapping) -> dict:
