@@ -2,7 +2,7 @@
 
 import copy
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from seqfuse.errors import UserError
@@ -22,6 +22,31 @@ def section(path: str) -> dict[str, dict]:
     for part in path.split("/"):
         node = node["properties"][part]
     return {name: rule for name, rule in node["properties"].items() if kind(rule) != "object"}
+
+
+def resolved(rule: Mapping) -> dict:
+    """A rule with its reference into the configuration's schema followed."""
+    if "$ref" not in rule:
+        return dict(rule)
+    node = schema()
+    for part in rule["$ref"].removeprefix("#/").split("/"):
+        node = node[part]
+    return {**node, **rule}
+
+
+def readers(rule: Mapping, path: str = "", inherited: Sequence[str] = ()) -> dict[str, list[str]]:
+    """The rules that read each key of a schema; a key is called "language.prompt.reasoning".
+
+    A key without `read_by` has that of its section.
+    """
+    rule = resolved(rule)
+    read_by = rule.get("read_by", inherited)
+    if "properties" not in rule:
+        return {path: list(read_by)}
+    found = {}
+    for name, child in rule["properties"].items():
+        found |= readers(child, f"{path}.{name}" if path else name, read_by)
+    return found
 
 
 def kind(rule: Mapping) -> str:
