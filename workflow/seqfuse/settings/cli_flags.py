@@ -10,12 +10,14 @@ import json
 import operator
 import shlex
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from seqfuse.settings.schema import kind, section
-from seqfuse.settings.sections import Section
 
-Settings = TypeVar("Settings", bound=Section)
+if TYPE_CHECKING:
+    from seqfuse.settings.sections import Section
+
+Settings = TypeVar("Settings", bound="Section")
 _BOUNDS = {
     "minimum": (operator.ge, "at least"),
     "exclusiveMinimum": (operator.gt, "above"),
