@@ -16,7 +16,7 @@ _LEAST = 1e-6
 
 
 class Settings(Section, path="codons/controls"):
-    """Sizes of both."""
+    """How large both may grow."""
 
 
 def forest(coding: Coding, features: np.ndarray, settings: Settings, threads: int) -> np.ndarray:
