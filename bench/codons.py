@@ -8,7 +8,6 @@ Each side runs in processes of its own, whose start and imports are counted on n
 be once for ours and once a seed for the baseline.
 """
 
-import argparse
 import itertools
 import json
 import os
@@ -33,7 +32,8 @@ from seqfuse.codons import training
 from seqfuse.codons.interpretation import mutagenesis
 from seqfuse.codons.interpretation.trained_arms import Trained, Trials
 from seqfuse.codons.model import CodonModel, Shape
-from seqfuse.codons.train import MODALITIES, Training
+from seqfuse.codons.train import MODALITIES
+from seqfuse.codons.training import Training
 from seqfuse.codons.training_job import Job
 from seqfuse.embeddings.writer import Writer
 from seqfuse.encoders.embedder import keep_freed_memory
@@ -42,7 +42,6 @@ from seqfuse.encoders.rows import Row, sequence_hash
 from seqfuse.encoders.store import Store
 from seqfuse.files import write_json
 from seqfuse.registry.arms import ARMS, Arm
-from seqfuse.settings import cli_flags
 from seqfuse.training.preemption import Interruption
 
 ROWS, SEEDS, EPOCHS, BATCH, RATE = 2000, 5, 2, 32, 1e-3
@@ -311,10 +310,7 @@ def _study(setting: Setting, rows: int, codons: int | None = None) -> Job:
     receipts = {view: folder / f"{view}.json" for view in MODALITIES}
     if not folder.exists():
         _write(folder, rows, codons, receipts)
-    parser = argparse.ArgumentParser()
-    cli_flags.add(parser, "codons/training")
-    words = ["--epochs", str(EPOCHS), "--batch", str(BATCH), "--learning-rate", str(RATE)]
-    settings = cli_flags.take(parser.parse_args(words), "codons/training", Training)
+    settings = Training(epochs=EPOCHS, batch=BATCH, learning_rate=(RATE,))
     paths = (folder / "records.parquet", folder / "frames.parquet")
     return Job(
         ARMS["concat"], "bench", *paths, receipts, {}, settings, range(SEEDS), folder / "s" / "s"

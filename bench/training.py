@@ -28,7 +28,6 @@ from seqfuse.language.methods.text_only import TextOnly
 from seqfuse.language.pretraining.contrastive_pretraining import Contrast, ContrastTrainer, Pair
 from seqfuse.language.pretraining.pretraining_job import TextEncoder
 from seqfuse.language.prompts import Prompt
-from seqfuse.settings.schema import defaults, schema
 from seqfuse.training.batches import step_indices
 from seqfuse.training.trainer import Trainer, Training
 
@@ -56,9 +55,13 @@ TOLERANCE = 1e-4
 # Of losses from states stored as float16.
 ROUNDED = 1e-3
 TRAINING = Training(
-    **defaults(schema())["language"]["training"]
-    | {"steps": 1, "batch": 4, "learning_rate": 1e-4, "schedule": "constant", "warmup": 0.0}
-    | {"validate_every": 1, "checkpoint_minutes": 1e9}
+    steps=1,
+    batch=4,
+    learning_rate=1e-4,
+    schedule="constant",
+    warmup=0.0,
+    validate_every=1,
+    checkpoint_minutes=1e9,
 )
 
 

@@ -30,16 +30,9 @@ def training(batch: int, **changed) -> Training:
         "weight_decay": 0.05,
         "schedule": "constant",
         "warmup": 0.0,
-        "max_grad_norm": 1.0,
         "lora_rank": shapes.LORA_RANK,
         "precision": "bfloat16",
-        "gradient_checkpointing": False,
-        "fsdp": False,
-        "shuffle_dna": False,
-        "label_weight": 1.0,
         "validate_every": 1,
-        "validation_rows": 1,
-        "chunk_tokens": 16384,
         "checkpoint_minutes": 1e9,
     }
     return Training(**settings | changed)

@@ -1,6 +1,5 @@
 """A small set of study B on disk: records, frames, and a store of made-up token states."""
 
-import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,14 +9,14 @@ import torch
 
 from seqfuse import tables
 from seqfuse.bio.frames import code
-from seqfuse.codons.train import MODALITIES, Training
+from seqfuse.codons.train import MODALITIES
+from seqfuse.codons.training import Training
 from seqfuse.codons.training_job import Job
 from seqfuse.embeddings.writer import Writer
 from seqfuse.encoders import random_models
 from seqfuse.encoders.rows import Row, sequence_hash
 from seqfuse.files import write_json
 from seqfuse.registry.arms import ARMS
-from seqfuse.settings import cli_flags
 
 WIDTHS = {"dna": 8, "rna": 6, "protein": 5}
 SIZES = {"train": 24, "val": 10, "test": 10}
@@ -65,13 +64,8 @@ class Study:
 
 def training(**changed) -> Training:
     """Small settings: the schema's, then the tests', then `changed`."""
-    parser = argparse.ArgumentParser()
-    cli_flags.add(parser, "codons/training")
     small = {"epochs": 3, "batch": 8, "parameter_budget": 0, "width": 8, "channels": 4}
-    args = parser.parse_args([])
-    for name, value in (small | changed).items():
-        setattr(args, name, value)
-    return cli_flags.take(args, "codons/training", Training)
+    return Training(**small | changed)
 
 
 @pytest.fixture(scope="session", name="training")

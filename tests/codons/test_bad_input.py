@@ -142,20 +142,6 @@ def test_a_sequence_too_long_for_a_trained_encoder_is_named(study, tmp_path, cap
     assert "record 'r3': the sequence has 1200 letters, 1202 tokens; rna-fm takes" in error
 
 
-@pytest.mark.parametrize(
-    ("flags", "named"),
-    [
-        (("--entropy", "1.5"), "--entropy: give at least one weight, each from 0"),
-        (("--entropy", "-0.1"), "--entropy: give at least one weight, each from 0"),
-        (("--entropy",), "--entropy: give at least one weight"),
-        (("--learning-rate", "0"), "--learning-rate: give at least one, each above 0"),
-        (("--learning-rate",), "--learning-rate: give at least one"),
-    ],
-)
-def test_settings_out_of_range(flags, named, study, tmp_path, capsys):
-    assert named in complaint(capsys, study, tmp_path, *flags)
-
-
 def test_a_width_that_the_heads_do_not_divide(study, tmp_path, capsys):
     error = complaint(capsys, study, tmp_path, "--width", "10", arm="xattn")
     assert "cross-attention needs a width divisible by 4, not 10" in error

@@ -207,3 +207,42 @@ def test_every_setting_has_a_description_and_a_default():
             continue
         assert rule.get("description"), name
         assert "default" in rule or "properties" in rule, name
+
+
+@pytest.fixture(scope="module")
+def read_by():
+    """Every key of the configuration and of catalogue entries, and the rules that read it."""
+    found = schema.readers(schema.schema(), "", ["undeclared"])
+    for entry in ("datasets", "models"):
+        entries = schema.load_yaml(schema.FOLDER / f"{entry}.schema.yaml")
+        found |= schema.readers(entries, f"{entry}.NAME", ["undeclared"])
+    return found
+
+
+def test_every_key_names_rules_that_read_it_or_none(read_by, root):
+    rules = set()
+    for path in (root / "workflow" / "rules").glob("*.smk"):
+        rules |= set(re.findall(r"(?m)^rule (\w+):", path.read_text()))
+    known = {rule for names in read_by.values() for rule in names}
+    assert known <= rules, known - rules
+    # Every rule computes from some key, but for what a wildcard alone tells it.
+    assert rules - known == {"controls_shuffle", "controls_randomise", "report_settings"}
+
+
+def test_a_key_is_read_by_what_its_section_says_unless_it_says_otherwise(read_by):
+    assert read_by["language.training.steps"] == ["language_finetune"]
+    assert read_by["language.training.checkpoint_minutes"] == []
+    assert "language_finetune" not in read_by["language.prompt.max_new_tokens"]
+    assert read_by["jobs.light.runtime"] == []
+    assert "controls_folds" in read_by["jobs.light.threads"]
+    assert "codons_train" in read_by["jobs.gpu.threads"]
+    assert read_by["datasets.NAME.generator"] == ["data_records"]
+    assert read_by["models.NAME.title"] == []
+
+
+def test_a_key_without_a_declaration_is_found():
+    keys = {"a": {"type": "string"}, "b": {"type": "string", "read_by": []}}
+    assert schema.readers({"properties": keys}, "", ["undeclared"]) == {
+        "a": ["undeclared"],
+        "b": [],
+    }

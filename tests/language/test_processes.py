@@ -18,14 +18,18 @@ from torch import nn
 from seqfuse import cli
 from seqfuse.errors import UserError
 from seqfuse.language.pretraining.contrastive_pretraining import ContrastTrainer, Pair
-from seqfuse.settings.schema import defaults, schema
 from seqfuse.training import processes
 from seqfuse.training.trainer import CLOCKED, Trainer, Training
 
 SETTINGS = Training(
-    **defaults(schema())["language"]["training"]
-    | {"steps": 4, "batch": 8, "learning_rate": 0.01, "weight_decay": 0.1, "warmup": 0.25}
-    | {"validate_every": 2, "chunk_tokens": 120, "checkpoint_minutes": 1e9}
+    steps=4,
+    batch=8,
+    learning_rate=0.01,
+    weight_decay=0.1,
+    warmup=0.25,
+    validate_every=2,
+    chunk_tokens=120,
+    checkpoint_minutes=1e9,
 )
 
 

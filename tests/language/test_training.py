@@ -15,14 +15,19 @@ import torch
 from torch import nn
 
 from seqfuse.errors import UserError
-from seqfuse.settings.schema import defaults, schema
 from seqfuse.training import trainer
 from seqfuse.training.trainer import CLOCKED, Trainer, Training, schedule
 
 SETTINGS = Training(
-    **defaults(schema())["language"]["training"]
-    | {"steps": 12, "batch": 4, "learning_rate": 0.01, "weight_decay": 0.1, "warmup": 0.25}
-    | {"max_grad_norm": 0.5, "validate_every": 3, "chunk_tokens": 1000, "checkpoint_minutes": 1e9}
+    steps=12,
+    batch=4,
+    learning_rate=0.01,
+    weight_decay=0.1,
+    warmup=0.25,
+    max_grad_norm=0.5,
+    validate_every=3,
+    chunk_tokens=1000,
+    checkpoint_minutes=1e9,
 )
 
 

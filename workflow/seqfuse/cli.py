@@ -12,6 +12,7 @@ import importlib
 import os
 import signal
 import sys
+from typing import NoReturn
 
 from seqfuse import __version__
 from seqfuse.errors import UserError
@@ -98,6 +99,13 @@ _OF_THE_DISK = {
 }
 
 
+class _Parser(argparse.ArgumentParser):
+    """Answers a mistake with one line; a command's usage has some forty."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: error: {message}; see {self.prog} --help\n")
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run one command; a user's mistake is one line on standard error and exit status 2."""
     gc.set_threshold(_OBJECTS)
@@ -129,7 +137,7 @@ def _complain(args: argparse.Namespace, message: object) -> int:
 
 
 def _parser(argv: list[str]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="seqfuse", description=__doc__.split("\n\n")[0])
+    parser = _Parser(prog="seqfuse", description=__doc__.split("\n\n")[0])
     parser.add_argument("--version", action="version", version=f"seqfuse {__version__}")
     stages = parser.add_subparsers(metavar="STAGE", required=True)
     for stage, (summary, commands) in STAGES.items():

@@ -17,23 +17,13 @@ attention.parquet (of cross-attention) and fused.parquet.
 """
 
 import argparse
-from dataclasses import dataclass
 from pathlib import Path
 
 from seqfuse.codons.train import MODALITIES
-from seqfuse.errors import UserError
 from seqfuse.settings import cli_flags
 
 # What has an encoder that sees a synonymous mutation.
 MUTABLE = ("dna", "rna")
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The section `codons/interpretation` of the configuration."""
-
-    arm: str | None
-    sequences: int
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,10 +46,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    settings = cli_flags.take(args, "codons/interpretation", Settings)
-    if settings.sequences < 1:
-        raise UserError("--sequences: give at least 1")
-
     import torch
 
     from seqfuse.codons.interpretation import interpretation_job, knockout, trained_arms
@@ -70,5 +56,6 @@ def run(args: argparse.Namespace) -> None:
     receipts = {name: getattr(args, name) for name in MODALITIES if getattr(args, name)}
     encoders = {name: getattr(args, f"{name}_encoder") for name in MUTABLE}
     study = trained_arms.read(args.dataset, args.trained, args.records, args.frames, receipts)
+    settings = cli_flags.take(args, interpretation_job.Settings)
     intervals = knockout.Intervals(args.resamples, args.confidence)
     interpretation_job.write(study, encoders, settings, intervals, args.out)

@@ -24,11 +24,16 @@ from seqfuse.encoders.encoder import Encoder
 from seqfuse.errors import UserError
 from seqfuse.progress import say, track
 from seqfuse.registry.arms import Arm
+from seqfuse.settings.sections import Section
 from seqfuse.training import preemption
 from seqfuse.training.device import device
 from seqfuse.training.preemption import Interruption
 
 _PLATEAU_FACTOR = 0.1
+
+
+class Training(Section, path="codons/training"):
+    """What a job trains with: a grid of trials, one recipe, the sizes of the model."""
 
 
 @dataclass(frozen=True)

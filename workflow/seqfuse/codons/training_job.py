@@ -21,8 +21,15 @@ from seqfuse.codons.model import (
     total_parameters,
     trained_parameters,
 )
-from seqfuse.codons.train import Training
-from seqfuse.codons.training import Recipe, Scale, Trainer, Trial, peak_memory_mb, predict
+from seqfuse.codons.training import (
+    Recipe,
+    Scale,
+    Trainer,
+    Training,
+    Trial,
+    peak_memory_mb,
+    predict,
+)
 from seqfuse.encoders.checkpoint import checksums
 from seqfuse.encoders.encoder import Encoder
 from seqfuse.files import atomic_directory, canonical_json, digest, read_json, sha256, write_json

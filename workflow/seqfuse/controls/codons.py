@@ -42,23 +42,23 @@ def run(args: argparse.Namespace) -> None:
     """Predict every val and test record with every control."""
     os.environ.update(OMP_NUM_THREADS=str(args.threads), OPENBLAS_NUM_THREADS=str(args.threads))
     from seqfuse import tables
-    from seqfuse.controls import late_fusion, properties, trees
+    from seqfuse.controls import coding, late_fusion, properties, trees
     from seqfuse.progress import say
 
-    settings = cli_flags.take(args, "codons/controls", trees.Settings)
-    coding = properties.read(args.records, args.frames)
+    settings = cli_flags.take(args, trees.Settings)
+    dataset = coding.read(args.records, args.frames)
     rows = []
-    for method, outputs in properties.controls(coding, settings, args.threads):
+    for method, outputs in properties.controls(dataset, settings, args.threads):
         say(f"{args.dataset}: {method}")
-        rows += properties.predictions(args.dataset, method, 0, coding, outputs)
+        rows += coding.predictions(args.dataset, method, 0, dataset, outputs)
     if len(args.singles) > 1:
-        for seed, said in late_fusion.read(args.dataset, coding, args.singles):
+        for seed, said in late_fusion.read(args.dataset, dataset, args.singles):
             for method, fuse in (
                 ("late_mean", late_fusion.mean),
                 ("late_stack", late_fusion.stack),
             ):
-                outputs = fuse(coding, said)
+                outputs = fuse(dataset, said)
                 if outputs is not None:
                     say(f"{args.dataset}: {method}, seed {seed}")
-                    rows += properties.predictions(args.dataset, method, seed, coding, outputs)
+                    rows += coding.predictions(args.dataset, method, seed, dataset, outputs)
     tables.write(args.out, tables.from_rows(rows, tables.PREDICTIONS), tables.PREDICTIONS)

@@ -1,6 +1,6 @@
 """Late fusion of what the single modalities predict, seed by seed: their plain mean, and a stack.
 
-Everywhere `outputs` are as in `properties`, over its asked rows.
+Everywhere `outputs` are as in coding.py, over the asked rows.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from seqfuse import tables
-from seqfuse.controls.properties import STRENGTHS, Coding, loss, regression
+from seqfuse.controls.coding import Coding, loss
+from seqfuse.controls.properties import STRENGTHS, regression
 from seqfuse.errors import UserError
 
 # Folds of the validation rows in which the stack's penalty is chosen.

@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> None:
 
     torch.set_num_threads(args.threads)
     keep_freed_memory()
-    settings = cli_flags.take(args, "embeddings", Settings)
+    settings = cli_flags.take(args, Settings)
     sequences = distinct(args.table, args.columns)
     embedder = Embedder(args.model, settings, args.resolution)
     with Writer(args.store, embedder.description) as writer:

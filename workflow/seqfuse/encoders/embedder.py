@@ -8,7 +8,6 @@ import ctypes
 import itertools
 import platform
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +21,7 @@ from seqfuse.encoders.checkpoint import checksums
 from seqfuse.encoders.rows import Row, describe, sequence_hash
 from seqfuse.encoders.tokenisers import Tokens
 from seqfuse.errors import UserError
+from seqfuse.settings.sections import Section
 from seqfuse.training.device import device
 
 # Values of a batch's states [B, T, D]. A CPU is fastest while they, and four times as many inside a
@@ -43,14 +43,8 @@ _KEPT_BLOCK, _KEPT_FREE = 4 * 2**20, 64 * 2**20
 _FORMAT = 1
 
 
-@dataclass(frozen=True)
-class Settings:
-    """The section `embeddings` of the configuration."""
-
-    layer: int
-    output: str
-    dtype: str
-    too_long: str
+class Settings(Section, path="embeddings"):
+    """Which states, and how they are stored."""
 
 
 def keep_freed_memory() -> None:

@@ -33,19 +33,14 @@ by what was fitted without them; there a seed is a repeat of the deal into folds
 
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from seqfuse.settings import cli_flags
+from seqfuse.settings.sections import Section
 
 
-@dataclass(frozen=True)
-class Settings:
-    """The section `evaluation` of the configuration."""
-
-    resamples: int
-    confidence: float
-    holm_family: str
+class Settings(Section, path="evaluation"):
+    """Resamples, coverage, and what Holm's correction counts together."""
 
 
 def add_arguments(parser):
@@ -86,7 +81,7 @@ def run(args):
     from seqfuse import tables
     from seqfuse.evaluation import suite
 
-    settings = cli_flags.take(args, "evaluation", Settings)
+    settings = cli_flags.take(args, Settings)
     golds = suite.read_golds(args.study, args.datasets, args.records, args.aliases)
     methods = suite.read_costs(args.study, args.suite, args.costs)
     answers = suite.read_predictions(args.predictions, golds, methods)

@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> None:
     from seqfuse.language import prompts
     from seqfuse.language.answers import interactive
 
-    settings = cli_flags.take(args, "language/prompt", prompts.Settings)
+    settings = cli_flags.take(args, prompts.Settings)
     # What can be wrong so far is said before torch is imported, which takes seconds.
     records = interactive.read_dna(args.dna, args.variant)
     model = interactive.Model(args.model, args.dataset, settings)

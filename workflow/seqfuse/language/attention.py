@@ -12,18 +12,14 @@ model's own answer becomes when that nucleotide of the variant sequence is anoth
 """
 
 import argparse
-from dataclasses import dataclass
 from pathlib import Path
 
 from seqfuse.settings import cli_flags
+from seqfuse.settings.sections import Section
 
 
-@dataclass(frozen=True)
-class Settings:
-    """The section `language/attention` of the configuration."""
-
-    rows: int
-    window: int
+class Settings(Section, path="language/attention"):
+    """Which records, and how far around the variant."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,13 +44,13 @@ def run(args: argparse.Namespace) -> None:
     from seqfuse.language.probing import variant_attention
 
     torch.set_num_threads(args.threads)
-    settings = cli_flags.take(args, "language/attention", Settings)
+    settings = cli_flags.take(args, Settings)
     rows = variant_attention.attend(
         args.model,
         args.datasets,
         args.records,
         settings.rows,
         settings.window,
-        cli_flags.take(args, "language/prompt", prompts.Settings),
+        cli_flags.take(args, prompts.Settings),
     )
     tables.write(args.out, tables.from_rows(rows, tables.LOOKS), tables.LOOKS)

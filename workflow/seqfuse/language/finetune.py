@@ -92,7 +92,7 @@ def run(args: argparse.Namespace) -> None:
     from seqfuse.training import trainer
 
     torch.set_num_threads(args.threads)
-    asked = cli_flags.take(args, "language/training", trainer.Training)
+    asked = cli_flags.take(args, trainer.Training)
     rates = asked.learning_rate
     own = schema.section(f"language/{method.name}") if method.name in OWN_SETTINGS else {}
     job = finetuning_job.Job(
@@ -105,7 +105,7 @@ def run(args: argparse.Namespace) -> None:
         receipts=tuple(args.embeddings or ()) if method.reads_store else (),
         pretrained=args.pretrained if method.pretrained else None,
         encoder=args.encoder if method.trains_encoder else None,
-        prompt=cli_flags.take(args, "language/prompt", prompts.Settings),
+        prompt=cli_flags.take(args, prompts.Settings),
         training=asked,
         rates=rates if isinstance(rates, tuple) else (rates,),
         settings={name: getattr(args, name) for name in own},

@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> None:
     from seqfuse.language.answers import input_vectors, prediction
 
     torch.set_num_threads(args.threads)
-    settings = cli_flags.take(args, "language/prompt", prompts.Settings)
+    settings = cli_flags.take(args, prompts.Settings)
     made_from = args.model, args.datasets, args.records, args.embeddings or []
     rows = prediction.predict(*made_from, settings, args.out)
     if args.inputs:

@@ -15,27 +15,10 @@ the held-out pairs), log.jsonl and cost.json. An interrupted run resumes from a 
 """
 
 import argparse
-from dataclasses import dataclass
 from pathlib import Path
 
 from seqfuse.settings import cli_flags
 from seqfuse.training import processes
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The section `language/pretrain` of the configuration; `dataset` names the pairs there, the
-    command reads --pairs."""
-
-    dataset: str
-    steps: int
-    batch: int
-    learning_rate: float
-    temperature: float
-    validate_every: int
-    precision: str
-    chunk_tokens: int
-    shuffle_pairs: bool
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,7 +57,7 @@ def run(args: argparse.Namespace) -> None:
     from seqfuse.language.pretraining import pretraining_job
 
     torch.set_num_threads(args.threads)
-    settings = cli_flags.take(args, "language/pretrain", Settings)
+    settings = cli_flags.take(args, pretraining_job.Settings)
     job = pretraining_job.Job(
         args.pairs,
         args.encoder,

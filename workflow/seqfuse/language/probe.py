@@ -24,20 +24,14 @@ beside --out to the same bytes.
 """
 
 import argparse
-from dataclasses import dataclass
 from pathlib import Path
 
 from seqfuse.settings import cli_flags
+from seqfuse.settings.sections import Section
 
 
-@dataclass(frozen=True)
-class Settings:
-    """The section `language/probe` of the configuration; the workflow does not probe
-    `exclude_suites`."""
-
-    probes: tuple[str, ...]
-    rows: int
-    exclude_suites: tuple[str, ...]
+class Settings(Section, path="language/probe"):
+    """Which probes, on how many records; the workflow alone reads `exclude_suites`."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,7 +62,7 @@ def run(args: argparse.Namespace) -> None:
     from seqfuse.language.probing import probe_job
 
     torch.set_num_threads(args.threads)
-    settings = cli_flags.take(args, "language/probe", Settings)
+    settings = cli_flags.take(args, Settings)
     rows = probe_job.probe(
         args.model,
         args.datasets,
@@ -76,7 +70,7 @@ def run(args: argparse.Namespace) -> None:
         args.encoder,
         settings.probes,
         settings.rows,
-        cli_flags.take(args, "language/prompt", prompts.Settings),
+        cli_flags.take(args, prompts.Settings),
         args.out,
     )
     tables.write(args.out, tables.from_rows(rows, tables.PREDICTIONS), tables.PREDICTIONS)

@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> None:
     from seqfuse.progress import say
     from seqfuse.sequences import audit, cleaning
 
-    settings = cli_flags.take(args, "sequences", cleaning.Settings)
+    settings = cli_flags.take(args, cleaning.Settings)
     with files.atomic_directory(args.out) as folder:
         found = cleaning.clean(Path(args.records), folder, args.study, settings)
         report = found | audit.audit(folder / "records.parquet")

@@ -19,6 +19,7 @@ from seqfuse.bio import frames, record_batches, splits
 from seqfuse.bio.normalise import first_foreign, keys, normalise
 from seqfuse.errors import UserError
 from seqfuse.sequences.windows import cut
+from seqfuse.settings.sections import Section
 
 _SEQUENCES = ("sequence", "variant")
 # A set counts as coding if at most a tenth of its rows have a stop inside, and if that says
@@ -28,19 +29,8 @@ _SEQUENCES = ("sequence", "variant")
 CODING_STARTS, CODING_STOPS, CODING_CHANCE = 0.5, 0.1, 0.5
 
 
-@dataclass(frozen=True)
-class Settings:
-    """The section `sequences` of the configuration."""
-
-    ambiguous: str
-    min_length: int
-    max_length: int | None
-    too_long: str
-    duplicates: str
-    genetic_code: int
-    partial_codon: str
-    split_by: str
-    split_seed: int
+class Settings(Section, path="sequences"):
+    """What is cleaned, cut, dropped and split anew."""
 
 
 class Cleaner:

@@ -11,8 +11,9 @@ from seqfuse.errors import UserError, nearest
 from seqfuse.registry.arms import ARMS
 from seqfuse.registry.methods import METHODS, OWN_SETTINGS
 from seqfuse.settings import datasets, models
-from seqfuse.settings.paths import RESOURCES, WORKFLOW
-from seqfuse.settings.schema import defaults, hold, load_yaml, schema, section
+from seqfuse.settings.paths import RESOURCES, WORKFLOW, in_checkout
+from seqfuse.settings.schema import defaults, load_yaml, schema, section
+from seqfuse.settings.validation import hold
 
 
 def merge(below: Mapping, above: Mapping) -> dict:
@@ -34,7 +35,7 @@ def resolve(user: Mapping) -> dict:
     """
     validate(user)
     preset = user.get("preset", schema()["properties"]["preset"]["default"])
-    below = load_yaml(WORKFLOW / "presets" / f"{preset}.yaml")
+    below = load_yaml(in_checkout(WORKFLOW / "presets" / f"{preset}.yaml"))
     validate(below, source=f"workflow/presets/{preset}.yaml")
     settings = merge(merge(defaults(schema()), below), user)
     _replace_suites(settings["language"], user.get("language", {}))
@@ -42,8 +43,9 @@ def resolve(user: Mapping) -> dict:
     settings["run"] = settings["run"] or preset
     if isinstance(settings["seeds"], int):
         settings["seeds"] = list(range(settings["seeds"]))
-    settings["datasets"] = merge(load_yaml(RESOURCES / "datasets.yaml"), settings["datasets"])
-    settings["models"] = merge(load_yaml(RESOURCES / "models.yaml"), settings["models"])
+    for kind in ("datasets", "models"):
+        catalogue = load_yaml(in_checkout(RESOURCES / f"{kind}.yaml"))
+        settings[kind] = merge(catalogue, settings[kind])
     _check_entries(user, settings)
     _split_anew(settings)
     _check_names(settings)

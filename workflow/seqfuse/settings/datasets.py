@@ -10,7 +10,8 @@ import re
 from collections.abc import Mapping
 
 from seqfuse.errors import UserError, nearest
-from seqfuse.settings.schema import FOLDER, hold, load_yaml, section
+from seqfuse.settings.schema import FOLDER, load_yaml, section
+from seqfuse.settings.validation import hold
 
 FIELDS = (
     *("id", "sequence", "variant", "question", "label", "value", "reasoning", "text", "group"),

@@ -1,6 +1,7 @@
 """One entry of the catalogue of models: held to its schema, defaults filled in."""
 
-from seqfuse.settings.schema import FOLDER, hold, load_yaml
+from seqfuse.settings.schema import FOLDER, load_yaml
+from seqfuse.settings.validation import hold
 
 
 def validate(name: str, entry: dict) -> dict:

@@ -21,6 +21,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 
 from seqfuse.errors import UserError
 from seqfuse.progress import say, track
+from seqfuse.settings.sections import Section
 from seqfuse.training import preemption, processes
 from seqfuse.training.batches import chunks_for_rank, step_indices
 from seqfuse.training.device import device
@@ -33,27 +34,8 @@ _MOMENTS = ("exp_avg", "exp_avg_sq")
 CLOCKED = ("seconds", "tokens_per_second", "peak_memory_mb")
 
 
-@dataclass(frozen=True)
-class Training:
-    """The section `language/training` of the configuration, with one learning rate."""
-
-    steps: int
-    batch: int
-    learning_rate: float
-    weight_decay: float
-    schedule: str
-    warmup: float
-    max_grad_norm: float
-    lora_rank: int
-    precision: str
-    gradient_checkpointing: bool
-    fsdp: bool
-    shuffle_dna: bool
-    label_weight: float
-    validate_every: int
-    validation_rows: int
-    chunk_tokens: int
-    checkpoint_minutes: float
+class Training(Section, path="language/training"):
+    """A trainer takes one learning rate; of several, the job chooses."""
 
 
 class Diverged(UserError):

@@ -8,17 +8,21 @@ import numpy as np
 import pyarrow as pa
 
 from seqfuse import tables
-from seqfuse.codons.interpret import Settings
 from seqfuse.codons.interpretation import attention_maps, knockout, mutagenesis
 from seqfuse.codons.interpretation.knockout import Intervals
 from seqfuse.codons.interpretation.trained_arms import Trials
 from seqfuse.errors import UserError
 from seqfuse.files import atomic_directory
 from seqfuse.progress import track
+from seqfuse.settings.sections import Section
 
 _SEED = 0  # draws the test sequences that are looked at one by one
 # Rows made into a table at once: a row of Python takes ten times the memory of one of Arrow.
 _ROWS = 20_000
+
+
+class Settings(Section, path="codons/interpretation"):
+    """Whose sequences are mutated, and how many."""
 
 
 def write(

@@ -191,7 +191,12 @@ def _embedder(view: str, store: Store, folder: Path | None) -> Embedder:
     if folder is None:
         raise UserError(f"--{view}-encoder: give the folder of the encoder, to embed mutants with")
     made = store.description
-    settings = EmbeddingSettings(made["layer"], made["output"], made["stored"], made["too_long"])
+    settings = EmbeddingSettings(
+        layer=made["layer"],
+        output=made["output"],
+        dtype=made["stored"],
+        too_long=made["too_long"],
+    )
     embedder = Embedder(folder, settings, made["resolution"])
     for key, value in embedder.description.items():
         if key not in _DEVICE and value != made[key]:

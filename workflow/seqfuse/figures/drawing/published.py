@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from seqfuse.errors import UserError
-from seqfuse.settings.paths import RESOURCES
+from seqfuse.settings.paths import RESOURCES, in_checkout
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def beside(rows: pd.DataFrame, papers: Sequence[Published | None]) -> pd.DataFra
 def _all() -> dict[tuple[str, str, str, str, str], Published]:
     """By dataset, our name of the method, its own name where we have none, variant, and metric."""
     found = {}
-    for path in sorted((RESOURCES / "paper").glob("*.csv")):
+    for path in sorted(in_checkout(RESOURCES / "paper").glob("*.csv")):
         with path.open(encoding="utf-8", newline="") as lines:
             for number, row in enumerate(csv.DictReader(lines), start=2):
                 try:

@@ -33,7 +33,12 @@ class LiveStates:
                 f"{place}: no encoder here, and {checkpoint} reads the states of one; name its"
                 " folder with --encoder"
             )
-        settings = Settings(made["layer"], made["output"], made["stored"], made["too_long"])
+        settings = Settings(
+            layer=made["layer"],
+            output=made["output"],
+            dtype=made["stored"],
+            too_long=made["too_long"],
+        )
         embedder = Embedder(place, settings, made["resolution"])
         if embedder.description["files"] != made["files"]:
             raise UserError(

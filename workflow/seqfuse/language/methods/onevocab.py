@@ -8,7 +8,6 @@ transformers loads without this package; there DNA is written `<dna><|ACGTAC|><|
 """
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from torch.nn import functional as F
 from seqfuse.errors import UserError
 from seqfuse.language.methods.kmers import LETTERS, KmerVocabulary
 from seqfuse.language.methods.method import LanguageMethod, Setup
+from seqfuse.settings.sections import Section
 
 PARTS = ("dna", "text", "backbone")
 # What a model card says of DNA in text.
@@ -32,14 +32,8 @@ last row of the backbone's embedding table.
 """
 
 
-@dataclass(frozen=True)
-class Settings:
-    """The section `language/onevocab` of the configuration."""
-
-    k: int
-    alphabet: str
-    initialisation: str
-    trainable_parts: tuple[str, ...]
+class Settings(Section, path="language/onevocab"):
+    """The vocabulary, and what is trained."""
 
 
 class OneVocab(LanguageMethod):
@@ -56,7 +50,7 @@ class OneVocab(LanguageMethod):
         # Only a saved model names its offset: its table is one already.
         self.merged = "offset" in settings
         offset = settings.pop("offset", self.backbone.get_input_embeddings().num_embeddings)
-        self.settings = Settings(**settings)
+        self.settings = Settings.saved(settings)
         self.vocabulary = KmerVocabulary(self.settings.k, self.settings.alphabet, offset)
         if self.merged:
             self._check_rows()

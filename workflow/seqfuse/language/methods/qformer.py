@@ -1,7 +1,5 @@
 """Q-former (ChatNT, de Almeida et al. 2025): a perceiver resampler between encoder and backbone."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -10,15 +8,11 @@ from torch.nn import functional as F
 from seqfuse.errors import UserError
 from seqfuse.language.methods.linear import between_markers, marker_vectors
 from seqfuse.language.methods.method import Batch, LanguageMethod, Setup
+from seqfuse.settings.sections import Section
 
 
-@dataclass(frozen=True)
-class Settings:
-    """The section `language/qformer` of the configuration."""
-
-    latents: int
-    blocks: int
-    heads: int
+class Settings(Section, path="language/qformer"):
+    """Sizes of the resampler."""
 
 
 class CrossAttention(nn.Module):
@@ -76,7 +70,7 @@ class QFormer(LanguageMethod):
 
     def __init__(self, setup: Setup):
         super().__init__(setup)
-        settings = Settings(**setup.settings)
+        settings = Settings.saved(setup.settings)
         if self.width % settings.heads:
             raise UserError(
                 f"--heads {settings.heads} does not divide the backbone's width {self.width}"

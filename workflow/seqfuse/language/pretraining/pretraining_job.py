@@ -22,13 +22,13 @@ from seqfuse.files import (
     write_json,
 )
 from seqfuse.language.finetuning.finetuning_job import cost, write_log
-from seqfuse.language.pretrain import Settings
 from seqfuse.language.pretraining.contrastive_pretraining import (
     Contrast,
     ContrastTrainer,
     Pair,
     recall,
 )
+from seqfuse.settings.sections import Section
 from seqfuse.training import processes
 from seqfuse.training.batches import derangement
 from seqfuse.training.device import device
@@ -39,6 +39,10 @@ from seqfuse.training.trainer import Progress, Training
 _TEXTS = 64
 # Most validation pairs: all of them are each other's negatives, in one batch.
 _VALIDATION = 512
+
+
+class Settings(Section, path="language/pretrain"):
+    """What SeqCLIP is trained with; the job reads its pairs from a file, not from `dataset`."""
 
 
 class TextEncoder:
@@ -152,12 +156,7 @@ class Job:
             schedule="cosine",
             warmup=0.1,
             max_grad_norm=1.0,
-            lora_rank=0,
             precision=settings.precision,
-            gradient_checkpointing=False,
-            fsdp=False,
-            shuffle_dna=False,
-            label_weight=1.0,
             validate_every=settings.validate_every,
             validation_rows=_VALIDATION,
             chunk_tokens=settings.chunk_tokens,
