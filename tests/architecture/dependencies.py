@@ -1,7 +1,8 @@
-"""What the code hash of every rule covers: first-party modules and locked distributions.
+"""What the code hash of every rule covers: first-party modules, their data files (templates, style
+sheets, scripts) and locked distributions.
 
 `dependencies.yaml` beside this file is that list, reviewed when it changes: a new line there is a
-module whose edit, or a distribution whose new version, makes that rule's results again.
+module or file whose edit, or a distribution whose new version, makes that rule's results again.
 
     python tests/architecture/dependencies.py > tests/architecture/dependencies.yaml
 """
@@ -33,12 +34,16 @@ def entries() -> dict[str, tuple[str, ...]]:
 
 
 def listing() -> dict:
-    """Of each rule: what it names, the modules below that, and the distributions of all."""
+    """Of each rule: the modules it names and all below them, and their distributions and files."""
     rules = {}
     for rule, modules in sorted(entries().items()):
         made_of = fingerprint.closure(*modules)
         own = [name.removeprefix("seqfuse.") for name in made_of.modules]
-        rules[rule] = {"modules": own, "distributions": made_of.distributions}
+        rules[rule] = {
+            "modules": own,
+            "distributions": made_of.distributions,
+            "files": made_of.files,
+        }
     return rules
 
 

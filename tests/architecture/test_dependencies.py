@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import importlib.util
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,28 @@ def test_every_import_is_a_locked_distribution_or_none_of_results():
 )
 def test_an_edit_there_makes_nothing_of_this_rule_again(rule, foreign):
     assert not [name for name in FOUND[rule]["modules"] if name.startswith(foreign)]
+
+
+@pytest.mark.parametrize("file", ["page.html.j2", "macros.html.j2", "style.css", "script.js"])
+def test_an_edit_of_a_template_makes_the_report_again_and_nothing_else(file):
+    holders = [rule for rule in FOUND if f"report/templates/{file}" in FOUND[rule]["files"]]
+    assert holders == ["report"]
+
+
+def test_package_data_is_installed_and_covered():
+    """A suffix that the fingerprint does not know would be invisible to every hash."""
+    declared = tomllib.loads((dependencies.ROOT / "pyproject.toml").read_text())
+    patterns = declared["tool"]["setuptools"]["package-data"]
+    installed = {
+        path
+        for package, globs in patterns.items()
+        for glob in globs
+        for path in fingerprint.PACKAGE.parent.joinpath(*package.split(".")).glob(glob)
+    }
+    files = (path for path in fingerprint.PACKAGE.rglob("*") if path.is_file())
+    data = {path for path in files if path.suffix not in (".py", ".pyc")}
+    assert data == installed
+    assert {path.suffix for path in data} <= set(fingerprint.DATA)
 
 
 def test_no_rule_that_trains_depends_on_what_only_draws():

@@ -21,15 +21,23 @@ MODULES = {
     "four.py": "Z = 1\n",
     "registry/__init__.py": "",
     "registry/methods.py": "ENTRIES = 1\n",
+    "registry/captions.yaml": "one: 1\n",
+    "settings/__init__.py": "",
+    "settings/schema.yaml": "key: 1\n",
+    "room/__init__.py": "",
+    "room/page.py": "P = 1\n",
+    "room/templates/page.html.j2": "<p>1</p>\n",
+    "room/templates/parts/style.css": "p {}\n",
+    "room/inner/__init__.py": "",
+    "room/inner/data.yaml": "inner: 1\n",
 }
 
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
     folder = tmp_path / "pkg"
-    folder.mkdir()
-    (folder / "registry").mkdir()
     for name, text in MODULES.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
     monkeypatch.setattr(fingerprint, "PACKAGE", folder)
     lock = tmp_path / "requirements.lock"
@@ -44,14 +52,16 @@ def clear():
     fingerprint.code.cache_clear()
     fingerprint.closure.cache_clear()
     fingerprint._parsed.cache_clear()
+    fingerprint._data.cache_clear()
     fingerprint._pins.cache_clear()
 
 
-def changed_by(folder, name, text) -> bool:
-    before = fingerprint.code("pkg.one")
+def changed_by(folder, name, text, *entry) -> bool:
+    entry = entry or ("pkg.one",)
+    before = fingerprint.code(*entry)
     (folder / name).write_text(text)
     clear()
-    return fingerprint.code("pkg.one") != before
+    return fingerprint.code(*entry) != before
 
 
 def test_its_own_code_counts(package):
@@ -90,6 +100,42 @@ def test_a_register_that_is_named_counts(package):
     (package / "registry/methods.py").write_text("ENTRIES = 2\n")
     clear()
     assert fingerprint.code("pkg.one", "pkg.registry.methods") != before
+
+
+def test_the_data_of_a_module_s_folder_counts(package):
+    for name in ("room/templates/page.html.j2", "room/templates/parts/style.css", "room/one.js"):
+        assert changed_by(package, name, "another", "pkg.room.page"), name
+    assert fingerprint.closure("pkg.room.page").files == [
+        "room/one.js",
+        "room/templates/page.html.j2",
+        "room/templates/parts/style.css",
+    ]
+
+
+def test_the_data_of_a_folder_that_it_imports_nothing_of_does_not_count(package):
+    assert not changed_by(package, "room/templates/page.html.j2", "another")
+    assert not changed_by(package, "room/inner/data.yaml", "another", "pkg.room.page")
+    assert changed_by(package, "room/inner/data.yaml", "a third", "pkg.room.inner")
+
+
+def test_what_lies_beside_the_data_does_not_count(package):
+    for name in ("room/templates/page.html.j2~", "room/templates/.DS_Store", "room/page.pyc"):
+        assert not changed_by(package, name, "another", "pkg.room.page"), name
+
+
+def test_the_data_of_the_registry_counts_where_a_module_of_it_is_named(package):
+    (package / "one.py").write_text("import pkg.registry.methods, pkg.settings\n")
+    clear()
+    assert not changed_by(package, "registry/captions.yaml", "one: 2\n")
+    named = ("pkg.one", "pkg.registry.methods")
+    assert changed_by(package, "registry/captions.yaml", "one: 3\n", *named)
+
+
+def test_the_data_of_the_settings_does_not_count(package):
+    (package / "one.py").write_text("import pkg.settings\n")
+    clear()
+    assert "pkg.settings" in fingerprint.closure("pkg.one").modules
+    assert not changed_by(package, "settings/schema.yaml", "key: 2\n")
 
 
 def test_a_module_counts_whatever_it_is_called(package):

@@ -5,6 +5,11 @@ or inside a function, and the locked versions of the distributions that these im
 docstrings and formatting do not count: the syntax tree is hashed. The registry is left out where
 it is only imported: it is data, and a rule carries in its params the fields of its own entry that
 can change a result, so that registering a method, or giving one another title, re-trains nothing.
+
+Package data counts too, byte by byte: a covered module brings the templates, style sheets, scripts
+and YAML files of its folder, and of the folders below it that are not packages themselves. Those of
+`settings` never count, because their values reach a stage as flags; those of the registry count,
+like its modules, for a rule that names one of these modules.
 """
 
 import ast
@@ -19,6 +24,9 @@ from typing import NamedTuple
 PACKAGE = Path(__file__).resolve().parent
 LOCK = PACKAGE.parents[1] / "envs" / "requirements.lock"
 _REGISTRY = "registry"
+_SETTINGS = "settings"
+# The suffixes of package data: no cache or backup of an editor that lies beside it counts.
+DATA = (".css", ".j2", ".js", ".yaml")
 # Distributions that are not called as what they hold is imported.
 _DISTRIBUTIONS = {
     "PIL": "pillow",
@@ -31,26 +39,30 @@ _UNLOCKED = ("tensorboard",)
 
 
 class Closure(NamedTuple):
-    """What modules are made of: first-party modules and locked distributions, sorted."""
+    """What modules are made of, sorted: first-party modules, locked distributions and data files,
+    the last as paths relative to the package."""
 
     modules: list[str]
     distributions: list[str]
+    files: list[str]
 
 
 @functools.cache
 def code(*modules: str) -> str:
-    """Hexadecimal digits for the source of `modules` and of all they import, and for the locked
-    versions of the distributions that these import."""
+    """Hexadecimal digits for the source and the data of `modules` and of all they import, and for
+    the locked versions of the distributions that these import."""
     found = closure(*modules)
-    text = "\n".join(f"{name} {_parsed(name).digest}" for name in found.modules)
+    lines = [f"{name} {_parsed(name).digest}" for name in found.modules]
+    lines += [f"{name} {_digits((PACKAGE / name).read_bytes())}" for name in found.files]
+    source = "\n".join(lines).encode()
     pins = _pins()
-    versions = " ".join(f"{name}=={pins[name]}" for name in found.distributions)
-    return f"code {_digits(text)}, packages {_digits(versions)}"
+    versions = " ".join(f"{name}=={pins[name]}" for name in found.distributions).encode()
+    return f"code {_digits(source)}, packages {_digits(versions)}"
 
 
 @functools.cache
 def closure(*modules: str) -> Closure:
-    """The modules and distributions that `modules` are made of, they themselves included."""
+    """The modules, distributions and files that `modules` are made of, they themselves included."""
     found: set[str] = set()
     imported: set[str] = set()
     waiting = list(modules)
@@ -63,7 +75,8 @@ def closure(*modules: str) -> Closure:
         imported |= set(_parsed(name).others)
     pins = _pins()
     distributions = {distribution(name) for name in imported - set(_UNLOCKED)}
-    return Closure(sorted(found), sorted(distributions & pins.keys()))
+    files = {path for folder in {_source(name).parent for name in found} for path in _data(folder)}
+    return Closure(sorted(found), sorted(distributions & pins.keys()), sorted(files))
 
 
 def distribution(module: str) -> str:
@@ -100,8 +113,22 @@ def _pins() -> dict[str, str]:
     return {distribution(name): version for name, _, version in pinned if version}
 
 
-def _digits(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+@functools.cache
+def _data(folder: Path) -> list[str]:
+    """The data files in a folder of the package, and in those below it that are no packages."""
+    if folder == PACKAGE / _SETTINGS:
+        return []
+    files = []
+    for path in folder.iterdir():
+        if path.suffix in DATA:
+            files.append(path.relative_to(PACKAGE).as_posix())
+        elif path.is_dir() and not (path / "__init__.py").exists():
+            files += _data(path)
+    return files
+
+
+def _digits(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def _source(name: str) -> Path:
