@@ -44,15 +44,15 @@ rule all:
 rule language:
     """Study A: metrics and figures of every suite."""
     input:
-        artifact_paths("metrics", "language"),
-        figures("language"),
+        artifacts.paths("metrics", "language"),
+        artifacts.figures("language"),
 
 
 rule codons:
     """Study B: metrics and figures of every dataset."""
     input:
-        artifact_paths("metrics", "codons"),
-        figures("codons"),
+        artifacts.paths("metrics", "codons"),
+        artifacts.figures("codons"),
 
 
 rule ablations:

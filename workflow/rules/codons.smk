@@ -4,13 +4,14 @@
 rule codons_train:
     """Train one arm on one dataset, every seed in one process."""
     input:
-        unpack(arm_embeddings),
-        unpack(arm_models),
+        unpack(inputs.arm_embeddings),
+        unpack(inputs.arm_models),
         records="<results>/sequences/{dataset}/records.parquet",
-        frames=lambda wildcards: f"<results>/sequences/{arm_set(wildcards)}/frames.parquet",
+        frames=lambda wildcards: f"<results>/sequences/{inputs.arm_set(wildcards)}/frames.parquet",
     output:
         checkpoints=collect(
-            "<results>/codons/{{dataset}}/{{arm}}/seed{seed}.safetensors", seed=SEEDS
+            "<results>/codons/{{dataset}}/{{arm}}/seed{seed}.safetensors",
+            seed=plan.seeds,
         ),
         predictions="<results>/codons/{dataset}/{arm}/predictions.parquet",
         cost="<results>/codons/{dataset}/{arm}/cost.json",
@@ -23,26 +24,29 @@ rule codons_train:
         arm=either(name for name, arm in ARMS.items() if not arm.weighs),
     conda:
         "../../envs/codons.yaml"
-    threads: threads_of("gpu")
+    threads: needs.threads("gpu")
     resources:
         gpu=1,
         gpu_model=settings["gpu"]["model"],
-        mem_mb=mem_mb("gpu"),
-        disk_mb=disk_mb(arm_disk),
-        runtime=runtime("gpu", len(SEEDS)),
+        mem_mb=needs.mem_mb("gpu"),
+        disk_mb=needs.disk_mb(needs.arm_disk),
+        runtime=needs.runtime("gpu", len(plan.seeds)),
     params:
-        code=lambda wildcards: code("seqfuse.codons.train", *fusion(wildcards.arm)),
+        code=lambda wildcards: code("seqfuse.codons.train", *plan.fusion(wildcards.arm)),
         arm=lambda wildcards: omit(vars(ARMS[wildcards.arm]), "title"),
         out=subpath(output.cost, parent=True),
         state=f"{STATE}/codons/{{dataset}}/{{arm}}",
         views=lambda wildcards, input: flags(
             {
                 name: input[name]
-                for name in [*arm_embeddings(wildcards), *arm_models(wildcards)]
+                for name in [
+                    *inputs.arm_embeddings(wildcards),
+                    *inputs.arm_models(wildcards),
+                ]
             }
         ),
-        seeds=SEEDS,
-        settings=lambda wildcards: flags(arm_training(wildcards.arm)),
+        seeds=plan.seeds,
+        settings=lambda wildcards: flags(plan.arm_training(wildcards.arm)),
     shell:
         "exec seqfuse codons train --dataset {wildcards.dataset} --arm {wildcards.arm}"
         " --records {input.records} --frames {input.frames} {params.views}"
@@ -53,7 +57,8 @@ rule codons_train:
 use rule codons_train as codons_train_weighed with:
     output:
         checkpoints=collect(
-            "<results>/codons/{{dataset}}/{{arm}}/seed{seed}.safetensors", seed=SEEDS
+            "<results>/codons/{{dataset}}/{{arm}}/seed{seed}.safetensors",
+            seed=plan.seeds,
         ),
         predictions="<results>/codons/{dataset}/{arm}/predictions.parquet",
         weights="<results>/codons/{dataset}/{arm}/weights.parquet",
@@ -66,16 +71,16 @@ use rule codons_train as codons_train_weighed with:
 rule codons_interpret:
     """Ask the trained fusions of a dataset what they use."""
     input:
-        unpack(fused_embeddings),
+        unpack(inputs.fused_embeddings),
         checkpoints=collect(
             "<results>/codons/{{dataset}}/{arm}/seed{seed}.safetensors",
-            arm=fusions(),
-            seed=SEEDS,
+            arm=plan.fusions(),
+            seed=plan.seeds,
         ),
         records="<results>/sequences/{dataset}/records.parquet",
         frames="<results>/sequences/{dataset}/frames.parquet",
-        dna_encoder=model_folder(settings["codons"]["encoders"]["dna"]),
-        rna_encoder=model_folder(settings["codons"]["encoders"]["rna"]),
+        dna_encoder=plan.model_folder(settings["codons"]["encoders"]["dna"]),
+        rna_encoder=plan.model_folder(settings["codons"]["encoders"]["rna"]),
     output:
         collect(
             "<results>/codons/{{dataset}}/interpretation/{table}.parquet",
@@ -87,17 +92,17 @@ rule codons_interpret:
         "<benchmarks>/codons_interpret/{dataset}.jsonl"
     conda:
         "../../envs/codons.yaml"
-    threads: threads_of("gpu")
+    threads: needs.threads("gpu")
     resources:
         gpu=1,
         gpu_model=settings["gpu"]["model"],
-        mem_mb=mem_mb("gpu"),
-        disk_mb=disk_mb(interpretation_disk),
-        runtime=runtime("gpu", len(SEEDS)),
+        mem_mb=needs.mem_mb("gpu"),
+        disk_mb=needs.disk_mb(needs.interpretation_disk),
+        runtime=needs.runtime("gpu", len(plan.seeds)),
     params:
         code=code(
             "seqfuse.codons.interpret",
-            *(name for arm in fusions() for name in fusion(arm)),
+            *(name for arm in plan.fusions() for name in plan.fusion(arm)),
         ),
         trained=lambda wildcards, input: " ".join(
             dict.fromkeys(os.path.dirname(path) for path in input.checkpoints)

@@ -4,7 +4,7 @@
 rule controls_language:
     """Majority, lookups and composition on a suite of study A."""
     input:
-        records=records,
+        records=inputs.records,
     output:
         "<results>/controls/language/{suite}/predictions.parquet",
     log:
@@ -13,14 +13,14 @@ rule controls_language:
         "<benchmarks>/controls_language/{suite}.jsonl"
     conda:
         "../../envs/controls.yaml"
-    threads: threads_of("light")
+    threads: needs.threads("light")
     resources:
-        mem_mb=mem_mb("light"),
-        disk_mb=disk_mb(tables_disk),
-        runtime=runtime("light"),
+        mem_mb=needs.mem_mb("light"),
+        disk_mb=needs.disk_mb(needs.tables_disk),
+        runtime=needs.runtime("light"),
     params:
         code=code("seqfuse.controls.language"),
-        datasets=lambda wildcards: SUITES[wildcards.suite],
+        datasets=lambda wildcards: plan.language_suites[wildcards.suite],
     shell:
         "exec seqfuse controls language --suite {wildcards.suite} --datasets {params.datasets}"
         " --records {input.records} --threads {threads} --out {output} 2> {log}"
@@ -29,7 +29,7 @@ rule controls_language:
 rule controls_folds:
     """The rows that only the sequence decides, of every split, by repeated folds of DNA pairs."""
     input:
-        records=records,
+        records=inputs.records,
     output:
         "<results>/controls/language/{suite}/folds.parquet",
     log:
@@ -38,14 +38,14 @@ rule controls_folds:
         "<benchmarks>/controls_folds/{suite}.jsonl"
     conda:
         "../../envs/controls.yaml"
-    threads: threads_of("light")
+    threads: needs.threads("light")
     resources:
-        mem_mb=mem_mb("light"),
-        disk_mb=disk_mb(tables_disk),
-        runtime=runtime("light"),
+        mem_mb=needs.mem_mb("light"),
+        disk_mb=needs.disk_mb(needs.tables_disk),
+        runtime=needs.runtime("light"),
     params:
         code=code("seqfuse.controls.folds"),
-        datasets=lambda wildcards: SUITES[wildcards.suite],
+        datasets=lambda wildcards: plan.language_suites[wildcards.suite],
     shell:
         "exec seqfuse controls folds --datasets {params.datasets} --records {input.records}"
         " --threads {threads} --out {output} 2> {log}"
@@ -57,7 +57,8 @@ rule controls_codons:
         records="<results>/sequences/{suite}/records.parquet",
         frames="<results>/sequences/{suite}/frames.parquet",
         singles=collect(
-            "<results>/codons/{{suite}}/{arm}/predictions.parquet", arm=single_arms()
+            "<results>/codons/{{suite}}/{arm}/predictions.parquet",
+            arm=plan.single_arms(),
         ),
     output:
         "<results>/controls/codons/{suite}/predictions.parquet",
@@ -67,11 +68,11 @@ rule controls_codons:
         "<benchmarks>/controls_codons/{suite}.jsonl"
     conda:
         "../../envs/controls.yaml"
-    threads: threads_of("light")
+    threads: needs.threads("light")
     resources:
-        mem_mb=mem_mb("light"),
-        disk_mb=disk_mb(tables_disk),
-        runtime=runtime("light"),
+        mem_mb=needs.mem_mb("light"),
+        disk_mb=needs.disk_mb(needs.tables_disk),
+        runtime=needs.runtime("light"),
     params:
         code=code("seqfuse.controls.codons"),
         settings=flags(settings["codons"]["controls"]),
@@ -92,15 +93,15 @@ rule controls_shuffle:
     benchmark:
         "<benchmarks>/controls_shuffle/{dataset}.{how}.jsonl"
     wildcard_constraints:
-        dataset=either(CODON_SETS),
+        dataset=either(plan.codon_sets),
         how="codons|synonymous",
     conda:
         "../../envs/controls.yaml"
-    threads: threads_of("light")
+    threads: needs.threads("light")
     resources:
-        mem_mb=mem_mb("light"),
-        disk_mb=disk_mb(tables_disk),
-        runtime=runtime("light"),
+        mem_mb=needs.mem_mb("light"),
+        disk_mb=needs.disk_mb(needs.tables_disk),
+        runtime=needs.runtime("light"),
     params:
         code=code("seqfuse.controls.shuffle"),
     shell:
@@ -111,7 +112,7 @@ rule controls_shuffle:
 rule controls_randomise:
     """Give an encoder random weights, to see what its pre-training is worth."""
     input:
-        lambda wildcards: model_folder(wildcards.model),
+        lambda wildcards: plan.model_folder(wildcards.model),
     output:
         directory("<results>/data/models/{model}@random"),
     log:
@@ -120,10 +121,10 @@ rule controls_randomise:
         "<benchmarks>/controls_randomise/{model}.jsonl"
     conda:
         "../../envs/data.yaml"
-    threads: threads_of("light")
+    threads: needs.threads("light")
     resources:
-        mem_mb=mem_mb("gpu"),
-        runtime=runtime("light"),
+        mem_mb=needs.mem_mb("gpu"),
+        runtime=needs.runtime("light"),
     params:
         code=code("seqfuse.controls.randomise"),
     shell:

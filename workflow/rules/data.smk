@@ -69,7 +69,7 @@ rule data_model:
     conda:
         "../../envs/data.yaml"
     params:
-        code=lambda wildcards: code("seqfuse.data.model", *layout(wildcards.model)),
+        code=lambda wildcards: code("seqfuse.data.model", *plan.layout(wildcards.model)),
         entry=lambda wildcards: as_json(settings["models"][wildcards.model]),
         text=lambda wildcards, input: flags({"text": list(input.text) or None}),
     shell:

@@ -8,8 +8,8 @@ names the store, the key, and what of the table it covers.
 rule embeddings:
     """Embed what the store does not hold yet of one view of a dataset."""
     input:
-        table=embedded_table,
-        model=lambda wildcards: model_folder(wildcards.encoder),
+        table=inputs.embedded_table,
+        model=lambda wildcards: plan.model_folder(wildcards.encoder),
     output:
         "<results>/embeddings/{dataset}/{view}.{encoder}.json",
     log:
@@ -18,17 +18,17 @@ rule embeddings:
         "<benchmarks>/embeddings/{dataset}.{view}.{encoder}.jsonl"
     conda:
         "../../envs/embeddings.yaml"
-    threads: threads_of("gpu")
+    threads: needs.threads("gpu")
     resources:
         gpu=1,
         gpu_model=settings["gpu"]["model"],
-        mem_mb=mem_mb("gpu"),
-        disk_mb=disk_mb(embeddings_disk),
-        runtime=runtime("gpu"),
+        mem_mb=needs.mem_mb("gpu"),
+        disk_mb=needs.disk_mb(needs.embeddings_disk),
+        runtime=needs.runtime("gpu"),
     params:
         code=code("seqfuse.embeddings.write"),
-        columns=embedded_columns,
-        resolution=embedded_resolution,
+        columns=inputs.embedded_columns,
+        resolution=inputs.embedded_resolution,
         store=settings["store"],
         settings=flags(settings["embeddings"]),
     shell:

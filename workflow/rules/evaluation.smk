@@ -4,15 +4,15 @@
 rule evaluation:
     """Score everything that was predicted on a suite, on the same rows."""
     input:
-        records=records,
+        records=inputs.records,
         controls="<results>/controls/{study}/{suite}/predictions.parquet",
-        predictions=lambda wildcards: artifact_paths(
+        predictions=lambda wildcards: artifacts.paths(
             "predictions", wildcards.study, wildcards.suite
         ),
-        costs=lambda wildcards: artifact_paths(
+        costs=lambda wildcards: artifacts.paths(
             "costs", wildcards.study, wildcards.suite
         ),
-        probes=lambda wildcards: artifact_paths(
+        probes=lambda wildcards: artifacts.paths(
             "probes", wildcards.study, wildcards.suite
         ),
     output:
@@ -25,20 +25,20 @@ rule evaluation:
         "<benchmarks>/evaluation/{study}.{suite}.jsonl"
     conda:
         "../../envs/evaluation.yaml"
-    threads: threads_of("light")
+    threads: needs.threads("light")
     resources:
-        mem_mb=mem_mb("light"),
-        disk_mb=disk_mb(tables_disk),
-        runtime=runtime("light"),
+        mem_mb=needs.mem_mb("light"),
+        disk_mb=needs.disk_mb(needs.tables_disk),
+        runtime=needs.runtime("light"),
     params:
         code=code("seqfuse.evaluation.evaluate"),
         out=subpath(output.metrics, parent=True),
-        datasets=lambda wildcards: suites(wildcards.study)[wildcards.suite],
+        datasets=lambda wildcards: plan.suites(wildcards.study)[wildcards.suite],
         more=lambda wildcards, input: flags(
             {need: list(input.get(need, [])) or None for need in ("probes", "folds")}
         ),
         aliases=lambda wildcards: flags(
-            {"aliases": aliases(suites(wildcards.study)[wildcards.suite])}
+            {"aliases": plan.aliases(plan.suites(wildcards.study)[wildcards.suite])}
         ),
         settings=flags(settings["evaluation"]),
     shell:
@@ -50,13 +50,13 @@ rule evaluation:
 
 use rule evaluation as evaluation_ablations with:
     input:
-        records=records,
+        records=inputs.records,
         controls="<results>/controls/{study}/{suite}/predictions.parquet",
-        predictions=lambda wildcards: artifact_paths(
-            "predictions", wildcards.study, wildcards.suite, among=ablated
+        predictions=lambda wildcards: artifacts.paths(
+            "predictions", wildcards.study, wildcards.suite, among=plan.ablated
         ),
-        costs=lambda wildcards: artifact_paths(
-            "costs", wildcards.study, wildcards.suite, among=ablated
+        costs=lambda wildcards: artifacts.paths(
+            "costs", wildcards.study, wildcards.suite, among=plan.ablated
         ),
         folds=lambda wildcards: (
             [f"<results>/controls/language/{wildcards.suite}/folds.parquet"]

@@ -4,7 +4,7 @@
 rule figures:
     """Write a figure's CSV, and draw the figure from it."""
     input:
-        unpack(figure_inputs),
+        unpack(artifacts.figure_inputs),
     output:
         svg=report(
             "<results>/figures/{figure}.svg",
@@ -21,11 +21,11 @@ rule figures:
         "<benchmarks>/figures/{figure}.jsonl"
     conda:
         "../../envs/figures.yaml"
-    threads: threads_of("light")
+    threads: needs.threads("light")
     resources:
-        mem_mb=mem_mb("light"),
-        disk_mb=disk_mb(tables_disk),
-        runtime=runtime("light"),
+        mem_mb=needs.mem_mb("light"),
+        disk_mb=needs.disk_mb(needs.tables_disk),
+        runtime=needs.runtime("light"),
     params:
         code=lambda wildcards: code(
             "seqfuse.figures.draw", FIGURES[wildcards.figure].module

@@ -4,8 +4,8 @@
 rule judge:
     """Judge the reasoning of one method, or of a control, against the reference reasoning."""
     input:
-        predictions=judged_predictions,
-        records=records,
+        predictions=inputs.judged_predictions,
+        records=inputs.records,
     output:
         "<results>/judge/{suite}/{method}.parquet",
     log:
@@ -17,8 +17,8 @@ rule judge:
         "../../envs/judge.yaml"
     params:
         code=code("seqfuse.judge.judge"),
-        prompts=judge_prompts(),
-        datasets=lambda wildcards: SUITES[wildcards.suite],
+        prompts=plan.judge_prompts(),
+        datasets=lambda wildcards: plan.language_suites[wildcards.suite],
         predictions=lambda wildcards, input: flags(
             {"predictions": input.predictions or None}
         ),

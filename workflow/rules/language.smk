@@ -5,12 +5,12 @@ rule language_pretrain:
     """Pull gene sequences and their descriptions together (SeqCLIP)."""
     input:
         pairs=f"<results>/sequences/{settings['language']['pretrain']['dataset']}/records.parquet",
-        encoder=lambda wildcards: model_folder(
-            model_of(wildcards.pretraining, "encoder")
+        encoder=lambda wildcards: plan.model_folder(
+            plan.model_of(wildcards.pretraining, "encoder")
         ),
-        text_encoder=model_folder(settings["language"]["text_encoder"]),
-        backbone=lambda wildcards: model_folder(
-            model_of(wildcards.pretraining, "backbone")
+        text_encoder=plan.model_folder(settings["language"]["text_encoder"]),
+        backbone=lambda wildcards: plan.model_folder(
+            plan.model_of(wildcards.pretraining, "backbone")
         ),
     output:
         encoder=directory("<results>/language/pretrain/{pretraining}/encoder"),
@@ -24,20 +24,20 @@ rule language_pretrain:
     benchmark:
         "<benchmarks>/language_pretrain/{pretraining}.jsonl"
     wildcard_constraints:
-        pretraining=either(pretrainings()),
+        pretraining=either(plan.pretrainings()),
     conda:
         "../../envs/language.yaml"
-    threads: threads_of("gpu") * settings["gpu"]["count"]
+    threads: needs.threads("gpu") * settings["gpu"]["count"]
     resources:
-        **training_resources(pretrain_disk, seeds=1),
+        **needs.training(needs.pretrain_disk, seeds=1),
     params:
-        command=launched("seqfuse language pretrain"),
-        threads=threads_of("gpu"),
+        command=start("seqfuse language pretrain"),
+        threads=needs.threads("gpu"),
         code=code("seqfuse.language.pretrain"),
         out=subpath(output.encoder, parent=True),
-        seed=SEEDS[0],
-        settings=lambda wildcards: flags(contrasting(wildcards.pretraining)),
-        board=lambda wildcards: board("pretrain", wildcards.pretraining),
+        seed=plan.seeds[0],
+        settings=lambda wildcards: flags(plan.contrasting(wildcards.pretraining)),
+        board=lambda wildcards: plan.board("pretrain", wildcards.pretraining),
         vectors=f"{STATE}/language/text_vectors",
     shell:
         "exec {params.command} --pairs {input.pairs} --encoder {input.encoder}"
@@ -53,7 +53,7 @@ rule language_leakage:
         pairs=rules.language_pretrain.input.pairs,
         records=collect(
             "<results>/sequences/{dataset}/records.parquet",
-            dataset=datasets("language"),
+            dataset=plan.datasets("language"),
         ),
     output:
         "<results>/language/pretrain/leakage.json",
@@ -63,14 +63,14 @@ rule language_leakage:
         "<benchmarks>/language_leakage/seqclip.jsonl"
     conda:
         "../../envs/language.yaml"
-    threads: threads_of("light")
+    threads: needs.threads("light")
     resources:
-        mem_mb=mem_mb("light"),
-        disk_mb=disk_mb(tables_disk),
-        runtime=runtime("light"),
+        mem_mb=needs.mem_mb("light"),
+        disk_mb=needs.disk_mb(needs.tables_disk),
+        runtime=needs.runtime("light"),
     params:
         code=code("seqfuse.language.leakage"),
-        datasets=datasets("language"),
+        datasets=plan.datasets("language"),
     shell:
         "exec seqfuse language leakage --pairs {input.pairs} --datasets {params.datasets}"
         " --records {input.records} --out {output} 2> {log}"
@@ -79,16 +79,17 @@ rule language_leakage:
 rule language_finetune:
     """Fine-tune one method on one suite, every seed in one process."""
     input:
-        records=records,
-        cards=ancient(data_cards),
-        backbone=language_backbone,
-        embeddings=language_embeddings,
-        pretrained=pretrained_adapter,
-        encoder=tuned_encoder,
+        records=inputs.records,
+        cards=ancient(inputs.data_cards),
+        backbone=inputs.language_backbone,
+        embeddings=inputs.language_embeddings,
+        pretrained=inputs.pretrained_adapter,
+        encoder=inputs.tuned_encoder,
     output:
         checkpoints=directory(
             collect(
-                "<results>/language/{{suite}}/{{method}}/model/seed{seed}", seed=SEEDS
+                "<results>/language/{{suite}}/{{method}}/model/seed{seed}",
+                seed=plan.seeds,
             )
         ),
         cost="<results>/language/{suite}/{method}/model/cost.json",
@@ -99,19 +100,19 @@ rule language_finetune:
         "<benchmarks>/language_finetune/{suite}.{method}.jsonl"
     conda:
         "../../envs/language.yaml"
-    threads: threads_of("gpu") * settings["gpu"]["count"]
+    threads: needs.threads("gpu") * settings["gpu"]["count"]
     resources:
-        **training_resources(finetune_disk),
+        **needs.training(needs.finetune_disk),
     params:
-        command=launched("seqfuse language finetune"),
-        threads=threads_of("gpu"),
+        command=start("seqfuse language finetune"),
+        threads=needs.threads("gpu"),
         code=lambda wildcards: code(
-            "seqfuse.language.finetune", implementation(wildcards.method)
+            "seqfuse.language.finetune", plan.implementation(wildcards.method)
         ),
         out=subpath(output.cost, parent=True),
-        method=lambda wildcards: method(wildcards.method).name,
+        method=lambda wildcards: plan.method(wildcards.method).name,
         state=f"{STATE}/language/{{suite}}/{{method}}",
-        datasets=lambda wildcards: SUITES[wildcards.suite],
+        datasets=lambda wildcards: plan.language_suites[wildcards.suite],
         embeddings=lambda wildcards, input: flags(
             {"embeddings": list(input.embeddings) or None}
         ),
@@ -123,9 +124,11 @@ rule language_finetune:
             }
         ),
         encoder=lambda wildcards, input: flags({"encoder": list(input.encoder) or None}),
-        seeds=SEEDS,
-        settings=lambda wildcards: flags(finetuning(wildcards.suite, wildcards.method)),
-        board=lambda wildcards: board(wildcards.suite, wildcards.method),
+        seeds=plan.seeds,
+        settings=lambda wildcards: flags(
+            plan.finetuning(wildcards.suite, wildcards.method)
+        ),
+        board=lambda wildcards: plan.board(wildcards.suite, wildcards.method),
     shell:
         "exec {params.command} --suite {wildcards.suite} --method {params.method}"
         " --name {wildcards.method}"
@@ -140,8 +143,8 @@ rule language_predict:
     """Answer every validation and test question with every seed of a method."""
     input:
         checkpoints=rules.language_finetune.output.checkpoints,
-        records=records,
-        embeddings=language_embeddings,
+        records=inputs.records,
+        embeddings=inputs.language_embeddings,
     output:
         predictions="<results>/language/{suite}/{method}/predictions.parquet",
         inputs="<results>/language/{suite}/{method}/inputs.parquet",
@@ -151,19 +154,19 @@ rule language_predict:
         "<benchmarks>/language_predict/{suite}.{method}.jsonl"
     conda:
         "../../envs/language.yaml"
-    threads: threads_of("gpu")
+    threads: needs.threads("gpu")
     resources:
         gpu=1,
         gpu_model=settings["gpu"]["model"],
-        mem_mb=mem_mb("gpu"),
-        disk_mb=disk_mb(tables_disk),
-        runtime=runtime("gpu", len(SEEDS)),
+        mem_mb=needs.mem_mb("gpu"),
+        disk_mb=needs.disk_mb(needs.tables_disk),
+        runtime=needs.runtime("gpu", len(plan.seeds)),
     params:
         code=lambda wildcards: code(
-            "seqfuse.language.predict", implementation(wildcards.method)
+            "seqfuse.language.predict", plan.implementation(wildcards.method)
         ),
         model=lambda wildcards, input: os.path.dirname(input.checkpoints[0]),
-        datasets=lambda wildcards: SUITES[wildcards.suite],
+        datasets=lambda wildcards: plan.language_suites[wildcards.suite],
         embeddings=lambda wildcards, input: flags(
             {"embeddings": list(input.embeddings) or None}
         ),
@@ -178,8 +181,8 @@ rule language_probe:
     """Ask every seed of a method again with altered DNA."""
     input:
         checkpoints=rules.language_finetune.output.checkpoints,
-        records=records,
-        encoder=method_encoder,
+        records=inputs.records,
+        encoder=inputs.method_encoder,
     output:
         "<results>/language/{suite}/{method}/probes.parquet",
     log:
@@ -188,19 +191,19 @@ rule language_probe:
         "<benchmarks>/language_probe/{suite}.{method}.jsonl"
     conda:
         "../../envs/language.yaml"
-    threads: threads_of("gpu")
+    threads: needs.threads("gpu")
     resources:
         gpu=settings["gpu"]["count"],
         gpu_model=settings["gpu"]["model"],
-        mem_mb=mem_mb("gpu"),
-        disk_mb=disk_mb(tables_disk),
-        runtime=runtime("gpu", len(SEEDS)),
+        mem_mb=needs.mem_mb("gpu"),
+        disk_mb=needs.disk_mb(needs.tables_disk),
+        runtime=needs.runtime("gpu", len(plan.seeds)),
     params:
         code=lambda wildcards: code(
-            "seqfuse.language.probe", implementation(wildcards.method)
+            "seqfuse.language.probe", plan.implementation(wildcards.method)
         ),
         model=lambda wildcards, input: os.path.dirname(input.checkpoints[0]),
-        datasets=lambda wildcards: SUITES[wildcards.suite],
+        datasets=lambda wildcards: plan.language_suites[wildcards.suite],
         encoder=lambda wildcards, input: flags({"encoder": list(input.encoder) or None}),
         settings=flags(
             {
@@ -220,7 +223,7 @@ rule language_attention:
         checkpoints=rules.language_finetune.output.checkpoints,
         records=lambda wildcards: collect(
             "<results>/sequences/{dataset}/records.parquet",
-            dataset=variant_sets(wildcards.suite),
+            dataset=plan.variant_sets(wildcards.suite),
         ),
     output:
         "<results>/language/{suite}/{method}/attention.parquet",
@@ -230,17 +233,17 @@ rule language_attention:
         "<benchmarks>/language_attention/{suite}.{method}.jsonl"
     conda:
         "../../envs/language.yaml"
-    threads: threads_of("gpu")
+    threads: needs.threads("gpu")
     resources:
         gpu=settings["gpu"]["count"],
         gpu_model=settings["gpu"]["model"],
-        mem_mb=mem_mb("gpu"),
-        disk_mb=disk_mb(tables_disk),
-        runtime=runtime("gpu"),
+        mem_mb=needs.mem_mb("gpu"),
+        disk_mb=needs.disk_mb(needs.tables_disk),
+        runtime=needs.runtime("gpu"),
     params:
         code=code("seqfuse.language.attention"),
         model=lambda wildcards, input: os.path.dirname(input.checkpoints[0]),
-        datasets=lambda wildcards: variant_sets(wildcards.suite),
+        datasets=lambda wildcards: plan.variant_sets(wildcards.suite),
         settings=flags(
             {**settings["language"]["prompt"], **settings["language"]["attention"]}
         ),

@@ -11,16 +11,16 @@ rule report_settings:
     conda:
         "../../envs/report.yaml"
     params:
-        settings=json.dumps(settings, sort_keys=True),
+        settings=as_json(settings),
     shell:
         "printf '%s' {params.settings:q} | python -m json.tool --no-ensure-ascii"
         " > {output} 2> {log}"
 
 
 rule report:
-    """Lay out verdicts, figures, tables and data cards."""
+    """Lay out verdicts, artifacts.figures, tables and data cards."""
     input:
-        unpack(report_inputs),
+        unpack(artifacts.report_inputs),
         settings="<results>/report/settings.json",
     output:
         report(
@@ -45,7 +45,7 @@ rule report:
 
 use rule report as report_ablations with:
     input:
-        unpack(ablation_inputs),
+        unpack(artifacts.ablation_inputs),
         settings="<results>/report/settings.json",
     output:
         "<results>/ablations/report.html",

@@ -14,20 +14,20 @@ rule sequences:
     benchmark:
         "<benchmarks>/sequences/{dataset}.jsonl"
     wildcard_constraints:
-        dataset=either(set(settings["datasets"]) - set(CODON_SETS)),
+        dataset=either(set(settings["datasets"]) - set(plan.codon_sets)),
     conda:
         "../../envs/sequences.yaml"
-    threads: threads_of("light")
+    threads: needs.threads("light")
     resources:
-        mem_mb=mem_mb("light"),
-        disk_mb=disk_mb(tables_disk),
-        runtime=runtime("light"),
+        mem_mb=needs.mem_mb("light"),
+        disk_mb=needs.disk_mb(needs.tables_disk),
+        runtime=needs.runtime("light"),
     params:
         code=code("seqfuse.sequences.clean"),
         out=subpath(output.records, parent=True),
         study=lambda wildcards: settings["datasets"][wildcards.dataset]["study"],
-        cleaning=lambda wildcards: flags(cleaning(wildcards.dataset)),
-        expected=lambda wildcards: expected_rows(wildcards.dataset),
+        cleaning=lambda wildcards: flags(plan.cleaning(wildcards.dataset)),
+        expected=lambda wildcards: plan.expected_rows(wildcards.dataset),
     shell:
         "exec seqfuse sequences --records {input} --study {params.study} {params.cleaning}"
         " {params.expected} --out {params.out} 2> {log}"
@@ -40,4 +40,4 @@ use rule sequences as sequences_codons with:
         audit="<results>/sequences/{dataset}/audit.json",
         frames="<results>/sequences/{dataset}/frames.parquet",
     wildcard_constraints:
-        dataset=either(CODON_SETS),
+        dataset=either(plan.codon_sets),

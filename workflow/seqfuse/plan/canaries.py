@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seqfuse.canary import findings
-from seqfuse.canary.submitted import VARIABLE, Submitted
+from seqfuse.canary.submitted import VARIABLE, Submitted, hub_home, look
 from seqfuse.errors import UserError
 from seqfuse.plan import slurm
+from seqfuse.plan.launch import launched
+from seqfuse.plan.run import Run
 from seqfuse.progress import say
 
 # Most of them are spent on starting.
@@ -45,6 +47,53 @@ class _Canary:
     @property
     def name(self) -> str:
         return f"{self.partition or 'default'}.{self.request.name}"
+
+
+def requests(jobs: Sequence, gpu: Mapping, threads: int) -> list[Request]:
+    """One request for each kind of job with GPUs among `jobs` of a plan, which have `resources`."""
+    several, found = gpu["count"] * gpu["nodes"], {}
+    for job in jobs:
+        asked = job.resources.get("gpu")
+        if asked and asked == several > 1:
+            command = launched(f"seqfuse canary --gpus {gpu['count']}", gpu, threads)
+            found["training"] = Request("training", job.resources, command, several)
+        elif asked:
+            command = "seqfuse canary --gpus 1"
+            found["one_gpu"] = Request("one_gpu", job.resources, command)
+    return list(found.values())
+
+
+def shared_folders(jobs: Sequence, run: Run) -> dict[str, str]:
+    """The folders that nodes must have for these jobs, by what they are for."""
+    models = {
+        Path(path).name.removesuffix("@random")
+        for job in jobs
+        for path in job.input
+        if str(Path(path).parent) == f"{run.results}/data/models"
+    }
+    folders = {"results": run.results, "store": run.settings["store"]}
+    # Models of the hub are links into its cache.
+    linked = any(run.settings["models"][name]["kind"] == "hub" for name in models)
+    return folders | ({"HF_HOME": hub_home()} if linked else {})
+
+
+def written_mb(jobs: Sequence) -> dict[str, int]:
+    """What these jobs write at most into the store and elsewhere (MB), as far as it is known."""
+    total = {"results": 0, "store": 0}
+    for job in jobs:
+        known = job.resources.get("disk_mb")
+        if isinstance(known, int):
+            total["store" if job.rule.name == "embeddings" else "results"] += known
+    return total
+
+
+def before_submission(jobs: Sequence, run: Run, threads: int, partitions: str | None) -> None:
+    """Try what `jobs` of a plan need; nothing where none of them asks for a GPU."""
+    asked = requests(jobs, run.settings["gpu"], threads)
+    if asked:
+        here = look(shared_folders(jobs, run), written_mb(jobs), slurm=True)
+        memory_gb = run.settings["gpu"]["memory_gb"]
+        try_partitions(asked, partitions, here, Path(run.results), memory_gb)
 
 
 def try_partitions(

@@ -1,0 +1,128 @@
+"""What a job reads, by the wildcards of its rule: the input functions of all stages.
+
+`wildcards` are anything that has the rule's wildcards as attributes.
+"""
+
+from seqfuse.encoders import random_models
+from seqfuse.plan.artifacts import expand
+from seqfuse.plan.run import Run
+from seqfuse.registry.arms import ARMS
+from seqfuse.registry.judges import REFERENCES
+
+
+class Inputs:
+    """Input functions of the rules of one run."""
+
+    def __init__(self, run: Run):
+        self.run = run
+
+    def model_text(self, wildcards) -> list[str]:
+        """The records whose text a scratch language model learns its tokeniser from."""
+        entry = self.run.settings["models"][wildcards.model]
+        if entry["kind"] != "scratch" or entry["layout"] not in random_models.TEXT_LAYOUTS:
+            return []
+        names = self.run.datasets("language")
+        if self.run.pretrained():
+            names = [*names, self.run.settings["language"]["pretrain"]["dataset"]]
+        return expand("<results>/data/{dataset}/records.parquet", dataset=names)
+
+    def records(self, wildcards):
+        """The cleaned records of every dataset of a suite."""
+        names = self.run.suites(getattr(wildcards, "study", "language"))[wildcards.suite]
+        return expand("<results>/sequences/{dataset}/records.parquet", dataset=names)
+
+    def data_cards(self, wildcards):
+        """What the catalogue says of every dataset of a suite: title, licence, citation."""
+        return expand(
+            "<results>/data/{dataset}/card.json", dataset=self.run.language_suites[wildcards.suite]
+        )
+
+    def embedded_table(self, wildcards):
+        """Where the sequences to embed stand: the records, or one view of the codon frames."""
+        table = "records" if wildcards.view == "sequence" else "frames"
+        return f"<results>/sequences/{wildcards.dataset}/{table}.parquet"
+
+    def embedded_columns(self, wildcards):
+        """The columns of it to embed."""
+        return "sequence variant" if wildcards.view == "sequence" else wildcards.view
+
+    def embedded_resolution(self, wildcards):
+        """What a stored state stands for: RNA's letters are averaged over codons."""
+        return "codon" if wildcards.view == "rna" else "native"
+
+    def language_embeddings(self, wildcards):
+        """The receipts of the frozen encoder states that a method reads, one a dataset."""
+        if not self.run.method(wildcards.method).reads_store:
+            return []
+        return expand(
+            "<results>/embeddings/{dataset}/sequence.{encoder}.json",
+            dataset=self.run.language_suites[wildcards.suite],
+            encoder=self.run.encoder_of(wildcards.method),
+        )
+
+    def method_encoder(self, wildcards):
+        """The encoder that a method reads states of."""
+        if not self.run.method(wildcards.method).reads_store:
+            return []
+        return [self.run.model_folder(self.run.encoder_of(wildcards.method))]
+
+    def language_backbone(self, wildcards):
+        """The language model that a method or variant starts from."""
+        return self.run.model_folder(self.run.model_of(wildcards.method, "backbone"))
+
+    def pretrained_adapter(self, wildcards):
+        """SeqCLIP's adapter, for the methods that start from it."""
+        if not self.run.method(wildcards.method).pretrained:
+            return []
+        return [
+            f"<results>/language/pretrain/{self.run.pretraining_of(wildcards.method)}/adapter.safetensors"
+        ]
+
+    def tuned_encoder(self, wildcards):
+        """The encoder that a method trains with itself."""
+        if not self.run.method(wildcards.method).trains_encoder:
+            return []
+        return [self.run.model_folder(self.run.model_of(wildcards.method, "encoder"))]
+
+    def arm_embeddings(self, wildcards):
+        """The receipts of an arm's modalities, by modality."""
+        arm = ARMS[wildcards.arm]
+        weights = "@random" if arm.random else ""
+        return {
+            modality: (
+                f"<results>/embeddings/{self.arm_set(wildcards)}/"
+                f"{modality}.{self.run.settings['codons']['encoders'][modality]}{weights}.json"
+            )
+            for modality in arm.modalities
+            if modality not in arm.trains(self.run.arm_training(arm.name)["tuned"])
+        }
+
+    def arm_models(self, wildcards):
+        """The encoders that an arm trains, by the flag that takes them."""
+        tuned = ARMS[wildcards.arm].trains(self.run.arm_training(wildcards.arm)["tuned"])
+        return {
+            f"{modality}_model": self.run.model_folder(
+                self.run.settings["codons"]["encoders"][modality]
+            )
+            for modality in tuned
+        }
+
+    def arm_set(self, wildcards):
+        """The set whose frames an arm reads: the dataset, or the dataset with shuffled codons."""
+        shuffled = ARMS[wildcards.arm].shuffled
+        return f"{wildcards.dataset}@{shuffled}" if shuffled else wildcards.dataset
+
+    def fused_embeddings(self, wildcards):
+        """The receipts of every modality that a fusion of this run reads."""
+        views = dict.fromkeys(view for arm in self.run.fusions() for view in ARMS[arm].modalities)
+        return {
+            view: f"<results>/embeddings/{wildcards.dataset}/"
+            f"{view}.{self.run.settings['codons']['encoders'][view]}.json"
+            for view in views
+        }
+
+    def judged_predictions(self, wildcards):
+        """The predictions that are judged; the judge's controls are made from records alone."""
+        if wildcards.method in REFERENCES:
+            return []
+        return "<results>/language/{suite}/{method}/predictions.parquet"

@@ -1,0 +1,118 @@
+"""What a job asks of the machine: threads, memory, time, disk, GPUs; all but threads grow with each
+attempt or with what the job reads."""
+
+from collections.abc import Callable
+
+from seqfuse.plan import disk
+from seqfuse.plan.inputs import Inputs
+from seqfuse.plan.run import Run
+from seqfuse.registry.arms import ARMS
+
+
+class Needs:
+    """What the rules of one run ask for. `unknown` makes what stands for a size that is not known
+    before earlier jobs have run."""
+
+    def __init__(self, run: Run, inputs: Inputs, unknown: Callable[[], object]):
+        self.run, self.inputs, self.unknown = run, inputs, unknown
+
+    def disk_mb(self, estimate: Callable) -> Callable:
+        """Disk of a job (MB) by what `estimate(wildcards, input)` says in bytes, and its tables:
+        what it writes of them is at most twice what it reads. Unknown while an input is not there,
+        or cannot be read, which the job itself will tell.
+        """
+
+        def rounded(wildcards, input):
+            tables = [path for path in input if str(path).endswith(".parquet")]
+            try:
+                found = estimate(wildcards, input) + 2 * disk.size(tables)
+            except (OSError, disk.Unreadable):
+                return self.unknown()
+            return -(-found // 1_000_000)
+
+        return rounded
+
+    def threads(self, kind: str) -> int:
+        """Threads of a kind of job; fixed, because another number changes the bits of a result."""
+        return self.run.settings["jobs"][kind]["threads"]
+
+    def mem_mb(self, kind):
+        """Memory of a kind of job (MB) and thrice what it reads, growing with each attempt."""
+        base = self.run.settings["jobs"][kind]["mem_mb"]
+        return lambda wildcards, input, attempt: (
+            attempt * (base + 3 * (disk.size(input) // 1_000_000))
+        )
+
+    def runtime(self, kind, seeds=1):
+        """Minutes of a kind of job that runs so many seeds, growing with each attempt."""
+        minutes = seeds * self.run.settings["jobs"][kind]["runtime"]
+        return lambda wildcards, attempt: attempt * minutes
+
+    def tables_disk(self, wildcards, input):
+        """A job that writes nothing but tables."""
+        return 0
+
+    def embeddings_disk(self, wildcards, input):
+        """What the store grows by at most."""
+        name = wildcards.encoder.removesuffix("@random")
+        name = self.run.model_of(name, "encoder") if name in self.run.pretrainings() else name
+        return disk.embeddings(
+            input.table,
+            self.inputs.embedded_columns(wildcards).split(),
+            self.inputs.embedded_resolution(wildcards),
+            input.model,
+            self.run.settings["models"][name]["layout"],
+            self.run.settings["embeddings"],
+        )
+
+    def finetune_disk(self, wildcards, input):
+        """Checkpoints, and the memory map of the states that a method reads."""
+        found = disk.mapped(input.embeddings)
+        if self.run.method(wildcards.method).generates:
+            given = self.run.finetuning(wildcards.suite, wildcards.method)
+            rates = given["learning_rate"]
+            trials = len(rates) if isinstance(rates, list) else 1
+            rank = given["lora_rank"]
+            found += disk.finetuning(input.backbone, len(self.run.seeds), trials, rank)
+        return found
+
+    def pretrain_disk(self, wildcards, input):
+        """Checkpoints of the encoder."""
+        return disk.finetuning(input.encoder, seeds=1, trials=1, lora_rank=0)
+
+    def arm_disk(self, wildcards, input):
+        """Checkpoints of a head and of encoders that are trained with it, and memory maps."""
+        given, arm = self.run.arm_training(wildcards.arm), ARMS[wildcards.arm]
+        rank = given["lora_rank"] if arm.tuning == "lora" else 0
+        models = [disk.weights(input[name], rank) for name in self.inputs.arm_models(wildcards)]
+        head = disk.head(given["parameter_budget"], given["width"], given["channels"])
+        trained = head + sum(trained for _, trained in models)
+        saved = head + sum(whole for whole, _ in models)
+        entropies = len(given["entropy"]) if arm.entropy else 1
+        trials = len(given["learning_rate"]) * entropies
+        return disk.checkpoints(saved, trained, len(self.run.seeds), trials) + disk.mapped(
+            input[name] for name in self.inputs.arm_embeddings(wildcards)
+        )
+
+    def interpretation_disk(self, wildcards, input):
+        """Memory maps of what the fusions read."""
+        return disk.mapped(input[view] for view in self.inputs.fused_embeddings(wildcards))
+
+    def training(self, disk_of, seeds: int | None = None) -> dict:
+        """What a training job asks for. Of several nodes, the job's own shell line starts the
+        processes (srun), so that Slurm must not: `mpi`, and no task for each GPU."""
+        gpu = self.run.settings["gpu"]
+        several = {
+            "nodes": gpu["nodes"],
+            "tasks": gpu["nodes"],
+            "mpi": "srun",
+            "tasks_per_gpu": 0,
+        }
+        return {
+            "gpu": gpu["count"] * gpu["nodes"],
+            "gpu_model": gpu["model"],
+            "mem_mb": self.mem_mb("gpu"),
+            "disk_mb": self.disk_mb(disk_of),
+            "runtime": self.runtime("gpu", seeds or len(self.run.seeds)),
+            "nodes": 1,
+        } | (several if gpu["nodes"] > 1 else {})

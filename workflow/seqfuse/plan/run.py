@@ -1,0 +1,235 @@
+"""What a run is made of, answered from its resolved settings: methods, arms, variants, suites.
+
+Nothing here knows of Snakemake. Paths are written with its path variables (`<results>`), as text.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+
+from seqfuse.files import sha256
+from seqfuse.registry.arms import ARMS
+from seqfuse.registry.controls import CONTROLS
+from seqfuse.registry.judges import REFERENCES
+from seqfuse.registry.layouts import LAYOUTS
+from seqfuse.registry.methods import METHODS, OWN_SETTINGS, Method
+from seqfuse.settings import datasets as entries
+from seqfuse.settings.cli_flags import flags
+from seqfuse.settings.configuration import merge
+from seqfuse.settings.paths import RESOURCES
+
+
+def either(names: Iterable[str]) -> str:
+    """A regular expression that matches exactly these names, or nothing."""
+    return "|".join(sorted(map(re.escape, names))) or "(?!)"
+
+
+def omit(section: Mapping, *keys: str) -> dict:
+    """A section of the settings without some of its keys."""
+    return {key: value for key, value in section.items() if key not in keys}
+
+
+def as_json(entry: Mapping) -> str:
+    """A catalogue entry, or a part of it, so that a change of it re-runs what is made from it."""
+    return json.dumps(entry, sort_keys=True)
+
+
+class Run:
+    """One run: `settings` as `configuration.resolve` gives them, and what follows from them."""
+
+    def __init__(self, settings: Mapping):
+        self.settings = settings
+        self.results = f"results/{settings['run']}"
+        self.seeds: list[int] = settings["seeds"]
+        studies = settings["studies"]
+        suites, sets = settings["language"]["suites"], settings["codons"]["datasets"]
+        self.language_suites: dict[str, list[str]] = suites if "language" in studies else {}
+        self.codon_sets: list[str] = sets if "codons" in studies else []
+
+    def method(self, name: str) -> Method:
+        """The catalogue's entry of a method, or of the method that a variant varies."""
+        variants = self.settings["language"]["variants"]
+        return METHODS[variants[name]["method"] if name in variants else name]
+
+    def suites(self, study):
+        """The suites of a study and their datasets; a codon set is a suite of its own."""
+        return (
+            self.language_suites
+            if study == "language"
+            else {name: [name] for name in self.codon_sets}
+        )
+
+    def datasets(self, study):
+        """Every dataset of a study, once."""
+        return list(dict.fromkeys(name for names in self.suites(study).values() for name in names))
+
+    def runs(self, study):
+        """The methods or arms of a study."""
+        return (
+            self.settings["language"]["methods"]
+            if study == "language"
+            else self.settings["codons"]["arms"]
+        )
+
+    def ablated(self, study):
+        """What `snakemake ablations` compares: the runs of a study and what varies them."""
+        varied = (
+            self.settings["language"]["variants"]
+            if study == "language"
+            else self.settings["codons"]["ablations"]
+        )
+        return list(dict.fromkeys([*self.runs(study), *varied]))
+
+    def pretrained(self):
+        """Whether a method of this run starts from SeqCLIP's pre-training."""
+        return bool(self.language_suites) and any(
+            self.method(name).pretrained for name in self.runs("language")
+        )
+
+    def pretraining_of(self, name):
+        """The pre-training that a method or variant starts from: SeqCLIP's, or a variant's own
+        where it names another encoder or backbone or other settings of pre-training."""
+        varied = self.settings["language"]["variants"].get(name, {})
+        return name if varied.keys() & {"pretrain", "encoder", "backbone"} else "seqclip"
+
+    def pretrainings(self):
+        """Every pre-training that a run of this configuration may want."""
+        names = self.settings["language"]["variants"]
+        return {
+            "seqclip",
+            *(self.pretraining_of(name) for name in names if self.method(name).pretrained),
+        }
+
+    def contrasting(self, name):
+        """The settings of one pre-training."""
+        language = self.settings["language"]
+        varied = language["variants"].get(name, {}).get("pretrain", {})
+        return merge(omit(language["pretrain"], "dataset"), varied)
+
+    def model_folder(self, name):
+        """The checkpoint folder of a model; a pre-training of this run has one, too."""
+        if name in self.pretrainings():
+            return f"<results>/language/pretrain/{name}/encoder"
+        return f"<results>/data/models/{name}"
+
+    def layout(self, name):
+        """The module that implements a model's layout, where it is one of ours."""
+        known = LAYOUTS.get(self.settings["models"][name]["layout"])
+        return [known[0]] if known else []
+
+    def cleaning(self, dataset):
+        """The cleaning policies of a dataset: its catalogue entry's over the configuration's."""
+        return entries.cleaning(self.settings["datasets"][dataset], self.settings["sequences"])
+
+    def expected_rows(self, dataset):
+        """How many rows of each split a dataset's source counts, as flags."""
+        expected = self.settings["datasets"][dataset].get("rows")
+        return flags({"expected": [f"{k}={n}" for k, n in expected.items()]} if expected else {})
+
+    def board(self, *place):
+        """Where TensorBoard finds a training's log, as a flag, if it is wanted."""
+        wanted = self.settings["language"]["tensorboard"]
+        return flags(
+            {"tensorboard": ("/".join([self.results, "tensorboard", *place]) if wanted else None)}
+        )
+
+    def aliases(self, names):
+        """The aliases of the labels of some datasets as JSON, or None."""
+        given = {name: self.settings["datasets"][name].get("aliases") for name in names}
+        found = {name: names_of for name, names_of in given.items() if names_of}
+        return json.dumps(found, sort_keys=True) if found else None
+
+    def finetuning(self, suite, name):
+        """The settings that one method or variant is fine-tuned with on a suite, and no other's."""
+        language, base = self.settings["language"], self.method(name).name
+        training = language["training"]
+        for changed in (suite, base):
+            training = merge(training, language["overrides"].get(changed, {}))
+        own = language[base] if base in OWN_SETTINGS else {}
+        variant = omit(
+            language["variants"].get(name, {}), "method", "backbone", "encoder", "pretrain"
+        )
+        return {**language["prompt"], **training, **own, **variant}
+
+    def model_of(self, name, kind):
+        """The backbone or encoder of a method, or the other one that a variant names."""
+        language = self.settings["language"]
+        return language["variants"].get(name, {}).get(kind, language[kind])
+
+    def encoder_of(self, name):
+        """The encoder whose states a method or variant reads."""
+        return (
+            self.pretraining_of(name)
+            if self.method(name).pretrained
+            else self.model_of(name, "encoder")
+        )
+
+    def implementation(self, name):
+        """The module that implements a method, for the hash of its code."""
+        return self.method(name).implementation.split(":")[0]
+
+    def fusion(self, arm):
+        """The modules that only an arm is made of: its fusion, and encoders that it trains."""
+        return ARMS[arm].modules
+
+    def judge_prompts(self):
+        """The hash of each judge prompt, so that an edit re-judges."""
+        folder = RESOURCES / "judge"
+        return {path.name: sha256(path) for path in sorted(folder.iterdir())}
+
+    def arm_training(self, arm):
+        """The settings that one arm is trained with."""
+        codons = self.settings["codons"]
+        return merge(codons["training"], codons["overrides"].get(arm, {}))
+
+    def fusions(self):
+        """The fusions of this run that read stored embeddings of the set, which are interpreted."""
+        joined = [arm for arm in map(ARMS.get, self.runs("codons")) if len(arm.modalities) > 1]
+        return [arm.name for arm in joined if not (arm.tuning or arm.shuffled or arm.random)]
+
+    def single_arms(self):
+        """The arms of one modality in this run, which late fusion is made from."""
+        made_of = CONTROLS["codons"]["late_mean"].made_of
+        return [name for name in made_of if name in self.settings["codons"]["arms"]]
+
+    def judged(self, among=None):
+        """The (suite, method) pairs whose reasoning is judged: what generates, and the controls."""
+        if not self.settings["language"]["prompt"]["reasoning"]:
+            return []
+        generating = [
+            name for name in (among or self.runs)("language") if self.method(name).generates
+        ]
+        return [
+            (suite, name)
+            for suite, names in self.language_suites.items()
+            if any(entries.has_reasoning(self.settings["datasets"][name]) for name in names)
+            for name in [*generating, *REFERENCES]
+        ]
+
+    def probed(self):
+        """The (suite, method) pairs that are asked again with altered DNA."""
+        return [
+            (suite, name)
+            for suite in self.language_suites
+            if suite not in self.settings["language"]["probe"]["exclude_suites"]
+            for name in self.runs("language")
+            if self.method(name).sees_dna
+        ]
+
+    def variant_sets(self, suite):
+        """The datasets of a suite that have variants."""
+        return [
+            name
+            for name in self.language_suites[suite]
+            if entries.has_variants(self.settings["datasets"][name])
+        ]
+
+    def attended(self):
+        """The (suite, method) pairs whose attention to a variant is looked at."""
+        return [
+            (suite, name)
+            for suite in self.language_suites
+            if self.settings["language"]["attention"]["rows"] and self.variant_sets(suite)
+            for name in self.runs("language")
+            if name == "onevocab"
+        ]
