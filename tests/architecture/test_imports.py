@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 STAGES = {
-    *("data", "sequences", "embeddings", "language", "codons"),
+    *("data", "sequences", "canary", "embeddings", "language", "codons"),
     *("controls", "evaluation", "judge", "figures", "report"),
 }
 LIBRARIES = {"training", "encoders", "bio"}
@@ -31,7 +31,8 @@ MAY_IMPORT = {
     **{stage: {"settings", "registry"} | LIBRARIES for stage in STAGES},
 }
 # Commands that stand in plan/ because they are no stage: what a command line may, they may.
-COMMANDS = {"seqfuse.plan.fetch": {"data"}}
+# Canaries are submitted by the plan, and it reads what they found.
+COMMANDS = {"seqfuse.plan.fetch": {"data"}, "seqfuse.plan.canaries": {"canary"}}
 # Import what they are asked for, whatever that is.
 FACES = {"seqfuse", "seqfuse.cli"}
 # What must not be imported, whatever it is imported through.

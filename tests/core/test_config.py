@@ -226,7 +226,12 @@ def test_every_key_names_rules_that_read_it_or_none(read_by, root):
     known = {rule for names in read_by.values() for rule in names}
     assert known <= rules, known - rules
     # Every rule computes from some key, but for what a wildcard alone tells it.
-    assert rules - known == {"controls_shuffle", "controls_randomise", "report_settings"}
+    assert rules - known == {
+        "controls_shuffle",
+        "controls_randomise",
+        "report_settings",
+        "data_card",
+    }
 
 
 def test_a_key_is_read_by_what_its_section_says_unless_it_says_otherwise(read_by):

@@ -19,7 +19,7 @@ from seqfuse.plan.artifacts import INTERPRETED, Artifacts
 from seqfuse.plan.inputs import Inputs
 from seqfuse.plan.launch import launched
 from seqfuse.plan.resources import Needs
-from seqfuse.plan.run import Run, as_json, either, omit
+from seqfuse.plan.run import Run, as_json, compared_by, either, omit, tracked, untracked
 from seqfuse.registry.arms import ARMS
 from seqfuse.registry.figures import FIGURES, STUDIES
 from seqfuse.registry.judges import REFERENCES

@@ -41,6 +41,7 @@ rule evaluation:
             {"aliases": plan.aliases(plan.suites(wildcards.study)[wildcards.suite])}
         ),
         settings=flags(settings["evaluation"]),
+        registered=compared_by(),
     shell:
         "exec seqfuse evaluation --study {wildcards.study} --suite {wildcards.suite}"
         " --datasets {params.datasets} --records {input.records}"

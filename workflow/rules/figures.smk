@@ -28,7 +28,10 @@ rule figures:
         runtime=needs.runtime("light"),
     params:
         code=lambda wildcards: code(
-            "seqfuse.figures.draw", FIGURES[wildcards.figure].module
+            "seqfuse.figures.draw",
+            "seqfuse.registry.titles",
+            "seqfuse.registry.metrics",
+            FIGURES[wildcards.figure].module,
         ),
         title=lambda wildcards: FIGURES[wildcards.figure].title,
         caption=lambda wildcards: FIGURES[wildcards.figure].caption,

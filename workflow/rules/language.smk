@@ -36,14 +36,19 @@ rule language_pretrain:
         code=code("seqfuse.language.pretrain"),
         out=subpath(output.encoder, parent=True),
         seed=plan.seeds[0],
-        settings=lambda wildcards: flags(plan.contrasting(wildcards.pretraining)),
-        board=lambda wildcards: plan.board("pretrain", wildcards.pretraining),
+        settings=lambda wildcards: flags(
+            tracked(plan.contrasting(wildcards.pretraining), "language/pretrain")
+        ),
+        more=lambda wildcards, resources: flags(
+            untracked(plan.contrasting(wildcards.pretraining), "language/pretrain")
+        ),
+        board=lambda wildcards, resources: plan.board("pretrain", wildcards.pretraining),
         vectors=f"{STATE}/language/text_vectors",
     shell:
         "exec {params.command} --pairs {input.pairs} --encoder {input.encoder}"
         " --text-encoder {input.text_encoder} --backbone {input.backbone} --seed {params.seed}"
         " --threads {params.threads}"
-        " {params.settings} {params.board} --text-vectors {params.vectors} --out {params.out}"
+        " {params.settings} {params.more} {params.board} --text-vectors {params.vectors} --out {params.out}"
         " 2> {log}"
 
 
@@ -125,10 +130,18 @@ rule language_finetune:
         ),
         encoder=lambda wildcards, input: flags({"encoder": list(input.encoder) or None}),
         seeds=plan.seeds,
+        registered=lambda wildcards: plan.registered(wildcards.method),
         settings=lambda wildcards: flags(
-            plan.finetuning(wildcards.suite, wildcards.method)
+            tracked(
+                plan.finetuning(wildcards.suite, wildcards.method), "language/training"
+            )
         ),
-        board=lambda wildcards: plan.board(wildcards.suite, wildcards.method),
+        more=lambda wildcards, resources: flags(
+            untracked(
+                plan.finetuning(wildcards.suite, wildcards.method), "language/training"
+            )
+        ),
+        board=lambda wildcards, resources: plan.board(wildcards.suite, wildcards.method),
     shell:
         "exec {params.command} --suite {wildcards.suite} --method {params.method}"
         " --name {wildcards.method}"
@@ -136,7 +149,7 @@ rule language_finetune:
         " --backbone {input.backbone}"
         " {params.embeddings} {params.pretrained} {params.encoder} --seeds {params.seeds}"
         " --threads {params.threads}"
-        " --state {params.state} {params.settings} {params.board} --out {params.out} 2> {log}"
+        " --state {params.state} {params.settings} {params.more} {params.board} --out {params.out} 2> {log}"
 
 
 rule language_predict:

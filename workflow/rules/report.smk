@@ -36,7 +36,12 @@ rule report:
     conda:
         "../../envs/report.yaml"
     params:
-        code=code("seqfuse.report.build", "seqfuse.registry.figures"),
+        code=code(
+            "seqfuse.report.build",
+            "seqfuse.registry.figures",
+            "seqfuse.registry.titles",
+            "seqfuse.registry.metrics",
+        ),
         run=settings["run"],
         files=lambda wildcards, input: flags(dict(input.items())),
     shell:

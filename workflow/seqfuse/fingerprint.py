@@ -68,10 +68,12 @@ def closure(*modules: str) -> Closure:
     waiting = list(modules)
     while waiting:
         name = waiting.pop()
-        if name in found or (_is_registry(name) and name not in modules):
+        if name in found or name == __name__:
             continue
         found.add(name)
-        waiting += _parsed(name).first_party
+        # A register counts where a rule names it, or one that is made of it.
+        counted = _is_registry(name)
+        waiting += [n for n in _parsed(name).first_party if counted or not _is_registry(n)]
         imported |= set(_parsed(name).others)
     pins = _pins()
     distributions = {distribution(name) for name in imported - set(_UNLOCKED)}

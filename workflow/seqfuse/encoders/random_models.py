@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING
 
 from seqfuse.errors import UserError, nearest
 from seqfuse.files import write_json
+from seqfuse.registry.layouts import TEXT_LAYOUTS
 
 if TYPE_CHECKING:
     from seqfuse.encoders.encoder import Encoder
 
-# Layouts whose scratch models learn a tokeniser from the text of the data.
-TEXT_LAYOUTS = ("qwen3", "bert")
 # How much larger queries and keys are: attention logits then have the variance 1.5^4, about 5.
 _SHARPNESS = 1.5
 # Rows of a language model's embedding table come in multiples of this, and there are always more

@@ -3,11 +3,11 @@
 `wildcards` are anything that has the rule's wildcards as attributes.
 """
 
-from seqfuse.encoders import random_models
 from seqfuse.plan.artifacts import expand
 from seqfuse.plan.run import Run
 from seqfuse.registry.arms import ARMS
 from seqfuse.registry.judges import REFERENCES
+from seqfuse.registry.layouts import TEXT_LAYOUTS
 
 
 class Inputs:
@@ -19,7 +19,7 @@ class Inputs:
     def model_text(self, wildcards) -> list[str]:
         """The records whose text a scratch language model learns its tokeniser from."""
         entry = self.run.settings["models"][wildcards.model]
-        if entry["kind"] != "scratch" or entry["layout"] not in random_models.TEXT_LAYOUTS:
+        if entry["kind"] != "scratch" or entry["layout"] not in TEXT_LAYOUTS:
             return []
         names = self.run.datasets("language")
         if self.run.pretrained():

@@ -13,10 +13,12 @@ from seqfuse.registry.controls import CONTROLS
 from seqfuse.registry.judges import REFERENCES
 from seqfuse.registry.layouts import LAYOUTS
 from seqfuse.registry.methods import METHODS, OWN_SETTINGS, Method
+from seqfuse.registry.metrics import METRICS
 from seqfuse.settings import datasets as entries
 from seqfuse.settings.cli_flags import flags
 from seqfuse.settings.configuration import merge
 from seqfuse.settings.paths import RESOURCES
+from seqfuse.settings.schema import of_results
 
 
 def either(names: Iterable[str]) -> str:
@@ -27,6 +29,33 @@ def either(names: Iterable[str]) -> str:
 def omit(section: Mapping, *keys: str) -> dict:
     """A section of the settings without some of its keys."""
     return {key: value for key, value in section.items() if key not in keys}
+
+
+def compared_by() -> dict:
+    """What of the registry the evaluation computes from: which way a metric is better, and what a
+    control is made of."""
+    return {
+        "better": {name: metric.better for name, metric in METRICS.items()},
+        "made_of": {
+            name: control.made_of
+            for controls in CONTROLS.values()
+            for name, control in controls.items()
+            if control.made_of
+        },
+    }
+
+
+def tracked(settings: Mapping, *sections: str) -> dict:
+    """The settings among those of `sections` ("language/training") that can change a result."""
+    for section in sections:
+        settings = of_results(section, settings)
+    return dict(settings)
+
+
+def untracked(settings: Mapping, *sections: str) -> dict:
+    """The others. As params of `resources`, which Snakemake does not compare, they re-run
+    nothing."""
+    return omit(settings, *tracked(settings, *sections))
 
 
 def as_json(entry: Mapping) -> str:
@@ -149,7 +178,9 @@ class Run:
         variant = omit(
             language["variants"].get(name, {}), "method", "backbone", "encoder", "pretrain"
         )
-        return {**language["prompt"], **training, **own, **variant}
+        # How much a prediction may say is no matter of training.
+        prompt = omit(language["prompt"], "max_new_tokens")
+        return {**prompt, **training, **own, **variant}
 
     def model_of(self, name, kind):
         """The backbone or encoder of a method, or the other one that a variant names."""
@@ -171,6 +202,10 @@ class Run:
     def fusion(self, arm):
         """The modules that only an arm is made of: its fusion, and encoders that it trains."""
         return ARMS[arm].modules
+
+    def registered(self, name: str) -> dict:
+        """The fields of a method's entry that can change a result; its title cannot."""
+        return omit(vars(self.method(name)), "title")
 
     def judge_prompts(self):
         """The hash of each judge prompt, so that an edit re-judges."""

@@ -9,3 +9,5 @@ LAYOUTS: dict[str, tuple[str, str]] = {
     "rna-fm": ("seqfuse.encoders.rna_fm", "RnaFm"),
     "esm2": ("seqfuse.encoders.esm2", "Esm2"),
 }
+# Layouts of language models and text encoders: scratch ones learn a tokeniser from the data.
+TEXT_LAYOUTS = ("qwen3", "bert")

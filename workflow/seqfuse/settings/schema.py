@@ -49,6 +49,14 @@ def readers(rule: Mapping, path: str = "", inherited: Sequence[str] = ()) -> dic
     return found
 
 
+def of_results(path: str, values: Mapping) -> dict:
+    """The settings among `values` of a section ("language/training") that can change a result."""
+    section_readers = readers(schema())
+    prefix = path.replace("/", ".")
+    # What the section does not know, such as a variant's own key, may.
+    return {k: v for k, v in values.items() if section_readers.get(f"{prefix}.{k}") != []}
+
+
 def kind(rule: Mapping) -> str:
     """The type of a setting, beside which it may be null; "string" of a reference."""
     kinds = rule.get("type", "string")

@@ -25,6 +25,7 @@ from seqfuse.language.prompts import Prompt, Settings, reasons
 from seqfuse.language.suite import Suite, read_states
 from seqfuse.progress import say
 from seqfuse.registry.methods import Method
+from seqfuse.settings.schema import of_results
 from seqfuse.training import processes
 from seqfuse.training.device import device
 from seqfuse.training.example_store import Stored
@@ -215,7 +216,7 @@ class Job:
             self.backbone,
             self._suite.records,
             [read_json(path) for path in self.cards],
-            asdict(self.prompt)
+            self._shown
             | asdict(self.training)
             | {"learning_rate": cost["learning_rate"]}
             | self.settings,
@@ -238,6 +239,11 @@ class Job:
             checksums(self.encoder) if self.encoder else None,
         ]
 
+    @property
+    def _shown(self) -> dict:
+        """The settings of the prompt that training reads; how much is generated is none of them."""
+        return {"reasoning": self.prompt.reasoning, "max_tokens": self.prompt.max_tokens}
+
     def _fingerprint(self, rate: float) -> str:
         """What a checkpoint must have been made from to be resumed."""
         module = self.method.implementation.split(":")[0]
@@ -248,8 +254,11 @@ class Job:
                     self.datasets,
                     *self._inputs,
                     self._states[1],
-                    asdict(self.prompt),
-                    {**asdict(self.training), "learning_rate": rate},
+                    self._shown,
+                    {
+                        **of_results("language/training", asdict(self.training)),
+                        "learning_rate": rate,
+                    },
                     self.settings,
                     surroundings(),
                     fingerprint.code("seqfuse.language.finetuning.finetuning_job", module),
