@@ -3,8 +3,8 @@
     python docs/build.py          writes docs/configuration.md and the DAG in README.md
     python docs/build.py --check  changes nothing, fails when one of them is out of step
 
-The configuration's reference comes from workflow/seqfuse/settings/, the picture of the DAG from `snakemake
---rulegraph`.
+The configuration's reference comes from the schemas in workflow/seqfuse/settings/, the picture of
+the DAG from `snakemake --rulegraph`.
 """
 
 import json
