@@ -3,8 +3,8 @@
     python docs/build.py          writes docs/configuration.md and the DAG in README.md
     python docs/build.py --check  changes nothing, fails when one of them is out of step
 
-The configuration's reference comes from the schemas in workflow/seqfuse/settings/, the picture of
-the DAG from `snakemake --rulegraph`.
+The configuration's reference comes from workflow/schemas/, the picture of the DAG from `snakemake
+--rulegraph`.
 """
 
 import json
@@ -28,7 +28,7 @@ ENTRIES = {
 }
 HEAD = """# Configuration
 
-Printed from `workflow/seqfuse/settings/` by `make docs`; do not edit.
+Printed from `workflow/schemas/` by `make docs`; do not edit.
 
 `config.yaml` lies over `workflow/presets/<preset>.yaml`, which lies over the defaults below;
 `--config key=value` on the command line lies over all of them. An unknown key, a wrong type, or a
