@@ -46,8 +46,8 @@ def answer(
 ) -> list[Answer]:
     """The answers to `prompts`, in their order; `labels` are those of each prompt's dataset.
 
-    `once` may know a batch from before (see `journal.Journal`): which prompts make a batch depends
-    on their lengths alone.
+    `once` may know a batch from before (see `resume_journal.Journal`): which prompts make a batch
+    depends on their lengths alone.
     """
     examples = [method.encode(prompt, answer=False) for prompt in prompts]
     check_lengths(method, examples, settings, settings.max_new_tokens)
