@@ -156,14 +156,3 @@ def test_a_canary_that_cannot_speak_is_told_of(chain):
     said = chain.finish(chain.submit(CHAIN), code=1)
     assert "canary error: gpu.one_gpu: it ended without a word; see results/tiny/logs/" in said
     assert [job["JobName"] for job in chain.jobs()] == ["seqfuse_canary"]
-
-
-def test_a_good_partition_is_tried_once_and_trains(embedded, cluster, tmp_path, fresh):
-    project = fresh(embedded, tmp_path / "project", cluster)
-    project.configure(gpu={"canary": True})
-    project.finish(project.submit(CHAIN))
-    names = [job["JobName"] for job in project.jobs()]
-    assert names.count("seqfuse_canary") == 1 and names[0] == "seqfuse_canary"
-    found = json.loads((project.root / "results/tiny/canary/gpu.one_gpu.json").read_text())
-    checks = {row["check"] for row in found["findings"]}
-    assert found["passed"] and {"checkout", "store lockable", "results room"} <= checks
