@@ -52,7 +52,7 @@ def differences(one: Path, other: Path) -> Iterator[tuple[str, str]]:
 def names(run: Path) -> set[str]:
     """The files of a run that are compared, relative to it."""
     paths = (path.relative_to(run) for path in run.rglob("*") if path.suffix in KINDS)
-    return {str(path) for path in paths if path.parts[0] not in LEFT_OUT and "source" != path.stem}
+    return {str(path) for path in paths if path.parts[0] not in LEFT_OUT and path.stem != "source"}
 
 
 def compare(one: Path, other: Path) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from seqfuse import tables
-from seqfuse.controls import composition, logistic, lookups, ridge, trees
+from seqfuse.controls import composition, lookups, regressions, trees
 from seqfuse.errors import UserError
 
 # Inverse strengths of the L2 penalty; the one with the least validation loss is taken, as a
@@ -174,8 +174,8 @@ def regression(
 ) -> Callable[[np.ndarray], np.ndarray]:
     """features[n, f] -> outputs, fitted on `features` and `target`; `classes` 0 means values."""
     if classes:
-        return logistic.fit(features, target, classes, strength).log_probabilities
-    return ridge.fit(features, target, strength).values
+        return regressions.logistic(features, target, classes, strength)
+    return regressions.ridge(features, target, strength)
 
 
 def loss(outputs: np.ndarray, gold: np.ndarray, classes: int) -> float:
