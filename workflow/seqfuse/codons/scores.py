@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from seqfuse.correlation import spearman
+from seqfuse.statistics.correlation import spearman
 
 
 def score(prediction: np.ndarray, target: np.ndarray) -> float:

@@ -2,12 +2,12 @@
 
 Metrics of classes are functions of three counts a class, and those of regression of seven sums, so
 that a bootstrap evaluates thousands of resamples in one call: every function keeps leading axes.
-Spearman's correlation is in seqfuse/correlation.py.
+Spearman's correlation is in seqfuse/statistics/correlation.py.
 """
 
 import numpy as np
 
-from seqfuse.correlation import correlation
+from seqfuse.statistics.correlation import correlation
 
 BINS = 15
 

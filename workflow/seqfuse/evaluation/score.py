@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seqfuse.correlation import Ranking, weighted_spearman
 from seqfuse.evaluation import bootstrap, metrics
 from seqfuse.evaluation.answers import Answers, Gold
+from seqfuse.statistics.correlation import Ranking, weighted_spearman
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from seqfuse import tables
 from seqfuse.bio import record_batches, sketch
 from seqfuse.bio.normalise import keys
 from seqfuse.bio.splits import SPLITS
-from seqfuse.correlation import spearman
 from seqfuse.sequences import lookups
+from seqfuse.statistics.correlation import spearman
 
 HELD_OUT = ("val", "test")
 # Distinct sequences whose sketches are compared: the ones of smallest key, a random sample.

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from seqfuse.correlation import spearman
+from seqfuse.statistics.correlation import spearman
 
 # Few different numbers, so that there are ties.
 PAIRS = st.lists(st.tuples(st.integers(0, 6), st.integers(-3, 3)), min_size=2, max_size=30)
