@@ -1,5 +1,6 @@
 """What every test shares: no network, one thread, no hidden skip, and where the project lies."""
 
+import importlib.util
 import os
 from pathlib import Path
 
@@ -36,3 +37,13 @@ def mirror() -> str:
     if not folder:
         pytest.skip(reason="no real data: set SEQFUSE_MIRROR to a folder of the catalogue's files")
     return folder
+
+
+@pytest.fixture(scope="session")
+def made_up():
+    """The module that makes a run up, for the tests of figures and report."""
+    path = Path(__file__).parent / "figures" / "run.py"
+    spec = importlib.util.spec_from_file_location("made_up_run", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

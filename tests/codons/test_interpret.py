@@ -7,7 +7,7 @@ from scipy.stats import spearmanr
 
 from seqfuse import tables
 from seqfuse.codons.interpretation import attention_maps, knockout, mutagenesis, trained_arms
-from seqfuse.codons.scores import resampled, score, spearman
+from seqfuse.codons.scores import resampled, score
 from seqfuse.codons.train import MODALITIES
 from seqfuse.errors import UserError
 from seqfuse.registry.arms import ARMS
@@ -42,7 +42,7 @@ def test_resampled_scores_are_those_of_the_repeated_rows():
     found = resampled(x[:, None], y, counts)
     for row, value in zip(counts, found, strict=True):
         assert value == pytest.approx(spearmanr(x.repeat(row), y.repeat(row)).statistic)
-    assert resampled(x[:, None], y, np.ones((1, 30))) == pytest.approx(spearman(x, y))
+    assert resampled(x[:, None], y, np.ones((1, 30))) == score(x[:, None], y)
     assert resampled(np.ones((30, 1)), y, counts).tolist() == [0.0] * 20
     outputs, labels = random.normal(size=(30, 3)), random.integers(0, 3, 30)
     for row, value in zip(counts, resampled(outputs, labels, counts), strict=True):
@@ -60,7 +60,7 @@ def test_a_knock_out_by_the_mean_is_the_one_that_training_predicts(arm, study, r
         if row["replacement"] == "mean" and "seed" in row:
             known = predictions(folder, "without_" + row["modalities"].replace("+", "_"))
             values = np.array([known[row["seed"]][name]["predicted_value"] for name in ids])
-            assert row["knocked_out"] == pytest.approx(spearman(values, np.array(target)))
+            assert row["knocked_out"] == pytest.approx(spearmanr(values, target).statistic)
             assert row["lost"] == pytest.approx(row["score"] - row["knocked_out"])
         assert row["low"] <= row["high"] and row["n"] == 10
     means = [row for row in rows if "seed" not in row]

@@ -67,20 +67,6 @@ def test_binary_mcc_by_hand():
     assert classified(gold, predicted)["mcc"] == pytest.approx(10 / np.sqrt(600))
 
 
-@given(pairs, st.integers(0, 2**32 - 1))
-def test_spearman_is_scipys_on_repeated_rows(rows, seed):
-    x, y = np.array(rows, dtype=float).T
-    weights = np.random.default_rng(seed).integers(0, 3, size=(2, len(x))).astype(float)
-    weights[0] = 1
-    centred = [metrics.Ranking(values).centred(weights) for values in (x, y)]
-    found = metrics.spearman(*centred, weights)
-    for ours, times in zip(found, weights.astype(int), strict=True):
-        a, b = np.repeat(x, times), np.repeat(y, times)
-        constant = len(a) == 0 or np.ptp(a) == 0 or np.ptp(b) == 0
-        expected = 0.0 if constant else stats.spearmanr(a, b).statistic
-        assert ours == pytest.approx(expected, abs=1e-9)
-
-
 @given(pairs)
 def test_metrics_of_regression_are_scikit_learns(rows):
     gold, predicted = np.array(rows, dtype=float).T

@@ -1,6 +1,5 @@
 """A made-up run, and every figure drawn from it once."""
 
-import importlib.util
 from pathlib import Path
 
 import pytest
@@ -40,16 +39,6 @@ ABLATIONS = {
     "costs": "ablations/runs/*/cost.json",
     "weights": "codons/*/*/weights.parquet",
 }
-
-
-@pytest.fixture(scope="session")
-def made_up():
-    """The module that makes the run up."""
-    path = Path(__file__).with_name("run.py")
-    spec = importlib.util.spec_from_file_location("made_up_run", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """The report of a made-up run, and a small reader of HTML."""
 
-import importlib.util
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
@@ -25,16 +24,6 @@ SVG = (
     '<rect width="504" height="90" fill="#eee"/></svg>'
 )
 VOID = {"meta", "link", "img", "br", "input"}
-
-
-@pytest.fixture(scope="session")
-def made_up():
-    """The module that makes the run up, which the figures' tests share."""
-    path = Path(__file__).parents[1] / "figures" / "run.py"
-    spec = importlib.util.spec_from_file_location("made_up_run", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="session")

@@ -14,13 +14,12 @@ question, which is not held out; none of a set that has no other rows, as one wi
 import os
 from pathlib import Path
 
+from seqfuse.controls import suite_flags
+
 
 def add_arguments(parser):
     """Add the flags of `seqfuse controls folds`."""
-    parser.add_argument("--datasets", required=True, nargs="+", help="the suite's datasets")
-    parser.add_argument(
-        "--records", required=True, nargs="+", type=Path, help="their cleaned records, in order"
-    )
+    suite_flags.add_arguments(parser)
     parser.add_argument("--folds", type=int, default=5, help="folds of a repeat (default: 5)")
     parser.add_argument("--repeats", type=int, default=10, help="repeats (default: 10)")
     parser.add_argument("--threads", type=int, default=1, help="threads (default: 1)")
@@ -35,15 +34,10 @@ def run(args):
     from seqfuse.errors import UserError
     from seqfuse.progress import say
 
-    if len(args.datasets) != len(args.records):
-        raise UserError(
-            f"--records: {len(args.records)} files for {len(args.datasets)} datasets; "
-            "give one each, in order"
-        )
     if args.folds < 3:
         raise UserError(f"--folds {args.folds}: give 3 or more; one is held out, one validates")
     rows = []
-    for dataset, path in zip(args.datasets, args.records, strict=True):
+    for dataset, path in suite_flags.datasets(args):
         columns = grouped_folds.read(path)
         count = len(columns["id"])
         say(f"{dataset}: {count} rows that only the sequence decides")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from seqfuse import tables
-from seqfuse.controls import composition, logistic, lookups
+from seqfuse.controls import composition, lookups, regressions
 from seqfuse.errors import UserError
 
 # Inverse strengths of the L2 penalty; the one with the least validation loss is taken, as a
@@ -125,13 +125,12 @@ def _fitted(records: Records, features: np.ndarray) -> np.ndarray:
     known = [row for row in records.val if records.columns["label"][row] in code]
     gold = np.array([code[label] for label in records.take("label", known)], dtype=np.int64)
 
-    def validation_loss(model: logistic.Logistic) -> float:
-        log_p = model.log_probabilities(features[known])
-        return -float(log_p[np.arange(len(known)), gold].mean())
+    def validation_loss(fit: Callable[[np.ndarray], np.ndarray]) -> float:
+        return -float(fit(features[known])[np.arange(len(known)), gold].mean())
 
-    models, start = [], None
-    for strength in STRENGTHS if known else STRENGTHS[-1:]:
-        models.append(logistic.fit(features[train], labels, len(code), strength, start))
-        start = models[-1].weights
-    best = min(models, key=validation_loss) if known else models[0]
-    return best.log_probabilities(features[records.asked])
+    fits = [
+        regressions.logistic(features[train], labels, len(code), strength)
+        for strength in (STRENGTHS if known else STRENGTHS[-1:])
+    ]
+    best = min(fits, key=validation_loss) if known else fits[0]
+    return best(features[records.asked])

@@ -13,14 +13,13 @@ question or a variant; datasets without go without.
 import os
 from pathlib import Path
 
+from seqfuse.controls import suite_flags
+
 
 def add_arguments(parser):
     """Add the flags of `seqfuse controls language`."""
     parser.add_argument("--suite", required=True, help="name of the suite")
-    parser.add_argument("--datasets", required=True, nargs="+", help="the suite's datasets")
-    parser.add_argument(
-        "--records", required=True, nargs="+", type=Path, help="their cleaned records, in order"
-    )
+    suite_flags.add_arguments(parser)
     parser.add_argument("--threads", type=int, default=1, help="threads (default: 1)")
     parser.add_argument("--out", required=True, type=Path, help="predictions.parquet to write")
 
@@ -30,16 +29,10 @@ def run(args):
     os.environ.update(OMP_NUM_THREADS=str(args.threads), OPENBLAS_NUM_THREADS=str(args.threads))
     from seqfuse import tables
     from seqfuse.controls import label_controls
-    from seqfuse.errors import UserError
     from seqfuse.progress import say
 
-    if len(args.datasets) != len(args.records):
-        raise UserError(
-            f"--records: {len(args.records)} files for {len(args.datasets)} datasets; "
-            "give one each, in order"
-        )
     rows = []
-    for dataset, path in zip(args.datasets, args.records, strict=True):
+    for dataset, path in suite_flags.datasets(args):
         records = label_controls.read(path)
         fitted = label_controls.features(records.columns)
         for method, log_probabilities in label_controls.controls(records, fitted):

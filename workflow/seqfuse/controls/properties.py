@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from seqfuse.controls import composition, logistic, lookups, ridge, trees
+from seqfuse.controls import composition, lookups, regressions, trees
 from seqfuse.controls.coding import Coding, loss
 
 # Inverse strengths of the L2 penalty; the one with the least validation loss is taken, as a
@@ -89,8 +89,8 @@ def regression(
 ) -> Callable[[np.ndarray], np.ndarray]:
     """features[n, f] -> outputs, fitted on `features` and `target`; `classes` 0 means values."""
     if classes:
-        return logistic.fit(features, target, classes, strength).log_probabilities
-    return ridge.fit(features, target, strength).values
+        return regressions.logistic(features, target, classes, strength)
+    return regressions.ridge(features, target, strength)
 
 
 def _fitted(coding: Coding, features: np.ndarray) -> np.ndarray:

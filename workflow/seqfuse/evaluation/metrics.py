@@ -1,10 +1,13 @@
 """The metrics as pure functions of numpy arrays, equal to scikit-learn's and scipy's.
 
-Metrics of classes are functions of three counts a class, and correlations of weighted rows, so that
-a bootstrap evaluates thousands of resamples in one call: every function keeps leading axes.
+Metrics of classes are functions of three counts a class, and those of regression of seven sums, so
+that a bootstrap evaluates thousands of resamples in one call: every function keeps leading axes.
+Spearman's correlation is in seqfuse/statistics/correlation.py.
 """
 
 import numpy as np
+
+from seqfuse.statistics.correlation import correlation
 
 BINS = 15
 
@@ -96,42 +99,10 @@ def regression(sums: np.ndarray, rows: np.ndarray) -> dict[str, np.ndarray]:
     x, y, xx, yy, xy, squared, absolute = np.moveaxis(sums, -1, 0)
     spread_x, spread_y = _spread(x, xx, rows), _spread(y, yy, rows)
     return {
-        "pearson": _correlation(xy - x * y / rows, spread_x, spread_y),
+        "pearson": correlation(xy - x * y / rows, spread_x, spread_y),
         "r2": _ratio(spread_x - squared, spread_x),
         "mae": absolute / rows,
     }
-
-
-class Ranking:
-    """The ranks of one variable under row weights, ties given their mean rank."""
-
-    def __init__(self, values: np.ndarray):
-        """Sort `values` float[n] once, for any number of weightings."""
-        _, self._tie = np.unique(values, return_inverse=True)
-        self._order = np.argsort(self._tie, kind="stable")
-        self._last = np.flatnonzero(np.diff(self._tie[self._order], append=-1))
-
-    def centred(self, weights: np.ndarray) -> np.ndarray:
-        """Mid-ranks less their mean, float64[b, n], of rows repeated `weights`[b, n] times."""
-        through = np.cumsum(weights[:, self._order], axis=1)[:, self._last]
-        ranks = through.copy()
-        ranks[:, 1:] += through[:, :-1]
-        ranks -= through[:, -1:]
-        ranks *= 0.5
-        return ranks[:, self._tie]
-
-
-def spearman(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Spearman's correlation float64[b] from centred ranks `x`, `y` and `weights`, each [b, n].
-
-    0 where either variable is constant: a constant prediction orders nothing.
-    """
-    weighted_x, weighted_y = weights * x, weights * y
-    return _correlation(
-        np.einsum("bn,bn->b", weighted_x, y),
-        np.einsum("bn,bn->b", weighted_x, x),
-        np.einsum("bn,bn->b", weighted_y, y),
-    )
 
 
 def _bins(confidence: np.ndarray) -> np.ndarray:
@@ -148,11 +119,6 @@ def _spread(total: np.ndarray, squares: np.ndarray, rows: np.ndarray) -> np.ndar
     """Sum of squares about the mean; what rounding alone can leave counts as 0."""
     spread = squares - total * total / rows
     return np.where(spread > 1e-12 * squares, spread, 0.0)
-
-
-def _correlation(covariance, spread_x, spread_y) -> np.ndarray:
-    """Covariance over spreads, held to [-1, 1]; 0 where a spread is 0."""
-    return np.clip(_ratio(covariance, np.sqrt(spread_x * spread_y)), -1.0, 1.0)
 
 
 def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:

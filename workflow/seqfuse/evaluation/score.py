@@ -11,6 +11,7 @@ import numpy as np
 
 from seqfuse.evaluation import bootstrap, metrics
 from seqfuse.evaluation.answers import Answers, Gold
+from seqfuse.statistics.correlation import Ranking, weighted_spearman
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def scores(
         _Classes(rows, answer) if gold.value is None else _Values(rows, answer)
         for answer in answers
     ]
-    truth = metrics.Ranking(gold.value[rows.chosen]) if gold.value is not None else None
+    truth = Ranking(gold.value[rows.chosen]) if gold.value is not None else None
     random = bootstrap.generator(*names, gold.dataset)
     drawn = [[] for _ in scorers]
     once = [np.ones((1, rows.clusters))]
@@ -131,7 +132,7 @@ class _Values:
     def __init__(self, rows: _Rows, answer: Answers):
         predicted = answer.value[rows.chosen]
         self.rows = rows
-        self.ranking = metrics.Ranking(predicted)
+        self.ranking = Ranking(predicted)
         sums = metrics.regression_sums(rows.gold.value[rows.chosen], predicted)
         self.units = rows.by_cluster(sums)
 
@@ -139,7 +140,7 @@ class _Values:
         """{metric: float64[b]} for weights[b, clusters] and gold's centred ranks[b, rows]."""
         row_weights = weights[:, self.rows.cluster]
         found = {
-            "spearman": metrics.spearman(ranks, self.ranking.centred(row_weights), row_weights)
+            "spearman": weighted_spearman(ranks, self.ranking.centred(row_weights), row_weights)
         }
         return found | metrics.regression(weights @ self.units, counted)
 

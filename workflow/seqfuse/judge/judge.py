@@ -49,8 +49,9 @@ def add_arguments(parser):
 def run(args):
     """Collect what is to be judged, get the verdicts that are not there yet, write them all."""
     from seqfuse import tables
-    from seqfuse.judge import agreement, verdicts
+    from seqfuse.judge import verdicts
     from seqfuse.progress import say
+    from seqfuse.statistics.agreement import agreements
 
     settings = cli_flags.take(args, Settings)
     answers = verdicts.answers(
@@ -63,8 +64,8 @@ def run(args):
     asks = settings.judge == "openai"
     rows = verdicts.by_server(answers, settings, args.store, name) if asks else []
     rows += verdicts.by_overlap(answers)
-    for line in agreement.lines(rows):
-        say(line)
+    for agreement in agreements(rows):
+        say(str(agreement))
     for status in ("ok", "refused", "malformed"):
         say(f"{status}: {sum(row['status'] == status for row in rows)} of {len(rows)} verdicts")
     tables.write(args.out, tables.from_rows(rows, tables.VERDICTS), tables.VERDICTS)

@@ -54,17 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--cards", nargs="+", type=Path, metavar="CARD", help="card.json of the datasets"
     )
     parser.add_argument("--seeds", required=True, type=int, nargs="+", metavar="N")
-    parser.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
-    parser.add_argument(
-        "--processes",
-        type=int,
-        default=1,
-        metavar="N",
-        help="processes that a launcher has started, with one GPU each (default: 1)",
-    )
-    parser.add_argument(
-        "--tensorboard", type=Path, metavar="DIR", help="folder for TensorBoard to show the log of"
-    )
+    processes.add_arguments(parser)
     parser.add_argument("--state", required=True, type=Path, help="folder to resume from")
     parser.add_argument("--out", required=True, type=Path, help="folder to write")
     for section in ("prompt", "training", *OWN_SETTINGS):

@@ -29,17 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--backbone", required=True, type=Path, help="language model that the adapter is made for"
     )
     parser.add_argument("--seed", required=True, type=int, metavar="N")
-    parser.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
-    parser.add_argument(
-        "--processes",
-        type=int,
-        default=1,
-        metavar="N",
-        help="processes that a launcher has started, with one GPU each (default: 1)",
-    )
-    parser.add_argument(
-        "--tensorboard", type=Path, metavar="DIR", help="folder for TensorBoard to show the log of"
-    )
+    processes.add_arguments(parser)
     parser.add_argument(
         "--text-vectors",
         required=True,

@@ -4,22 +4,17 @@ import csv
 import io
 import math
 from dataclasses import dataclass, field
-from itertools import combinations
 
 from seqfuse.registry.arms import ARMS
 from seqfuse.registry.figures import FIGURES
 from seqfuse.registry.judges import DIMENSIONS
 from seqfuse.registry.methods import METHODS
 from seqfuse.registry.metrics import MEAN, METRICS
+from seqfuse.registry.subsets import subset
 from seqfuse.report.findings import Place, Results
 from seqfuse.report.inputs import Run, data_uri
 from seqfuse.report.titles import order, title
-
-_SUBSETS = {
-    "all": "all rows",
-    "question_decides": "the question decides",
-    "sequence_decides": "the sequence decides",
-}
+from seqfuse.statistics.agreement import agreements
 
 
 @dataclass(frozen=True)
@@ -86,7 +81,7 @@ def _ranking(results: Results, place: Place) -> Grid:
     metric = METRICS[place.metric]
     grid = Grid(
         f"{place.suite}-{place.dataset}-{place.subset}",
-        f"{dataset}, {_SUBSETS.get(place.subset, place.subset)}: test split, {metric.title}",
+        f"{dataset}, {subset(place.subset)}: test split, {metric.title}",
         ["Method or control", "Kind", metric.title, "Against the best control", "Verdict"]
         + ["Trained", "Seeds", "Rows"],
     )
@@ -133,7 +128,7 @@ def everything(run: Run) -> list[Grid]:
         for row in run.metrics:
             if (row["study"], row["suite"]) != (study, suite):
                 continue
-            texts = [row["dataset"], row["split"], _SUBSETS.get(row["subset"], row["subset"])]
+            texts = [row["dataset"], row["split"], subset(row["subset"])]
             texts += [title(row["method"]), row["kind"], row["probe"]]
             texts += [METRICS[row["metric"]].title if row["metric"] in METRICS else row["metric"]]
             numbers = [Cell(_number(row[key]), row[key]) for key in ("value", "low", "high")]
@@ -160,7 +155,7 @@ def comparisons(run: Run) -> list[Grid]:
             metric = METRICS[row["metric"]].title if row["metric"] in METRICS else row["metric"]
             grid.add(
                 row["dataset"],
-                _SUBSETS.get(row["subset"], row["subset"]),
+                subset(row["subset"]),
                 metric,
                 title(row["method"]),
                 row["probe"] or "none",
@@ -200,38 +195,26 @@ def judged(run: Run) -> list[Grid]:
 
 def agreement(run: Run) -> list[Grid]:
     """How far each two judges agree on the same answers, where there are several."""
-    scores: dict[str, dict[str, dict[tuple, float]]] = {}
-    for row in run.verdicts:
-        if row["status"] == "ok":
-            answer = tuple(row[key] for key in ("dataset", "method", "seed", "id"))
-            by_judge = scores.setdefault(row["dimension"], {})
-            by_judge.setdefault(row["judge"], {})[answer] = row["score"]
     grid = Grid(
         "judge-agreement",
         "Agreement of judges on the same answers, methods and controls together",
         ["Dimension", "Judge", "Other judge", "Spearman", "Mean difference", "Mean distance"]
         + ["Answers"],
     )
-    for dimension, name in DIMENSIONS.items():
-        for (one, a), (other, b) in combinations(scores.get(dimension, {}).items(), 2):
-            pairs = [(a[answer], b[answer]) for answer in a if answer in b]
-            if len(pairs) > 1:
-                grid.add(name, one, other, *_agreement(pairs))
+    for found in agreements(run.verdicts):
+        if found.answers > 1:
+            rho = math.nan if found.spearman is None else found.spearman
+            grid.add(
+                DIMENSIONS[found.dimension],
+                found.judge,
+                found.other,
+                Cell(_number(rho), found.spearman),
+                Cell(_signed(found.difference), found.difference),
+                Cell(f"{found.distance:.3f}", found.distance),
+                count(found.answers),
+            )
     grid.sources = sorted({row["source"] for row in run.verdicts})
     return [grid] if grid.rows else []
-
-
-def _agreement(pairs: list[tuple[float, float]]) -> list[Cell]:
-    """Rank correlation, second less first, mean distance, and how many."""
-    from scipy.stats import spearmanr
-
-    first, second = zip(*pairs, strict=True)
-    gaps = [b - a for a, b in pairs]
-    mean, distance = sum(gaps) / len(gaps), sum(map(abs, gaps)) / len(gaps)
-    constant = len(set(first)) == 1 or len(set(second)) == 1
-    rho = math.nan if constant else float(spearmanr(first, second).statistic)
-    cells = [Cell(_number(rho), None if constant else rho), Cell(_signed(mean), mean)]
-    return [*cells, Cell(f"{distance:.3f}", distance), count(len(pairs))]
 
 
 def published(run: Run) -> list[Grid]:

@@ -16,11 +16,13 @@ from seqfuse.bio import record_batches, sketch
 from seqfuse.bio.normalise import keys
 from seqfuse.bio.splits import SPLITS
 from seqfuse.sequences import lookups
+from seqfuse.statistics.correlation import spearman
 
 HELD_OUT = ("val", "test")
 # Distinct sequences whose sketches are compared: the ones of smallest key, a random sample.
 QUERIES, POOL = 1000, 20_000
 _MOST_CLASSES = 200  # more are counted, not listed
+_DIGITS = 6
 # Shares beyond which the audit warns.
 _SEEN, _ABOVE_MAJORITY = 0.01, 0.2
 
@@ -129,7 +131,7 @@ def _agreement(rows: _Rows) -> dict | None:
         first, second = rows.value[order][several], rows.value[order][several + 1]
         return {
             "repeated": len(several),
-            "spearman_of_two": _round(lookups.spearman(first, second)),
+            "spearman_of_two": _spearman(first, second),
         }
     if not rows.has_label:
         return None
@@ -224,8 +226,8 @@ def _lookups(rows: _Rows, split: str) -> dict | None:
             "dna": {
                 "n": len(value),
                 "seen": int(seen.sum()),
-                "spearman": _round(lookups.spearman(predicted, value)),
-                "spearman_seen": _round(lookups.spearman(predicted[seen], value[seen])),
+                "spearman": _spearman(predicted, value),
+                "spearman_seen": _spearman(predicted[seen], value[seen]),
             }
         }
     return None
@@ -254,8 +256,11 @@ def _warnings(found: dict, rows: _Rows) -> list[str]:
 
 
 def _share(part: int, whole: int) -> float | None:
-    return _round(part / whole) if whole else None
+    return round(part / whole, _DIGITS) if whole else None
 
 
-def _round(number: float | None) -> float | None:
-    return None if number is None else round(number, 6)
+def _spearman(first: np.ndarray, second: np.ndarray) -> float | None:
+    """The rank correlation; None where either is constant."""
+    if not len(first) or not np.ptp(first) or not np.ptp(second):
+        return None
+    return round(float(spearman(first, second)[0]), _DIGITS)

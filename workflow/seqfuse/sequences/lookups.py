@@ -37,16 +37,3 @@ def answer(table: tuple[np.ndarray, np.ndarray], keys: np.ndarray, fallback):
     place = np.minimum(np.searchsorted(known, keys), len(known) - 1)
     seen = known[place] == keys
     return np.where(seen, answers[place], fallback), seen
-
-
-def spearman(first: np.ndarray, second: np.ndarray) -> float | None:
-    """The rank correlation, ties at their mean rank; None where either is constant."""
-    a, b = _ranks(first), _ranks(second)
-    if len(a) < 2 or not a.std() or not b.std():
-        return None
-    return float(np.corrcoef(a, b)[0, 1])
-
-
-def _ranks(values: np.ndarray) -> np.ndarray:
-    _, group, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return (np.cumsum(counts) - (counts - 1) / 2)[group]

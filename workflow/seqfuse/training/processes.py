@@ -4,12 +4,29 @@
 started, every function here is that of a single process and costs nothing.
 """
 
+import argparse
 import contextlib
 import os
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from seqfuse.errors import UserError
 from seqfuse.training.device import device
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of a training that several processes may share."""
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
+    parser.add_argument(
+        "--processes",
+        type=int,
+        default=1,
+        metavar="N",
+        help="processes that a launcher has started, with one GPU each (default: 1)",
+    )
+    parser.add_argument(
+        "--tensorboard", type=Path, metavar="DIR", help="folder for TensorBoard to show the log of"
+    )
 
 
 @contextlib.contextmanager

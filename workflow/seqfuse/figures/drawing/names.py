@@ -17,13 +17,6 @@ CONTROL = "#6B6B6B"
 # Shapes repeat on another cycle than colours, and carry the difference in black and white.
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h")
 
-SUBSETS = {
-    "all": "all rows",
-    "question_decides": "the question decides",
-    "sequence_decides": "the sequence decides",
-    "dna_seen": "DNA also in train",
-    "dna_unseen": "DNA not in train",
-}
 # Probes in the order in which they are drawn.
 PROBES = {
     UNALTERED: "unaltered",
@@ -50,11 +43,6 @@ def title(name: str) -> str:
 def metric(name: str) -> str:
     """How a metric is written on an axis."""
     return METRICS[name].title if name in METRICS else name.replace("_", " ")
-
-
-def subset(name: str) -> str:
-    """What decides the label in a subset, in words."""
-    return SUBSETS.get(name) or name.replace("_", " ")
 
 
 def order(kinds: Mapping[str, str]) -> list[str]:

@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from seqfuse.figures.drawing import names, scores
+from seqfuse.registry.subsets import subset
 
 _WIDTH = 7.0
 _ROW = 0.175
@@ -61,9 +62,7 @@ def of_scores(frame: pd.DataFrame, block: str | None = None) -> pd.DataFrame:
     blocks = frame["suite"] if block is None else pd.Series(block, frame.index)
     parameters = frame.groupby([blocks, "method"])["trained_parameters"].agg(names.span)
     trained = [parameters[key] for key in zip(blocks, frame["method"], strict=True)]
-    panels = [
-        f"{row.dataset}\n{names.subset(row.subset)}, n = {row.n:,}" for row in frame.itertuples()
-    ]
+    panels = [f"{row.dataset}\n{subset(row.subset)}, n = {row.n:,}" for row in frame.itertuples()]
     axes = [names.metric(metric) for metric in frame["metric"]]
     return frame.assign(block=blocks, panel=panels, axis=axes, row=frame["title"], trained=trained)
 

@@ -6,6 +6,7 @@ import pandas as pd
 
 from seqfuse.figures.drawing import names, published
 from seqfuse.registry.metrics import BEATS_ALL, EVERY_CONTROL, MEAN
+from seqfuse.registry.subsets import SUBSETS
 
 # A subset with fewer rows has an interval as wide as the axis.
 _FEWEST = 20
@@ -93,7 +94,7 @@ def in_order(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows by suite, dataset and subset, methods and controls in the order of the catalogues."""
     kinds = dict(zip(rows["method"], rows["kind"], strict=True))
     methods = {name: place for place, name in enumerate(names.order(kinds))}
-    subsets = {name: place for place, name in enumerate(names.SUBSETS)}
+    subsets = {name: place for place, name in enumerate(SUBSETS)}
     return rows.assign(
         _mean=rows["dataset"] == MEAN,
         _subset=rows["subset"].map(lambda name: subsets.get(name, len(subsets))),

@@ -1,0 +1,1 @@
+"""Statistics that several stages need: rank correlation, and how far two judges agree."""
