@@ -1,7 +1,7 @@
 """Who may import whom, as docs/architecture.md says, at the top of a module and inside functions.
 
     (rules, command line) -> plan -> settings, registry
-    (rules, command line) -> stage -> training, encoders, bio -> settings, registry
+    (rules, command line) -> stage -> training, encoders, bio, statistics -> settings, registry
 
 Modules at the package's root (errors, files, tables, ...) lie below all of these, but for its two
 faces, the command line and `import seqfuse`. `from seqfuse.data import download` imports
@@ -21,7 +21,7 @@ STAGES = {
     *("data", "sequences", "canary", "embeddings", "language", "codons"),
     *("controls", "evaluation", "judge", "figures", "report"),
 }
-LIBRARIES = {"training", "encoders", "bio"}
+LIBRARIES = {"training", "encoders", "bio", "statistics"}
 # The rooms whose modules a module of each room may import, beside its own and the root.
 MAY_IMPORT = {
     "settings": {"registry"},
