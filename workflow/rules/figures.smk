@@ -30,6 +30,7 @@ rule figures:
         code=lambda wildcards: code(
             "seqfuse.figures.draw",
             "seqfuse.registry.titles",
+            "seqfuse.registry.subsets",
             "seqfuse.registry.metrics",
             FIGURES[wildcards.figure].module,
         ),

@@ -40,6 +40,7 @@ rule report:
             "seqfuse.report.build",
             "seqfuse.registry.figures",
             "seqfuse.registry.titles",
+            "seqfuse.registry.subsets",
             "seqfuse.registry.metrics",
         ),
         run=settings["run"],
