@@ -42,9 +42,8 @@ def test_each_fault_is_one_line_and_there_is_no_stamp(files, here, capsys, monke
     assert not files["passed"].exists()
     lines = capsys.readouterr().err.splitlines()
     failed = [line for line in lines if line.startswith("seqfuse canary: error: ")]
-    assert len(failed) == 1 and failed[0].startswith(
-        "seqfuse canary: error: node7: GPU: Slurm granted none"
-    )
+    [line] = failed
+    assert line.startswith("seqfuse canary: error: node7: GPU: Slurm granted none")
     assert findings.complaints(files["findings"].parent, here.start) == []
     files["findings"].rename(files["findings"].with_suffix(".json"))
     told = findings.complaints(files["findings"].parent, here.start)

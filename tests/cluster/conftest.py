@@ -106,7 +106,7 @@ class Project:
             )
 
     def submit(self, *words: str) -> subprocess.Popen:
-        """Start snakemake on the cluster, as a user types it; `tried` says whether with canaries."""
+        """Start snakemake on the cluster, as a user types it; with canaries if `tried`."""
         if not self.tried:
             words = (*words, "--allowed-rules", *AFTER_EMBEDDING)
         return self.start(*words, "--profile", "slurm", "--config", "preset=demo")

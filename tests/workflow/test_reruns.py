@@ -120,7 +120,7 @@ def test_a_locked_version_runs_every_stage_and_says_why(demo):
     with edited(lock, lock.read_text().replace("tqdm==", "tqdm==9", 1)):
         jobs = planned(demo)
     computing = {"data", "sequences", "embeddings", "language", "codons", "controls", "evaluation"}
-    assert stages(jobs) == computing | {"judge", "figures", "report"}
+    assert stages(jobs) == computing | {"canary", "judge", "figures", "report"}
     first = {planning.explain(job) for job in jobs if job.rule == "data_records"}
     assert first == {"locked versions changed (envs/requirements.lock)"}
 
