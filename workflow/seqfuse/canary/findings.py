@@ -56,6 +56,6 @@ def write(path: Path, request: str, start: str, findings: Sequence[Finding]) -> 
 
 def complaints(folder: Path, start: str) -> list[str]:
     """The line of every check that failed in the canaries of one start."""
-    told = [read_json(path) for path in sorted(folder.glob("*.json"))]
-    rows = [row for one in told if one["start"] == start for row in one["findings"]]
+    canaries = [read_json(path) for path in sorted(folder.glob("*.json"))]
+    rows = [row for one in canaries if one["start"] == start for row in one["findings"]]
     return [finding.line for finding in failed(Finding(**row) for row in rows)]
