@@ -20,7 +20,6 @@ configfile: f"{workflow.basedir}/config.yaml"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/sequences.smk"
-include: "workflow/rules/canary.smk"
 include: "workflow/rules/embeddings.smk"
 include: "workflow/rules/language.smk"
 include: "workflow/rules/codons.smk"
@@ -35,10 +34,6 @@ onstart:
     before_submission(workflow)
 
 
-onerror:
-    tell_canaries()
-
-
 rule all:
     """The report, with everything it shows."""
     default_target: True
@@ -49,14 +44,14 @@ rule all:
 rule language:
     """Study A: metrics and figures of every suite."""
     input:
-        made("metrics", "language"),
+        artifact_paths("metrics", "language"),
         figures("language"),
 
 
 rule codons:
     """Study B: metrics and figures of every dataset."""
     input:
-        made("metrics", "codons"),
+        artifact_paths("metrics", "codons"),
         figures("codons"),
 
 

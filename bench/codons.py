@@ -8,7 +8,6 @@ Each side runs in processes of its own, whose start and imports are counted on n
 be once for ours and once a seed for the baseline.
 """
 
-import argparse
 import itertools
 import json
 import os
@@ -25,23 +24,25 @@ from torch import nn
 from torch.nn.utils.rnn import pad_sequence
 
 from bench.measure import Setting, apart, medians, result, seconds
-from seqfuse import encoders, options, tables
+from seqfuse import encoders, tables
+from seqfuse.bio.frames import code
 from seqfuse.cli import main
 from seqfuse.codons import dataset as batches
-from seqfuse.codons import mutagenesis, training
-from seqfuse.codons.catalogue import ARMS, Arm
+from seqfuse.codons import training
+from seqfuse.codons.interpretation import mutagenesis
+from seqfuse.codons.interpretation.trained_arms import Trained, Trials
 from seqfuse.codons.model import CodonModel, Shape
-from seqfuse.codons.study import Job
-from seqfuse.codons.train import MODALITIES, Training
-from seqfuse.codons.trained import Trained, Trials
-from seqfuse.embeddings.embed import keep_freed_memory
-from seqfuse.embeddings.rows import Row, sequence_hash
-from seqfuse.embeddings.store import Store
+from seqfuse.codons.train import MODALITIES
+from seqfuse.codons.training import Training
+from seqfuse.codons.training_job import Job
 from seqfuse.embeddings.writer import Writer
+from seqfuse.encoders.embedder import keep_freed_memory
 from seqfuse.encoders.encoder import Encoder
+from seqfuse.encoders.rows import Row, sequence_hash
+from seqfuse.encoders.store import Store
 from seqfuse.files import write_json
-from seqfuse.interruption import Interruption
-from seqfuse.sequences.frames import code
+from seqfuse.registry.arms import ARMS, Arm
+from seqfuse.training.preemption import Interruption
 
 ROWS, SEEDS, EPOCHS, BATCH, RATE = 2000, 5, 2, 32, 1e-3
 WIDTH = 128  # of every modality's states
@@ -309,10 +310,7 @@ def _study(setting: Setting, rows: int, codons: int | None = None) -> Job:
     receipts = {view: folder / f"{view}.json" for view in MODALITIES}
     if not folder.exists():
         _write(folder, rows, codons, receipts)
-    parser = argparse.ArgumentParser()
-    options.add(parser, "codons/training")
-    words = ["--epochs", str(EPOCHS), "--batch", str(BATCH), "--learning-rate", str(RATE)]
-    settings = options.take(parser.parse_args(words), "codons/training", Training)
+    settings = Training(epochs=EPOCHS, batch=BATCH, learning_rate=(RATE,))
     paths = (folder / "records.parquet", folder / "frames.parquet")
     return Job(
         ARMS["concat"], "bench", *paths, receipts, {}, settings, range(SEEDS), folder / "s" / "s"

@@ -12,12 +12,12 @@ import numpy as np
 import torch
 
 from bench.measure import Setting, alternate, result
-from seqfuse.data import scratch
-from seqfuse.language.decoding import Generation, answer, label_tokens
-from seqfuse.language.kmers import KmerVocabulary
-from seqfuse.language.model import Example, Setup
+from seqfuse.encoders import random_models
+from seqfuse.language.answers.decoding import Generation, answer, label_tokens
+from seqfuse.language.methods.kmers import KmerVocabulary
+from seqfuse.language.methods.method import Example, Setup
+from seqfuse.language.methods.text_only import TextOnly
 from seqfuse.language.prompts import Prompt, Settings
-from seqfuse.language.text_only import TextOnly
 
 K, ALPHABET = 6, "ACGTN"
 LABELS = [f"disease of kind {number}" for number in range(37)]
@@ -110,7 +110,7 @@ def _method(folder: Path) -> TextOnly:
     }
     place = folder / "qwen3"
     place.mkdir()
-    scratch.write("qwen3", config, 0, LABELS, place)
+    random_models.write("qwen3", config, 0, LABELS, place)
     method = TextOnly(Setup(place)).eval()
     # A tokeniser learnt from so little text has few tokens; the projection is over Qwen3's rows.
     method.backbone.resize_token_embeddings(151_936, mean_resizing=False)

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from bench.measure import Setting, alternate, result
-from seqfuse.sequences.frames import code, translate
-from seqfuse.sequences.normalise import normalise, sha256
+from seqfuse.bio.frames import code, translate
+from seqfuse.bio.normalise import normalise, sha256
 
 BATCH = 1000
 

@@ -19,22 +19,20 @@ from transformers import AutoModelForCausalLM
 from bench.embeddings import embed, sequence_table
 from bench.measure import Setting, alternate, result
 from seqfuse import encoders
-from seqfuse.config import defaults
-from seqfuse.data import scratch
-from seqfuse.language.batches import step_indices
-from seqfuse.language.contrast import Contrast, ContrastTrainer, Pair
-from seqfuse.language.contrast_job import TextEncoder
-from seqfuse.language.linear import Linear, between_markers
-from seqfuse.language.linear_tuned import LinearTuned
-from seqfuse.language.model import Batch, Example, Setup, Slot
-from seqfuse.language.onevocab import OneVocab
+from seqfuse.encoders import random_models
+from seqfuse.language.methods.linear import Linear, between_markers
+from seqfuse.language.methods.linear_tuned import LinearTuned
+from seqfuse.language.methods.method import Batch, Example, Setup, Slot
+from seqfuse.language.methods.onevocab import OneVocab
+from seqfuse.language.methods.text_only import TextOnly
+from seqfuse.language.pretraining.contrastive_pretraining import Contrast, ContrastTrainer, Pair
+from seqfuse.language.pretraining.pretraining_job import TextEncoder
 from seqfuse.language.prompts import Prompt
-from seqfuse.language.text_only import TextOnly
-from seqfuse.language.training import Trainer, Training
-from seqfuse.options import schema
+from seqfuse.training.batches import step_indices
+from seqfuse.training.trainer import Trainer, Training
 
 ONEVOCAB = {"k": 6, "alphabet": "ACGTN", "initialisation": "mean"}
-ONEVOCAB["trained"] = ("dna", "text", "backbone")
+ONEVOCAB["trainable_parts"] = ("dna", "text", "backbone")
 LAYERS = {
     "hidden_size": 256,
     "intermediate_size": 768,
@@ -57,9 +55,13 @@ TOLERANCE = 1e-4
 # Of losses from states stored as float16.
 ROUNDED = 1e-3
 TRAINING = Training(
-    **defaults(schema())["language"]["training"]
-    | {"steps": 1, "batch": 4, "learning_rate": 1e-4, "schedule": "constant", "warmup": 0.0}
-    | {"validate_every": 1, "checkpoint_minutes": 1e9}
+    steps=1,
+    batch=4,
+    learning_rate=1e-4,
+    schedule="constant",
+    warmup=0.0,
+    validate_every=1,
+    checkpoint_minutes=1e9,
 )
 
 
@@ -146,7 +148,7 @@ def seqclip_step(setting: Setting) -> dict:
     genes, texts = zip(*(_gene(seed) for seed in range(32)), strict=True)
     folder = setting.folder / "text-encoder"
     folder.mkdir()
-    scratch.write("bert", {**TEXT_ENCODER, "vocab_size": 2000}, 0, list(texts), folder)
+    random_models.write("bert", {**TEXT_ENCODER, "vocab_size": 2000}, 0, list(texts), folder)
     reader, encoder = TextEncoder(folder), encoders.load(_encoder(setting))
     tokens = [encoder.tokenise(gene) for gene in genes]
     rows = [{"sequence": g, "text": t} for g, t in zip(genes, texts, strict=True)]
@@ -271,7 +273,7 @@ def _backbone(setting: Setting, vocabulary: int, sizes: dict) -> Path:
     if not folder.exists():
         folder.mkdir()
         texts = ["Which disease follows from the variant? Answer: anaemia"]
-        scratch.write("qwen3", {**sizes, "vocab_size": 600}, 0, texts, folder)
+        random_models.write("qwen3", {**sizes, "vocab_size": 600}, 0, texts, folder)
         if vocabulary != 600:
             _lengthen(folder, vocabulary)
     return folder
@@ -327,7 +329,7 @@ def _encoder(setting: Setting) -> Path:
     folder = setting.folder / "encoder"
     if not folder.exists():
         folder.mkdir()
-        scratch.write("nucleotide-transformer-v2", ENCODER, 0, [], folder)
+        random_models.write("nucleotide-transformer-v2", ENCODER, 0, [], folder)
     return folder
 
 

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from bench.measure import Setting, result, seconds
-from seqfuse import planning
+from seqfuse.plan import dry_run
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = ("Snakefile", "config.yaml", "workflow", "envs", "resources", "profiles", "slurm")
@@ -67,7 +67,7 @@ def snakemake(folder: Path, *words: str) -> str:
 
 def finish(folder: Path, *words: str) -> int:
     """Make every planned output, of its name, and have Snakemake record it; the number of jobs."""
-    jobs = planning.parse(snakemake(folder, "-n", "-p", *words))
+    jobs = dry_run.parse(snakemake(folder, "-n", "-p", *words))
     for job in jobs:
         for name in job.output.split(", "):
             output = folder / name
@@ -106,7 +106,7 @@ def _planned(folder: Path, sets: int) -> tuple[float, int]:
     several_sets(folder, sets)
     before = _spent()
     plan = snakemake(folder, "-n", "-p")
-    return _spent() - before, len(planning.parse(plan))
+    return _spent() - before, len(dry_run.parse(plan))
 
 
 def _spent() -> float:

@@ -3,19 +3,19 @@
     python docs/build.py          writes docs/configuration.md and the DAG in README.md
     python docs/build.py --check  changes nothing, fails when one of them is out of step
 
-The configuration's reference comes from workflow/schemas/, the picture of the DAG from `snakemake
---rulegraph`.
+The configuration's reference comes from the schemas in workflow/seqfuse/settings/, the picture of
+the DAG from `snakemake --rulegraph`.
 """
 
 import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from seqfuse import options
-from seqfuse.config import WORKFLOW, load_yaml
+from seqfuse.settings import schema
+from seqfuse.settings.schema import FOLDER, load_yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGURATION = ROOT / "docs" / "configuration.md"
@@ -28,11 +28,15 @@ ENTRIES = {
 }
 HEAD = """# Configuration
 
-Printed from `workflow/schemas/` by `make docs`; do not edit.
+Printed from `workflow/seqfuse/settings/*.schema.yaml` by `make docs`; do not edit.
 
 `config.yaml` lies over `workflow/presets/<preset>.yaml`, which lies over the defaults below;
 `--config key=value` on the command line lies over all of them. An unknown key, a wrong type, or a
 dataset, model, method or arm that does not exist is refused with one line.
+
+"Read by" names the rules that read a key themselves; what lies behind them in the DAG follows
+through their files. A key that none reads changes no result, but the report shows it; `preset` acts
+through the keys that it sets.
 """
 
 
@@ -54,9 +58,9 @@ def _holds(path: Path, text: str) -> bool:
 
 def pages() -> Iterator[tuple[Path, str]]:
     """Each file and what it should hold."""
-    told = "".join(section("", options.schema()))
+    told = "".join(section("", schema.schema()))
     for name, what in ENTRIES.items():
-        rule = load_yaml(WORKFLOW / "schemas" / f"{name}.schema.yaml")
+        rule = load_yaml(FOLDER / f"{name}.schema.yaml")
         told += "".join(section(f"{name}.NAME", rule | {"description": what}, missing=""))
     yield CONFIGURATION, HEAD + told
     readme = README.read_text(encoding="utf-8")
@@ -64,17 +68,23 @@ def pages() -> Iterator[tuple[Path, str]]:
     yield README, re.sub(r"```mermaid\n.*?\n```", lambda _: picture, readme, flags=re.DOTALL)
 
 
-def section(path: str, rule: dict, missing: str = "by preset") -> Iterator[str]:
-    """A table of one section's settings, then its sub-sections; `missing` where no default is."""
-    rule = resolved(rule)
+def section(
+    path: str, rule: dict, missing: str = "by preset", readers: Sequence[str] = ()
+) -> Iterator[str]:
+    """A table of one section's settings, then its sub-sections; `missing` where no default is.
+
+    `readers` are the rules that read a key which names none itself.
+    """
+    rule = schema.resolved(rule)
+    readers = rule.get("read_by", readers)
     title = f"`{path}`" if path else "Top level"
     yield f"\n## {title}\n\n"
     if "description" in rule:
         yield f"{rule['description']}\n\n"
-    yield "| key | type | default | what it is |\n|---|---|---|---|\n"
+    yield "| key | type | default | what it is | read by |\n|---|---|---|---|---|\n"
     nested = {}
     for name, child in rule["properties"].items():
-        child = resolved(child)
+        child = schema.resolved(child)
         if "properties" in child:
             nested[name] = child
             continue
@@ -82,20 +92,10 @@ def section(path: str, rule: dict, missing: str = "by preset") -> Iterator[str]:
             nested[f"{name}[]"] = child["items"]
         default = f"`{json.dumps(child['default'])}`" if "default" in child else missing
         default = "needed" if name in rule.get("required", []) else default
-        yield f"| `{name}` | {kind(child)} | {default} | {child['description']} |\n"
+        told = ", ".join(child.get("read_by", readers)) or "none"
+        yield f"| `{name}` | {kind(child)} | {default} | {child['description']} | {told} |\n"
     for name, child in nested.items():
-        yield from section(f"{path}.{name}" if path else name, child, missing)
-
-
-def resolved(rule: dict) -> dict:
-    """A rule with its reference into the schema followed."""
-    reference = rule.get("$ref")
-    if not reference:
-        return rule
-    node = options.schema()
-    for part in reference.removeprefix("#/").split("/"):
-        node = node[part]
-    return node
+        yield from section(f"{path}.{name}" if path else name, child, missing, readers)
 
 
 def kind(rule: dict) -> str:

@@ -1,7 +1,8 @@
 """Random models at the real shapes, and examples as long as those of KEGG and the NT tasks.
 
 Lengths of KEGG: quantiles of its 1,159 training records, text at 3.2 (questions) and 4.5
-(reasoning) letters a token: as many are over 2,048 tokens as Qwen's tokeniser counts. Lengths of the NT tasks: nucleotides of the 18 original tasks.
+(reasoning) letters a token, which puts as many over 2,048 tokens as Qwen's tokeniser does. Lengths
+of the NT tasks: nucleotides of the 18 original tasks.
 """
 
 from collections.abc import Sequence
@@ -13,18 +14,19 @@ from unittest import mock
 import numpy as np
 import torch
 
-from seqfuse.data import scratch
-from seqfuse.language import model, saved
-from seqfuse.language.catalogue import METHODS
-from seqfuse.language.model import Example, LanguageMethod, Setup
+from seqfuse.encoders import random_models
+from seqfuse.language.finetuning import checkpoint
+from seqfuse.language.methods import method
+from seqfuse.language.methods.method import Example, LanguageMethod, Setup
 from seqfuse.language.prompts import Dna, Prompt
+from seqfuse.registry.methods import METHODS
 
 # What the papers' preset says of the methods (workflow/presets/paper.yaml; a test compares them).
 LORA_RANK = 8
 WHOLE = ("onevocab",)
 QFORMER = {"latents": 64, "blocks": 3, "heads": 16}
 ONEVOCAB = {"k": 6, "alphabet": "ACGTN", "initialisation": "mean"}
-ONEVOCAB["trained"] = ("dna", "text", "backbone")
+ONEVOCAB["trainable_parts"] = ("dna", "text", "backbone")
 # Of as many digits, so that none is the likeliest for being the shortest.
 LABELS = [f"disease {number}" for number in range(10, 47)]
 # Tokens by share of the records; see the top.
@@ -95,7 +97,7 @@ SHAPES = {
             nt=64,
             prompts=64,
             new_tokens=64,
-            genes=32,
+            genes=128,
             repeats=3,
         ),
         Shape(
@@ -156,7 +158,7 @@ def build(
     setup = Setup(
         backbone=Path("random"),
         lora_rank=0 if whole else LORA_RANK,
-        recompute=whole,
+        gradient_checkpointing=whole,
         settings={"qformer": shape.qformer, "onevocab": ONEVOCAB}.get(name, {}),
         states=States(shape.encoder["hidden_size"]) if METHODS[name].reads_store else None,
         encoder_width=shape.encoder["hidden_size"],
@@ -164,9 +166,9 @@ def build(
         labels={"bench": LABELS},
     )
     torch.manual_seed(0)
-    made = mock.patch.object(model, "load_backbone", lambda folder: _backbone(config))
+    made = mock.patch.object(method, "load_backbone", lambda folder: _backbone(config))
     with made, device:
-        return saved.build(name, setup).to(device)
+        return checkpoint.build(name, setup).to(device)
 
 
 def _backbone(config: dict) -> tuple[object, object]:
@@ -181,13 +183,13 @@ def _backbone(config: dict) -> tuple[object, object]:
 @cache
 def tokeniser():
     """A stand-in for Qwen's: its format, and letters of `_LETTERS` as a token each."""
-    return scratch.qwen_tokeniser([f"Answer: {LABELS[0]}", "Which disease follows?"], 600)
+    return random_models.qwen_tokeniser([f"Answer: {LABELS[0]}", "Which disease follows?"], 600)
 
 
 def write_encoder(shape: Shape, folder: Path) -> Path:
     """A folder of Nucleotide Transformer v2 with random weights."""
     folder.mkdir()
-    scratch.write("nucleotide-transformer-v2", shape.encoder, 0, [], folder)
+    random_models.write("nucleotide-transformer-v2", shape.encoder, 0, [], folder)
     return folder
 
 

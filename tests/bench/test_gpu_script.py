@@ -118,7 +118,7 @@ def test_gpu_script_trains_as_the_papers_preset_says(root):
     for name in ("weight_decay", "schedule", "precision", "lora_rank", "learning_rate"):
         assert getattr(settings, name) == language["training"][name]
     assert language["overrides"]["onevocab"]["lora_rank"] == 0
-    assert language["overrides"]["onevocab"]["recompute"]
+    assert language["overrides"]["onevocab"]["gradient_checkpointing"]
     assert shapes.WHOLE == ("onevocab",)
 
 

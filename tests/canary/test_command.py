@@ -1,4 +1,4 @@
-"""`seqfuse canary` in one process: its table, its JSON, its stamp and its status."""
+"""`seqfuse canary` in one process: its table, its JSON and its status."""
 
 import json
 
@@ -11,7 +11,7 @@ from seqfuse.canary.findings import Finding
 
 @pytest.fixture
 def files(tmp_path):
-    return {name: tmp_path / name for name in ("passed", "findings")}
+    return {name: tmp_path / name for name in ("findings",)}
 
 
 def canary(files, *words) -> int:
@@ -23,11 +23,10 @@ def canary(files, *words) -> int:
         return ended.code
 
 
-def test_a_good_node_leaves_a_stamp_and_a_table(files, here, capsys, monkeypatch):
+def test_canary_of_a_good_node_leaves_a_table(files, here, capsys, monkeypatch):
     monkeypatch.setenv("SLURMD_NODENAME", "node7")
     monkeypatch.setenv("SEQFUSE_DEVICE", "cpu")
     assert canary(files, "--submitted", here.dumps()) == 0
-    assert files["passed"].exists()
     told = json.loads(files["findings"].read_text())
     assert told["passed"] and told["start"] == here.start and told["request"] == "one_gpu"
     lines = capsys.readouterr().err.splitlines()
@@ -36,19 +35,18 @@ def test_a_good_node_leaves_a_stamp_and_a_table(files, here, capsys, monkeypatch
     assert all(line.startswith("node7 ") for line in lines[1:])
 
 
-def test_each_fault_is_one_line_and_there_is_no_stamp(files, here, capsys, monkeypatch):
+def test_canary_tells_each_fault_in_one_line(files, here, capsys, monkeypatch):
     monkeypatch.setenv("SLURMD_NODENAME", "node7")
     assert canary(files, "--submitted", here.dumps()) == 1
-    assert not files["passed"].exists()
     lines = capsys.readouterr().err.splitlines()
     failed = [line for line in lines if line.startswith("seqfuse canary: error: ")]
-    [line] = failed
-    assert line.startswith("seqfuse canary: error: node7: GPU: Slurm granted none")
-    assert findings.complaints(files["findings"].parent, here.start) == []
-    files["findings"].rename(files["findings"].with_suffix(".json"))
-    told = findings.complaints(files["findings"].parent, here.start)
+    assert len(failed) == 1 and failed[0].startswith(
+        "seqfuse canary: error: node7: GPU: Slurm granted none"
+    )
+    told = findings.complaints(files["findings"], here.start)
     assert [f"seqfuse canary: error: {line}" for line in told] == failed
-    assert findings.complaints(files["findings"].parent, "another start") == []
+    [other] = findings.complaints(files["findings"], "another start")
+    assert "written by another start" in other
 
 
 def test_by_hand_no_folder_is_looked_at(files, capsys):

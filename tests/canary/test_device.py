@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from seqfuse import processes
 from seqfuse.errors import UserError
 from seqfuse.training import device as devices
+from seqfuse.training import processes
 
 
 @pytest.fixture

@@ -20,13 +20,12 @@ BEFORE_TRAINING = (
     "results/tiny/embeddings/tiny-codons/dna.demo-nt.json",
     "results/tiny/sequences/tiny-codons/records.parquet",
 )
-# The chain's rules without the canary, which takes longer than its training.
-AFTER_EMBEDDING = ("codons_train", "controls_codons", "evaluation")
-STAMP = "results/tiny/canary/one_gpu.passed"
 CONFIG = {
     "preset": "demo",
     "run": "tiny",
     "seeds": 1,
+    # Tried by tests of their own.
+    "gpu": {"canary": False},
     "evaluation": {"resamples": 100},
     "datasets": {
         "tiny-codons": {"study": "codons", "source": "files", "files": [{"path": "codons.csv"}]},
@@ -48,7 +47,7 @@ CONFIG = {
     "codons": {
         "datasets": ["tiny-codons"],
         "arms": ["dna"],
-        "training": {"epochs": 12, "patience": 12},
+        "training": {"epochs": 12, "early_stopping_patience": 12},
     },
 }
 
@@ -77,7 +76,6 @@ class Project:
     root: Path
     cluster: object = None
     environment: dict = field(default_factory=dict)
-    tried: bool = True
 
     @property
     def metrics(self) -> bytes:
@@ -106,9 +104,7 @@ class Project:
             )
 
     def submit(self, *words: str) -> subprocess.Popen:
-        """Start snakemake on the cluster, as a user types it; with canaries if `tried`."""
-        if not self.tried:
-            words = (*words, "--allowed-rules", *AFTER_EMBEDDING)
+        """Start snakemake on the cluster, as a user types it."""
         return self.start(*words, "--profile", "slurm", "--config", "preset=demo")
 
     def finish(self, run: subprocess.Popen, code: int = 0) -> str:
@@ -185,12 +181,6 @@ def fresh():
 
 
 @pytest.fixture(scope="session")
-def fresh_untried():
-    """The same, without canaries."""
-    return untried
-
-
-@pytest.fixture(scope="session")
 def installed():
     """Skip where there is no Slurm."""
     missing = slurm.absent(*slurm.REQUIRED)
@@ -255,8 +245,9 @@ def undisturbed(embedded, tmp_path_factory) -> bytes:
 
 @pytest.fixture
 def chain(embedded, cluster, tmp_path) -> Project:
-    """A project of its own on the cluster, whose training takes half a minute and is not tried."""
-    return untried(embedded, tmp_path / "project", cluster, {"SECONDS_A_STEP": "1"})
+    """A project of its own on the cluster, whose training takes half a minute."""
+    slow = {"SECONDS_A_STEP": "1"}
+    return copy(embedded, tmp_path / "project", cluster, slow)
 
 
 def copy(project: Project, target: Path, cluster=None, environment=None) -> Project:
@@ -264,15 +255,6 @@ def copy(project: Project, target: Path, cluster=None, environment=None) -> Proj
     shutil.copytree(project.root, target, symlinks=True)
     (target / "snakemake.txt").unlink(missing_ok=True)
     return Project(target, cluster, environment or {})
-
-
-def untried(project: Project, target: Path, cluster, environment) -> Project:
-    """A copy in which a canary has left its stamp and runs no more."""
-    made = copy(project, target, cluster, environment)
-    (made.root / STAMP).parent.mkdir(exist_ok=True)
-    (made.root / STAMP).touch()
-    made.tried = False
-    return made
 
 
 def write_data(folder: Path) -> None:

@@ -137,14 +137,33 @@ def test_ranks_that_do_not_reach_each_other(canary):
     assert_told(lines, "all-reduce", "absent0", "GLOO_SOCKET_IFNAME")
 
 
-def test_training_stops_and_is_told_why_in_one_line(chain):
+def test_a_run_stops_before_its_first_job_and_is_told_why_in_one_line(chain):
     """The stand-in GPUs are the fault: torch cannot use them."""
     chain.environment["SEQFUSE_DEVICE"] = ""
-    chain.tried = True
+    chain.configure(gpu={"canary": True})
     said = chain.finish(chain.submit(CHAIN), code=1)
     lines = [line for line in said.splitlines() if line.startswith("canary error: ")]
     assert_told([line.removeprefix("canary error: ") for line in lines], "GPU", "without CUDA")
-    assert chain.log("canary").count("seqfuse canary: error: ") == 1
-    # It is neither tried again nor trained without.
-    assert [job["JobState"] for job in chain.jobs("canary")] == ["FAILED"]
-    assert chain.jobs("codons_train") == []
+    assert "cluster error: no job is submitted:" in said
+    assert "FAILED" in chain.log("canary")
+    [canary] = chain.jobs()
+    assert canary["JobName"] == "seqfuse_canary" and canary["Partition"] == "gpu"
+
+
+def test_a_canary_that_cannot_speak_is_told_of(chain):
+    (chain.root / "bin" / "seqfuse").write_text("#!/bin/sh\nexit 1\n")
+    chain.configure(gpu={"canary": True})
+    said = chain.finish(chain.submit(CHAIN), code=1)
+    assert "canary error: gpu.one_gpu: it ended without a word; see results/tiny/logs/" in said
+    assert [job["JobName"] for job in chain.jobs()] == ["seqfuse_canary"]
+
+
+def test_a_good_partition_is_tried_once_and_trains(embedded, cluster, tmp_path, fresh):
+    project = fresh(embedded, tmp_path / "project", cluster)
+    project.configure(gpu={"canary": True})
+    project.finish(project.submit(CHAIN))
+    names = [job["JobName"] for job in project.jobs()]
+    assert names.count("seqfuse_canary") == 1 and names[0] == "seqfuse_canary"
+    found = json.loads((project.root / "results/tiny/canary/gpu.one_gpu.json").read_text())
+    checks = {row["check"] for row in found["findings"]}
+    assert found["passed"] and {"checkout", "store lockable", "results room"} <= checks

@@ -4,7 +4,7 @@ import pytest
 
 pytestmark = pytest.mark.whole
 TRAINING = {"language_pretrain", "language_finetune", "codons_train", "codons_train_weighed"}
-GPU_STAGES = {"canary", "embeddings", "language", "codons"}
+GPU_STAGES = {"embeddings", "language", "codons"}
 
 
 def test_the_demo_ends_in_its_report(tiny, accounted, tmp_path, fresh, rule_of):

@@ -24,10 +24,10 @@ def assert_resumed(project, epochs: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def time_limited(embedded, cluster, tmp_path_factory, fresh_untried):
+def time_limited(embedded, cluster, tmp_path_factory, fresh):
     """A chain whose training outlasts its time limit, started ahead because it takes minutes."""
-    folder = tmp_path_factory.mktemp("limited") / "project"
-    project = fresh_untried(embedded, folder, cluster, {"SECONDS_A_STEP": "4"})
+    project = fresh(embedded, tmp_path_factory.mktemp("limited") / "project", cluster)
+    project.environment["SECONDS_A_STEP"] = "4"
     project.configure(jobs={"gpu": {"threads": 1, "mem_mb": 1500, "runtime": 1}})
     return project, project.submit(CHAIN, "--set-resources", SPARE)
 

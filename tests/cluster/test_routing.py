@@ -6,7 +6,7 @@ import yaml
 TARGETS = [f"results/tiny/evaluation/{suite}/metrics.parquet"
            for suite in ("codons/tiny-codons", "language/tiny")]  # fmt: skip
 # The stages whose jobs compute with a model, and those that clean, count or score.
-GPU_STAGES = {"canary", "embeddings", "language", "codons"}
+GPU_STAGES = {"embeddings", "language", "codons"}
 LIGHT = {"language_leakage"}  # reads tables alone
 CPU_STAGES = {"sequences", "controls", "evaluation"}
 TRAINING = {"language_pretrain", "language_finetune", "codons_train"}
@@ -23,7 +23,6 @@ def finished(tiny, accounted, tmp_path_factory, fresh):
 def test_every_job_ran_on_its_kind_of_node(finished, rule_of, stage_of):
     jobs = finished.jobs()
     assert {job["JobState"] for job in jobs} == {"COMPLETED"}
-    assert [rule_of(job) for job in jobs].count("canary") == 1
     assert {rule_of(job) for job in jobs} > TRAINING
     assert {stage_of(job) for job in jobs} == GPU_STAGES | CPU_STAGES
     for job in jobs:
@@ -38,8 +37,7 @@ def test_memory_time_and_threads_are_as_declared(finished, stage_of):
     for job in finished.jobs():
         kind = declared["gpu" if stage_of(job) in GPU_STAGES else "light"]
         assert kind["mem_mb"] <= int(job["MinMemoryNode"].removesuffix("M")) < 2 * kind["mem_mb"]
-        runtime = 5 if stage_of(job) == "canary" else kind["runtime"]
-        assert job["TimeLimit"] == f"00:{runtime:02}:00"
+        assert job["TimeLimit"] == f"00:{kind['runtime']:02}:00"
         assert int(job["CPUs/Task"]) == kind["threads"]
 
 

@@ -1,6 +1,5 @@
 """A small set of study B on disk: records, frames, and a store of made-up token states."""
 
-import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,15 +7,16 @@ import numpy as np
 import pytest
 import torch
 
-from seqfuse import options, tables
-from seqfuse.codons.catalogue import ARMS
-from seqfuse.codons.study import Job
-from seqfuse.codons.train import MODALITIES, Training
-from seqfuse.data import scratch
-from seqfuse.embeddings.rows import Row, sequence_hash
+from seqfuse import tables
+from seqfuse.bio.frames import code
+from seqfuse.codons.train import MODALITIES
+from seqfuse.codons.training import Training
+from seqfuse.codons.training_job import Job
 from seqfuse.embeddings.writer import Writer
+from seqfuse.encoders import random_models
+from seqfuse.encoders.rows import Row, sequence_hash
 from seqfuse.files import write_json
-from seqfuse.sequences.frames import code
+from seqfuse.registry.arms import ARMS
 
 WIDTHS = {"dna": 8, "rna": 6, "protein": 5}
 SIZES = {"train": 24, "val": 10, "test": 10}
@@ -64,13 +64,8 @@ class Study:
 
 def training(**changed) -> Training:
     """Small settings: the schema's, then the tests', then `changed`."""
-    parser = argparse.ArgumentParser()
-    options.add(parser, "codons/training")
-    small = {"epochs": 3, "batch": 8, "parameters": 0, "width": 8, "channels": 4}
-    args = parser.parse_args([])
-    for name, value in (small | changed).items():
-        setattr(args, name, value)
-    return options.take(args, "codons/training", Training)
+    small = {"epochs": 3, "batch": 8, "parameter_budget": 0, "width": 8, "channels": 4}
+    return Training(**small | changed)
 
 
 @pytest.fixture(scope="session", name="training")
@@ -95,7 +90,7 @@ def _encoder(view: str, folder: Path) -> Path:
         "protein": ("esm2", ("hidden_size", "intermediate_size")),
     }[view]
     folder.mkdir(parents=True)
-    scratch.write(layout, dict.fromkeys(config, 16), 0, [], folder)
+    random_models.write(layout, dict.fromkeys(config, 16), 0, [], folder)
     return folder
 
 

@@ -121,9 +121,9 @@ def test_any_sequence_with_n_is_exact(letters, parts):
 def test_the_spans_of_the_encoder_are_those_used_here(tmp_path):
     """Tokens of the real tokeniser, special ones left out, have the spans that the tests assume."""
     from seqfuse import encoders
-    from seqfuse.data import scratch
+    from seqfuse.encoders import random_models
 
-    scratch.write("nucleotide-transformer-v2", {}, 0, [], tmp_path)
+    random_models.write("nucleotide-transformer-v2", {}, 0, [], tmp_path)
     tokeniser = encoders.implementation("nucleotide-transformer-v2").read_tokeniser(tmp_path)
     for letters in ("ATGGCC", "ATGGCCTAA", "ATGNCCGATTACATAA", "ATGGCCGATTACATAAC"):
         tokens = tokeniser.encode(letters)

@@ -14,7 +14,7 @@ def complaint(capsys, study, tmp_path, *flags, arm="rna", without=()) -> str:
     for name, path in given.items():
         words += [] if name in without else [f"--{name}", str(path)]
     words += ["--state", str(tmp_path / "state"), "--out", str(tmp_path / "out")]
-    assert cli.main([*words, "--epochs", "1", "--parameters", "0", *flags]) == 2
+    assert cli.main([*words, "--epochs", "1", "--parameter-budget", "0", *flags]) == 2
     error = capsys.readouterr().err
     assert error.startswith("seqfuse codons train: error: ") and error.count("\n") == 1
     assert not (tmp_path / "out").exists()
@@ -140,20 +140,6 @@ def test_a_sequence_too_long_for_a_trained_encoder_is_named(study, tmp_path, cap
     other = study.write(tmp_path / "changed", frames=frames)
     error = complaint(capsys, other, tmp_path, arm="rna_lora")
     assert "record 'r3': the sequence has 1200 letters, 1202 tokens; rna-fm takes" in error
-
-
-@pytest.mark.parametrize(
-    ("flags", "named"),
-    [
-        (("--entropy", "1.5"), "--entropy: give at least one weight, each from 0"),
-        (("--entropy", "-0.1"), "--entropy: give at least one weight, each from 0"),
-        (("--entropy",), "--entropy: give at least one weight"),
-        (("--learning-rate", "0"), "--learning-rate: give at least one, each above 0"),
-        (("--learning-rate",), "--learning-rate: give at least one"),
-    ],
-)
-def test_settings_out_of_range(flags, named, study, tmp_path, capsys):
-    assert named in complaint(capsys, study, tmp_path, *flags)
 
 
 def test_a_width_that_the_heads_do_not_divide(study, tmp_path, capsys):

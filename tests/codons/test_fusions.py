@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from seqfuse.codons.concat import Concat
-from seqfuse.codons.mil import GatedMil, SharedMil, TokenMil
-from seqfuse.codons.single import Single
-from seqfuse.codons.xattn import HEADS, CrossAttention
+from seqfuse.codons.fusions.concat import Concat
+from seqfuse.codons.fusions.mil import GatedMil, SharedMil, TokenMil
+from seqfuse.codons.fusions.single import Single
+from seqfuse.codons.fusions.xattn import HEADS, CrossAttention
 
 WIDTHS, WIDTH = {"dna": 6, "rna": 5, "protein": 4}, 8
 LENGTHS = (7, 3, 1)

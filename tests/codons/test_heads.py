@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from seqfuse.codons.heads import KERNELS, MeanMLP, TextCNN
+from seqfuse.codons.fusions.heads import KERNELS, MeanMLP, TextCNN
 
 WIDTH, CHANNELS, OUTPUTS = 6, 5, 2
 LENGTHS = (9, 5, 4, 3, 1)

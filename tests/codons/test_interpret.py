@@ -6,11 +6,11 @@ import torch
 from scipy.stats import spearmanr
 
 from seqfuse import tables
-from seqfuse.codons import knockout, mutagenesis, states, trained
-from seqfuse.codons.catalogue import ARMS
+from seqfuse.codons.interpretation import attention_maps, knockout, mutagenesis, trained_arms
 from seqfuse.codons.scores import resampled, score, spearman
 from seqfuse.codons.train import MODALITIES
 from seqfuse.errors import UserError
+from seqfuse.registry.arms import ARMS
 
 INTERVALS = knockout.Intervals(50, 0.9)
 
@@ -22,7 +22,7 @@ def read(study, tmp_path):
     def run(arm, of=study, **settings):
         of.job(arm, tmp_path / f"{arm}.state", epochs=2, **settings).run(tmp_path / arm)
         files = of.folder / "records.parquet", of.folder / "frames.parquet"
-        return trained.read("small", [tmp_path / arm], *files, of.receipts), tmp_path / arm
+        return trained_arms.read("small", [tmp_path / arm], *files, of.receipts), tmp_path / arm
 
     return run
 
@@ -147,7 +147,7 @@ def test_adaptiveness_is_counted_on_the_training_rows_alone():
 def test_attention_of_a_query_sums_to_one_over_all_keys(read):
     trials, _ = read("xattn")
     (one, _) = trials.arms["xattn"]
-    rows = list(states.attention(trials, one, trials.test[:2]))
+    rows = list(attention_maps.attention(trials, one, trials.test[:2]))
     for place in range(2):
         codons = int(trials.dataset.codons[trials.test[place]])
         here = [row for row in rows if row["id"] == trials.dataset.ids[trials.test[place]]]
@@ -156,13 +156,15 @@ def test_attention_of_a_query_sums_to_one_over_all_keys(read):
             total = sum(row["received"] for row in here if row["query"] == query)
             # 1 is an even share of the 3 * codons keys.
             assert total == pytest.approx(3 * codons, rel=1e-5)
-    assert not list(states.attention(*(lambda t: (t, t.arms["mil"][0], t.test))(read("mil")[0])))
+    assert not list(
+        attention_maps.attention(*(lambda t: (t, t.arms["mil"][0], t.test))(read("mil")[0]))
+    )
 
 
 def test_a_fused_vector_is_the_mean_over_codons(read):
     trials, _ = read("concat")
     one = trials.arms["concat"][0]
-    rows = list(states.fused(trials, one))
+    rows = list(attention_maps.fused(trials, one))
     assert [row["id"] for row in rows] == [trials.dataset.ids[row] for row in trials.test]
     ((_, batch),) = trials.batches(one, trials.test[3:4])
     with torch.no_grad():
@@ -188,11 +190,11 @@ def test_what_is_missing_is_named(study, read, tmp_path):
     files = study.folder / "records.parquet", study.folder / "frames.parquet"
     with pytest.raises(UserError, match="--rna: give the receipt of its embeddings"):
         receipts = {view: study.receipts[view] for view in ("dna", "protein")}
-        trained.read("small", [folder], *files, receipts)
+        trained_arms.read("small", [folder], *files, receipts)
     with pytest.raises(UserError, match="empty: no checkpoint here"):
-        trained.read("small", [tmp_path / "empty"], *files, study.receipts)
+        trained_arms.read("small", [tmp_path / "empty"], *files, study.receipts)
     with pytest.raises(UserError, match="trained on 'small', not on 'other'"):
-        trained.read("other", [folder], *files, study.receipts)
+        trained_arms.read("other", [folder], *files, study.receipts)
     with pytest.raises(UserError, match="--dna-encoder: give the folder"):
         mutagenesis.Embedders(trials.stores, {"dna": None, "rna": None})
     assert ARMS["concat"] is trials.arms["concat"][0].arm

@@ -6,11 +6,11 @@ import torch
 from safetensors import safe_open
 
 from seqfuse import encoders, tables
-from seqfuse.codons import checkpoint, live
+from seqfuse.codons import checkpoint, trainable_encoder
 from seqfuse.codons.dataset import collate
-from seqfuse.codons.live import Live
 from seqfuse.codons.model import CodonModel
 from seqfuse.codons.train import MODALITIES
+from seqfuse.codons.trainable_encoder import Live
 from seqfuse.errors import UserError
 from seqfuse.files import read_json
 
@@ -32,7 +32,7 @@ def test_training_starts_from_the_published_states(view, tuning, study, tmp_path
     """Sequences of 2 to 23 codons in one batch, against the encoder on each alone."""
     job = study.job("concat_lora", tmp_path)
     rows = np.array([40, 0, 17, 3])
-    (encoder,) = live.load({view: study.models[view]}, tuning, 4).values()
+    (encoder,) = trainable_encoder.load({view: study.models[view]}, tuning, 4).values()
     found = Live(encoder.eval())(collate(job.dataset, rows, CPU).views[view])
     published, wanted = encoders.load(study.models[view]), []
     for row in rows:

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from seqfuse.codons import checkpoint
-from seqfuse.codons.catalogue import ARMS
 from seqfuse.codons.dataset import collate
 from seqfuse.codons.model import CodonModel, fit_width, trained_parameters
-from seqfuse.codons.study import knock_outs
+from seqfuse.codons.training_job import knock_outs
 from seqfuse.errors import UserError
+from seqfuse.registry.arms import ARMS
 
 CPU = torch.device("cpu")
 
@@ -80,7 +80,7 @@ def test_every_set_of_modalities_is_knocked_out_but_all():
 @pytest.mark.parametrize("arm", ARMS)
 def test_every_arm_comes_near_the_budget(arm, study, tmp_path):
     budget = 6000
-    shape = study.job(arm, tmp_path, parameters=budget).shape
+    shape = study.job(arm, tmp_path, parameter_budget=budget).shape
     size = trained_parameters(CodonModel(ARMS[arm], shape))
     wider = trained_parameters(CodonModel(ARMS[arm], replace(shape, width=shape.width + 4)))
     assert size <= budget < wider
@@ -88,7 +88,7 @@ def test_every_arm_comes_near_the_budget(arm, study, tmp_path):
 
 def test_a_budget_that_no_width_meets_is_refused(study, tmp_path):
     shape = study.job("xattn", tmp_path).shape
-    with pytest.raises(UserError, match="parameters: 100 are too few for arm 'xattn'"):
+    with pytest.raises(UserError, match="parameter_budget: 100 are too few for arm 'xattn'"):
         fit_width(ARMS["xattn"], shape, 100)
 
 

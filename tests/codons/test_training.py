@@ -5,9 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from seqfuse import interruption, tables
-from seqfuse.codons.catalogue import ARMS
+from seqfuse import tables
 from seqfuse.files import read_json
+from seqfuse.registry.arms import ARMS
+from seqfuse.training import preemption
 
 # Files of an arm that depend on its inputs alone; cost.json also holds seconds and memory.
 SAME = ("seed0.safetensors", "seed1.safetensors", "predictions.parquet", "log.jsonl")
@@ -63,7 +64,13 @@ def test_classes_get_log_probabilities(classes, tmp_path):
 def test_training_learns(study, tmp_path):
     """The value is a mean over codons, which a mean and an MLP can follow."""
     settings = {"head": "mean", "dropout": 0.0, "learning_rate": (0.01,)}
-    long = {"epochs": 60, "patience": 60, "plateau": 60, "width": 16, "channels": 16}
+    long = {
+        "epochs": 60,
+        "early_stopping_patience": 60,
+        "lr_patience": 60,
+        "width": 16,
+        "channels": 16,
+    }
     study.job("rna", tmp_path / "state", **settings, **long).run(tmp_path / "out")
     last = [row for row in log(tmp_path / "out") if row["epoch"] == 60]
     assert len(last) == 2 and all(row["score"] > 0.9 for row in last)
@@ -75,7 +82,7 @@ def test_two_runs_give_the_same_bytes(study, tmp_path):
     assert content(tmp_path / "one.out") == content(tmp_path / "two.out")
 
 
-class Stop(interruption.Interruption):
+class Stop(preemption.Interruption):
     """An interruption that is asked for at one step, as by SIGTERM."""
 
     at = 0
@@ -93,7 +100,7 @@ def test_an_interrupted_run_resumes_to_the_same_bytes(arm, step, study, tmp_path
     """Steps 1 to 9 are of seed 0, 10 to 18 of seed 1; an epoch has three."""
     study.job(arm, tmp_path / "whole").run(tmp_path / "whole.out")
     with monkeypatch.context() as patch:
-        patch.setattr("seqfuse.codons.study.Interruption", Stop)
+        patch.setattr("seqfuse.codons.training_job.Interruption", Stop)
         Stop.at = step
         with pytest.raises(SystemExit):
             study.job(arm, tmp_path / "cut").run(tmp_path / "cut.out")
@@ -114,7 +121,7 @@ def test_an_interrupted_run_resumes_to_the_same_bytes(arm, step, study, tmp_path
 
 def test_a_checkpoint_of_other_settings_is_not_resumed(study, tmp_path, monkeypatch, capsys):
     with monkeypatch.context() as patch:
-        patch.setattr("seqfuse.codons.study.Interruption", Stop)
+        patch.setattr("seqfuse.codons.training_job.Interruption", Stop)
         Stop.at = 2
         with pytest.raises(SystemExit):
             study.job("rna", tmp_path / "state").run(tmp_path / "out")
@@ -156,7 +163,9 @@ def test_test_targets_decide_nothing(study, tmp_path):
 
 def test_the_best_epoch_by_validation_is_kept(study, tmp_path):
     """Training for longer than the best epoch leaves the model of the best epoch."""
-    study.job("rna", tmp_path / "long", seeds=(0,), epochs=12, patience=12).run(tmp_path / "l.out")
+    study.job("rna", tmp_path / "long", seeds=(0,), epochs=12, early_stopping_patience=12).run(
+        tmp_path / "l.out"
+    )
     (cost,) = read_json(tmp_path / "l.out" / "cost.json")["seeds"]
     scores = [row["validation_score"] for row in log(tmp_path / "l.out")]
     assert scores[cost["best_epoch"] - 1] == max(scores) and cost["epochs"] == 12
@@ -168,7 +177,7 @@ def test_the_best_epoch_by_validation_is_kept(study, tmp_path):
 
 
 def test_training_stops_when_patience_is_out(study, tmp_path):
-    job = study.job("rna", tmp_path / "state", seeds=(0,), epochs=60, patience=2)
+    job = study.job("rna", tmp_path / "state", seeds=(0,), epochs=60, early_stopping_patience=2)
     job.run(tmp_path / "out")
     (cost,) = read_json(tmp_path / "out" / "cost.json")["seeds"]
     assert cost["epochs"] == cost["best_epoch"] + 2 < 60
@@ -178,7 +187,12 @@ def test_the_entropy_term_makes_the_weights_decisive(study, tmp_path):
     """The loss adds the entropy, so its minimum has less of it than a loss without."""
     entropies = []
     for weight in (0.0, 1.0):
-        settings = {"entropy": (weight,), "epochs": 30, "patience": 30, "learning_rate": (0.01,)}
+        settings = {
+            "entropy": (weight,),
+            "epochs": 30,
+            "early_stopping_patience": 30,
+            "learning_rate": (0.01,),
+        }
         out = tmp_path / f"{weight}.out"
         study.job("mil", tmp_path / f"{weight}", seeds=(0,), **settings).run(out)
         triples = [

@@ -12,17 +12,17 @@ import numpy as np
 import pytest
 
 from seqfuse.cli import main
-from seqfuse.codons import knockout, mutagenesis, trained
-from seqfuse.codons.catalogue import ARMS
+from seqfuse.codons.interpretation import knockout, mutagenesis, trained_arms
 from seqfuse.codons.scores import resampled
-from seqfuse.codons.study import Job
 from seqfuse.codons.train import MODALITIES
-from seqfuse.config import load_yaml
+from seqfuse.codons.training_job import Job
 from seqfuse.data.demo_codons import FAVOURED, codon_score, has_motif
-from seqfuse.embeddings.rows import Row
-from seqfuse.embeddings.store import Store
 from seqfuse.embeddings.writer import Writer
+from seqfuse.encoders.rows import Row
+from seqfuse.encoders.store import Store
 from seqfuse.files import write_json
+from seqfuse.registry.arms import ARMS
+from seqfuse.settings.schema import load_yaml
 
 NAME = "demo-expression"
 INTERVALS = knockout.Intervals(500, 0.95)
@@ -34,7 +34,7 @@ class Demo:
 
     folder: Path
     settings: object
-    made: dict[tuple, trained.Trials] = field(default_factory=dict)
+    made: dict[tuple, trained_arms.Trials] = field(default_factory=dict)
 
     def receipts(self, noise: str | None = None) -> dict[str, Path]:
         """A receipt a modality, one of them of noise in place of states."""
@@ -43,7 +43,7 @@ class Demo:
             for view in MODALITIES
         }
 
-    def train(self, arm: str, epochs: int = 5, seeds=(0, 1), noise=None) -> trained.Trials:
+    def train(self, arm: str, epochs: int = 5, seeds=(0, 1), noise=None) -> trained_arms.Trials:
         """An arm with the demo's settings, read back from its checkpoints."""
         key = (arm, epochs, seeds, noise)
         if key not in self.made:
@@ -53,7 +53,7 @@ class Demo:
             out = self.folder / "_".join(map(str, key))
             files, settings = (*paths, receipts, {}), self.settings(epochs)
             Job(ARMS[arm], NAME, *files, settings, seeds, out / "state").run(out / "made")
-            self.made[key] = trained.read(NAME, [out / "made"], *paths, receipts)
+            self.made[key] = trained_arms.read(NAME, [out / "made"], *paths, receipts)
         return self.made[key]
 
     def encoder(self, name: str) -> Path:

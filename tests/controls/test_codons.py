@@ -9,7 +9,7 @@ from sklearn.linear_model import Ridge
 
 from seqfuse import tables
 from seqfuse.cli import main
-from seqfuse.controls import late, properties, ridge
+from seqfuse.controls import late_fusion, properties, ridge
 
 SPLITS = [*["train"] * 120, *["val"] * 20, *["test"] * 60]
 LABELS = ["high", "low"]
@@ -289,7 +289,7 @@ def test_the_stack_finds_scale_and_weights_on_validation(stacked):
 
 def test_the_stack_predicts_a_validation_row_without_its_target(stacked, monkeypatch):
     """Another target of one row moves what is said of the others, whose fits saw it, not of it."""
-    monkeypatch.setattr(late, "STRENGTHS", (0.1,))
+    monkeypatch.setattr(late_fusion, "STRENGTHS", (0.1,))
     folder, sequences, truth, singles = stacked
     row, found = SPLITS.index("val"), []
     for value in (truth[row], truth[row] + 9):

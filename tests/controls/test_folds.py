@@ -8,7 +8,7 @@ import pytest
 
 from seqfuse import tables
 from seqfuse.cli import main
-from seqfuse.controls.dealt import deal
+from seqfuse.controls.grouped_folds import deal
 
 BASES = np.array(list("ACGT"))
 

@@ -7,7 +7,7 @@ from sklearn.linear_model import LogisticRegression
 from seqfuse import tables
 from seqfuse.cli import main
 from seqfuse.controls import composition, logistic, lookups
-from seqfuse.controls.catalogue import CONTROLS
+from seqfuse.registry.controls import CONTROLS
 
 CLASSES = ["ataxia", "myopathy"]
 

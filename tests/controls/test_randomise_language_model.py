@@ -5,12 +5,12 @@ import pytest
 
 @pytest.fixture
 def backbone(tmp_path):
-    from seqfuse.data import scratch
+    from seqfuse.encoders import random_models
 
     sizes = {"vocab_size": 300, "hidden_size": 16, "intermediate_size": 24, "head_dim": 8}
     sizes |= {"num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 1}
     (tmp_path / "model").mkdir()
-    scratch.write("qwen3", sizes, 5, ["Which disease? Answer: anaemia"], tmp_path / "model")
+    random_models.write("qwen3", sizes, 5, ["Which disease? Answer: anaemia"], tmp_path / "model")
     return tmp_path / "model"
 
 

@@ -5,14 +5,15 @@ import json
 import pytest
 from scipy.stats import spearmanr
 
-from seqfuse import config, tables
+from seqfuse import tables
 from seqfuse.cli import main
+from seqfuse.settings import paths, schema
 
 
 @pytest.mark.parametrize("name", ["cov-vac", "mrfp"])
 def test_composition_and_place_reach_080(name, mirror, tmp_path):
     """What every fusion of these sets must beat: Spearman 0.80 on both official test splits."""
-    entry = config.load_yaml(config.RESOURCES / "datasets.yaml")[name]
+    entry = schema.load_yaml(paths.RESOURCES / "datasets.yaml")[name]
     records, out = str(tmp_path / "records.parquet"), tmp_path / "out"
     assert not main(["data", "records", "--name", name, "--entry", json.dumps(entry), "--mirror",
                      mirror, "--out", records, "--card", str(tmp_path / "card.json")])  # fmt: skip

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from seqfuse import encoders, tables
+from seqfuse.bio.frames import code
 from seqfuse.cli import main
-from seqfuse.controls.shuffled import frames
-from seqfuse.data import scratch
-from seqfuse.sequences.frames import code
+from seqfuse.controls.codon_shuffling import frames
+from seqfuse.encoders import random_models
 
 RESIDUE = code(1)
 
@@ -82,7 +82,7 @@ def test_the_command_writes_frames(tmp_path):
 def test_a_random_encoder_has_the_shape_and_nothing_else(layout, widths, sequence, tmp_path):
     source, out = tmp_path / "source", tmp_path / "out"
     source.mkdir()
-    scratch.write(layout, dict.fromkeys(widths, 24), 7, [], source)
+    random_models.write(layout, dict.fromkeys(widths, 24), 7, [], source)
     words = ["controls", "randomise", "--model", str(source)]
     assert main([*words, "--out", str(out)]) == 0 == main([*words, "--out", str(tmp_path / "two")])
     published, random = encoders.load(source), encoders.load(out)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from seqfuse import cluster
 from seqfuse.errors import UserError
+from seqfuse.plan import slurm
 
 GPU = {"gpu": 1, "gpu_model": "a100"}
 RUN = "seqfuse_c6a17496-59cf-4941-aeef-487be0daa441"
@@ -33,7 +33,7 @@ def site(tmp_path, monkeypatch):
 
 def refusal(site, *jobs) -> str:
     with pytest.raises(UserError) as raised:
-        cluster.check(str(site.partitions), jobs)
+        slurm.check(str(site.partitions), jobs)
     return str(raised.value)
 
 
@@ -59,7 +59,7 @@ def test_slurms_own_refusal_is_repeated_with_the_place_to_edit(site):
 
 def test_each_kind_of_job_is_asked_for_once(site, tmp_path):
     site(sbatch="echo $* >> asked")
-    cluster.check(str(site.partitions), [{}, GPU, {}, GPU | {"slurm_account": "me"}])
+    slurm.check(str(site.partitions), [{}, GPU, {}, GPU | {"slurm_account": "me"}])
     asked = (tmp_path / "asked").read_text().splitlines()
     assert sorted(asked) == [
         "--test-only --partition=cpu --wrap=true",
@@ -70,7 +70,7 @@ def test_each_kind_of_job_is_asked_for_once(site, tmp_path):
 
 def test_one_partition_that_takes_the_job_is_enough(site, tmp_path):
     site(sbatch='echo $* >> asked; case "$*" in *=cpu*) exit 1;; esac')
-    cluster.check(str(site.partitions), [{}])
+    slurm.check(str(site.partitions), [{}])
     asked = (tmp_path / "asked").read_text().splitlines()
     assert [words.split()[1] for words in asked] == ["--partition=cpu", "--partition=gpu"]
 
@@ -81,11 +81,11 @@ def test_only_the_executors_jobs_of_this_folder_are_ended(site, tmp_path):
     (tmp_path / "queue").write_text("\n".join(rows))
     # Cancelled jobs are gone at the second look.
     site(squeue="cat queue", scancel="echo $* > cancelled; sed -i '/^[14]|/d' queue")
-    cluster.cancel(cluster.left_behind(tmp_path))
+    slurm.cancel(slurm.left_behind(tmp_path))
     assert (tmp_path / "cancelled").read_text().split() == ["1", "4"]
 
 
 def test_without_slurm_it_says_so(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UserError, match="squeue: not found; is this a node that submits jobs"):
-        cluster.left_behind(Path.cwd())
+        slurm.left_behind(Path.cwd())

@@ -5,35 +5,35 @@ import re
 import pytest
 import yaml
 
-from seqfuse import config, options
 from seqfuse.errors import UserError
+from seqfuse.settings import configuration, schema
 
 
 def test_user_lies_over_preset_over_defaults():
-    settings = config.resolve({"preset": "demo", "evaluation": {"confidence": 0.9}})
+    settings = configuration.resolve({"preset": "demo", "evaluation": {"confidence": 0.9}})
     assert settings["evaluation"]["confidence"] == 0.9  # the user's
     assert settings["evaluation"]["resamples"] == 1000  # the preset's
     assert settings["judge"]["model"] == "o3-mini"  # the schema's default
 
 
 def test_seeds_are_counted_or_listed():
-    assert config.resolve({"seeds": 3})["seeds"] == [0, 1, 2]
-    assert config.resolve({"seeds": [7, 11]})["seeds"] == [7, 11]
+    assert configuration.resolve({"seeds": 3})["seeds"] == [0, 1, 2]
+    assert configuration.resolve({"seeds": [7, 11]})["seeds"] == [7, 11]
 
 
 def test_run_is_named_after_the_preset_unless_named():
-    assert config.resolve({"preset": "demo"})["run"] == "demo"
-    assert config.resolve({"preset": "demo", "run": "mine"})["run"] == "mine"
+    assert configuration.resolve({"preset": "demo"})["run"] == "demo"
+    assert configuration.resolve({"preset": "demo", "run": "mine"})["run"] == "mine"
 
 
 def test_the_users_suites_replace_the_presets():
-    settings = config.resolve({"language": {"suites": {"one": ["demo-splice"]}}})
+    settings = configuration.resolve({"language": {"suites": {"one": ["demo-splice"]}}})
     assert settings["language"]["suites"] == {"one": ["demo-splice"]}
 
 
 def test_a_dataset_of_ones_own_joins_the_catalogue():
     own = {"study": "codons", "source": "files", "files": [{"path": "my.csv"}]}
-    settings = config.resolve({"datasets": {"mine": own}, "codons": {"datasets": ["mine"]}})
+    settings = configuration.resolve({"datasets": {"mine": own}, "codons": {"datasets": ["mine"]}})
     assert settings["datasets"]["mine"] == own
     assert "demo-expression" in settings["datasets"]
 
@@ -46,12 +46,12 @@ def test_the_examples_that_are_to_be_copied_are_accepted(root):
     for example in examples:
         settings = yaml.safe_load(example)
         for name in settings.get("datasets", {}):
-            assert name in config.resolve(settings)["datasets"]
-        config.resolve(settings)
+            assert name in configuration.resolve(settings)["datasets"]
+        configuration.resolve(settings)
 
 
 def test_a_set_may_be_named_with_another_split():
-    settings = config.resolve({"codons": {"datasets": ["ecoli", "ecoli+cluster"]}})
+    settings = configuration.resolve({"codons": {"datasets": ["ecoli", "ecoli+cluster"]}})
     official, anew = (settings["datasets"][name] for name in settings["codons"]["datasets"])
     assert anew["cleaning"] == official["cleaning"] | {"split_by": "cluster"}
     assert anew["title"] == "E. coli expression, no cluster in two splits"
@@ -62,28 +62,28 @@ def test_a_set_may_be_named_with_another_split():
 
 def test_random_encoders_are_hidden_where_the_encoders_are_random_anyway():
     arms = {"arms": ["dna", "concat_random"]}
-    assert config.resolve({"codons": arms})["codons"]["arms"] == ["dna"]
-    assert "concat_random" not in config.resolve({})["codons"]["ablations"]
+    assert configuration.resolve({"codons": arms})["codons"]["arms"] == ["dna"]
+    assert "concat_random" not in configuration.resolve({})["codons"]["ablations"]
     encoders = {"encoders": {"protein": "esm2-8m"}}
-    assert config.resolve({"codons": arms | encoders})["codons"]["arms"] == arms["arms"]
+    assert configuration.resolve({"codons": arms | encoders})["codons"]["arms"] == arms["arms"]
 
 
 def test_the_papers_heads_are_unequal():
-    codons = config.resolve({"preset": "paper"})["codons"]
+    codons = configuration.resolve({"preset": "paper"})["codons"]
     assert codons["overrides"]["mil"] == {"channels": 1280}
     assert (codons["training"]["channels"], "xattn" in codons["overrides"]) == (100, False)
 
 
 def test_a_variant_of_seqclip_may_change_its_pre_training():
     variant = {"method": "seqclip", "pretrain": {"shuffle_pairs": True, "steps": 3}}
-    settings = config.resolve({"language": {"variants": {"other": variant}}})
+    settings = configuration.resolve({"language": {"variants": {"other": variant}}})
     assert settings["language"]["variants"]["other"] == variant
 
 
 def test_a_variant_may_stand_among_the_methods():
     variant = {"method": "onevocab", "k": 3, "steps": 5}
     language = {"variants": {"small": variant}, "methods": ["small", "text_only"]}
-    settings = config.resolve({"language": language})
+    settings = configuration.resolve({"language": language})
     assert settings["language"]["variants"]["small"] == variant
 
 
@@ -180,19 +180,19 @@ def test_a_variant_may_stand_among_the_methods():
 )
 def test_a_mistake_is_one_line_with_the_nearest_spelling(user, message):
     with pytest.raises(UserError) as caught:
-        config.resolve(user)
+        configuration.resolve(user)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_overrides_are_held_to_the_type_of_training():
     with pytest.raises(UserError, match=r"language\.overrides\.linear\.steps"):
-        config.resolve({"language": {"overrides": {"linear": {"steps": "many"}}}})
+        configuration.resolve({"language": {"overrides": {"linear": {"steps": "many"}}}})
 
 
 @pytest.mark.parametrize("preset", ["demo", "pilot", "paper", "upstream"])
 def test_every_preset_resolves(preset):
-    assert config.resolve({"preset": preset})["preset"] == preset
+    assert configuration.resolve({"preset": preset})["preset"] == preset
 
 
 def _properties(node, path=""):
@@ -202,8 +202,47 @@ def _properties(node, path=""):
 
 
 def test_every_setting_has_a_description_and_a_default():
-    for name, rule in _properties(options.schema()):
+    for name, rule in _properties(schema.schema()):
         if "$ref" in rule:
             continue
         assert rule.get("description"), name
         assert "default" in rule or "properties" in rule, name
+
+
+@pytest.fixture(scope="module")
+def read_by():
+    """Every key of the configuration and of catalogue entries, and the rules that read it."""
+    found = schema.readers(schema.schema(), "", ["undeclared"])
+    for entry in ("datasets", "models"):
+        entries = schema.load_yaml(schema.FOLDER / f"{entry}.schema.yaml")
+        found |= schema.readers(entries, f"{entry}.NAME", ["undeclared"])
+    return found
+
+
+def test_every_key_names_rules_that_read_it_or_none(read_by, root):
+    rules = set()
+    for path in (root / "workflow" / "rules").glob("*.smk"):
+        rules |= set(re.findall(r"(?m)^rule (\w+):", path.read_text()))
+    known = {rule for names in read_by.values() for rule in names}
+    assert known <= rules, known - rules
+    # Every rule computes from some key, but for what a wildcard alone tells it.
+    assert rules - known == {"controls_shuffle", "controls_randomise", "report_settings"}
+
+
+def test_a_key_is_read_by_what_its_section_says_unless_it_says_otherwise(read_by):
+    assert read_by["language.training.steps"] == ["language_finetune"]
+    assert read_by["language.training.checkpoint_minutes"] == []
+    assert "language_finetune" not in read_by["language.prompt.max_new_tokens"]
+    assert read_by["jobs.light.runtime"] == []
+    assert "controls_folds" in read_by["jobs.light.threads"]
+    assert "codons_train" in read_by["jobs.gpu.threads"]
+    assert read_by["datasets.NAME.generator"] == ["data_records"]
+    assert read_by["models.NAME.title"] == []
+
+
+def test_a_key_without_a_declaration_is_found():
+    keys = {"a": {"type": "string"}, "b": {"type": "string", "read_by": []}}
+    assert schema.readers({"properties": keys}, "", ["undeclared"]) == {
+        "a": ["undeclared"],
+        "b": [],
+    }

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from safetensors.numpy import save_file
 
-from seqfuse import disk
+from seqfuse.plan import disk
 
 HIDDEN = {"output": "hidden", "dtype": "float16"}
 

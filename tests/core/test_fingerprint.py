@@ -19,15 +19,25 @@ MODULES = {
     "two.py": "X = 1\n",
     "three.py": "Y = 1\n",
     "four.py": "Z = 1\n",
-    "catalogue.py": "ENTRIES = 1\n",
+    "registry/__init__.py": "",
+    "registry/methods.py": "ENTRIES = 1\n",
+    "registry/captions.yaml": "one: 1\n",
+    "settings/__init__.py": "",
+    "settings/schema.yaml": "key: 1\n",
+    "room/__init__.py": "",
+    "room/page.py": "P = 1\n",
+    "room/templates/page.html.j2": "<p>1</p>\n",
+    "room/templates/parts/style.css": "p {}\n",
+    "room/inner/__init__.py": "",
+    "room/inner/data.yaml": "inner: 1\n",
 }
 
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
     folder = tmp_path / "pkg"
-    folder.mkdir()
     for name, text in MODULES.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
     monkeypatch.setattr(fingerprint, "PACKAGE", folder)
     lock = tmp_path / "requirements.lock"
@@ -40,14 +50,18 @@ def package(tmp_path, monkeypatch):
 
 def clear():
     fingerprint.code.cache_clear()
+    fingerprint.closure.cache_clear()
     fingerprint._parsed.cache_clear()
+    fingerprint._data.cache_clear()
+    fingerprint._pins.cache_clear()
 
 
-def changed_by(folder, name, text) -> bool:
-    before = fingerprint.code("pkg.one")
+def changed_by(folder, name, text, *entry) -> bool:
+    entry = entry or ("pkg.one",)
+    before = fingerprint.code(*entry)
     (folder / name).write_text(text)
     clear()
-    return fingerprint.code("pkg.one") != before
+    return fingerprint.code(*entry) != before
 
 
 def test_its_own_code_counts(package):
@@ -75,22 +89,86 @@ def test_comments_docstrings_and_formatting_do_not_count(package):
     )
 
 
-def test_a_register_does_not_count(package):
-    (package / "one.py").write_text("from pkg.catalogue import ENTRIES\n")
+def test_a_register_that_is_imported_does_not_count(package):
+    (package / "one.py").write_text("from pkg.registry.methods import ENTRIES\n")
     clear()
-    assert not changed_by(package, "catalogue.py", "ENTRIES = 2\n")
+    assert not changed_by(package, "registry/methods.py", "ENTRIES = 2\n")
 
 
-def test_a_locked_version_counts_and_says_so(package):
+def test_a_register_that_is_named_counts(package):
+    before = fingerprint.code("pkg.one", "pkg.registry.methods")
+    (package / "registry/methods.py").write_text("ENTRIES = 2\n")
+    clear()
+    assert fingerprint.code("pkg.one", "pkg.registry.methods") != before
+
+
+def test_the_data_of_a_module_s_folder_counts(package):
+    for name in ("room/templates/page.html.j2", "room/templates/parts/style.css", "room/one.js"):
+        assert changed_by(package, name, "another", "pkg.room.page"), name
+    assert fingerprint.closure("pkg.room.page").files == [
+        "room/one.js",
+        "room/templates/page.html.j2",
+        "room/templates/parts/style.css",
+    ]
+
+
+def test_the_data_of_a_folder_that_it_imports_nothing_of_does_not_count(package):
+    assert not changed_by(package, "room/templates/page.html.j2", "another")
+    assert not changed_by(package, "room/inner/data.yaml", "another", "pkg.room.page")
+    assert changed_by(package, "room/inner/data.yaml", "a third", "pkg.room.inner")
+
+
+def test_what_lies_beside_the_data_does_not_count(package):
+    for name in ("room/templates/page.html.j2~", "room/templates/.DS_Store", "room/page.pyc"):
+        assert not changed_by(package, name, "another", "pkg.room.page"), name
+
+
+def test_the_data_of_the_registry_counts_where_a_module_of_it_is_named(package):
+    (package / "one.py").write_text("import pkg.registry.methods, pkg.settings\n")
+    clear()
+    assert not changed_by(package, "registry/captions.yaml", "one: 2\n")
+    named = ("pkg.one", "pkg.registry.methods")
+    assert changed_by(package, "registry/captions.yaml", "one: 3\n", *named)
+
+
+def test_the_data_of_the_settings_does_not_count(package):
+    (package / "one.py").write_text("import pkg.settings\n")
+    clear()
+    assert "pkg.settings" in fingerprint.closure("pkg.one").modules
+    assert not changed_by(package, "settings/schema.yaml", "key: 2\n")
+
+
+def test_a_module_counts_whatever_it_is_called(package):
+    (package / "catalogue.py").write_text("def better(): return 1\n")
+    (package / "one.py").write_text("from pkg.catalogue import better\n")
+    clear()
+    assert changed_by(package, "catalogue.py", "def better(): return 2\n")
+
+
+def test_a_version_of_what_it_imports_counts_and_says_so(package):
+    (package / "two.py").write_text("import torch.nn\nimport yaml\n")
+    clear()
     before = fingerprint.code("pkg.one")
-    fingerprint.LOCK.write_text("torch==2\nnumpy==1\n")
+    for lock in ("torch==2\nnumpy==1\nPyYAML==1\n", "torch==1\nnumpy==1\nPyYAML==2\n"):
+        fingerprint.LOCK.write_text(lock)
+        clear()
+        now = fingerprint.code("pkg.one")
+        assert before.split(", packages ")[0] == now.split(", packages ")[0]
+        assert before.split(", packages ")[1] != now.split(", packages ")[1]
+
+
+def test_a_version_of_what_it_does_not_import_does_not_count(package):
+    (package / "two.py").write_text("import torch.nn\n")
     clear()
-    now = fingerprint.code("pkg.one")
-    assert before.split(", lock ")[0] == now.split(", lock ")[0]
-    assert before.split(", lock ")[1] != now.split(", lock ")[1]
+    before = fingerprint.code("pkg.one")
+    fingerprint.LOCK.write_text("torch==1\nnumpy==2\npyfaidx==1\n")
+    clear()
+    assert fingerprint.code("pkg.one") == before
 
 
 def test_the_locks_order_and_comments_do_not_count(package):
+    (package / "two.py").write_text("import torch, numpy\n")
+    clear()
     before = fingerprint.code("pkg.one")
     fingerprint.LOCK.write_text("# a comment\nnumpy==1\n\ntorch==1\n")
     clear()
@@ -100,6 +178,6 @@ def test_the_locks_order_and_comments_do_not_count(package):
 def test_a_method_is_not_retrained_for_the_code_of_another():
     clear()
     stage = "seqfuse.language.finetune"
-    one = fingerprint.code(stage, "seqfuse.language.linear")
-    other = fingerprint.code(stage, "seqfuse.language.qformer")
+    one = fingerprint.code(stage, "seqfuse.language.methods.linear")
+    other = fingerprint.code(stage, "seqfuse.language.methods.qformer")
     assert one != other

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from seqfuse import fetch, planning, why
+from seqfuse.plan import dry_run, fetch, why
 
 PLAN = """
 Building DAG of jobs...
@@ -28,7 +28,7 @@ Shell command: exec seqfuse language finetune
 rule language_finetune:
     output: model2/seed0
     reason: Params have changed since last execution: Union of exclusive params before and now \
-across all output: before: '--steps 5 --k 6', 'code aa, lock bb' now: 'code aa, lock cc', \
+across all output: before: '--steps 5 --k 6', 'code aa, packages bb' now: 'code aa, packages cc', \
 '--steps 5 --k 3'
     resources: gpu=2, runtime=30
 Shell command: exec seqfuse language finetune
@@ -40,22 +40,23 @@ Shell command: None
 
 
 def test_jobs_are_read_from_what_snakemake_prints():
-    jobs = planning.parse(PLAN)
+    jobs = dry_run.parse(PLAN)
     assert [job.rule for job in jobs] == ["data_records", "language_finetune", "language_finetune"]
     assert jobs[1].resources["gpu"] == "2" and jobs[1].resources["mem_mb"] == "<TBD>"
-    assert planning.makers(jobs)["data/a/card.json"] == "data_records"
+    assert dry_run.makers(jobs)["data/a/card.json"] == "data_records"
 
 
 def test_each_rule_gets_one_line(monkeypatch, capsys):
-    monkeypatch.setattr(planning, "plan", lambda words: planning.parse(PLAN))
-    arguments = planning.argparse.ArgumentParser()
-    planning.add_arguments(arguments)
+    monkeypatch.setattr(dry_run, "plan", lambda words: dry_run.parse(PLAN))
+    arguments = dry_run.argparse.ArgumentParser()
+    dry_run.add_arguments(arguments)
     why.run(arguments.parse_args([]))
     lines = [line.split(maxsplit=5) for line in capsys.readouterr().out.splitlines()]
     assert lines[1] == ["data_records", "1", "-", "here", "-", "not made yet"]
     assert lines[2] == [
         "language_finetune", "2", "2", "2.0", "1.5",
-        "GB  locked versions changed (envs/requirements.lock); --k 6 -> 3; follows data_records",
+        "GB  a locked version that it imports changed (envs/requirements.lock);"
+        " --k 6 -> 3; follows data_records",
     ]  # fmt: skip
     assert lines[3][:4] == ["together", "3", "2", "2.0"]
 
@@ -70,14 +71,14 @@ def test_each_rule_gets_one_line(monkeypatch, capsys):
     ],
 )
 def test_disk_that_is_not_known_yet_is_marked(stated, told):
-    jobs = [planning.Job("rule", resources={"disk_mb": value}) for value in stated]
+    jobs = [dry_run.Job("rule", resources={"disk_mb": value}) for value in stated]
     assert why._told([why._disk(job) for job in jobs]) == told
 
 
 @pytest.mark.parametrize(
     ("before", "now", "said"),
     [
-        ("code aa, lock cc", "code bb, lock cc", "its code changed"),
+        ("code aa, packages cc", "code bb, packages cc", "its code changed"),
         ("--a 1 --b 2", "--a 1", "--b 2 -> nothing"),
         ('{"judge": {"rows": 1}}', '{"judge": {"rows": 2}}', "judge.rows 1 -> 2"),
         ("demo", "paper", "demo -> paper"),
@@ -88,7 +89,7 @@ def test_what_changed_is_named(before, now, said):
         "Params have changed since last execution: Union of exclusive params before and now"
         f" across all output: before: {before!r} now: {now!r} "
     )
-    assert planning.explain(planning.Job("rule", reason)) == said
+    assert dry_run.explain(dry_run.Job("rule", reason)) == said
 
 
 @pytest.fixture
@@ -109,9 +110,9 @@ def server(tmp_path):
         running.shutdown()
 
 
-def entry_job(**entry) -> planning.Job:
+def entry_job(**entry) -> dry_run.Job:
     text = json.dumps({"source": "files", **entry})
-    return planning.Job("data_records", command=f"exec seqfuse data --name set --entry '{text}'")
+    return dry_run.Job("data_records", command=f"exec seqfuse data --name set --entry '{text}'")
 
 
 def test_a_download_is_measured_before_it_starts(server, tmp_path, capsys):

@@ -2,9 +2,10 @@
 
 import pytest
 
-from seqfuse.config import RESOURCES, load_yaml
-from seqfuse.data import catalogue
 from seqfuse.errors import UserError
+from seqfuse.settings import datasets
+from seqfuse.settings.paths import RESOURCES
+from seqfuse.settings.schema import load_yaml
 
 ENTRIES = load_yaml(RESOURCES / "datasets.yaml")
 NT_TASKS = {
@@ -16,7 +17,7 @@ NT_TASKS = {
 
 @pytest.mark.parametrize("name", ENTRIES)
 def test_every_entry_is_valid_and_says_where_it_is_from(name):
-    entry = catalogue.validate(name, ENTRIES[name])
+    entry = datasets.validate(name, ENTRIES[name])
     assert entry["title"] and entry["licence"] and entry["citation"]
     if entry["source"] == "synthetic":
         return
@@ -36,10 +37,10 @@ def test_the_nt_tasks_are_all_there_at_one_commit():
 
 
 def test_defaults_and_what_follows_from_the_study():
-    entry = catalogue.validate("mine", {"source": "files", "study": "codons", "files": [
+    entry = datasets.validate("mine", {"source": "files", "study": "codons", "files": [
         {"path": "a.csv"}]})  # fmt: skip
     assert (entry["task"], entry["coding"], entry["title"]) == ("regression", True, "mine")
-    entry = catalogue.validate("mine", {"source": "files", "study": "codons", "files": [
+    entry = datasets.validate("mine", {"source": "files", "study": "codons", "files": [
         {"path": "a.csv"}], "columns": {"label": "y"}})  # fmt: skip
     assert entry["task"] == "classification"
     assert entry["header_separator"] == "|" and entry["seed"] == 0
@@ -47,19 +48,19 @@ def test_defaults_and_what_follows_from_the_study():
 
 def test_number_keys_of_yaml_are_names():
     entry = {"source": "files", "study": "language", "files": [{"path": "a.csv"}]}
-    found = catalogue.validate("mine", entry | {"labels": {0: False, 1: "yes", 2: 2}})
+    found = datasets.validate("mine", entry | {"labels": {0: False, 1: "yes", 2: 2}})
     assert found["labels"] == {"0": "no", "1": "yes", "2": "2"}
 
 
 def test_an_entrys_cleaning_wins_over_the_configuration():
     settings = {"max_length": 510, "too_long": "window", "min_length": 1}
-    assert catalogue.cleaning(ENTRIES["mrfp"], settings) == {
+    assert datasets.cleaning(ENTRIES["mrfp"], settings) == {
         "max_length": 1000, "too_long": "drop", "min_length": 1,
     }  # fmt: skip
-    assert catalogue.cleaning(ENTRIES["kegg"], settings) == settings
+    assert datasets.cleaning(ENTRIES["kegg"], settings) == settings
 
 
-@pytest.mark.parametrize("holds", [catalogue.has_reasoning, catalogue.has_variants])
+@pytest.mark.parametrize("holds", [datasets.has_reasoning, datasets.has_variants])
 def test_which_sets_hold_reasoning_and_variants(holds):
     """Known before any file is there, because the workflow asks what there is to judge or to look
     at."""
@@ -71,4 +72,4 @@ def test_which_sets_hold_reasoning_and_variants(holds):
 @pytest.mark.parametrize("entry", [{}, {"source": "files"}, {"source": "web", "study": "codons"}])
 def test_an_entry_needs_source_and_study(entry):
     with pytest.raises(UserError, match="dataset 'mine'"):
-        catalogue.validate("mine", entry)
+        datasets.validate("mine", entry)

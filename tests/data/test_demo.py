@@ -5,9 +5,10 @@ import collections
 import numpy as np
 import pytest
 
-from seqfuse.config import RESOURCES, load_yaml
 from seqfuse.data import demo_codons, synthetic
 from seqfuse.data.planting import distinct
+from seqfuse.settings.paths import RESOURCES
+from seqfuse.settings.schema import load_yaml
 
 CATALOGUE = {n: e for n, e in load_yaml(RESOURCES / "datasets.yaml").items() if "generator" in e}
 SIZES = {

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from seqfuse.data import exchanges
+from seqfuse.data import conversations
 
 ASKED = "Is there any evidence of a donor in this sequence <DNA>?"
 LANGUAGE = {"study": "language"}
@@ -125,8 +125,8 @@ FINE = [
 
 @pytest.mark.parametrize(("cell", "sequences", "wanted"), FINE)
 def test_the_first_question_and_its_answer(cell, sequences, wanted):
-    assert exchanges.first(cell, sequences) == wanted
-    assert exchanges.first(json.dumps(cell), sequences) == wanted
+    assert conversations.first(cell, sequences) == wanted
+    assert conversations.first(json.dumps(cell), sequences) == wanted
 
 
 # what is wrong -> a cell of it, and the reason

@@ -10,8 +10,9 @@ import torch
 import yaml
 
 from seqfuse import cli, encoders, tables
-from seqfuse.config import RESOURCES, WORKFLOW, load_yaml
-from seqfuse.data import model, published
+from seqfuse.data import model, pretrained_models
+from seqfuse.settings.paths import RESOURCES, WORKFLOW
+from seqfuse.settings.schema import FOLDER, load_yaml
 
 ENCODERS = ("nucleotide-transformer-v2", "rna-fm", "esm2")
 CATALOGUE = load_yaml(RESOURCES / "models.yaml")
@@ -344,7 +345,7 @@ def test_the_catalogue(name):
 
 
 def test_what_presets_and_defaults_name_is_in_the_catalogue():
-    schema = yaml.safe_load((WORKFLOW / "schemas" / "config.schema.yaml").read_text())
+    schema = yaml.safe_load((FOLDER / "config.schema.yaml").read_text())
     language = schema["properties"]["language"]["properties"]
     codons = schema["properties"]["codons"]["properties"]["encoders"]["properties"]
     named = {"backbone", "encoder", "text_encoder"}
@@ -360,7 +361,7 @@ def test_what_presets_and_defaults_name_is_in_the_catalogue():
 @pytest.mark.parametrize("name", [n for n, e in CATALOGUE.items() if e["kind"] == "scratch"])
 def test_scratch_models_of_the_catalogue_are_built(build, name):
     folder = build(CATALOGUE[name], name)
-    published.check(CATALOGUE[name]["layout"], folder)
+    pretrained_models.check(CATALOGUE[name]["layout"], folder)
     config = json.loads((folder / "config.json").read_text())
     for key, value in CATALOGUE[name].get("config", {}).items():
         if key != "vocab_size":

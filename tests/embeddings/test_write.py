@@ -11,7 +11,8 @@ from safetensors.torch import load_file, save_file
 
 from seqfuse import encoders
 from seqfuse.cli import main
-from seqfuse.embeddings import embed
+from seqfuse.encoders import embedder as embedder_module
+from seqfuse.encoders.embedder import Embedder, Settings
 from seqfuse.errors import UserError
 
 ALPHABETS = {
@@ -21,7 +22,7 @@ ALPHABETS = {
 }
 # Half a unit in the last place of float16 for values up to 8, and rounding in float32 before it.
 ROUNDING = 4e-3
-SETTINGS = embed.Settings(layer=-1, output="hidden", dtype="float16", too_long="refuse")
+SETTINGS = Settings(layer=-1, output="hidden", dtype="float16", too_long="refuse")
 
 
 def alone(folder, sequence, **kwargs):
@@ -129,7 +130,7 @@ def test_the_order_of_the_table_changes_no_byte(write, random_sequences):
 def test_a_row_does_not_depend_on_its_batch(layout, models, random_sequences):
     alphabet = ALPHABETS[layout].replace("N", "")
     sequences = random_sequences(alphabet, [*range(1, 20), 40, 40, 40, 130])
-    embedder = embed.Embedder(models / layout, SETTINGS, "native")
+    embedder = Embedder(models / layout, SETTINGS, "native")
     counted = embedder.count(dict.fromkeys(sequences, "here"))
     together = {row.sequence: row.states for row in embedder.rows(counted)}
     for sequence in sequences:
@@ -140,7 +141,7 @@ def test_a_row_does_not_depend_on_its_batch(layout, models, random_sequences):
 @pytest.mark.parametrize("layout", ALPHABETS)
 def test_padding_changes_no_row(layout, models, monkeypatch, random_sequences):
     sequences = random_sequences(ALPHABETS[layout].replace("N", ""), [3, 4, 9, 20, 70])
-    embedder = embed.Embedder(models / layout, SETTINGS, "native")
+    embedder = Embedder(models / layout, SETTINGS, "native")
     counted = embedder.count(dict.fromkeys(sequences, "here"))
     plain = list(embedder.rows(counted))
     sizes = []
@@ -154,7 +155,7 @@ def test_padding_changes_no_row(layout, models, monkeypatch, random_sequences):
 
 def test_a_batch_stays_within_its_budget(models, monkeypatch, random_sequences):
     sequences = random_sequences("ACGU", [18] * 7)
-    embedder = embed.Embedder(models / "rna-fm", SETTINGS, "native")
+    embedder = Embedder(models / "rna-fm", SETTINGS, "native")
     embedder._budget = 60
     sizes = []
     forward = embedder._forward
@@ -165,7 +166,7 @@ def test_a_batch_stays_within_its_budget(models, monkeypatch, random_sequences):
 
 def test_too_little_memory_halves_the_batch(models, monkeypatch, random_sequences):
     sequences = random_sequences("ACGU", [18] * 7)
-    embedder = embed.Embedder(models / "rna-fm", SETTINGS, "native")
+    embedder = Embedder(models / "rna-fm", SETTINGS, "native")
     counted = embedder.count(dict.fromkeys(sequences, "here"))
     expected = list(embedder.rows(counted))
     forward = embedder._forward
@@ -189,14 +190,14 @@ def test_too_little_memory_halves_the_batch(models, monkeypatch, random_sequence
 
 
 def test_a_state_that_is_not_finite_names_its_sequence(models, monkeypatch):
-    embedder = embed.Embedder(models / "rna-fm", SETTINGS, "native")
+    embedder = Embedder(models / "rna-fm", SETTINGS, "native")
     monkeypatch.setattr(embedder, "_forward", lambda ids: torch.full((1, len(ids[0]), 64), 1e5))
     with pytest.raises(UserError, match="ACGUACGU.*not finite in float16"):
         list(embedder.rows(embedder.count({"ACGUACGU": "here"})))
 
 
 def test_a_sequence_that_lacks_states_is_named(models, monkeypatch):
-    embedder = embed.Embedder(models / "rna-fm", SETTINGS, "native")
+    embedder = Embedder(models / "rna-fm", SETTINGS, "native")
     forward = embedder._forward
     monkeypatch.setattr(embedder, "_forward", lambda ids: forward(ids)[:, :-2])
     with pytest.raises(UserError, match="'ACGUACGU'.*: 7 states for 8 tokens"):
@@ -206,14 +207,14 @@ def test_a_sequence_that_lacks_states_is_named(models, monkeypatch):
 @pytest.mark.parametrize("native", [True, False])
 def test_half_precision_is_that_of_the_gpu(native, models, monkeypatch, random_sequences):
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: native)
-    dtype = embed._computed("cuda")
+    dtype = embedder_module._computed("cuda")
     assert dtype == (torch.bfloat16 if native else torch.float16)
     # Autocast works the same way on a CPU.
-    monkeypatch.setattr(embed, "_computed", lambda device: dtype)
+    monkeypatch.setattr(embedder_module, "_computed", lambda device: dtype)
     sequences = random_sequences("ACGU", [5, 40, 90])
-    half = embed.Embedder(models / "rna-fm", SETTINGS, "native")
+    half = Embedder(models / "rna-fm", SETTINGS, "native")
     monkeypatch.undo()
-    exact = embed.Embedder(models / "rna-fm", SETTINGS, "native")
+    exact = Embedder(models / "rna-fm", SETTINGS, "native")
     assert half.description["computed"] == str(dtype).removeprefix("torch.")
     assert exact.description["computed"] == "float32"
     counted = exact.count(dict.fromkeys(sequences, "here"))
@@ -224,8 +225,8 @@ def test_half_precision_is_that_of_the_gpu(native, models, monkeypatch, random_s
 
 def test_the_key_says_what_a_row_depends_on(models, tmp_path):
     def key(folder=models / "rna-fm", resolution="native", **changed):
-        settings = embed.Settings(**(vars(SETTINGS) | changed))
-        return embed.Embedder(folder, settings, resolution).description
+        settings = Settings(**(vars(SETTINGS) | changed))
+        return Embedder(folder, settings, resolution).description
 
     base = key()
     renamed = tmp_path / "renamed"

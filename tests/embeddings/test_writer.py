@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from seqfuse.embeddings import writer as module
-from seqfuse.embeddings.store import Store
 from seqfuse.embeddings.writer import Writer
+from seqfuse.encoders.store import Store
 
 SEQUENCES = ["A" * length + "CG" for length in range(150)]
 # Embeds with small shards, and dies when the fourth one is written but not yet published.

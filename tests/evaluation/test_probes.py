@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from seqfuse.evaluation.catalogue import UNALTERED
+from seqfuse.registry.metrics import UNALTERED
 
 GENES = 12
 
@@ -106,7 +106,7 @@ def test_a_family_is_what_the_configuration_says(suite):
     suite.train("linear")
     adjusted = {}
     for family in ("suite", "dataset"):
-        assert suite.run("--family", family) == 0
+        assert suite.run("--holm-family", family) == 0
         # The least p of a family is multiplied by its size.
         rows = suite.comparisons().xs("majority", level="against").drop("mean")
         adjusted[family] = max(rows["p_holm"] / rows["p"])

@@ -5,8 +5,8 @@ from collections import Counter
 
 import pytest
 
-from seqfuse.codons.catalogue import ARMS
-from seqfuse.language.catalogue import METHODS
+from seqfuse.registry.arms import ARMS
+from seqfuse.registry.methods import METHODS
 
 COLUMNS = [
     "dataset",

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from seqfuse.cli import main
-from seqfuse.figures.catalogue import FIGURES
+from seqfuse.registry.figures import FIGURES
 
 # Where a run keeps the files of each kind, by study.
 PATTERNS = {

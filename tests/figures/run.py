@@ -260,7 +260,7 @@ def _reasoning(root: Path) -> None:
 VARIANTS = {
     "onevocab_k3": {"k": 3},
     "onevocab_k1": {"k": 1},
-    "onevocab_no_text": {"trained": ["dna", "backbone"]},
+    "onevocab_no_text": {"trainable_parts": ["dna", "backbone"]},
 }
 
 
@@ -457,7 +457,11 @@ def _settings(root: Path) -> None:
     models |= {"bert": {"kind": "hub"}, "rnafm": {"kind": "hub"}, "unused": {"kind": "scratch"}}
     language = {"methods": [*METHODS, "text_only", "dna_only"], "backbone": "demo-qwen3"}
     language |= {"encoder": "demo-nt", "text_encoder": "bert"}
-    language["onevocab"] = {"k": 6, "alphabet": "ACGT", "trained": ["dna", "text", "backbone"]}
+    language["onevocab"] = {
+        "k": 6,
+        "alphabet": "ACGT",
+        "trainable_parts": ["dna", "text", "backbone"],
+    }
     language["variants"] = {n: {"method": "onevocab"} | v for n, v in VARIANTS.items()}
     codons = {"arms": list(ARMS), "encoders": {"dna": "demo-nt", "rna": "rnafm"}}
     settings = {"run": "made-up", "preset": "demo", "seeds": list(SEEDS), "models": models}

@@ -15,8 +15,8 @@ from matplotlib.image import imread
 from matplotlib.text import Text
 
 from seqfuse.figures import draw as command
-from seqfuse.figures import inputs, names, render
-from seqfuse.figures.catalogue import FIGURES
+from seqfuse.figures.drawing import names, readers, render
+from seqfuse.registry.figures import FIGURES
 
 # A column of each figure's CSV that its picture shows.
 SHOWN = {
@@ -174,7 +174,7 @@ def test_what_ranks_methods_is_a_ranking():
 
 
 def test_every_need_has_a_reader():
-    assert {need for figure in FIGURES.values() for need in figure.needs} == set(inputs.READERS)
+    assert {need for figure in FIGURES.values() for need in figure.needs} == set(readers.READERS)
 
 
 # Machado, Oliveira and Fernandes 2009, severity 1: linear RGB as a dichromat sees it.

@@ -7,36 +7,31 @@ from matplotlib.legend import Legend
 from matplotlib.text import Text
 
 from seqfuse import tables
-from seqfuse.figures import (
-    attention,
-    calibration,
-    case,
+from seqfuse.figures.codons import (
+    codon_attention,
     codon_effects,
     codon_map,
     confusion,
-    cost,
     fused,
     fusion,
-    judge,
     lengths,
-    lines,
-    looks,
-    means,
-    methods,
-    names,
-    probes,
-    published,
-    render,
-    scores,
-    table1,
-    table2,
-    table4,
-    tasks,
-    truth,
-    umap,
-    verdict,
+    predicted_vs_measured,
     weights,
 )
+from seqfuse.figures.drawing import cost, loss_curves, names, published, render, scores
+from seqfuse.figures.language import (
+    calibration,
+    case,
+    judge,
+    methods,
+    probes,
+    task_means,
+    tasks,
+    umap,
+    variant_attention,
+    verdict,
+)
+from seqfuse.figures.tables import table1, table2, table4
 
 
 def read(drawn, name: str) -> pd.DataFrame:
@@ -148,7 +143,7 @@ def test_tasks_show_the_best_control_of_each_and_means_show_every_control():
         ("b", "linear", 0.7),
         ("b", "gc", 0.4),
     ]
-    table = means.table(frames)
+    table = task_means.table(frames)
     assert list(zip(table["method"], table["value"], strict=True)) == [
         ("linear", 0.6),
         ("gc", 0.25),
@@ -256,7 +251,7 @@ def test_a_long_training_log_is_averaged_over_stretches():
     logs = pd.DataFrame({"folder": "f", "seed": 0, "step": range(1, 201), "loss": range(200)})
     logs.loc[99, "validation_loss"] = 7.0
     costs = pd.DataFrame([{"folder": "f", "suite": "s", "method": "linear"}])
-    table = lines.losses(logs, costs)
+    table = loss_curves.losses(logs, costs)
     training = table[table["part"] == "training"]
     assert len(training) == 100
     # Steps 1 and 2 have the losses 0 and 1, steps 199 and 200 the losses 198 and 199.
@@ -264,7 +259,7 @@ def test_a_long_training_log_is_averaged_over_stretches():
     assert list(training["loss"].iloc[[0, -1]]) == [0.5, 198.5]
     validation = one(table, part="validation")
     assert (validation["step"], validation["loss"]) == (100, 7.0)
-    short = lines.losses(logs.head(3), costs)
+    short = loss_curves.losses(logs.head(3), costs)
     assert list(short["loss"]) == [0, 1, 2]
 
 
@@ -285,7 +280,7 @@ def test_truth_is_shown_beside_the_mean_over_seeds():
         ),
         "controls": predictions(("a", "late_mean", 0, "none", None, 4.0)),
     }
-    table = truth.table(frames)
+    table = predicted_vs_measured.table(frames)
     assert table[["method", "id", "truth", "prediction"]].to_numpy().tolist() == [
         ["dna", "a", 1.5, 1.5],
         ["late_mean", "a", 1.5, 4.0],
@@ -371,7 +366,7 @@ def test_attention_is_a_mean_over_seeds_and_then_over_sequences():
     rows = [("a", 0, 1.0), ("a", 1, 3.0), ("b", 0, 4.0), ("b", 1, 4.0)]
     frame = pd.DataFrame(rows, columns=["id", "seed", "received"])
     frame = frame.assign(dataset="d", method="xattn", query="dna", key="rna", position=2, codons=20)
-    table = attention.table({"attention": frame})
+    table = codon_attention.table({"attention": frame})
     row = one(table, end="start", position=2)
     # Sequences 2 and 4: mean 3, standard error 1.
     assert (row["received"], row["low"], row["high"], row["n"]) == (3.0, 1.0, 5.0, 2)
@@ -583,11 +578,14 @@ def test_the_papers_judge_stands_beside_models_alone():
 
 def test_what_is_trained_stands_beside_table_2():
     variants = {
-        "no_text": {"method": "onevocab", "trained": ["dna", "backbone"]},
-        "no_text_k": {"method": "onevocab", "trained": ["dna", "backbone"], "k": 3},
-        "other": {"method": "linear", "trained": ["dna", "backbone"]},
+        "no_text": {"method": "onevocab", "trainable_parts": ["dna", "backbone"]},
+        "no_text_k": {"method": "onevocab", "trainable_parts": ["dna", "backbone"], "k": 3},
+        "other": {"method": "linear", "trainable_parts": ["dna", "backbone"]},
     }
-    language = {"methods": ["onevocab"], "onevocab": {"trained": ["text", "backbone", "dna"]}}
+    language = {
+        "methods": ["onevocab"],
+        "onevocab": {"trainable_parts": ["text", "backbone", "dna"]},
+    }
     settings = pd.DataFrame([{"language": language | {"variants": variants}}])
     rows = [metric("onevocab", 0.99, dataset="kegg"), metric("no_text", 0.5, dataset="kegg")]
     rows += [metric(name, 0.1, dataset="kegg") for name in ("no_text_k", "other", "linear")]
@@ -661,7 +659,7 @@ def test_the_case_is_the_median_record_and_not_picked():
 def test_attention_is_averaged_over_records_and_seeds_at_each_offset():
     rows = pd.DataFrame({"offset": [0, 0, 0, 0, 1], "attention": [1.0, 2.0, 3.0, 6.0, 9.0]})
     rows = rows.assign(id=[*"aabb", "a"], seed=[0, 1, 0, 1, 0], dataset="d", method="onevocab")
-    table = looks.table({"looks": rows.assign(effect=0.5)})
+    table = variant_attention.table({"looks": rows.assign(effect=0.5)})
     here = one(table, quantity="attention", offset=0)
     assert (here["value"], here["p25"], here["p75"]) == (3.0, 1.75, 3.75)
     assert (here["n"], here["seeds"]) == (2, 2)

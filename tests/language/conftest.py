@@ -44,9 +44,9 @@ def _backbone(folder: Path, **config) -> Path:
     """A scratch model with sharper weights: as drawn, it gives all tokens one probability."""
     from safetensors.torch import load_file, save_file
 
-    from seqfuse.data import scratch
+    from seqfuse.encoders import random_models
 
-    scratch.write("qwen3", SIZES | config, 0, TEXTS, folder)
+    random_models.write("qwen3", SIZES | config, 0, TEXTS, folder)
     path = folder / "model.safetensors"
     tensors = {k: v * (10 if v.ndim == 2 else 1) for k, v in load_file(path).items()}
     save_file(tensors, path, metadata={"format": "pt"})
@@ -75,17 +75,17 @@ def untied(tmp_path_factory) -> Path:
 @pytest.fixture
 def build(backbone):
     """A method by name; settings that a test does not name are small."""
-    from seqfuse.language.linear import Linear
-    from seqfuse.language.model import Setup
-    from seqfuse.language.onevocab import OneVocab
-    from seqfuse.language.qformer import QFormer
-    from seqfuse.language.text_only import TextOnly
+    from seqfuse.language.methods.linear import Linear
+    from seqfuse.language.methods.method import Setup
+    from seqfuse.language.methods.onevocab import OneVocab
+    from seqfuse.language.methods.qformer import QFormer
+    from seqfuse.language.methods.text_only import TextOnly
 
     onevocab = {"k": 2, "alphabet": "ACGTN", "initialisation": "random"}
     known = {
         "linear": (Linear, {}),
         "qformer": (QFormer, {"latents": 3, "blocks": 2, "heads": 4}),
-        "onevocab": (OneVocab, onevocab | {"trained": ("dna", "text", "backbone")}),
+        "onevocab": (OneVocab, onevocab | {"trainable_parts": ("dna", "text", "backbone")}),
         "text_only": (TextOnly, {}),
     }
 
@@ -191,7 +191,7 @@ def suite_rows():
 def project(tmp_path_factory) -> Path:
     """Records of two datasets and of gene-text pairs, models, receipts, and a pre-training."""
     from seqfuse import cli
-    from seqfuse.data import scratch
+    from seqfuse.encoders import random_models
 
     root = tmp_path_factory.mktemp("project")
     for name, seed in (("mice", 0), ("rats", 1)):
@@ -205,7 +205,7 @@ def project(tmp_path_factory) -> Path:
         ("bert", "bert", sizes | {"num_hidden_layers": 1, "vocab_size": 200}),
     ):
         (root / name).mkdir()
-        scratch.write(layout, config, 0, [*TEXTS, "Gene of grey, tawny mice."], root / name)
+        random_models.write(layout, config, 0, [*TEXTS, "Gene of grey, tawny mice."], root / name)
     run(root, *pretraining(root, root / "seqclip"))
     for encoder, folder in (("nt", root / "nt"), ("seqclip", root / "seqclip" / "encoder")):
         for name in ("mice", "rats"):
@@ -258,7 +258,7 @@ def records(root: Path) -> list[Path]:
 
 def embeddings(root: Path, method: str) -> list:
     """The receipts that a method reads."""
-    from seqfuse.language.catalogue import METHODS
+    from seqfuse.registry.methods import METHODS
 
     if not METHODS[method].reads_store:
         return []
@@ -350,7 +350,7 @@ def content():
     """Every file of a folder by name, logs and costs without what depends on the clock."""
     import json
 
-    from seqfuse.language.training import CLOCKED
+    from seqfuse.training.trainer import CLOCKED
 
     def read(folder: Path) -> dict[str, object]:
         found: dict[str, object] = {}
@@ -377,7 +377,7 @@ def interrupt(monkeypatch):
     import os
     import signal
 
-    from seqfuse.language.training import Trainer
+    from seqfuse.training.trainer import Trainer
 
     def arm(step: int) -> None:
         whole, done = Trainer._step, []

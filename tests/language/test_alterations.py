@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqfuse.language.alterations import altered, other, scramble
+from seqfuse.language.probing.alterations import altered, other, scramble
 
 SNV = ("ACGTAN", "ACTTAN")
 DELETION = ("GATTACA", "GATTA")

@@ -9,8 +9,8 @@ import pytest
 
 from seqfuse import cli, tables
 from seqfuse.files import read_json, write_json
-from seqfuse.language.catalogue import METHODS
-from seqfuse.language.dialogue import probabilities, read_dna
+from seqfuse.language.answers.interactive import probabilities, read_dna
+from seqfuse.registry.methods import METHODS
 
 QUESTION = "Which colour?"
 

@@ -6,7 +6,7 @@ import torch
 
 from seqfuse import tables
 from seqfuse.cli import main
-from seqfuse.language.attending import answered, attention, changed, mutagenesis
+from seqfuse.language.probing.variant_attention import answered, attention, changed, mutagenesis
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqfuse.language.batches import chunks, step_indices
+from seqfuse.training.batches import chunks, step_indices
 
 lengths_of = st.lists(st.integers(1, 50), min_size=1, max_size=60)
 
@@ -86,7 +86,7 @@ def test_chunks_hold_everything_once_and_keep_to_the_limits(lengths, tokens, mos
 
 
 def test_padding_masks_positions_and_slots_by_hand():
-    from seqfuse.language.model import Batch, Example, Slot
+    from seqfuse.language.methods.method import Batch, Example, Slot
 
     def example(ids, weights, *slots):
         return Example(None, np.array(ids), np.array(weights, np.float32), slots, np.zeros(0))

@@ -7,7 +7,7 @@ import pytest
 from transformers import AutoTokenizer
 
 from seqfuse.files import read_json, write_json
-from seqfuse.language.kmers import KmerVocabulary
+from seqfuse.language.methods.kmers import KmerVocabulary
 
 
 @pytest.fixture

@@ -5,8 +5,14 @@ import pytest
 import torch
 
 from seqfuse.errors import UserError
-from seqfuse.language import decoding
-from seqfuse.language.decoding import Generation, GrowingLayer, LabelTree, answer, check_lengths
+from seqfuse.language.answers import decoding
+from seqfuse.language.answers.decoding import (
+    Generation,
+    GrowingLayer,
+    LabelTree,
+    answer,
+    check_lengths,
+)
 from seqfuse.language.prompts import Settings
 
 METHODS = ["linear", "qformer", "onevocab", "text_only"]
@@ -227,7 +233,9 @@ def test_a_prompt_over_the_limit_is_refused_by_name(build, prompt):
     ):
         check_lengths(method, examples, exact, 7)
     with pytest.raises(UserError, match=f"{length} tokens are over the limit of 20; raise"):
-        check_lengths(method, examples, Settings(False, 20, 6), 0)
+        check_lengths(
+            method, examples, Settings(reasoning=False, max_tokens=20, max_new_tokens=6), 0
+        )
     method.backbone.config.max_position_embeddings = 30
     with pytest.raises(UserError, match="limit of 30; the backbone reads no more"):
         check_lengths(method, examples, exact, 0)
@@ -236,7 +244,9 @@ def test_a_prompt_over_the_limit_is_refused_by_name(build, prompt):
 def test_answers_refuse_what_leaves_no_room_for_the_new_tokens(build, prompt):
     method = build("text_only").eval()
     length = method.encode(prompt(), answer=False).length
-    fits, tight = (Settings(False, length + room, 3) for room in (3, 2))
+    fits, tight = (
+        Settings(reasoning=False, max_tokens=length + room, max_new_tokens=3) for room in (3, 2)
+    )
     assert len(answer(method, [prompt()], {"demo": LABELS}, fits)) == 1
     with pytest.raises(UserError, match="with 3 new ones"):
         answer(method, [prompt()], {"demo": LABELS}, tight)

@@ -8,8 +8,8 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
-from seqfuse.language import saved
-from seqfuse.language.catalogue import METHODS
+from seqfuse.language.finetuning import checkpoint
+from seqfuse.registry.methods import METHODS
 
 ALL = list(METHODS)
 
@@ -68,12 +68,12 @@ def test_trained_and_total_parameters_by_hand(project, commands, tmp_path):
     table, markers, adapter = 384 * 32, 2 * 32, 32 * 16 + 32
     assert seed("linear") == (text + markers + adapter,) * 2
     assert seed("onevocab") == (text + (125 + 5 + 2) * 32,) * 2
-    assert seed("onevocab", "--trained", "dna")[0] == (125 + 5 + 2) * 32
-    assert seed("onevocab", "--trained", "text")[0] == table
+    assert seed("onevocab", "--trainable-parts", "dna")[0] == (125 + 5 + 2) * 32
+    assert seed("onevocab", "--trainable-parts", "text")[0] == table
 
 
 def test_the_validation_loss_chooses_the_checkpoint(commands, monkeypatch, tmp_path):
-    from seqfuse.language.training import Trainer
+    from seqfuse.training.trainer import Trainer
 
     seen, validate = {}, Trainer._validate
 
@@ -115,7 +115,7 @@ def test_seqclip_starts_from_the_pre_trained_adapter(project, commands, tmp_path
 def test_a_variant_goes_by_its_own_name(commands, tmp_path):
     out = commands.finetune("onevocab", tmp_path / "out", "--name", "onevocab_k2", "--seeds", 0)
     assert json.loads((out / "cost.json").read_text())["method"] == "onevocab_k2"
-    assert saved.read_description(out / "seed0").method == "onevocab"
+    assert checkpoint.read_description(out / "seed0").method == "onevocab"
 
 
 @pytest.mark.parametrize(
@@ -179,11 +179,11 @@ def test_what_a_method_needs_and_is_not_given(project, commands, tmp_path):
 
 
 def test_an_adapter_for_another_language_model(project, commands, tmp_path):
-    from seqfuse.data import scratch
+    from seqfuse.encoders import random_models
 
     wide = tmp_path / "wide"
     wide.mkdir()
-    scratch.write("qwen3", {"hidden_size": 48, "head_dim": 16}, 0, ["Which colour?"], wide)
+    random_models.write("qwen3", {"hidden_size": 48, "head_dim": 16}, 0, ["Which colour?"], wide)
     found = commands.refused_finetune("seqclip", tmp_path / "out", "--backbone", wide)
     assert "made for a language model of width 32, this one has 48" in found
 
@@ -265,7 +265,7 @@ def test_shuffled_dna_trains_on_it(commands, tmp_path):
 
 
 def test_stored_examples_are_those_that_were_given(build, prompt, tmp_path):
-    from seqfuse.language.stored import Stored
+    from seqfuse.training.example_store import Stored
 
     method = build("linear")
     given = [method.encode(prompt("ACGT" * n, question=f"{n}?"), answer=True) for n in range(1, 6)]
@@ -287,7 +287,7 @@ def test_memory_does_not_hold_the_examples(build, prompt, tmp_path):
     """What is held of a thousand examples, counted by the interpreter."""
     import tracemalloc
 
-    from seqfuse.language.stored import Stored
+    from seqfuse.training.example_store import Stored
 
     method = build("onevocab")
     asked = prompt("ACGT" * 300)
@@ -304,8 +304,8 @@ def test_memory_does_not_hold_the_examples(build, prompt, tmp_path):
 
 
 def test_plain_text_spells_dna_in_the_backbones_own_tokens(build, prompt):
-    from seqfuse.language.model import Setup
-    from seqfuse.language.plain_text import PlainText
+    from seqfuse.language.methods.method import Setup
+    from seqfuse.language.methods.plain_text import PlainText
 
     method = PlainText(Setup(build("text_only").setup.backbone))
     ids = method.segment("ACGTNACGT")

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqfuse.errors import UserError
-from seqfuse.language.kmers import KmerVocabulary
+from seqfuse.language.methods.kmers import KmerVocabulary
 
 vocabularies = st.builds(
     KmerVocabulary,

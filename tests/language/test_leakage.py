@@ -8,7 +8,7 @@ import pytest
 from seqfuse import tables
 from seqfuse.cli import main
 from seqfuse.files import read_json
-from seqfuse.language.overlap import K, words
+from seqfuse.language.pretraining.pair_leakage import K, words
 
 COMPLEMENT = str.maketrans("ACGT", "TGCA")
 

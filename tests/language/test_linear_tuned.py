@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from seqfuse import encoders
-from seqfuse.language.linear import Linear
-from seqfuse.language.linear_tuned import LinearTuned
-from seqfuse.language.model import Setup
+from seqfuse.language.methods.linear import Linear
+from seqfuse.language.methods.linear_tuned import LinearTuned
+from seqfuse.language.methods.method import Setup
 
 
 @pytest.fixture

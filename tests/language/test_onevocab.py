@@ -11,8 +11,8 @@ from torch.nn import functional as F
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from seqfuse.errors import UserError
-from seqfuse.language.kmers import KmerVocabulary
-from seqfuse.language.onevocab import extend_tokeniser, new_rows, written
+from seqfuse.language.methods.kmers import KmerVocabulary
+from seqfuse.language.methods.onevocab import extend_tokeniser, new_rows, written
 
 PARTS = ("dna", "text", "backbone")
 SUBSETS = [s for n in (1, 2, 3) for s in itertools.combinations(PARTS, n)]
@@ -115,7 +115,7 @@ def test_logits_and_embeddings_are_those_of_one_table(build, request, folder):
 @pytest.mark.parametrize("trained", SUBSETS, ids="+".join)
 def test_exactly_what_is_trained_moves(build, request, prompt, folder, trained):
     """Three steps of AdamW with weight decay; what is not trained stays bit by bit."""
-    method = build("onevocab", request.getfixturevalue(folder), {"trained": trained})
+    method = build("onevocab", request.getfixturevalue(folder), {"trainable_parts": trained})
     tables = {t: joint_table(method, t) for t in ("input", "output")}
     rest = {k: p.detach().clone() for k, p in method.backbone.base_model.named_parameters()}
     parameters = [p for p in method.parameters() if p.requires_grad]
@@ -140,7 +140,7 @@ def test_exactly_what_is_trained_moves(build, request, prompt, folder, trained):
 
 def test_with_lora_only_its_factors_and_the_dna_rows_train(build):
     for trained in (("dna",), PARTS):
-        method = build("onevocab", settings={"trained": trained}, lora_rank=2)
+        method = build("onevocab", settings={"trainable_parts": trained}, lora_rank=2)
         names = {k for k, p in method.named_parameters() if p.requires_grad}
         assert {k for k in names if "lora_" not in k} == {"dna_input"}
         assert len(names) == 1 + 2 * 7 * 2
@@ -149,7 +149,7 @@ def test_with_lora_only_its_factors_and_the_dna_rows_train(build):
 @pytest.mark.parametrize("trained", [(), ("dna", "rna")])
 def test_unknown_parts_are_refused(build, trained):
     with pytest.raises(UserError, match="name one or more of dna, text, backbone"):
-        build("onevocab", settings={"trained": trained})
+        build("onevocab", settings={"trainable_parts": trained})
 
 
 # --- the export -----------------------------------------------------------------------------------
@@ -213,7 +213,7 @@ def test_a_vocabulary_that_does_not_fit_the_checkpoint_is_refused(build, tmp_pat
 
 
 def test_export_generates_as_our_own_decoding_does(build, prompt, tmp_path):
-    from seqfuse.language.decoding import Generation
+    from seqfuse.language.answers.decoding import Generation
 
     made = prompt("ACGTN", "ACTTN")
     method = trained_a_little(build("onevocab"), made)

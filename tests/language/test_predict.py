@@ -8,8 +8,9 @@ import sys
 import pytest
 
 from seqfuse import tables
-from seqfuse.language import decoding, prompts
-from seqfuse.language.catalogue import METHODS
+from seqfuse.language import prompts
+from seqfuse.language.answers import decoding
+from seqfuse.registry.methods import METHODS
 
 
 @pytest.mark.parametrize("method", list(METHODS))
@@ -179,7 +180,10 @@ def test_a_checkpoint_of_another_method(commands, tmp_path):
 def test_a_method_without_a_language_model_does_not_pay_for_one():
     program = (
         "import sys\n"
-        "from seqfuse.language import dna_only, probing, tuning, vectors\n"
+        "from seqfuse.language.answers import input_vectors\n"
+        "from seqfuse.language.finetuning import finetuning_job\n"
+        "from seqfuse.language.methods import dna_only\n"
+        "from seqfuse.language.probing import probe_job\n"
         "print([name for name in ('transformers', 'peft', 'accelerate') if name in sys.modules])"
     )
     run = subprocess.run(

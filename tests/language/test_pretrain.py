@@ -10,7 +10,12 @@ import torch
 from safetensors.torch import load_file
 
 from seqfuse import encoders, tables
-from seqfuse.language.contrast import Pair, contrastive, recall, twins
+from seqfuse.language.pretraining.contrastive_pretraining import (
+    Pair,
+    contrastive,
+    duplicate_pairs,
+    recall,
+)
 
 
 def pairs(*rows) -> list[Pair]:
@@ -54,10 +59,13 @@ def test_pairs_of_one_text_or_one_gene_are_no_negatives():
         [True, False, False, False],
         [False, False, False, False],
     ]
-    assert twins(batch).tolist() == expected
+    assert duplicate_pairs(batch).tolist() == expected
     # With two pairs that are twins, no negative is left: the loss is 0.
     vectors = torch.eye(2)
-    assert contrastive(vectors, vectors.flip(0), torch.tensor(1.0), twins(batch[:2])).item() == 0
+    assert (
+        contrastive(vectors, vectors.flip(0), torch.tensor(1.0), duplicate_pairs(batch[:2])).item()
+        == 0
+    )
 
 
 def test_recall_by_hand():
@@ -126,14 +134,14 @@ def test_an_interrupted_run_resumes_to_the_same_bytes(
 
 
 def test_shuffled_pairs_leave_a_gene_the_description_of_another(project, commands, tmp_path):
-    from seqfuse.language import contrast_job
+    from seqfuse.language.pretraining import pretraining_job
 
     rows = [
         {"id": f"g{i}", "split": split, "text": f"text {i}"}
         for i, split in enumerate(["train"] * 5 + ["val"] * 3 + ["test"] * 2)
     ]
     before = [row["text"] for row in rows]
-    contrast_job._shuffle(rows)
+    pretraining_job._shuffle(rows)
     after = [row["text"] for row in rows]
     for own in (slice(0, 5), slice(5, 8)):
         assert sorted(after[own]) == sorted(before[own])
@@ -155,7 +163,7 @@ def test_shuffled_pairs_leave_a_gene_the_description_of_another(project, command
 def test_vectors_of_texts_are_kept_for_the_next_run(
     project, commands, content, monkeypatch, tmp_path
 ):
-    from seqfuse.language.contrast_job import TextEncoder
+    from seqfuse.language.pretraining.pretraining_job import TextEncoder
 
     (kept,) = (project / "text_vectors").iterdir()
     rows = tables.read(project / "genes" / "records.parquet", tables.CLEAN).to_pylist()

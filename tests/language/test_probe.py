@@ -6,8 +6,8 @@ import pytest
 
 from seqfuse import tables
 from seqfuse.files import read_json, write_json
-from seqfuse.language.catalogue import METHODS
-from seqfuse.language.probing import sample
+from seqfuse.language.probing.probe_job import sample
+from seqfuse.registry.methods import METHODS
 
 PROBES = ["swap", "revert", "scramble", "blank", "reverse_complement", "shift", "other"]
 SEEING = [name for name, method in METHODS.items() if method.sees_dna]

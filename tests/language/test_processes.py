@@ -15,17 +15,21 @@ import pytest
 import torch
 from torch import nn
 
-from seqfuse import cli, processes
-from seqfuse.config import defaults
+from seqfuse import cli
 from seqfuse.errors import UserError
-from seqfuse.language.contrast import ContrastTrainer, Pair
-from seqfuse.language.training import CLOCKED, Trainer, Training
-from seqfuse.options import schema
+from seqfuse.language.pretraining.contrastive_pretraining import ContrastTrainer, Pair
+from seqfuse.training import processes
+from seqfuse.training.trainer import CLOCKED, Trainer, Training
 
 SETTINGS = Training(
-    **defaults(schema())["language"]["training"]
-    | {"steps": 4, "batch": 8, "learning_rate": 0.01, "weight_decay": 0.1, "warmup": 0.25}
-    | {"validate_every": 2, "chunk_tokens": 120, "checkpoint_minutes": 1e9}
+    steps=4,
+    batch=8,
+    learning_rate=0.01,
+    weight_decay=0.1,
+    warmup=0.25,
+    validate_every=2,
+    chunk_tokens=120,
+    checkpoint_minutes=1e9,
 )
 
 
@@ -77,8 +81,8 @@ def examples_of(method, prompt) -> list:
 def trained(build, prompt, name: str, state: Path, **changes):
     """Train for four steps, every example in every step; the log and the weights."""
     settings = replace(SETTINGS, **changes)
-    method = build(name, recompute=settings.recompute)
-    if settings.shard and processes.count() > 1:
+    method = build(name, gradient_checkpointing=settings.gradient_checkpointing)
+    if settings.fsdp and processes.count() > 1:
         method.shard()
     made = Trainer(method, settings, 0, state, "f")
     examples = examples_of(method, prompt)
@@ -91,9 +95,9 @@ def trained(build, prompt, name: str, state: Path, **changes):
     ("name", "changes"),
     [
         ("linear", {}),
-        ("onevocab", {"recompute": True}),
-        ("onevocab", {"shard": True}),
-        ("qformer", {"shard": True, "recompute": True}),
+        ("onevocab", {"gradient_checkpointing": True}),
+        ("onevocab", {"fsdp": True}),
+        ("qformer", {"fsdp": True, "gradient_checkpointing": True}),
     ],
 )
 def test_two_processes_give_the_losses_of_one(build, prompt, tmp_path, name, changes):
@@ -114,8 +118,8 @@ def test_two_processes_give_the_losses_of_one(build, prompt, tmp_path, name, cha
     assert max(moved) < 2e-3
 
 
-@pytest.mark.parametrize("shard", [False, True])
-def test_two_processes_that_are_stopped_resume_to_the_same_weights(build, prompt, tmp_path, shard):
+@pytest.mark.parametrize("fsdp", [False, True])
+def test_two_processes_that_are_stopped_resume_to_the_same_weights(build, prompt, tmp_path, fsdp):
     """SIGTERM reaches one of them alone; LoRA's dropout draws numbers in both."""
 
     def build_lora(name, **setup):
@@ -131,7 +135,7 @@ def test_two_processes_that_are_stopped_resume_to_the_same_weights(build, prompt
                 return whole(self, examples)
 
             Trainer._step = step
-        return trained(build_lora, prompt, "linear", tmp_path / state, shard=shard)
+        return trained(build_lora, prompt, "linear", tmp_path / state, fsdp=fsdp)
 
     whole = together(2, lambda: work("whole"), tmp_path / "first")
     stopped = together(2, lambda: work("cut", stop=3), tmp_path / "second")
@@ -172,9 +176,14 @@ class Towers(nn.Module):
         return nn.functional.normalize(self.text(x), dim=-1)
 
     def loss(self, batch):
-        from seqfuse.language.contrast import contrastive, twins
+        from seqfuse.language.pretraining.contrastive_pretraining import (
+            contrastive,
+            duplicate_pairs,
+        )
 
-        return contrastive(self.genes(batch), self.texts(batch), self.temperature, twins(batch))
+        return contrastive(
+            self.genes(batch), self.texts(batch), self.temperature, duplicate_pairs(batch)
+        )
 
     def flops(self, tokens, supervised):
         return tokens

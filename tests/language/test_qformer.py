@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from seqfuse.errors import UserError
-from seqfuse.language.qformer import Block, CrossAttention
+from seqfuse.language.methods.qformer import Block, CrossAttention
 
 # --- written out: one example, no padding, one head at a time -------------------------------------
 

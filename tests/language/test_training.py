@@ -14,16 +14,20 @@ import pytest
 import torch
 from torch import nn
 
-from seqfuse.config import defaults
 from seqfuse.errors import UserError
-from seqfuse.language import training
-from seqfuse.language.training import CLOCKED, Trainer, Training, schedule
-from seqfuse.options import schema
+from seqfuse.training import trainer
+from seqfuse.training.trainer import CLOCKED, Trainer, Training, schedule
 
 SETTINGS = Training(
-    **defaults(schema())["language"]["training"]
-    | {"steps": 12, "batch": 4, "learning_rate": 0.01, "weight_decay": 0.1, "warmup": 0.25}
-    | {"clip": 0.5, "validate_every": 3, "chunk_tokens": 1000, "checkpoint_minutes": 1e9}
+    steps=12,
+    batch=4,
+    learning_rate=0.01,
+    weight_decay=0.1,
+    warmup=0.25,
+    max_grad_norm=0.5,
+    validate_every=3,
+    chunk_tokens=1000,
+    checkpoint_minutes=1e9,
 )
 
 
@@ -78,7 +82,7 @@ def points(count: int, seed: int = 0) -> list[Point]:
     return made
 
 
-def trainer(folder, method=None, fingerprint="f", **changes) -> Trainer:
+def made_trainer(folder, method=None, fingerprint="f", **changes) -> Trainer:
     settings = replace(SETTINGS, **changes)
     return Trainer(method or Regression(), settings, 0, folder, fingerprint)
 
@@ -117,7 +121,7 @@ def test_schedule_by_hand(step, steps, warmup, kind, factor):
 
 
 def test_decay_is_on_matrices_alone_and_frozen_parameters_have_no_optimiser(tmp_path):
-    made = trainer(tmp_path)
+    made = made_trainer(tmp_path)
     groups = made.optimiser.param_groups
     assert [g["weight_decay"] for g in groups] == [0.1, 0.0]
     assert [[id(p) for p in g["params"]] for g in groups] == [
@@ -129,7 +133,7 @@ def test_decay_is_on_matrices_alone_and_frozen_parameters_have_no_optimiser(tmp_
 
 def test_groups_of_a_language_model(build, tmp_path):
     method = build("linear")
-    matrices, vectors = trainer(tmp_path, method).optimiser.param_groups
+    matrices, vectors = made_trainer(tmp_path, method).optimiser.param_groups
     names = {id(p): k for k, p in method.named_parameters()}
     decayed = {names[id(p)] for p in matrices["params"]}
     plain = {names[id(p)] for p in vectors["params"]}
@@ -155,7 +159,7 @@ def by_hand(examples, steps: list[list[int]], settings: Training):
         error = x @ theta[:3] + theta[3] - y
         losses.append((w * error**2).sum() / w.sum())
         gradient = np.append((2 * w * error) @ x, (2 * w * error).sum()) / w.sum()
-        gradient *= min(1, settings.clip / np.linalg.norm(gradient))
+        gradient *= min(1, settings.max_grad_norm / np.linalg.norm(gradient))
         first = 0.9 * first + 0.1 * gradient
         second = 0.999 * second + 0.001 * gradient**2
         rate = settings.learning_rate * schedule(
@@ -171,10 +175,10 @@ def by_hand(examples, steps: list[list[int]], settings: Training):
 
 
 def test_steps_are_adamw_by_hand(tmp_path):
-    from seqfuse.language.batches import step_indices
+    from seqfuse.training.batches import step_indices
 
     examples = points(10)
-    made = trainer(tmp_path)
+    made = made_trainer(tmp_path)
     progress = made.run(examples, [])
     steps = list(step_indices([e.length for e in examples], 4, 12, seed=0))
     theta, losses = by_hand(examples, steps, SETTINGS)
@@ -194,7 +198,7 @@ def _supervised(example: Point) -> int:
 
 
 def test_chunks_do_not_change_a_step(tmp_path):
-    whole, parts = trainer(tmp_path / "a"), trainer(tmp_path / "b", chunk_tokens=5)
+    whole, parts = made_trainer(tmp_path / "a"), made_trainer(tmp_path / "b", chunk_tokens=5)
     logs = [made.run(points(10), points(5, seed=1)).log for made in (whole, parts)]
     assert parts.method.batches > whole.method.batches + 12
     for one, other in zip(*logs, strict=True):
@@ -221,7 +225,7 @@ def test_chunks_do_not_change_the_gradient_of_a_method(build, prompt, name):
 
 
 def test_validation_is_the_weighted_mean_of_all_rows(tmp_path):
-    made, rows = trainer(tmp_path, chunk_tokens=4), points(9, seed=2)
+    made, rows = made_trainer(tmp_path, chunk_tokens=4), points(9, seed=2)
     with torch.no_grad():
         nats = sum(made.method.loss(made.method.batch([row])).item() for row in rows)
     expected = nats / sum(row.weights.sum() for row in rows)
@@ -230,7 +234,7 @@ def test_validation_is_the_weighted_mean_of_all_rows(tmp_path):
 
 def test_the_state_of_the_best_validation_is_kept(tmp_path):
     """Validation rows that the start fits exactly: training only makes them worse."""
-    made, validation = trainer(tmp_path), points(5, seed=1)
+    made, validation = made_trainer(tmp_path), points(5, seed=1)
     for row in validation:
         row.y[:] = row.x @ made.method.weight.detach().numpy()[0]
     progress = made.run(points(10), validation)
@@ -242,14 +246,14 @@ def test_the_state_of_the_best_validation_is_kept(tmp_path):
 
 
 def test_without_validation_rows_the_last_state_is_kept(tmp_path):
-    long = trainer(tmp_path / "a", validate_every=5)
+    long = made_trainer(tmp_path / "a", validate_every=5)
     assert long.run(points(10), []).best_step == 12
     steps = [e for e in long.progress.log if "validation_loss" in e]
     assert [e["validation_loss"] for e in steps] == [None] * 3
 
 
 def test_a_last_step_between_validations_is_validated(tmp_path):
-    progress = trainer(tmp_path, steps=7).run(points(10), points(5))
+    progress = made_trainer(tmp_path, steps=7).run(points(10), points(5))
     assert [e["step"] for e in progress.log if "validation_loss" in e] == [3, 6, 7]
 
 
@@ -260,9 +264,9 @@ def test_progress_tells_loss_speed_and_memory(tmp_path, monkeypatch, capsys):
     from seqfuse import progress
 
     monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LINES", 0)
-    made = trainer(tmp_path, steps=2)
+    made = made_trainer(tmp_path, steps=2)
     Clock(made, monkeypatch)
-    monkeypatch.setattr(training, "peak_memory_mb", lambda: 321)
+    monkeypatch.setattr(trainer, "peak_memory_mb", lambda: 321)
     log = made.run(points(10), []).log
     # Every step takes a minute of the clock.
     assert [entry["seconds"] for entry in log] == [60, 120]
@@ -290,7 +294,7 @@ def test_tensorboard_shows_every_step_if_it_is_wanted(tmp_path, monkeypatch):
     monkeypatch.setitem(
         sys.modules, "torch.utils.tensorboard", types.SimpleNamespace(SummaryWriter=Writer)
     )
-    made = trainer(tmp_path, steps=3)
+    made = made_trainer(tmp_path, steps=3)
     made.board = tmp_path / "board"
     log = made.run(points(10), points(5)).log
     assert shown[0] == (made.board, 1) and shown[-1] == "closed"
@@ -310,7 +314,7 @@ def test_tensorboard_that_is_not_installed_is_one_line(commands, monkeypatch, tm
 
 def test_no_training_records_is_an_error(tmp_path):
     with pytest.raises(UserError, match="no training records"):
-        trainer(tmp_path).run([], points(3))
+        made_trainer(tmp_path).run([], points(3))
 
 
 def test_a_batch_without_answers_is_an_error_not_a_loss_of_zero(tmp_path):
@@ -318,11 +322,11 @@ def test_a_batch_without_answers_is_an_error_not_a_loss_of_zero(tmp_path):
     for example in examples:
         example.weights[:] = 0
     with pytest.raises(UserError, match="without a single answer token"):
-        trainer(tmp_path).run(examples, [])
+        made_trainer(tmp_path).run(examples, [])
 
 
 def test_a_loss_that_is_no_number_stops_with_the_remedy(tmp_path):
-    made = trainer(tmp_path)
+    made = made_trainer(tmp_path)
     with torch.no_grad():
         made.method.weight.fill_(math.inf)
     with pytest.raises(UserError, match=r"at step 1; lower --learning-rate \(now 0.01\)"):
@@ -337,7 +341,7 @@ def run_in_child(folder, interrupt) -> int:
     """Train in a forked process that `interrupt(trainer)` arms first; the exit code."""
 
     def child():
-        made = trainer(folder, Regression(dropout=0.3), checkpoint_minutes=0)
+        made = made_trainer(folder, Regression(dropout=0.3), checkpoint_minutes=0)
         interrupt(made)
         torch.manual_seed(11)
         made.run(points(10), points(5, seed=1))
@@ -376,14 +380,14 @@ def in_checkpoint(number: int):
                 os.truncate(path, path.stat().st_size // 2)
                 os.kill(os.getpid(), signal.SIGKILL)
 
-        training.torch.save = save
+        trainer.torch.save = save
 
     return interrupt
 
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory):
-    made = trainer(tmp_path_factory.mktemp("whole"), Regression(dropout=0.3))
+    made = made_trainer(tmp_path_factory.mktemp("whole"), Regression(dropout=0.3))
     torch.manual_seed(11)
     log = made.run(points(10), points(5, seed=1)).log
     return made, log
@@ -400,7 +404,7 @@ def uninterrupted(tmp_path_factory):
 def test_killed_and_resumed_gives_the_same_weights(tmp_path, uninterrupted, interrupt, code, steps):
     whole, log = uninterrupted
     assert run_in_child(tmp_path, interrupt) == code
-    again = trainer(tmp_path, Regression(dropout=0.3))
+    again = made_trainer(tmp_path, Regression(dropout=0.3))
     if steps:
         assert torch.load(again.path, weights_only=True)["state"]["progress"]["step"] == steps
     else:
@@ -417,9 +421,9 @@ def test_killed_and_resumed_gives_the_same_weights(tmp_path, uninterrupted, inte
 
 
 def test_a_finished_run_is_not_trained_again(tmp_path):
-    first = trainer(tmp_path)
+    first = made_trainer(tmp_path)
     first.run(points(10), points(5))
-    again = trainer(tmp_path)
+    again = made_trainer(tmp_path)
     progress = again.run(points(10), points(5))
     assert again.method.batches == 0
     assert progress == first.progress
@@ -427,8 +431,8 @@ def test_a_finished_run_is_not_trained_again(tmp_path):
 
 
 def test_a_checkpoint_of_other_settings_is_not_used(tmp_path, capsys):
-    trainer(tmp_path, fingerprint="old").run(points(10), [])
-    again = trainer(tmp_path, fingerprint="new")
+    made_trainer(tmp_path, fingerprint="old").run(points(10), [])
+    again = made_trainer(tmp_path, fingerprint="new")
     again.run(points(10), [])
     assert again.method.batches == 12
     assert "made with other settings, data or code" in capsys.readouterr().err
@@ -436,9 +440,9 @@ def test_a_checkpoint_of_other_settings_is_not_used(tmp_path, capsys):
 
 def test_sigterm_is_handled_as_before_when_training_has_ended(tmp_path):
     before = signal.getsignal(signal.SIGTERM)
-    trainer(tmp_path).run(points(10), [])
+    made_trainer(tmp_path).run(points(10), [])
     assert signal.getsignal(signal.SIGTERM) is before
-    made = trainer(tmp_path / "stopped")
+    made = made_trainer(tmp_path / "stopped")
     at_step(2, signal.SIGTERM)(made)
     with pytest.raises(SystemExit):
         made.run(points(10), [])
@@ -458,8 +462,8 @@ class Clock:
 
     def __init__(self, made, monkeypatch):
         self.now = 1000.0
-        monkeypatch.setattr(training.time, "monotonic", lambda: self.now)
-        monkeypatch.setattr(training.time, "time", lambda: 5000 + self.now)
+        monkeypatch.setattr(trainer.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(trainer.time, "time", lambda: 5000 + self.now)
         make = made.method.batch
 
         def batch(examples):
@@ -470,13 +474,13 @@ class Clock:
 
 
 def test_a_checkpoint_is_written_every_few_minutes(tmp_path, monkeypatch):
-    made = trainer(tmp_path, checkpoint_minutes=5)
+    made = made_trainer(tmp_path, checkpoint_minutes=5)
     Clock(made, monkeypatch)
     assert saved_at(made, monkeypatch) == [5, 10, 12]
 
 
 def test_a_checkpoint_is_written_two_minutes_ahead_of_the_jobs_end(tmp_path, monkeypatch):
-    made = trainer(tmp_path)
+    made = made_trainer(tmp_path)
     clock = Clock(made, monkeypatch)
     monkeypatch.setenv("SLURM_JOB_END_TIME", str(int(5000 + clock.now + 9 * 60)))
     assert saved_at(made, monkeypatch) == [7, 12]
@@ -505,8 +509,14 @@ def test_methods_tell_apart_what_only_dna_tells_apart(build, prompt, tmp_path, n
         for s, label in zip(sequences, labels, strict=True)
     ]
     assert len({len(e.ids) for e in examples}) == 1
-    changes = {"steps": 60, "validate_every": 60, "batch": 16, "learning_rate": 0.01, "clip": 1.0}
-    made = trainer(tmp_path, method, schedule="constant", **changes)
+    changes = {
+        "steps": 60,
+        "validate_every": 60,
+        "batch": 16,
+        "learning_rate": 0.01,
+        "max_grad_norm": 1.0,
+    }
+    made = made_trainer(tmp_path, method, schedule="constant", **changes)
     made.run(examples, examples)
     assert made.progress.best_loss < 0.01
     shifted = [
@@ -527,7 +537,7 @@ def test_bfloat16_trains_close_to_float32(build, prompt, tmp_path):
     for precision in ("float32", "bfloat16"):
         method = build("linear")
         examples = [method.encode(prompt(s), answer=True) for s in ("ACGTA", "CCGTA")]
-        made = trainer(
+        made = made_trainer(
             tmp_path / precision, method, steps=5, batch=2, learning_rate=1e-4, precision=precision
         )
         losses.append([entry["loss"] for entry in made.run(examples, []).log])

@@ -7,16 +7,16 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from seqfuse import tables
-from seqfuse.embeddings.store import Store
-from seqfuse.language import vectors
-from seqfuse.language.catalogue import METHODS
+from seqfuse.encoders.store import Store
+from seqfuse.language.answers import input_vectors
+from seqfuse.registry.methods import METHODS
 
 SHOWN = [name for name, method in METHODS.items() if method.sees_dna and method.generates]
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    monkeypatch.setattr(vectors, "_FEWEST", 2)
+    monkeypatch.setattr(input_vectors, "_FEWEST", 2)
 
 
 @pytest.fixture
@@ -54,15 +54,20 @@ def test_every_method_shows_the_same_records(made, gold):
 
 
 def test_texts_are_drawn_once_each_from_the_test_split_of_all_sets(monkeypatch, record):
-    monkeypatch.setattr(vectors, "_MOST", 8)
+    monkeypatch.setattr(input_vectors, "_MOST", 8)
     rows = [record(id=f"r{n}", split="test", question=f"Gene {n // 2}?") for n in range(12)]
     rows += [record(id="t", split="train", question="Trained on?")]
-    drawn = vectors.sample({"a": rows, "b": [record(id="r0", split="test", question="Other?")]})
+    drawn = input_vectors.sample(
+        {"a": rows, "b": [record(id="r0", split="test", question="Other?")]}
+    )
     asked = [prompt.question for prompt in drawn]
     assert sorted(asked) == sorted({*(f"Gene {n}?" for n in range(6)), "Other?"})
     assert asked != sorted(asked)
-    monkeypatch.setattr(vectors, "_MOST", 3)
-    assert vectors.sample({"a": rows, "b": []}) != [] and len(vectors.sample({"a": rows})) == 3
+    monkeypatch.setattr(input_vectors, "_MOST", 3)
+    assert (
+        input_vectors.sample({"a": rows, "b": []}) != []
+        and len(input_vectors.sample({"a": rows})) == 3
+    )
 
 
 def test_text_is_the_mean_of_its_tokens_rows(made, gold):
@@ -95,5 +100,5 @@ def test_what_shows_no_dna_or_no_text_has_no_vectors(made, method):
 
 
 def test_a_suite_of_one_text_has_no_vectors(made, monkeypatch):
-    monkeypatch.setattr(vectors, "_FEWEST", 3)
+    monkeypatch.setattr(input_vectors, "_FEWEST", 3)
     assert made("onevocab")[0] == {}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from seqfuse.cli import main
-from seqfuse.figures.catalogue import FIGURES
+from seqfuse.registry.figures import FIGURES
 
 PATTERNS = {
     "metrics": "evaluation/*/*/metrics.parquet",

@@ -6,7 +6,7 @@ import shutil
 import pytest
 from playwright.sync_api import sync_playwright
 
-from seqfuse.figures.catalogue import FIGURES
+from seqfuse.registry.figures import FIGURES
 
 # Debian's and Ubuntu's own builds; playwright would else look for one that it downloaded.
 NAMES = ("chromium", "chromium-browser", "google-chrome")

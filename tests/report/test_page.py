@@ -14,11 +14,13 @@ from docutils.core import publish_parts
 
 from seqfuse import tables
 from seqfuse.cli import main
-from seqfuse.figures.catalogue import FIGURES
 from seqfuse.files import sha256
+from seqfuse.registry.figures import FIGURES
 from seqfuse.report import grids, versions
-from seqfuse.report.style import STYLE
+from seqfuse.report.page import TEMPLATES
 from seqfuse.report.titles import title
+
+STYLE = (TEMPLATES / "style.css").read_text(encoding="utf-8")
 
 
 def test_it_is_one_file_that_asks_for_nothing_else(page):

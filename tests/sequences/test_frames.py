@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqfuse import options
-from seqfuse.sequences.frames import code, frames, translate
+from seqfuse.bio.frames import code, frames, translate
+from seqfuse.settings import schema
 
 # The rows "AAs" of NCBI's list of genetic codes; codons in the order TTT, TTC, TTA, TTG, TCT, ...
 NCBI = {
@@ -53,7 +53,7 @@ def test_translation_is_ncbis_table(table):
 
 
 def test_the_settings_offer_exactly_these_tables():
-    assert options.section("sequences")["genetic_code"]["enum"] == list(NCBI)
+    assert schema.section("sequences")["genetic_code"]["enum"] == list(NCBI)
 
 
 def test_a_whole_coding_sequence():

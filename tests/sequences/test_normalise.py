@@ -7,7 +7,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqfuse.sequences.normalise import first_foreign, keys, normalise, sha256
+from seqfuse.bio.normalise import first_foreign, keys, normalise, sha256
 
 LETTERS = "ACGTUNRYSWKMBDHVacgtunryswkmbdhv-. \t\nEFILPQZ*é"
 

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from seqfuse import config, options
 from seqfuse.cli import main
-from seqfuse.data.catalogue import cleaning
 from seqfuse.files import read_json
+from seqfuse.settings import cli_flags, paths, schema
+from seqfuse.settings.datasets import cleaning
 
 
 @pytest.fixture
@@ -15,11 +15,11 @@ def audited(mirror, tmp_path):
     """name -> audit of a real data set, cleaned as its catalogue entry says."""
 
     def run(name: str) -> dict:
-        entry = config.load_yaml(config.RESOURCES / "datasets.yaml")[name]
-        settings = cleaning(entry, config.defaults(options.schema())["sequences"])
+        entry = schema.load_yaml(paths.RESOURCES / "datasets.yaml")[name]
+        settings = cleaning(entry, schema.defaults(schema.schema())["sequences"])
         records = str(tmp_path / "records.parquet")
         expected = [f"{split}={rows}" for split, rows in entry.get("rows", {}).items()]
-        flags = options.flags(settings | {"expected": expected}).split()
+        flags = cli_flags.flags(settings | {"expected": expected}).split()
         assert not main(["data", "records", "--name", name, "--entry", json.dumps(entry),
                          "--mirror", mirror, "--out", records,
                          "--card", str(tmp_path / "card.json")])  # fmt: skip

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from seqfuse.sequences import sketch
+from seqfuse.bio import sketch
 
 K, SIZE = sketch.K, sketch.SIZE
 

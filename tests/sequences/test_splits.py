@@ -5,7 +5,7 @@ import collections
 import numpy as np
 import pytest
 
-from seqfuse.sequences.splits import assign
+from seqfuse.bio.splits import assign
 
 SIZES = {"train": 60, "val": 20, "test": 20}
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 import yaml
 
-from seqfuse import planning
+from seqfuse.plan import dry_run
 
 
 def test_a_dry_run_plans_every_stage(project):
@@ -87,7 +87,7 @@ def test_a_model_without_a_commit_is_named_by_the_dry_run(project):
 
 def test_a_plan_passes_on_what_a_run_would_stop_for(project, monkeypatch, capsys):
     monkeypatch.chdir(project.root)
-    assert planning.plan(["--profile", "slurm"])
+    assert dry_run.plan(["--profile", "slurm"])
     assert any("'qwen3-1.7b': no revision" in line for line in lacking(capsys.readouterr().err))
 
 
@@ -192,7 +192,7 @@ def test_the_snakefile_imports_nothing_heavy(project):
 def test_a_job_asks_for_time_by_the_seeds_that_it_trains(project):
     def minutes(seeds: int) -> set[str]:
         plan = project.snakemake("-n", "-p", "--config", f"seeds={seeds}").stdout
-        jobs = planning.parse(plan)
+        jobs = dry_run.parse(plan)
         return {job.resources["runtime"] for job in jobs if job.rule == "codons_train"}
 
     assert minutes(1) == {"10"}

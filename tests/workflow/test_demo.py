@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from seqfuse import tables
-from seqfuse.figures.catalogue import FIGURES
+from seqfuse.registry.figures import FIGURES
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from seqfuse import planning
+from seqfuse.plan import dry_run
 
 pytestmark = pytest.mark.slow
 
@@ -18,9 +18,9 @@ SCORED = {"evaluation"} | DRAWN
 MODELS = {"data", "sequences", "embeddings", "language", "codons"}
 
 
-def planned(demo, *words: str) -> list[planning.Job]:
+def planned(demo, *words: str) -> list[dry_run.Job]:
     """The jobs that a dry run would run."""
-    return planning.parse(demo.snakemake("-n", "-p", *words).stdout)
+    return dry_run.parse(demo.snakemake("-n", "-p", *words).stdout)
 
 
 def rules(jobs) -> set[str]:
@@ -77,7 +77,7 @@ def test_k_of_onevocab_trains_onevocab_alone(demo, tmp_path):
     assert methods == {"onevocab"}
     assert {"language_finetune", "language_predict"} <= rules(jobs)
     assert not stages(jobs) & {"data", "sequences", "embeddings", "codons"}
-    said = {planning.explain(job) for job in jobs if job.rule == "language_finetune"}
+    said = {dry_run.explain(job) for job in jobs if job.rule == "language_finetune"}
     assert said == {"--k 6 -> 3"}
 
 
@@ -120,8 +120,8 @@ def test_a_locked_version_runs_every_stage_and_says_why(demo):
     with edited(lock, lock.read_text().replace("tqdm==", "tqdm==9", 1)):
         jobs = planned(demo)
     computing = {"data", "sequences", "embeddings", "language", "codons", "controls", "evaluation"}
-    assert stages(jobs) == computing | {"canary", "judge", "figures", "report"}
-    first = {planning.explain(job) for job in jobs if job.rule == "data_records"}
+    assert stages(jobs) == computing | {"judge", "figures", "report"}
+    first = {dry_run.explain(job) for job in jobs if job.rule == "data_records"}
     assert first == {"locked versions changed (envs/requirements.lock)"}
 
 

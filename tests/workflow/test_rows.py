@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from bench.workflow import finish
-from seqfuse import planning
+from seqfuse.plan import dry_run
 
 OWN, OTHER = "own", "demo-expression"
 RECEIPT = f"results/demo/embeddings/{OWN}/dna.demo-nt.json"
@@ -50,7 +50,7 @@ def test_a_row_runs_its_own_chain_and_embeds_one_sequence(finished):
     assert embedded(finished) == [("50", "0", "50")]
     with (finished.root / "own.csv").open("a") as file:
         file.write(f"{cds(random.Random(1))},0.5,train\n")
-    jobs = planning.parse(finished.snakemake("-n", "-p").stdout)
+    jobs = dry_run.parse(finished.snakemake("-n", "-p").stdout)
     assert {job.rule for job in jobs} == {
         "data_records",
         "sequences_codons",
@@ -63,7 +63,7 @@ def test_a_row_runs_its_own_chain_and_embeds_one_sequence(finished):
         "report",
     }
     assert not any(OTHER in job.wildcards for job in jobs)
-    [first] = [planning.explain(job) for job in jobs if job.rule == "data_records"]
+    [first] = [dry_run.explain(job) for job in jobs if job.rule == "data_records"]
     assert first == "own.csv changed"
     finished.snakemake("--cores", "1", RECEIPT)
     assert embedded(finished) == [("51", "50", "1")]

@@ -8,7 +8,6 @@ rule codons_train:
         unpack(arm_models),
         records="<results>/sequences/{dataset}/records.parquet",
         frames=lambda wildcards: f"<results>/sequences/{arm_set(wildcards)}/frames.parquet",
-        canary=tried("one_gpu"),
     output:
         checkpoints=collect(
             "<results>/codons/{{dataset}}/{{arm}}/seed{seed}.safetensors", seed=SEEDS
@@ -77,7 +76,6 @@ rule codons_interpret:
         frames="<results>/sequences/{dataset}/frames.parquet",
         dna_encoder=model_folder(settings["codons"]["encoders"]["dna"]),
         rna_encoder=model_folder(settings["codons"]["encoders"]["rna"]),
-        canary=tried("one_gpu"),
     output:
         collect(
             "<results>/codons/{{dataset}}/interpretation/{table}.parquet",
@@ -109,7 +107,7 @@ rule codons_interpret:
             {
                 name.replace("_", "-"): path
                 for name, path in input.items()
-                if name not in ("checkpoints", "records", "frames", "canary")
+                if name not in ("checkpoints", "records", "frames")
             }
         ),
         settings=flags(

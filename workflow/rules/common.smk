@@ -12,22 +12,23 @@ from pathlib import Path
 from snakemake.common.tbdstring import TBDString
 from snakemake.settings.types import DeploymentMethod
 
-from seqfuse import cluster, disk, planning
-from seqfuse import config as configuration
-from seqfuse.canary import findings, submitted
-from seqfuse.canary.order import order_only
-from seqfuse.codons.catalogue import ARMS
-from seqfuse.controls.catalogue import CONTROLS
-from seqfuse.data import catalogue as data_catalogue
-from seqfuse.data import download, published, scratch
-from seqfuse.encoders import LAYOUTS
+from seqfuse.canary import submitted
+from seqfuse.data import download, pretrained_models
+from seqfuse.encoders import random_models
 from seqfuse.errors import UserError
-from seqfuse.figures.catalogue import FIGURES, STUDIES
 from seqfuse.files import sha256
 from seqfuse.fingerprint import code
-from seqfuse.judge.catalogue import REFERENCES
-from seqfuse.language.catalogue import METHODS
-from seqfuse.options import flags
+from seqfuse.plan import canaries, disk, dry_run, slurm
+from seqfuse.registry.arms import ARMS
+from seqfuse.registry.controls import CONTROLS
+from seqfuse.registry.figures import FIGURES, STUDIES
+from seqfuse.registry.judges import REFERENCES
+from seqfuse.registry.layouts import LAYOUTS
+from seqfuse.registry.methods import METHODS, OWN_SETTINGS
+from seqfuse.settings import configuration
+from seqfuse.settings import datasets as dataset_entries
+from seqfuse.settings.cli_flags import flags
+from seqfuse.settings.paths import RESOURCES
 
 try:
     settings = configuration.resolve(config)
@@ -72,11 +73,6 @@ INTERPRETED = {
     "fused": "fused",
 }
 
-CANARIES = ("canary", "canary_training")
-order_only(CANARIES)
-# Most of them are spent on starting.
-CANARY_MINUTES = 5
-
 # What a run would stop for, each said once.
 lacking = set()
 
@@ -93,20 +89,44 @@ wildcard_constraints:
 
 
 def before_submission(workflow):
-    """What is held to the site before the first job goes to Slurm, one line if it refuses; and what
-    this host sees, for canaries."""
-    jobs = list(workflow.dag.needrun_jobs())
-    slurm = workflow.executor_plugin.name == "slurm"
+    """What is held to the site before the first job goes to Slurm; one line if it refuses."""
+    if workflow.executor_plugin.name != "slurm":
+        return
+    jobs = [job for job in workflow.dag.needrun_jobs() if not job.is_local]
+    if not jobs:
+        return
     try:
-        sent = [job.resources for job in jobs if slurm and not job.is_local]
-        if sent:
-            partitions = workflow.executor_settings.partition_config
-            cluster.prepare(Path.cwd(), partitions, sent)
-        if any(job.rule.name in CANARIES for job in jobs):
-            here = submitted.look(shared_folders(jobs), written_mb(jobs), slurm)
-            os.environ[submitted.VARIABLE] = here.dumps()
+        partitions = workflow.executor_settings.partition_config
+        slurm.prepare(Path.cwd(), partitions, [job.resources for job in jobs])
+        # In conda each job has an environment of its own, which this process does not know.
+        alone = (
+            DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method
+        )
+        if settings["gpu"]["canary"] and alone:
+            try_partitions(jobs, partitions)
     except UserError as error:
         sys.exit(f"cluster error: {error}")
+
+
+def try_partitions(jobs, partitions):
+    """A canary for each kind of job with GPUs of this plan."""
+    gpu = settings["gpu"]
+    requests = {}
+    for job in jobs:
+        asked, several = job.resources.get("gpu"), gpu["count"] * gpu["nodes"]
+        if asked and asked == several > 1:
+            command = launched(f"seqfuse canary --gpus {gpu['count']}")
+            requests["training"] = canaries.Request(
+                "training", job.resources, command, several
+            )
+        elif asked:
+            command = "seqfuse canary --gpus 1"
+            requests["one_gpu"] = canaries.Request("one_gpu", job.resources, command)
+    if requests:
+        here = submitted.look(shared_folders(jobs), written_mb(jobs), slurm=True)
+        canaries.try_partitions(
+            list(requests.values()), partitions, here, Path(RESULTS), gpu["memory_gb"]
+        )
 
 
 def shared_folders(jobs):
@@ -134,14 +154,6 @@ def written_mb(jobs):
     return total
 
 
-def tell_canaries():
-    """Each check that failed in a canary of this start, in a line."""
-    if submitted.VARIABLE in os.environ:
-        start = submitted.Submitted.loads(os.environ[submitted.VARIABLE]).start
-        for line in findings.complaints(Path(RESULTS) / "canary", start):
-            print(f"canary error: {line}", file=sys.stderr)
-
-
 # --- resources ---------------------------------------------------------------------------------
 
 
@@ -153,18 +165,9 @@ def threads_of(kind):
 def mem_mb(kind):
     """Memory of a kind of job (MB) and thrice what it reads, growing with each attempt."""
     base = settings["jobs"][kind]["mem_mb"]
-
-    def grown(wildcards, input, attempt):
-        # A canary's stamp is no data, and is there only while jobs wait for it.
-        paths = [path for path in input if path != input.get("canary")]
-        return attempt * (base + 3 * (disk.size(paths) // 1_000_000))
-
-    return grown
-
-
-def canary_mem_mb(processes):
-    """Memory of a canary (MB): torch and its CUDA context in each process."""
-    return min(settings["jobs"]["gpu"]["mem_mb"], 4000 * processes)
+    return lambda wildcards, input, attempt: attempt * (
+        base + 3 * (disk.size(input) // 1_000_000)
+    )
 
 
 def runtime(kind, seeds=1):
@@ -231,7 +234,7 @@ def arm_disk(wildcards, input):
     given, arm = arm_training(wildcards.arm), ARMS[wildcards.arm]
     rank = given["lora_rank"] if arm.tuning == "lora" else 0
     models = [disk.weights(input[name], rank) for name in arm_models(wildcards)]
-    head = disk.head(given["parameters"], given["width"], given["channels"])
+    head = disk.head(given["parameter_budget"], given["width"], given["channels"])
     trained = head + sum(trained for _, trained in models)
     saved = head + sum(whole for whole, _ in models)
     entropies = len(given["entropy"]) if arm.entropy else 1
@@ -296,9 +299,9 @@ def launched(command):
 # --- suites, datasets, models --------------------------------------------------------------------
 
 
-def entry(kind, name):
-    """One catalogue entry as JSON, so that a change of it re-runs what is made from it."""
-    return json.dumps(settings[kind][name], sort_keys=True)
+def as_json(entry):
+    """One catalogue entry, or a part of it, so that a change of it re-runs what is made from it."""
+    return json.dumps(entry, sort_keys=True)
 
 
 def method(name):
@@ -384,7 +387,7 @@ def layout(name):
     return [known[0]] if known else []
 
 
-def obtainable(made, check, *facts):
+def check_available(made, check, *facts):
     """Stop with one line where something that is not made yet cannot be had; a dry run says so and
     plans on."""
     if os.path.exists(os.path.join(RESULTS, "data", made)):
@@ -396,24 +399,29 @@ def obtainable(made, check, *facts):
             sys.exit(f"configuration error: {error}")
         elif str(error) not in lacking:
             lacking.add(str(error))
-            print(f"{planning.LACKING}{error}", file=sys.stderr)
+            print(f"{dry_run.LACKING}{error}", file=sys.stderr)
 
 
 def own_files(wildcards):
     """The files of one's own that a dataset is read from."""
     name, mirror = wildcards.dataset, settings["mirror"]
     found = settings["datasets"][name]
-    obtainable(f"{name}/records.parquet", download.check_entry, name, found, mirror)
+    check_available(
+        f"{name}/records.parquet", download.check_entry, name, found, mirror
+    )
     return download.unpinned(found, mirror)
 
 
 def model_text(wildcards):
     """The records whose text a scratch language model learns its tokeniser from."""
     entry = settings["models"][wildcards.model]
-    obtainable(
-        f"models/{wildcards.model}", published.check_entry, wildcards.model, entry
+    check_available(
+        f"models/{wildcards.model}",
+        pretrained_models.check_entry,
+        wildcards.model,
+        entry,
     )
-    if entry["kind"] != "scratch" or entry["layout"] not in scratch.TEXT_LAYOUTS:
+    if entry["kind"] != "scratch" or entry["layout"] not in random_models.TEXT_LAYOUTS:
         return []
     names = datasets("language")
     if pretrained():
@@ -444,7 +452,9 @@ def omit(section, *keys):
 
 def cleaning(dataset):
     """The cleaning policies of a dataset: its catalogue entry's over the configuration's."""
-    return data_catalogue.cleaning(settings["datasets"][dataset], settings["sequences"])
+    return dataset_entries.cleaning(
+        settings["datasets"][dataset], settings["sequences"]
+    )
 
 
 def expected_rows(dataset):
@@ -480,7 +490,7 @@ def finetuning(suite, name):
     training = language["training"]
     for changed in (suite, base):
         training = configuration.merge(training, language["overrides"].get(changed, {}))
-    own = language[base] if base in configuration.OWN_SETTINGS else {}
+    own = language[base] if base in OWN_SETTINGS else {}
     variant = omit(
         language["variants"].get(name, {}), "method", "backbone", "encoder", "pretrain"
     )
@@ -512,17 +522,11 @@ def fusion(arm):
 
 def judge_prompts():
     """The hash of each judge prompt, so that an edit re-judges."""
-    folder = configuration.RESOURCES / "judge"
+    folder = RESOURCES / "judge"
     return {path.name: sha256(path) for path in sorted(folder.iterdir())}
 
 
 # --- inputs ------------------------------------------------------------------------------------------
-
-
-def tried(kind):
-    """The stamp of the canary that jobs of one kind wait for: "one_gpu", or "training" of several."""
-    several = settings["gpu"]["count"] * settings["gpu"]["nodes"] > 1
-    return ancient(f"<results>/canary/{kind if several else 'one_gpu'}.passed")
 
 
 def embedded_table(wildcards):
@@ -650,7 +654,7 @@ def judged(among=runs):
         (suite, name)
         for suite, names in SUITES.items()
         if any(
-            data_catalogue.has_reasoning(settings["datasets"][name]) for name in names
+            dataset_entries.has_reasoning(settings["datasets"][name]) for name in names
         )
         for name in [*generating, *REFERENCES]
     ]
@@ -661,7 +665,7 @@ def probed():
     return [
         (suite, name)
         for suite in SUITES
-        if suite not in settings["language"]["probe"]["omit"]
+        if suite not in settings["language"]["probe"]["exclude_suites"]
         for name in runs("language")
         if method(name).sees_dna
     ]
@@ -679,7 +683,7 @@ def variant_sets(suite):
     return [
         name
         for name in SUITES[suite]
-        if data_catalogue.has_variants(settings["datasets"][name])
+        if dataset_entries.has_variants(settings["datasets"][name])
     ]
 
 
@@ -694,7 +698,7 @@ def attended():
     ]
 
 
-def made(need, study, suite=None, among=runs):
+def artifact_paths(need, study, suite=None, among=runs):
     """The files of one kind that a study (or one suite of it) makes, as figures ask for them.
 
     `among` gives the methods or arms, `runs` or `ablated`.
@@ -788,13 +792,15 @@ def needed(figure, need):
     """The files of one kind that a figure is drawn from, the ablations' if it is one of theirs."""
     if figure.ablations and need in ("metrics", "comparisons"):
         return ablations(figure.study, need)
-    return made(need, figure.study, among=ablated if figure.ablations else runs)
+    return artifact_paths(
+        need, figure.study, among=ablated if figure.ablations else runs
+    )
 
 
 def drawable(figure):
     """Whether a run has everything that a figure is drawn from."""
     tasks = {
-        data_catalogue.validate(name, settings["datasets"][name])["task"]
+        dataset_entries.validate(name, settings["datasets"][name])["task"]
         for name in datasets(figure.study)
     }
     return (
@@ -839,7 +845,9 @@ def ablation_inputs(wildcards):
             path for study in studies for path in ablations(study, "comparisons")
         ],
         "costs": [
-            path for study in studies for path in made("costs", study, among=ablated)
+            path
+            for study in studies
+            for path in artifact_paths("costs", study, among=ablated)
         ],
         "figures": [path for study in studies for path in figures(study, True)],
     }
@@ -858,7 +866,7 @@ def report_inputs(wildcards):
         "leakage",
     )
     found = {
-        kind: [path for study in studies for path in made(kind, study)]
+        kind: [path for study in studies for path in artifact_paths(kind, study)]
         for kind in kinds
     }
     found["figures"] = [path for study in studies for path in figures(study)]

@@ -10,7 +10,7 @@ rule data_records:
         own_files,
     output:
         records="<results>/data/{dataset}/records.parquet",
-        card="<results>/data/{dataset}/card.json",
+        source="<results>/data/{dataset}/source.json",
     log:
         "<logs>/data_records/{dataset}.log",
     benchmark:
@@ -20,11 +20,39 @@ rule data_records:
         "../../envs/data.yaml"
     params:
         code=code("seqfuse.data.records"),
-        entry=lambda wildcards: entry("datasets", wildcards.dataset),
-        mirror=flags({"mirror": settings["mirror"] or None}),
+        entry=lambda wildcards: as_json(
+            dataset_entries.of_records(settings["datasets"][wildcards.dataset])
+        ),
+        # Of resources, so that another place of the same files re-runs nothing.
+        mirror=lambda wildcards, resources: flags(
+            {"mirror": settings["mirror"] or None}
+        ),
     shell:
         "exec seqfuse data records --name {wildcards.dataset} --entry {params.entry:q}"
-        " {params.mirror} --out {output.records} --card {output.card} 2> {log}"
+        " {params.mirror} --out {output.records} --card {output.source} 2> {log}"
+
+
+rule data_card:
+    """What a dataset is called and bound by, beside what was read of it."""
+    input:
+        "<results>/data/{dataset}/source.json",
+    output:
+        "<results>/data/{dataset}/card.json",
+    log:
+        "<logs>/data_card/{dataset}.log",
+    benchmark:
+        "<benchmarks>/data_card/{dataset}.jsonl"
+    localrule: True
+    conda:
+        "../../envs/data.yaml"
+    params:
+        code=code("seqfuse.data.card"),
+        entry=lambda wildcards: as_json(
+            dataset_entries.description(settings["datasets"][wildcards.dataset])
+        ),
+    shell:
+        "exec seqfuse data card --name {wildcards.dataset} --entry {params.entry:q}"
+        " --source {input} --out {output} 2> {log}"
 
 
 rule data_model:
@@ -42,7 +70,7 @@ rule data_model:
         "../../envs/data.yaml"
     params:
         code=lambda wildcards: code("seqfuse.data.model", *layout(wildcards.model)),
-        entry=lambda wildcards: entry("models", wildcards.model),
+        entry=lambda wildcards: as_json(settings["models"][wildcards.model]),
         text=lambda wildcards, input: flags({"text": list(input.text) or None}),
     shell:
         "exec seqfuse data model --name {wildcards.model} --entry {params.entry:q}"

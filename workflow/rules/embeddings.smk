@@ -10,7 +10,6 @@ rule embeddings:
     input:
         table=embedded_table,
         model=lambda wildcards: model_folder(wildcards.encoder),
-        canary=tried("one_gpu"),
     output:
         "<results>/embeddings/{dataset}/{view}.{encoder}.json",
     log:

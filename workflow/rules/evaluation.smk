@@ -6,11 +6,15 @@ rule evaluation:
     input:
         records=records,
         controls="<results>/controls/{study}/{suite}/predictions.parquet",
-        predictions=lambda wildcards: made(
+        predictions=lambda wildcards: artifact_paths(
             "predictions", wildcards.study, wildcards.suite
         ),
-        costs=lambda wildcards: made("costs", wildcards.study, wildcards.suite),
-        probes=lambda wildcards: made("probes", wildcards.study, wildcards.suite),
+        costs=lambda wildcards: artifact_paths(
+            "costs", wildcards.study, wildcards.suite
+        ),
+        probes=lambda wildcards: artifact_paths(
+            "probes", wildcards.study, wildcards.suite
+        ),
     output:
         metrics="<results>/evaluation/{study}/{suite}/metrics.parquet",
         comparisons="<results>/evaluation/{study}/{suite}/comparisons.parquet",
@@ -48,10 +52,10 @@ use rule evaluation as evaluation_ablations with:
     input:
         records=records,
         controls="<results>/controls/{study}/{suite}/predictions.parquet",
-        predictions=lambda wildcards: made(
+        predictions=lambda wildcards: artifact_paths(
             "predictions", wildcards.study, wildcards.suite, among=ablated
         ),
-        costs=lambda wildcards: made(
+        costs=lambda wildcards: artifact_paths(
             "costs", wildcards.study, wildcards.suite, among=ablated
         ),
         folds=lambda wildcards: (

@@ -12,7 +12,6 @@ rule language_pretrain:
         backbone=lambda wildcards: model_folder(
             model_of(wildcards.pretraining, "backbone")
         ),
-        canary=tried("training"),
     output:
         encoder=directory("<results>/language/pretrain/{pretraining}/encoder"),
         adapter="<results>/language/pretrain/{pretraining}/adapter.safetensors",
@@ -81,12 +80,11 @@ rule language_finetune:
     """Fine-tune one method on one suite, every seed in one process."""
     input:
         records=records,
-        cards=data_cards,
+        cards=ancient(data_cards),
         backbone=language_backbone,
         embeddings=language_embeddings,
         pretrained=pretrained_adapter,
         encoder=tuned_encoder,
-        canary=tried("training"),
     output:
         checkpoints=directory(
             collect(
@@ -144,7 +142,6 @@ rule language_predict:
         checkpoints=rules.language_finetune.output.checkpoints,
         records=records,
         embeddings=language_embeddings,
-        canary=tried("one_gpu"),
     output:
         predictions="<results>/language/{suite}/{method}/predictions.parquet",
         inputs="<results>/language/{suite}/{method}/inputs.parquet",
@@ -183,7 +180,6 @@ rule language_probe:
         checkpoints=rules.language_finetune.output.checkpoints,
         records=records,
         encoder=method_encoder,
-        canary=tried("one_gpu"),
     output:
         "<results>/language/{suite}/{method}/probes.parquet",
     log:
@@ -209,7 +205,7 @@ rule language_probe:
         settings=flags(
             {
                 **settings["language"]["prompt"],
-                **omit(settings["language"]["probe"], "omit"),
+                **omit(settings["language"]["probe"], "exclude_suites"),
             }
         ),
     shell:
@@ -226,7 +222,6 @@ rule language_attention:
             "<results>/sequences/{dataset}/records.parquet",
             dataset=variant_sets(wildcards.suite),
         ),
-        canary=tried("one_gpu"),
     output:
         "<results>/language/{suite}/{method}/attention.parquet",
     log:

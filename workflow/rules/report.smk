@@ -36,7 +36,7 @@ rule report:
     conda:
         "../../envs/report.yaml"
     params:
-        code=code("seqfuse.report.build"),
+        code=code("seqfuse.report.build", "seqfuse.registry.figures"),
         run=settings["run"],
         files=lambda wildcards, input: flags(dict(input.items())),
     shell:

@@ -12,6 +12,7 @@ import importlib
 import os
 import signal
 import sys
+from typing import NoReturn
 
 from seqfuse import __version__
 from seqfuse.errors import UserError
@@ -20,7 +21,11 @@ from seqfuse.errors import UserError
 STAGES: dict[str, tuple[str, dict[str, str]]] = {
     "data": (
         "catalogue, download, readers, the synthetic demo data, model folders",
-        {"records": "seqfuse.data.records", "model": "seqfuse.data.model"},
+        {
+            "records": "seqfuse.data.records",
+            "card": "seqfuse.data.card",
+            "model": "seqfuse.data.model",
+        },
     ),
     "sequences": (
         "cleaning, codon frames, split and leakage audit",
@@ -73,8 +78,8 @@ STAGES: dict[str, tuple[str, dict[str, str]]] = {
         "figures and tables from metrics, verdicts, embeddings",
         {"": "seqfuse.figures.draw"},
     ),
-    "fetch": ("get datasets and models before a run is submitted", {"": "seqfuse.fetch"}),
-    "why": ("what a run would do and why, one line a rule", {"": "seqfuse.why"}),
+    "fetch": ("get datasets and models before a run is submitted", {"": "seqfuse.plan.fetch"}),
+    "why": ("what a run would do and why, one line a rule", {"": "seqfuse.plan.why"}),
     "report": ("one HTML file that opens without a network", {"": "seqfuse.report.build"}),
     "ask": ("a question about DNA, answered on a terminal", {"": "seqfuse.language.ask"}),
 }
@@ -92,6 +97,13 @@ _OF_THE_DISK = {
     errno.EROFS: "write to another folder",
     errno.EACCES: "ask for access, or use another folder",
 }
+
+
+class _Parser(argparse.ArgumentParser):
+    """Answers a mistake with one line; a command's usage has some forty."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: error: {message}; see {self.prog} --help\n")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -125,7 +137,7 @@ def _complain(args: argparse.Namespace, message: object) -> int:
 
 
 def _parser(argv: list[str]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="seqfuse", description=__doc__.split("\n\n")[0])
+    parser = _Parser(prog="seqfuse", description=__doc__.split("\n\n")[0])
     parser.add_argument("--version", action="version", version=f"seqfuse {__version__}")
     stages = parser.add_subparsers(metavar="STAGE", required=True)
     for stage, (summary, commands) in STAGES.items():

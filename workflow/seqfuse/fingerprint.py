@@ -1,55 +1,134 @@
 """What code a stage is made of, as one hash: so that Snakemake re-runs it only when that changes.
 
-The locked versions of what it computes with count too: a new lock re-runs every stage, once. The
-hash covers every first-party module that the entry module imports, directly or not, at the top
-or inside a function. Comments, docstrings and formatting do not count: the syntax tree is hashed.
-Modules named `catalogue` are left out: they are registers, and a rule carries its own entry in its
-params, so that registering a new method does not re-train the others.
+The hash covers every first-party module that the entry module imports, directly or not, at the top
+or inside a function, and the locked versions of the distributions that these import. Comments,
+docstrings and formatting do not count: the syntax tree is hashed. The registry is left out where
+it is only imported: it is data, and a rule carries in its params the fields of its own entry that
+can change a result, so that registering a method, or giving one another title, re-trains nothing.
+
+Package data counts too, byte by byte: a covered module brings the templates, style sheets, scripts
+and YAML files of its folder, and of the folders below it that are not packages themselves. Those of
+`settings` never count, because their values reach a stage as flags; those of the registry count,
+like its modules, for a rule that names one of these modules.
 """
 
 import ast
 import functools
 import hashlib
+import re
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 PACKAGE = Path(__file__).resolve().parent
 LOCK = PACKAGE.parents[1] / "envs" / "requirements.lock"
+_REGISTRY = "registry"
+_SETTINGS = "settings"
+# The suffixes of package data: no cache or backup of an editor that lies beside it counts.
+DATA = (".css", ".j2", ".js", ".yaml")
+# Distributions that are not called as what they hold is imported.
+_DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "sklearn": "scikit-learn",
+    "umap": "umap-learn",
+    "yaml": "pyyaml",
+}
+# What a user installs where it is asked for: no result depends on it.
+_UNLOCKED = ("tensorboard",)
+
+
+class Closure(NamedTuple):
+    """What modules are made of, sorted: first-party modules, locked distributions and data files,
+    the last as paths relative to the package."""
+
+    modules: list[str]
+    distributions: list[str]
+    files: list[str]
 
 
 @functools.cache
 def code(*modules: str) -> str:
-    """Hexadecimal digits for the source of `modules` and of all they import, and for the lock."""
-    found: set[str] = set()
-    waiting = list(modules)
-    while waiting:
-        name = waiting.pop()
-        if name not in found and not name.endswith(".catalogue"):
-            found.add(name)
-            waiting += _parsed(name)[1]
-    text = "\n".join(f"{name} {_parsed(name)[0]}" for name in sorted(found))
-    return f"code {_digits(text)}, lock {_digits(' '.join(_pins()))}"
+    """Hexadecimal digits for the source and the data of `modules` and of all they import, and for
+    the locked versions of the distributions that these import."""
+    found = closure(*modules)
+    lines = [f"{name} {_parsed(name).digest}" for name in found.modules]
+    lines += [f"{name} {_digits((PACKAGE / name).read_bytes())}" for name in found.files]
+    source = "\n".join(lines).encode()
+    pins = _pins()
+    versions = " ".join(f"{name}=={pins[name]}" for name in found.distributions).encode()
+    return f"code {_digits(source)}, packages {_digits(versions)}"
 
 
 @functools.cache
-def _parsed(name: str) -> tuple[str, list[str]]:
-    """The hash of one module's normalised syntax tree, and the first-party modules it imports."""
-    path = _source(name)
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+def closure(*modules: str) -> Closure:
+    """The modules, distributions and files that `modules` are made of, they themselves included."""
+    found: set[str] = set()
+    imported: set[str] = set()
+    waiting = list(modules)
+    while waiting:
+        name = waiting.pop()
+        if name in found or (_is_registry(name) and name not in modules):
+            continue
+        found.add(name)
+        waiting += _parsed(name).first_party
+        imported |= set(_parsed(name).others)
+    pins = _pins()
+    distributions = {distribution(name) for name in imported - set(_UNLOCKED)}
+    files = {path for folder in {_source(name).parent for name in found} for path in _data(folder)}
+    return Closure(sorted(found), sorted(distributions & pins.keys()), sorted(files))
+
+
+def distribution(module: str) -> str:
+    """The normalised name of the distribution that holds a top-level module."""
+    return re.sub(r"[-_.]+", "-", _DISTRIBUTIONS.get(module, module)).lower()
+
+
+class _Parsed(NamedTuple):
+    digest: str
+    first_party: list[str]
+    others: list[str]
+
+
+@functools.cache
+def _parsed(name: str) -> _Parsed:
+    """The hash of one module's normalised syntax tree, and what it imports: first-party modules,
+    and top-level names of everything else that is not of Python itself."""
+    tree = ast.parse(_source(name).read_text(encoding="utf-8"))
     imports = [module for node in ast.walk(tree) for module in _imported(node)]
     for node in ast.walk(tree):
         _drop_docstring(node)
-    normalised = hashlib.sha256(ast.dump(tree).encode()).hexdigest()
-    return normalised, imports
+    digest = hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+    own = [module for module in imports if _is_own(module)]
+    tops = {module.split(".")[0] for module in imports}
+    others = sorted(tops - sys.stdlib_module_names - {PACKAGE.name})
+    return _Parsed(digest, own, others)
 
 
-def _pins() -> list[str]:
-    """The locked versions, comments and order left out."""
+@functools.cache
+def _pins() -> dict[str, str]:
+    """The locked versions by distribution."""
     lines = LOCK.read_text(encoding="utf-8").splitlines()
-    return sorted(line.strip() for line in lines if line.strip() and not line.startswith("#"))
+    pinned = (line.split("#")[0].strip().partition("==") for line in lines)
+    return {distribution(name): version for name, _, version in pinned if version}
 
 
-def _digits(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+@functools.cache
+def _data(folder: Path) -> list[str]:
+    """The data files in a folder of the package, and in those below it that are no packages."""
+    if folder == PACKAGE / _SETTINGS:
+        return []
+    files = []
+    for path in folder.iterdir():
+        if path.suffix in DATA:
+            files.append(path.relative_to(PACKAGE).as_posix())
+        elif path.is_dir() and not (path / "__init__.py").exists():
+            files += _data(path)
+    return files
+
+
+def _digits(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def _source(name: str) -> Path:
@@ -57,14 +136,20 @@ def _source(name: str) -> Path:
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
-def _imported(node: ast.AST) -> list[str]:
+def _imported(node: ast.AST) -> Iterator[str]:
     if isinstance(node, ast.Import):
-        names = [alias.name for alias in node.names]
+        yield from (alias.name for alias in node.names)
     elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-        names = [node.module] + [f"{node.module}.{alias.name}" for alias in node.names]
-    else:
-        return []
-    return [n for n in names if n.split(".")[0] == PACKAGE.name and _source(n).is_file()]
+        yield node.module
+        yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _is_own(module: str) -> bool:
+    return module.split(".")[0] == PACKAGE.name and _source(module).is_file()
+
+
+def _is_registry(module: str) -> bool:
+    return module.split(".")[1:2] == [_REGISTRY]
 
 
 def _drop_docstring(node: ast.AST) -> None:

@@ -13,11 +13,11 @@ import socket
 import sys
 from pathlib import Path
 
-from seqfuse import processes
 from seqfuse.canary import findings, folders, gpus, ranks
 from seqfuse.canary.findings import Finding
 from seqfuse.canary.submitted import VARIABLE, Submitted
 from seqfuse.progress import say
+from seqfuse.training import processes
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +33,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--processes", type=int, default=1, help="processes that were started")
     parser.add_argument("--findings", type=Path, required=True, help="JSON file of all findings")
-    parser.add_argument("--passed", type=Path, help="file that is made if nothing failed")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -70,9 +69,4 @@ def _tell(args: argparse.Namespace, start: str, rows: list[Finding]) -> int:
         findings.write(args.findings, args.request, start, rows)
     for finding in failed:
         say(f"{args.command}: error: {finding.line}")
-    if ranks.rank() or failed:
-        return int(ranks.rank() == 0)
-    if args.passed:
-        args.passed.parent.mkdir(parents=True, exist_ok=True)
-        args.passed.touch()
-    return 0
+    return int(bool(failed) and ranks.rank() == 0)

@@ -8,11 +8,11 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 from safetensors import torch as safetensors
 
-from seqfuse.codons import live
-from seqfuse.codons.catalogue import ARMS
+from seqfuse.codons import trainable_encoder
 from seqfuse.codons.model import CodonModel, Shape
 from seqfuse.errors import UserError
 from seqfuse.files import canonical_json
+from seqfuse.registry.arms import ARMS
 
 # One entry only: safetensors writes several in no fixed order, and equal runs give equal bytes.
 _KEY = "seqfuse"
@@ -58,7 +58,7 @@ def load(path: Path, models: Mapping[str, Path] | None = None) -> tuple[CodonMod
     folders = {view: folder for view, folder in (models or {}).items() if view in shape.tuned}
     if missing := [view for view in shape.tuned if view not in folders]:
         raise UserError(f"{path}: arm {arm.name!r} needs the folder of its {missing[0]} encoder")
-    encoders = live.load(folders, arm.tuning, shape.lora_rank) if folders else {}
+    encoders = trainable_encoder.load(folders, arm.tuning, shape.lora_rank) if folders else {}
     model = CodonModel(arm, shape, encoders)
     try:
         model.load_trained_state(tensors)

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 
 from seqfuse import tables
+from seqfuse.bio.frames import UNKNOWN, code
 from seqfuse.codons.align import NUCLEOTIDES, Packed, Placement, place, place_in_order
-from seqfuse.embeddings.store import Store
+from seqfuse.encoders.store import Store
 from seqfuse.errors import UserError
-from seqfuse.sequences.frames import UNKNOWN, code
 
 SPLITS = ("train", "val", "test")
 # The order of the one-hot vectors; the last one is for a codon that is not all A, C, G and T.

@@ -17,23 +17,13 @@ attention.parquet (of cross-attention) and fused.parquet.
 """
 
 import argparse
-from dataclasses import dataclass
 from pathlib import Path
 
-from seqfuse import options
 from seqfuse.codons.train import MODALITIES
-from seqfuse.errors import UserError
+from seqfuse.settings import cli_flags
 
 # What has an encoder that sees a synonymous mutation.
 MUTABLE = ("dna", "rna")
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The section `codons/interpretation` of the configuration."""
-
-    arm: str | None
-    sequences: int
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,24 +41,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--{modality}-encoder", type=Path, metavar="DIR", help=text)
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
     parser.add_argument("--out", required=True, type=Path, help="folder to write")
-    options.add(parser, "codons/interpretation")
-    options.add(parser, "evaluation")
+    cli_flags.add(parser, "codons/interpretation")
+    cli_flags.add(parser, "evaluation")
 
 
 def run(args: argparse.Namespace) -> None:
-    settings = options.take(args, "codons/interpretation", Settings)
-    if settings.sequences < 1:
-        raise UserError("--sequences: give at least 1")
-
     import torch
 
-    from seqfuse.codons import interpretation, knockout, trained
-    from seqfuse.embeddings.embed import keep_freed_memory
+    from seqfuse.codons.interpretation import interpretation_job, knockout, trained_arms
+    from seqfuse.encoders.embedder import keep_freed_memory
 
     torch.set_num_threads(args.threads)
     keep_freed_memory()
     receipts = {name: getattr(args, name) for name in MODALITIES if getattr(args, name)}
     encoders = {name: getattr(args, f"{name}_encoder") for name in MUTABLE}
-    study = trained.read(args.dataset, args.trained, args.records, args.frames, receipts)
+    study = trained_arms.read(args.dataset, args.trained, args.records, args.frames, receipts)
+    settings = cli_flags.take(args, interpretation_job.Settings)
     intervals = knockout.Intervals(args.resamples, args.confidence)
-    interpretation.write(study, encoders, settings, intervals, args.out)
+    interpretation_job.write(study, encoders, settings, intervals, args.out)

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from seqfuse.codons.align import Average, Packed, Transposed
-from seqfuse.codons.catalogue import SINGLE, Arm
 from seqfuse.codons.dataset import Batch
-from seqfuse.codons.heads import HEADS
-from seqfuse.codons.live import Live
+from seqfuse.codons.fusions.heads import HEADS
+from seqfuse.codons.trainable_encoder import Live
 from seqfuse.errors import UserError
+from seqfuse.registry.arms import SINGLE, Arm
 
 # Widths that the search for an equal budget tries: multiples of this, up to the last.
 _STEP, _WIDEST = 4, 4096
@@ -170,8 +170,8 @@ def fit_width(arm: Arm, shape: Shape, budget: int) -> Shape:
     low, high = _STEP, _WIDEST
     if size(low) > budget:
         raise UserError(
-            f"parameters: {budget} are too few for arm {arm.name!r}, which has {size(low)} at its"
-            " narrowest; give more, or 0 for the plain width"
+            f"parameter_budget: {budget} are too few for arm {arm.name!r}, which has {size(low)} at"
+            " its narrowest; give more, or 0 for the plain width"
         )
     while high - low > _STEP:
         middle = (low + high) // 2 // _STEP * _STEP

@@ -17,39 +17,13 @@ modalities. An interrupted run resumes from --state to the same numbers.
 """
 
 import argparse
-from dataclasses import dataclass
 from pathlib import Path
 
-from seqfuse import options
-from seqfuse.codons.catalogue import ARMS
 from seqfuse.errors import UserError
+from seqfuse.registry.arms import ARMS
+from seqfuse.settings import cli_flags
 
 MODALITIES = ("dna", "rna", "protein")
-
-
-@dataclass(frozen=True)
-class Training:
-    """The section `codons/training` of the configuration."""
-
-    epochs: int
-    batch: int
-    learning_rate: tuple[float, ...]
-    weight_decay: float
-    patience: int
-    plateau: int
-    clip: float
-    precision: str
-    parameters: int
-    width: int
-    channels: int
-    dropout: float
-    head: str
-    upsampling: str
-    standardise: bool
-    entropy: tuple[float, ...]
-    tuned: tuple[str, ...]
-    lora_rank: int
-    encoder_learning_rate: float
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,16 +40,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
     parser.add_argument("--state", required=True, type=Path, help="folder to resume from")
     parser.add_argument("--out", required=True, type=Path, help="folder to write")
-    options.add(parser, "codons/training")
+    cli_flags.add(parser, "codons/training")
 
 
 def run(args: argparse.Namespace) -> None:
-    settings = options.take(args, "codons/training", Training)
     arm = ARMS[args.arm]
-    check(settings)
-    tuned = arm.trains(settings.tuned)
+    tuned = arm.trains(args.tuned)
     if arm.tuning and not tuned:
-        raise UserError(f"--tuned: arm {arm.name!r} trains none of {', '.join(settings.tuned)}")
+        raise UserError(f"--tuned: arm {arm.name!r} trains none of {', '.join(args.tuned)}")
     receipts = {name: getattr(args, name) for name in arm.modalities if name not in tuned}
     for name, receipt in receipts.items():
         if receipt is None:
@@ -87,16 +59,9 @@ def run(args: argparse.Namespace) -> None:
 
     import torch
 
-    from seqfuse.codons import study
+    from seqfuse.codons import training, training_job
 
     torch.set_num_threads(args.threads)
+    settings = cli_flags.take(args, training.Training)
     files = (args.records, args.frames, receipts, models)
-    study.Job(arm, args.dataset, *files, settings, args.seeds, args.state).run(args.out)
-
-
-def check(settings: Training) -> None:
-    """Hold settings to what the schema says of them, also where they were typed by hand."""
-    if not settings.learning_rate or min(settings.learning_rate) <= 0:
-        raise UserError("--learning-rate: give at least one, each above 0")
-    if not settings.entropy or not all(0 <= weight <= 1 for weight in settings.entropy):
-        raise UserError("--entropy: give at least one weight, each from 0 (no entropy term) to 1")
+    training_job.Job(arm, args.dataset, *files, settings, args.seeds, args.state).run(args.out)

@@ -17,18 +17,23 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from seqfuse import interruption
-from seqfuse.codons.catalogue import Arm
 from seqfuse.codons.dataset import Batch, Dataset, by_length, collate, shuffled
 from seqfuse.codons.model import CodonModel, Shape
 from seqfuse.codons.scores import score
 from seqfuse.encoders.encoder import Encoder
 from seqfuse.errors import UserError
-from seqfuse.interruption import Interruption
 from seqfuse.progress import say, track
+from seqfuse.registry.arms import Arm
+from seqfuse.settings.sections import Section
+from seqfuse.training import preemption
 from seqfuse.training.device import device
+from seqfuse.training.preemption import Interruption
 
 _PLATEAU_FACTOR = 0.1
+
+
+class Training(Section, path="codons/training"):
+    """What a job trains with: a grid of trials, one recipe, the sizes of the model."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +52,9 @@ class Recipe:
     batch: int
     weight_decay: float
     encoder_learning_rate: float
-    patience: int
-    plateau: int
-    clip: float
+    early_stopping_patience: int
+    lr_patience: int
+    max_grad_norm: float
     precision: str
 
 
@@ -123,7 +128,7 @@ class Trainer:
             groups.append({"params": tuned, "lr": recipe.encoder_learning_rate})
         self.optimiser = torch.optim.Adam(groups, weight_decay=recipe.weight_decay, fused=True)
         self.plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
-            self.optimiser, factor=_PLATEAU_FACTOR, patience=recipe.plateau
+            self.optimiser, factor=_PLATEAU_FACTOR, patience=recipe.lr_patience
         )
         self.train_rows, self.val_rows = dataset.rows("train"), dataset.rows("val")
         # The epoch's own predictions of the training rows, for the training score.
@@ -149,7 +154,7 @@ class Trainer:
             self._validate()
             progress.epoch, progress.batches, progress.loss = progress.epoch + 1, 0, 0.0
             yield progress.epoch
-            if progress.epoch - progress.best_epoch >= recipe.patience:
+            if progress.epoch - progress.best_epoch >= recipe.early_stopping_patience:
                 return
 
     def _train_epoch(self, stop: Interruption) -> None:
@@ -178,7 +183,7 @@ class Trainer:
             penalty = 0.0 if output.entropy is None else self.trial.entropy * output.entropy.mean()
         self.optimiser.zero_grad()
         (loss + penalty).backward()
-        nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.max_grad_norm)
         self.optimiser.step()
         value = loss.item()
         self._refuse_infinite("loss", value)
@@ -235,11 +240,11 @@ class Trainer:
             "plateau": self.plateau.state_dict(),
             "best": self.best,
         }
-        interruption.save(self.path, self.fingerprint, state)
+        preemption.save(self.path, self.fingerprint, state)
 
     def _resume(self) -> None:
         """Take up the checkpoint, if there is one that fits."""
-        found = interruption.resume(self.path, self.fingerprint)
+        found = preemption.resume(self.path, self.fingerprint)
         if found is None:
             return
         self.model.load_trained_state(found["model"])

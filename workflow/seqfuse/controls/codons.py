@@ -2,7 +2,7 @@
 
 Reads cleaned records, codon frames, and the predictions of the arms of a single modality. Writes
 one table of predictions for val and test, in the schema of a model's, with one method a control
-(seqfuse/controls/catalogue.py). Each control learns from the training records alone, but for the
+(seqfuse/registry/controls.py). Each control learns from the training records alone, but for the
 stack, which learns from the validation records. Late fusion has a row a seed of the single
 modalities, the others have one seed.
 
@@ -18,7 +18,7 @@ import argparse
 import os
 from pathlib import Path
 
-from seqfuse import options
+from seqfuse.settings import cli_flags
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,27 +35,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
     parser.add_argument("--out", required=True, type=Path, help="predictions.parquet to write")
-    options.add(parser, "codons/controls")
+    cli_flags.add(parser, "codons/controls")
 
 
 def run(args: argparse.Namespace) -> None:
     """Predict every val and test record with every control."""
     os.environ.update(OMP_NUM_THREADS=str(args.threads), OPENBLAS_NUM_THREADS=str(args.threads))
     from seqfuse import tables
-    from seqfuse.controls import late, properties, trees
+    from seqfuse.controls import coding, late_fusion, properties, trees
     from seqfuse.progress import say
 
-    settings = options.take(args, "codons/controls", trees.Settings)
-    coding = properties.read(args.records, args.frames)
+    settings = cli_flags.take(args, trees.Settings)
+    dataset = coding.read(args.records, args.frames)
     rows = []
-    for method, outputs in properties.controls(coding, settings, args.threads):
+    for method, outputs in properties.controls(dataset, settings, args.threads):
         say(f"{args.dataset}: {method}")
-        rows += properties.predictions(args.dataset, method, 0, coding, outputs)
+        rows += coding.predictions(args.dataset, method, 0, dataset, outputs)
     if len(args.singles) > 1:
-        for seed, said in late.read(args.dataset, coding, args.singles):
-            for method, fuse in (("late_mean", late.mean), ("late_stack", late.stack)):
-                outputs = fuse(coding, said)
+        for seed, said in late_fusion.read(args.dataset, dataset, args.singles):
+            for method, fuse in (
+                ("late_mean", late_fusion.mean),
+                ("late_stack", late_fusion.stack),
+            ):
+                outputs = fuse(dataset, said)
                 if outputs is not None:
                     say(f"{args.dataset}: {method}, seed {seed}")
-                    rows += properties.predictions(args.dataset, method, seed, coding, outputs)
+                    rows += coding.predictions(args.dataset, method, seed, dataset, outputs)
     tables.write(args.out, tables.from_rows(rows, tables.PREDICTIONS), tables.PREDICTIONS)

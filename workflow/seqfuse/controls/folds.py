@@ -31,7 +31,7 @@ def run(args):
     """Predict the rows of every dataset that has any."""
     os.environ.update(OMP_NUM_THREADS=str(args.threads), OPENBLAS_NUM_THREADS=str(args.threads))
     from seqfuse import tables
-    from seqfuse.controls import classify, dealt
+    from seqfuse.controls import grouped_folds, label_controls
     from seqfuse.errors import UserError
     from seqfuse.progress import say
 
@@ -44,13 +44,13 @@ def run(args):
         raise UserError(f"--folds {args.folds}: give 3 or more; one is held out, one validates")
     rows = []
     for dataset, path in zip(args.datasets, args.records, strict=True):
-        columns = dealt.read(path)
+        columns = grouped_folds.read(path)
         count = len(columns["id"])
         say(f"{dataset}: {count} rows that only the sequence decides")
         if count:
-            rows += dealt.question_majority(dataset, columns)
-            for method, records, log_p, repeat in dealt.controls(
+            rows += grouped_folds.question_majority(dataset, columns)
+            for method, records, log_p, repeat in grouped_folds.controls(
                 path, columns, args.folds, args.repeats
             ):
-                rows += classify.predictions(dataset, method, records, log_p, repeat)
+                rows += label_controls.predictions(dataset, method, records, log_p, repeat)
     tables.write(args.out, tables.from_rows(rows, tables.PREDICTIONS), tables.PREDICTIONS)

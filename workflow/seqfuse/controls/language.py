@@ -1,7 +1,7 @@
 """Predict a suite of study A without a language model: majority, lookups and composition.
 
 Reads a suite's cleaned records. Writes one table of predictions for val and test, in the schema of
-a model's, with one method a control (seqfuse/controls/catalogue.py) and the log of each label's
+a model's, with one method a control (seqfuse/registry/controls.py) and the log of each label's
 probability. Each control learns from the training records of the same dataset alone. Lookups need a
 question or a variant; datasets without go without.
 
@@ -29,7 +29,7 @@ def run(args):
     """Predict every val and test record of every dataset with every control that applies."""
     os.environ.update(OMP_NUM_THREADS=str(args.threads), OPENBLAS_NUM_THREADS=str(args.threads))
     from seqfuse import tables
-    from seqfuse.controls import classify
+    from seqfuse.controls import label_controls
     from seqfuse.errors import UserError
     from seqfuse.progress import say
 
@@ -40,9 +40,9 @@ def run(args):
         )
     rows = []
     for dataset, path in zip(args.datasets, args.records, strict=True):
-        records = classify.read(path)
-        fitted = classify.features(records.columns)
-        for method, log_probabilities in classify.controls(records, fitted):
+        records = label_controls.read(path)
+        fitted = label_controls.features(records.columns)
+        for method, log_probabilities in label_controls.controls(records, fitted):
             say(f"{dataset}: {method}")
-            rows += classify.predictions(dataset, method, records, log_probabilities)
+            rows += label_controls.predictions(dataset, method, records, log_probabilities)
     tables.write(args.out, tables.from_rows(rows, tables.PREDICTIONS), tables.PREDICTIONS)

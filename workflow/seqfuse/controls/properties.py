@@ -1,18 +1,14 @@
 """The controls of a set of coding sequences: a value or class from what needs no embedding.
 
-Everywhere `outputs` are float64[asked, 1] values, or float64[asked, classes] log-probabilities.
+`outputs` are as in coding.py.
 """
 
-import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from seqfuse import tables
 from seqfuse.controls import composition, logistic, lookups, ridge, trees
-from seqfuse.errors import UserError
+from seqfuse.controls.coding import Coding, loss
 
 # Inverse strengths of the L2 penalty; the one with the least validation loss is taken, as a
 # method's learning rate is.
@@ -20,69 +16,6 @@ STRENGTHS = (1e-4, 1e-3, 0.01, 0.1, 1.0, 10.0)
 # Counted words of the k-mer control have one to so many letters.
 _LONGEST = 4
 _NUCLEOTIDES, _LETTERS = 3, "ACGT"
-
-
-@dataclass(frozen=True)
-class Coding:
-    """One dataset: `target` float64[n] values, or int64[n] indices into `classes`.
-
-    `classes` are the training labels, sorted; another label has the index behind the last. `train`,
-    `val` and `asked` (val, then test) are row numbers. `frames` are the whole codons, as DNA.
-    """
-
-    ids: list[str]
-    sequences: list[str]
-    frames: list[str]
-    target: np.ndarray
-    classes: list[str]
-    train: np.ndarray
-    val: np.ndarray
-    asked: np.ndarray
-
-    @property
-    def known_val(self) -> np.ndarray:
-        """The validation rows whose class, if it is one, training has too."""
-        known = self.target[self.val] < len(self.classes) if self.classes else slice(None)
-        return self.val[known]
-
-
-def read(records: Path, frames: Path) -> Coding:
-    """Records with a value or a label each, and their codons."""
-    names = ["id", "split", "sequence", "label", "value"]
-    columns = tables.read(records, tables.CLEAN, names).to_pydict()
-    framed = tables.read(frames, tables.FRAMES, ["id", "dna"]).to_pydict()
-    dna = dict(zip(framed["id"], framed["dna"], strict=True))
-    column = "value" if any(value is not None for value in columns["value"]) else "label"
-    for name, target in zip(columns["id"], columns[column], strict=True):
-        if name not in dna:
-            raise UserError(f"{frames}: record {name!r} of {records} has no row")
-        if target is None or (column == "value" and not math.isfinite(target)):
-            raise UserError(
-                f"{records}: record {name!r} has no {column}; controls need one on each"
-            )
-    rows = {
-        split: np.array([i for i, found in enumerate(columns["split"]) if found == split], np.int64)
-        for split in ("train", "val", "test")
-    }
-    if not len(rows["train"]):
-        raise UserError(f"{records}: no training record for the controls to learn from")
-    target, classes = np.array(columns["value"]), []
-    if column == "label":
-        classes = sorted({columns["label"][row] for row in rows["train"]})
-        code = {name: index for index, name in enumerate(classes)}
-        target = np.array([code.get(label, len(classes)) for label in columns["label"]])
-    asked = np.concatenate([rows["val"], rows["test"]])
-    frames_in_order = [dna[name] for name in columns["id"]]
-    return Coding(
-        columns["id"],
-        columns["sequence"],
-        frames_in_order,
-        target,
-        classes,
-        rows["train"],
-        rows["val"],
-        asked,
-    )
 
 
 def controls(
@@ -108,24 +41,6 @@ def controls(
     yield "codon_forest", trees.forest(coding, frequencies, settings, threads)
     placed = np.concatenate([kmers, places(coding.sequences)], axis=1, dtype=np.float32)
     yield "boosting", trees.boosting(coding, placed, settings)
-
-
-def predictions(
-    dataset: str, method: str, seed: int, coding: Coding, outputs: np.ndarray
-) -> list[dict]:
-    """The rows of the table of predictions; of classes, the likeliest is the answer."""
-    common = {"dataset": dataset, "method": method, "seed": seed, "probe": "none"}
-    rows = []
-    for row, values in zip(coding.asked.tolist(), outputs, strict=True):
-        if coding.classes:
-            said = {
-                "predicted": coding.classes[int(values.argmax())],
-                "loglik": list(zip(coding.classes, values.tolist(), strict=True)),
-            }
-        else:
-            said = {"predicted_value": float(values[0])}
-        rows.append({"id": coding.ids[row]} | common | said)
-    return rows
 
 
 def mean_lookup(known: Sequence[str], values: np.ndarray, asked: Sequence[str]) -> np.ndarray:
@@ -176,13 +91,6 @@ def regression(
     if classes:
         return logistic.fit(features, target, classes, strength).log_probabilities
     return ridge.fit(features, target, strength).values
-
-
-def loss(outputs: np.ndarray, gold: np.ndarray, classes: int) -> float:
-    """Mean squared error of values, or mean negative log-likelihood of classes (nats)."""
-    if classes:
-        return -float(outputs[np.arange(len(gold)), gold].mean())
-    return float(((outputs[:, 0] - gold) ** 2).mean())
 
 
 def _fitted(coding: Coding, features: np.ndarray) -> np.ndarray:

@@ -21,13 +21,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Load, draw new weights, save."""
     from seqfuse import encoders
-    from seqfuse.data import scratch
+    from seqfuse.encoders import random_models
     from seqfuse.files import atomic_directory, read_json
 
     if read_json(f"{args.model}/config.json").get("model_type") == "qwen3":
         with atomic_directory(args.out) as folder:
-            scratch.fill_language_model(args.model, args.seed, folder)
+            random_models.fill_language_model(args.model, args.seed, folder)
         return
     encoder = encoders.load(args.model)
     with atomic_directory(args.out) as folder:
-        scratch.fill(encoder, args.seed, folder)
+        random_models.fill(encoder, args.seed, folder)

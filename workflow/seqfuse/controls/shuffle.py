@@ -25,8 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Read, shuffle, write."""
     from seqfuse import tables
-    from seqfuse.controls import shuffled
+    from seqfuse.controls import codon_shuffling
 
     frames = tables.read(args.frames, tables.FRAMES).to_pylist()
-    rows = shuffled.frames(frames, args.how, args.seed)
+    rows = codon_shuffling.frames(frames, args.how, args.seed)
     tables.write(args.out, tables.from_rows(rows, tables.FRAMES), tables.FRAMES)

@@ -1,17 +1,12 @@
 """What no linear model follows: scikit-learn's random forest and gradient boosting.
 
-`coding` is a `properties.Coding`; outputs are as there, over its asked rows.
+Outputs are as in coding.py, over the asked rows.
 """
-
-from __future__ import annotations
-
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from seqfuse.controls.properties import Coding
+from seqfuse.controls.coding import Coding, loss
+from seqfuse.settings.sections import Section
 
 # Each split looks at a share of the features, which all but the first few trees gain from where
 # thousands of places stand beside some hundred counts.
@@ -20,12 +15,8 @@ _FEATURES_A_SPLIT, _SHRINKAGE = 0.2, 0.05
 _LEAST = 1e-6
 
 
-@dataclass(frozen=True)
-class Settings:
-    """The section `codons/controls` of the configuration."""
-
-    trees: int
-    rounds: int
+class Settings(Section, path="codons/controls"):
+    """How large both may grow."""
 
 
 def forest(coding: Coding, features: np.ndarray, settings: Settings, threads: int) -> np.ndarray:
@@ -47,8 +38,6 @@ def boosting(coding: Coding, features: np.ndarray, settings: Settings) -> np.nda
     epoch.
     """
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-
-    from seqfuse.controls.properties import loss
 
     kind = HistGradientBoostingClassifier if coding.classes else HistGradientBoostingRegressor
     model = kind(

@@ -11,14 +11,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from seqfuse import tables
-from seqfuse.data import exchanges, synthetic
-from seqfuse.data.catalogue import FIELDS
+from seqfuse.bio.normalise import keys, normalise
+from seqfuse.bio.readers import Reader
+from seqfuse.bio.splits import SPLITS, assign
+from seqfuse.data import conversations, synthetic
 from seqfuse.data.download import Source
-from seqfuse.data.readers import Reader
 from seqfuse.errors import UserError, nearest
 from seqfuse.files import atomic
-from seqfuse.sequences.normalise import keys, normalise
-from seqfuse.sequences.splits import SPLITS, assign
+from seqfuse.settings.datasets import FIELDS
 
 _BATCH = 512
 # Shares of the splits that are made where the files give none, or no val.
@@ -108,14 +108,14 @@ class _File:
             numbers[self.source.split] += 1
             try:
                 yield self._record(row, number, numbers[self.source.split])
-            except exchanges.LeftOut as reason:
+            except conversations.LeftOut as reason:
                 self.source.left_out[str(reason)] += 1
 
     def _record(self, row: dict, number: int, name: int) -> dict:
         self._select(row, number)
         if self.exchanges and "label" in self.columns:
             label = self.columns["label"]
-            row = row | {label: exchanges.only_one(row.get(label))}
+            row = row | {label: conversations.only_one(row.get(label))}
         record = {field: self._text(row.get(c), number) for field, c in self.columns.items()}
         if self.exchanges:
             self._converse(record, row.get(self.exchanges))
@@ -141,14 +141,14 @@ class _File:
         for column, values in self.entry["only"].items():
             text = self._text(row.get(column), number)
             if text not in values:
-                raise exchanges.LeftOut(f"{column} is {text!r}")
+                raise conversations.LeftOut(f"{column} is {text!r}")
 
     def _converse(self, record: dict, cell: object) -> None:
         """Question and answer of a conversation; a label of the row's own stands for the answer."""
         if record["sequence"] is None:
-            raise exchanges.LeftOut("no sequence")
+            raise conversations.LeftOut("no sequence")
         sequences = sum(record.get(field) is not None for field in ("sequence", "variant"))
-        question, answer, more = exchanges.first(cell, sequences)
+        question, answer, more = conversations.first(cell, sequences)
         record["question"] = record.get("question") or question
         record["label"] = record.get("label") or answer
         self.source.later_turns += more

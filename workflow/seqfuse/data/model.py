@@ -11,8 +11,8 @@ commit; never code). Writes the folder, with model.json; everything downstream s
 import argparse
 import json
 
-from seqfuse.config import WORKFLOW, hold, load_yaml
 from seqfuse.errors import UserError
+from seqfuse.settings.models import validate
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from seqfuse.data import published, scratch
+    from seqfuse.data import pretrained_models
+    from seqfuse.encoders import random_models
     from seqfuse.files import atomic_directory, write_json
 
     try:
@@ -40,10 +41,10 @@ def run(args: argparse.Namespace) -> None:
         raise UserError(f"--entry: not valid JSON ({error})") from None
     with atomic_directory(args.out) as folder:
         if entry["kind"] == "scratch":
-            texts = scratch.read_texts(args.text)
-            scratch.write(entry["layout"], entry["config"], entry["seed"], texts, folder)
+            texts = random_models.read_texts(args.text)
+            random_models.write(entry["layout"], entry["config"], entry["seed"], texts, folder)
         else:
-            published.fetch(args.name, entry, folder)
+            pretrained_models.fetch(args.name, entry, folder)
         for file in folder.iterdir():
             # safetensors files are born readable by their owner alone.
             if not file.is_symlink():
@@ -55,11 +56,3 @@ def run(args: argparse.Namespace) -> None:
             if key in entry
         }
         write_json(folder / "model.json", facts)
-
-
-def validate(name: str, entry: dict) -> dict:
-    """The entry `name` with its defaults; a mistake is one line with the nearest spelling."""
-    schema = load_yaml(WORKFLOW / "schemas" / "models.schema.yaml")
-    hold(entry, schema, f"model {name!r}")
-    known = schema["properties"]
-    return {key: rule["default"] for key, rule in known.items() if "default" in rule} | entry

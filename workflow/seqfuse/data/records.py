@@ -35,11 +35,12 @@ def run(args: argparse.Namespace) -> None:
     from pathlib import Path
 
     from seqfuse import files
-    from seqfuse.data import assemble, catalogue, download
+    from seqfuse.data import assemble, download
     from seqfuse.progress import say
+    from seqfuse.settings import datasets
 
     try:
-        entry = catalogue.validate(args.name, json.loads(args.entry))
+        entry = datasets.validate(args.name, json.loads(args.entry))
     except json.JSONDecodeError as error:
         raise UserError(f"--entry: not valid JSON ({error})") from None
     if entry["source"] == "synthetic":

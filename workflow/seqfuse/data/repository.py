@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from datasets.exceptions import DatasetsError
 
+from seqfuse.bio.splits import SPLITS
 from seqfuse.errors import UserError, nearest
 from seqfuse.files import atomic_directory
-from seqfuse.sequences.splits import SPLITS
 
 _ROWS = 1000
 

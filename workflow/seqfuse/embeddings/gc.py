@@ -19,11 +19,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from seqfuse.embeddings import upkeep
+    from seqfuse.embeddings import maintenance
 
-    for folder in upkeep.unreferenced(args.store, args.receipts):
-        size = upkeep.size(folder)
+    for folder in maintenance.unreferenced(args.store, args.receipts):
+        size = maintenance.size(folder)
         state = "would go (--delete removes it)"
         if args.delete:
-            state = "removed" if upkeep.remove(folder) else "kept: it is being written"
+            state = "removed" if maintenance.remove(folder) else "kept: it is being written"
         print(f"{folder.name}  {size / 1e6:.1f} MB  {state}")

@@ -15,10 +15,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from seqfuse.embeddings import upkeep
+    from seqfuse.embeddings import maintenance
 
     if args.key is not None:
-        print(upkeep.described(args.store, args.key))
+        print(maintenance.described(args.store, args.key))
         return
-    for line in upkeep.summaries(args.store):
+    for line in maintenance.summaries(args.store):
         print(line)

@@ -16,12 +16,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from seqfuse.embeddings import upkeep
+    from seqfuse.embeddings import maintenance
     from seqfuse.progress import say
 
     faults = 0
-    for folder in upkeep.keys(args.store):
-        found = upkeep.faults(folder)
+    for folder in maintenance.keys(args.store):
+        found = maintenance.faults(folder)
         for fault in found:
             say(fault)
         print(f"{folder.name}  {f'{len(found)} faults' if found else 'sound'}")

@@ -11,8 +11,8 @@ it keeps the finished shards and goes on from there; several may write at once.
 import argparse
 from pathlib import Path
 
-from seqfuse import options
 from seqfuse.errors import UserError
+from seqfuse.settings import cli_flags
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,22 +32,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--store", required=True, help="folder of the store, shared by all runs")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
     parser.add_argument("--out", required=True, help="receipt to write, JSON")
-    options.add(parser, "embeddings")
+    cli_flags.add(parser, "embeddings")
 
 
 def run(args: argparse.Namespace) -> None:
     import torch
 
-    from seqfuse.embeddings import embed
     from seqfuse.embeddings.writer import Writer
+    from seqfuse.encoders.embedder import Embedder, Settings, keep_freed_memory
     from seqfuse.files import write_json
     from seqfuse.progress import say, track
 
     torch.set_num_threads(args.threads)
-    embed.keep_freed_memory()
-    settings = options.take(args, "embeddings", embed.Settings)
+    keep_freed_memory()
+    settings = cli_flags.take(args, Settings)
     sequences = distinct(args.table, args.columns)
-    embedder = embed.Embedder(args.model, settings, args.resolution)
+    embedder = Embedder(args.model, settings, args.resolution)
     with Writer(args.store, embedder.description) as writer:
         missing = embedder.count({s: at for s, at in sequences.items() if s not in writer.held})
         say(

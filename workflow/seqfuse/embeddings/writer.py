@@ -17,15 +17,8 @@ from typing import IO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from seqfuse.embeddings.rows import Row
-from seqfuse.embeddings.store import (
-    FOOTER_KEY,
-    SHARD,
-    Store,
-    encode_spans,
-    key_of,
-    shards,
-)
+from seqfuse.encoders.rows import Row
+from seqfuse.encoders.store import FOOTER_KEY, SHARD, Store, encode_spans, key_of, shards
 from seqfuse.files import canonical_json, named, sha256, write_json
 from seqfuse.progress import say
 

@@ -1,7 +1,7 @@
 """Nucleotide Transformer v2, RNA-FM and ESM-2 behind one interface: tokenise with spans, forward.
 
 `load(folder)` reads a checkpoint folder in its published layout and returns an `Encoder`
-(encoder.py). A new encoder is one module with one subclass, and one line in `LAYOUTS`.
+(encoder.py). A new encoder is one module with one subclass, and one line in `registry/layouts.py`.
 Light at import: torch is imported when something is loaded.
 """
 
@@ -13,21 +13,12 @@ from typing import TYPE_CHECKING
 
 from seqfuse.errors import UserError
 from seqfuse.files import read_json
+from seqfuse.registry.layouts import LAYOUTS
 
 if TYPE_CHECKING:
     import torch
 
     from seqfuse.encoders.encoder import Encoder
-
-# layout -> (module, class), in the order in which a config.json is tried.
-LAYOUTS: dict[str, tuple[str, str]] = {
-    "nucleotide-transformer-v2": (
-        "seqfuse.encoders.nucleotide_transformer",
-        "NucleotideTransformerV2",
-    ),
-    "rna-fm": ("seqfuse.encoders.rna_fm", "RnaFm"),
-    "esm2": ("seqfuse.encoders.esm2", "Esm2"),
-}
 
 
 def implementation(layout: str) -> type[Encoder]:

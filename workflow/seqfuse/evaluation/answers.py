@@ -14,7 +14,6 @@ import pyarrow.compute as pc
 
 from seqfuse import labels, tables
 from seqfuse.errors import UserError
-from seqfuse.evaluation.catalogue import primary
 
 # The split whose rows are each predicted by what was fitted without them.
 FOLDS = "folds"
@@ -270,3 +269,14 @@ def _refuse(bad: np.ndarray, part: pa.Table, message: str) -> None:
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         raise UserError(f"{message}: {int(bad.sum())} rows, the first is {part['id'][row]}")
+
+
+def primary(study: str, regression: bool, variants: bool) -> str:
+    """The metric that a dataset's methods are compared by, as the papers chose it.
+
+    Regression: Spearman. Study A: accuracy for variants (KEGG), MCC for single sequences (NT
+    tasks). Study B: accuracy for classes (E. coli).
+    """
+    if regression:
+        return "spearman"
+    return "mcc" if study == "language" and not variants else "accuracy"

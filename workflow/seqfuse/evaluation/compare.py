@@ -3,8 +3,8 @@
 import numpy as np
 from scipy.special import bdtr, stdtr
 
-from seqfuse.evaluation.catalogue import BEATS_ALL
 from seqfuse.evaluation.score import Score
+from seqfuse.registry.metrics import BEATS_ALL
 
 
 def p_value(difference: float, draws: np.ndarray, clusters: int) -> float:

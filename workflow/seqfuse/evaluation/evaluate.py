@@ -33,19 +33,14 @@ by what was fitted without them; there a seed is a repeat of the deal into folds
 
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
-from seqfuse import options
+from seqfuse.settings import cli_flags
+from seqfuse.settings.sections import Section
 
 
-@dataclass(frozen=True)
-class Settings:
-    """The section `evaluation` of the configuration."""
-
-    resamples: int
-    confidence: float
-    family: str
+class Settings(Section, path="evaluation"):
+    """Resamples, coverage, and what Holm's correction counts together."""
 
 
 def add_arguments(parser):
@@ -76,7 +71,7 @@ def add_arguments(parser):
         help="other names of labels: {dataset: {alias: label}}",
     )
     parser.add_argument("--out", required=True, type=Path, help="folder to write")
-    options.add(parser, "evaluation")
+    cli_flags.add(parser, "evaluation")
 
 
 def run(args):
@@ -86,7 +81,7 @@ def run(args):
     from seqfuse import tables
     from seqfuse.evaluation import suite
 
-    settings = options.take(args, "evaluation", Settings)
+    settings = cli_flags.take(args, Settings)
     golds = suite.read_golds(args.study, args.datasets, args.records, args.aliases)
     methods = suite.read_costs(args.study, args.suite, args.costs)
     answers = suite.read_predictions(args.predictions, golds, methods)
@@ -97,7 +92,9 @@ def run(args):
     scored |= suite.score_probes(golds, probes, answers, *draws)
     records = dict(zip(args.datasets, args.records, strict=True))
     scored |= suite.score_folds(args.study, records, args.folds, *draws)
-    compared = suite.comparison_rows(scored, golds, methods, settings.confidence, settings.family)
+    compared = suite.comparison_rows(
+        scored, golds, methods, settings.confidence, settings.holm_family
+    )
     for name, schema, rows in (
         ("metrics", tables.METRICS, suite.metric_rows(scored, methods, settings.confidence)),
         ("comparisons", tables.COMPARISONS, compared),

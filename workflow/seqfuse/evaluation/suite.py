@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from seqfuse import labels, tables
-from seqfuse.controls.catalogue import CONTROLS
 from seqfuse.errors import UserError
 from seqfuse.evaluation import bootstrap, compare, metrics
 from seqfuse.evaluation.answers import FOLDS, Answers, Gold, read_answers, read_gold
-from seqfuse.evaluation.catalogue import EVERY_CONTROL, MEAN, METRICS, UNALTERED
 from seqfuse.evaluation.score import Score, scores
 from seqfuse.files import read_json
+from seqfuse.registry.controls import CONTROLS
+from seqfuse.registry.metrics import EVERY_CONTROL, MEAN, METRICS, UNALTERED
 
 # Selection happens on val, comparison on test; the two together are there because published KEGG
 # scores may be over both.

@@ -12,7 +12,7 @@ import importlib
 from pathlib import Path
 
 from seqfuse.errors import UserError
-from seqfuse.figures.catalogue import FIGURES, Figure
+from seqfuse.registry.figures import FIGURES, Figure
 
 SCRATCH = "Scratch models: no evidence about the methods at full scale."
 
@@ -30,14 +30,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Write the table of one figure, then draw the figure from it."""
-    from seqfuse.figures import inputs, render
+    from seqfuse.figures.drawing import readers, render
 
     figure = FIGURES[args.figure]
     for need in figure.needs:
         if not getattr(args, need):
             raise UserError(f"the figure {figure.name!r} is made from --{need} FILE ...")
     module = importlib.import_module(figure.module)
-    frames = {need: inputs.read(need, getattr(args, need)) for need in figure.needs}
+    frames = {need: readers.read(need, getattr(args, need)) for need in figure.needs}
     csv = args.out.with_name(f"{args.out.name}.csv")
     render.write_csv(module.table(frames), csv)
     from_csv(figure, csv, args.out, args.scratch)
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> None:
 
 def from_csv(figure: Figure, csv: Path, prefix: Path, scratch: bool = False) -> None:
     """Draw a figure from its CSV, which someone may have edited, to PREFIX.svg, .png and .md."""
-    from seqfuse.figures import render
+    from seqfuse.figures.drawing import render
 
     frame = render.read_csv(csv)
     note = SCRATCH if scratch and figure.ranks else ""

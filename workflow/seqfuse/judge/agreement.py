@@ -2,7 +2,7 @@
 
 import itertools
 
-from seqfuse.judge.catalogue import DIMENSIONS
+from seqfuse.registry.judges import DIMENSIONS
 
 
 def lines(rows: list[dict]) -> list[str]:

@@ -19,32 +19,14 @@ and another test record's reference.
         --store results/demo/state/judge --out results/demo/judge/variants/onevocab.parquet
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
-from seqfuse import options
+from seqfuse.settings import cli_flags
+from seqfuse.settings.sections import Section
 
 
-@dataclass(frozen=True)
-class Settings:
-    """The section `judge` of the configuration."""
-
-    judge: str
-    model: str
-    second_model: str | None
-    swap_order: bool
-    repeats: int
-    batch: bool
-    base_url: str | None
-    rows: int
-    max_requests: int
-    max_cost: float | None
-    input_price: float
-    output_price: float
-    answer_tokens: int
-    concurrency: int
-    attempts: int
-    timeout: float
+class Settings(Section, path="judge"):
+    """Who judges, how often, and what it may cost."""
 
 
 def add_arguments(parser):
@@ -61,7 +43,7 @@ def add_arguments(parser):
     parser.add_argument(
         "--dry-run", action="store_true", help="say what would be asked; ask nothing"
     )
-    options.add(parser, "judge")
+    cli_flags.add(parser, "judge")
 
 
 def run(args):
@@ -70,7 +52,7 @@ def run(args):
     from seqfuse.judge import agreement, verdicts
     from seqfuse.progress import say
 
-    settings = options.take(args, "judge", Settings)
+    settings = cli_flags.take(args, Settings)
     answers = verdicts.answers(
         args.method, args.datasets, args.records, args.predictions, settings.rows
     )

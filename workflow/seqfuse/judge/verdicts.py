@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seqfuse.config import RESOURCES
 from seqfuse.errors import UserError
 from seqfuse.files import canonical_json, digest
 from seqfuse.judge import overlap, reasoning
 from seqfuse.judge.budget import Budget, Ledger, Question
-from seqfuse.judge.catalogue import DIMENSIONS, REFERENCES
 from seqfuse.judge.reasoning import Answer
+from seqfuse.registry.judges import DIMENSIONS, REFERENCES
+from seqfuse.settings.paths import RESOURCES, in_checkout
 
 if TYPE_CHECKING:
     from seqfuse.judge.store import Store
@@ -166,7 +166,7 @@ def _budget(settings) -> Budget:
 
 
 def _prompt(dimension: str) -> str:
-    return (RESOURCES / "judge" / f"{dimension}.md").read_text(encoding="utf-8")
+    return in_checkout(RESOURCES / "judge" / f"{dimension}.md").read_text(encoding="utf-8")
 
 
 def _material(answer: Answer, candidate_first: bool) -> str:

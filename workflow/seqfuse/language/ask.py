@@ -14,7 +14,7 @@ object a record and line. Methods that read encoder states run the encoder.
 import argparse
 from pathlib import Path
 
-from seqfuse import options
+from seqfuse.settings import cli_flags
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,16 +33,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a record")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
-    options.add(parser, "language/prompt")
+    cli_flags.add(parser, "language/prompt")
 
 
 def run(args: argparse.Namespace) -> None:
-    from seqfuse.language import dialogue, prompts
+    from seqfuse.language import prompts
+    from seqfuse.language.answers import interactive
 
-    settings = options.take(args, "language/prompt", prompts.Settings)
+    settings = cli_flags.take(args, prompts.Settings)
     # What can be wrong so far is said before torch is imported, which takes seconds.
-    records = dialogue.read_dna(args.dna, args.variant)
-    model = dialogue.Model(args.model, args.dataset, settings)
+    records = interactive.read_dna(args.dna, args.variant)
+    model = interactive.Model(args.model, args.dataset, settings)
     asked = model.prompts(records, args.question)
 
     import torch

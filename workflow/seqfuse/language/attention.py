@@ -12,18 +12,14 @@ model's own answer becomes when that nucleotide of the variant sequence is anoth
 """
 
 import argparse
-from dataclasses import dataclass
 from pathlib import Path
 
-from seqfuse import options
+from seqfuse.settings import cli_flags
+from seqfuse.settings.sections import Section
 
 
-@dataclass(frozen=True)
-class Settings:
-    """The section `language/attention` of the configuration."""
-
-    rows: int
-    window: int
+class Settings(Section, path="language/attention"):
+    """Which records, and how far around the variant."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,24 +32,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
     parser.add_argument("--out", required=True, type=Path, help="attention.parquet to write")
-    options.add(parser, "language/prompt")
-    options.add(parser, "language/attention")
+    cli_flags.add(parser, "language/prompt")
+    cli_flags.add(parser, "language/attention")
 
 
 def run(args: argparse.Namespace) -> None:
     import torch
 
     from seqfuse import tables
-    from seqfuse.language import attending, prompts
+    from seqfuse.language import prompts
+    from seqfuse.language.probing import variant_attention
 
     torch.set_num_threads(args.threads)
-    settings = options.take(args, "language/attention", Settings)
-    rows = attending.attend(
+    settings = cli_flags.take(args, Settings)
+    rows = variant_attention.attend(
         args.model,
         args.datasets,
         args.records,
         settings.rows,
         settings.window,
-        options.take(args, "language/prompt", prompts.Settings),
+        cli_flags.take(args, prompts.Settings),
     )
     tables.write(args.out, tables.from_rows(rows, tables.LOOKS), tables.LOOKS)

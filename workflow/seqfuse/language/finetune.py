@@ -16,10 +16,10 @@ same numbers.
 import argparse
 from pathlib import Path
 
-from seqfuse import options, processes
-from seqfuse.config import OWN_SETTINGS
 from seqfuse.errors import UserError
-from seqfuse.language.catalogue import METHODS
+from seqfuse.registry.methods import METHODS, OWN_SETTINGS
+from seqfuse.settings import cli_flags, schema
+from seqfuse.training import processes
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--state", required=True, type=Path, help="folder to resume from")
     parser.add_argument("--out", required=True, type=Path, help="folder to write")
     for section in ("prompt", "training", *OWN_SETTINGS):
-        options.add(parser, f"language/{section}")
+        cli_flags.add(parser, f"language/{section}")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -87,13 +87,15 @@ def run(args: argparse.Namespace) -> None:
 
     import torch
 
-    from seqfuse.language import prompts, training, tuning
+    from seqfuse.language import prompts
+    from seqfuse.language.finetuning import finetuning_job
+    from seqfuse.training import trainer
 
     torch.set_num_threads(args.threads)
-    asked = options.take(args, "language/training", training.Training)
+    asked = cli_flags.take(args, trainer.Training)
     rates = asked.learning_rate
-    own = options.section(f"language/{method.name}") if method.name in OWN_SETTINGS else {}
-    job = tuning.Job(
+    own = schema.section(f"language/{method.name}") if method.name in OWN_SETTINGS else {}
+    job = finetuning_job.Job(
         method=method,
         name=args.name or method.name,
         suite=args.suite,
@@ -103,7 +105,7 @@ def run(args: argparse.Namespace) -> None:
         receipts=tuple(args.embeddings or ()) if method.reads_store else (),
         pretrained=args.pretrained if method.pretrained else None,
         encoder=args.encoder if method.trains_encoder else None,
-        prompt=options.take(args, "language/prompt", prompts.Settings),
+        prompt=cli_flags.take(args, prompts.Settings),
         training=asked,
         rates=rates if isinstance(rates, tuple) else (rates,),
         settings={name: getattr(args, name) for name in own},

@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     from seqfuse.errors import UserError
     from seqfuse.files import write_json
-    from seqfuse.language import overlap
+    from seqfuse.language.pretraining import pair_leakage
     from seqfuse.progress import say
 
     if len(args.datasets) != len(args.records):
@@ -34,11 +34,12 @@ def run(args: argparse.Namespace) -> None:
             f"--records: {len(args.records)} files for {len(args.datasets)} datasets; "
             "give one each, in order"
         )
-    seen = overlap.Pairs.read(args.pairs)
+    seen = pair_leakage.Pairs.read(args.pairs)
     found = {
-        name: overlap.of(seen, path) for name, path in zip(args.datasets, args.records, strict=True)
+        name: pair_leakage.of(seen, path)
+        for name, path in zip(args.datasets, args.records, strict=True)
     }
-    write_json(args.out, {"method": overlap.METHOD, "pairs": seen.count, "datasets": found})
+    write_json(args.out, {"method": pair_leakage.METHOD, "pairs": seen.count, "datasets": found})
     for name, splits in found.items():
         for split, counts in splits.items():
             for kind in ("genes", "dna"):

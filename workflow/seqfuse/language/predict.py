@@ -15,7 +15,7 @@ beside --out to the same bytes.
 import argparse
 from pathlib import Path
 
-from seqfuse import options
+from seqfuse.settings import cli_flags
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,20 +38,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--inputs", type=Path, help="DNA and text before the decoder, inputs.parquet to write"
     )
-    options.add(parser, "language/prompt")
+    cli_flags.add(parser, "language/prompt")
 
 
 def run(args: argparse.Namespace) -> None:
     import torch
 
     from seqfuse import tables
-    from seqfuse.language import answering, prompts, vectors
+    from seqfuse.language import prompts
+    from seqfuse.language.answers import input_vectors, prediction
 
     torch.set_num_threads(args.threads)
-    settings = options.take(args, "language/prompt", prompts.Settings)
+    settings = cli_flags.take(args, prompts.Settings)
     made_from = args.model, args.datasets, args.records, args.embeddings or []
-    rows = answering.predict(*made_from, settings, args.out)
+    rows = prediction.predict(*made_from, settings, args.out)
     if args.inputs:
-        found = vectors.rows(*made_from, args.out.parent)
+        found = input_vectors.rows(*made_from, args.out.parent)
         tables.write(args.inputs, tables.from_rows(found, tables.VECTORS), tables.VECTORS)
     tables.write(args.out, tables.from_rows(rows, tables.PREDICTIONS), tables.PREDICTIONS)

@@ -15,26 +15,10 @@ the held-out pairs), log.jsonl and cost.json. An interrupted run resumes from a 
 """
 
 import argparse
-from dataclasses import dataclass
 from pathlib import Path
 
-from seqfuse import options, processes
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The section `language/pretrain` of the configuration; `dataset` names the pairs there, the
-    command reads --pairs."""
-
-    dataset: str
-    steps: int
-    batch: int
-    learning_rate: float
-    temperature: float
-    validate_every: int
-    precision: str
-    chunk_tokens: int
-    shuffle_pairs: bool
+from seqfuse.settings import cli_flags
+from seqfuse.training import processes
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,17 +48,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where the descriptions' vectors are kept for the next run, by encoder and texts",
     )
     parser.add_argument("--out", required=True, type=Path, help="folder to write")
-    options.add(parser, "language/pretrain")
+    cli_flags.add(parser, "language/pretrain")
 
 
 def run(args: argparse.Namespace) -> None:
     import torch
 
-    from seqfuse.language import contrast_job
+    from seqfuse.language.pretraining import pretraining_job
 
     torch.set_num_threads(args.threads)
-    settings = options.take(args, "language/pretrain", Settings)
-    job = contrast_job.Job(
+    settings = cli_flags.take(args, pretraining_job.Settings)
+    job = pretraining_job.Job(
         args.pairs,
         args.encoder,
         args.text_encoder,

@@ -24,20 +24,14 @@ beside --out to the same bytes.
 """
 
 import argparse
-from dataclasses import dataclass
 from pathlib import Path
 
-from seqfuse import options
+from seqfuse.settings import cli_flags
+from seqfuse.settings.sections import Section
 
 
-@dataclass(frozen=True)
-class Settings:
-    """The section `language/probe` of the configuration; `omit` are suites that the workflow
-    does not probe."""
-
-    probes: tuple[str, ...]
-    rows: int
-    omit: tuple[str, ...]
+class Settings(Section, path="language/probe"):
+    """Which probes, on how many records; the workflow alone reads `exclude_suites`."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,26 +50,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
     parser.add_argument("--out", required=True, type=Path, help="predictions to write, Parquet")
-    options.add(parser, "language/prompt")
-    options.add(parser, "language/probe")
+    cli_flags.add(parser, "language/prompt")
+    cli_flags.add(parser, "language/probe")
 
 
 def run(args: argparse.Namespace) -> None:
     import torch
 
     from seqfuse import tables
-    from seqfuse.language import probing, prompts
+    from seqfuse.language import prompts
+    from seqfuse.language.probing import probe_job
 
     torch.set_num_threads(args.threads)
-    settings = options.take(args, "language/probe", Settings)
-    rows = probing.probe(
+    settings = cli_flags.take(args, Settings)
+    rows = probe_job.probe(
         args.model,
         args.datasets,
         args.records,
         args.encoder,
         settings.probes,
         settings.rows,
-        options.take(args, "language/prompt", prompts.Settings),
+        cli_flags.take(args, prompts.Settings),
         args.out,
     )
     tables.write(args.out, tables.from_rows(rows, tables.PREDICTIONS), tables.PREDICTIONS)

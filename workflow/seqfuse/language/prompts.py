@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from seqfuse.errors import UserError
 from seqfuse.files import canonical_json, digest
 from seqfuse.labels import CLOSE, FIELD, normalise, parse
+from seqfuse.settings.sections import Section
 
 USER, ASSISTANT = "<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n"
 END = "<|im_end|>"
@@ -20,13 +21,8 @@ OPEN = "<think>\n"
 _CONTROL = re.compile(r"<\|.*?\|>|</?think>|</?dna>")
 
 
-@dataclass(frozen=True)
-class Settings:
-    """The section `language/prompt` of the configuration."""
-
-    reasoning: bool
-    max_tokens: int
-    max_new_tokens: int
+class Settings(Section, path="language/prompt"):
+    """How a question is put, and how long its answer may be."""
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from seqfuse import tables
-from seqfuse.embeddings.store import MemoryMap, Store
+from seqfuse.bio import record_batches
+from seqfuse.encoders.store import MemoryMap, Store
 from seqfuse.errors import UserError
 from seqfuse.files import read_json
 from seqfuse.language import prompts
-from seqfuse.language.batches import others
 from seqfuse.language.prompts import ClosedLabels, Prompt, Settings
-from seqfuse.sequences import batches
+from seqfuse.training.batches import derangement
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Rows:
     path: Path
 
     def __iter__(self) -> Iterator[dict]:
-        for batch in batches.read(self.path, tables.CLEAN):
+        for batch in record_batches.read(self.path, tables.CLEAN):
             yield from batch.to_pylist()
 
 
@@ -56,7 +56,7 @@ class Suite:
             found[name] = []
             for split in ("train", "val", "test"):
                 rows = list(_of(records, split))
-                for row, giver in zip(rows, others(len(rows)), strict=True):
+                for row, giver in zip(rows, derangement(len(rows)), strict=True):
                     dna = {column: rows[giver][column] for column in ("sequence", "variant")}
                     found[name].append(row | dna)
         return Suite(found)

@@ -7,8 +7,8 @@ Holm's correction, is below 1 - confidence. Nothing is tested here.
 import math
 from dataclasses import dataclass
 
-from seqfuse.codons.catalogue import ARMS
-from seqfuse.evaluation.catalogue import MEAN, METRICS
+from seqfuse.registry.arms import ARMS
+from seqfuse.registry.metrics import MEAN, METRICS
 from seqfuse.report.inputs import Run
 from seqfuse.report.titles import order, title
 

@@ -6,11 +6,11 @@ import math
 from dataclasses import dataclass, field
 from itertools import combinations
 
-from seqfuse.codons.catalogue import ARMS
-from seqfuse.evaluation.catalogue import MEAN, METRICS
-from seqfuse.figures.catalogue import FIGURES
-from seqfuse.judge.catalogue import DIMENSIONS
-from seqfuse.language.catalogue import METHODS
+from seqfuse.registry.arms import ARMS
+from seqfuse.registry.figures import FIGURES
+from seqfuse.registry.judges import DIMENSIONS
+from seqfuse.registry.methods import METHODS
+from seqfuse.registry.metrics import MEAN, METRICS
 from seqfuse.report.findings import Place, Results
 from seqfuse.report.inputs import Run, data_uri
 from seqfuse.report.titles import order, title

@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from seqfuse import config, files, tables
+from seqfuse import files, tables
 from seqfuse.errors import UserError
-from seqfuse.figures.catalogue import FIGURES, Figure
+from seqfuse.registry.figures import FIGURES, Figure
+from seqfuse.settings import configuration
 
 _SCHEMAS = {
     "metrics": tables.METRICS,
@@ -77,7 +78,9 @@ class Run:
     def scratch(self) -> list[str]:
         """The models of this run that start from random weights."""
         studies = self.settings["studies"]
-        return sorted({name for study in studies for name in config.scratch(self.settings, study)})
+        return sorted(
+            {name for study in studies for name in configuration.scratch(self.settings, study)}
+        )
 
 
 def read(name: str, settings: Path, paths: Mapping[str, Sequence[Path]]) -> Run:

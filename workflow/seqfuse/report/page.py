@@ -1,264 +1,23 @@
-"""The page: a template filled with findings, tables, figures and cards.
+"""Fill templates/page.html.j2 with a run's findings, tables, figures and cards.
 
-Everything stands in one file, and the page's own policy forbids to load anything else and to run
-any script but the one below. All text is escaped by the template engine.
+The page is one file: style.css and script.js stand inside it, and its Content-Security-Policy
+forbids loading anything else and running any other script. Jinja2 escapes all text.
 """
 
 import base64
 import hashlib
 import json
+from pathlib import Path
 
 import jinja2
 
-from seqfuse.figures.catalogue import STUDIES
+from seqfuse.registry.figures import STUDIES
 from seqfuse.report import findings, grids
 from seqfuse.report.inputs import Run
-from seqfuse.report.style import SCRIPT, STYLE
 from seqfuse.report.titles import title
 
+TEMPLATES = Path(__file__).with_name("templates")
 _ROWS_OF_A_FIGURE = 200
-
-_TEMPLATE = """\
-{%- macro sources(numbers) -%}
-<span class="sources">Source: {% for n in numbers -%}
-<a href="#source-{{ n }}">{{ n }}</a>{{ ", " if not loop.last }}
-{%- endfor %}</span>
-{%- endmacro -%}
-
-{%- macro grid(table) -%}
-{% if table.closed -%}
-<details><summary>{{ table.caption }} ({{ "{:,}".format(table.rows | length) }} rows)</summary>
-{%- endif %}
-<figure class="grid" id="{{ table.name | slug }}">
-<figcaption>{{ table.caption if not table.closed }}
-<span class="tools"><a download="{{ table.name | slug }}.csv" href="{{ table.csv }}">CSV</a>
-{{ sources(table.sources) }}</span></figcaption>
-<div class="scroll" tabindex="0" role="region" aria-label="{{ table.caption }}">
-<table class="sortable">
-<thead><tr>
-{%- for column in table.columns %}<th scope="col">{{ column }}</th>{% endfor -%}
-</tr></thead>
-<tbody>
-{%- for kind, cells in table.rows %}
-<tr{% if kind == "control" %} class="control"{% endif %}>
-{%- for cell in cells -%}
-<td{% if cell.value is not none %} class="number" data-value="{{ cell.value | exact }}"{% endif %}>
-{%- if cell.mark %}<span class="{{ cell.mark | slug }}">{{ cell.text }}</span>
-{%- else %}{{ cell.text }}{% endif %}
-{%- if cell.note %} <small>{{ cell.note }}</small>{% endif %}</td>
-{%- endfor %}</tr>
-{%- endfor %}
-</tbody></table></div></figure>
-{%- if table.closed %}</details>{% endif %}
-{%- endmacro -%}
-
-{%- macro facts(pairs) -%}
-<dl>{% for name, text in pairs if text %}<dt>{{ name }}</dt><dd>{{ text }}</dd>{% endfor %}</dl>
-{%- endmacro -%}
-
-<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; \
-style-src 'unsafe-inline'; script-src 'sha256-{{ script_hash }}'; base-uri 'none'; \
-form-action 'none'">
-<title>seqfuse: {{ run.name }}</title>
-<link rel="icon" href="data:,">
-<style>{{ style | safe }}</style>
-</head>
-<body>
-<a class="skip" href="#verdicts">Skip to the verdicts</a>
-<header>
-<h1>seqfuse: {{ run.name }}</h1>
-<p>Preset {{ run.settings.preset }}; seeds {{ run.settings.seeds | join(", ") }}; \
-seqfuse {{ packages.seqfuse }}, {{ "commit " ~ commit if commit else "not in a git checkout" }}; \
-{{ run.metrics | length }} scores, {{ run.comparisons | length }} comparisons, \
-{{ run.figures | length }} figures from {{ run.sources | length }} files.</p>
-<p>{% if run.costs %}Training: {{ hours }} h over {{ run.costs | length }} runs.{% endif %}
-{%- for line in paid %} {{ line }}{% endfor %}</p>
-<nav aria-label="Sections"><ul>
-{%- for anchor, text in sections %}<li><a href="#{{ anchor }}">{{ text }}</a></li>{% endfor -%}
-</ul></nav>
-</header>
-<main>
-
-{%- if scratch %}
-<aside class="warning" role="note" id="scratch"><strong>Models with random weights: no evidence \
-about the methods.</strong> {{ scratch | join(", ") }} start{{ "s" if scratch | length == 1 }} \
-from random weights. No ranking below says anything about the methods at full scale.</aside>
-{%- endif %}
-{%- if warnings %}
-<aside class="warning" role="note" id="warnings"><strong>Warnings about the data.</strong>
-<ul>{% for name, text in warnings %}
-<li><a href="#data-{{ name | slug }}">{{ name }}</a>: {{ text }}</li>{% endfor %}</ul></aside>
-{%- endif %}
-
-<section id="verdicts"><h2>Verdicts</h2>
-{%- for finding in findings %}
-<article class="verdict">
-<h3>{{ finding.place.suite }}</h3>
-<p class="sentence">{{ finding.sentence }}{% if scratch %} <span class="scratch">(Models with \
-random weights: no evidence about the methods.)</span>{% endif %}</p>
-<p class="where">{{ finding.where }}.</p>
-<details><summary>Which method beats which control</summary><ul>
-{%- for line in finding.lines %}
-<li><strong>{{ line.score.method | title_of }}</strong> {{ (line.score | score).text }}
-<small>{{ (line.score | score).note }}</small>
-{%- if line.beaten %} beats {{ line.beaten | map("title_of") | join(", ") }}{% endif -%}
-{%- if line.unbeaten %}{{ ";" if line.beaten }} does not beat {% for row in line.unbeaten -%}
-{{ row.against | title_of }} ({{ row.verdict }}){{ ", " if not loop.last }}
-{%- endfor %}{% endif -%}
-{%- if not line.beaten and not line.unbeaten %}: no control to compare it with{% endif %}.</li>
-{%- endfor %}
-</ul></details>
-</article>
-{%- else %}
-<p>No method was compared in this run.</p>
-{%- endfor %}
-<p class="note">A method beats another where their paired difference on the same test rows is \
-beyond the noise: its p, after Holm's correction over all comparisons of the suite, is below \
-{{ "%g" % (1 - confidence) }}. A method reads the sequence if it beats the text-only model and \
-every look-up. Intervals are {{ "%g" % (100 * confidence) }} % bootstrap intervals over clusters \
-of rows and over seeds.</p>
-</section>
-
-<section id="scores"><h2>Scores, with their controls</h2>
-{%- for study, tables in rankings %}
-<h3>{{ study }}</h3>
-{%- if scratch %}<p class="scratch">Models with random weights: no evidence about the \
-methods.</p>{% endif %}
-{%- for table in tables %}{{ grid(table) }}{% endfor %}
-{%- endfor %}
-<h3>All numbers</h3>
-{%- for table in everything %}{{ grid(table) }}{% endfor %}
-</section>
-
-<section id="comparisons"><h2>Comparisons</h2>
-<p>Each method against each other method and against each control, on the same rows. Differences \
-called inside the noise show nothing.</p>
-{%- for table in comparisons %}{{ grid(table) }}{% endfor %}
-</section>
-
-{%- if published %}
-<section id="published"><h2>Published values</h2>
-<p>What the papers print, beside ours and never among them. A difference is ours less theirs. The \
-note says what is not known of a published value: mostly the split, the average or the judge's \
-prompts.</p>
-{%- for table in published %}{{ grid(table) }}{% endfor %}
-</section>
-{%- endif %}
-
-{%- if judged %}
-<section id="judge"><h2>Judged reasoning</h2>
-<p>Our prompts are not the paper's, which are not public. The judge named overlap counts shared \
-words: it is no language model, and no published score stands beside it. Grey rows are controls: \
-the text-only model, and reasoning that no model of this run wrote, taken from a training row with \
-the same question, from one with the same label, or from another test row. At most what a method \
-scores above all of them can come from reading the DNA. Intervals are 95 % bootstrap intervals \
-over records.</p>
-{%- for table in judged %}{{ grid(table) }}{% endfor %}
-{%- for table in agreement %}{{ grid(table) }}{% endfor %}
-{%- if prompts %}
-<p class="note">Prompts by SHA-256: {% for dimension, hash in prompts %}{{ dimension }} \
-<code>{{ hash[:12] }}</code>{{ ", " if not loop.last }}{% endfor %}.</p>
-{%- endif %}
-</section>
-{%- endif %}
-
-<section id="figures"><h2>Figures</h2>
-{%- for drawing in run.figures %}
-<figure class="picture" id="figure-{{ drawing.figure.name }}">
-<h3>{{ drawing.figure.title }}</h3>
-{%- if scratch and drawing.figure.ranks %}<p class="scratch">Models with random weights: no \
-evidence about the methods.</p>{% endif %}
-<div class="scroll" tabindex="0" role="region" aria-label="{{ drawing.figure.title }}">
-<img src="{{ drawing.svg }}" style="width: {{ (1.9 * drawing.points) | round(0, "floor") }}px; \
-max-width: max(100%, {{ (1.08 * drawing.points) | round(0, "floor") }}px)" \
-alt="{{ drawing.figure.title }}. {{ drawing.figure.caption }} \
-The numbers stand in the table below the picture."></div>
-<figcaption>{{ drawing.figure.caption }}
-<span class="tools"><a download="{{ drawing.figure.name }}.csv" href="{{ drawing.csv }}">CSV</a>
-<a download="{{ drawing.figure.name }}.png" href="{{ drawing.png }}">PNG</a>
-{{ sources([drawing.source]) }}</span></figcaption>
-<details><summary>The numbers of this figure</summary>
-<div class="scroll" tabindex="0" role="region" aria-label="Numbers of {{ drawing.figure.title }}">
-<table class="sortable"><thead><tr>
-{%- for column in drawing.columns %}<th scope="col">{{ column | replace("_", " ") }}</th>\
-{% endfor -%}
-</tr></thead><tbody>
-{%- for row in drawing.rows[:most] %}
-<tr>{% for text in row %}<td>{{ text }}</td>{% endfor %}</tr>
-{%- endfor %}
-</tbody></table></div>
-{%- if drawing.rows | length > most %}<p>The first {{ most }} of \
-{{ "{:,}".format(drawing.rows | length) }} rows; the CSV holds all.</p>{% endif %}
-</details>
-</figure>
-{%- else %}<p>This run drew no figure.</p>
-{%- endfor %}
-</section>
-
-<section id="data"><h2>Data</h2>
-{%- for card in cards %}
-<article class="card" id="data-{{ card.name | slug }}">
-<h3>{{ card.name }}</h3>
-{{ facts(card.facts) }}
-{%- if card.warnings %}
-<div class="warning"><strong>Audit</strong><ul>
-{%- for text in card.warnings %}<li>{{ text }}</li>{% endfor %}</ul></div>
-{%- endif %}
-{%- if card.files %}
-<details><summary>Files and checksums</summary><ul class="files">
-{%- for file in card.files %}<li>{{ file.path }} <code>{{ file.sha256 }}</code>, held to \
-{{ file.held_to }}</li>{% endfor %}</ul></details>
-{%- endif %}
-{{ sources(card.sources) }}
-</article>
-{%- else %}<p>No data card was given.</p>
-{%- endfor %}
-</section>
-
-<section id="cost"><h2>Cost</h2>
-{%- if run.costs %}<p>Training took {{ "%.1f" % (run.costs | sum("seconds") / 60) }} minutes in \
-all, over {{ run.costs | length }} runs.</p>{{ grid(costs) }}
-{%- else %}<p>No cost was given.</p>{% endif %}
-</section>
-
-<section id="left-out"><h2>What was not run</h2>
-{%- if left_out %}<ul>{% for line in left_out %}<li>{{ line }}</li>{% endfor %}</ul>
-{%- else %}<p>Nothing that the catalogues hold was left out.</p>{% endif %}
-</section>
-
-<section id="settings"><h2>Settings</h2>
-<p>Versions in the environment of this report: {% for name, number in packages.items() -%}
-{{ name }} {{ number }}{{ ", " if not loop.last }}{% endfor %}.</p>
-<details><summary>The configuration of this run, presets and defaults filled in</summary>
-<pre tabindex="0">{{ settings }}</pre></details>
-</section>
-
-<section id="sources"><h2>Where each number comes from</h2>
-<p>The numbers behind the word Source point here. This makes one file again and prints its whole \
-command: <code>snakemake --force --printshellcmds --cores all --config preset=\
-{{ run.settings.preset }} run={{ run.name }} -- FILE</code>, with the run's own \
-<code>--configfile</code> before <code>--</code> if it had one.</p>
-<div class="scroll" tabindex="0" role="region" aria-label="Sources"><table class="sources-table">
-<thead><tr><th scope="col">Source</th><th scope="col">File</th><th scope="col">Made by</th>\
-<th scope="col">SHA-256</th></tr></thead><tbody>
-{%- for source in run.sources %}
-<tr id="source-{{ source.number }}"><th scope="row">{{ source.number }}</th>\
-<td><code>{{ source.path }}</code></td><td><code>{{ source.command }}</code></td>\
-<td><code title="{{ source.sha256 }}">{{ source.sha256[:12] }}</code></td></tr>
-{%- endfor %}
-</tbody></table></div>
-</section>
-</main>
-<script>{{ script | safe }}</script>
-</body>
-</html>
-"""
 
 _SECTIONS = {
     "verdicts": "Verdicts",
@@ -277,23 +36,30 @@ _SECTIONS = {
 
 def render(run: Run, packages: dict[str, str], commit: str) -> str:
     """The whole page as HTML; `packages` and `commit` say what it was made with."""
+    loader = jinja2.FileSystemLoader(TEMPLATES)
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True
+        loader=loader,
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
     )
     environment.filters |= {"title_of": title, "slug": _slug, "exact": repr, "score": grids.score}
     results = findings.Results(run)
     judged, published = grids.judged(run), grids.published(run)
+    style = loader.get_source(environment, "style.css")[0]
+    # The policy's hash covers all between the tags, the line break behind the first included.
+    script = "\n" + loader.get_source(environment, "script.js")[0]
     absent = {name for name, found in (("judge", judged), ("published", published)) if not found}
-    return environment.from_string(_TEMPLATE).render(
+    return environment.get_template("page.html.j2").render(
         run=run,
         packages=packages,
         commit=commit,
         hours=_hours(sum(row["seconds"] for row in run.costs)),
         paid=_paid(run),
         prompts=_prompts(run),
-        style=STYLE,
-        script=SCRIPT,
-        script_hash=base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode(),
+        style=style,
+        script=script,
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         sections=[item for item in _SECTIONS.items() if item[0] not in absent],
         scratch=run.scratch(),
         warnings=[(n, text) for n, audit in run.audits.items() for text in audit["warnings"]],

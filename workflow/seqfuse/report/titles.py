@@ -2,22 +2,14 @@
 
 from collections.abc import Iterable
 
-from seqfuse.codons.catalogue import ARMS
-from seqfuse.controls.catalogue import CONTROLS
-from seqfuse.judge.catalogue import REFERENCES
-from seqfuse.language.catalogue import METHODS
-
-_TITLES = {name: entry.title for name, entry in {**METHODS, **ARMS}.items()}
-_TITLES |= {name: c.title for controls in CONTROLS.values() for name, c in controls.items()}
-_TITLES |= REFERENCES
-_ORDER = {name: place for place, name in enumerate(_TITLES)}
+from seqfuse.registry.titles import PLACES, TITLES
 
 
 def title(name: str) -> str:
     """The catalogue's title; of a name that no catalogue holds the name itself."""
-    return _TITLES.get(name, name)
+    return TITLES.get(name, name)
 
 
 def order(names: Iterable[str]) -> list[str]:
     """Names in the order of the catalogues, unknown ones behind them."""
-    return sorted(set(names), key=lambda name: (_ORDER.get(name, len(_ORDER)), name))
+    return sorted(set(names), key=lambda name: (PLACES.get(name, len(PLACES)), name))

@@ -4,7 +4,7 @@ import subprocess
 from importlib import metadata
 
 from seqfuse import __version__
-from seqfuse.config import WORKFLOW
+from seqfuse.settings.paths import WORKFLOW
 
 _NAMED = ("torch", "transformers", "snakemake", "numpy", "pyarrow", "scipy")
 

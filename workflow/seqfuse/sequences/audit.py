@@ -12,9 +12,10 @@ import numpy as np
 import pyarrow as pa
 
 from seqfuse import tables
-from seqfuse.sequences import batches, lookups, sketch
-from seqfuse.sequences.normalise import keys
-from seqfuse.sequences.splits import SPLITS
+from seqfuse.bio import record_batches, sketch
+from seqfuse.bio.normalise import keys
+from seqfuse.bio.splits import SPLITS
+from seqfuse.sequences import lookups
 
 HELD_OUT = ("val", "test")
 # Distinct sequences whose sketches are compared: the ones of smallest key, a random sample.
@@ -63,7 +64,7 @@ def _collect(records: Path) -> tuple[_Rows, dict[str, Counter]]:
     columns = ("split", "sequence", "variant", "question", "label", "value")
     parts: dict[str, list[np.ndarray]] = {}
     labels: dict[str, Counter] = {}
-    for batch in batches.read(records, _schema(*columns)):
+    for batch in record_batches.read(records, _schema(*columns)):
         split = batch["split"].to_pylist()
         found = {
             "split": np.array([SPLITS.index(name) for name in split], np.int8),
@@ -183,7 +184,7 @@ def _sketch(records: Path, row_keys: np.ndarray, wanted: np.ndarray) -> np.ndarr
     kept = np.isin(chosen, wanted)
     firsts[first[kept]] = np.searchsorted(wanted, chosen[kept])
     row = 0
-    for batch in batches.read(records, _schema("sequence")):
+    for batch in record_batches.read(records, _schema("sequence")):
         places = firsts[row : row + len(batch)]
         found[places[places >= 0]] = sketch.sketches(
             batch["sequence"].filter(pa.array(places >= 0))

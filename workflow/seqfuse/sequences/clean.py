@@ -10,8 +10,8 @@ frames.parquet.
 
 import argparse
 
-from seqfuse import options
 from seqfuse.errors import UserError
+from seqfuse.settings import cli_flags
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SPLIT=N",
         help="rows that each split must have left, such as train=1600; others stop the run",
     )
-    options.add(parser, "sequences")
+    cli_flags.add(parser, "sequences")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> None:
     from seqfuse.progress import say
     from seqfuse.sequences import audit, cleaning
 
-    settings = options.take(args, "sequences", cleaning.Settings)
+    settings = cli_flags.take(args, cleaning.Settings)
     with files.atomic_directory(args.out) as folder:
         found = cleaning.clean(Path(args.records), folder, args.study, settings)
         report = found | audit.audit(folder / "records.parquet")

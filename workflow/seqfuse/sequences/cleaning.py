@@ -15,10 +15,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from seqfuse import tables
+from seqfuse.bio import frames, record_batches, splits
+from seqfuse.bio.normalise import first_foreign, keys, normalise
 from seqfuse.errors import UserError
-from seqfuse.sequences import batches, frames, splits
-from seqfuse.sequences.normalise import first_foreign, keys, normalise
 from seqfuse.sequences.windows import cut
+from seqfuse.settings.sections import Section
 
 _SEQUENCES = ("sequence", "variant")
 # A set counts as coding if at most a tenth of its rows have a stop inside, and if that says
@@ -28,19 +29,8 @@ _SEQUENCES = ("sequence", "variant")
 CODING_STARTS, CODING_STOPS, CODING_CHANCE = 0.5, 0.1, 0.5
 
 
-@dataclass(frozen=True)
-class Settings:
-    """The section `sequences` of the configuration."""
-
-    ambiguous: str
-    min_length: int
-    max_length: int | None
-    too_long: str
-    duplicates: str
-    genetic_code: int
-    partial_codon: str
-    split_by: str
-    split_seed: int
+class Settings(Section, path="sequences"):
+    """What is cleaned, cut, dropped and split anew."""
 
 
 class Cleaner:
@@ -54,7 +44,7 @@ class Cleaner:
     def cleaned(self) -> Iterator[tuple[pa.RecordBatch, np.ndarray, list[str | None]]]:
         """(cleaned rows, their row numbers from 0, the reason each is rejected or None)."""
         first = self.cut = 0
-        for batch in batches.read(self.records, tables.RECORDS):
+        for batch in record_batches.read(self.records, tables.RECORDS):
             reasons: list[str | None] = [None] * len(batch)
             rows = np.arange(first, first + len(batch))
             batch = self._letters(batch, rows, reasons)
@@ -225,7 +215,7 @@ def _ambiguous_questions(records: Path) -> np.ndarray:
     """The keys of the questions that have more than one label in the file."""
     pairs = []
     schema = pa.schema([tables.RECORDS.field(name) for name in ("question", "label")])
-    for batch in batches.read(records, schema):
+    for batch in record_batches.read(records, schema):
         batch = batch.filter(batch["label"].is_valid())
         pairs.append(np.stack([keys(batch["question"]), keys(batch["question"], batch["label"])]))
     distinct = np.unique(np.concatenate(pairs, axis=1), axis=1)[0]

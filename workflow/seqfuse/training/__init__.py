@@ -1,1 +1,1 @@
-"""What training shares in both studies; a library below the stages."""
+"""What every training has in common: device, batches, checkpoints, processes, provenance."""

@@ -1,0 +1,1 @@
+"""What several stages know of sequences: alphabets, frames, splits, sketches, file formats."""

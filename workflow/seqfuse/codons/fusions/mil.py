@@ -1,0 +1,77 @@
+"""Entropy-regularised attention pooling over modalities (BioLangFusion, arXiv 2506.08936).
+
+The modalities of a sequence are the instances of a bag (gated attention of Ilse et al. 2018).
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from seqfuse.codons.fusions.fusion import Fused, projection
+
+COLDEST, HOTTEST = 0.02, 20.0  # the learned temperature is held between these
+GATE = 100  # width of both branches of the gate, at most the width of the states
+
+
+class GatedMil(nn.Module):
+    """One weight a modality for the whole sequence.
+
+    H_m = tanh(W_m x_m + b_m); h_m = mean of H_m over codons;
+    s_m = w' (tanh(V h_m) * sigmoid(U h_m)); alpha = softmax(s / tau); Z = sum_m alpha_m H_m.
+    The loss adds lambda times the entropy of alpha, so that training makes the weights decisive.
+    """
+
+    def __init__(self, widths: dict[str, int], width: int):
+        super().__init__()
+        self.project = nn.ModuleDict({view: projection(n, width) for view, n in widths.items()})
+        gate = min(GATE, width)
+        self.content, self.gate = nn.Linear(width, gate), nn.Linear(width, gate)
+        self.score = nn.Linear(gate, 1, bias=False)
+        self.log_temperature = nn.Parameter(torch.zeros(()))
+
+    def forward(self, views: dict[str, Tensor], mask_BC: Tensor) -> Fused:
+        states_BMCW = self.projected(views) * mask_BC[:, None, :, None]
+        weights = self.weigh(states_BMCW.sum(2) / mask_BC.sum(1)[:, None, None])
+        fused = torch.einsum("bm,bmcw->bcw", weights, states_BMCW)
+        return Fused(fused, weights, _entropy(weights))
+
+    def projected(self, views: dict[str, Tensor]) -> Tensor:
+        """H [B, M, C, W]."""
+        return torch.stack([self.project[view](x) for view, x in views.items()], dim=1)
+
+    def weigh(self, states: Tensor) -> Tensor:
+        """alpha [..., M] from states [..., M, W]."""
+        gated = torch.tanh(self.content(states)) * torch.sigmoid(self.gate(states))
+        temperature = self.log_temperature.clamp(math.log(COLDEST), math.log(HOTTEST)).exp()
+        return torch.softmax(self.score(gated).squeeze(-1) / temperature, dim=-1)
+
+
+class SharedMil(GatedMil):
+    """Ablation: one projection for all modalities, the narrower ones filled up with zeros."""
+
+    def __init__(self, widths: dict[str, int], width: int):
+        super().__init__({"shared": max(widths.values())}, width)
+        self.given = max(widths.values())
+
+    def projected(self, views: dict[str, Tensor]) -> Tensor:
+        filled = [functional.pad(x, (0, self.given - x.shape[-1])) for x in views.values()]
+        return self.project["shared"](torch.stack(filled, dim=1))
+
+
+class TokenMil(GatedMil):
+    """Ablation: a weight triple for every codon; a sequence's weights are their mean."""
+
+    def forward(self, views: dict[str, Tensor], mask_BC: Tensor) -> Fused:
+        states_BCMW = self.projected(views).transpose(1, 2)
+        weights_BCM = self.weigh(states_BCMW)
+        fused = torch.einsum("bcm,bcmw->bcw", weights_BCM, states_BCMW) * mask_BC[..., None]
+        share = mask_BC / mask_BC.sum(1, keepdim=True)
+        weights = torch.einsum("bc,bcm->bm", share, weights_BCM)
+        return Fused(fused, weights, (share * _entropy(weights_BCM)).sum(1))
+
+
+def _entropy(weights: Tensor) -> Tensor:
+    """-sum_m alpha_m log alpha_m, over the last axis (nats)."""
+    return torch.special.entr(weights).sum(-1)

@@ -1,0 +1,1 @@
+"""What a trained fusion uses: modalities, codons, positions."""

@@ -1,0 +1,75 @@
+"""Everything that is asked of the trained fusions of one dataset, written as one folder."""
+
+import itertools
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from seqfuse import tables
+from seqfuse.codons.interpretation import attention_maps, knockout, mutagenesis
+from seqfuse.codons.interpretation.knockout import Intervals
+from seqfuse.codons.interpretation.trained_arms import Trials
+from seqfuse.errors import UserError
+from seqfuse.files import atomic_directory
+from seqfuse.progress import track
+from seqfuse.settings.sections import Section
+
+_SEED = 0  # draws the test sequences that are looked at one by one
+# Rows made into a table at once: a row of Python takes ten times the memory of one of Arrow.
+_ROWS = 20_000
+
+
+class Settings(Section, path="codons/interpretation"):
+    """Whose sequences are mutated, and how many."""
+
+
+def write(
+    trials: Trials,
+    encoders: Mapping[str, Path | None],
+    settings: Settings,
+    intervals: Intervals,
+    out: Path,
+) -> None:
+    """Ask, and write; nothing of `out` is there before all of it is."""
+    arm = settings.arm or list(trials.arms)[-1]
+    if arm not in trials.arms:
+        raise UserError(
+            f"--arm: {arm!r} is not among the trained arms given ({', '.join(trials.arms)})"
+        )
+    drawn = np.random.default_rng(_SEED).permutation(trials.test)[: settings.sequences]
+    synonyms = mutagenesis.Synonyms(trials.dataset)
+    lost = [knockout.measure(trials, name, intervals) for name in trials.arms]
+    attended = [
+        attention_maps.attention(trials, trained, drawn)
+        for seeds in trials.arms.values()
+        for trained in seeds
+    ]
+    views = {view: trials.stores[view] for view in trials.arms[arm][0].arm.modalities}
+    live = mutagenesis.Embedders(views, encoders)
+    mutated = track(drawn.tolist(), len(drawn), "sequences mutated")
+    usage = ({"dataset": trials.dataset.name} | row for row in synonyms.usage())
+    with atomic_directory(out) as folder:
+        for name, rows, schema in (
+            ("knockout", itertools.chain.from_iterable(lost), tables.KNOCK_OUTS),
+            ("codons", usage, tables.CODON_USAGE),
+            (
+                "mutagenesis",
+                itertools.chain.from_iterable(
+                    mutagenesis.scan(trials, arm, live, synonyms, row) for row in mutated
+                ),
+                tables.MUTANTS,
+            ),
+            ("attention", itertools.chain.from_iterable(attended), tables.ATTENTION),
+            ("fused", attention_maps.fused(trials, trials.arms[arm][0]), tables.FUSED),
+        ):
+            tables.write(folder / f"{name}.parquet", _table(rows, schema), schema)
+
+
+def _table(rows: Iterable[dict], schema: pa.Schema) -> pa.Table:
+    """A table from many rows, of which few are in memory as dictionaries."""
+    rows, parts = iter(rows), [tables.from_rows([], schema)]
+    while part := list(itertools.islice(rows, _ROWS)):
+        parts.append(tables.from_rows(part, schema))
+    return pa.concat_tables(parts)

@@ -1,0 +1,279 @@
+"""One job of the study: choose on validation, train every seed, predict, and write it all down."""
+
+import itertools
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from seqfuse import fingerprint, tables
+from seqfuse.codons import checkpoint, trainable_encoder
+from seqfuse.codons.dataset import SPLITS, Dataset, moments, read, with_one_hot, with_views
+from seqfuse.codons.model import (
+    Shape,
+    fit_width,
+    parts,
+    total_parameters,
+    trained_parameters,
+)
+from seqfuse.codons.training import (
+    Recipe,
+    Scale,
+    Trainer,
+    Training,
+    Trial,
+    peak_memory_mb,
+    predict,
+)
+from seqfuse.encoders.checkpoint import checksums
+from seqfuse.encoders.encoder import Encoder
+from seqfuse.files import atomic_directory, canonical_json, digest, read_json, sha256, write_json
+from seqfuse.progress import say
+from seqfuse.registry.arms import Arm
+from seqfuse.training.device import device
+from seqfuse.training.preemption import Interruption
+
+
+@dataclass(frozen=True)
+class Job:
+    """One arm on one dataset with every seed; `run` writes its folder.
+
+    A modality comes from the store by one of the `receipts`, or from one of the `models`, an
+    encoder that is trained with the arm.
+    """
+
+    arm: Arm
+    name: str
+    records: Path
+    frames: Path
+    receipts: Mapping[str, Path]
+    models: Mapping[str, Path]
+    settings: Training
+    seeds: Sequence[int]
+    state: Path
+
+    def run(self, out: Path) -> None:
+        """Train and write; nothing of `out` is there before all of it is."""
+        with Interruption() as stop:
+            trial = self._choose(stop)
+            trained = [self._train(trial, seed, stop) for seed in self.seeds]
+        with atomic_directory(out) as folder:
+            self._write(folder, trained)
+        for path in self.state.glob("*.pt"):
+            path.unlink()
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """Rows with the views of the arm, decoded once for every seed and every arm."""
+        dataset = read(self.name, self.records, self.frames)
+        if self.arm.one_hot:
+            return with_one_hot(dataset)
+        outputs = parts(self.arm, self.settings.upsampling)
+        memory = self.state.parent / "memory"
+        dataset = with_views(dataset, self.receipts, outputs, memory, self.arm.aligned)
+        dataset = trainable_encoder.with_ids(dataset, self.encoders(), outputs)
+        return replace(dataset, views={view: dataset.views[view] for view in self.arm.modalities})
+
+    @cached_property
+    def statistics(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Moments of each stored view over the training tokens."""
+        dataset, size = self.dataset, self.settings.batch
+        rows, found = dataset.rows("train"), {}
+        for name in self.receipts:
+            found[name] = moments(dataset.views[name].stored(rows))
+        for name in self.models:
+            found[name] = moments(trainable_encoder.states(dataset, name, rows, size, self._device))
+        return found
+
+    @cached_property
+    def shape(self) -> Shape:
+        """The model's sizes, as wide as the parameter budget lets it be."""
+        settings = self.settings
+        shape = Shape(
+            {name: view.width for name, view in self.dataset.views.items()},
+            self.dataset.outputs,
+            settings.width,
+            settings.channels,
+            settings.dropout,
+            settings.head,
+            settings.upsampling,
+            settings.standardise,
+            tuple(self.models),
+            settings.lora_rank if self.arm.tuning == "lora" else 0,
+        )
+        return (
+            fit_width(self.arm, shape, settings.parameter_budget)
+            if settings.parameter_budget
+            else shape
+        )
+
+    @property
+    def recipe(self) -> Recipe:
+        """How every model of the job is trained."""
+        names = Recipe.__dataclass_fields__
+        return Recipe(**{name: getattr(self.settings, name) for name in names})
+
+    @cached_property
+    def _device(self) -> torch.device:
+        return device()
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        """What a checkpoint must have been made from to be resumed."""
+        receipts = [read_json(path)["key"] for path in self.receipts.values()]
+        made_from = [
+            asdict(self.arm),
+            sha256(self.records),
+            sha256(self.frames),
+            receipts,
+            {view: checksums(folder) for view, folder in self.models.items()},
+            asdict(self.shape),
+            asdict(self.recipe),
+            torch.__version__,
+            torch.get_num_threads(),
+            str(self._device),
+            fingerprint.code("seqfuse.codons.training_job", *self.arm.modules),
+        ]
+        return digest(canonical_json(made_from))
+
+    def encoders(self) -> dict[str, Encoder]:
+        """The encoders that are trained with the arm, as they were published."""
+        return trainable_encoder.load(self.models, self.arm.tuning, self.settings.lora_rank)
+
+    def _trials(self) -> list[Trial]:
+        rates = self.settings.learning_rate
+        entropies = self.settings.entropy if self.arm.entropy else (0.0,)
+        return [Trial(rate, weight) for rate, weight in itertools.product(rates, entropies)]
+
+    def _choose(self, stop: Interruption) -> Trial:
+        """The trial with the best validation score of the first seed; the first of equal ones."""
+        trials = self._trials()
+        if len(trials) == 1:
+            return trials[0]
+        scores = []
+        for trial in trials:
+            progress = self._train(trial, self.seeds[0], stop).progress
+            scores.append((progress.best_score, -progress.best_loss))
+            say(f"{trial}: validation {progress.best_score:.4f}")
+        return trials[scores.index(max(scores))]
+
+    def _train(self, trial: Trial, seed: int, stop: Interruption) -> Trainer:
+        path = self.state / f"seed{seed}.{trial.learning_rate:g}.{trial.entropy:g}.pt"
+        trainer = Trainer(
+            self.dataset,
+            self.arm,
+            self.shape,
+            self.statistics,
+            self.encoders,
+            self.recipe,
+            trial,
+            seed,
+            path,
+            self._fingerprint,
+            self._device,
+        )
+        trainer.run(stop)
+        return trainer
+
+    def _write(self, folder: Path, trained: Sequence[Trainer]) -> None:
+        dataset = self.dataset
+        held_out = np.concatenate([dataset.rows(split) for split in SPLITS[1:]])
+        predicted, weighed, costs = [], [], []
+        for trainer in trained:
+            self._save(folder, trainer)
+            values, weights = self._predict(trainer, held_out)
+            predicted.append(self._predictions(held_out, trainer.seed, "none", values))
+            if weights is not None:
+                weighed.append(self._weights(held_out, trainer.seed, weights))
+            for views in knock_outs(self.arm):
+                rows = dataset.rows("test")
+                values, _ = self._predict(trainer, rows, views)
+                probe = "_".join(("without", *views))
+                predicted.append(self._predictions(rows, trainer.seed, probe, values))
+            costs.append(self._cost(trainer))
+        tables.write(
+            folder / "predictions.parquet", pa.concat_tables(predicted), tables.PREDICTIONS
+        )
+        if weighed:
+            tables.write(folder / "weights.parquet", pa.concat_tables(weighed), tables.WEIGHTS)
+        write_json(
+            folder / "cost.json",
+            {
+                "method": self.arm.name,
+                "study": "codons",
+                "suite": self.name,
+                "kind": "control" if self.arm.kind == "control" else "method",
+                "trials": len(self._trials()),
+                "seeds": costs,
+            },
+        )
+        lines = [json.dumps(row) for trainer in trained for row in trainer.progress.log]
+        (folder / "log.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    def _save(self, folder: Path, trainer: Trainer) -> None:
+        scale = Scale.of(self.dataset)
+        description = checkpoint.Description(
+            self.arm.name,
+            self.name,
+            trainer.seed,
+            asdict(self.shape),
+            list(self.dataset.labels),
+            scale.mean,
+            scale.deviation,
+        )
+        checkpoint.save(folder / f"seed{trainer.seed}.safetensors", trainer.model, description)
+
+    def _predict(self, trainer: Trainer, rows: np.ndarray, knocked_out: Sequence[str] = ()):
+        return predict(trainer.model, self.dataset, rows, self.recipe, self._device, knocked_out)
+
+    def _predictions(self, rows: np.ndarray, seed: int, probe: str, values: np.ndarray) -> pa.Table:
+        labels = self.dataset.labels
+        common = {"dataset": self.name, "method": self.arm.name, "seed": seed, "probe": probe}
+        found = []
+        for row, outputs in zip(rows.tolist(), values, strict=True):
+            if labels:
+                said = {
+                    "predicted": labels[int(outputs.argmax())],
+                    "loglik": list(zip(labels, outputs.tolist(), strict=True)),
+                }
+            else:
+                said = {"predicted_value": float(outputs[0])}
+            found.append({"id": self.dataset.ids[row]} | common | said)
+        return tables.from_rows(found, tables.PREDICTIONS)
+
+    def _weights(self, rows: np.ndarray, seed: int, weights: np.ndarray) -> pa.Table:
+        found = [
+            {"id": self.dataset.ids[row], "seed": seed}
+            | dict(zip(self.arm.modalities, triple.tolist(), strict=True))
+            for row, triple in zip(rows.tolist(), weights, strict=True)
+        ]
+        return tables.from_rows(found, tables.WEIGHTS)
+
+    def _cost(self, trainer: Trainer) -> dict:
+        progress = trainer.progress
+        return {
+            "seed": trainer.seed,
+            "trained_parameters": trained_parameters(trainer.model),
+            "total_parameters": total_parameters(trainer.model),
+            "epochs": progress.epoch,
+            "best_epoch": progress.best_epoch,
+            "steps": progress.steps,
+            "examples": progress.examples,
+            "tokens": progress.codons,
+            "flops": progress.flops,
+            "learning_rate": trainer.trial.learning_rate,
+            "entropy": trainer.trial.entropy,
+            "seconds": round(progress.seconds, 3),
+            "peak_memory_mb": peak_memory_mb(),
+        }
+
+
+def knock_outs(arm: Arm) -> Iterator[tuple[str, ...]]:
+    """Every set of modalities that can be taken from a fusion with at least one left."""
+    for count in range(1, len(arm.modalities)):
+        yield from itertools.combinations(arm.modalities, count)

@@ -1,0 +1,50 @@
+"""Codon frames whose order of codons, or whose choice among synonymous codons, is destroyed."""
+
+from collections import Counter
+
+import numpy as np
+
+from seqfuse.bio.frames import UNKNOWN
+from seqfuse.files import digest
+
+_NUCLEOTIDES = 3
+
+
+def frames(rows: list[dict], how: str, seed: int) -> list[dict]:
+    """The rows of `FRAMES` with their codons shuffled; see `shuffle`."""
+    usage = _usage(rows)
+    return [_shuffled(row, how, usage, seed) for row in rows]
+
+
+def _usage(rows: list[dict]) -> dict[str, tuple[list[str], np.ndarray]]:
+    """{residue: (its codons, their shares)} as the set itself uses and translates them."""
+    counted: dict[str, Counter] = {}
+    for row in rows:
+        for codon, residue in zip(_codons(row["dna"]), row["protein"], strict=True):
+            counted.setdefault(residue, Counter())[codon] += 1
+    return {
+        residue: (sorted(found), np.array([found[c] for c in sorted(found)]) / found.total())
+        for residue, found in counted.items()
+    }
+
+
+def _shuffled(row: dict, how: str, usage: dict, seed: int) -> dict:
+    codons, protein = _codons(row["dna"]), row["protein"]
+    random = np.random.default_rng([seed, int(digest(row["dna"])[:16], 16)])
+    if how == "codons":
+        fixed = int(row["start"])
+        order = [*range(fixed), *(fixed + random.permutation(len(codons) - fixed)).tolist()]
+        codons = [codons[place] for place in order]
+        protein = "".join(protein[place] for place in order)
+    else:
+        # A stop inside or a codon with an N is no residue that another codon could stand for.
+        for place, residue in enumerate(protein):
+            if residue != UNKNOWN:
+                synonyms, shares = usage[residue]
+                codons[place] = synonyms[random.choice(len(synonyms), p=shares)]
+    dna = "".join(codons)
+    return row | {"dna": dna, "rna": dna.replace("T", "U"), "protein": protein}
+
+
+def _codons(dna: str) -> list[str]:
+    return [dna[i : i + _NUCLEOTIDES] for i in range(0, len(dna), _NUCLEOTIDES)]

@@ -1,0 +1,106 @@
+"""A store as a whole: what its keys hold, whether they are sound, which are no longer needed."""
+
+import json
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from seqfuse.embeddings.writer import alone, damaged_shards
+from seqfuse.encoders.rows import Row
+from seqfuse.encoders.store import Store, shards
+from seqfuse.errors import UserError
+from seqfuse.files import read_json
+
+# The mean is of the states before they are rounded to what is stored.
+_MEAN_TOLERANCE = {"float16": 2e-3, "float32": 1e-5}
+
+
+def keys(store: str | Path) -> list[Path]:
+    """The folders of a store's keys; a folder without any is a `UserError`."""
+    found = sorted(path.parent for path in Path(store).glob("*/key.json"))
+    if not found:
+        raise UserError(f"{store}: no embeddings here; give the folder that `write --store` named")
+    return found
+
+
+def summaries(store: str | Path) -> Iterator[str]:
+    """One line a key: how its rows were made, how many there are, and their size."""
+    for folder in keys(store):
+        held = Store(folder)
+        made = held.description
+        yield (
+            f"{folder.name}  {made['layout']}, layer {made['layer']}, {made['output']},"
+            f" {made['resolution']}, {made['width']} x {made['stored']}: {len(held)} sequences,"
+            f" {sum(location.tokens for location in held.index.values())} states,"
+            f" {len(shards(folder))} shards, {size(folder) / 1e6:.1f} MB"
+        )
+
+
+def described(store: str | Path, key: str) -> str:
+    """The full description of the one key that starts with `key`, as JSON."""
+    found = [folder for folder in keys(store) if folder.name.startswith(key)]
+    if len(found) != 1:
+        raise UserError(f"{store}: {len(found)} keys start with {key!r}; give more of one")
+    return json.dumps(Store(found[0]).description, indent=2, sort_keys=True)
+
+
+def size(folder: Path) -> int:
+    """Bytes of a key's shards."""
+    return sum(shard.stat().st_size for shard in shards(folder))
+
+
+def faults(folder: Path) -> list[str]:
+    """What is wrong with a key, a line each; rows are looked at where no shard is damaged."""
+    damaged = damaged_shards(folder)
+    if damaged:
+        return [f"{shard}: does not match its checksum" for shard in damaged]
+    try:
+        store = Store(folder)
+        return [
+            f"{folder}: sequence {row.sequence.hex()[:12]}: {fault}"
+            for row in store.stream()
+            if (fault := _fault(row, store))
+        ]
+    except UserError as error:
+        return [str(error)]
+
+
+def unreferenced(store: str | Path, receipts: Iterable[str | Path]) -> list[Path]:
+    """The keys of a store that none of the receipts names."""
+    named = set()
+    for path in receipts:
+        receipt = read_json(path)
+        if "key" not in receipt:
+            raise UserError(f"{path}: not a receipt of `seqfuse embeddings write`")
+        named.add(receipt["key"])
+    return [folder for folder in keys(store) if folder.name not in named]
+
+
+def remove(folder: Path) -> bool:
+    """Remove a key, unless somebody is writing it; whether it is gone."""
+    with (folder / ".lock").open("a") as lock:
+        if not alone(lock):
+            return False
+        # A reader that comes now finds no key rather than a part of one.
+        (folder / "key.json").unlink()
+        shutil.rmtree(folder)
+    return True
+
+
+def _fault(row: Row, store: Store) -> str | None:
+    """What is wrong with one row."""
+    stored, resolution = store.description["stored"], store.description["resolution"]
+    letters = row.length // 3 * 3 if resolution == "codon" else row.length
+    borders = row.spans.ravel()
+    if len(row.states) != len(row.spans):
+        return f"{len(row.states)} states for {len(row.spans)} spans"
+    if (borders[0], borders[-1]) != (0, letters) or (borders[1:-1:2] != borders[2::2]).any():
+        return f"its spans do not tile {letters} letters"
+    if not np.isfinite(row.states).all():
+        return "a state is not finite"
+    mean = row.states.mean(axis=0, dtype=np.float64)
+    if np.abs(mean - row.pooled).max() > _MEAN_TOLERANCE[stored] * max(1, np.abs(row.states).max()):
+        return "its mean is not the mean of its states"
+    return None

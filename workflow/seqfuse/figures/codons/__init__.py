@@ -1,0 +1,1 @@
+"""The figures of study B, one module each."""

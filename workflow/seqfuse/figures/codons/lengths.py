@@ -1,0 +1,98 @@
+"""Test score of every arm against the length of the sequence."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from seqfuse.figures.drawing import names, panel_grid
+
+_BINS = 4
+_COLUMNS = 2
+_FEWEST = 20  # rows of a bin: of fewer, a score says little
+_Z = 1.96  # of a 95 % interval
+
+
+def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Score of every arm in the quarters of the test lengths (nt), the mean over seeds.
+
+    Spearman's interval is Fisher's z with the variance 1.06 / (n - 3) (Fieller et al. 1957), that
+    of accuracy Wilson's. Sets of one length have no row.
+    """
+    rows = panel_grid.on_test(frames)
+    parts = []
+    for dataset, here in rows.groupby("dataset"):
+        lengths = here.drop_duplicates("id").set_index("id")["length"]
+        bins = pd.qcut(lengths, _BINS, duplicates="drop") if lengths.nunique() > 1 else None
+        if bins is None or bins.cat.categories.size < 2:
+            continue
+        here = here.assign(bin=here["id"].map(bins).astype(bins.dtype))
+        for (method, _), part in here.groupby(["method", "bin"], observed=True):
+            count = part["id"].nunique()
+            if count < _FEWEST:
+                continue
+            place = {"dataset": dataset, "method": method, "n": count}
+            place |= {"shortest": part["length"].min(), "longest": part["length"].max()}
+            parts.append(place | _score(part, count))
+    columns = ["dataset", "method", "metric", "shortest", "longest", "value", "low", "high", "n"]
+    return pd.DataFrame(parts, columns=columns)
+
+
+def draw(frame: pd.DataFrame) -> Figure:
+    """One panel a dataset, all arms in each quarter; controls are left to the table."""
+    kinds = {name: names.kind(name) for name in frame["method"]}
+    arms = [name for name in names.order(kinds) if kinds[name] != "control"]
+    sets = list(frame[frame["method"].isin(arms)].groupby("dataset"))
+    lines = -(-len(sets) // _COLUMNS)
+    figure = Figure(figsize=(7, 2.3 * lines + 0.5), layout="constrained")
+    axes = figure.subplots(lines, _COLUMNS, squeeze=False).ravel()
+    for axis, (dataset, rows) in zip(axes, sets, strict=False):
+        _panel(axis, rows, arms)
+        axis.set_title(dataset)
+    for axis in axes[len(sets) :]:
+        axis.set_visible(False)
+    handles = [
+        Line2D([], [], label=names.title(arm), linestyle="none", **_look(arm)) for arm in arms
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)
+    return figure
+
+
+def _look(arm: str) -> dict:
+    shape = names.shape(arm, names.kind(arm))
+    return shape | {"color": names.colour(arm), "markersize": 3.5}
+
+
+def _score(rows: pd.DataFrame, count: int) -> dict:
+    seeds = rows.groupby("seed")
+    if rows["value"].notna().all():
+        rho = float(np.mean([_spearman(part) for _, part in seeds]))
+        half = _Z * np.sqrt(1.06 / (count - 3))
+        z = np.arctanh(np.clip(rho, -0.999, 0.999))
+        low, high = np.tanh([z - half, z + half])
+        return {"metric": "spearman", "value": rho, "low": low, "high": high}
+    right = float((rows["predicted"] == rows["label"]).mean())
+    middle = (right + _Z**2 / (2 * count)) / (1 + _Z**2 / count)
+    half = np.sqrt(right * (1 - right) / count + _Z**2 / (4 * count**2)) * _Z / (1 + _Z**2 / count)
+    return {"metric": "accuracy", "value": right, "low": middle - half, "high": middle + half}
+
+
+def _spearman(rows: pd.DataFrame) -> float:
+    constant = rows["predicted_value"].nunique() == 1
+    return 0.0 if constant else rows["value"].corr(rows["predicted_value"], "spearman")
+
+
+def _panel(axis: Axes, rows: pd.DataFrame, arms: list[str]) -> None:
+    bins = rows[["shortest", "longest"]].drop_duplicates().sort_values("shortest")
+    starts = bins["shortest"].tolist()
+    for row in rows.itertuples():
+        step = 0.7 / len(arms)
+        x = starts.index(row.shortest) + step * (arms.index(row.method) - (len(arms) - 1) / 2)
+        look = _look(row.method)
+        axis.plot([x, x], [row.low, row.high], color=look["color"], linewidth=0.8)
+        axis.plot(x, row.value, **look)
+    marks = [f"{bin.shortest:.0f}-{bin.longest:.0f}" for bin in bins.itertuples()]
+    axis.set_xticks(range(len(bins)), marks)
+    axis.tick_params(axis="x", length=0)
+    axis.set(xlabel="length (nt)", ylabel=names.metric(rows["metric"].iloc[0]))

@@ -1,0 +1,1 @@
+"""What figures share: readers, names, rankings, panels, rendering."""

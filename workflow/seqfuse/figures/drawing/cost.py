@@ -1,0 +1,75 @@
+"""Test score against what training took: trained parameters, and examples seen."""
+
+import math
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from seqfuse.figures.drawing import names, scores
+from seqfuse.registry.methods import METHODS
+from seqfuse.registry.metrics import MEAN
+
+_COLUMNS = 2
+_TRAINED_CONTROLS = [name for name, method in METHODS.items() if method.kind == "control"]
+
+
+def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """The scores of study A on whole datasets, with what a seed's training took on average."""
+    rows = scores.primary(frames, "language")
+    rows = rows[(rows["subset"] == "all") & (rows["dataset"] != MEAN)]
+    costs = frames["costs"].groupby(["suite", "method"])[["examples", "tokens", "flops"]].mean()
+    return rows.join(costs, on=["suite", "method"])
+
+
+def draw(frame: pd.DataFrame) -> Figure:
+    """One panel a dataset: score over trained parameters; what was not trained is a dashed line."""
+    sets = frame["dataset"].nunique()
+    lines = math.ceil(sets / _COLUMNS)
+    figure = Figure(figsize=(7, 2.2 * lines + 0.4), layout="constrained")
+    axes = figure.subplots(lines, _COLUMNS, squeeze=False).ravel()
+    for axis, (_, rows) in zip(axes, frame.groupby("dataset", sort=False), strict=False):
+        _panel(axis, rows)
+    for axis in axes[sets:]:
+        axis.set_visible(False)
+    figure.legend(handles=_handles(frame), loc="outside lower center", ncols=3, frameon=False)
+    return figure
+
+
+def _panel(axis: Axes, rows: pd.DataFrame) -> None:
+    trained, free = rows[rows["trained_parameters"] > 0], rows[rows["trained_parameters"] == 0]
+    notes = [f"{names.span(trained['examples'])} examples seen"] if len(trained) else []
+    if len(free):
+        best = free.loc[free["value"].idxmax()]
+        axis.axhspan(best["low"], best["high"], color="#EBEBEB", linewidth=0)
+        axis.axhline(best["value"], color=names.CONTROL, linewidth=0.9, linestyle="--")
+        notes.append(f"dashed: {best['title']}")
+    axis.set_title(f"{rows['dataset'].iloc[0]}\n{'; '.join(notes)}", fontsize=7)
+    axis.set(xlabel="trained parameters", ylabel=names.metric(rows["metric"].iloc[0]), xscale="log")
+    axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda number, _: names.count(number)))
+    axis.xaxis.set_minor_formatter(NullFormatter())
+    axis.grid(color="#E8E8E8", linewidth=0.5)
+    axis.set_axisbelow(True)
+    for row in trained.itertuples():
+        look = _look(row.method, row.kind)
+        axis.plot([row.trained_parameters] * 2, [row.low, row.high], color=look["color"])
+        axis.plot(row.trained_parameters, row.value, **look)
+
+
+def _look(name: str, kind: str) -> dict:
+    """Trained controls are hollow, and differ by shape."""
+    if kind == "control":
+        hollow = {"markerfacecolor": "white", "markersize": 4.5, "color": names.CONTROL}
+        return hollow | {"marker": names.MARKERS[_TRAINED_CONTROLS.index(name)]}
+    return names.shape(name, kind) | {"color": names.colour(name, kind), "markersize": 4.5}
+
+
+def _handles(frame: pd.DataFrame) -> list[Line2D]:
+    trained = frame[frame["trained_parameters"] > 0].drop_duplicates("method")
+    return [
+        Line2D([], [], label=row.title, linestyle="none", **_look(row.method, row.kind))
+        for row in trained.itertuples()
+    ]

@@ -1,0 +1,109 @@
+"""What methods, arms and controls are called in a figure, in which order they stand, which colour.
+
+Everything comes from the catalogues, so that a new entry has its row and its colour at once.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+
+from seqfuse.registry.arms import ARMS
+from seqfuse.registry.methods import METHODS
+from seqfuse.registry.metrics import METRICS, UNALTERED
+from seqfuse.registry.titles import PLACES, TITLES
+
+# Okabe and Ito's palette without yellow, which is too light for lines on white.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F3C8D")
+CONTROL = "#6B6B6B"
+# Shapes repeat on another cycle than colours, and carry the difference in black and white.
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h")
+
+SUBSETS = {
+    "all": "all rows",
+    "question_decides": "the question decides",
+    "sequence_decides": "the sequence decides",
+    "dna_seen": "DNA also in train",
+    "dna_unseen": "DNA not in train",
+}
+# Probes in the order in which they are drawn.
+PROBES = {
+    UNALTERED: "unaltered",
+    "swap": "reference, variant swapped",
+    "revert": "variant reverted",
+    "scramble": "scrambled",
+    "blank": "blank",
+    "reverse_complement": "reverse complement",
+    "shift": "shifted by one",
+    "other": "another record's DNA",
+}
+
+# Whose colours and markers are dealt out in this order: the arms of the paper before the others.
+_METHODS = [name for name, method in METHODS.items() if method.kind == "method"]
+_ARMS = sorted(ARMS, key=lambda arm: (ARMS[arm].kind != "method", len(ARMS[arm].modalities) == 2))
+_KINDS = ("method", "ablation", "control")
+
+
+def title(name: str) -> str:
+    """The title of a method, arm or control; of an unknown one its name in words."""
+    return TITLES.get(name) or name.replace("_", " ").replace("-", " ")
+
+
+def metric(name: str) -> str:
+    """How a metric is written on an axis."""
+    return METRICS[name].title if name in METRICS else name.replace("_", " ")
+
+
+def subset(name: str) -> str:
+    """What decides the label in a subset, in words."""
+    return SUBSETS.get(name) or name.replace("_", " ")
+
+
+def order(kinds: Mapping[str, str]) -> list[str]:
+    """The names in {name: kind}: methods in the order of the catalogues, ablations, controls."""
+    position = {name: (PLACES.get(name, len(PLACES)), name) for name in kinds}
+    return sorted(kinds, key=lambda name: (_KINDS.index(kinds[name]), position[name]))
+
+
+def kind(name: str) -> str:
+    """What a name of a table without kinds is: "method", "ablation" or "control"."""
+    known = METHODS.get(name) or ARMS.get(name)
+    return known.kind if known else "control"
+
+
+def colour(name: str, kind: str = "method") -> str:
+    """The colour of a method or arm; every control is grey."""
+    return CONTROL if kind == "control" else PALETTE[_rank(name) % len(PALETTE)]
+
+
+def shape(name: str, kind: str = "method") -> dict[str, str]:
+    """The marker of a method or arm; controls and ablations are hollow."""
+    if kind == "control":
+        return {"marker": "o", "markerfacecolor": "white"}
+    hollow = {"markerfacecolor": "white"} if kind == "ablation" else {}
+    return {"marker": MARKERS[_rank(name) % len(MARKERS)]} | hollow
+
+
+def count(number: float) -> str:
+    """A number of parameters or examples in three digits at most: 0, 512, 83k, 1.7M, 2.5B."""
+    for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if number >= size:
+            scaled = number / size
+            return f"{scaled:.1f}{letter}" if scaled < 10 else f"{scaled:.0f}{letter}"
+    return f"{number:.0f}"
+
+
+def span(numbers: Iterable[float]) -> str:
+    """The range of some numbers as `count` writes them, or the one number that they all are.
+
+    Nothing where there is no number.
+    """
+    numbers = [number for number in numbers if not math.isnan(number)]
+    if not numbers:
+        return ""
+    texts = dict.fromkeys(count(number) for number in (min(numbers), max(numbers)))
+    return " to ".join(texts)
+
+
+def _rank(name: str) -> int:
+    family = _ARMS if name in ARMS else _METHODS
+    # A name that no catalogue holds gets a stable colour from its letters.
+    return family.index(name) if name in family else sum(map(ord, name))

@@ -1,0 +1,55 @@
+"""Test predictions of study B joined with the truth, and one small panel a dataset and arm."""
+
+import textwrap
+from collections.abc import Callable
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from seqfuse.figures.drawing import names
+
+# Inches; the narrowest one still holds a line of text above the picture.
+_WIDTH, _NARROWEST = 7.0, 4.0
+# Letters of a title that are no wider than the narrowest panel.
+_LETTERS = 18
+
+
+def on_test(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Unaltered test predictions of arms and controls with `label` and `value` of the record."""
+    rows = pd.concat([frames["predictions"], frames["controls"]], ignore_index=True)
+    truth = frames["records"].loc[frames["records"]["split"] == "test"]
+    return rows[rows["probe"] == "none"].merge(truth.drop(columns="split"), on=["dataset", "id"])
+
+
+def draw(
+    frame: pd.DataFrame, panel: Callable[[Axes, pd.DataFrame], None], columns: int, size: float
+) -> Figure:
+    """A grid of panels, datasets one under the other, arms in the order of the catalogue."""
+    groups = [_panels(here) for _, here in frame.groupby("dataset")]
+    # Datasets with one panel each stand side by side.
+    if all(len(panels) == 1 for panels in groups):
+        groups = [[panels[0] for panels in groups]]
+    lines = [
+        panels[start : start + columns]
+        for panels in groups
+        for start in range(0, len(panels), columns)
+    ]
+    used = max(map(len, lines))
+    figure = Figure(
+        figsize=(max(_NARROWEST, _WIDTH * used / columns), size * len(lines)), layout="constrained"
+    )
+    axes = figure.subplots(len(lines), used, squeeze=False)
+    for row, panels in zip(axes, lines, strict=True):
+        for axis, points in zip(row, panels, strict=False):
+            panel(axis, points)
+            title = textwrap.wrap(names.title(points["method"].iloc[0]), _LETTERS)
+            axis.set_title("\n".join([points["dataset"].iloc[0], *title]), fontsize=7)
+        for axis in row[len(panels) :]:
+            axis.set_visible(False)
+    return figure
+
+
+def _panels(here: pd.DataFrame) -> list[pd.DataFrame]:
+    methods = names.order({name: names.kind(name) for name in here["method"]})
+    return [here[here["method"] == method] for method in methods]

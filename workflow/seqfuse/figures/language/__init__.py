@@ -1,0 +1,1 @@
+"""The figures of study A, one module each."""

@@ -1,0 +1,173 @@
+"""Predictions of a fine-tuned method: rows of `tables.PREDICTIONS` for val and test, all seeds."""
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+from seqfuse import fingerprint
+from seqfuse.errors import UserError
+from seqfuse.files import canonical_json, digest
+from seqfuse.labels import parse
+from seqfuse.language import prompts
+from seqfuse.language.answers.resume_journal import Journal
+from seqfuse.language.finetuning import checkpoint
+from seqfuse.language.finetuning.checkpoint import Description
+from seqfuse.language.prompts import ClosedLabels, Prompt, Settings
+from seqfuse.language.suite import Suite, read_states
+from seqfuse.progress import say
+from seqfuse.registry.methods import METHODS
+from seqfuse.training.device import device
+from seqfuse.training.provenance import checksums, surroundings
+
+
+def predict(
+    model: Path,
+    datasets: Sequence[str],
+    records: Sequence[Path],
+    receipts: Sequence[Path],
+    settings: Settings,
+    out: Path,
+) -> list[dict]:
+    """The answers of every seed in `model` about every val and test record.
+
+    The folder of `out` holds the decoded encoder states meanwhile, and a journal to resume from.
+    """
+    trained = read(model, datasets)
+    suite = Suite.read(datasets, records)
+    asked = [
+        prompt
+        for name, rows in suite.records.items()
+        for prompt in prompts.for_prediction(name, rows, settings)
+    ]
+    if not asked:
+        raise UserError(f"{', '.join(map(str, records))}: no val or test record to predict")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".states-") as memory:
+        first = next(iter(trained.values()))
+        states = None
+        if METHODS[first.method].reads_store:
+            states = frozen_states(first, datasets, receipts, asked, Path(memory))
+        rows = of_seeds(trained, states, asked, settings, out)
+        return [{**row, "probe": "none"} for row in rows]
+
+
+def read(model: Path, datasets: Sequence[str]) -> dict[Path, Description]:
+    """The checkpoint folder of every seed, with its description; all know all `datasets`."""
+    trained = {folder: checkpoint.read_description(folder) for folder in checkpoint.seeds(model)}
+    known = next(iter(trained.values())).labels
+    for name in datasets:
+        if name not in known:
+            raise UserError(
+                f"{model}: was not trained on {name}, so it knows no label of it; it knows"
+                f" {', '.join(known)}"
+            )
+    return trained
+
+
+def of_seeds(
+    trained: dict[Path, Description],
+    states: object | None,
+    asked: Sequence[Prompt],
+    settings: Settings,
+    out: Path,
+) -> list[dict]:
+    """A row less its `probe` for every seed and prompt, in order; what a run of the same job that
+    was ended has answered already is taken from its journal beside `out`."""
+    method = next(iter(trained.values())).method
+    module = METHODS[method].implementation.split(":")[0]
+    made_from = [
+        [checksums(folder) for folder in trained],
+        [[prompt.dataset, prompt.id, prompt.hash] for prompt in asked],
+        asdict(settings),
+        surroundings(),
+        fingerprint.code("seqfuse.language.answers.prediction", module),
+    ]
+    journal = Journal(out, digest(canonical_json(made_from)))
+    rows = [
+        row
+        for folder, description in trained.items()
+        for row in _of_seed(folder, description, states, asked, settings, journal)
+    ]
+    journal.finish()
+    return rows
+
+
+def frozen_states(
+    description: Description,
+    datasets: Sequence[str],
+    receipts: Sequence[Path],
+    asked: Sequence[Prompt],
+    memory: Path,
+):
+    """The encoder states of every sequence that is asked about, from the encoder of training."""
+    if not receipts:
+        raise UserError(
+            f"method {description.method!r} reads encoder states: give --embeddings, one receipt a"
+            " dataset"
+        )
+    states, key, _ = read_states(datasets, receipts, sequences(asked), memory)
+    if key != description.key:
+        raise UserError(
+            f"{receipts[0]}: embeddings of the key {key}, but the model was trained on those of"
+            f" {description.key}; give the receipts that it was fine-tuned with"
+        )
+    return states
+
+
+def sequences(asked: Sequence[Prompt]) -> list[str]:
+    """The distinct sequences of prompts, in order of appearance."""
+    return list(dict.fromkeys(segment.sequence for prompt in asked for segment in prompt.dna))
+
+
+def _of_seed(
+    folder: Path,
+    description: Description,
+    states: object | None,
+    asked: Sequence[Prompt],
+    settings: Settings,
+    journal: Journal,
+) -> Iterator[dict]:
+    method = checkpoint.load(folder, states).to(device())
+    closed = {name: ClosedLabels(name, labels) for name, labels in description.labels.items()}
+    progress = _Counter(f"seed {description.seed}, answers", len(asked))
+    if METHODS[description.method].generates:
+        from seqfuse.language.answers import decoding
+
+        once = partial(_once, journal, description.seed)
+        answers = decoding.answer(method, asked, description.labels, settings, progress, once)
+        said = [
+            {
+                **asdict(found),
+                "predicted": closed[prompt.dataset].match(parse(found.text, prompt.thinks)),
+                "mode": "own" if prompt.thinks else "empty",
+                "loglik_per_token": list(found.loglik_per_token.items()),
+            }
+            for prompt, found in zip(asked, answers, strict=True)
+        ]
+    else:
+        said = [
+            {"predicted": max(loglik, key=loglik.get), "loglik": loglik, "prompt_tokens": tokens}
+            for loglik, tokens in method.classify(asked, progress)
+        ]
+    common = {"method": description.name, "seed": description.seed}
+    for prompt, found in zip(asked, said, strict=True):
+        place = {"id": prompt.id, "dataset": prompt.dataset, "prompt_hash": prompt.hash}
+        found["loglik"] = list(found["loglik"].items())
+        yield {**place, **common, **found}
+
+
+def _once(journal: Journal, seed: int, key: str, work: Callable[[], list]) -> list:
+    return journal.once(f"{seed}/{key}", work)
+
+
+class _Counter:
+    """Says how many of `total` are done, now and then."""
+
+    def __init__(self, label: str, total: int):
+        self.label, self.total, self.done = label, total, 0
+
+    def __call__(self, count: int) -> None:
+        self.done += count
+        say(f"{self.label}: {self.done}/{self.total}")

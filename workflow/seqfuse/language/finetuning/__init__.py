@@ -1,0 +1,1 @@
+"""One job of fine-tuning, and the checkpoint folder that it writes."""

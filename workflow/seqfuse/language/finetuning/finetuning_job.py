@@ -1,0 +1,281 @@
+"""One job of fine-tuning: every seed of one method on one suite, its checkpoints, log and cost."""
+
+import json
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+import torch
+
+from seqfuse import fingerprint
+from seqfuse.errors import UserError
+from seqfuse.files import (
+    atomic_directory,
+    canonical_json,
+    digest,
+    read_json,
+    sha256,
+    write_json,
+)
+from seqfuse.language.finetuning import checkpoint, model_card
+from seqfuse.language.methods.method import Setup
+from seqfuse.language.prompts import Prompt, Settings, reasons
+from seqfuse.language.suite import Suite, read_states
+from seqfuse.progress import say
+from seqfuse.registry.methods import Method
+from seqfuse.training import processes
+from seqfuse.training.device import device
+from seqfuse.training.example_store import Stored
+from seqfuse.training.provenance import checksums, surroundings
+from seqfuse.training.trainer import (
+    Diverged,
+    Progress,
+    Trainer,
+    Training,
+    load_best,
+    peak_memory_mb,
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One method on one suite with every seed; `run` writes its folder.
+
+    `name` is what the tables call it: the method's own, or that of a variant of it. Of several
+    learning rates, the best validation loss of the first seed chooses one for every seed.
+    """
+
+    method: Method
+    name: str
+    suite: str
+    datasets: tuple[str, ...]
+    records: tuple[Path, ...]
+    backbone: Path
+    receipts: tuple[Path, ...]
+    pretrained: Path | None
+    encoder: Path | None
+    prompt: Settings
+    training: Training
+    rates: tuple[float, ...]
+    settings: dict
+    seeds: tuple[int, ...]
+    state: Path
+    cards: tuple[Path, ...]
+    tensorboard: Path | None
+    _encoded: list = field(default_factory=list, init=False, repr=False)
+
+    def run(self, out: Path) -> None:
+        """Train every seed, then write all of them; nothing of `out` is there before that."""
+        trials = [self._trial(rate) for rate in self.rates] if len(self.rates) > 1 else []
+        rate = self._chosen(trials)
+        for seed in self.seeds:
+            self._train(seed, rate)
+        if processes.leads():
+            self._write(out, rate, trials)
+            for path in self.state.rglob("checkpoint.pt"):
+                path.unlink()
+        processes.wait()
+
+    def _write(self, out: Path, rate: float, trials: list[dict]) -> None:
+        costs, log = [], []
+        with atomic_directory(out) as folder:
+            for seed in self.seeds:
+                # Read back one by one, so that memory holds one model.
+                method = self._build(seed)
+                path = self._state(seed, rate)
+                progress = load_best(method, path, self._fingerprint(rate))
+                costs.append(self._cost(seed, method, rate, progress))
+                log += progress.log
+                description = self._description(seed, method, out / f"seed{seed}")
+                checkpoint.save(folder / f"seed{seed}", method, description)
+                self._card(folder / f"seed{seed}", method, description, costs[-1], progress)
+            write_log(folder / "log.jsonl", log)
+            owner = {"method": self.name, "study": "language", "suite": self.suite}
+            found = {**owner, "kind": self.method.kind, "seeds": costs, "trials": trials}
+            write_json(folder / "cost.json", found)
+
+    def _trial(self, rate: float) -> dict:
+        """One learning rate of the grid with the first seed: what it cost, and came to."""
+        try:
+            progress = self._train(self.seeds[0], rate)
+        except Diverged as error:
+            say(f"learning rate {rate:g}: {error}")
+            return {"learning_rate": rate, "validation_loss": None}
+        if not math.isfinite(progress.best_loss):
+            raise UserError(
+                "no validation records to choose a learning rate by; give one --learning-rate"
+            )
+        return {
+            "learning_rate": rate,
+            "validation_loss": progress.best_loss,
+            "examples": progress.examples,
+            "flops": progress.flops,
+        }
+
+    def _chosen(self, trials: list[dict]) -> float:
+        if not trials:
+            return self.rates[0]
+        finished = [trial for trial in trials if trial["validation_loss"] is not None]
+        if not finished:
+            raise UserError(f"the loss diverged at every --learning-rate of {self.rates}")
+        return min(finished, key=lambda trial: trial["validation_loss"])["learning_rate"]
+
+    @cached_property
+    def _suite(self) -> Suite:
+        return Suite.read(self.datasets, self.records)
+
+    @cached_property
+    def _states(self) -> tuple[object | None, str | None, int]:
+        """The frozen states of all sequences, their store's key, and their width."""
+        if not self.receipts:
+            return None, None, 0
+        memory = self.state.parent / "memory"
+        with processes.leader_first():
+            return read_states(self.datasets, self.receipts, self._suite.sequences(), memory)
+
+    def _train(self, seed: int, rate: float) -> Progress:
+        """Train with a seed, from its checkpoint as far as there is one."""
+        method = self._build(seed)
+        if self.training.fsdp and self.method.generates and processes.count() > 1:
+            method.shard()
+        training = replace(self.training, learning_rate=rate)
+        path = self._state(seed, rate)
+        board = self.tensorboard and self.tensorboard / f"rate{rate:g}" / f"seed{seed}"
+        trainer = Trainer(method, training, seed, path, self._fingerprint(rate), board)
+        return trainer.run(*self._examples(method))
+
+    def _build(self, seed: int) -> torch.nn.Module:
+        torch.manual_seed(seed)
+        return checkpoint.build(self.method.name, self._setup()).to(device())
+
+    def _state(self, seed: int, rate: float) -> Path:
+        return self.state / f"rate{rate:g}" / f"seed{seed}"
+
+    def _examples(self, method) -> tuple[Stored, Stored]:
+        """The training and validation examples, encoded once: a seed changes nothing of them."""
+        if not self._encoded:
+            rows = self.training.validation_rows
+            suite = self._suite.shuffled() if self.training.shuffle_dna else self._suite
+            for asked in (suite.training(self.prompt), suite.validation(self.prompt, rows)):
+                self._encoded.append(Stored(self.state, self._encode(method, asked)))
+        return self._encoded[0], self._encoded[1]
+
+    def _encode(self, method, asked: Iterable[Prompt]) -> Iterator:
+        for prompt in asked:
+            example = method.encode(prompt, answer=True)
+            if self.method.generates:
+                from seqfuse.language.answers.decoding import check_lengths
+
+                check_lengths(method, [example], self.prompt, room=0)
+            yield example
+
+    @cached_property
+    def _labels(self) -> dict[str, list[str]]:
+        return self._suite.labels()
+
+    def _setup(self) -> Setup:
+        states, _, width = self._states
+        return Setup(
+            backbone=self.backbone,
+            lora_rank=self.training.lora_rank,
+            label_weight=self.training.label_weight,
+            gradient_checkpointing=self.training.gradient_checkpointing,
+            settings=self.settings,
+            states=states,
+            encoder_width=width,
+            pretrained=self.pretrained,
+            encoder=self.encoder,
+            labels=self._labels,
+        )
+
+    def _description(self, seed: int, method, folder: Path) -> checkpoint.Description:
+        _, key, width = self._states
+        records = self._suite.records
+        return checkpoint.Description(
+            self.method.name,
+            self.name,
+            self.suite,
+            seed,
+            method.saved_settings(),
+            self._labels,
+            key,
+            width,
+            checkpoint.encoder_reference(self.receipts[0], folder) if self.receipts else None,
+            [name for name in records if self.prompt.reasoning and reasons(records[name])],
+        )
+
+    def _card(self, folder: Path, method, description, cost: dict, progress: Progress) -> None:
+        written = method.dna_as_text() if self.method.generates else ("", "")
+        model_card.write(
+            folder,
+            description,
+            written,
+            self.backbone,
+            self._suite.records,
+            [read_json(path) for path in self.cards],
+            asdict(self.prompt)
+            | asdict(self.training)
+            | {"learning_rate": cost["learning_rate"]}
+            | self.settings,
+            cost,
+            progress.best_loss,
+        )
+
+    def _cost(self, seed: int, method, rate: float, progress: Progress) -> dict:
+        trained = sum(p.numel() for p in method.parameters() if p.requires_grad)
+        total = sum(p.numel() for p in method.parameters())
+        return cost(seed, (trained, total), rate, progress)
+
+    @cached_property
+    def _inputs(self) -> list:
+        """Checksums of what is read."""
+        return [
+            [sha256(path) for path in self.records],
+            checksums(self.backbone),
+            checksums(self.pretrained) if self.pretrained else None,
+            checksums(self.encoder) if self.encoder else None,
+        ]
+
+    def _fingerprint(self, rate: float) -> str:
+        """What a checkpoint must have been made from to be resumed."""
+        module = self.method.implementation.split(":")[0]
+        return digest(
+            canonical_json(
+                [
+                    self.method.name,
+                    self.datasets,
+                    *self._inputs,
+                    self._states[1],
+                    asdict(self.prompt),
+                    {**asdict(self.training), "learning_rate": rate},
+                    self.settings,
+                    surroundings(),
+                    fingerprint.code("seqfuse.language.finetuning.finetuning_job", module),
+                ]
+            )
+        )
+
+
+def cost(seed: int, parameters: tuple[int, int], rate: float, progress: Progress) -> dict:
+    """What training one seed took; `parameters` are those that moved, and all."""
+    return {
+        "seed": seed,
+        "trained_parameters": parameters[0],
+        "total_parameters": parameters[1],
+        "steps": progress.step,
+        "best_step": progress.best_step,
+        "examples": progress.examples,
+        "tokens": progress.tokens,
+        "flops": progress.flops,
+        "learning_rate": rate,
+        "processes": processes.count(),
+        "seconds": round(progress.seconds, 3),
+        "peak_memory_mb": peak_memory_mb(),
+    }
+
+
+def write_log(path: Path, entries: list[dict]) -> None:
+    """One JSON object a line."""
+    path.write_text("".join(json.dumps(entry) + "\n" for entry in entries), encoding="utf-8")

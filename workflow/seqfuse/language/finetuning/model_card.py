@@ -1,0 +1,107 @@
+"""README.md of a checkpoint folder: its use, data, configuration, metrics and licence."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from seqfuse.files import canonical_json, read_json
+from seqfuse.language.finetuning.checkpoint import Description
+from seqfuse.registry.methods import METHODS
+
+_ALONE = """
+The folder is a language model that transformers loads, without this project's code:
+
+```python
+from transformers import AutoModelForCausalLM, AutoTokenizer
+model, tokeniser = AutoModelForCausalLM.from_pretrained("."), AutoTokenizer.from_pretrained(".")
+prompt = {prompt!r}
+ids = tokeniser(prompt, add_special_tokens=False, return_tensors="pt")
+print(tokeniser.decode(model.generate(**ids, max_new_tokens=64)[0]))
+```
+"""
+_ADAPTED = """
+DNA enters as vectors that adapter.safetensors makes, so the model needs this project:
+
+    seqfuse ask --model . --dna dna.fa --question "..."
+"""
+
+
+def write(
+    folder: Path,
+    description: Description,
+    dna: tuple[str, str],
+    backbone: Path,
+    records: Mapping[str, Sequence[Mapping]],
+    cards: Sequence[Mapping],
+    configuration: Mapping,
+    cost: Mapping,
+    validation_loss: float,
+) -> None:
+    """Write the card of the checkpoint in `folder`.
+
+    `dna` is what `dna_as_text` of its method gives, `cards` are the datasets' card.json, `cost` is
+    its entry of cost.json, `validation_loss` nats an answer token of the step that was kept.
+    """
+    base = read_json(backbone / "model.json") if (backbone / "model.json").is_file() else {}
+    name = base.get("repository", base.get("name", backbone.name))
+    title = METHODS[description.method].title
+    sections = {
+        "Use": _use(folder, description, dna),
+        "Data": "\n" + "\n".join(_data(records, cards)),
+        "Configuration": "\n" + "\n".join(_configuration(name, base, configuration)),
+        "Metrics": "\n" + "\n".join(_metrics(cost, validation_loss)),
+        "Licence": f"\n{_licence(name, base, cards)}",
+    }
+    head = f"---\nlibrary_name: transformers\nlicense: other\ntags: [dna]\n---\n\n# {title}"
+    text = f"{head}: {description.name} on {description.suite}, seed {description.seed}\n"
+    text += "".join(f"\n## {heading}\n{body.rstrip()}\n" for heading, body in sections.items())
+    (folder / "README.md").write_text(text, encoding="utf-8")
+
+
+def _use(folder: Path, description: Description, dna: tuple[str, str]) -> str:
+    if (folder / "adapter.safetensors").is_file():
+        return _ADAPTED
+    example, explained = dna
+    opened = "<think>\n" if description.thinks else "<think>\n\n</think>\n\n"
+    prompt = f"<|im_start|>user\n{example}Question?<|im_end|>\n<|im_start|>assistant\n{opened}"
+    return _ALONE.format(prompt=prompt) + explained
+
+
+def _data(records: Mapping[str, Sequence[Mapping]], cards: Sequence[Mapping]) -> Iterator[str]:
+    known = {card["name"]: card for card in cards}
+    yield "| dataset | title | train | val | test | labels | licence | citation |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for name, rows in records.items():
+        card, splits = known.get(name, {}), Counter(row["split"] for row in rows)
+        labels = len({row["label"] for row in rows if row["split"] == "train"})
+        counts = [splits[split] for split in ("train", "val", "test")]
+        facts = [card.get(key, "not given") for key in ("licence", "citation")]
+        cells = [name, card.get("title", name), *counts, labels, *facts]
+        yield "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
+    yield "\nTrained on train, chosen by val; test was not read."
+
+
+def _configuration(name: str, base: Mapping, configuration: Mapping) -> Iterator[str]:
+    revision = f", revision {base['revision']}" if base.get("revision") else ""
+    yield f"Backbone: {name}{revision}{', random weights' if base.get('scratch') else ''}.\n"
+    yield "| setting | value |\n|---|---|"
+    for key, value in configuration.items():
+        yield f"| `{key}` | `{canonical_json(value)}` |"
+
+
+def _metrics(cost: Mapping, validation_loss: float) -> Iterator[str]:
+    yield "| metric | value |\n|---|---|"
+    yield f"| validation loss (nats an answer token) | {validation_loss:.4f} |"
+    for key in ("best_step", "steps", "examples", "tokens", "flops"):
+        yield f"| {key.replace('_', ' ')} | {cost[key]} |"
+    for key in ("trained_parameters", "total_parameters"):
+        yield f"| {key.replace('_', ' ')} | {cost[key]} |"
+    yield "\nScores on test, with controls and intervals, come from `seqfuse evaluation`."
+
+
+def _licence(name: str, base: Mapping, cards: Sequence[Mapping]) -> str:
+    found = base.get("licence", "random weights" if base.get("scratch") else "see its source")
+    data = "; ".join(f"{card['name']}: {card['licence']}" for card in cards) or "see their sources"
+    return (
+        f"Bound by the licences of what it was made from. Backbone {name}: {found}. Data: {data}."
+    )

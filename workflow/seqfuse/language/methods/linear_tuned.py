@@ -1,0 +1,67 @@
+"""Linear adapter on an encoder that trains with it: what more training is without a contrast."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from seqfuse import encoders
+from seqfuse.language.methods.linear import Linear, between_markers
+from seqfuse.language.methods.method import Batch, Setup
+from seqfuse.training.batches import padded
+from seqfuse.training.lora import add_lora, merge_lora
+
+_FOLDER = "encoder"
+# The language-model head of an encoder; hidden states do not pass through it.
+_HEAD = "lm_head."
+
+
+class LinearTuned(Linear):
+    """`Linear` with the encoder inside: LoRA in every linear layer of its blocks where the backbone
+    has it, else trained whole. It starts where `Linear` does, and its checkpoint holds the encoder,
+    in the published layout."""
+
+    def __init__(self, setup: Setup):
+        encoder = encoders.load(setup.encoder or setup.backbone / _FOLDER)
+        super().__init__(replace(setup, encoder_width=encoder.width))
+        self.encoder = encoder
+        for name, parameter in encoder.named_parameters():
+            parameter.requires_grad_(not setup.lora_rank and not name.startswith(_HEAD))
+        if setup.lora_rank:
+            blocks = encoder.blocks()
+            layers = [name for name, m in blocks.named_modules() if isinstance(m, nn.Linear)]
+            add_lora(blocks, setup.lora_rank, layers)
+
+    def segment(self, sequence: str) -> int:
+        """One column a token of the encoder that is not special, and one for either marker."""
+        return int((~self.encoder.tokenise(sequence).special).sum()) + 2
+
+    def states(self, sequences: Sequence[str]) -> list[Tensor]:
+        """The encoder's states [T, D] of each sequence, special tokens left out."""
+        tokens = [self.encoder.tokenise(sequence) for sequence in sequences]
+        found = padded(tokens, self.encoder.tokeniser.pad)
+        ids, mask, kept = (torch.from_numpy(array).to(self.device) for array in found)
+        return list(self.encoder(ids, mask)[kept].split(kept.sum(1).tolist()))
+
+    def vectors(self, batch: Batch) -> Tensor:
+        """Start marker, projected states, stop marker for every slot."""
+        states = self.states([slot.sequence for _, slot in batch.slots()])
+        return between_markers(self.markers, [self.adapter(found) for found in states])
+
+    def own_state(self) -> dict[str, Tensor]:
+        """The adapter; the encoder has a folder of its own."""
+        return {k: v for k, v in super().own_state().items() if not k.startswith("encoder.")}
+
+    def save(self, folder: Path) -> None:
+        """Write backbone and adapter, and the encoder beside them; LoRA is merged in."""
+        super().save(folder)
+        merge_lora(self.encoder)
+        self.encoder.save(folder / _FOLDER)
+
+    def flops(self, tokens: int, supervised: int) -> int:
+        """As of the backbone, and 6 a weight of the encoder's blocks and token, as if all tokens
+        were DNA: most are."""
+        body = sum(p.numel() for p in self.encoder.blocks().parameters())
+        return super().flops(tokens, supervised) + 6 * body * tokens

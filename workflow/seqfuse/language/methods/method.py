@@ -1,0 +1,385 @@
+"""A language model that is shown DNA: what all methods that answer in text have in common.
+
+A method subclasses `LanguageMethod` and says how a DNA segment enters: as token ids of a shared
+vocabulary, as vectors that take the place of token embeddings, or not at all. The backbone is a
+Qwen3 folder (or any causal language model that transformers knows), loaded and saved by it.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from seqfuse.errors import UserError
+from seqfuse.files import read_json
+from seqfuse.language.methods.chunked_cross_entropy import summed_nats
+from seqfuse.language.prompts import END, Dna, Prompt
+from seqfuse.training import processes
+from seqfuse.training.device import device
+from seqfuse.training.lora import add_lora, merge_lora
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+LABEL = "label"
+# Texts whose tokens are remembered: questions come again, reasoning does not.
+_TEXTS = 4096
+
+
+class Slot(NamedTuple):
+    """Where vectors of a DNA sequence stand in an example: columns start .. start + length - 1."""
+
+    start: int
+    length: int
+    sequence: str
+
+
+@dataclass(frozen=True)
+class Example:
+    """A prompt as tokens: ids int64[T] (0 in slots), weights float32[T] of the loss at each token
+    (0 where nothing is learnt), and the slots that vectors fill."""
+
+    prompt: Prompt
+    ids: np.ndarray
+    weights: np.ndarray
+    slots: tuple[Slot, ...]
+    question: np.ndarray
+
+    @property
+    def length(self) -> int:
+        """Tokens, slots included."""
+        return len(self.ids)
+
+
+@dataclass
+class Batch:
+    """Examples side by side: ids [B, T], mask [B, T] (False at padding), weights [B, T]."""
+
+    examples: Sequence[Example]
+    ids: Tensor
+    mask: Tensor
+    weights: Tensor
+    starts: list[int]
+
+    @classmethod
+    def of(cls, examples: Sequence[Example], device: torch.device, left: bool = False) -> "Batch":
+        """Pad to the longest: on the right for training, on the left for generation."""
+        longest = max(example.length for example in examples)
+        ids = np.zeros((len(examples), longest), np.int64)
+        weights = np.zeros(ids.shape, np.float32)
+        mask = np.zeros(ids.shape, bool)
+        starts = [longest - example.length if left else 0 for example in examples]
+        for row, (start, example) in enumerate(zip(starts, examples, strict=True)):
+            here = slice(start, start + example.length)
+            ids[row, here], weights[row, here], mask[row, here] = example.ids, example.weights, True
+        tensors = (torch.from_numpy(array).to(device) for array in (ids, mask, weights))
+        return cls(examples, *tensors, starts)
+
+    @property
+    def positions(self) -> Tensor:
+        """The position of every token in its own example, int64 [B, T]."""
+        return (self.mask.long().cumsum(1) - 1).clamp(min=0)
+
+    def slots(self) -> list[tuple[int, Slot]]:
+        """(row, slot) of every DNA sequence, its columns those of the batch."""
+        return [
+            (row, slot._replace(start=slot.start + self.starts[row]))
+            for row, example in enumerate(self.examples)
+            for slot in example.slots
+        ]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a method is built from. `states` gives encoder states of a sequence, if it reads any;
+    `encoder` is the folder of an encoder that the method trains; `labels` are the closed labels of
+    every dataset, which only a classifier needs."""
+
+    backbone: Path
+    lora_rank: int = 0
+    label_weight: float = 1.0
+    gradient_checkpointing: bool = False
+    settings: dict = field(default_factory=dict)
+    states: object = None
+    encoder_width: int = 0
+    pretrained: Path | None = None
+    encoder: Path | None = None
+    labels: dict[str, list[str]] = field(default_factory=dict)
+
+
+class LanguageMethod(nn.Module, ABC):
+    """A backbone, its tokeniser, and a way to show DNA; subclasses override the marked hooks."""
+
+    def __init__(self, setup: Setup):
+        super().__init__()
+        self.setup = setup
+        self.tokeniser, self.backbone = load_backbone(setup.backbone)
+        self.width = self.backbone.config.hidden_size
+        self.end = _single(self.tokeniser, END, setup.backbone)
+        self._tokenised: dict[str, np.ndarray] = {}
+        if setup.lora_rank:
+            add_lora(self.backbone, setup.lora_rank)
+        if setup.gradient_checkpointing:
+            _checkpoint_blocks(self.backbone)
+
+    # --- hooks ------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def segment(self, sequence: str) -> np.ndarray | int:
+        """What a DNA segment becomes: token ids, or the length of a slot that vectors fill."""
+
+    def vectors(self, batch: Batch) -> Tensor:
+        """The vectors [sum of slot lengths, width] that fill a batch's slots, in their order."""
+        raise TypeError(f"{type(self).__name__} turns DNA into tokens and fills no slot")
+
+    def token_embeddings(self, ids: Tensor) -> Tensor:
+        """The rows of the embedding table for ids [...] -> [..., width]."""
+        return self.backbone.get_input_embeddings()(ids)
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Scores of every token from hidden states [..., width] -> [..., vocabulary]."""
+        tables = self.output_tables()
+        return F.linear(hidden, torch.cat(tables) if len(tables) > 1 else tables[0])
+
+    def output_tables(self) -> list[Tensor]:
+        """The rows [V_i, width] that hidden states are compared with: the parts of one table."""
+        return [self.backbone.get_output_embeddings().weight]
+
+    def own_state(self) -> dict[str, Tensor]:
+        """What the method adds to the backbone, saved beside it as adapter.safetensors."""
+        return {k: v for k, v in self.state_dict().items() if not k.startswith("backbone.")}
+
+    def saved_settings(self) -> dict:
+        """The settings that a saved model is built from."""
+        return dict(self.setup.settings)
+
+    def dna_as_text(self) -> tuple[str, str]:
+        """How DNA is written in the text of a saved model: an example, and the form in words; both
+        empty where it is not."""
+        return "", ""
+
+    def save_backbone(self, folder: Path) -> None:
+        """Write backbone and tokeniser as a folder that transformers loads; LoRA is merged in."""
+        merge_lora(self.backbone)
+        self.backbone.save_pretrained(folder)
+        self.tokeniser.save_pretrained(folder)
+
+    # --- text and DNA to tokens -------------------------------------------------------------------
+
+    def tokens(self, text: str) -> np.ndarray:
+        """The backbone's own ids of a text, int64; what was asked for lately is remembered."""
+        if text not in self._tokenised:
+            if len(self._tokenised) == _TEXTS:
+                self._tokenised.clear()
+            ids = self.tokeniser(text, add_special_tokens=False)["input_ids"]
+            self._tokenised[text] = np.array(ids, np.int64)
+        return self._tokenised[text]
+
+    def encode(self, prompt: Prompt, answer: bool) -> Example:
+        """A prompt as an `Example`; with `answer`, what should be said is appended and weighed.
+
+        The end token is supervised. The label and the end token weigh `label_weight` each, every
+        other token of the answer 1.
+        """
+        parts: list[np.ndarray] = []
+        slots: list[Slot] = []
+        length = 0
+        for segment in prompt.segments:
+            if isinstance(segment, Dna):
+                ids = self.segment(segment.sequence)
+                if isinstance(ids, int):
+                    slots.append(Slot(length, ids, segment.sequence))
+                    ids = np.zeros(ids, np.int64)
+            else:
+                ids = self.tokens(segment)
+            parts.append(ids)
+            length += len(ids)
+        weights = [np.zeros(length, np.float32)]
+        if answer:
+            before, label = map(self.tokens, prompt.answer)
+            label = np.append(label, self.end)
+            parts += [before, label]
+            weights.append(np.ones(len(before), np.float32))
+            weights.append(np.full(len(label), self.setup.label_weight, np.float32))
+        question = self.tokens(prompt.question)
+        return Example(
+            prompt, np.concatenate(parts), np.concatenate(weights), tuple(slots), question
+        )
+
+    # --- forward ----------------------------------------------------------------------------------
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters are."""
+        return self.backbone.device
+
+    def batch(self, examples: Sequence[Example], left: bool = False) -> Batch:
+        """Examples as one padded batch on the model's device."""
+        return Batch.of(examples, self.device, left)
+
+    def embed(self, batch: Batch) -> Tensor:
+        """Input embeddings [B, T, width]: token embeddings, with vectors in the slots."""
+        embedded = self.token_embeddings(batch.ids)
+        slots = batch.slots()
+        if not slots:
+            return embedded
+        rows = np.concatenate([np.full(slot.length, row) for row, slot in slots])
+        columns = np.concatenate([np.arange(s.start, s.start + s.length) for _, s in slots])
+        index = tuple(torch.from_numpy(i).to(self.device) for i in (rows, columns))
+        return embedded.index_put(index, self.vectors(batch).to(embedded.dtype))
+
+    def loss(self, batch: Batch) -> Tensor:
+        """The weighted sum of nats over the answer tokens of a batch.
+
+        The vocabulary projection is computed at the positions that predict an answer token alone.
+        """
+        mask = None if bool(batch.mask.all()) else batch.mask
+        hidden = self.backbone.base_model(
+            inputs_embeds=self.embed(batch), attention_mask=mask, use_cache=False
+        ).last_hidden_state
+        rows, columns = batch.weights.nonzero(as_tuple=True)
+        return summed_nats(
+            hidden[rows, columns - 1],
+            self.output_tables(),
+            batch.ids[rows, columns],
+            batch.weights[rows, columns],
+        )
+
+    def shard(self) -> None:
+        """Spread the backbone's blocks, their gradients and their optimiser state over all
+        processes (FSDP, arXiv 2304.11277); the vocabulary's tables and what a method adds stay
+        whole in each."""
+        from torch.distributed.device_mesh import init_device_mesh
+        from torch.distributed.fsdp import fully_shard
+
+        body = self.backbone.base_model
+        table = body.get_input_embeddings()
+        mesh = init_device_mesh(self.device.type, (processes.count(),))
+        for block in body.layers:
+            fully_shard(block, mesh=mesh)
+        fully_shard(body, mesh=mesh, ignored_params=set(table.parameters()))
+
+    def flops(self, tokens: int, supervised: int) -> int:
+        """An estimate of the floating-point operations of one training pass (forward and backward):
+        6 a weight and token, the vocabulary projection at supervised tokens only."""
+        body = sum(p.numel() for p in self.backbone.base_model.layers.parameters())
+        table = sum(part.numel() for part in self.output_tables())
+        return 6 * (body * tokens + table * supervised)
+
+    def save(self, folder: Path) -> None:
+        """Write the backbone's folder and what the method adds to it."""
+        from safetensors.torch import save_file
+
+        self.save_backbone(folder)
+        own = {key: value.contiguous() for key, value in self.own_state().items()}
+        if own:
+            save_file(own, folder / "adapter.safetensors")
+
+    def restore(self, folder: Path) -> None:
+        """Load what `save` wrote beside the backbone; every tensor must be accounted for."""
+        load_exactly(self, folder / "adapter.safetensors", self.own_state().keys())
+
+
+def load_backbone(folder: Path) -> tuple[object, "PreTrainedModel"]:
+    """Tokeniser and language model of a local folder: safetensors only, no remote code, float32.
+
+    A checkpoint that lacks a tensor of its own configuration, or holds a foreign one, is refused.
+    """
+    # Four seconds of imports, which a method without a language model does not pay for.
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    folder = Path(folder)
+    if not (folder / "config.json").is_file():
+        raise UserError(f"{folder}: no config.json, so this is no folder of a language model")
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        for name in sorted(set(read_json(index)["weight_map"].values())):
+            if not (folder / name).is_file():
+                raise UserError(f"{folder / name}: no such file, though {index.name} names it")
+    needed, free = loaded_bytes(folder), free_bytes()
+    if needed > free:
+        raise UserError(
+            f"{folder}: its weights take {needed / 1e9:.1f} GB in float32 and {free / 1e9:.1f} GB"
+            " are free; choose a smaller backbone or a machine with more memory"
+        )
+    model, report = AutoModelForCausalLM.from_pretrained(
+        folder,
+        local_files_only=True,
+        use_safetensors=True,
+        dtype=torch.float32,
+        output_loading_info=True,
+        # Refused below, in one line.
+        ignore_mismatched_sizes=True,
+    )
+    for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"):
+        if report[kind]:
+            found = sorted(map(str, report[kind]))[0]
+            raise UserError(
+                f"{folder}: {kind.replace('_', ' ')} in the checkpoint, such as {found}"
+            )
+    return AutoTokenizer.from_pretrained(folder, local_files_only=True), model
+
+
+def loaded_bytes(folder: Path) -> int:
+    """What the weights of a folder take in float32, from the headers of its safetensors files."""
+    from safetensors import safe_open
+
+    total = 0
+    for path in folder.glob("*.safetensors"):
+        with safe_open(path, "pt") as file:
+            names = file.keys()
+            total += sum(4 * math.prod(file.get_slice(name).get_shape()) for name in names)
+    return total
+
+
+def free_bytes() -> int:
+    """Memory that is free for weights: the least of the machine's and the GPU's."""
+    lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
+    fields = dict(line.split(":") for line in lines)
+    free = 1024 * int(fields["MemAvailable"].split()[0])
+    return min(free, torch.cuda.mem_get_info()[0]) if device().type == "cuda" else free
+
+
+def load_exactly(module: nn.Module, path: Path, names: Sequence[str]) -> None:
+    """Load the tensors `names` of a module from a safetensors file that holds them and no other."""
+    from safetensors.torch import load_file
+
+    if not names:
+        return
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; is this a checkpoint of another method?")
+    found = load_file(path)
+    odd = sorted(set(found) ^ set(names))
+    if odd:
+        raise UserError(f"{path}: tensor {odd[0]!r} does not belong to this method's checkpoint")
+    wanted = module.state_dict()
+    for name, tensor in found.items():
+        if tensor.shape != wanted[name].shape:
+            raise UserError(
+                f"{path}: {name} has shape {list(tensor.shape)}, the settings make it"
+                f" {list(wanted[name].shape)}"
+            )
+    module.load_state_dict(found, strict=False)
+
+
+def _single(tokeniser, text: str, folder: Path) -> int:
+    ids = tokeniser(text, add_special_tokens=False)["input_ids"]
+    if len(ids) != 1:
+        raise UserError(f"{folder}: the tokeniser has no token {text!r}; a chat backbone is needed")
+    return ids[0]
+
+
+def _checkpoint_blocks(backbone: nn.Module) -> None:
+    """Keep only the inputs of the blocks and compute the rest again for the gradient."""
+    # transformers renamed it between 5.17 and 5.23, and warns of the old name.
+    renamed = getattr(backbone, "activation_checkpointing_enable", None)
+    (renamed or backbone.gradient_checkpointing_enable)({"use_reentrant": False})

@@ -1,0 +1,111 @@
+"""Q-former (ChatNT, de Almeida et al. 2025): a perceiver resampler between encoder and backbone."""
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from seqfuse.errors import UserError
+from seqfuse.language.methods.linear import between_markers, marker_vectors
+from seqfuse.language.methods.method import Batch, LanguageMethod, Setup
+from seqfuse.settings.sections import Section
+
+
+class Settings(Section, path="language/qformer"):
+    """Sizes of the resampler."""
+
+
+class CrossAttention(nn.Module):
+    """Pre-norm residual attention of latents to [context; latents], its padding masked."""
+
+    def __init__(self, width: int, heads: int):
+        super().__init__()
+        self.heads = heads
+        self.norm, self.context_norm = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.query = nn.Linear(width, width, bias=False)
+        self.key_value = nn.Linear(width, 2 * width, bias=False)
+        self.out = nn.Linear(width, width, bias=False)
+
+    def forward(self, latents: Tensor, context: Tensor, mask: Tensor) -> Tensor:
+        """latents [B, L, W], context [B, T, W], mask bool [B, T] -> latents [B, L, W]."""
+        normed = self.norm(latents)
+        keys = torch.cat([self.context_norm(context), normed], dim=1)
+        seen = F.pad(mask, (0, latents.shape[1]), value=True)[:, None, None, :]
+        query = self._split(self.query(normed))
+        key, value = map(self._split, self.key_value(keys).chunk(2, dim=-1))
+        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=seen)
+        return latents + self.out(mixed.transpose(1, 2).flatten(2))
+
+    def _split(self, x: Tensor) -> Tensor:
+        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+
+class Block(nn.Module):
+    """Latents look at the DNA, then at the question, then pass a GELU MLP."""
+
+    def __init__(self, width: int, heads: int):
+        super().__init__()
+        self.dna, self.question = CrossAttention(width, heads), CrossAttention(width, heads)
+        self.mlp = nn.Sequential(
+            nn.LayerNorm(width),
+            nn.Linear(width, 4 * width),
+            nn.GELU(),
+            nn.Linear(4 * width, width),
+        )
+
+    def forward(self, latents, dna, dna_mask, question, question_mask) -> Tensor:
+        """latents [B, L, W], dna [B, T, W], question [B, Q, W] -> latents [B, L, W]."""
+        latents = self.dna(latents, dna, dna_mask)
+        latents = self.question(latents, question, question_mask)
+        return latents + self.mlp(latents)
+
+
+class QFormer(LanguageMethod):
+    """Each sequence is resampled, on its own, into a fixed number of vectors of the backbone.
+
+    Latents attend in every block to the projected encoder states and to the question, whose
+    embeddings are rows of the backbone's own table. ChatNT: 64 latents, 3 blocks, 32 heads.
+    Encoder states carry no position of their own beyond what the encoder put into them.
+    """
+
+    def __init__(self, setup: Setup):
+        super().__init__(setup)
+        settings = Settings.saved(setup.settings)
+        if self.width % settings.heads:
+            raise UserError(
+                f"--heads {settings.heads} does not divide the backbone's width {self.width}"
+            )
+        self.projection = nn.Linear(setup.encoder_width, self.width)
+        self.latents = nn.Parameter(torch.randn(settings.latents, self.width) * 0.02)
+        self.blocks = nn.ModuleList(
+            Block(self.width, settings.heads) for _ in range(settings.blocks)
+        )
+        self.norm = nn.LayerNorm(self.width)
+        self.markers = nn.Parameter(marker_vectors(self))
+
+    def segment(self, sequence: str) -> int:
+        """One column a latent, and one for either marker."""
+        return len(self.latents) + 2
+
+    def vectors(self, batch: Batch) -> Tensor:
+        """Start marker, resampled latents, stop marker for every slot."""
+        slots = batch.slots()
+        states, seen = _padded([self.setup.states.get(slot.sequence) for _, slot in slots])
+        questions = [batch.examples[row].question for row, _ in slots]
+        ids, asked = _padded(questions)
+        question = self.token_embeddings(ids.long().to(self.device))
+        dna = self.projection(states.to(self.device, torch.float32))
+        seen, asked = seen.to(self.device), asked.to(self.device)
+        latents = self.latents.expand(len(slots), -1, -1)
+        for block in self.blocks:
+            latents = block(latents, dna, seen, question, asked)
+        return between_markers(self.markers, list(self.norm(latents)))
+
+
+def _padded(arrays: list[np.ndarray]) -> tuple[Tensor, Tensor]:
+    """Arrays of different length as one, zeros behind, and a mask that is True where they were."""
+    lengths = torch.tensor([len(array) for array in arrays])
+    padded = nn.utils.rnn.pad_sequence(
+        [torch.from_numpy(array) for array in arrays], batch_first=True
+    )
+    return padded, torch.arange(padded.shape[1]) < lengths[:, None]

@@ -1,0 +1,1 @@
+"""Trained methods asked about altered DNA, and where they look."""

@@ -1,0 +1,152 @@
+"""Fetch what a run needs before it is submitted, and say first how much that is.
+
+Reads the plan of a dry run with the same words as snakemake. Prints each dataset and model that is
+not there yet with what is to be downloaded, then makes them by their own rules. Run it where there
+is a network; the jobs of a cluster need none then.
+
+    seqfuse fetch --profile slurm --config preset=paper
+"""
+
+import argparse
+import json
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from seqfuse.data import download
+from seqfuse.errors import UserError
+from seqfuse.plan import dry_run
+
+RULES = ("data_records", "data_model")
+_SECONDS = 20
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    dry_run.add_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    jobs = [job for job in dry_run.plan(dry_run.words(args, args.targets)) if job.rule in RULES]
+    if not jobs:
+        print("Everything is there.")
+        return
+    sizes = [_announce(job) for job in jobs]
+    _say_total(sizes)
+    targets = [job.output.split(", ")[0] for job in jobs]
+    call = [*dry_run.words(args, targets), "--keep-going", "--quiet", "all"]
+    done = subprocess.run([sys.executable, "-m", "snakemake", *call])
+    if done.returncode:
+        raise UserError("not everything could be fetched; what could is kept, see above")
+
+
+def size(job: dry_run.Job) -> int | None:
+    """The bytes that a job of these rules downloads; None where that cannot be known."""
+    flags = _flags(job.command)
+    sizes = _sizes(json.loads(flags["entry"][0]), flags.get("mirror", []))
+    return None if None in sizes else sum(sizes)
+
+
+def _announce(job: dry_run.Job) -> int | None:
+    """Print one line about what a job downloads; its bytes."""
+    total = size(job)
+    what = "nothing to download" if total == 0 else _told(total)
+    name = _flags(job.command)["name"][0]
+    print(f"{job.rule.removeprefix('data_'):8} {name:24} {what}", flush=True)
+    return total
+
+
+def _say_total(sizes: list[int | None]) -> None:
+    known = sum(size for size in sizes if size)
+    free = shutil.disk_usage(Path.cwd()).free
+    least = "at least " if None in sizes else ""
+    print(f"together {least}{_told(known)} to download; {_told(free)} free here", flush=True)
+    if known > free:
+        raise UserError(f"{_told(known)} do not fit into {_told(free)}: free some, or move `run`")
+
+
+def _flags(command: str) -> dict[str, list[str]]:
+    """The values of each flag of a job's shell line."""
+    found: dict[str, list[str]] = {}
+    for word in shlex.split(command):
+        if word.startswith("--"):
+            values = found.setdefault(word[2:], [])
+        elif found:
+            values.append(word)
+    return found
+
+
+def _sizes(entry: dict, mirrors: list[str]) -> list[int | None]:
+    """Bytes to download for each file of a catalogue entry."""
+    if entry.get("kind") == "hub":
+        return _model(entry)
+    if "hub" in entry and "files" not in entry:
+        return [0 if download.is_own(entry["hub"]) else None]
+    sizes = []
+    for item in entry.get("files", []) if "kind" not in entry else []:
+        if download.here(item, mirrors):
+            sizes.append(0)
+        elif "url" in item:
+            sizes.append(_at(item["url"]))
+        else:
+            sizes.append(_of_dataset(entry["hub"], item) if "hub" in entry else None)
+    return sizes
+
+
+def _at(url: str) -> int | None:
+    """The length that a server states for an address."""
+    from urllib.request import Request, urlopen
+
+    try:
+        with urlopen(Request(url, method="HEAD"), timeout=_SECONDS) as answer:
+            return int(answer.headers["Content-Length"])
+    except (OSError, TypeError, ValueError):
+        return None
+
+
+def _of_dataset(hub: dict, item: dict) -> int | None:
+    from huggingface_hub import hf_hub_download
+
+    path = item.get("hub_path", item["path"])
+    found = _asked(
+        hf_hub_download, hub["repository"], path, repo_type="dataset", revision=hub.get("revision")
+    )
+    return found and (found.file_size if found.will_download else 0)
+
+
+def _model(entry: dict) -> list[int | None]:
+    from huggingface_hub import snapshot_download
+
+    found = _asked(
+        snapshot_download,
+        entry["repository"],
+        revision=entry.get("revision"),
+        allow_patterns=entry.get("files"),
+        ignore_patterns=["*.py", "*/*"],
+    )
+    if found is None:
+        return [None]
+    return [file.file_size if file.will_download else 0 for file in found]
+
+
+def _asked(ask, *args, **options):
+    """What the hub says of a download; None without a network or an answer."""
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    offline = download.hub_offline() is not None
+    try:
+        return ask(*args, **options, dry_run=True, local_files_only=offline)
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError):
+        return None
+
+
+def _told(size: int | None) -> str:
+    """A number of bytes in words."""
+    if size is None:
+        return "size unknown (no network, or the server does not tell)"
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit in ("B", "kB") else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"

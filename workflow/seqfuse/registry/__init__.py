@@ -1,0 +1,1 @@
+"""What exists, as data alone: methods, arms, controls, metrics, figures, judges, layouts."""

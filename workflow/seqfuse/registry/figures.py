@@ -1,0 +1,152 @@
+"""The figures: the one place where a figure is registered.
+
+Titles and captions stand in captions.yaml beside this file, which is read when the first of them is
+asked for. Light on purpose: the Snakefile and the report read it without importing pandas or
+matplotlib.
+"""
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+
+_CAPTIONS = Path(__file__).with_name("captions.yaml")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture and its table, which `module` makes.
+
+    `needs` are the kinds of files it is made from, which are also the flags of its command.
+    A figure that `ranks` compares scores, and says so when the models are scratch models. One that
+    shows a `task` alone is drawn where a dataset has it: "regression" or "classification". One of
+    the `ablations` is drawn from what `snakemake ablations` runs.
+    """
+
+    name: str
+    study: str
+    needs: tuple[str, ...]
+    module: str
+    ranks: bool = True
+    task: str | None = None
+    ablations: bool = False
+
+    @property
+    def title(self) -> str:
+        """What the figure is called, in a few words."""
+        return _captions()[self.name]["title"]
+
+    @property
+    def caption(self) -> str:
+        """How to read the figure, for people who have only the figure."""
+        return _captions()[self.name]["caption"]
+
+
+@functools.cache
+def _captions() -> dict[str, dict[str, str]]:
+    """{figure: its title and its caption}, with the shared sentences filled in."""
+    import yaml
+
+    data = yaml.load(
+        _CAPTIONS.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    )
+    return {
+        name: words | {"caption": words["caption"].format_map(data["shared"])}
+        for name, words in data["figures"].items()
+    }
+
+
+STUDIES = {
+    "language": "Study A: at what level should DNA meet a language model?",
+    "codons": "Study B: what do a molecule's DNA, mRNA and protein add to each other?",
+}
+
+_ALL = (
+    Figure("verdict", "language", ("metrics", "comparisons"), "seqfuse.figures.language.verdict"),
+    Figure("probes", "language", ("metrics", "comparisons"), "seqfuse.figures.language.probes"),
+    Figure(
+        "calibration",
+        "language",
+        ("metrics", "calibration"),
+        "seqfuse.figures.language.calibration",
+    ),
+    Figure(
+        "looks", "language", ("looks",), "seqfuse.figures.language.variant_attention", ranks=False
+    ),
+    Figure("methods", "language", ("metrics", "comparisons"), "seqfuse.figures.language.methods"),
+    Figure("tasks", "language", ("metrics", "comparisons"), "seqfuse.figures.language.tasks"),
+    Figure("means", "language", ("metrics", "comparisons"), "seqfuse.figures.language.task_means"),
+    Figure("table1", "language", ("metrics", "comparisons"), "seqfuse.figures.tables.table1"),
+    Figure("judge", "language", ("verdicts",), "seqfuse.figures.language.judge"),
+    Figure(
+        "case", "language", ("verdicts", "answers", "references"), "seqfuse.figures.language.case"
+    ),
+    Figure("cost", "language", ("metrics", "comparisons", "costs"), "seqfuse.figures.drawing.cost"),
+    Figure("umap", "language", ("vectors",), "seqfuse.figures.language.umap", ranks=False),
+    Figure(
+        "table2",
+        "language",
+        ("metrics", "comparisons", "verdicts", "settings"),
+        "seqfuse.figures.tables.table2",
+        ablations=True,
+    ),
+    Figure(
+        "table4",
+        "language",
+        ("metrics", "comparisons", "costs", "settings"),
+        "seqfuse.figures.tables.table4",
+        ablations=True,
+    ),
+    Figure(
+        "training", "language", ("logs", "costs"), "seqfuse.figures.language.training", ranks=False
+    ),
+    Figure("fusion", "codons", ("metrics", "comparisons"), "seqfuse.figures.codons.fusion"),
+    Figure(
+        "truth",
+        "codons",
+        ("predictions", "controls", "records"),
+        "seqfuse.figures.codons.predicted_vs_measured",
+        task="regression",
+    ),
+    Figure(
+        "confusion",
+        "codons",
+        ("predictions", "controls", "records"),
+        "seqfuse.figures.codons.confusion",
+        task="classification",
+    ),
+    Figure(
+        "lengths",
+        "codons",
+        ("predictions", "controls", "records"),
+        "seqfuse.figures.codons.lengths",
+    ),
+    Figure(
+        "weights", "codons", ("weights", "records"), "seqfuse.figures.codons.weights", ranks=False
+    ),
+    Figure(
+        "weights_ablations",
+        "codons",
+        ("weights", "records"),
+        "seqfuse.figures.codons.weights",
+        ranks=False,
+        ablations=True,
+    ),
+    Figure("knockouts", "codons", ("knockouts",), "seqfuse.figures.codons.knockouts"),
+    Figure(
+        "codon_map", "codons", ("mutagenesis",), "seqfuse.figures.codons.codon_map", ranks=False
+    ),
+    Figure(
+        "codon_effects",
+        "codons",
+        ("mutagenesis", "usage"),
+        "seqfuse.figures.codons.codon_effects",
+        ranks=False,
+    ),
+    Figure(
+        "attention", "codons", ("attention",), "seqfuse.figures.codons.codon_attention", ranks=False
+    ),
+    Figure("fused", "codons", ("fused", "records"), "seqfuse.figures.codons.fused", ranks=False),
+    Figure("curves", "codons", ("logs", "costs"), "seqfuse.figures.codons.curves", ranks=False),
+)
+
+FIGURES: dict[str, Figure] = {figure.name: figure for figure in _ALL}

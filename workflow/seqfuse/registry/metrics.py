@@ -1,0 +1,61 @@
+"""What the evaluation measures: each metric's title, its better direction, and who is judged by it.
+
+Light on purpose: the figures and the report read it without importing numpy.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number of metrics.parquet. `better` is "higher" or "lower"; `task` says where it is asked.
+
+    All but correlations and errors of regression are shares of 1, not percent.
+    """
+
+    name: str
+    title: str
+    task: str
+    better: str = "higher"
+
+
+_ALL = (
+    Metric("accuracy", "Accuracy", "classification"),
+    Metric("macro_f1", "F1, macro over gold classes", "classification"),
+    Metric("macro_precision", "Precision, macro over gold classes", "classification"),
+    Metric("macro_recall", "Recall, macro over gold classes", "classification"),
+    Metric("union_f1", "F1, macro over gold and predicted classes", "classification"),
+    Metric("union_precision", "Precision, macro over gold and predicted classes", "classification"),
+    Metric("union_recall", "Recall, macro over gold and predicted classes", "classification"),
+    Metric("weighted_f1", "F1, weighted by gold class", "classification"),
+    Metric("weighted_precision", "Precision, weighted by gold class", "classification"),
+    Metric("weighted_recall", "Recall, weighted by gold class (= accuracy)", "classification"),
+    Metric("mcc", "Matthews correlation", "classification"),
+    Metric("invalid_rate", "Answers that are no label", "classification", "lower"),
+    Metric("alias_rate", "Answers that an alias made a label", "classification", "lower"),
+    Metric("likelihood_accuracy", "Accuracy of the likeliest label", "classification"),
+    Metric("ece", "Expected calibration error", "classification", "lower"),
+    Metric("substring_accuracy", "Accuracy by BioReason's substring rule", "classification"),
+    Metric(
+        "substring_inflation", "What the substring rule adds to accuracy", "classification", "lower"
+    ),
+    Metric("changed", "Answers that the probe changes", "classification"),
+    Metric("spearman", "Spearman correlation", "regression"),
+    Metric("pearson", "Pearson correlation", "regression"),
+    Metric("r2", "Coefficient of determination", "regression"),
+    Metric("mae", "Mean absolute error", "regression", "lower"),
+)
+METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
+
+# The name under which metrics.parquet and comparisons.parquet hold the mean over a suite's
+# datasets (Fig. 4); it is written where all of them share one primary metric.
+MEAN = "mean"
+
+# The probe under which metrics.parquet holds the scores on the probed rows before they are altered:
+# of the probed methods, and of what has no probes, for comparison.
+UNALTERED = "unaltered"
+
+# What comparisons.parquet calls all controls together: a method has shown something where it beats
+# each of them.
+EVERY_CONTROL = "every_control"
+BEATS_ALL = "beats every control"

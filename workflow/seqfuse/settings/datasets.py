@@ -1,0 +1,133 @@
+"""One entry of the catalogue of datasets: held to its schema, defaults filled in.
+
+Light on purpose: the Snakefile reads it without importing pandas or pyarrow.
+"""
+
+import copy
+import functools
+import json
+import re
+from collections.abc import Mapping
+
+from seqfuse.errors import UserError, nearest
+from seqfuse.settings.schema import FOLDER, load_yaml, section
+from seqfuse.settings.validation import hold
+
+FIELDS = (
+    *("id", "sequence", "variant", "question", "label", "value", "reasoning", "text", "group"),
+    "exchanges",  # not a field of a record: holds its question and its answer
+)
+# What NAME+SPLIT calls a split that is not the source's: (words, changed settings of `sequences`).
+RESPLIT = {
+    "deduplicated": ("without what train repeats", {"duplicates": "drop_across_splits"}),
+    "random": ("split at random", {"split_by": "random"}),
+    "group": ("no group in two splits", {"split_by": "group"}),
+    "cluster": ("no cluster in two splits", {"split_by": "cluster"}),
+}
+# What no record depends on: what a set is called and bound by, and what later stages read.
+_DESCRIPTION = ("title", "licence", "citation", "coding")
+_LATER = ("aliases", "cleaning", "rows")
+_NEEDS = {"synthetic": "generator", "files": "files", "hub": "hub"}
+
+
+@functools.cache
+def schema() -> dict:
+    """The JSON schema of an entry; `cleaning` takes the settings of the section `sequences`."""
+    found = load_yaml(FOLDER / "datasets.schema.yaml")
+    found["properties"]["cleaning"]["properties"] = section("sequences")
+    return found
+
+
+def validate(name: str, entry: Mapping) -> dict:
+    """The entry `name` with its defaults; a mistake is one line with the nearest spelling."""
+    # Through JSON, as on the command line: YAML's number keys become text.
+    entry = json.loads(json.dumps(entry))
+    hold(entry, schema(), f"dataset {name!r}")
+    needed = _NEEDS[entry["source"]]
+    if needed not in entry and "proprietary" not in entry:
+        raise UserError(f"dataset {name!r}: source {entry['source']} needs the key {needed!r}")
+    if "group_pattern" in entry:
+        _check_pattern(name, entry["group_pattern"])
+    for pattern, replacement in entry.get("anonymise", {}).items():
+        _check_replacement(name, pattern, replacement)
+    entry["labels"] = {key: _label(value) for key, value in entry.get("labels", {}).items()}
+    entry["only"] = {key: [*map(_label, found)] for key, found in entry.get("only", {}).items()}
+    derived = {"task": _task(entry), "coding": entry["study"] == "codons"}
+    return _defaults(name) | derived | entry
+
+
+def split_anew(name: str, entries: Mapping, split: str) -> dict:
+    """The entry `name` with another split; what its source counts holds for its own split alone."""
+    if split not in RESPLIT:
+        raise UserError(f"dataset {name}+{split}: no split {split!r}{nearest(split, RESPLIT)}")
+    words, changed = RESPLIT[split]
+    entry = {key: value for key, value in entries[name].items() if key != "rows"}
+    title = f"{entry.get('title', name)}, {words}"
+    return entry | {"title": title, "cleaning": entry.get("cleaning", {}) | changed}
+
+
+def cleaning(entry: Mapping, settings: Mapping) -> dict:
+    """The settings of `sequences` for a dataset: the configuration's, then the entry's own."""
+    return dict(settings) | dict(entry.get("cleaning", {}))
+
+
+def of_records(entry: Mapping) -> dict:
+    """The part of an entry that the records depend on."""
+    return {k: value for k, value in entry.items() if k not in (*_DESCRIPTION, *_LATER)}
+
+
+def description(entry: Mapping) -> dict:
+    """The part of an entry that its card repeats, and what it derives that from."""
+    return {k: value for k, value in entry.items() if k not in _LATER}
+
+
+def has_reasoning(entry: Mapping) -> bool:
+    """Whether an entry names a reference reasoning, which a judge can compare with."""
+    return bool(entry.get("columns", {}).get("reasoning")) or entry.get("generator") == "variants"
+
+
+def has_variants(entry: Mapping) -> bool:
+    """Whether an entry names a variant sequence beside the reference."""
+    return bool(entry.get("columns", {}).get("variant")) or entry.get("generator") == "variants"
+
+
+def _defaults(name: str) -> dict:
+    found = {"title": name, "columns": {}, "splits": {}}
+    for key, rule in schema()["properties"].items():
+        if "default" in rule:
+            found[key] = copy.deepcopy(rule["default"])
+    return found
+
+
+def _task(entry: Mapping) -> str:
+    if entry["study"] == "pairs":
+        return "pairs"
+    named = entry.get("columns", {})
+    regression = entry["study"] == "codons" and not named.get("label")
+    return "regression" if regression else "classification"
+
+
+def _label(value: str | int | bool) -> str:
+    """An answer as text: YAML reads a bare yes or no as a truth value, which is not meant here."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
+
+
+def _check_pattern(name: str, pattern: str) -> None:
+    try:
+        groups = re.compile(pattern).groups
+    except re.error as error:
+        raise UserError(f"dataset {name!r}: group_pattern {pattern!r}: {error}") from None
+    if groups < 1:
+        raise UserError(
+            f"dataset {name!r}: group_pattern {pattern!r} has no (group); put the part that names "
+            "the group in parentheses"
+        )
+
+
+def _check_replacement(name: str, pattern: str, replacement: str) -> None:
+    try:
+        re.sub(pattern, replacement, "")  # reads both, whether or not anything matches
+    except (re.error, IndexError) as error:
+        raise UserError(f"dataset {name!r}: anonymise {pattern!r}: {error}") from None

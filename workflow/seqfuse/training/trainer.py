@@ -1,0 +1,354 @@
+"""The trainer that every method and control shares: AdamW, validation, checkpoints that resume.
+
+A step's gradient is that of the weighted mean of nats over all answer tokens of its batch, however
+it is cut into chunks and over processes. What depends on the clock (seconds, memory) is kept apart
+from what does not.
+"""
+
+import contextlib
+import math
+import resource
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.distributed.tensor import DTensor, distribute_tensor
+
+from seqfuse.errors import UserError
+from seqfuse.progress import say, track
+from seqfuse.settings.sections import Section
+from seqfuse.training import preemption, processes
+from seqfuse.training.batches import chunks_for_rank, step_indices
+from seqfuse.training.device import device
+from seqfuse.training.preemption import Interruption
+
+# Between the seeds of two processes, whatever the seeds of the runs are.
+_APART = 2**32
+_MOMENTS = ("exp_avg", "exp_avg_sq")
+# What of a log entry is another number each time.
+CLOCKED = ("seconds", "tokens_per_second", "peak_memory_mb")
+
+
+class Training(Section, path="language/training"):
+    """A trainer takes one learning rate; of several, the job chooses."""
+
+
+class Diverged(UserError):
+    """The loss is no number any more."""
+
+
+class Trainable(Protocol):
+    """What the trainer needs of a method: examples have `length` and `weights`."""
+
+    def batch(self, examples: Sequence) -> object: ...
+
+    def loss(self, batch) -> Tensor: ...
+
+    def flops(self, tokens: int, supervised: int) -> int: ...
+
+
+@dataclass
+class Progress:
+    """What a run has come to: everything but the tensors of a checkpoint."""
+
+    step: int = 0
+    examples: int = 0
+    tokens: int = 0
+    flops: int = 0
+    seconds: float = 0.0
+    best_step: int = 0
+    best_loss: float = math.inf
+    log: list[dict] = field(default_factory=list)
+
+
+class Trainer:
+    """Trains one method with one seed; `run` ends with the best state by validation loss loaded.
+
+    `state` is a folder for the one checkpoint, `fingerprint` names settings, data and code: a
+    checkpoint with another fingerprint is not used. `board` is a folder for TensorBoard, if one is
+    wanted. Of several processes, each computes its share
+    of every batch, and the leader alone writes and has the best state; where it is sharded, only
+    `load_best` reads that again.
+    """
+
+    def __init__(
+        self,
+        method: nn.Module,
+        training: Training,
+        seed: int,
+        state: Path,
+        fingerprint: str,
+        board: Path | None = None,
+    ):
+        self.method, self.training, self.seed, self.board = method, training, seed, board
+        self.path = state / "checkpoint.pt"
+        self.fingerprint = fingerprint
+        self.progress = Progress()
+        self.trained = {k: p for k, p in method.named_parameters() if p.requires_grad}
+        if processes.rank():
+            # Each process drops other units; their weights all start alike.
+            torch.manual_seed(seed + _APART * processes.rank())
+        self.optimiser = torch.optim.AdamW(
+            _decay_groups(self.trained, training.weight_decay),
+            lr=training.learning_rate,
+            betas=(0.9, 0.999),
+            fused=True,
+        )
+        self.best: dict[str, Tensor] = {}
+
+    def run(self, examples: Sequence, validation: Sequence) -> Progress:
+        """Train to the last step, from the checkpoint if there is one."""
+        if not examples:
+            raise UserError("no training records: is every row in val or test?")
+        training, progress = self.training, self.progress
+        self._resume()
+        lengths = [example.length for example in examples]
+        steps = list(step_indices(lengths, training.batch, training.steps, self.seed))
+        waiting = steps[progress.step :]
+        started = time.monotonic() - progress.seconds
+        if processes.leads():
+            waiting = track(waiting, label=f"seed {self.seed}, steps", facts=self._facts)
+        with Interruption(training.checkpoint_minutes) as stop, self._shown() as show:
+            for indices in waiting:
+                entry = self._step([examples[i] for i in indices])
+                last = progress.step == training.steps
+                if last or progress.step % training.validate_every == 0:
+                    entry |= self._validate(validation)
+                progress.seconds = time.monotonic() - started
+                clocked = (progress.seconds, progress.tokens / progress.seconds, peak_memory_mb())
+                entry |= dict(zip(CLOCKED, (round(value, 3) for value in clocked), strict=True))
+                progress.log.append(entry)
+                show(entry)
+                # All processes save and leave together, whichever was told to.
+                told = processes.gathered((stop.asked, stop.due()))
+                asked, due = map(any, zip(*told, strict=True))
+                if asked or due or last:
+                    self._save()
+                if asked:
+                    self._say(f"stopped at step {progress.step}; run again to go on")
+                    stop.leave()
+        if not any(isinstance(p, DTensor) for p in self.trained.values()):
+            for name, tensor in self.best.items():
+                _set(self.trained[name], tensor)
+        self.method.eval()
+        return progress
+
+    def _step(self, examples: Sequence) -> dict:
+        training, progress = self.training, self.progress
+        weight = float(sum(example.weights.sum() for example in examples))
+        if weight == 0:
+            raise UserError("a training batch without a single answer token to learn from")
+        rate = training.learning_rate * schedule(
+            progress.step, training.steps, training.warmup, training.schedule
+        )
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        self.method.train()
+        nats = processes.summed(self._accumulate(examples, weight))
+        if not math.isfinite(nats):
+            raise Diverged(
+                f"the loss is {nats} at step {progress.step + 1}; lower --learning-rate (now"
+                f" {training.learning_rate})"
+            )
+        processes.average_gradients(p for p in self.trained.values() if not isinstance(p, DTensor))
+        norm = self._clip()
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+        tokens = sum(example.length for example in examples)
+        supervised = sum(int((example.weights > 0).sum()) for example in examples)
+        progress.step += 1
+        progress.examples += len(examples)
+        progress.tokens += tokens
+        progress.flops += self.method.flops(tokens, supervised)
+        return {
+            "seed": self.seed,
+            "step": progress.step,
+            "loss": nats,
+            "learning_rate": rate,
+            "gradient_norm": float(norm),
+            "tokens": progress.tokens,
+        }
+
+    def _accumulate(self, examples: Sequence, weight: float) -> float:
+        """Add the gradient of this process's share of a batch, times the number of processes,
+        because gradients will be averaged over them; its share of the loss."""
+        nats = 0.0
+        for part, counts in self._shares(examples):
+            with self._precision():
+                loss = self.method.loss(self.method.batch([examples[i] for i in part])) / weight
+            (loss * (counts * processes.count())).backward()
+            nats += loss.item() * counts
+        return nats
+
+    def _shares(self, examples: Sequence) -> list[tuple[np.ndarray, bool]]:
+        lengths = [example.length for example in examples]
+        tokens = self.training.chunk_tokens
+        return chunks_for_rank(lengths, tokens, processes.rank(), processes.count())
+
+    def _clip(self) -> Tensor:
+        """Scale all gradients down to the norm `max_grad_norm` together; their norm before."""
+        trained = [p for p in self.trained.values() if p.grad is not None]
+        sharded = [p for p in trained if isinstance(p, DTensor)]
+        plain = [p for p in trained if not isinstance(p, DTensor)]
+        groups = [found for found in (plain, sharded) if found]
+        norms = [_whole(nn.utils.get_total_norm([p.grad for p in group])) for group in groups]
+        norm = torch.linalg.vector_norm(torch.stack(norms))
+        for group in groups:
+            nn.utils.clip_grads_with_norm_(group, self.training.max_grad_norm, norm)
+        return norm
+
+    def _validate(self, validation: Sequence) -> dict:
+        """The validation loss; a new best is remembered, without validation rows the last one."""
+        found = self.measure(validation) if validation else {"validation_loss": None}
+        loss = found["validation_loss"]
+        if loss is None or loss < self.progress.best_loss:
+            self.progress.best_step = self.progress.step
+            self.progress.best_loss = math.inf if loss is None else loss
+            best = {k: _whole(p.detach()).cpu().clone() for k, p in self.trained.items()}
+            self.best = best if processes.leads() else {}
+        return found
+
+    @torch.no_grad()
+    def measure(self, examples: Sequence) -> dict:
+        """What is logged of validation: the weighted mean of nats over the answer tokens."""
+        self.method.eval()
+        nats = 0.0
+        for part, counts in self._shares(examples):
+            with self._precision():
+                loss = self.method.loss(self.method.batch([examples[i] for i in part]))
+            nats += loss.item() * counts
+        weight = float(sum(example.weights.sum() for example in examples))
+        return {"validation_loss": processes.summed(nats) / weight}
+
+    def _precision(self):
+        device = next(iter(self.trained.values())).device.type
+        return torch.autocast(device, torch.bfloat16, enabled=self.training.precision == "bfloat16")
+
+    def _facts(self) -> str:
+        """The last step in words."""
+        last = self.progress.log[-1]
+        return (
+            f"loss {last['loss']:.3f}, {last['tokens_per_second']:.0f} tokens/s,"
+            f" {last['peak_memory_mb']} MB at most"
+        )
+
+    @contextlib.contextmanager
+    def _shown(self) -> Iterator[Callable[[dict], None]]:
+        """What shows an entry of the log on TensorBoard, where that is wanted."""
+        if self.board is None or not processes.leads():
+            yield lambda entry: None
+            return
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            raise UserError(
+                "--tensorboard: the package tensorboard is not installed; run `pip install"
+                " tensorboard`, or leave it out"
+            ) from None
+        # What an interrupted run showed behind its checkpoint comes again.
+        with SummaryWriter(self.board, purge_step=self.progress.step + 1) as writer:
+            yield lambda entry: [
+                writer.add_scalar(name, value, entry["step"])
+                for name, value in entry.items()
+                if isinstance(value, int | float) and name not in ("seed", "step")
+            ]
+
+    def _say(self, message: str) -> None:
+        if processes.leads():
+            say(f"seed {self.seed}: {message}")
+
+    def _save(self) -> None:
+        optimiser = self.optimiser.state_dict()
+        moments = {
+            number: {name: _whole(tensor) for name, tensor in state.items()}
+            for number, state in optimiser["state"].items()
+        }
+        state = {
+            "progress": asdict(self.progress),
+            "trained": {k: _whole(p.detach()) for k, p in self.trained.items()},
+            "optimiser": {**optimiser, "state": moments},
+            "best": self.best,
+            "random": processes.gathered(preemption.random_state()),
+        }
+        if processes.leads():
+            preemption.save(self.path, self.fingerprint, state)
+        processes.wait()
+
+    def _resume(self) -> None:
+        """Take up the checkpoint, if there is one that fits."""
+        found = preemption.resume(self.path, self.fingerprint)
+        if found is None:
+            return
+        for name, parameter in self.trained.items():
+            _set(parameter, found["trained"][name])
+        self.optimiser.load_state_dict(found["optimiser"])
+        for parameter, state in self.optimiser.state.items():
+            if isinstance(parameter, DTensor):
+                for name in _MOMENTS:
+                    state[name] = _like(parameter, state[name])
+        if processes.leads():
+            self.best = found["best"]
+        self._say(f"resuming behind step {found['progress']['step']}")
+        preemption.set_random_state(found["random"][processes.rank()])
+        for name, value in found["progress"].items():
+            setattr(self.progress, name, value)
+
+
+def load_best(method: nn.Module, state: Path, fingerprint: str) -> Progress:
+    """Load the best state of a finished run into a method that is not trained on."""
+    found = preemption.resume(state / "checkpoint.pt", fingerprint)
+    method.load_state_dict(found["best"], strict=False)
+    method.eval()
+    return Progress(**found["progress"])
+
+
+def schedule(step: int, steps: int, warmup: float, kind: str) -> float:
+    """The factor on the peak learning rate at a step counted from 0: linear warm-up over the share
+    `warmup` of the steps, then constant, or half a cosine down to zero."""
+    warm = round(warmup * steps)
+    if step < warm:
+        return (step + 1) / warm
+    if kind == "constant":
+        return 1.0
+    return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
+
+
+def peak_memory_mb() -> int:
+    """The most memory this process has held: the GPU's where there is one, else resident (MB)."""
+    if device().type == "cuda":
+        return torch.cuda.max_memory_allocated() // 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def _decay_groups(parameters: dict[str, nn.Parameter], decay: float) -> list[dict]:
+    """Weight decay on matrices, none on biases, norms and other vectors; sharded ones apart."""
+    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    for parameter in parameters.values():
+        kind = (isinstance(parameter, DTensor), parameter.ndim <= 1)
+        groups.setdefault(kind, []).append(parameter)
+    return [
+        {"params": groups[kind], "weight_decay": 0.0 if kind[1] else decay}
+        for kind in sorted(groups)
+    ]
+
+
+def _whole(tensor: Tensor) -> Tensor:
+    """A tensor as a single process has it."""
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+
+
+def _like(parameter: DTensor, whole: Tensor) -> DTensor:
+    """This process's part of a whole tensor, spread as `parameter` is."""
+    mesh = parameter.device_mesh
+    whole = whole.to(mesh.device_type)
+    return distribute_tensor(whole, mesh, parameter.placements, src_data_rank=None)
+
+
+@torch.no_grad()
+def _set(parameter: nn.Parameter, whole: Tensor) -> None:
+    parameter.copy_(_like(parameter, whole) if isinstance(parameter, DTensor) else whole)
