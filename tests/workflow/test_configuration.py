@@ -12,8 +12,8 @@ from seqfuse.plan import dry_run
 
 def test_a_dry_run_plans_every_stage(project):
     planned = project.planned()
-    stages = {"data", "sequences", "canary", "embeddings", "language", "codons", "controls",
-              "evaluation", "judge", "figures", "report"}  # fmt: skip
+    stages = {"data", "sequences", "embeddings", "language", "codons", "controls", "evaluation",
+              "judge", "figures", "report"}  # fmt: skip
     assert {rule.split("_")[0] for rule in planned} == stages
 
 

@@ -54,7 +54,6 @@ def test_a_row_runs_its_own_chain_and_embeds_one_sequence(finished):
     assert {job.rule for job in jobs} == {
         "data_records",
         "sequences_codons",
-        "canary",
         "embeddings",
         "codons_train",
         "controls_codons",

@@ -103,11 +103,11 @@ def _look(path: Path, disk_mb: int) -> Folder:
     """A folder as this host sees it, made if it is not there and named if it may be written."""
     try:
         path.mkdir(parents=True, exist_ok=True)
+        writable = os.access(path, os.W_OK)
+        if writable:
+            # Whoever comes second finds the first one's name.
+            with contextlib.suppress(FileExistsError), (path / _NAME).open("x") as file:
+                file.write(uuid.uuid4().hex)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}; choose a folder that you may write") from None
-    writable = os.access(path, os.W_OK)
-    if writable:
-        # Whoever comes second finds the first one's name.
-        with contextlib.suppress(FileExistsError), (path / _NAME).open("x") as file:
-            file.write(uuid.uuid4().hex)
     return Folder(str(path), name_of(path), writable, disk_mb)
