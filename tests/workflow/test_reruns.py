@@ -135,7 +135,7 @@ def test_a_locked_version_runs_the_stages_that_import_it_and_says_why(demo):
 def test_a_locked_version_of_what_only_others_import_runs_nothing(demo):
     with with_pin(demo, "tokenizers"):
         assert not {"controls", "evaluation", "figures", "report"} & stages(planned(demo))
-    with with_pin(demo, "pulp"):
+    with with_pin(demo, "yte"):
         assert planned(demo) == []
 
 
