@@ -18,7 +18,7 @@ rule report_settings:
 
 
 rule report:
-    """Lay out verdicts, artifacts.figures, tables and data cards."""
+    """Lay out verdicts, figures, tables and data cards."""
     input:
         unpack(artifacts.report_inputs),
         settings="<results>/report/settings.json",
