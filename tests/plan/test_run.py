@@ -192,10 +192,10 @@ def test_artifacts_of_a_kind(artifacts, need, study, expected):
     assert artifacts.paths(need, study) == expected
 
 
-def test_artifacts_of_one_suite_and_of_what_varies(artifacts, run):
+def test_artifacts_of_one_suite_and_of_what_varies(artifacts):
     one = artifacts.paths("predictions", "language", "one")
     assert one[0] == "<results>/language/one/linear/predictions.parquet" and len(one) == 5
-    varied = artifacts.paths("predictions", "language", "one", among=run.ablated)
+    varied = artifacts.paths("predictions", "language", "one", ablations=True)
     assert "<results>/language/one/onevocab_k3/predictions.parquet" in varied
 
 

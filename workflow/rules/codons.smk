@@ -82,10 +82,11 @@ rule codons_interpret:
         dna_encoder=plan.model_folder(settings["codons"]["encoders"]["dna"]),
         rna_encoder=plan.model_folder(settings["codons"]["encoders"]["rna"]),
     output:
-        collect(
-            "<results>/codons/{{dataset}}/interpretation/{table}.parquet",
-            table=INTERPRETED.values(),
-        ),
+        "<results>/codons/{dataset}/interpretation/knockout.parquet",
+        "<results>/codons/{dataset}/interpretation/mutagenesis.parquet",
+        "<results>/codons/{dataset}/interpretation/codons.parquet",
+        "<results>/codons/{dataset}/interpretation/attention.parquet",
+        "<results>/codons/{dataset}/interpretation/fused.parquet",
     log:
         "<logs>/codons_interpret/{dataset}.log",
     benchmark:

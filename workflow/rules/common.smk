@@ -15,7 +15,7 @@ from seqfuse.data import download, pretrained_models
 from seqfuse.errors import UserError
 from seqfuse.fingerprint import code
 from seqfuse.plan import canaries, dry_run, slurm
-from seqfuse.plan.artifacts import INTERPRETED, Artifacts
+from seqfuse.plan.artifacts import Artifacts
 from seqfuse.plan.inputs import Inputs
 from seqfuse.plan.launch import launched
 from seqfuse.plan.resources import Needs

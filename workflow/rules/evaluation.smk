@@ -54,15 +54,13 @@ use rule evaluation as evaluation_ablations with:
         records=inputs.records,
         controls="<results>/controls/{study}/{suite}/predictions.parquet",
         predictions=lambda wildcards: artifacts.paths(
-            "predictions", wildcards.study, wildcards.suite, among=plan.ablated
+            "predictions", wildcards.study, wildcards.suite, ablations=True
         ),
         costs=lambda wildcards: artifacts.paths(
-            "costs", wildcards.study, wildcards.suite, among=plan.ablated
+            "costs", wildcards.study, wildcards.suite, ablations=True
         ),
-        folds=lambda wildcards: (
-            [f"<results>/controls/language/{wildcards.suite}/folds.parquet"]
-            if wildcards.study == "language"
-            else []
+        folds=lambda wildcards: artifacts.paths(
+            "folds", wildcards.study, wildcards.suite
         ),
     output:
         metrics="<results>/ablations/{study}/{suite}/metrics.parquet",

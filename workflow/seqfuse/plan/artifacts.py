@@ -1,22 +1,21 @@
-"""Which files a run makes, by kind: the one table that rules, figures and report ask."""
+"""Which files a run makes: one table of their kinds, paths and owners.
+
+Rules, figures and the report ask for the files of a kind. A kind is declared once, by a row of
+`ARTIFACTS`; the rule that makes it spells out the same path.
+"""
 
 import itertools
 import string
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from seqfuse.plan.run import Run
 from seqfuse.registry.arms import ARMS
 from seqfuse.registry.figures import FIGURES
 from seqfuse.registry.judges import REFERENCES
-from seqfuse.settings import datasets as entries
 
-# What figures need of the interpretation of study B, and the table that has it.
-INTERPRETED = {
-    "knockouts": "knockout",
-    "mutagenesis": "mutagenesis",
-    "usage": "codons",
-    "attention": "attention",
-    "fused": "fused",
-}
+REPORTED = ("metrics", "comparisons", "audits", "cards", "costs", "verdicts", "leakage", "figures")
+ABLATIONS_REPORTED = ("metrics", "comparisons", "costs", "figures")
 
 
 def expand(pattern: str, **values: str | list[str]) -> list[str]:
@@ -32,171 +31,231 @@ def expand(pattern: str, **values: str | list[str]) -> list[str]:
     return [pattern.format(**dict(zip(lists, chosen, strict=True))) for chosen in combinations]
 
 
+@dataclass(frozen=True)
+class Scope:
+    """Whose files are asked for: suites of a study, and the methods or arms compared on them, with
+    their ablations or without."""
+
+    run: Run
+    study: str
+    suites: Sequence[str]
+    ablations: bool = False
+
+    @property
+    def compared(self) -> list[str]:
+        """The methods or arms."""
+        return self.run.ablated(self.study) if self.ablations else self.run.runs(self.study)
+
+
+Wildcards = Sequence[Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A kind of file: its path, and the wildcards of each such file in a scope.
+
+    A kind that one `study` alone makes names it. One that ablations make anew, beside the study's
+    own, has two rows; `ablations` tells them apart.
+    """
+
+    kind: str
+    pattern: str
+    wildcards: Callable[[Scope], Wildcards]
+    study: str | None = None
+    ablations: bool | None = None
+
+    def paths(self, scope: Scope) -> list[str]:
+        """The files of this row in a scope."""
+        if self.study not in (None, scope.study) or self.ablations not in (None, scope.ablations):
+            return []
+        return [self.pattern.format(**wildcards) for wildcards in self.wildcards(scope)]
+
+
 class Artifacts:
     """The files of one run."""
 
     def __init__(self, run: Run):
         self.run = run
 
-    def paths(self, need: str, study: str, suite: str | None = None, among=None) -> list[str]:
-        """The files of one kind that a study (or one suite of it) makes, as figures ask for them.
+    def paths(
+        self, kind: str, study: str, suite: str | None = None, ablations: bool = False
+    ) -> list[str]:
+        """The files of one kind that a study, or one suite of it, makes.
 
-        `among` gives the methods or arms: `run.runs` (the default) or `run.ablated`.
+        With `ablations`, those of `snakemake ablations`, which compares the methods or arms with
+        what varies them.
         """
-        among = among or self.run.runs
-        names = [suite] if suite else list(self.run.suites(study))
-        folder = {
-            "language": "<results>/language/{suite}/{run}",
-            "codons": "<results>/codons/{suite}/{run}",
-        }
-        trained = f"{folder[study]}/model" if study == "language" else folder[study]
-        if need == "verdicts":
-            pairs = self.run.judged(among) if study == "language" else []
-            return [f"<results>/judge/{suite}/{name}.parquet" for suite, name in pairs]
-        if need == "looks":
-            pairs = self.run.attended() if study == "language" else []
-            return [
-                f"<results>/language/{attended_suite}/{name}/attention.parquet"
-                for attended_suite, name in pairs
-                if attended_suite in names
-            ]
-        if need == "probes":
-            pairs = self.run.probed() if study == "language" else []
-            return [
-                f"<results>/language/{probed_suite}/{name}/probes.parquet"
-                for probed_suite, name in pairs
-                if probed_suite in names
-            ]
-        if need == "answers":
-            pairs = self.run.judged() if study == "language" else []
-            return [
-                f"<results>/language/{judged_suite}/{name}/predictions.parquet"
-                for judged_suite, name in pairs
-                if name not in REFERENCES
-            ]
-        if need == "vectors":
-            shown = [
-                name
-                for name in (self.run.runs("language") if study == "language" else [])
-                if self.run.method(name).sees_dna and self.run.method(name).generates
-            ]
-            before = "<results>/language/pretrain/seqclip/vectors.parquet"
-            return expand(f"{folder[study]}/inputs.parquet", suite=names, run=shown) + [before] * (
-                study == "language" and self.run.pretrained()
-            )
-        if need == "settings":
-            return ["<results>/report/settings.json"]
-        if need == "leakage":
-            wanted = study == "language" and self.run.pretrained()
-            return ["<results>/language/pretrain/leakage.json"] if wanted else []
-        if need in INTERPRETED:
-            asked = self.run.fusions()
-            if need == "attention":
-                asked = [arm for arm in asked if ARMS[arm].fusion == ARMS["xattn"].fusion]
-            pattern = f"<results>/codons/{{suite}}/interpretation/{INTERPRETED[need]}.parquet"
-            return expand(pattern, suite=names) if asked else []
-        pattern, run = {
-            "metrics": ("<results>/evaluation/{study}/{suite}/metrics.parquet", None),
-            "comparisons": (
-                "<results>/evaluation/{study}/{suite}/comparisons.parquet",
-                None,
-            ),
-            "calibration": (
-                "<results>/evaluation/{study}/{suite}/calibration.parquet",
-                None,
-            ),
-            "controls": ("<results>/controls/{study}/{suite}/predictions.parquet", None),
-            "predictions": (f"{folder[study]}/predictions.parquet", among(study)),
-            "logs": (f"{trained}/log.jsonl", among(study)),
-            "costs": (f"{trained}/cost.json", among(study)),
-            "weights": (
-                f"{folder[study]}/weights.parquet",
-                [arm for arm in among(study) if study == "codons" and ARMS[arm].weighs],
-            ),
-            "records": ("<results>/sequences/{dataset}/records.parquet", None),
-            "references": ("<results>/sequences/{dataset}/records.parquet", None),
-            "audits": ("<results>/sequences/{dataset}/audit.json", None),
-            "cards": ("<results>/data/{dataset}/card.json", None),
-        }[need]
-        return (
-            expand(
-                pattern, study=study, suite=names, run=run or [""], dataset=self.run.datasets(study)
-            )
-            if run != []
-            else []
-        )
+        rows = [row for row in ARTIFACTS if row.kind == kind]
+        if not rows:
+            raise KeyError(kind)
+        suites = [suite] if suite else list(self.run.suites(study))
+        scope = Scope(self.run, study, suites, ablations)
+        return [path for row in rows for path in row.paths(scope)]
 
-    def needed(self, figure, need):
-        """The files of one kind that a figure is drawn from; the ablations' for one of theirs."""
-        if figure.ablations and need in ("metrics", "comparisons"):
-            return self.ablations(figure.study, need)
-        return self.paths(
-            need, figure.study, among=self.run.ablated if figure.ablations else self.run.runs
-        )
-
-    def drawable(self, figure):
-        """Whether a run has everything that a figure is drawn from."""
-        tasks = {
-            entries.validate(name, self.run.settings["datasets"][name])["task"]
-            for name in self.run.datasets(figure.study)
-        }
-        return (
-            bool(tasks)
-            and (figure.task is None or figure.task in tasks)
-            and all(self.needed(figure, need) for need in figure.needs)
-        )
-
-    def figures(self, study, of_ablations=False):
+    def figures(self, study: str, ablations: bool = False) -> list[str]:
         """The figures of a study, or of its ablations, that this run can draw."""
-        names = [
-            name
-            for name, figure in FIGURES.items()
-            if figure.study == study and figure.ablations == of_ablations and self.drawable(figure)
-        ]
-        folder = "ablations/figures" if of_ablations else "figures"
-        return expand(f"<results>/{folder}/{{figure}}.svg", figure=names)
+        return self.paths("figures", study, None, ablations)
 
-    def figure_inputs(self, wildcards):
+    def figure_inputs(self, wildcards) -> dict[str, list[str]]:
         """What one figure is drawn from, by kind."""
         figure = FIGURES[wildcards.figure]
-        return {need: self.needed(figure, need) for need in figure.needs}
-
-    def ablations(self, study, kind):
-        """The tables of one kind that compare a study's ablations."""
-        return expand(
-            f"<results>/ablations/{study}/{{suite}}/{kind}.parquet", suite=self.run.suites(study)
-        )
-
-    def ablation_inputs(self, wildcards):
-        """What the report of the ablations shows, by kind."""
-        studies = self.run.settings["studies"]
         return {
-            "metrics": [path for study in studies for path in self.ablations(study, "metrics")],
-            "comparisons": [
-                path for study in studies for path in self.ablations(study, "comparisons")
-            ],
-            "costs": [
-                path
-                for study in studies
-                for path in self.paths("costs", study, among=self.run.ablated)
-            ],
-            "figures": [path for study in studies for path in self.figures(study, True)],
+            kind: self.paths(kind, figure.study, None, figure.ablations) for kind in figure.needs
         }
 
-    def report_inputs(self, wildcards):
-        """What the report shows, by kind."""
+    def report_inputs(self, wildcards) -> dict[str, list[str]]:
+        """What the report shows, by kind; a kind that this run makes none of is left out."""
+        by_kind = {kind: self._of_studies(kind) for kind in REPORTED}
+        return {kind: paths for kind, paths in by_kind.items() if paths}
+
+    def ablation_inputs(self, wildcards) -> dict[str, list[str]]:
+        """What the report of the ablations shows, by kind."""
+        return {kind: self._of_studies(kind, ablations=True) for kind in ABLATIONS_REPORTED}
+
+    def _of_studies(self, kind: str, ablations: bool = False) -> list[str]:
         studies = self.run.settings["studies"]
-        kinds = (
-            "metrics",
-            "comparisons",
-            "audits",
-            "cards",
-            "costs",
-            "verdicts",
-            "leakage",
-        )
-        found = {
-            kind: [path for study in studies for path in self.paths(kind, study)] for kind in kinds
-        }
-        found["figures"] = [path for study in studies for path in self.figures(study)]
-        return {kind: paths for kind, paths in found.items() if paths}
+        return [path for study in studies for path in self.paths(kind, study, None, ablations)]
+
+
+# --- whose files of a kind there are --------------------------------------------------------------
+
+
+def _of_run(scope: Scope) -> Wildcards:
+    return [{}]
+
+
+def _of_pretraining(scope: Scope) -> Wildcards:
+    return [{}] if scope.run.pretrained() else []
+
+
+def _of_datasets(scope: Scope) -> Wildcards:
+    return [{"dataset": name} for name in scope.run.datasets(scope.study)]
+
+
+def _of_suites(scope: Scope) -> Wildcards:
+    return [{"study": scope.study, "suite": suite} for suite in scope.suites]
+
+
+def _of_methods(scope: Scope) -> Wildcards:
+    return _each(scope, "suite", "method", scope.compared)
+
+
+def _of_readers(scope: Scope) -> Wildcards:
+    """Methods that see DNA and answer in text; their variants are not shown."""
+    entries = {name: scope.run.method(name) for name in scope.run.runs("language")}
+    names = [name for name, entry in entries.items() if entry.sees_dna and entry.generates]
+    return _each(scope, "suite", "method", names)
+
+
+def _of_judged(scope: Scope) -> Wildcards:
+    return _pairs(scope, scope.run.judged(scope.ablations))
+
+
+def _of_answering(scope: Scope) -> Wildcards:
+    """What is judged, without the judge's own controls, which answer nothing."""
+    return [pair for pair in _of_judged(scope) if pair["method"] not in REFERENCES]
+
+
+def _of_probed(scope: Scope) -> Wildcards:
+    return _pairs(scope, scope.run.probed())
+
+
+def _of_attended(scope: Scope) -> Wildcards:
+    return _pairs(scope, scope.run.attended())
+
+
+def _of_arms(scope: Scope) -> Wildcards:
+    return _each(scope, "dataset", "arm", scope.compared)
+
+
+def _of_weighing_arms(scope: Scope) -> Wildcards:
+    return _each(scope, "dataset", "arm", [name for name in scope.compared if ARMS[name].weighs])
+
+
+def _of_interpreted_sets(scope: Scope) -> Wildcards:
+    return [{"dataset": name} for name in scope.suites] if scope.run.fusions() else []
+
+
+def _of_attending_sets(scope: Scope) -> Wildcards:
+    """Codon sets, where the run has a fusion by cross-attention."""
+    fusions = {ARMS[name].fusion for name in scope.run.fusions()}
+    return _of_interpreted_sets(scope) if ARMS["xattn"].fusion in fusions else []
+
+
+def _of_figures(scope: Scope) -> Wildcards:
+    """The figures that this run makes every input of, and has a dataset with their task for."""
+    tasks = scope.run.tasks(scope.study)
+    figures = [
+        figure
+        for figure in FIGURES.values()
+        if (figure.study, figure.ablations) == (scope.study, scope.ablations)
+        and (figure.task in tasks if figure.task else tasks)
+    ]
+    paths = Artifacts(scope.run).paths
+    return [
+        {"figure": figure.name}
+        for figure in figures
+        if all(paths(kind, figure.study, None, figure.ablations) for kind in figure.needs)
+    ]
+
+
+def _each(scope: Scope, suite: str, run: str, names: Sequence[str]) -> Wildcards:
+    """Every suite with every one of these methods or arms, by what the rules call the two."""
+    return [{suite: one, run: name} for one in scope.suites for name in names]
+
+
+def _pairs(scope: Scope, pairs: Sequence[tuple[str, str]]) -> Wildcards:
+    return [{"suite": suite, "method": name} for suite, name in pairs if suite in scope.suites]
+
+
+_METHOD = "<results>/language/{suite}/{method}"
+_ARM = "<results>/codons/{dataset}/{arm}"
+_INTERPRETED = "<results>/codons/{dataset}/interpretation"
+_EVALUATION = "<results>/evaluation/{study}/{suite}"
+_ABLATIONS = "<results>/ablations/{study}/{suite}"
+
+ARTIFACTS: tuple[Artifact, ...] = (
+    # datasets
+    Artifact("cards", "<results>/data/{dataset}/card.json", _of_datasets),
+    Artifact("records", "<results>/sequences/{dataset}/records.parquet", _of_datasets),
+    Artifact("references", "<results>/sequences/{dataset}/records.parquet", _of_datasets),
+    Artifact("audits", "<results>/sequences/{dataset}/audit.json", _of_datasets),
+    # study A
+    Artifact("predictions", f"{_METHOD}/predictions.parquet", _of_methods, "language"),
+    Artifact("answers", f"{_METHOD}/predictions.parquet", _of_answering, "language"),
+    Artifact("costs", f"{_METHOD}/model/cost.json", _of_methods, "language"),
+    Artifact("logs", f"{_METHOD}/model/log.jsonl", _of_methods, "language"),
+    Artifact("probes", f"{_METHOD}/probes.parquet", _of_probed, "language"),
+    Artifact("looks", f"{_METHOD}/attention.parquet", _of_attended, "language"),
+    Artifact("vectors", f"{_METHOD}/inputs.parquet", _of_readers, "language"),
+    Artifact(
+        "vectors",
+        "<results>/language/pretrain/seqclip/vectors.parquet",
+        _of_pretraining,
+        "language",
+    ),
+    Artifact("leakage", "<results>/language/pretrain/leakage.json", _of_pretraining, "language"),
+    Artifact("folds", "<results>/controls/language/{suite}/folds.parquet", _of_suites, "language"),
+    Artifact("verdicts", "<results>/judge/{suite}/{method}.parquet", _of_judged, "language"),
+    # study B
+    Artifact("predictions", f"{_ARM}/predictions.parquet", _of_arms, "codons"),
+    Artifact("costs", f"{_ARM}/cost.json", _of_arms, "codons"),
+    Artifact("logs", f"{_ARM}/log.jsonl", _of_arms, "codons"),
+    Artifact("weights", f"{_ARM}/weights.parquet", _of_weighing_arms, "codons"),
+    Artifact("knockouts", f"{_INTERPRETED}/knockout.parquet", _of_interpreted_sets, "codons"),
+    Artifact("mutagenesis", f"{_INTERPRETED}/mutagenesis.parquet", _of_interpreted_sets, "codons"),
+    Artifact("usage", f"{_INTERPRETED}/codons.parquet", _of_interpreted_sets, "codons"),
+    Artifact("attention", f"{_INTERPRETED}/attention.parquet", _of_attending_sets, "codons"),
+    Artifact("fused", f"{_INTERPRETED}/fused.parquet", _of_interpreted_sets, "codons"),
+    # both
+    Artifact("controls", "<results>/controls/{study}/{suite}/predictions.parquet", _of_suites),
+    Artifact("metrics", f"{_EVALUATION}/metrics.parquet", _of_suites, ablations=False),
+    Artifact("metrics", f"{_ABLATIONS}/metrics.parquet", _of_suites, ablations=True),
+    Artifact("comparisons", f"{_EVALUATION}/comparisons.parquet", _of_suites, ablations=False),
+    Artifact("comparisons", f"{_ABLATIONS}/comparisons.parquet", _of_suites, ablations=True),
+    Artifact("calibration", f"{_EVALUATION}/calibration.parquet", _of_suites, ablations=False),
+    Artifact("calibration", f"{_ABLATIONS}/calibration.parquet", _of_suites, ablations=True),
+    Artifact("figures", "<results>/figures/{figure}.svg", _of_figures, ablations=False),
+    Artifact("figures", "<results>/ablations/figures/{figure}.svg", _of_figures, ablations=True),
+    Artifact("settings", "<results>/report/settings.json", _of_run),
+)

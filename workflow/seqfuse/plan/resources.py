@@ -54,14 +54,12 @@ class Needs:
 
     def embeddings_disk(self, wildcards, input):
         """What the store grows by at most."""
-        name = wildcards.encoder.removesuffix("@random")
-        name = self.run.model_of(name, "encoder") if name in self.run.pretrainings() else name
         return disk.embeddings(
             input.table,
             self.inputs.embedded_columns(wildcards).split(),
             self.inputs.embedded_resolution(wildcards),
             input.model,
-            self.run.settings["models"][name]["layout"],
+            self.run.encoder_layout(wildcards.encoder),
             self.run.settings["embeddings"],
         )
 

@@ -92,6 +92,11 @@ class Run:
         """Every dataset of a study, once."""
         return list(dict.fromkeys(name for names in self.suites(study).values() for name in names))
 
+    def tasks(self, study: str) -> set[str]:
+        """What a study's datasets ask for: "classification", "regression", or both."""
+        found = self.settings["datasets"]
+        return {entries.validate(name, found[name])["task"] for name in self.datasets(study)}
+
     def runs(self, study):
         """The methods or arms of a study."""
         return (
@@ -145,6 +150,11 @@ class Run:
         """The module that implements a model's layout, where it is one of ours."""
         known = LAYOUTS.get(self.settings["models"][name]["layout"])
         return [known[0]] if known else []
+
+    def encoder_layout(self, name: str) -> str:
+        """The layout of an encoder: of a model, its twin with random weights, or a pre-training."""
+        model = self.model_of(name, "encoder") if name in self.pretrainings() else name
+        return self.settings["models"][model.removesuffix("@random")]["layout"]
 
     def cleaning(self, dataset):
         """The cleaning policies of a dataset: its catalogue entry's over the configuration's."""
@@ -227,13 +237,15 @@ class Run:
         made_of = CONTROLS["codons"]["late_mean"].made_of
         return [name for name in made_of if name in self.settings["codons"]["arms"]]
 
-    def judged(self, among=None):
-        """The (suite, method) pairs whose reasoning is judged: what generates, and the controls."""
+    def judged(self, ablations: bool = False) -> list[tuple[str, str]]:
+        """The (suite, method) pairs whose reasoning is judged: what generates, and the controls.
+
+        With `ablations`, also what varies the methods.
+        """
         if not self.settings["language"]["prompt"]["reasoning"]:
             return []
-        generating = [
-            name for name in (among or self.runs)("language") if self.method(name).generates
-        ]
+        names = self.ablated("language") if ablations else self.runs("language")
+        generating = [name for name in names if self.method(name).generates]
         return [
             (suite, name)
             for suite, names in self.language_suites.items()
