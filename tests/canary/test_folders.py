@@ -116,8 +116,9 @@ def test_too_little_disk_is_found(here, monkeypatch):
 
 
 def test_a_cache_that_others_look_after_need_not_be_written(here, tmp_path, monkeypatch):
-    (tmp_path / "hub").mkdir()
-    seen = Folder(str(tmp_path / "hub"), None)
+    monkeypatch.setattr(submitted.os, "access", lambda path, how: False)
+    seen = submitted.look({"HF_HOME": tmp_path / "hub"}, {}, slurm=True).folders["HF_HOME"]
+    assert seen == Folder(str(tmp_path / "hub"), None, writable=False)
     found = list(folders.check("node7", replace(here, folders={"HF_HOME": seen})))
     assert [finding.check for finding in found] == ["checkout", "HF_HOME visible", "HF_HOME room"]
     assert all(finding.passed for finding in found)

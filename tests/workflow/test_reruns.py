@@ -55,7 +55,8 @@ def package(demo) -> Path:
 
 
 def test_a_plotting_module_redraws_its_figures(demo, package):
-    with edited(package / "figures" / "methods.py", statement(package / "figures" / "methods.py")):
+    module = package / "figures" / "language" / "methods.py"
+    with edited(module, statement(module)):
         jobs = planned(demo)
     assert rules(jobs) == DRAWN
     assert {job.wildcards for job in jobs if job.rule == "figures"} == {"figure=methods"}
@@ -115,14 +116,62 @@ def test_what_is_no_input_and_what_was_only_touched_run_nothing(demo):
         assert planned(demo) == []
 
 
-def test_a_locked_version_runs_every_stage_and_says_why(demo):
+def with_pin(demo, name: str):
+    """The lock with another version of one distribution."""
     lock = demo.root / "envs" / "requirements.lock"
-    with edited(lock, lock.read_text().replace("tqdm==", "tqdm==9", 1)):
+    text = lock.read_text()
+    assert f"\n{name}==" in text
+    return edited(lock, text.replace(f"\n{name}==", f"\n{name}==9", 1))
+
+
+def test_a_locked_version_runs_the_stages_that_import_it_and_says_why(demo):
+    with with_pin(demo, "scikit-learn"):
         jobs = planned(demo)
-    computing = {"data", "sequences", "embeddings", "language", "codons", "controls", "evaluation"}
-    assert stages(jobs) == computing | {"judge", "figures", "report"}
-    first = {dry_run.explain(job) for job in jobs if job.rule == "data_records"}
-    assert first == {"locked versions changed (envs/requirements.lock)"}
+    assert stages(jobs) == {"controls", "evaluation", "figures", "report"}
+    first = {dry_run.explain(job) for job in jobs if job.rule == "controls_language"}
+    assert first == {"a locked version that it imports changed (envs/requirements.lock)"}
+
+
+def test_a_locked_version_of_what_only_others_import_runs_nothing(demo):
+    with with_pin(demo, "tokenizers"):
+        assert not {"controls", "evaluation", "figures", "report"} & stages(planned(demo))
+    with with_pin(demo, "yte"):
+        assert planned(demo) == []
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        "mirror: [elsewhere]",
+        "language: {training: {checkpoint_minutes: 3}}",
+        "language: {training: {chunk_tokens: 999}}",
+        "language: {training: {gradient_checkpointing: true}}",
+        "language: {tensorboard: true}",
+        "gpu: {canary: false, memory_gb: 7}",
+    ],
+)
+def test_a_setting_that_changes_no_result_runs_nothing_but_the_page_that_shows_it(
+    demo, tmp_path, changed
+):
+    path = tmp_path / "changed.yaml"
+    path.write_text(changed)
+    assert rules(planned(demo, "--configfile", str(path))) <= DRAWN | {"report_settings"}
+
+
+def test_how_much_a_prediction_may_say_trains_nothing(demo, tmp_path):
+    path = tmp_path / "changed.yaml"
+    path.write_text("language: {prompt: {max_new_tokens: 65}}")
+    found = rules(planned(demo, "--configfile", str(path)))
+    assert "language_predict" in found
+    assert not found & {"language_finetune", "language_pretrain", "embeddings"}
+
+
+def test_a_title_makes_its_card_again_and_no_record(demo, tmp_path):
+    path = tmp_path / "changed.yaml"
+    path.write_text("datasets: {demo-variants: {title: Another, citation: Someone}}")
+    found = rules(planned(demo, "--configfile", str(path)))
+    assert "data_card" in found
+    assert found <= DRAWN | {"data_card", "report_settings"}
 
 
 def test_a_checkout_to_and_fro_runs_nothing(demo):
@@ -133,7 +182,7 @@ def test_a_checkout_to_and_fro_runs_nothing(demo):
             ["git", *words], cwd=demo.root, env=os.environ | author, check=True, capture_output=True
         )
 
-    module = demo.root / "workflow" / "seqfuse" / "language" / "training.py"
+    module = demo.root / "workflow" / "seqfuse" / "training" / "trainer.py"
     git("init", "--initial-branch=main")
     git("add", "Snakefile", "config.yaml", "workflow", "envs", "resources", "profiles", "slurm")
     git("commit", "--message=before")

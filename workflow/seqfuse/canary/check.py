@@ -39,34 +39,34 @@ def run(args: argparse.Namespace) -> None:
     processes.check(args.processes)
     submitted = Submitted.loads(args.submitted) if args.submitted else None
     node = os.environ.get("SLURMD_NODENAME") or socket.gethostname()
-    found = list(_alone(node, args, submitted))
+    rows = _alone(node, args, submitted)
     start = submitted.start if submitted else ""
     if args.processes > 1:
-        found = ranks.together(node, found, lambda found: os._exit(_told(args, start, found)))
-    status = _told(args, start, found)
+        rows = ranks.together(node, rows, lambda rows: os._exit(_tell(args, start, rows)))
+    status = _tell(args, start, rows)
     if status:
         sys.exit(status)
 
 
 def _alone(node: str, args: argparse.Namespace, submitted: Submitted | None) -> list[Finding]:
     """What this rank finds out without the others; the first of a node sees to its folders."""
-    found = []
+    rows: list[Finding] = []
     if submitted and ranks.local_rank() == 0:
-        found += folders.check(node, submitted)
+        rows += folders.check(node, submitted)
     elif not submitted:
-        found.append(Finding(node, "folders", "not looked at without --submitted", passed=None))
+        rows.append(Finding(node, "folders", "not looked at without --submitted", passed=None))
     rank = ranks.local_rank() if args.processes > 1 else None
     slurm = submitted is not None and submitted.slurm
-    found += gpus.check(node, args.gpus, args.memory_gb, slurm, rank)
-    return found
+    rows += gpus.check(node, args.gpus, args.memory_gb, slurm, rank)
+    return rows
 
 
-def _told(args: argparse.Namespace, start: str, found: list[Finding]) -> int:
-    """Say what was found, and write it where this rank leads; the exit status."""
-    failed = findings.failed(found)
+def _tell(args: argparse.Namespace, start: str, rows: list[Finding]) -> int:
+    """Print what was found, and write it where this rank leads; the exit status."""
+    failed = findings.failed(rows)
     if ranks.rank() == 0:
-        say("\n".join(findings.table(found)))
-        findings.write(args.findings, args.request, start, found)
+        say("\n".join(findings.table(rows)))
+        findings.write(args.findings, args.request, start, rows)
     for finding in failed:
         say(f"{args.command}: error: {finding.line}")
     return int(bool(failed) and ranks.rank() == 0)

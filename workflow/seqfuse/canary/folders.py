@@ -42,17 +42,17 @@ def check(node: str, submitted: Submitted) -> Iterator[Finding]:
     """Hold what this node sees to what the submitting host saw."""
     yield _code(node, submitted)
     for what, folder in submitted.folders.items():
-        seen = _visible(node, what, folder, submitted.host)
-        yield seen
-        if seen.passed:
-            if folder.name is not None:
+        visible = _visible(node, what, folder, submitted.host)
+        yield visible
+        if visible.passed:
+            if folder.writable:
                 yield _locked(node, what, Path(folder.path))
             yield _room(node, what, submitted)
 
 
 def _code(node: str, submitted: Submitted) -> Finding:
-    here, package = code(), Path(__file__).resolve().parents[1]
-    if here == submitted.code:
+    package = Path(__file__).resolve().parents[1]
+    if code() == submitted.code:
         return Finding(node, "checkout", f"the code of {submitted.host}")
     return Finding(
         node, "checkout", f"{package} holds other code than {submitted.host} has", "the same code",
@@ -68,12 +68,12 @@ def _visible(node: str, what: str, folder: Folder, host: str) -> Finding:
     try:
         there, name = path.is_dir(), name_of(path)
     except OSError as error:
-        told = f"{path}: {error.strerror}"
+        problem = f"{path}: {error.strerror}"
     else:
         if there and name == folder.name:
             return Finding(node, check, folder.path)
-        told = f"{path} is another folder" if there else f"{path} is not there"
-    return Finding(node, check, told, wanted, False, _SHARE.get(what, ""))
+        problem = f"{path} is another folder" if there else f"{path} is not there"
+    return Finding(node, check, problem, wanted, False, _SHARE.get(what, ""))
 
 
 def _locked(node: str, what: str, folder: Path) -> Finding:
@@ -82,12 +82,12 @@ def _locked(node: str, what: str, folder: Path) -> Finding:
     try:
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".seqfuse-canary.") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            told = _second(file.name)
+            problem = _second(file.name)
     except OSError as error:
-        told = f"{folder}: {error.strerror}"
-    if told is None:
+        problem = f"{folder}: {error.strerror}"
+    if problem is None:
         return Finding(node, check, "one of two processes")
-    return Finding(node, check, told, wanted, False, _LOCKS)
+    return Finding(node, check, problem, wanted, False, _LOCKS)
 
 
 def _second(path: str) -> str | None:

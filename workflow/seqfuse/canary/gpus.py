@@ -72,8 +72,8 @@ def _product(node: str, index: int) -> Finding:
     try:
         error = _error(_place(index))
     except RuntimeError as failure:
-        told = " ".join(str(failure).split("\n")[0].split())
-        return Finding(node, check, f"{name}: {told}", "a matrix product", False, fix)
+        message = " ".join(str(failure).split("\n")[0].split())
+        return Finding(node, check, f"{name}: {message}", "a matrix product", False, fix)
     found = f"{name}: a product is {error:.2%} off"
     return Finding(node, check, found, f"at most {_MOST_ERROR:.0%}", error <= _MOST_ERROR, fix)
 

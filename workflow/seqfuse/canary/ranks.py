@@ -40,35 +40,37 @@ def together(
     import torch.distributed
 
     ranks, limit = int(os.environ["WORLD_SIZE"]), datetime.timedelta(seconds=_SECONDS)
-    hung = _alone(node, own, f"{ranks} ranks, and not all answer within {2 * _SECONDS:.0f} s")
+    hung = _with(own, node, f"{ranks} ranks, and not all answer within {2 * _SECONDS:.0f} s")
     watch = threading.Timer(2 * _SECONDS, give_up, (hung,))
     watch.daemon = True
     watch.start()
+    rows = own
     try:
         torch.distributed.init_process_group("gloo", timeout=limit)
         gathered: list[list[Finding]] = [[] for _ in range(ranks)]
         torch.distributed.all_gather_object(gathered, own)
         everyone = [finding for findings in gathered for finding in findings]
-        summed = _sum(node, ranks, limit, bool(failed(everyone)))
-        return [*everyone, summed] if rank() == 0 else []
+        rows = everyone if rank() == 0 else []
+        summed = _sum(node, ranks, bool(failed(everyone)))
+        return [*rows, summed] if rank() == 0 else []
     except (RuntimeError, ValueError) as error:
-        return _alone(node, own, " ".join(str(error).split("\n")[0].split()))
+        return _with(rows, node, " ".join(str(error).split("\n")[0].split()))
     finally:
         if torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
         watch.cancel()
 
 
-def _alone(node: str, own: list[Finding], told: str) -> list[Finding]:
-    """What a rank tells that does not reach the others; rank 0 says so, too."""
-    return [*own, _complaint(node, told)] if rank() == 0 else own
+def _with(rows: list[Finding], node: str, message: str) -> list[Finding]:
+    """Findings, and in rank 0 why the ranks do not add up."""
+    return [*rows, _complaint(node, message)] if rank() == 0 else rows
 
 
-def _complaint(node: str, told: str) -> Finding:
-    return Finding(node, "all-reduce", told, "a sum over all ranks", False, _FIX)
+def _complaint(node: str, message: str) -> Finding:
+    return Finding(node, "all-reduce", message, "a sum over all ranks", False, _FIX)
 
 
-def _sum(node: str, ranks: int, limit: datetime.timedelta, faulty: bool) -> Finding:
+def _sum(node: str, ranks: int, faulty: bool) -> Finding:
     """Whether rank numbers from 1 add up, by NCCL on GPUs and by gloo on CPUs."""
     import torch
     import torch.distributed
@@ -79,7 +81,9 @@ def _sum(node: str, ranks: int, limit: datetime.timedelta, faulty: bool) -> Find
     backend = "nccl" if place.type == "cuda" else "gloo"
     if place.type == "cuda":
         torch.cuda.set_device(local_rank())
-    group = torch.distributed.new_group(backend=backend, timeout=limit)
+    # A group of NCCL that times out ends the process without a word: the watch comes first.
+    patience = datetime.timedelta(seconds=10 * _SECONDS)
+    group = torch.distributed.new_group(backend=backend, timeout=patience)
     number = torch.tensor([rank() + 1.0], device=place)
     torch.distributed.all_reduce(number, group=group)
     found, wanted = number.item(), ranks * (ranks + 1) / 2

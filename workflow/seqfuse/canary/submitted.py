@@ -32,11 +32,12 @@ _MODULES = (
 class Folder:
     """A folder that nodes must see, the name it is known by, and MB that the plan writes there.
 
-    `name` is None where the submitting host may not write, as in a cache that others look after.
+    A cache that others look after is not writable, and may have no name.
     """
 
     path: str
     name: str | None
+    writable: bool = True
     disk_mb: int = 0
 
 
@@ -58,9 +59,9 @@ class Submitted:
     def loads(cls, text: str) -> "Submitted":
         """Read what `dumps` wrote; anything else is a `UserError`."""
         try:
-            found = json.loads(text)
-            folders = {name: Folder(**folder) for name, folder in found.pop("folders").items()}
-            return cls(**found, folders=folders)
+            fields = json.loads(text)
+            folders = {what: Folder(**folder) for what, folder in fields.pop("folders").items()}
+            return cls(**fields, folders=folders)
         except (ValueError, KeyError, TypeError, AttributeError):
             raise UserError(f"--submitted: not what snakemake writes into {VARIABLE}") from None
 
@@ -73,7 +74,7 @@ def look(folders: Mapping[str, str | Path], disk_mb: Mapping[str, int], slurm: b
         slurm=slurm,
         code=code(),
         folders={
-            what: Folder(str(Path(path).resolve()), _named(Path(path)), disk_mb.get(what, 0))
+            what: _look(Path(path).absolute(), disk_mb.get(what, 0))
             for what, path in folders.items()
         },
     )
@@ -98,16 +99,15 @@ def hub_home() -> str:
     return str(Path(os.environ.get("HF_HOME", f"{cache}/huggingface")).expanduser())
 
 
-def _named(folder: Path) -> str | None:
-    """The folder's name, which it gets if it has none and may be written."""
+def _look(path: Path, disk_mb: int) -> Folder:
+    """A folder as this host sees it, made if it is not there and named if it may be written."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        # Whoever comes second finds the first one's.
-        with contextlib.suppress(FileExistsError), (folder / _NAME).open("x") as file:
-            file.write(uuid.uuid4().hex)
+        path.mkdir(parents=True, exist_ok=True)
+        writable = os.access(path, os.W_OK)
+        if writable:
+            # Whoever comes second finds the first one's name.
+            with contextlib.suppress(FileExistsError), (path / _NAME).open("x") as file:
+                file.write(uuid.uuid4().hex)
     except OSError as error:
-        if not folder.is_dir():
-            raise UserError(
-                f"{folder}: {error.strerror}; choose a folder that you may write"
-            ) from None
-    return name_of(folder)
+        raise UserError(f"{path}: {error.strerror}; choose a folder that you may write") from None
+    return Folder(str(path), name_of(path), writable, disk_mb)

@@ -74,10 +74,10 @@ def _why_unusable() -> str:
     try:
         torch.cuda.init()
     except (RuntimeError, AssertionError) as error:
-        told = " ".join(str(error).split()).rstrip(".")
+        reason = " ".join(str(error).split()).rstrip(".")
     else:
-        told = "torch.cuda.is_available() is false"
+        reason = "torch.cuda.is_available() is false"
     return (
-        f"it is built for CUDA {torch.version.cuda}, and the driver says: {told}; check"
+        f"it is built for CUDA {torch.version.cuda}, and the driver says: {reason}; check"
         " `nvidia-smi` on that node, and install a driver or a build of torch that fits"
     )
