@@ -114,6 +114,11 @@ def test_one_suite_has_its_own_files_alone(artifacts, kind):
     assert artifacts.paths("costs", "codons", "demo-classes") == codons(ARMS, "cost.json")[:6]
 
 
+@pytest.mark.parametrize("kind", ["probes", "verdicts", "answers", "looks"])
+def test_a_suite_that_has_none_borrows_none_of_another(artifacts, kind):
+    assert artifacts.paths(kind, "language") and artifacts.paths(kind, "language", "tasks") == []
+
+
 def test_ablations_compare_what_varies_beside_what_it_varies(artifacts):
     def ablated(kind, study):
         return artifacts.paths(kind, study, ablations=True)

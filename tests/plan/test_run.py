@@ -100,6 +100,12 @@ def test_settings_lie_over_each_other_suite_then_method_then_variant(run):
     assert run.finetuning("one", "onevocab_k3")["k"] == 3
 
 
+def test_a_method_s_override_lies_over_its_suite_s_and_a_variant_s_over_both():
+    overrides = {"two": {"steps": 20, "batch": 3}, "linear": {"steps": 30, "lora_rank": 4}}
+    given = make(language={"overrides": overrides}).finetuning("two", "linear_full")
+    assert (given["steps"], given["batch"], given["lora_rank"]) == (30, 3, 0)
+
+
 def test_what_changes_no_result_is_not_tracked(run):
     given = run.finetuning("one", "onevocab")
     kept = tracked(given, "language/training")
