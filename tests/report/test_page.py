@@ -450,7 +450,8 @@ def test_every_figure_has_a_caption_for_snakemakes_report(root):
     template = (folder / "figure.rst").read_text()
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined)
     for figure in FIGURES.values():
-        text = environment.from_string(template).render(snakemake={"params": vars(figure)})
+        params = {"title": figure.title, "caption": figure.caption}
+        text = environment.from_string(template).render(snakemake={"params": params})
         body = publish_parts(text, writer="html", settings_overrides={"report_level": 1})["body"]
         assert "system-message" not in body
         assert body.startswith(f"<p><strong>{figure.title}</strong>")

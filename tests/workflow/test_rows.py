@@ -53,6 +53,7 @@ def test_a_row_runs_its_own_chain_and_embeds_one_sequence(finished):
     jobs = dry_run.parse(finished.snakemake("-n", "-p").stdout)
     assert {job.rule for job in jobs} == {
         "data_records",
+        "data_card",
         "sequences_codons",
         "embeddings",
         "codons_train",
