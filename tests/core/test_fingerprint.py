@@ -1,5 +1,7 @@
 """The code hash of a stage: what changes it and what does not."""
 
+import importlib.metadata
+
 import pytest
 
 from seqfuse import fingerprint
@@ -164,6 +166,14 @@ def test_a_version_of_what_it_does_not_import_does_not_count(package):
     fingerprint.LOCK.write_text("torch==1\nnumpy==2\npyfaidx==1\n")
     clear()
     assert fingerprint.code("pkg.one") == before
+
+
+def test_without_a_lock_what_is_installed_counts(package):
+    (package / "two.py").write_text("import numpy\n")
+    fingerprint.LOCK.unlink()
+    clear()
+    assert fingerprint.closure("pkg.one").distributions == ["numpy"]
+    assert fingerprint._pins()["numpy"] == importlib.metadata.version("numpy")
 
 
 def test_the_locks_order_and_comments_do_not_count(package):

@@ -142,7 +142,7 @@ def test_a_locked_version_that_no_stage_imports_runs_nothing(demo):
     [
         "mirror: [elsewhere]",
         "language: {training: {checkpoint_minutes: 3}}",
-        "language: {training: {chunk_tokens: 999}}",
+        "language: {pretrain: {chunk_tokens: 9999}}",
         "language: {training: {gradient_checkpointing: true}}",
         "language: {tensorboard: true}",
         "gpu: {canary: false, memory_gb: 7}",

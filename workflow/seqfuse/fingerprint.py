@@ -15,6 +15,7 @@ like its modules, for a rule that names one of these modules.
 import ast
 import functools
 import hashlib
+import importlib.metadata
 import re
 import sys
 from collections.abc import Iterator
@@ -109,7 +110,10 @@ def _parsed(name: str) -> _Parsed:
 
 @functools.cache
 def _pins() -> dict[str, str]:
-    """The locked versions by distribution."""
+    """The locked versions by distribution; those installed where no checkout and lock are."""
+    if not LOCK.is_file():
+        installed = importlib.metadata.distributions()
+        return {distribution(found.name): found.version for found in installed}
     lines = LOCK.read_text(encoding="utf-8").splitlines()
     pinned = (line.split("#")[0].strip().partition("==") for line in lines)
     return {distribution(name): version for name, _, version in pinned if version}
