@@ -30,7 +30,6 @@ _SETTINGS = "settings"
 DATA = (".css", ".j2", ".js", ".yaml")
 # Distributions that are not called as what they hold is imported.
 _DISTRIBUTIONS = {
-    "PIL": "pillow",
     "sklearn": "scikit-learn",
     "umap": "umap-learn",
     "yaml": "pyyaml",

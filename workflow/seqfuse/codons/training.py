@@ -5,7 +5,6 @@ the epoch, so that a run that was interrupted resumes to the same numbers.
 """
 
 import math
-import resource
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -26,7 +25,6 @@ from seqfuse.progress import say, track
 from seqfuse.registry.arms import Arm
 from seqfuse.settings.sections import Section
 from seqfuse.training import preemption
-from seqfuse.training.device import device
 from seqfuse.training.preemption import Interruption
 
 _PLATEAU_FACTOR = 0.1
@@ -302,10 +300,3 @@ def predict(
 def autocast(device: torch.device, precision: str) -> torch.autocast:
     """bfloat16 matrix products where `precision` asks for them."""
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
-
-
-def peak_memory_mb() -> int:
-    """The most memory this process has held: the GPU's where there is one, else resident (MB)."""
-    if device().type == "cuda":
-        return torch.cuda.max_memory_allocated() // 2**20
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024

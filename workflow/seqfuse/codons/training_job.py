@@ -27,7 +27,6 @@ from seqfuse.codons.training import (
     Trainer,
     Training,
     Trial,
-    peak_memory_mb,
     predict,
 )
 from seqfuse.encoders.checkpoint import checksums
@@ -35,7 +34,7 @@ from seqfuse.encoders.encoder import Encoder
 from seqfuse.files import atomic_directory, canonical_json, digest, read_json, sha256, write_json
 from seqfuse.progress import say
 from seqfuse.registry.arms import Arm
-from seqfuse.training.device import device
+from seqfuse.training.device import device, peak_memory_mb
 from seqfuse.training.preemption import Interruption
 
 

@@ -6,6 +6,7 @@ driver too old for the wheel would else train a language model on a CPU until th
 """
 
 import os
+import resource
 import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -81,3 +82,12 @@ def _why_unusable() -> str:
         f"it is built for CUDA {torch.version.cuda}, and the driver says: {reason}; check"
         " `nvidia-smi` on that node, and install a driver or a build of torch that fits"
     )
+
+
+def peak_memory_mb() -> int:
+    """The most memory this process has held: on its GPU where it has one, else resident (MB)."""
+    import torch
+
+    if device().type == "cuda":
+        return torch.cuda.max_memory_allocated() // 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024

@@ -7,7 +7,6 @@ from what does not.
 
 import contextlib
 import math
-import resource
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -24,7 +23,7 @@ from seqfuse.progress import say, track
 from seqfuse.settings.sections import Section
 from seqfuse.training import preemption, processes
 from seqfuse.training.batches import chunks_for_rank, step_indices
-from seqfuse.training.device import device
+from seqfuse.training.device import peak_memory_mb
 from seqfuse.training.preemption import Interruption
 
 # Between the seeds of two processes, whatever the seeds of the runs are.
@@ -316,13 +315,6 @@ def schedule(step: int, steps: int, warmup: float, kind: str) -> float:
     if kind == "constant":
         return 1.0
     return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
-
-
-def peak_memory_mb() -> int:
-    """The most memory this process has held: the GPU's where there is one, else resident (MB)."""
-    if device().type == "cuda":
-        return torch.cuda.max_memory_allocated() // 2**20
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
 def _decay_groups(parameters: dict[str, nn.Parameter], decay: float) -> list[dict]:

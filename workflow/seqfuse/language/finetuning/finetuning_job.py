@@ -27,7 +27,7 @@ from seqfuse.progress import say
 from seqfuse.registry.methods import Method
 from seqfuse.settings.schema import of_results
 from seqfuse.training import processes
-from seqfuse.training.device import device
+from seqfuse.training.device import device, peak_memory_mb
 from seqfuse.training.example_store import Stored
 from seqfuse.training.provenance import checksums, surroundings
 from seqfuse.training.trainer import (
@@ -36,7 +36,6 @@ from seqfuse.training.trainer import (
     Trainer,
     Training,
     load_best,
-    peak_memory_mb,
 )
 
 
