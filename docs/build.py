@@ -32,7 +32,12 @@ Printed from `workflow/seqfuse/settings/*.schema.yaml` by `make docs`; do not ed
 
 `config.yaml` lies over `workflow/presets/<preset>.yaml`, which lies over the defaults below;
 `--config key=value` on the command line lies over all of them. An unknown key, a wrong type, or a
-dataset, model, method or arm that does not exist is refused with one line.
+dataset, model, method or arm that does not exist is refused with one line. So is what a list holds
+twice, and a dataset of one study in a list of the other.
+
+A name that you give to a dataset, model, suite, variant or run is made of `A-Z`, `a-z`, `0-9`, `.`,
+`_` and `-` and begins with a letter or a digit. `+` and `@` come behind a name: `NAME+cluster` is a
+set with another split, `NAME@random` a model with random weights. Folders may be called anything.
 
 "Read by" names the rules that read a key themselves; what lies behind them in the DAG follows
 through their files. A key that none reads changes no result, but the report shows it; `preset` acts

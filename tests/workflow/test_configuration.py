@@ -1,6 +1,7 @@
 """What a user types at the root, before anything has run."""
 
 import os
+import shlex
 import subprocess
 import sys
 
@@ -71,6 +72,34 @@ def test_a_mistake_is_one_line(project, words, message):
     complaints = [line for line in run.stdout.splitlines() if line.startswith("configuration")]
     assert complaints == [f"configuration error: config.yaml: {message}"]
     assert "Traceback" not in run.stdout
+
+
+def test_odd_names_reach_the_command_line_found_at_start(make_project):
+    project, store = make_project(), "my {s}t'ore"
+    expression = {"study": "codons", "source": "synthetic", "generator": "expression"}
+    settings = {
+        "preset": "demo",
+        "run": "v1.2",
+        "store": store,
+        "datasets": {"a.b": expression},
+        "language": {
+            "suites": {"task-1.x": ["demo-splice"]},
+            "variants": {"lr0.01": {"method": "onevocab", "learning_rate": 0.01}},
+            "methods": ["lr0.01", "linear"],
+        },
+        "codons": {"datasets": ["a.b", "a.b+random"]},
+    }
+    (project.root / "config.yaml").write_text(yaml.safe_dump(settings))
+    plan = project.snakemake("-n", "-p").stdout
+    commands = [shlex.split(line) for line in plan.splitlines() if "exec seqfuse" in line]
+    embedding = [words for words in commands if "embeddings" in words and "write" in words]
+    assert embedding and all(f"--store={store}" in words for words in embedding)
+    asked = [words for words in commands if words[4:6] == ["language", "predict"]]
+    assert any("results/v1.2/language/task-1.x/lr0.01/model" in words for words in asked)
+    assert {name for words in commands for name in words if name.startswith("a.b")} == {
+        "a.b",
+        "a.b+random",
+    }
 
 
 def lacking(text: str) -> list[str]:

@@ -63,8 +63,8 @@ STATE = f"{plan.results}/state"
 wildcard_constraints:
     dataset="[^/]+",
     suite="[^/]+",
-    method="[^/.]+",
-    arm="[^/.]+",
+    method="[^/]+",
+    arm="[^/]+",
     encoder="[^/]+",
     model="[^/@]+",
     view="sequence|dna|rna|protein",

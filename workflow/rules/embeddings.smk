@@ -29,9 +29,10 @@ rule embeddings:
         code=code("seqfuse.embeddings.write"),
         columns=inputs.embedded_columns,
         resolution=inputs.embedded_resolution,
-        store=settings["store"],
+        # A function's result is taken as it is; of text, Snakemake would fill in {braces}.
+        store=lambda wildcards: settings["store"],
         settings=flags(settings["embeddings"]),
     shell:
         "exec seqfuse embeddings write --table {input.table} --columns {params.columns}"
-        " --model {input.model} --resolution {params.resolution} --store {params.store}"
+        " --model {input.model} --resolution {params.resolution} --store={params.store:q}"
         " --threads {threads} {params.settings} --out {output} 2> {log}"

@@ -11,7 +11,8 @@ rule report_settings:
     conda:
         "../../envs/report.yaml"
     params:
-        settings=as_json(settings),
+        # A function's result is taken as it is; of text, Snakemake would fill in {braces}.
+        settings=lambda wildcards: as_json(settings),
     shell:
         "printf '%s' {params.settings:q} | python -m json.tool --no-ensure-ascii"
         " > {output} 2> {log}"

@@ -36,6 +36,10 @@ def _explain(error) -> str:
         if isinstance(error.instance, str) and "number" in wanted:
             hint = "; YAML reads 1e-3 as text, write 1.0e-3"
         return f"{at}{error.instance!r} is not of type {wanted}{hint}"
+    if error.validator == "uniqueItems":
+        values = error.instance
+        twice = next(value for n, value in enumerate(values) if value in values[:n])
+        return f"{at}{twice!r} is listed twice"
     if error.validator == "enum":
         hint = nearest(error.instance, map(str, error.validator_value))
         return f"{at}{error.instance!r} is not allowed{hint}"

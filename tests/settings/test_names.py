@@ -1,0 +1,150 @@
+"""Names that a run cannot carry, and names that are listed twice or in the wrong place."""
+
+import pytest
+
+from seqfuse.errors import UserError
+from seqfuse.settings import configuration
+
+OWN = {"study": "codons", "source": "files", "files": [{"path": "my.csv"}]}
+MODEL = {"kind": "scratch", "layout": "esm2"}
+VARIANT = {"method": "onevocab", "k": 3}
+PLACES = {
+    "datasets": lambda name: {"datasets": {name: OWN}},
+    "models": lambda name: {"models": {name: MODEL}},
+    "language.suites": lambda name: {"language": {"suites": {name: ["demo-splice"]}}},
+    "language.variants": lambda name: {"language": {"variants": {name: VARIANT}}},
+    "run": lambda name: {"run": name},
+}
+
+
+def refusal(user: dict) -> str:
+    with pytest.raises(UserError) as caught:
+        configuration.resolve(user)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(
+    ("name", "better"),
+    [
+        ("my task", "my_task"),
+        ("o'brien", "o_brien"),
+        ("-x", "x"),
+        ("a/b", "a_b"),
+        ("my{x}", "my_x"),
+        ("..", None),
+        ("x@random", "x_random"),
+        ("x+cluster", "x_cluster"),
+        ("größe", "gr_e"),
+        ("a\nb", "a_b"),
+    ],
+)
+def test_a_name_that_no_path_can_carry_is_found_at_start(place, name, better):
+    hint = f"; write {better!r}, for example" if better else ""
+    assert refusal(PLACES[place](name)) == (
+        f"{place}: {name!r} cannot be a name; a name is made of A-Z, a-z, 0-9, '.', '_' and '-'"
+        f" and begins with a letter or digit{hint}"
+    )
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_other_names_are_taken_as_they_are(place):
+    for name in ("lr0.01", "2024", "H3K4me1_v-2"):
+        configuration.resolve(PLACES[place](name))
+
+
+@pytest.mark.parametrize("name", [2024, False])
+def test_a_name_that_yaml_reads_as_no_text_is_found_at_start(name):
+    user = PLACES["language.suites"](name)
+    expected = f"language.suites: {name!r} is read as no text; write the name in quotes"
+    assert refusal(user) == expected
+
+
+@pytest.mark.parametrize(
+    ("user", "message"),
+    [
+        (
+            {"datasets": {"mean": OWN}},
+            "datasets.mean: results call the mean over a suite so; choose another",
+        ),
+        (
+            {"datasets": {"models": OWN}},
+            "datasets.models: results call the folder of models so; choose another",
+        ),
+        (
+            {"language": {"variants": {"majority": VARIANT}}},
+            "language.variants.majority: this is a control's name; choose another",
+        ),
+        (
+            {"language": {"variants": {"retrieval": VARIANT}}},
+            "language.variants.retrieval: this is a control's name; choose another",
+        ),
+    ],
+)
+def test_a_name_that_results_use_is_found_at_start(user, message):
+    assert refusal(user) == message
+
+
+@pytest.mark.parametrize(
+    ("user", "message"),
+    [
+        ({"seeds": [1, 1]}, "seeds: 1 is listed twice"),
+        ({"studies": ["codons", "codons"]}, "studies: 'codons' is listed twice"),
+        (
+            {"codons": {"datasets": ["ecoli", "mrfp", "ecoli"]}},
+            "codons.datasets: 'ecoli' is listed twice",
+        ),
+        (
+            {"language": {"suites": {"a": ["demo-splice", "demo-splice"]}}},
+            "language.suites.a: 'demo-splice' is listed twice",
+        ),
+        (
+            {"language": {"methods": ["linear", "linear"]}},
+            "language.methods: 'linear' is listed twice",
+        ),
+        ({"codons": {"arms": ["mil", "dna", "mil"]}}, "codons.arms: 'mil' is listed twice"),
+        (
+            {"codons": {"training": {"learning_rate": [0.1, 1.0e-1]}}},
+            "codons.training.learning_rate: 0.1 is listed twice",
+        ),
+    ],
+)
+def test_what_is_listed_twice_is_found_at_start(user, message):
+    assert refusal(user) == f"config.yaml: {message}"
+
+
+@pytest.mark.parametrize(
+    ("user", "message"),
+    [
+        (
+            {"language": {"suites": {"a": ["ecoli"]}}},
+            "language.suites.a: dataset 'ecoli' is of study codons, not language; list it in"
+            " codons.datasets",
+        ),
+        (
+            {"codons": {"datasets": ["kegg"]}},
+            "codons.datasets: dataset 'kegg' is of study language, not codons; list it in a"
+            " suite of language.suites",
+        ),
+        (
+            {"codons": {"datasets": ["kegg+random"]}},
+            "codons.datasets: dataset 'kegg+random' is of study language, not codons; list it in"
+            " a suite of language.suites",
+        ),
+        (
+            {"language": {"pretrain": {"dataset": "kegg"}}},
+            "language.pretrain.dataset: dataset 'kegg' is of study language, not pairs; list it in"
+            " a suite of language.suites",
+        ),
+    ],
+)
+def test_a_set_of_another_study_is_found_at_start(user, message):
+    assert refusal(user) == message
+
+
+def test_the_stores_folder_is_filled_in(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("SCRATCH", "/scratch/me")
+    for written, meant in (("~/my store", "/home/me/my store"), ("$SCRATCH/e", "/scratch/me/e")):
+        assert configuration.resolve({"store": written})["store"] == meant
