@@ -39,23 +39,23 @@ rule all:
     default_target: True
     input:
         "<results>/report/report.html",
+        artifacts.of_report(),
 
 
 rule language:
     """Study A: metrics and figures of every suite."""
     input:
-        artifacts.paths("metrics", "language"),
-        artifacts.figures("language"),
+        artifacts.of_study("language"),
 
 
 rule codons:
     """Study B: metrics and figures of every dataset."""
     input:
-        artifacts.paths("metrics", "codons"),
-        artifacts.figures("codons"),
+        artifacts.of_study("codons"),
 
 
 rule ablations:
     """Variants of the methods and ablations of the arms, beside what they vary."""
     input:
         "<results>/ablations/report.html",
+        artifacts.of_report(ablations=True),

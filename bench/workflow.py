@@ -70,12 +70,8 @@ def finish(folder: Path, *words: str) -> int:
     jobs = dry_run.parse(snakemake(folder, "-n", "-p", *words))
     for job in jobs:
         for name in job.output.split(", "):
-            output = folder / name
-            if output.suffix[1:].isalpha():  # seed0 and qwen3-1.7b are folders
-                output.parent.mkdir(parents=True, exist_ok=True)
-                output.write_text(name)
-            else:
-                output.mkdir(parents=True, exist_ok=True)
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(name)
     snakemake(folder, "--touch", "--forceall", "--cores", "1", *words)
     return len(jobs)
 

@@ -4,13 +4,16 @@ import pytest
 
 from seqfuse.errors import UserError
 from seqfuse.files import (
+    MANIFEST,
     atomic,
     atomic_directory,
     canonical_json,
+    checksums,
     digest,
     read_json,
     sha256,
     write_json,
+    write_manifest,
 )
 
 
@@ -48,6 +51,18 @@ def test_checksums_are_sha256(tmp_path):
     known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2, "abc"
     (tmp_path / "abc").write_text("abc")
     assert sha256(tmp_path / "abc") == digest("abc") == known
+
+
+def test_a_manifest_holds_what_a_model_computes_with(tmp_path):
+    (tmp_path / "inner").mkdir()
+    for name in ("b.safetensors", "inner/a.json", "README.md", "model.json"):
+        (tmp_path / name).write_text(name)
+    write_manifest(tmp_path)
+    first = read_json(tmp_path / MANIFEST)
+    assert first == {name: digest(name) for name in ("b.safetensors", "inner/a.json")}
+    (tmp_path / "README.md").write_text("another licence")
+    write_manifest(tmp_path)
+    assert read_json(tmp_path / MANIFEST) == first == checksums(tmp_path)
 
 
 def test_equal_values_have_equal_json():

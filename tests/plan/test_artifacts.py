@@ -1,13 +1,15 @@
 """The table of artifacts: the paths of every kind, written out by hand for a small run."""
 
 import re
+from pathlib import Path
 
 import pytest
 
 from seqfuse.plan.artifacts import ARTIFACTS, Artifacts, Scope
-from seqfuse.registry.figures import FIGURES
+from seqfuse.registry.figures import FIGURES, STUDIES
 
 SETS = ["demo-classes", "demo-expression"]
+SEEDS = [3, 5]
 ARMS = ["dna", "protein", "mil", "xattn", "concat_lora", "concat_shuffled"]
 METHODS = ["linear", "seqclip", "onevocab", "linear_tuned", "text_only", "dna_only"]
 JUDGED = ["linear", "seqclip", "onevocab", "linear_tuned", "text_only"]
@@ -33,6 +35,11 @@ def interpretation(file) -> list[str]:
     return [f"<results>/codons/{dataset}/interpretation/{file}" for dataset in SETS]
 
 
+def figures(artifacts, study) -> set[str]:
+    """The names of the figures of a study."""
+    return {Path(path).stem for path in artifacts.paths("figures", study)}
+
+
 EXPECTED = {
     ("cards", "codons"): [f"<results>/data/{name}/card.json" for name in SETS],
     ("records", "language"): [
@@ -45,6 +52,18 @@ EXPECTED = {
     ("answers", "language"): language(JUDGED, "predictions.parquet", ["variants"]),
     ("costs", "language"): language(METHODS, "model/cost.json"),
     ("costs", "codons"): codons(ARMS, "cost.json"),
+    ("models", "language"): [
+        f"<results>/language/{suite}/{name}/model/seed{seed}/manifest.json"
+        for suite in ("variants", "tasks")
+        for name in METHODS
+        for seed in SEEDS
+    ],
+    ("models", "codons"): [
+        f"<results>/codons/{dataset}/{name}/seed{seed}.safetensors"
+        for dataset in SETS
+        for name in ARMS
+        for seed in SEEDS
+    ],
     ("logs", "language"): language(METHODS, "model/log.jsonl"),
     ("logs", "codons"): codons(ARMS, "log.jsonl"),
     # All but text_only see DNA; the suite `tasks` is excluded.
@@ -157,25 +176,35 @@ def test_controls_and_tuned_arms_are_not_interpreted(make_run):
 
 
 def test_a_figure_is_drawn_where_a_run_makes_all_it_needs(make_run, artifacts):
-    drawn = {path.rpartition("/")[2].removesuffix(".svg") for path in artifacts.figures("codons")}
+    drawn = figures(artifacts, "codons")
     assert drawn == {name for name, figure in FIGURES.items()
                      if figure.study == "codons" and not figure.ablations}  # fmt: skip
     alone = Artifacts(make_run(codons={"arms": ["dna"], "datasets": ["demo-classes"]}))
-    drawn = {path.rpartition("/")[2].removesuffix(".svg") for path in alone.figures("codons")}
+    drawn = figures(alone, "codons")
     # No weights, no fusion, no regression.
     assert drawn == {"fusion", "confusion", "lengths", "curves"}
 
 
 def test_a_study_that_does_not_run_has_no_figure(make_run):
     artifacts = Artifacts(make_run(studies=["codons"]))
-    assert artifacts.figures("language") == artifacts.paths("metrics", "language") == []
-    assert artifacts.figures("codons")
+    assert artifacts.paths("figures", "language") == artifacts.paths("metrics", "language") == []
+    assert artifacts.paths("figures", "codons")
+
+
+def test_a_target_asks_for_all_that_a_study_comes_to(artifacts):
+    asked = artifacts.of_study("language")
+    wanted = ("metrics", "figures", "models", "predictions", "probes", "vectors")
+    assert {path for kind in wanted for path in artifacts.paths(kind, "language")} <= set(asked)
+    report = artifacts.of_report()
+    assert set(asked) | set(artifacts.of_study("codons")) <= set(report)
+    assert set(artifacts.paths("costs", "codons")) <= set(report)
+    assert len(report) == len(set(report))
 
 
 def test_figures_of_ablations_are_apart(artifacts):
-    (figure,) = artifacts.figures("codons", ablations=True)
+    (figure,) = artifacts.paths("figures", "codons", ablations=True)
     assert figure == "<results>/ablations/figures/weights_ablations.svg"
-    assert "weights_ablations" not in "".join(artifacts.figures("codons"))
+    assert "weights_ablations" not in "".join(artifacts.paths("figures", "codons"))
 
 
 def test_what_a_figure_is_drawn_from(artifacts, of):
@@ -192,7 +221,8 @@ def test_what_the_report_shows(artifacts, make_run):
     assert list(shown) == ["metrics", "comparisons", "audits", "cards", "costs", "verdicts",
                            "leakage", "figures"]  # fmt: skip
     assert shown["costs"] == EXPECTED["costs", "language"] + EXPECTED["costs", "codons"]
-    assert shown["figures"] == artifacts.figures("language") + artifacts.figures("codons")
+    drawn = [path for study in STUDIES for path in artifacts.paths("figures", study)]
+    assert shown["figures"] == drawn
     alone = Artifacts(make_run(studies=["codons"])).report_inputs(None)
     assert "verdicts" not in alone and "leakage" not in alone
 

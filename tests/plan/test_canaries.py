@@ -37,10 +37,11 @@ def test_only_models_of_the_hub_need_its_cache(make_run, monkeypatch):
     run = make_run()
     monkeypatch.setenv("HF_HOME", "/cache/hub")
     shared = {"results": "results/small", "store": run.settings["store"]}
-    made = job(ONE, inputs=["results/small/data/models/demo-nt", "results/small/data/d/card.json"])
+    scratch = "results/small/data/models/demo-nt/manifest.json"
+    made = job(ONE, inputs=[scratch, "results/small/data/d/card.json"])
     assert canaries.shared_folders([made], run) == shared
     for name in ("nt-v2-500m", "nt-v2-500m@random"):
-        linked = job(ONE, inputs=[f"results/small/data/models/{name}"])
+        linked = job(ONE, inputs=[f"results/small/data/models/{name}/manifest.json"])
         found = canaries.shared_folders([made, linked], run)
         assert found == shared | {"HF_HOME": "/cache/hub"}
 

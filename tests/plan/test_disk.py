@@ -77,6 +77,16 @@ def test_a_folder_without_safetensors_counts_by_its_size(tmp_path):
     assert 1_000_000 <= whole < 1_010_000
 
 
+def test_a_manifest_stands_for_its_folder(tmp_path):
+    (tmp_path / "weights").write_bytes(bytes(1000))
+    (tmp_path / "manifest.json").write_bytes(b"{}")
+    assert disk.size([tmp_path / "manifest.json"]) >= 1002
+    # The missing input itself is named, which Snakemake takes for "not known yet".
+    with pytest.raises(FileNotFoundError) as missing:
+        disk.size([tmp_path / "later" / "manifest.json"])
+    assert missing.value.filename == str(tmp_path / "later" / "manifest.json")
+
+
 def test_checkpoints_are_those_that_lie_there_together():
     # Three of 4 bytes a weight; to resume from, one a seed and a trial, and one in the making.
     assert disk.checkpoints(100, 10, seeds=3, trials=1) == 3 * 400 + 4 * 160

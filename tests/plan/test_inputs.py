@@ -67,11 +67,11 @@ def test_what_a_method_reads(inputs, small_run, of, method, stored, tuned, pretr
     job = of(suite="variants", method=method)
     receipt = f"<results>/embeddings/demo-variants/sequence.{stored}.json"
     assert inputs.language_embeddings(job) == [receipt] * bool(stored)
-    assert inputs.method_encoder(job) == [small_run.model_folder(stored)] * bool(stored)
-    assert inputs.tuned_encoder(job) == [f"<results>/data/models/{tuned}"] * bool(tuned)
+    assert inputs.method_encoder(job) == [small_run.manifest(stored)] * bool(stored)
+    assert inputs.tuned_encoder(job) == [small_run.manifest(tuned)] * bool(tuned)
     adapter = f"<results>/language/pretrain/{pretrained}/adapter.safetensors"
     assert inputs.pretrained_adapter(job) == [adapter] * bool(pretrained)
-    assert inputs.language_backbone(job) == "<results>/data/models/demo-qwen3"
+    assert inputs.language_backbone(job) == "<results>/data/models/demo-qwen3/manifest.json"
 
 
 def test_a_suite_of_several_sets_is_read_in_its_order(inputs, of):
@@ -100,7 +100,7 @@ def test_what_an_arm_reads(inputs, of, arm, folder, stored, tuned):
         view: f"<results>/embeddings/{folder}/{view}.{CODONS[view]}.json" for view in stored
     }
     assert inputs.arm_models(job) == {
-        f"{view}_model": f"<results>/data/models/{CODONS[view]}" for view in tuned
+        f"{view}_model": f"<results>/data/models/{CODONS[view]}/manifest.json" for view in tuned
     }
 
 

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from safetensors.numpy import save_file
 
+from seqfuse.files import MANIFEST
 from seqfuse.plan.inputs import Inputs
 from seqfuse.plan.launch import launched
 from seqfuse.plan.resources import Needs
@@ -48,7 +49,8 @@ def model(tmp_path) -> str:
     (folder / "config.json").write_text(json.dumps({"hidden_size": 8, "vocab_size": 30}))
     tensors = {"w": np.zeros((5, 4), np.float16), "b": np.zeros(4, np.float16)}
     save_file(tensors, folder / "model.safetensors")
-    return str(folder)
+    (folder / MANIFEST).write_text("{}")
+    return str(folder / MANIFEST)
 
 
 @pytest.fixture

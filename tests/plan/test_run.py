@@ -123,6 +123,7 @@ def test_pre_trainings(run):
     assert "dataset" not in run.contrasting("seqclip")
     assert run.model_folder("seqclip_hot") == "<results>/language/pretrain/seqclip_hot/encoder"
     assert run.model_folder("demo-nt") == "<results>/data/models/demo-nt"
+    assert run.manifest("demo-nt") == "<results>/data/models/demo-nt/manifest.json"
 
 
 def test_an_encoder_is_the_variants_own(run):
@@ -206,12 +207,12 @@ def test_artifacts_of_one_suite_and_of_what_varies(artifacts):
 
 
 def test_a_figure_is_drawn_where_its_files_are_made(artifacts):
-    drawn = artifacts.figures("codons")
+    drawn = artifacts.paths("figures", "codons")
     assert "<results>/figures/weights.svg" in drawn
     # One set, a regression: no classes to confuse.
     assert "<results>/figures/confusion.svg" not in drawn
     shown = artifacts.report_inputs(wildcards())
-    assert set(shown["figures"]) == {*artifacts.figures("language"), *drawn}
+    assert set(shown["figures"]) == {*artifacts.paths("figures", "language"), *drawn}
 
 
 def test_what_jobs_read(inputs):
@@ -296,7 +297,7 @@ def test_planning_needs_no_snakemake_and_no_torch():
         "from seqfuse.plan import artifacts, inputs, launch, resources, run\n"
         "from seqfuse.settings import configuration\n"
         "made = run.Run(configuration.resolve({'preset': 'paper'}))\n"
-        "print(len(artifacts.Artifacts(made).figures('language')) > 5)\n"
+        "print(len(artifacts.Artifacts(made).paths('figures', 'language')) > 5)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout == "True\n", done.stderr

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -190,6 +191,26 @@ def test_a_checkout_to_and_fro_runs_nothing(demo):
     assert "language_finetune" in rules(planned(demo))
     git("checkout", "main")
     assert planned(demo) == []
+
+
+def test_a_model_that_was_lost_is_trained_again(demo):
+    """As `kill -9` leaves it in a forced run: Snakemake removes first what a job makes."""
+    lost = demo.root / "results/demo/language/variants/linear/model/seed1"
+    kept = lost.rename(lost.with_name("kept"))
+    try:
+        jobs = planned(demo)
+    finally:
+        kept.rename(lost)
+    assert {job.wildcards for job in jobs if job.rule == "language_finetune"} == {
+        "suite=variants, method=linear"
+    }
+    assert planned(demo) == []
+
+
+def test_a_copy_of_a_finished_run_has_nothing_to_do(demo, tmp_path):
+    copied = tmp_path / "copied"
+    subprocess.run(["cp", "-r", demo.root, copied], check=True)
+    assert planned(replace(demo, root=copied)) == []
 
 
 def test_why_is_told_in_one_line_a_rule(demo, tmp_path):

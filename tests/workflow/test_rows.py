@@ -2,21 +2,26 @@
 
 import random
 import re
+from pathlib import Path
 
 import pytest
 import yaml
 
 from bench.workflow import finish
+from seqfuse.encoders import random_models
 from seqfuse.plan import dry_run
 
-OWN, OTHER = "own", "demo-expression"
-RECEIPT = f"results/demo/embeddings/{OWN}/dna.demo-nt.json"
+OWN, OTHER, MODEL = "own", "demo-expression", "own-nt"
+RECEIPT = f"results/demo/embeddings/{OWN}/dna.{MODEL}.json"
 CONFIG = {
     "preset": "demo",
     "studies": ["codons"],
     "seeds": 1,
     "datasets": {OWN: {"study": "codons", "source": "files", "files": [{"path": "own.csv"}]}},
-    "codons": {"datasets": [OWN, OTHER], "arms": ["dna"]},
+    "models": {
+        MODEL: {"kind": "folder", "layout": "nucleotide-transformer-v2", "path": "checkpoint"}
+    },
+    "codons": {"datasets": [OWN, OTHER], "arms": ["dna"], "encoders": {"dna": MODEL}},
 }
 
 
@@ -28,10 +33,17 @@ def finished(make_project):
     rows = [f"{cds(draw)},{draw.random():.3f},{split}"
             for split in ["train"] * 30 + ["val"] * 10 + ["test"] * 10]  # fmt: skip
     (made.root / "own.csv").write_text("\n".join(["sequence,value,split", *rows, ""]))
+    write_model(made.root / "checkpoint", seed=0)
     (made.root / "config.yaml").write_text(yaml.safe_dump(CONFIG))
     made.snakemake("--cores", "1", RECEIPT)
     finish(made.root)
     return made
+
+
+def write_model(folder: Path, seed: int) -> None:
+    """A checkpoint of one's own, as one that was downloaded by hand."""
+    folder.mkdir(exist_ok=True)
+    random_models.write("nucleotide-transformer-v2", {}, seed, [], folder)
 
 
 def cds(draw: random.Random) -> str:
@@ -41,7 +53,7 @@ def cds(draw: random.Random) -> str:
 
 def embedded(project) -> list[tuple[str, ...]]:
     """What each run of the embeddings of the own set said: distinct sequences, held, to embed."""
-    log = project.root / "results" / "demo" / "logs" / "embeddings" / f"{OWN}.dna.demo-nt.log"
+    log = project.root / "results" / "demo" / "logs" / "embeddings" / f"{OWN}.dna.{MODEL}.log"
     said = r"(\d+) distinct sequences, (\d+) in the store, (\d+) to embed"
     return re.findall(said, log.read_text())
 
@@ -67,3 +79,13 @@ def test_a_row_runs_its_own_chain_and_embeds_one_sequence(finished):
     assert first == "own.csv changed"
     finished.snakemake("--cores", "1", RECEIPT)
     assert embedded(finished) == [("51", "50", "1")]
+
+
+def test_a_model_that_is_replaced_in_place_runs_what_reads_it(finished):
+    write_model(finished.root / "checkpoint", seed=1)
+    jobs = dry_run.parse(finished.snakemake("-n", "-p").stdout)
+    assert {"data_model", "embeddings", "codons_train"} <= {job.rule for job in jobs}
+    [why] = [dry_run.explain(job) for job in jobs if job.rule == "data_model"]
+    assert why == "checkpoint/model.safetensors changed"
+    assert not any("demo-rnafm" in job.wildcards for job in jobs)
+    write_model(finished.root / "checkpoint", seed=0)

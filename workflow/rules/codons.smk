@@ -36,14 +36,8 @@ rule codons_train:
         arm=lambda wildcards: omit(vars(ARMS[wildcards.arm]), "title"),
         out=subpath(output.cost, parent=True),
         state=f"{STATE}/codons/{{dataset}}/{{arm}}",
-        views=lambda wildcards, input: flags(
-            {
-                name: input[name]
-                for name in [
-                    *inputs.arm_embeddings(wildcards),
-                    *inputs.arm_models(wildcards),
-                ]
-            }
+        views=lambda wildcards, input: reads(
+            omit(dict(input.items()), "records", "frames")
         ),
         seeds=plan.seeds,
         settings=lambda wildcards: flags(plan.arm_training(wildcards.arm)),
@@ -79,8 +73,8 @@ rule codons_interpret:
         ),
         records="<results>/sequences/{dataset}/records.parquet",
         frames="<results>/sequences/{dataset}/frames.parquet",
-        dna_encoder=plan.model_folder(settings["codons"]["encoders"]["dna"]),
-        rna_encoder=plan.model_folder(settings["codons"]["encoders"]["rna"]),
+        dna_encoder=plan.manifest(settings["codons"]["encoders"]["dna"]),
+        rna_encoder=plan.manifest(settings["codons"]["encoders"]["rna"]),
     output:
         "<results>/codons/{dataset}/interpretation/knockout.parquet",
         "<results>/codons/{dataset}/interpretation/mutagenesis.parquet",
@@ -109,12 +103,8 @@ rule codons_interpret:
             dict.fromkeys(os.path.dirname(path) for path in input.checkpoints)
         ),
         out=subpath(output[0], parent=True),
-        files=lambda wildcards, input: flags(
-            {
-                name.replace("_", "-"): path
-                for name, path in input.items()
-                if name not in ("checkpoints", "records", "frames")
-            }
+        files=lambda wildcards, input: reads(
+            omit(dict(input.items()), "checkpoints", "records", "frames")
         ),
         settings=flags(
             {**settings["codons"]["interpretation"], **settings["evaluation"]}

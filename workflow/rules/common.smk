@@ -19,7 +19,16 @@ from seqfuse.plan.artifacts import Artifacts
 from seqfuse.plan.inputs import Inputs
 from seqfuse.plan.launch import launched
 from seqfuse.plan.resources import Needs
-from seqfuse.plan.run import Run, as_json, compared_by, either, omit, tracked, untracked
+from seqfuse.plan.run import (
+    Run,
+    as_json,
+    compared_by,
+    either,
+    omit,
+    reads,
+    tracked,
+    untracked,
+)
 from seqfuse.registry.arms import ARMS
 from seqfuse.registry.figures import FIGURES, STUDIES
 from seqfuse.registry.judges import REFERENCES
@@ -124,8 +133,9 @@ def own_files(wildcards):
     return download.unpinned(entry, mirror)
 
 
-def model_text(wildcards):
-    """The records whose text a scratch language model learns its tokeniser from."""
+def own_checkpoint(wildcards):
+    """The files of one's own that a model is read from."""
     name, entry = wildcards.model, settings["models"][wildcards.model]
-    check_available(f"models/{name}", pretrained_models.check_entry, name, entry)
-    return inputs.model_text(wildcards)
+    made = f"models/{name}/manifest.json"
+    check_available(made, pretrained_models.check_entry, name, entry)
+    return pretrained_models.own_files(entry)

@@ -112,9 +112,9 @@ rule controls_shuffle:
 rule controls_randomise:
     """Give an encoder random weights, to see what its pre-training is worth."""
     input:
-        lambda wildcards: plan.model_folder(wildcards.model),
+        lambda wildcards: plan.manifest(wildcards.model),
     output:
-        directory("<results>/data/models/{model}@random"),
+        "<results>/data/models/{model}@random/manifest.json",
     log:
         "<logs>/controls_randomise/{model}.log",
     benchmark:
@@ -127,5 +127,7 @@ rule controls_randomise:
         runtime=needs.runtime("light"),
     params:
         code=code("seqfuse.controls.randomise"),
+        model=subpath(input[0], parent=True),
+        out=subpath(output[0], parent=True),
     shell:
-        "exec seqfuse controls randomise --model {input} --out {output} 2> {log}"
+        "exec seqfuse controls randomise --model {params.model} --out {params.out} 2> {log}"

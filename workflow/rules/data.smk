@@ -58,9 +58,10 @@ rule data_card:
 rule data_model:
     """Fetch or generate one model's folder; scratch models learn their tokeniser from the data."""
     input:
-        text=model_text,
+        text=inputs.model_text,
+        files=own_checkpoint,
     output:
-        directory("<results>/data/models/{model}"),
+        "<results>/data/models/{model}/manifest.json",
     log:
         "<logs>/data_model/{model}.log",
     benchmark:
@@ -72,6 +73,7 @@ rule data_model:
         code=lambda wildcards: code("seqfuse.data.model", *plan.layout(wildcards.model)),
         entry=lambda wildcards: as_json(settings["models"][wildcards.model]),
         text=lambda wildcards, input: flags({"text": list(input.text) or None}),
+        out=subpath(output[0], parent=True),
     shell:
         "exec seqfuse data model --name {wildcards.model} --entry {params.entry:q}"
-        " {params.text} --out {output} 2> {log}"
+        " {params.text} --out {params.out} 2> {log}"

@@ -9,7 +9,7 @@ rule embeddings:
     """Embed what the store does not hold yet of one view of a dataset."""
     input:
         table=inputs.embedded_table,
-        model=lambda wildcards: plan.model_folder(wildcards.encoder),
+        model=lambda wildcards: plan.manifest(wildcards.encoder),
     output:
         "<results>/embeddings/{dataset}/{view}.{encoder}.json",
     log:
@@ -27,6 +27,7 @@ rule embeddings:
         runtime=needs.runtime("gpu"),
     params:
         code=code("seqfuse.embeddings.write"),
+        model=subpath(input.model, parent=True),
         columns=inputs.embedded_columns,
         resolution=inputs.embedded_resolution,
         # A function's result is taken as it is; of text, Snakemake would fill in {braces}.
@@ -34,5 +35,5 @@ rule embeddings:
         settings=flags(settings["embeddings"]),
     shell:
         "exec seqfuse embeddings write --table {input.table} --columns {params.columns}"
-        " --model {input.model} --resolution {params.resolution} --store={params.store:q}"
+        " --model {params.model} --resolution {params.resolution} --store={params.store:q}"
         " --threads {threads} {params.settings} --out {output} 2> {log}"

@@ -5,15 +5,15 @@ rule language_pretrain:
     """Pull gene sequences and their descriptions together (SeqCLIP)."""
     input:
         pairs=f"<results>/sequences/{settings['language']['pretrain']['dataset']}/records.parquet",
-        encoder=lambda wildcards: plan.model_folder(
+        encoder=lambda wildcards: plan.manifest(
             plan.model_of(wildcards.pretraining, "encoder")
         ),
-        text_encoder=plan.model_folder(settings["language"]["text_encoder"]),
-        backbone=lambda wildcards: plan.model_folder(
+        text_encoder=plan.manifest(settings["language"]["text_encoder"]),
+        backbone=lambda wildcards: plan.manifest(
             plan.model_of(wildcards.pretraining, "backbone")
         ),
     output:
-        encoder=directory("<results>/language/pretrain/{pretraining}/encoder"),
+        encoder="<results>/language/pretrain/{pretraining}/encoder/manifest.json",
         adapter="<results>/language/pretrain/{pretraining}/adapter.safetensors",
         model="<results>/language/pretrain/{pretraining}/model.json",
         vectors="<results>/language/pretrain/{pretraining}/vectors.parquet",
@@ -34,7 +34,8 @@ rule language_pretrain:
         command=start("seqfuse language pretrain"),
         threads=needs.threads("gpu"),
         code=code("seqfuse.language.pretrain"),
-        out=subpath(output.encoder, parent=True),
+        out=subpath(output.adapter, parent=True),
+        models=lambda wildcards, input: reads(omit(dict(input.items()), "pairs")),
         seed=plan.seeds[0],
         settings=lambda wildcards: flags(
             tracked(plan.contrasting(wildcards.pretraining), "language/pretrain")
@@ -45,8 +46,7 @@ rule language_pretrain:
         board=lambda wildcards, resources: plan.board("pretrain", wildcards.pretraining),
         vectors=f"{STATE}/language/text_vectors",
     shell:
-        "exec {params.command} --pairs {input.pairs} --encoder {input.encoder}"
-        " --text-encoder {input.text_encoder} --backbone {input.backbone} --seed {params.seed}"
+        "exec {params.command} --pairs {input.pairs} {params.models} --seed {params.seed}"
         " --threads {params.threads}"
         " {params.settings} {params.more} {params.board} --text-vectors {params.vectors} --out {params.out}"
         " 2> {log}"
@@ -91,11 +91,9 @@ rule language_finetune:
         pretrained=inputs.pretrained_adapter,
         encoder=inputs.tuned_encoder,
     output:
-        checkpoints=directory(
-            collect(
-                "<results>/language/{{suite}}/{{method}}/model/seed{seed}",
-                seed=plan.seeds,
-            )
+        checkpoints=collect(
+            "<results>/language/{{suite}}/{{method}}/model/seed{seed}/manifest.json",
+            seed=plan.seeds,
         ),
         cost="<results>/language/{suite}/{method}/model/cost.json",
         log="<results>/language/{suite}/{method}/model/log.jsonl",
@@ -118,17 +116,14 @@ rule language_finetune:
         method=lambda wildcards: plan.method(wildcards.method).name,
         state=f"{STATE}/language/{{suite}}/{{method}}",
         datasets=lambda wildcards: plan.language_suites[wildcards.suite],
-        embeddings=lambda wildcards, input: flags(
-            {"embeddings": list(input.embeddings) or None}
-        ),
-        pretrained=lambda wildcards, input: flags(
+        models=lambda wildcards, input: reads(
             {
-                "pretrained": (
-                    os.path.dirname(input.pretrained[0]) if input.pretrained else None
-                )
+                "backbone": input.backbone,
+                "embeddings": input.embeddings,
+                "pretrained": [os.path.dirname(path) for path in input.pretrained],
+                "encoder": input.encoder,
             }
         ),
-        encoder=lambda wildcards, input: flags({"encoder": list(input.encoder) or None}),
         seeds=plan.seeds,
         registered=lambda wildcards: plan.registered(wildcards.method),
         settings=lambda wildcards: flags(
@@ -146,8 +141,7 @@ rule language_finetune:
         "exec {params.command} --suite {wildcards.suite} --method {params.method}"
         " --name {wildcards.method}"
         " --datasets {params.datasets} --records {input.records} --cards {input.cards}"
-        " --backbone {input.backbone}"
-        " {params.embeddings} {params.pretrained} {params.encoder} --seeds {params.seeds}"
+        " {params.models} --seeds {params.seeds}"
         " --threads {params.threads}"
         " --state {params.state} {params.settings} {params.more} {params.board} --out {params.out} 2> {log}"
 
@@ -178,11 +172,9 @@ rule language_predict:
         code=lambda wildcards: code(
             "seqfuse.language.predict", plan.implementation(wildcards.method)
         ),
-        model=lambda wildcards, input: os.path.dirname(input.checkpoints[0]),
+        model=lambda wildcards, input: str(Path(input.checkpoints[0]).parents[1]),
         datasets=lambda wildcards: plan.language_suites[wildcards.suite],
-        embeddings=lambda wildcards, input: flags(
-            {"embeddings": list(input.embeddings) or None}
-        ),
+        embeddings=lambda wildcards, input: reads({"embeddings": input.embeddings}),
         settings=flags(settings["language"]["prompt"]),
     shell:
         "exec seqfuse language predict --model {params.model} --datasets {params.datasets}"
@@ -215,9 +207,9 @@ rule language_probe:
         code=lambda wildcards: code(
             "seqfuse.language.probe", plan.implementation(wildcards.method)
         ),
-        model=lambda wildcards, input: os.path.dirname(input.checkpoints[0]),
+        model=lambda wildcards, input: str(Path(input.checkpoints[0]).parents[1]),
         datasets=lambda wildcards: plan.language_suites[wildcards.suite],
-        encoder=lambda wildcards, input: flags({"encoder": list(input.encoder) or None}),
+        encoder=lambda wildcards, input: reads({"encoder": input.encoder}),
         settings=flags(
             {
                 **settings["language"]["prompt"],
@@ -255,7 +247,7 @@ rule language_attention:
         runtime=needs.runtime("gpu"),
     params:
         code=code("seqfuse.language.attention"),
-        model=lambda wildcards, input: os.path.dirname(input.checkpoints[0]),
+        model=lambda wildcards, input: str(Path(input.checkpoints[0]).parents[1]),
         datasets=lambda wildcards: plan.variant_sets(wildcards.suite),
         settings=flags(
             {**settings["language"]["prompt"], **settings["language"]["attention"]}

@@ -14,6 +14,11 @@ from pathlib import Path
 
 from seqfuse.errors import UserError
 
+# What a folder that a rule makes holds, written last; the file that other rules depend on.
+MANIFEST = "manifest.json"
+# What a model's folder says of itself beside what it computes with.
+DESCRIPTIONS = ("README.md", "model.json")
+
 
 @contextlib.contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
@@ -80,6 +85,26 @@ def digest(text: str) -> str:
 def canonical_json(value: object) -> str:
     """JSON with sorted keys and no spare white space: equal values give equal text."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def write_manifest(folder: str | Path) -> None:
+    """Write the checksum of every file of a model's folder into it, descriptions left out.
+
+    To be called last, in the folder that `atomic_directory` gives. Equal manifests stand for models
+    that compute the same.
+    """
+    write_json(Path(folder) / MANIFEST, checksums(folder))
+
+
+def checksums(folder: str | Path) -> dict[str, str]:
+    """The SHA-256 of every file that a model's folder computes with, by its path in the folder."""
+    folder = Path(folder)
+    files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*")}
+    return {
+        name: sha256(path)
+        for name, path in sorted(files.items())
+        if path.is_file() and name not in (MANIFEST, *DESCRIPTIONS)
+    }
 
 
 def read_json(path: str | Path) -> dict:

@@ -29,9 +29,16 @@ from seqfuse.codons.training import (
     Trial,
     predict,
 )
-from seqfuse.encoders.checkpoint import checksums
 from seqfuse.encoders.encoder import Encoder
-from seqfuse.files import atomic_directory, canonical_json, digest, read_json, sha256, write_json
+from seqfuse.files import (
+    atomic_directory,
+    canonical_json,
+    checksums,
+    digest,
+    read_json,
+    sha256,
+    write_json,
+)
 from seqfuse.progress import say
 from seqfuse.registry.arms import Arm
 from seqfuse.training.device import device, peak_memory_mb

@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     from seqfuse.data import pretrained_models
     from seqfuse.encoders import random_models
-    from seqfuse.files import atomic_directory, write_json
+    from seqfuse.files import atomic_directory, write_json, write_manifest
 
     try:
         entry = validate(args.name, json.loads(args.entry))
@@ -56,3 +56,4 @@ def run(args: argparse.Namespace) -> None:
             if key in entry
         }
         write_json(folder / "model.json", facts)
+        write_manifest(folder)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from seqfuse.data.download import hub_offline
 from seqfuse.errors import UserError
-from seqfuse.files import read_json, sha256, write_json
+from seqfuse.files import MANIFEST, read_json, sha256, write_json
 from seqfuse.progress import say
 
 # Layouts that transformers reads by itself -> model_type of their config.json.
@@ -48,9 +48,24 @@ def fetch(name: str, entry: dict, folder: Path) -> None:
 
 def link(path: str, folder: Path) -> None:
     """Link the files of the checkpoint folder `path`, code left out, into `folder`."""
-    for file in sorted(Path(path).resolve().iterdir()):
-        if file.is_file() and file.suffix != ".py" and file.name != "model.json":
-            (folder / file.name).symlink_to(file)
+    for file in checkpoint_files(path):
+        (folder / file.name).symlink_to(file.resolve())
+
+
+def own_files(entry: dict) -> list[str]:
+    """The files that an entry is read from, where they are the user's own."""
+    if entry["kind"] != "folder" or not Path(entry["path"]).is_dir():
+        return []
+    return list(map(str, checkpoint_files(entry["path"])))
+
+
+def checkpoint_files(path: str) -> list[Path]:
+    """The files of a checkpoint folder that are taken from it: no code, and nothing of ours."""
+    return [
+        file
+        for file in sorted(Path(path).iterdir())
+        if file.is_file() and file.suffix != ".py" and file.name not in ("model.json", MANIFEST)
+    ]
 
 
 def download(name: str, entry: dict, folder: Path) -> None:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from seqfuse.encoders.encoder import Encoder
 from seqfuse.encoders.layers import Unused
 from seqfuse.errors import UserError
-from seqfuse.files import read_json, sha256
+from seqfuse.files import read_json
 
 
 def read(folder: Path) -> dict[str, Tensor]:
@@ -27,12 +27,6 @@ def read(folder: Path) -> dict[str, Tensor]:
     for shard in shards:
         tensors |= _read_safetensors(shard)
     return tensors
-
-
-def checksums(folder: Path) -> dict[str, str]:
-    """The SHA-256 of every file of an encoder's folder but model.json, which holds its name."""
-    files = [path for path in sorted(folder.iterdir()) if path.is_file()]
-    return {path.name: sha256(path) for path in files if path.name != "model.json"}
 
 
 def fill(encoder: Encoder, tensors: dict[str, Tensor], source: str | Path) -> None:

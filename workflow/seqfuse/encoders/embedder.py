@@ -17,10 +17,10 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from seqfuse import encoders, fingerprint
-from seqfuse.encoders.checkpoint import checksums
 from seqfuse.encoders.rows import Row, describe, sequence_hash
 from seqfuse.encoders.tokenisers import Tokens
 from seqfuse.errors import UserError
+from seqfuse.files import checksums
 from seqfuse.settings.sections import Section
 from seqfuse.training.device import device
 
@@ -89,7 +89,7 @@ class Embedder:
         self.description = {
             "format": _FORMAT,
             "layout": self._encoder.layout,
-            "files": checksums(Path(folder)),
+            "files": checksums(folder),
             "layer": settings.layer % (self._encoder.depth + 1),
             "output": settings.output,
             "resolution": resolution,

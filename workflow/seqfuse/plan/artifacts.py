@@ -92,10 +92,6 @@ class Artifacts:
         scope = Scope(self.run, study, suites, ablations)
         return [path for row in rows for path in row.paths(scope)]
 
-    def figures(self, study: str, ablations: bool = False) -> list[str]:
-        """The figures of a study, or of its ablations, that this run can draw."""
-        return self.paths("figures", study, None, ablations)
-
     def figure_inputs(self, wildcards) -> dict[str, list[str]]:
         """What one figure is drawn from, by kind."""
         figure = FIGURES[wildcards.figure]
@@ -111,6 +107,26 @@ class Artifacts:
     def ablation_inputs(self, wildcards) -> dict[str, list[str]]:
         """What the report of the ablations shows, by kind."""
         return {kind: self._of_studies(kind, ablations=True) for kind in ABLATIONS_REPORTED}
+
+    def of_study(self, study: str, ablations: bool = False) -> list[str]:
+        """What a study comes to: its models, predictions, metrics, and figures with their tables.
+
+        Targets name all of it, because Snakemake makes a lost file again only where a target asks
+        for it, and a forced job that was killed has lost its files.
+        """
+        drawn = _of_figures(Scope(self.run, study, list(self.run.suites(study)), ablations))
+        needed = [kind for figure in drawn for kind in FIGURES[figure["figure"]].needs]
+        own = [] if ablations else ["probes"]
+        kinds = dict.fromkeys(["models", "predictions", *own, "metrics", "figures", *needed])
+        return [path for kind in kinds for path in self.paths(kind, study, None, ablations)]
+
+    def of_report(self, ablations: bool = False) -> list[str]:
+        """What a report shows, and what its studies come to."""
+        shown = self.ablation_inputs(None) if ablations else self.report_inputs(None)
+        found = [path for paths in shown.values() for path in paths]
+        for study in self.run.settings["studies"]:
+            found += self.of_study(study, ablations)
+        return list(dict.fromkeys(found))
 
     def _of_studies(self, kind: str, ablations: bool = False) -> list[str]:
         studies = self.run.settings["studies"]
@@ -168,6 +184,12 @@ def _of_arms(scope: Scope) -> Wildcards:
     return _each(scope, "dataset", "arm", scope.compared)
 
 
+def _of_seeds(scope: Scope) -> Wildcards:
+    """Every seed of what is compared."""
+    compared = _of_methods(scope) if scope.study == "language" else _of_arms(scope)
+    return [{**names, "seed": str(seed)} for names in compared for seed in scope.run.seeds]
+
+
 def _of_weighing_arms(scope: Scope) -> Wildcards:
     return _each(scope, "dataset", "arm", [name for name in scope.compared if ARMS[name].weighs])
 
@@ -223,6 +245,7 @@ ARTIFACTS: tuple[Artifact, ...] = (
     # study A
     Artifact("predictions", f"{_METHOD}/predictions.parquet", _of_methods, "language"),
     Artifact("answers", f"{_METHOD}/predictions.parquet", _of_answering, "language"),
+    Artifact("models", f"{_METHOD}/model/seed{{seed}}/manifest.json", _of_seeds, "language"),
     Artifact("costs", f"{_METHOD}/model/cost.json", _of_methods, "language"),
     Artifact("logs", f"{_METHOD}/model/log.jsonl", _of_methods, "language"),
     Artifact("probes", f"{_METHOD}/probes.parquet", _of_probed, "language"),
@@ -239,6 +262,7 @@ ARTIFACTS: tuple[Artifact, ...] = (
     Artifact("verdicts", "<results>/judge/{suite}/{method}.parquet", _of_judged, "language"),
     # study B
     Artifact("predictions", f"{_ARM}/predictions.parquet", _of_arms, "codons"),
+    Artifact("models", f"{_ARM}/seed{{seed}}.safetensors", _of_seeds, "codons"),
     Artifact("costs", f"{_ARM}/cost.json", _of_arms, "codons"),
     Artifact("logs", f"{_ARM}/log.jsonl", _of_arms, "codons"),
     Artifact("weights", f"{_ARM}/weights.parquet", _of_weighing_arms, "codons"),

@@ -14,6 +14,7 @@ from pathlib import Path
 from seqfuse.canary import findings
 from seqfuse.canary.submitted import VARIABLE, Submitted, hub_home, look
 from seqfuse.errors import UserError
+from seqfuse.files import MANIFEST
 from seqfuse.plan import slurm
 from seqfuse.plan.launch import launched
 from seqfuse.plan.run import Run
@@ -66,10 +67,10 @@ def requests(jobs: Sequence, gpu: Mapping, threads: int) -> list[Request]:
 def shared_folders(jobs: Sequence, run: Run) -> dict[str, str]:
     """The folders that nodes must have for these jobs, by what they are for."""
     models = {
-        Path(path).name.removesuffix("@random")
+        Path(path).parent.name.removesuffix("@random")
         for job in jobs
         for path in job.input
-        if str(Path(path).parent) == f"{run.results}/data/models"
+        if Path(path).match(f"{run.results}/data/models/*/{MANIFEST}")
     }
     folders = {"results": run.results, "store": run.settings["store"]}
     # Models of the hub are links into its cache.

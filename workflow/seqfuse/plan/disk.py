@@ -11,6 +11,8 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from seqfuse.files import MANIFEST
+
 _FLOAT = 4
 # What a checkpoint to resume from holds of each trained weight: its value, Adam's two moments, and
 # the value that was best in validation.
@@ -32,11 +34,13 @@ class Unreadable(Exception):
 
 
 def size(paths: Iterable[str | Path]) -> int:
-    """The bytes of files and folders."""
+    """The bytes of files and folders; a manifest stands for the folder that it lies in."""
     found = 0
     for path in map(Path, paths):
+        # Asked of the path itself first: Snakemake knows what it means that an input is missing.
         found += path.stat().st_size
-        found += sum(inner.stat().st_size for inner in path.rglob("*") if inner.is_file())
+        folder = path.parent if path.name == MANIFEST else path
+        found += sum(inner.stat().st_size for inner in folder.rglob("*") if inner.is_file())
     return found
 
 

@@ -64,11 +64,11 @@ class Inputs:
         """The encoder that a method reads states of."""
         if not self.run.method(wildcards.method).reads_store:
             return []
-        return [self.run.model_folder(self.run.encoder_of(wildcards.method))]
+        return [self.run.manifest(self.run.encoder_of(wildcards.method))]
 
     def language_backbone(self, wildcards):
         """The language model that a method or variant starts from."""
-        return self.run.model_folder(self.run.model_of(wildcards.method, "backbone"))
+        return self.run.manifest(self.run.model_of(wildcards.method, "backbone"))
 
     def pretrained_adapter(self, wildcards):
         """SeqCLIP's adapter, for the methods that start from it."""
@@ -82,7 +82,7 @@ class Inputs:
         """The encoder that a method trains with itself."""
         if not self.run.method(wildcards.method).trains_encoder:
             return []
-        return [self.run.model_folder(self.run.model_of(wildcards.method, "encoder"))]
+        return [self.run.manifest(self.run.model_of(wildcards.method, "encoder"))]
 
     def arm_embeddings(self, wildcards):
         """The receipts of an arm's modalities, by modality."""
@@ -98,10 +98,10 @@ class Inputs:
         }
 
     def arm_models(self, wildcards):
-        """The encoders that an arm trains, by the flag that takes them."""
+        """The encoders that an arm trains, by the flag that takes their folder."""
         tuned = ARMS[wildcards.arm].trains(self.run.arm_training(wildcards.arm)["tuned"])
         return {
-            f"{modality}_model": self.run.model_folder(
+            f"{modality}_model": self.run.manifest(
                 self.run.settings["codons"]["encoders"][modality]
             )
             for modality in tuned

@@ -2,6 +2,7 @@
 attempt or with what the job reads."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 from seqfuse.plan import disk
 from seqfuse.plan.inputs import Inputs
@@ -58,7 +59,7 @@ class Needs:
             input.table,
             self.inputs.embedded_columns(wildcards).split(),
             self.inputs.embedded_resolution(wildcards),
-            input.model,
+            Path(input.model).parent,
             self.run.encoder_layout(wildcards.encoder),
             self.run.settings["embeddings"],
         )
@@ -71,18 +72,19 @@ class Needs:
             rates = given["learning_rate"]
             trials = len(rates) if isinstance(rates, list) else 1
             rank = given["lora_rank"]
-            found += disk.finetuning(input.backbone, len(self.run.seeds), trials, rank)
+            found += disk.finetuning(Path(input.backbone).parent, len(self.run.seeds), trials, rank)
         return found
 
     def pretrain_disk(self, wildcards, input):
         """Checkpoints of the encoder."""
-        return disk.finetuning(input.encoder, seeds=1, trials=1, lora_rank=0)
+        return disk.finetuning(Path(input.encoder).parent, seeds=1, trials=1, lora_rank=0)
 
     def arm_disk(self, wildcards, input):
         """Checkpoints of a head and of encoders that are trained with it, and memory maps."""
         given, arm = self.run.arm_training(wildcards.arm), ARMS[wildcards.arm]
         rank = given["lora_rank"] if arm.tuning == "lora" else 0
-        models = [disk.weights(input[name], rank) for name in self.inputs.arm_models(wildcards)]
+        folders = [Path(input[name]).parent for name in self.inputs.arm_models(wildcards)]
+        models = [disk.weights(folder, rank) for folder in folders]
         head = disk.head(given["parameter_budget"], given["width"], given["channels"])
         trained = head + sum(trained for _, trained in models)
         saved = head + sum(whole for whole, _ in models)

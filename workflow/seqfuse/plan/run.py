@@ -4,10 +4,11 @@ Nothing here knows of Snakemake. Paths are written with its path variables (`<re
 """
 
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping
 
-from seqfuse.files import sha256
+from seqfuse.files import MANIFEST, sha256
 from seqfuse.registry.arms import ARMS
 from seqfuse.registry.controls import CONTROLS
 from seqfuse.registry.judges import REFERENCES
@@ -61,6 +62,27 @@ def untracked(settings: Mapping, *sections: str) -> dict:
 def as_json(entry: Mapping) -> str:
     """A catalogue entry, or a part of it, so that a change of it re-runs what is made from it."""
     return json.dumps(entry, sort_keys=True)
+
+
+def reads(inputs: Mapping[str, str | Iterable[str]]) -> str:
+    """Inputs as flags of their names; what a job reads none of is left out.
+
+    A model's manifest stands for its folder.
+    """
+
+    def word(path: str) -> str:
+        folder, name = os.path.split(path)
+        return folder if name == MANIFEST else path
+
+    return flags(
+        {
+            name.replace("_", "-"): (
+                word(found) if isinstance(found, str) else [word(path) for path in found]
+            )
+            for name, found in inputs.items()
+            if found
+        }
+    )
 
 
 class Run:
@@ -145,6 +167,10 @@ class Run:
         if name in self.pretrainings():
             return f"<results>/language/pretrain/{name}/encoder"
         return f"<results>/data/models/{name}"
+
+    def manifest(self, name):
+        """What the jobs that read a model depend on: the manifest in its folder."""
+        return f"{self.model_folder(name)}/{MANIFEST}"
 
     def layout(self, name):
         """The module that implements a model's layout, where it is one of ours."""

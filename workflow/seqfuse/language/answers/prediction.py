@@ -8,7 +8,7 @@ from pathlib import Path
 
 from seqfuse import fingerprint
 from seqfuse.errors import UserError
-from seqfuse.files import canonical_json, digest
+from seqfuse.files import canonical_json, checksums, digest
 from seqfuse.labels import parse
 from seqfuse.language import prompts
 from seqfuse.language.answers.resume_journal import Journal
@@ -19,7 +19,7 @@ from seqfuse.language.suite import Suite, read_states
 from seqfuse.progress import say
 from seqfuse.registry.methods import METHODS
 from seqfuse.training.device import device
-from seqfuse.training.provenance import checksums, surroundings
+from seqfuse.training.provenance import surroundings
 
 
 def predict(

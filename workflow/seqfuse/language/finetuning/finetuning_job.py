@@ -14,10 +14,12 @@ from seqfuse.errors import UserError
 from seqfuse.files import (
     atomic_directory,
     canonical_json,
+    checksums,
     digest,
     read_json,
     sha256,
     write_json,
+    write_manifest,
 )
 from seqfuse.language.finetuning import checkpoint, model_card
 from seqfuse.language.methods.method import Setup
@@ -29,7 +31,7 @@ from seqfuse.settings.schema import of_results
 from seqfuse.training import processes
 from seqfuse.training.device import device, peak_memory_mb
 from seqfuse.training.example_store import Stored
-from seqfuse.training.provenance import checksums, surroundings
+from seqfuse.training.provenance import surroundings
 from seqfuse.training.trainer import (
     Diverged,
     Progress,
@@ -91,6 +93,7 @@ class Job:
                 description = self._description(seed, method, out / f"seed{seed}")
                 checkpoint.save(folder / f"seed{seed}", method, description)
                 self._card(folder / f"seed{seed}", method, description, costs[-1], progress)
+                write_manifest(folder / f"seed{seed}")
             write_log(folder / "log.jsonl", log)
             owner = {"method": self.name, "study": "language", "suite": self.suite}
             found = {**owner, "kind": self.method.kind, "seeds": costs, "trials": trials}

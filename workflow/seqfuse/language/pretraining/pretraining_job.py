@@ -16,10 +16,12 @@ from seqfuse.files import (
     atomic,
     atomic_directory,
     canonical_json,
+    checksums,
     digest,
     read_json,
     sha256,
     write_json,
+    write_manifest,
 )
 from seqfuse.language.finetuning.finetuning_job import cost, write_log
 from seqfuse.language.pretraining.contrastive_pretraining import (
@@ -32,7 +34,7 @@ from seqfuse.settings.sections import Section
 from seqfuse.training import processes
 from seqfuse.training.batches import derangement
 from seqfuse.training.device import device
-from seqfuse.training.provenance import checksums, surroundings
+from seqfuse.training.provenance import surroundings
 from seqfuse.training.trainer import Progress, Training
 
 # Descriptions embedded at once.
@@ -227,6 +229,7 @@ class Job:
         from safetensors.torch import save_file
 
         method.encoder.save(folder / "encoder")
+        write_manifest(folder / "encoder")
         adapter = {k: v.detach().cpu() for k, v in method.adapter.state_dict().items()}
         save_file(adapter, folder / "adapter.safetensors")
         genes, texts = method.genes(held_out), method.texts(held_out)
