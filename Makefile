@@ -20,7 +20,7 @@ demo: $(VENV)/.installed
 	@echo "The report: $(CURDIR)/results/demo/report/report.html"
 
 test: $(VENV)/.tests
-	pytest
+	pytest --numprocesses logical --maxprocesses 4 --dist loadgroup
 
 test-cluster-all: $(VENV)/.tests
 	pytest tests/cluster -m cluster

@@ -14,6 +14,17 @@ ROOT = Path(__file__).resolve().parents[1]
 ABSENT = ("no real data", "no GPU")
 
 
+# The folders that take longest, for whoever runs tests in several processes.
+SLOWEST = ("workflow", "cluster")
+
+
+def pytest_collection_modifyitems(items):
+    """One process runs a whole folder, whose tests share what is slow to make."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(item.path.parent.name))
+    items.sort(key=lambda item: item.path.parent.name not in SLOWEST)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     report = yield

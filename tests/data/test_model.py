@@ -175,7 +175,7 @@ def test_same_seed_same_bytes(scratch, build, layout):
     assert contents(again) == contents(scratch[layout])
     other = build({"kind": "scratch", "layout": layout, "seed": 1}, layout)
     changed = {k for k, v in contents(other).items() if v != contents(again)[k]}
-    assert changed == {"model.safetensors"}
+    assert changed == {"model.safetensors", "manifest.json"}
 
 
 def contents(folder):
@@ -326,7 +326,8 @@ def test_the_pth_of_rna_fm_becomes_the_layout(scratch, build, hub, tmp_path, cap
     entry |= HUB | {"revision": "a" * 40} if kind == "hub" else {"path": str(cache)}
     entry["layout"] = "rna-fm"
     made = build(entry, "mine")
-    assert {f.name for f in made.iterdir()} == {"config.json", "model.json", "model.safetensors"}
+    named = {"config.json", "manifest.json", "model.json", "model.safetensors"}
+    assert {f.name for f in made.iterdir()} == named
     found = encoders.load(made).state_dict()
     masked = {"embed_tokens.weight", "lm_head.weight"}
     assert all(torch.equal(found[k], v) for k, v in weights.items() if k not in masked)
