@@ -14,10 +14,13 @@ from snakemake.utils import min_version
 min_version("9.20")
 
 
+include: "workflow/rules/common.smk"
+
+
+# common.smk has read it, with what --configfile and --config lay over it; Snakemake lists it.
 configfile: f"{workflow.basedir}/config.yaml"
 
 
-include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/sequences.smk"
 include: "workflow/rules/embeddings.smk"

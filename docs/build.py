@@ -15,7 +15,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from seqfuse.settings import schema
-from seqfuse.settings.schema import FOLDER, load_yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGURATION = ROOT / "docs" / "configuration.md"
@@ -65,7 +64,7 @@ def pages() -> Iterator[tuple[Path, str]]:
     """Each file and what it should hold."""
     told = "".join(section("", schema.schema()))
     for name, what in ENTRIES.items():
-        rule = load_yaml(FOLDER / f"{name}.schema.yaml")
+        rule = schema.packaged(name)
         told += "".join(section(f"{name}.NAME", rule | {"description": what}, missing=""))
     yield CONFIGURATION, HEAD + told
     readme = README.read_text(encoding="utf-8")

@@ -22,7 +22,7 @@ from seqfuse.encoders.rows import Row
 from seqfuse.encoders.store import Store
 from seqfuse.files import write_json
 from seqfuse.registry.arms import ARMS
-from seqfuse.settings.schema import load_yaml
+from seqfuse.settings.yaml_files import load_yaml
 
 NAME = "demo-expression"
 INTERVALS = knockout.Intervals(500, 0.95)

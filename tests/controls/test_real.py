@@ -7,13 +7,14 @@ from scipy.stats import spearmanr
 
 from seqfuse import tables
 from seqfuse.cli import main
-from seqfuse.settings import paths, schema
+from seqfuse.settings import paths
+from seqfuse.settings.yaml_files import load_yaml
 
 
 @pytest.mark.parametrize("name", ["cov-vac", "mrfp"])
 def test_composition_and_place_reach_080(name, mirror, tmp_path):
     """What every fusion of these sets must beat: Spearman 0.80 on both official test splits."""
-    entry = schema.load_yaml(paths.RESOURCES / "datasets.yaml")[name]
+    entry = load_yaml(paths.RESOURCES / "datasets.yaml")[name]
     records, out = str(tmp_path / "records.parquet"), tmp_path / "out"
     assert not main(["data", "records", "--name", name, "--entry", json.dumps(entry), "--mirror",
                      mirror, "--out", records, "--card", str(tmp_path / "card.json")])  # fmt: skip

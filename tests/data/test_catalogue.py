@@ -5,7 +5,7 @@ import pytest
 from seqfuse.errors import UserError
 from seqfuse.settings import datasets
 from seqfuse.settings.paths import RESOURCES
-from seqfuse.settings.schema import load_yaml
+from seqfuse.settings.yaml_files import load_yaml
 
 ENTRIES = load_yaml(RESOURCES / "datasets.yaml")
 NT_TASKS = {
@@ -46,10 +46,13 @@ def test_defaults_and_what_follows_from_the_study():
     assert entry["header_separator"] == "|" and entry["seed"] == 0
 
 
-def test_number_keys_of_yaml_are_names():
-    entry = {"source": "files", "study": "language", "files": [{"path": "a.csv"}]}
-    found = datasets.validate("mine", entry | {"labels": {0: False, 1: "yes", 2: 2}})
-    assert found["labels"] == {"0": "no", "1": "yes", "2": "2"}
+def test_numbers_are_labels_as_they_are_written(tmp_path):
+    file = tmp_path / "entry.yaml"
+    file.write_text(
+        "{source: files, study: language, files: [{path: a.csv}], labels: {0: 2, 1: b}}"
+    )
+    found = datasets.validate("mine", load_yaml(file))
+    assert found["labels"] == {"0": "2", "1": "b"}
 
 
 def test_an_entrys_cleaning_wins_over_the_configuration():

@@ -8,7 +8,7 @@ import pytest
 from seqfuse.data import demo_codons, synthetic
 from seqfuse.data.planting import distinct
 from seqfuse.settings.paths import RESOURCES
-from seqfuse.settings.schema import load_yaml
+from seqfuse.settings.yaml_files import load_yaml
 
 CATALOGUE = {n: e for n, e in load_yaml(RESOURCES / "datasets.yaml").items() if "generator" in e}
 SIZES = {

@@ -12,7 +12,8 @@ import yaml
 from seqfuse import cli, encoders, tables
 from seqfuse.data import model, pretrained_models
 from seqfuse.settings.paths import RESOURCES, WORKFLOW
-from seqfuse.settings.schema import FOLDER, load_yaml
+from seqfuse.settings.schema import FOLDER
+from seqfuse.settings.yaml_files import load_yaml
 
 ENCODERS = ("nucleotide-transformer-v2", "rna-fm", "esm2")
 CATALOGUE = load_yaml(RESOURCES / "models.yaml")

@@ -8,6 +8,7 @@ from seqfuse.cli import main
 from seqfuse.files import read_json
 from seqfuse.settings import cli_flags, paths, schema
 from seqfuse.settings.datasets import cleaning
+from seqfuse.settings.yaml_files import load_yaml
 
 
 @pytest.fixture
@@ -15,7 +16,7 @@ def audited(mirror, tmp_path):
     """name -> audit of a real data set, cleaned as its catalogue entry says."""
 
     def run(name: str) -> dict:
-        entry = schema.load_yaml(paths.RESOURCES / "datasets.yaml")[name]
+        entry = load_yaml(paths.RESOURCES / "datasets.yaml")[name]
         settings = cleaning(entry, schema.defaults(schema.schema())["sequences"])
         records = str(tmp_path / "records.parquet")
         expected = [f"{split}={rows}" for split, rows in entry.get("rows", {}).items()]

@@ -214,7 +214,7 @@ def read_by():
     """Every key of the configuration and of catalogue entries, and the rules that read it."""
     found = schema.readers(schema.schema(), "", ["undeclared"])
     for entry in ("datasets", "models"):
-        entries = schema.load_yaml(schema.FOLDER / f"{entry}.schema.yaml")
+        entries = schema.packaged(entry)
         found |= schema.readers(entries, f"{entry}.NAME", ["undeclared"])
     return found
 

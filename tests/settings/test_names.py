@@ -54,13 +54,6 @@ def test_other_names_are_taken_as_they_are(place):
         configuration.resolve(PLACES[place](name))
 
 
-@pytest.mark.parametrize("name", [2024, False])
-def test_a_name_that_yaml_reads_as_no_text_is_found_at_start(name):
-    user = PLACES["language.suites"](name)
-    expected = f"language.suites: {name!r} is read as no text; write the name in quotes"
-    assert refusal(user) == expected
-
-
 @pytest.mark.parametrize(
     ("user", "message"),
     [

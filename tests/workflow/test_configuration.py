@@ -70,7 +70,7 @@ def test_a_mistake_is_one_line(project, words, message):
     run = project.snakemake("-n", *words, check=False)
     assert run.returncode != 0
     complaints = [line for line in run.stdout.splitlines() if line.startswith("configuration")]
-    assert complaints == [f"configuration error: config.yaml: {message}"]
+    assert complaints == [f"configuration error: --config: {message}"]
     assert "Traceback" not in run.stdout
 
 

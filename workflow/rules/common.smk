@@ -12,7 +12,7 @@ from snakemake.common.tbdstring import TBDString
 from snakemake.settings.types import DeploymentMethod
 
 from seqfuse.data import download, pretrained_models
-from seqfuse.errors import UserError
+from seqfuse.errors import UserError, told_as
 from seqfuse.fingerprint import code
 from seqfuse.plan import canaries, dry_run, slurm
 from seqfuse.plan.artifacts import Artifacts
@@ -32,15 +32,15 @@ from seqfuse.plan.run import (
 from seqfuse.registry.arms import ARMS
 from seqfuse.registry.figures import FIGURES, STUDIES
 from seqfuse.registry.judges import REFERENCES
-from seqfuse.settings import configuration
+from seqfuse.settings import configuration, sources
 from seqfuse.settings import datasets as dataset_entries
 from seqfuse.settings.cli_flags import flags
 
-try:
-    settings = configuration.resolve(config)
-except UserError as error:
-    # One line for the user; an exception would come with a traceback.
-    sys.exit(f"configuration error: {error}")
+with told_as("configuration error"):
+    written = sources.of_call(
+        Path(workflow.basedir) / "config.yaml", workflow.config_settings
+    )
+    settings = configuration.resolve(written.settings, written.places, written.mistakes)
 
 plan = Run(settings)
 artifacts, inputs = Artifacts(plan), Inputs(plan)
@@ -87,14 +87,12 @@ def before_submission(workflow):
     jobs = [job for job in workflow.dag.needrun_jobs() if not job.is_local]
     if not jobs:
         return
-    try:
-        partitions = workflow.executor_settings.partition_config
+    partitions = workflow.executor_settings.partition_config
+    with told_as("cluster error"):
         slurm.prepare(Path.cwd(), partitions, [job.resources for job in jobs])
         # In conda each job has an environment of its own, which this process does not know.
         if settings["gpu"]["canary"] and not in_conda:
             canaries.before_submission(jobs, plan, needs.threads("gpu"), partitions)
-    except UserError as error:
-        sys.exit(f"cluster error: {error}")
 
 
 def start(command):

@@ -15,7 +15,7 @@ import sys
 from typing import NoReturn
 
 from seqfuse import __version__
-from seqfuse.errors import UserError
+from seqfuse.errors import UserError, lines
 
 # stage -> (what it does, {command -> module}); a stage with one nameless command is the command.
 STAGES: dict[str, tuple[str, dict[str, str]]] = {
@@ -132,7 +132,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _complain(args: argparse.Namespace, message: object) -> int:
-    print(f"{args.command}: error: {message}", file=sys.stderr)
+    print(lines(f"{args.command}: error", message), file=sys.stderr)
     return 2
 
 

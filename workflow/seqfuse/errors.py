@@ -1,11 +1,27 @@
 """The one exception that a user may meet, and what its message suggests."""
 
+import contextlib
 import difflib
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
 
 
 class UserError(Exception):
-    """A mistake in the user's input or configuration, told in one line: file, row, and the fix."""
+    """Mistakes in the user's input or configuration, a line each: file, row, and the fix."""
+
+
+@contextlib.contextmanager
+def told_as(kind: str) -> Iterator[None]:
+    """End the program with the lines of a `UserError` instead of a traceback."""
+    try:
+        yield
+    except UserError as error:
+        sys.exit(lines(kind, error))
+
+
+def lines(kind: str, error: object) -> str:
+    """The lines of a message, each with what it is."""
+    return "\n".join(f"{kind}: {line}" for line in str(error).splitlines())
 
 
 def nearest(word: str, known: Iterable[str], listed: str | None = None) -> str:

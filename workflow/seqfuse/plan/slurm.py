@@ -14,7 +14,7 @@ from pathlib import Path
 
 from seqfuse.errors import UserError
 from seqfuse.progress import say
-from seqfuse.settings.schema import load_yaml
+from seqfuse.settings.yaml_files import load_yaml
 
 # The executor's job names: the profile's prefix, and a number that each start draws anew.
 _RUN = re.compile(r"(?:[\w-]+_)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")

@@ -6,14 +6,19 @@ is allowed, with the nearest spelling.
 
 import copy
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from seqfuse.registry.arms import ARMS
 from seqfuse.settings import datasets, models, names
 from seqfuse.settings.paths import RESOURCES, WORKFLOW, in_checkout
-from seqfuse.settings.schema import defaults, load_yaml, schema
-from seqfuse.settings.validation import hold
+from seqfuse.settings.schema import defaults, schema
+from seqfuse.settings.validation import hold, together
+from seqfuse.settings.yaml_files import NOWHERE, Places, load_yaml
+
+# The catalogues that a user may add to, and what holds their entries to a form.
+ENTRIES = {"datasets": datasets, "models": models}
 
 
 def merge(below: Mapping, above: Mapping) -> dict:
@@ -27,16 +32,20 @@ def merge(below: Mapping, above: Mapping) -> dict:
     return merged
 
 
-def resolve(user: Mapping) -> dict:
+def resolve(user: Mapping, places: Places = NOWHERE, mistakes: Sequence[str] = ()) -> dict:
     """The whole configuration of a run from what the user wrote, preset and defaults filled in.
 
-    `seeds` becomes a list, `run` a name. Raises `UserError` for anything the schema refuses, for a
-    name that is none, and for a dataset, model, method or arm that no catalogue knows.
+    `seeds` becomes a list, `run` a name. `places` tells where each key is written, `mistakes` what
+    was wrong with that. Raises `UserError` with a line for each of them and for anything the schema
+    refuses, for a name that is none, and for a dataset, model, method or arm that no catalogue
+    knows.
     """
-    validate(user)
+    catalogues = {kind: load_yaml(in_checkout(RESOURCES / f"{kind}.yaml")) for kind in ENTRIES}
+    keys = partial(hold, user, schema(), "config.yaml", places)
+    together([keys, *_entry_checks(user, catalogues, places)], mistakes)
     preset = user.get("preset", schema()["properties"]["preset"]["default"])
     below = load_yaml(in_checkout(WORKFLOW / "presets" / f"{preset}.yaml"))
-    validate(below, source=f"workflow/presets/{preset}.yaml")
+    hold(below, schema(), f"workflow/presets/{preset}.yaml")
     settings = merge(merge(defaults(schema()), below), user)
     _replace_suites(settings["language"], user.get("language", {}))
     settings["preset"] = preset
@@ -45,13 +54,11 @@ def resolve(user: Mapping) -> dict:
     settings["store"] = str(Path(os.path.expandvars(settings["store"])).expanduser())
     if isinstance(settings["seeds"], int):
         settings["seeds"] = list(range(settings["seeds"]))
-    for kind in ("datasets", "models"):
-        catalogue = load_yaml(in_checkout(RESOURCES / f"{kind}.yaml"))
+    for kind, catalogue in catalogues.items():
         settings[kind] = merge(catalogue, settings[kind])
-    names.check_form(settings)
-    _check_entries(user, settings)
+    names.check_form(settings, places)
     _split_anew(settings)
-    names.check_known(settings)
+    names.check_known(settings, places)
     _hide_vacuous(settings)
     return settings
 
@@ -76,17 +83,14 @@ def scratch(settings: Mapping, study: str) -> list[str]:
     return sorted({name for name in used[study] if models[name]["kind"] == "scratch"})
 
 
-def validate(settings: Mapping, source: str = "config.yaml") -> None:
-    """Hold settings to the configuration's schema; the first mistake is a `UserError`."""
-    hold(settings, schema(), source)
-
-
-def _check_entries(user: Mapping, settings: Mapping) -> None:
+def _entry_checks(user: Mapping, catalogues: Mapping, places: Places) -> Iterator[partial]:
     """The user's own catalogue entries, laid over the catalogue's, must have the right form."""
-    for name in user.get("datasets", {}):
-        datasets.validate(name, settings["datasets"][name])
-    for name in user.get("models", {}):
-        models.validate(name, settings["models"][name])
+    for kind, module in ENTRIES.items():
+        own = user.get(kind, {})
+        for name, entry in own.items() if isinstance(own, Mapping) else ():
+            if isinstance(entry, Mapping):  # else the configuration's schema refuses it
+                known = catalogues[kind].get(name, {})
+                yield partial(module.validate, name, merge(known, entry), places)
 
 
 def _split_anew(settings: dict) -> None:

@@ -5,13 +5,13 @@ Light on purpose: the Snakefile reads it without importing pandas or pyarrow.
 
 import copy
 import functools
-import json
 import re
 from collections.abc import Mapping
 
 from seqfuse.errors import UserError, nearest
-from seqfuse.settings.schema import FOLDER, load_yaml, section
+from seqfuse.settings.schema import packaged, section
 from seqfuse.settings.validation import hold
+from seqfuse.settings.yaml_files import NOWHERE, Places
 
 FIELDS = (
     *("id", "sequence", "variant", "question", "label", "value", "reasoning", "text", "group"),
@@ -33,16 +33,15 @@ _NEEDS = {"synthetic": "generator", "files": "files", "hub": "hub"}
 @functools.cache
 def schema() -> dict:
     """The JSON schema of an entry; `cleaning` takes the settings of the section `sequences`."""
-    found = load_yaml(FOLDER / "datasets.schema.yaml")
+    found = packaged("datasets")
     found["properties"]["cleaning"]["properties"] = section("sequences")
     return found
 
 
-def validate(name: str, entry: Mapping) -> dict:
+def validate(name: str, entry: Mapping, places: Places = NOWHERE) -> dict:
     """The entry `name` with its defaults; a mistake is one line with the nearest spelling."""
-    # Through JSON, as on the command line: YAML's number keys become text.
-    entry = json.loads(json.dumps(entry))
-    hold(entry, schema(), f"dataset {name!r}")
+    entry = copy.deepcopy(dict(entry))
+    hold(entry, schema(), f"dataset {name!r}", places, ("datasets", name))
     needed = _NEEDS[entry["source"]]
     if needed not in entry and "proprietary" not in entry:
         raise UserError(f"dataset {name!r}: source {entry['source']} needs the key {needed!r}")
@@ -50,8 +49,8 @@ def validate(name: str, entry: Mapping) -> dict:
         _check_pattern(name, entry["group_pattern"])
     for pattern, replacement in entry.get("anonymise", {}).items():
         _check_replacement(name, pattern, replacement)
-    entry["labels"] = {key: _label(value) for key, value in entry.get("labels", {}).items()}
-    entry["only"] = {key: [*map(_label, found)] for key, found in entry.get("only", {}).items()}
+    entry["labels"] = {key: str(value) for key, value in entry.get("labels", {}).items()}
+    entry["only"] = {key: [*map(str, found)] for key, found in entry.get("only", {}).items()}
     derived = {"task": _task(entry), "coding": entry["study"] == "codons"}
     return _defaults(name) | derived | entry
 
@@ -105,13 +104,6 @@ def _task(entry: Mapping) -> str:
     named = entry.get("columns", {})
     regression = entry["study"] == "codons" and not named.get("label")
     return "regression" if regression else "classification"
-
-
-def _label(value: str | int | bool) -> str:
-    """An answer as text: YAML reads a bare yes or no as a truth value, which is not meant here."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return str(value)
 
 
 def _check_pattern(name: str, pattern: str) -> None:

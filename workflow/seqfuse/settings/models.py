@@ -1,12 +1,13 @@
 """One entry of the catalogue of models: held to its schema, defaults filled in."""
 
-from seqfuse.settings.schema import FOLDER, load_yaml
+from seqfuse.settings.schema import packaged
 from seqfuse.settings.validation import hold
+from seqfuse.settings.yaml_files import NOWHERE, Places
 
 
-def validate(name: str, entry: dict) -> dict:
+def validate(name: str, entry: dict, places: Places = NOWHERE) -> dict:
     """The entry `name` with its defaults; a mistake is one line with the nearest spelling."""
-    schema = load_yaml(FOLDER / "models.schema.yaml")
-    hold(entry, schema, f"model {name!r}")
+    schema = packaged("models")
+    hold(entry, schema, f"model {name!r}", places, ("models", name))
     known = schema["properties"]
     return {key: rule["default"] for key, rule in known.items() if "default" in rule} | entry

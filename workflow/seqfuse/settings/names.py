@@ -3,15 +3,17 @@ what is named, and that it is used where it belongs."""
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 
-from seqfuse.errors import UserError, nearest
+from seqfuse.errors import nearest
 from seqfuse.registry.arms import ARMS
 from seqfuse.registry.controls import CONTROLS
 from seqfuse.registry.judges import REFERENCES
 from seqfuse.registry.methods import METHODS, OWN_SETTINGS
 from seqfuse.registry.metrics import MEAN
 from seqfuse.settings.schema import section
-from seqfuse.settings.validation import hold
+from seqfuse.settings.validation import hold, refuse, together
+from seqfuse.settings.yaml_files import Path_, Places
 
 # Names become folders, words of a command line and wildcards; "+" and "@" are put between them
 # (stability+cluster, demo-nt@random).
@@ -25,37 +27,53 @@ _LISTED = {
     "pairs": "as language.pretrain.dataset",
 }
 
+# A mistake: the path of the key, and what is said of it.
+Mistake = tuple[Path_, str]
 
-def check_form(settings: Mapping) -> None:
+
+def check_form(settings: Mapping, places: Places) -> None:
     """Every name that the user gives must be one; `settings` holds no NAME+SPLIT yet."""
+    refuse([places.located(*mistake) for mistake in _ill_formed(settings)])
+
+
+def check_known(settings: Mapping, places: Places) -> None:
+    """Every dataset, model, method and arm that is named must exist in its catalogue, and every
+    dataset belong to the study that lists it."""
+    variants = [
+        partial(_check_variant, name, variant, places)
+        for name, variant in settings["language"]["variants"].items()
+        if variant["method"] in METHODS
+    ]
+    wrong = [*_unknown(settings), *_of_another_study(settings), *_taken(settings)]
+    together(variants, [places.located(*mistake) for mistake in wrong])
+
+
+def _ill_formed(settings: Mapping) -> Iterator[Mistake]:
     language = settings["language"]
     given = {
-        "datasets": settings["datasets"],
-        "models": settings["models"],
-        "language.suites": language["suites"],
-        "language.variants": language["variants"],
-        "run": [settings["run"]],
+        ("datasets",): settings["datasets"],
+        ("models",): settings["models"],
+        ("language", "suites"): language["suites"],
+        ("language", "variants"): language["variants"],
+        ("run",): [settings["run"]],
     }
-    for key, names in given.items():
+    for path, names in given.items():
+        key = ".".join(path)
         for name in names:
-            if not isinstance(name, str):
-                raise UserError(f"{key}: {name!r} is read as no text; write the name in quotes")
             if not _NAME.fullmatch(name):
                 better = re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("._-")
                 hint = f"; write {better!r}, for example" if better else ""
-                raise UserError(
+                yield (
+                    (*path, name),
                     f"{key}: {name!r} cannot be a name; a name is made of A-Z, a-z, 0-9, '.', '_'"
-                    f" and '-' and begins with a letter or digit{hint}"
+                    f" and '-' and begins with a letter or digit{hint}",
                 )
             if name in _TAKEN.get(key, {}):
-                raise UserError(
-                    f"{key}.{name}: results call {_TAKEN[key][name]} so; choose another"
-                )
+                said = f"{key}.{name}: results call {_TAKEN[key][name]} so; choose another"
+                yield (*path, name), said
 
 
-def check_known(settings: Mapping) -> None:
-    """Every dataset, model, method and arm that is named must exist in its catalogue, and every
-    dataset belong to the study that lists it."""
+def _unknown(settings: Mapping) -> Iterator[Mistake]:
     language = settings["language"]
     known = {
         "dataset": settings["datasets"],
@@ -67,65 +85,75 @@ def check_known(settings: Mapping) -> None:
     }
     called = {"run": "method", "tuned": "method or suite"}
     listed = {"dataset": "resources/datasets.yaml", "model": "resources/models.yaml"}
-    for key, kind, name in _named(settings):
+    for path, kind, name in _named(settings):
         if name not in known[kind]:
             hint = nearest(name, known[kind], listed.get(kind))
-            raise UserError(f"{key}: there is no {called.get(kind, kind)} {name!r}{hint}")
-    for key, study, name in _datasets(settings):
-        own = settings["datasets"][name]["study"]
+            yield path, f"{_key(path)}: there is no {called.get(kind, kind)} {name!r}{hint}"
+
+
+def _of_another_study(settings: Mapping) -> Iterator[Mistake]:
+    for path, study, name in _datasets(settings):
+        own = settings["datasets"].get(name, {}).get("study", study)
         if own != study:
-            raise UserError(
-                f"{key}: dataset {name!r} is of study {own}, not {study}; list it {_LISTED[own]}"
-            )
-    for name in language["suites"]:
-        if name in METHODS:
-            raise UserError(f"language.suites.{name}: this is a method's name; choose another")
-    for name, variant in language["variants"].items():
-        _check_variant(name, variant)
+            listed = _LISTED[own]
+            said = f"dataset {name!r} is of study {own}, not {study}; list it {listed}"
+            yield path, f"{_key(path)}: {said}"
 
 
-def _datasets(settings: Mapping) -> Iterator[tuple[str, str, str]]:
-    """(key, study that it is listed for, name) of every dataset that is named."""
+def _taken(settings: Mapping) -> Iterator[Mistake]:
+    """Names of suites and variants that methods and controls have."""
+    controls = {**CONTROLS["language"], **dict.fromkeys(REFERENCES)}
+    taken = {"suites": {"method": METHODS}, "variants": {"method": METHODS, "control": controls}}
+    for own, kinds in taken.items():
+        for name in settings["language"][own]:
+            for kind, names in kinds.items():
+                if name in names:
+                    path = ("language", own, name)
+                    yield path, f"{_key(path)}: this is a {kind}'s name; choose another"
+
+
+def _key(path: Path_) -> str:
+    """A key as it is written in messages: an item of a list is named by its list."""
+    return ".".join(part for part in path if isinstance(part, str))
+
+
+def _datasets(settings: Mapping) -> Iterator[tuple[Path_, str, str]]:
+    """(path, study that it is listed for, name) of every dataset that is named."""
     language = settings["language"]
-    for name in settings["codons"]["datasets"]:
-        yield "codons.datasets", "codons", name
+    for index, name in enumerate(settings["codons"]["datasets"]):
+        yield ("codons", "datasets", index), "codons", name
     for suite, members in language["suites"].items():
-        for name in members:
-            yield f"language.suites.{suite}", "language", name
-    yield "language.pretrain.dataset", "pairs", language["pretrain"]["dataset"]
+        for index, name in enumerate(members):
+            yield ("language", "suites", suite, index), "language", name
+    yield ("language", "pretrain", "dataset"), "pairs", language["pretrain"]["dataset"]
 
 
-def _named(settings: Mapping) -> Iterator[tuple[str, str, str]]:
-    """(key, kind, name) of everything that a catalogue must know."""
+def _named(settings: Mapping) -> Iterator[tuple[Path_, str, str]]:
+    """(path, kind, name) of everything that a catalogue must know."""
     language, codons = settings["language"], settings["codons"]
-    for key, _, name in _datasets(settings):
-        yield key, "dataset", name
+    for path, _, name in _datasets(settings):
+        yield path, "dataset", name
     for key in ("backbone", "encoder", "text_encoder"):
-        yield f"language.{key}", "model", language[key]
+        yield ("language", key), "model", language[key]
     for key, name in codons["encoders"].items():
-        yield f"codons.encoders.{key}", "model", name
+        yield ("codons", "encoders", key), "model", name
     for name, variant in language["variants"].items():
-        yield f"language.variants.{name}.method", "method", variant["method"]
+        path = ("language", "variants", name)
+        yield (*path, "method"), "method", variant["method"]
         for key in ("backbone", "encoder"):
             if key in variant:
-                model = variant[key].removesuffix("@random")
-                yield f"language.variants.{name}.{key}", "model", model
-    for name in language["methods"]:
-        yield "language.methods", "run", name
+                yield (*path, key), "model", variant[key].removesuffix("@random")
+    for index, name in enumerate(language["methods"]):
+        yield ("language", "methods", index), "run", name
     for name in language["overrides"]:
-        yield "language.overrides", "tuned", name
+        yield ("language", "overrides"), "tuned", name
     for key in ("arms", "ablations", "overrides"):
-        for name in codons[key]:
-            yield f"codons.{key}", "arm", name
+        for index, name in enumerate(codons[key]):
+            yield ("codons", key, name if key == "overrides" else index), "arm", name
 
 
-def _check_variant(name: str, variant: Mapping) -> None:
-    """A variant sets settings of training or of its method, and has a name of its own."""
-    where = f"language.variants.{name}"
-    taken = {"method": METHODS, "control": {**CONTROLS["language"], **dict.fromkeys(REFERENCES)}}
-    for kind, names in taken.items():
-        if name in names:
-            raise UserError(f"{where}: this is a {kind}'s name; choose another")
+def _check_variant(name: str, variant: Mapping, places: Places) -> None:
+    """A variant sets settings of training or of its method."""
     sections = ["training"] + [variant["method"]] * (variant["method"] in OWN_SETTINGS)
     known = {"method": {}, "backbone": {"type": "string"}, "encoder": {"type": "string"}}
     for part in sections:
@@ -135,4 +163,5 @@ def _check_variant(name: str, variant: Mapping) -> None:
         known["pretrain"] = {"type": "object", "additionalProperties": False}
         known["pretrain"]["properties"] = pretrain
     schema = {"additionalProperties": False, "properties": known}
-    hold(variant, schema, where)
+    path = ("language", "variants", name)
+    hold(variant, schema, _key(path), places, path)

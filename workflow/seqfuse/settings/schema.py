@@ -5,15 +5,21 @@ import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from seqfuse.errors import UserError
-
 FOLDER = Path(__file__).resolve().parent
 
 
 @functools.cache
 def schema() -> dict:
     """The configuration's JSON schema."""
-    return load_yaml(FOLDER / "config.schema.yaml")
+    return packaged("config")
+
+
+def packaged(name: str) -> dict:
+    """One of the schemas beside this file: config, datasets, models."""
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where it is built
+    return yaml.load((FOLDER / f"{name}.schema.yaml").read_text(encoding="utf-8"), loader)
 
 
 def section(path: str) -> dict[str, dict]:
@@ -61,19 +67,6 @@ def kind(rule: Mapping) -> str:
     """The type of a setting, beside which it may be null; "string" of a reference."""
     kinds = rule.get("type", "string")
     return next(k for k in kinds if k != "null") if isinstance(kinds, list) else kinds
-
-
-def load_yaml(path: Path) -> dict:
-    """The mapping in a YAML file; an empty file is an empty mapping."""
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where it is built
-    try:
-        return yaml.load(path.read_text(encoding="utf-8"), loader) or {}
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
 
 
 def defaults(rule: Mapping) -> dict:

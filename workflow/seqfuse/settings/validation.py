@@ -1,46 +1,130 @@
 """How a value is held to a JSON schema.
 
-A mistake is one line that names the key, the value and what is allowed, with the nearest spelling.
+Every mistake is a line that names the place, the key, the value and what is allowed, with the
+nearest spelling.
 """
 
-from collections.abc import Mapping
+import json
+import math
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any
 
 from seqfuse.errors import UserError, nearest
+from seqfuse.settings.yaml_files import NOWHERE, Path_, Place, Places, dotted
 
 
-def hold(value: Mapping, schema: Mapping, source: str) -> None:
-    """Hold a mapping to a JSON schema; the first mistake is a `UserError` of one line."""
+def hold(
+    value: Mapping, schema: Mapping, source: str, places: Places = NOWHERE, at: Path_ = ()
+) -> None:
+    """Hold a mapping to a JSON schema; its mistakes are one `UserError`, a line each, sorted.
+
+    `source` is named where no line is known, and always if `value` is only what stands `at` a key.
+    """
+    found = []
+    errors = list(_validator(schema).iter_errors(value))
+    of_wrong_type = {error.json_path for error in errors if error.validator == "type"}
+    for error in errors:
+        if error.validator != "type" and error.json_path in of_wrong_type:
+            continue
+        for path, said in _explain(error, places, at):
+            key = (*at, *path)
+            if at or not places.nearest(key):
+                said = f"{source}: {said}"
+            found.append(places.located(key, said))
+    refuse(found)
+
+
+def together(checks: Iterable[Callable[[], object]], mistakes: Iterable[str] = ()) -> None:
+    """Make several checks; what they refuse is one `UserError` with the mistakes known before."""
+    refused = [*mistakes]
+    for check in checks:
+        try:
+            check()
+        except UserError as error:
+            refused += str(error).splitlines()
+    refuse(refused)
+
+
+def refuse(mistakes: Collection[str]) -> None:
+    """Raise the mistakes, if there are any, in the order of files, lines and keys."""
+    if mistakes:
+        raise UserError("\n".join(sorted(dict.fromkeys(mistakes), key=_in_order)))
+
+
+def _in_order(line: str) -> list[str | int]:
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", line)]
+
+
+def _validator(schema: Mapping):
+    """As the standard says, but that 3.0 is no integer: `range` and file names do not take it."""
     import jsonschema
 
-    errors = jsonschema.Draft202012Validator(schema).iter_errors(value)
-    first = min(errors, key=lambda e: [str(p) for p in e.absolute_path], default=None)
-    if first:
-        raise UserError(f"{source}: {_explain(first)}")
+    standard = jsonschema.Draft202012Validator
+    types = standard.TYPE_CHECKER.redefine(
+        "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
+    )
+    return jsonschema.validators.extend(standard, type_checker=types)(schema)
 
 
-def _explain(error) -> str:
-    where = ".".join(str(part) for part in error.absolute_path)
-    at = f"{where}: " if where else ""
+def _explain(error, places: Places, at: Path_) -> Iterator[tuple[Path_, str]]:
+    """The path and the words of each mistake in one error of jsonschema."""
+    path = tuple(error.absolute_path)
+    where = f"{dotted(path)}: " if path else ""
     if error.validator == "additionalProperties":
         known = error.schema["properties"]
-        unknown = next(key for key in error.instance if key not in known)
-        key = f"{where}.{unknown}" if where else unknown
-        return f"unknown key {key!r}{nearest(unknown, known)}"
-    if error.validator == "required":
-        missing = next(key for key in error.validator_value if key not in error.instance)
-        return f"{at}the key {missing!r} is missing"
-    if error.validator == "type":
+        for unknown in sorted(key for key in error.instance if key not in known):
+            below = (*path, unknown)
+            yield below, f"unknown key {dotted(below)!r}{nearest(unknown, known)}"
+    elif error.validator == "required":
+        for missing in error.validator_value:
+            if missing not in error.instance:
+                yield path, f"{where}the key {missing!r} is missing"
+    elif error.validator == "type":
         kinds = error.validator_value
-        wanted = " or ".join(kinds) if isinstance(kinds, list) else kinds
-        hint = ""
-        if isinstance(error.instance, str) and "number" in wanted:
-            hint = "; YAML reads 1e-3 as text, write 1.0e-3"
-        return f"{at}{error.instance!r} is not of type {wanted}{hint}"
-    if error.validator == "uniqueItems":
+        kinds = [kinds] if isinstance(kinds, str) else kinds
+        place = places.get((*at, *path), Place(""))
+        yield path, where + _of_type(error.instance, kinds, place)
+    elif error.validator == "uniqueItems":
         values = error.instance
-        twice = next(value for n, value in enumerate(values) if value in values[:n])
-        return f"{at}{twice!r} is listed twice"
-    if error.validator == "enum":
+        for number, value in enumerate(values):
+            if value in values[:number]:
+                yield (*path, number), f"{where}{value!r} is listed twice"
+    elif error.validator == "enum":
         hint = nearest(error.instance, map(str, error.validator_value))
-        return f"{at}{error.instance!r} is not allowed{hint}"
-    return f"{at}{error.message}"
+        yield path, f"{where}{error.instance!r} is not allowed{hint}"
+    else:
+        yield path, f"{where}{error.message}"
+
+
+def _of_type(value: Any, kinds: list[str], place: Place) -> str:
+    """What is wrong with the type of a value, and what to write where YAML or a habit misled."""
+    if "string" in kinds and place.text and not isinstance(value, Mapping | list):
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        read_as = f"the number {value}" if is_number else json.dumps(value)
+        return f'YAML reads {place.text} as {read_as}; write "{place.text}"'
+    spelled = json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
+    refused = f"{spelled} is not of type {' or '.join(kinds)}"
+    if value is None and place.text == "":
+        return f"nothing is written, which YAML reads as null; it must be {' or '.join(kinds)}"
+    if isinstance(value, str) and {"number", "integer"} & {*kinds} and _is_number(value):
+        return f"{refused}; YAML reads {value} as text, write {_as_number(value)}"
+    if "array" in kinds and isinstance(value, str | int | float):
+        return f"{refused}; for a list of one write [{value}]"
+    return refused
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def _as_number(text: str) -> str:
+    """A number as YAML reads one: 1e-3 needs a dot and a sign."""
+    parts = re.fullmatch(r"([-+]?\d+)(\.\d*)?[eE]([-+]?)(\d+)", text)
+    if parts is None:
+        return text
+    whole, fraction, sign, exponent = parts.groups()
+    return f"{whole}{fraction or '.0'}e{sign or '+'}{exponent}"

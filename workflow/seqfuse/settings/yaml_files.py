@@ -1,0 +1,173 @@
+"""YAML files read so that they mean what is written in them, and each key with its line.
+
+YAML 1.1 makes false of `no`, 8 of `010`, 90 of `1:30`, a date of `2026-01-02`, and of two equal
+keys it keeps the last one. Where that is never meant, it is a mistake that names the line; where it
+depends on the key, `validation.hold` says so with what `Place` remembers.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from seqfuse.errors import UserError
+
+Path_ = tuple[str | int, ...]  # of a key: ("language", "training", "steps")
+_TAG = "tag:yaml.org,2002:"
+# Numbers that YAML reads in base 8 or 60.
+_OTHER_BASE = re.compile(r"[-+]?0[0-9_]+|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a key or an item of a list is written; `text` is its value if that has no quotes."""
+
+    file: str
+    line: int | None = None
+    text: str | None = None
+
+    def __str__(self) -> str:
+        return self.file if self.line is None else f"{self.file}:{self.line}"
+
+
+class Places(dict[Path_, Place]):
+    """The place of each key, by its path."""
+
+    def nearest(self, path: Path_) -> Place | None:
+        """The place of a key, or of what it would stand in."""
+        while path and path not in self:
+            path = path[:-1]
+        return self.get(path)
+
+    def located(self, path: Path_, said: str) -> str:
+        """What is said of a key, with its place if that is known."""
+        place = self.nearest(path)
+        return f"{place}: {said}" if place else said
+
+
+NOWHERE = Places()
+
+
+@dataclass
+class Document:
+    """What a file says, where it says it, and what of it YAML makes something else of."""
+
+    settings: dict = field(default_factory=dict)
+    places: Places = field(default_factory=Places)
+    mistakes: list[str] = field(default_factory=list)
+
+
+def load_yaml(path: Path) -> dict:
+    """The mapping in a YAML file; an empty file is an empty mapping, a mistake a `UserError`."""
+    document = read(path)
+    if document.mistakes:
+        raise UserError("\n".join(document.mistakes))
+    return document.settings
+
+
+def read(path: Path) -> Document:
+    """The mapping in a YAML file with its places and mistakes; its keys are text, as written."""
+    import yaml
+
+    name = shown(path)
+    try:
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(path.read_text(encoding="utf-8"))
+        root = loader.get_single_node()
+        if root is None:
+            return Document()
+        if not isinstance(root, yaml.MappingNode):
+            raise UserError(f"{name}: `key: value` lines are expected, not a list or a text")
+        document = Document()
+        document.mistakes += _look_at(root, (), name, document.places)
+        document.settings = loader.construct_document(root)
+    except FileNotFoundError:
+        raise UserError(f"{name}: no such file") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{name}: not UTF-8 text ({error.reason})") from None
+    except yaml.YAMLError as error:
+        raise UserError(_invalid(name, path, error)) from None
+    return document
+
+
+def shown(path: Path) -> str:
+    """A path as a message shows it: relative where it lies below the working folder."""
+    path = Path(path)
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+def _look_at(node, path: Path_, name: str, places: Places) -> Iterator[str]:
+    """Fill in the places below a node and make its keys text; gives the mistakes."""
+    kind = node.tag.removeprefix(_TAG)
+    if isinstance(node.value, str):
+        mistake = _misread(node, kind)
+        if mistake:
+            yield f"{places.nearest(path) or name}: {dotted(path)}: {mistake}"
+        return
+    if kind == "seq":
+        for index, item in enumerate(node.value):
+            yield from _child(item, item, (*path, index), name, places)
+        return
+    first_lines: dict[str, int] = {}
+    for key, value in node.value:
+        if not isinstance(key.value, str) or key.tag == f"{_TAG}merge":
+            continue  # a list or mapping, which cannot be constructed; or <<: *anchor
+        where, line = f"{name}:{key.start_mark.line + 1}: ", key.start_mark.line + 1
+        known = (*path, key.value)
+        if key.value in first_lines:
+            yield f"{where}{dotted(known)}: stands in line {first_lines[key.value]} already"
+        first_lines.setdefault(key.value, line)
+        yield from _misread_key(key, where, known)
+        key.tag = f"{_TAG}str"
+        yield from _child(key, value, known, name, places)
+
+
+def _child(start, value, path: Path_, name: str, places: Places) -> Iterator[str]:
+    plain = isinstance(value.value, str) and not value.style
+    text = value.value if plain else None
+    places[path] = Place(name, start.start_mark.line + 1, text)
+    yield from _look_at(value, path, name, places)
+
+
+def _misread_key(key, where: str, path: Path_) -> Iterator[str]:
+    """Whether YAML makes something else of a key than its text; `0` and `12` stay as they are."""
+    kind = key.tag.removeprefix(_TAG)
+    as_written = kind == "int" and re.fullmatch("0|[1-9][0-9]*", key.value)
+    if kind != "str" and not as_written:
+        read_as = {"bool": "a truth value", "null": "null", "timestamp": "a date"}
+        yield (
+            f"{where}{dotted(path)}: YAML reads the name {key.value or 'of nothing'} as"
+            f' {read_as.get(kind, "a number")}; write "{key.value}"'
+        )
+
+
+def _misread(node, kind: str) -> str | None:
+    """What YAML makes of a value where that is never meant."""
+    if kind == "timestamp":
+        node.tag = f"{_TAG}str"
+        return f'YAML reads {node.value} as a date; write "{node.value}"'
+    if kind in ("int", "float") and _OTHER_BASE.fullmatch(node.value):
+        base = "60" if ":" in node.value else "8"
+        return (
+            f"YAML reads {node.value} as a number in base {base}; write a number without"
+            f' {"a colon" if base == "60" else "leading zeros"}, or "{node.value}" for the text'
+        )
+    return None
+
+
+def _invalid(name: str, path: Path, error) -> str:
+    """A file that is no YAML, in one line."""
+    mark = getattr(error, "problem_mark", None)
+    if mark is None:
+        return f"{name}: not valid YAML: {' '.join(str(error).split())}"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    line = lines[mark.line] if mark.line < len(lines) else ""
+    if "\t" in line[: mark.column + 1]:
+        return f"{name}:{mark.line + 1}: a tab, which YAML does not take; indent with spaces"
+    context = getattr(error, "context", None)
+    problem = f"{error.problem} {context}" if context else error.problem
+    return f"{name}:{mark.line + 1}: not valid YAML: {problem}"
+
+
+def dotted(path: Path_) -> str:
+    """A key's path as it is written in messages."""
+    return ".".join(map(str, path))
