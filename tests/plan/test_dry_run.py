@@ -3,11 +3,12 @@
 import http.server
 import json
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from seqfuse.plan import dry_run, fetch, why
+from seqfuse.plan import accept, dry_run, fetch, why
 
 PLAN = """
 Building DAG of jobs...
@@ -52,13 +53,54 @@ def test_each_rule_gets_one_line(monkeypatch, capsys):
     dry_run.add_arguments(arguments)
     why.run(arguments.parse_args([]))
     lines = [line.split(maxsplit=5) for line in capsys.readouterr().out.splitlines()]
-    assert lines[1] == ["data_records", "1", "-", "here", "-", "not made yet"]
+    assert lines[1] == ["data_records", "1", "-", "here", "-", "-  not made yet"]
     assert lines[2] == [
         "language_finetune", "2", "2", "2.0", "1.5",
-        "GB  a locked version that it imports changed (envs/requirements.lock);"
+        "GB     -  a locked version that it imports changed (envs/requirements.lock);"
         " --k 6 -> 3; follows data_records",
     ]  # fmt: skip
     assert lines[3][:4] == ["together", "3", "2", "2.0"]
+
+
+def test_what_would_run_again_is_told_with_what_it_took(tmp_path, monkeypatch, capsys):
+    times = {"a": [3.0, 100.0], "b": [20.4], "c": []}
+    for name, seconds in times.items():
+        lines = [json.dumps({"s": value, "cpu_time": 1.0}) + "\n" for value in seconds]
+        (tmp_path / name).write_text("".join(lines)) if lines else None
+    jobs = [
+        dry_run.Job("language_finetune", "Missing output files: x", benchmark=str(tmp_path / name))
+        for name in times
+    ]
+    monkeypatch.setattr(dry_run, "plan", lambda words: jobs)
+    arguments = dry_run.argparse.ArgumentParser()
+    dry_run.add_arguments(arguments)
+    why.run(arguments.parse_args([]))
+    lines = capsys.readouterr().out.splitlines()
+    # The last run of each that has run: 100 s and 20.4 s; the third has not.
+    assert lines[1].split("  ")[-2:] == ["2 min+", "not made yet"]
+
+
+def test_only_code_and_versions_make_a_job_outdated():
+    before = "Params have changed since last execution: x: before: "
+    cases = {
+        f"{before}'code a, packages b', '--k 6' now: 'code c, packages b', '--k 6'": True,
+        f"{before}'code a, packages b', '--k 6' now: 'code a, packages d', '--k 6'": True,
+        f"{before}'code a, packages b', '--k 6' now: 'code c, packages b', '--k 3'": False,
+        "Missing output files: a": False,
+        "Updated input files: a": False,
+        "Input files updated by another job: a": False,
+    }
+    assert {reason: dry_run.Job("r", reason).outdated for reason in cases} == cases
+
+
+def test_what_was_accepted_is_added_up(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    job = dry_run.Job("codons_train", output="results/a/codons/x, results/a/y", wildcards="arm=mil")
+    accept.record([job], "first")
+    accept.record([job, job], "second")
+    entries = json.loads(Path("results/a/report/accepted.json").read_text())["accepted"]
+    assert [(e["because"], len(e["jobs"])) for e in entries] == [("first", 1), ("second", 2)]
+    assert entries[0]["jobs"] == [{"rule": "codons_train", "wildcards": "arm=mil"}]
 
 
 @pytest.mark.parametrize(

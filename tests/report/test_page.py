@@ -5,7 +5,6 @@ import csv
 import io
 import json
 import re
-import subprocess
 from types import SimpleNamespace
 
 import jinja2
@@ -16,7 +15,7 @@ from seqfuse import tables
 from seqfuse.cli import main
 from seqfuse.files import sha256
 from seqfuse.registry.figures import FIGURES
-from seqfuse.report import grids, versions
+from seqfuse.report import grids
 from seqfuse.report.page import TEMPLATES
 from seqfuse.report.titles import title
 
@@ -381,23 +380,11 @@ def test_what_pre_training_has_seen_stands_with_the_data(page):
     assert "Seen in SeqCLIP" not in page.by_id("data-demo-splice").text
 
 
-def test_the_head_says_what_ran(page, monkeypatch, tmp_path):
+def test_the_head_says_what_ran(page):
     head = page.all("header")[0].text
     # Half of the 48 runs took 9.5 s and half 10.5 s.
     assert "Training: 0.13 h over 48 runs." in head
     assert "numpy" in page.by_id("settings").all("p")[0].text
-    subprocess.run(["git", "init", "-q", tmp_path], check=True)
-    monkeypatch.setattr(versions, "WORKFLOW", tmp_path)
-    assert versions.commit() == ""
-    identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
-    (tmp_path / "a").write_text("1")
-    subprocess.run(["git", "-C", tmp_path, "add", "a"], check=True)
-    subprocess.run(["git", "-C", tmp_path, *identity, "commit", "-qm", "m"], check=True)
-    assert len(versions.commit()) == 12
-    (tmp_path / "a").write_text("2")
-    assert versions.commit().endswith(" with changes")
-    monkeypatch.setattr(versions, "WORKFLOW", tmp_path.parent / "absent")
-    assert versions.commit() == ""
 
 
 def test_cost_is_a_row_a_seed(page, results):

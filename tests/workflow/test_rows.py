@@ -1,7 +1,9 @@
 """One row more in a file of one's own: its chain runs again, and one sequence is embedded."""
 
+import os
 import random
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ import yaml
 
 from bench.workflow import finish
 from seqfuse.encoders import random_models
+from seqfuse.files import read_json
 from seqfuse.plan import dry_run
 
 OWN, OTHER, MODEL = "own", "demo-expression", "own-nt"
@@ -79,6 +82,32 @@ def test_a_row_runs_its_own_chain_and_embeds_one_sequence(finished):
     assert first == "own.csv changed"
     finished.snakemake("--cores", "1", RECEIPT)
     assert embedded(finished) == [("51", "50", "1")]
+
+
+def test_what_older_code_made_is_kept_on_record(finished):
+    module = finished.root / "workflow" / "seqfuse" / "evaluation" / "answers.py"
+    module.write_text(module.read_text() + "\n_EDITED = 1\n")
+
+    def scored() -> set[str]:
+        jobs = dry_run.parse(finished.snakemake("-n", "-p").stdout)
+        return {job.wildcards for job in jobs if job.rule == "evaluation"}
+
+    both = {f"study=codons, suite={name}" for name in (OWN, OTHER)}
+    assert scored() == both
+    said = subprocess.run(
+        ["seqfuse", "accept", "--because", "it is a test"],
+        cwd=finished.root,
+        env=os.environ | {"PYTHONPATH": str(finished.root / "workflow")},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    # The own set has a row more, so that its scores are due in any case.
+    assert "evaluation: 1 kept" in said and "due for other reasons" in said
+    assert scored() == {f"study=codons, suite={OWN}"}
+    [entry] = read_json(finished.root / "results/demo/report/accepted.json")["accepted"]
+    assert entry["because"] == "it is a test"
+    assert [job["wildcards"] for job in entry["jobs"]] == [f"study=codons, suite={OTHER}"]
 
 
 def test_a_model_that_is_replaced_in_place_runs_what_reads_it(finished):

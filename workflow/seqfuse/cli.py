@@ -80,6 +80,7 @@ STAGES: dict[str, tuple[str, dict[str, str]]] = {
     ),
     "fetch": ("get datasets and models before a run is submitted", {"": "seqfuse.plan.fetch"}),
     "why": ("what a run would do and why, one line a rule", {"": "seqfuse.plan.why"}),
+    "accept": ("keep results that older code made", {"": "seqfuse.plan.accept"}),
     "report": ("one HTML file that opens without a network", {"": "seqfuse.report.build"}),
     "ask": ("a question about DNA, answered on a terminal", {"": "seqfuse.language.ask"}),
 }

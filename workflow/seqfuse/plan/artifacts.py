@@ -8,6 +8,7 @@ import itertools
 import string
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from seqfuse.plan.run import Run
 from seqfuse.registry.arms import ARMS
@@ -101,12 +102,18 @@ class Artifacts:
 
     def report_inputs(self, wildcards) -> dict[str, list[str]]:
         """What the report shows, by kind; a kind that this run makes none of is left out."""
-        by_kind = {kind: self._of_studies(kind) for kind in REPORTED}
+        by_kind = {kind: self._of_studies(kind) for kind in REPORTED} | self._accepted()
         return {kind: paths for kind, paths in by_kind.items() if paths}
 
     def ablation_inputs(self, wildcards) -> dict[str, list[str]]:
         """What the report of the ablations shows, by kind."""
-        return {kind: self._of_studies(kind, ablations=True) for kind in ABLATIONS_REPORTED}
+        by_kind = {kind: self._of_studies(kind, ablations=True) for kind in ABLATIONS_REPORTED}
+        return by_kind | self._accepted()
+
+    def _accepted(self) -> dict[str, list[str]]:
+        """What was kept of older code (`seqfuse accept`), where anything was."""
+        path = f"{self.run.results}/report/accepted.json"
+        return {"accepted": [path]} if Path(path).exists() else {}
 
     def of_study(self, study: str, ablations: bool = False) -> list[str]:
         """What a study comes to: its models, predictions, metrics, and figures with their tables.

@@ -14,7 +14,7 @@ from seqfuse.errors import UserError
 # What the Snakefile puts before each thing that a run would stop for.
 LACKING = "a run would stop: "
 _START = re.compile(r"^(?:local)?(?:rule|checkpoint) (\S+):$")
-_FIELD = re.compile(r"^    (reason|wildcards|resources|output): (.*)$")
+_FIELD = re.compile(r"^    (reason|wildcards|resources|output|benchmark): (.*)$")
 _FOLLOWS = "Input files updated by another job"
 _COMMAND = "Shell command: "
 # The parameter that stands for code, as `seqfuse.fingerprint` writes it.
@@ -32,6 +32,7 @@ class Job:
     rule: str
     reason: str = ""
     output: str = ""
+    benchmark: str = ""
     wildcards: str = ""
     command: str = ""
     resources: dict[str, str] = field(default_factory=dict)
@@ -40,6 +41,11 @@ class Job:
     def followed(self) -> list[str]:
         """The inputs that other planned jobs make anew, where that is why it runs."""
         return _files(self.reason) if self.reason.startswith(_FOLLOWS) else []
+
+    @property
+    def outdated(self) -> bool:
+        """Whether it runs for nothing but its code, or the locked versions that this imports."""
+        return set(explain(self).split("; ")) <= set(_CHANGES.values())
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -2,16 +2,22 @@
 
 Reads the plan of a dry run with the same words as snakemake, and asks servers for the size of what
 is to be downloaded. Prints for each rule its jobs, what they ask of a cluster (GPUs a job, hours
-and disk of all jobs together), and what made them due. Hours are the time limits of first attempts,
-disk is reckoned from what there is to read: upper bounds both. A `+` or `?` says that some or all
-of it is not known before earlier jobs have run. Nothing runs.
+and disk of all jobs together), how long the same jobs took last time, and what made them due. Hours
+are the time limits of first attempts, disk is reckoned from what there is to read: upper bounds
+both. A `+` or `?` says that some or all of it is not known before earlier jobs have run. Nothing
+runs.
+
+After an update, it tells which results the new code would make again, and what that costs;
+`seqfuse accept` keeps them.
 
     seqfuse why --profile slurm --config preset=paper
 """
 
 import argparse
+import json
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from seqfuse.plan import dry_run, fetch
 
@@ -34,11 +40,11 @@ def run(args: argparse.Namespace) -> None:
         own = [job for job in jobs if job.rule == rule]
         rows.append([*_asked(rule, own, disk), _why(own, makers)])
     rows.append([*_asked("together", jobs, disk), ""])
-    header = ["rule", "jobs", "GPUs", "hours", "disk", "why"]
+    header = ["rule", "jobs", "GPUs", "hours", "disk", "took", "why"]
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)][:-1] + [0]
     for row in [header, *rows]:
         cells = [
-            cell.ljust(width) if column in (0, 5) else cell.rjust(width)
+            cell.ljust(width) if column in (0, 6) else cell.rjust(width)
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         print("  ".join(cells).rstrip())
@@ -53,7 +59,27 @@ def _asked(rule: str, jobs: list[dry_run.Job], disk: dict[int, float | None]) ->
         str(gpus or "-"),
         f"{sum(minutes) / 60:.1f}" if minutes else "here",
         _told([disk[id(job)] for job in jobs]),
+        _duration([_took(job) for job in jobs]),
     ]
+
+
+def _took(job: dry_run.Job) -> float | None:
+    """The seconds that the job took when it last ran, by its benchmark; None if it never did."""
+    path = Path(job.benchmark)
+    if not job.benchmark or not path.is_file():
+        return None
+    return json.loads(path.read_text(encoding="utf-8").splitlines()[-1])["s"]
+
+
+def _duration(seconds: list[float | None]) -> str:
+    """A sum of durations in words, and whether some of them are not known."""
+    known = [value for value in seconds if value is not None]
+    if not known:
+        return "-"
+    more, total = "+" if len(known) < len(seconds) else "", sum(known)
+    if total < 60:
+        return f"{total:.0f} s{more}"
+    return (f"{total / 60:.0f} min" if total < 3600 else f"{total / 3600:.1f} h") + more
 
 
 def _disk(job: dry_run.Job) -> float | None:

@@ -22,6 +22,7 @@ KINDS = {
     "verdicts": "the judge's verdicts.parquet of each method",
     "leakage": "leakage.json of SeqCLIP's pre-training",
     "figures": "the SVG of each figure",
+    "accepted": "accepted.json, which `seqfuse accept` writes",
 }
 
 
@@ -40,9 +41,8 @@ def run(args: argparse.Namespace) -> None:
     """Read the run, say what it found, write the page."""
     from seqfuse import files
     from seqfuse.report import inputs, page, versions
+    from seqfuse.settings.paths import commit
 
     found = inputs.read(args.name, args.settings, {kind: getattr(args, kind) for kind in KINDS})
     with files.atomic(args.out) as temporary:
-        temporary.write_text(
-            page.render(found, versions.packages(), versions.commit()), encoding="utf-8"
-        )
+        temporary.write_text(page.render(found, versions.packages(), commit()), encoding="utf-8")

@@ -69,6 +69,7 @@ class Run:
     costs: list[dict] = field(default_factory=list)
     leakage: dict[str, dict] = field(default_factory=dict)
     figures: list[Drawing] = field(default_factory=list)
+    accepted: list[dict] = field(default_factory=list)
     sources: list[Source] = field(default_factory=list)
 
     def drawing(self, name: str) -> Drawing | None:
@@ -109,6 +110,9 @@ def read(name: str, settings: Path, paths: Mapping[str, Sequence[Path]]) -> Run:
             raise UserError(f"{path}: no 'datasets' in it; was it meant for --leakage?")
         number = _note(run, path, "seqfuse language leakage")
         run.leakage |= {n: {"splits": s, "source": number} for n, s in found["datasets"].items()}
+    for path in paths["accepted"]:
+        number = _note(run, path, "seqfuse accept")
+        run.accepted += [entry | {"source": number} for entry in files.read_json(path)["accepted"]]
     for path in paths["figures"]:
         run.figures.append(_drawing(run, path))
     order = list(FIGURES)

@@ -1,5 +1,6 @@
 """Where the checkout keeps what is not code: presets, catalogues, prompts, the papers' tables."""
 
+import subprocess
 from pathlib import Path
 
 from seqfuse.errors import UserError
@@ -17,3 +18,21 @@ def in_checkout(path: Path) -> Path:
             " `pip install -e .`"
         )
     return path
+
+
+def commit() -> str:
+    """The commit of the project's checkout, and whether files differ from it; "" outside of one."""
+    root = WORKFLOW.parent
+    if _git("rev-parse", "--show-toplevel") != str(root.resolve()):
+        return ""  # no repository, or that of a project which this package is installed in
+    changed = _git("status", "--porcelain", "--untracked-files=no")
+    found = _git("rev-parse", "HEAD")[:12]
+    return f"{found} with changes" if found and changed else found
+
+
+def _git(*words: str) -> str:
+    command = ["git", "-C", str(WORKFLOW.parent), *words]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
