@@ -42,7 +42,6 @@ from seqfuse.encoders.rows import Row, sequence_hash
 from seqfuse.encoders.store import Store
 from seqfuse.files import write_json
 from seqfuse.registry.arms import ARMS, Arm
-from seqfuse.training.preemption import Interruption
 
 ROWS, SEEDS, EPOCHS, BATCH, RATE = 2000, 5, 2, 32, 1e-3
 WIDTH = 128  # of every modality's states
@@ -158,12 +157,11 @@ def _train(setting: Setting, job: Job, opening: list[float] | None = None) -> No
     opened = seconds(lambda: job.dataset)
     if opening is not None:
         opening.append(opened)
-    with Interruption() as stop:
-        for seed in range(SEEDS):
-            training.Trainer(
-                job.dataset, job.arm, job.shape, job.statistics, dict, job.recipe,
-                training.Trial(RATE), seed, state / f"{seed}.pt", "bench", torch.device("cpu"),
-            ).run(stop)  # fmt: skip
+    for seed in range(SEEDS):
+        training.Trainer(
+            job.dataset, job.arm, job.shape, job.statistics, dict, job.recipe,
+            training.Trial(RATE), seed, state / f"{seed}.pt", "bench", torch.device("cpu"),
+        ).run()  # fmt: skip
 
 
 def _scan(job: Job, rows: int, folder: Path) -> np.ndarray:

@@ -56,9 +56,8 @@ def predict(setting: Setting) -> dict:
     """64 prompts of 100 to 400 tokens, 32 new tokens; baseline: transformers' `generate`, with its
     cache, one prompt at a time. Ours scores two labels as well."""
     method = _method(setting.folder)
-    prompts = [_prompt(int(n)) for n in np.random.default_rng(0).integers(85, 386, 64)]
-    lengths = [e.length for e in (method.encode(p, answer=False) for p in prompts)]
-    assert min(lengths) >= 100 and max(lengths) <= 400
+    lengths = np.random.default_rng(0).integers(100, 401, 64).tolist()
+    prompts = [_prompt(method, tokens) for tokens in lengths]
     settings = Settings(reasoning=False, max_tokens=2048, max_new_tokens=NEW)
     labels = {"bench": ["yes", "no"]}
 
@@ -77,9 +76,8 @@ def label_scoring(setting: Setting) -> dict:
     """37 labels of a prompt of 1,000 tokens; baseline: a forward pass of prompt and label each,
     the vocabulary projection at the label alone."""
     method = _method(setting.folder)
-    prompt = _prompt(1000 - method.encode(_prompt(0), answer=False).length)
+    prompt = _prompt(method, 1000)
     example = method.encode(prompt, answer=False)
-    assert example.length == 1000
 
     def ours() -> list[float]:
         return list(Generation(method, [example]).run(1).label_scores([LABELS])[0].values())
@@ -117,10 +115,17 @@ def _method(folder: Path) -> TextOnly:
     return method
 
 
-def _prompt(letters: int) -> Prompt:
-    """A question of random letters, which are a token each."""
-    random = np.random.default_rng(letters)
-    return Prompt("r", "bench", (), "".join(random.choice(list("QXZJ"), letters)), thinks=False)
+def _prompt(method: TextOnly, tokens: int) -> Prompt:
+    """A prompt of so many tokens: its question is random letters, which are a token each."""
+    random = np.random.default_rng(tokens)
+    around = method.encode(_question(""), answer=False).length
+    prompt = _question("".join(random.choice(list("QXZJ"), tokens - around)))
+    assert method.encode(prompt, answer=False).length == tokens, "a letter is no token of its own"
+    return prompt
+
+
+def _question(text: str) -> Prompt:
+    return Prompt("r", "bench", (), text, thinks=False)
 
 
 @torch.inference_mode()

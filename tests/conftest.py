@@ -50,6 +50,20 @@ def mirror() -> str:
     return folder
 
 
+@pytest.fixture
+def spoil():
+    """Damage a file as a full disk, a bad disk or a crash does."""
+
+    def damage(path: Path, how: str) -> None:
+        content = bytearray(path.read_bytes())
+        middle = len(content) // 2
+        if how == "flipped":
+            content[middle] ^= 1
+        path.write_bytes(content[: {"truncated": middle, "empty": 0}.get(how)])
+
+    return damage
+
+
 @pytest.fixture(scope="session")
 def made_up():
     """The module that makes a run up, for the tests of figures and report."""

@@ -5,7 +5,7 @@ import torch
 
 from seqfuse.errors import UserError
 from seqfuse.training import device as devices
-from seqfuse.training import processes
+from seqfuse.training import launch
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def test_another_choice_is_refused(monkeypatch):
 def test_several_processes_do_not_start_on_the_cpu_either(no_cuda, monkeypatch):
     monkeypatch.setenv("SLURM_JOB_GPUS", "0,1")
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(UserError, match="a GPU was granted"), processes.started(2):
+    with pytest.raises(UserError, match="a GPU was granted"), launch.started(2):
         pass
 
 

@@ -8,10 +8,11 @@ import torch
 
 from seqfuse.codons import checkpoint
 from seqfuse.codons.dataset import collate
-from seqfuse.codons.model import CodonModel, fit_width, trained_parameters
+from seqfuse.codons.model import CodonModel, fit_width
 from seqfuse.codons.training_job import knock_outs
 from seqfuse.errors import UserError
 from seqfuse.registry.arms import ARMS
+from seqfuse.training.cost import trained_parameters
 
 CPU = torch.device("cpu")
 

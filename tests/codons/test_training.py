@@ -1,14 +1,17 @@
 """Training: what validation chooses, the entropy term, early stopping, resuming, equal bytes."""
 
 import json
+import os
+import signal
 
 import numpy as np
 import pytest
 
 from seqfuse import tables
+from seqfuse.codons.training import Trainer
 from seqfuse.files import read_json
 from seqfuse.registry.arms import ARMS
-from seqfuse.training import preemption
+from seqfuse.training.preemption import Interrupted
 
 # Files of an arm that depend on its inputs alone; cost.json also holds seconds and memory.
 SAME = ("seed0.safetensors", "seed1.safetensors", "predictions.parquet", "log.jsonl")
@@ -82,34 +85,44 @@ def test_two_runs_give_the_same_bytes(study, tmp_path):
     assert content(tmp_path / "one.out") == content(tmp_path / "two.out")
 
 
-class Stop(preemption.Interruption):
-    """An interruption that is asked for at one step, as by SIGTERM."""
+@pytest.fixture
+def cut(monkeypatch):
+    """Run a job to which signals come while its n-th step from now is computed."""
+    whole = Trainer._step
 
-    at = 0
+    def run(job, out, step: int, *signals: int) -> Interrupted:
+        done = []
 
-    def due(self) -> bool:
-        Stop.at -= 1
-        self.asked = Stop.at == 0
-        return self.asked
+        def interrupted(self, batch):
+            done.append(None)
+            if len(done) == step:
+                for number in signals:
+                    os.kill(os.getpid(), number)
+            return whole(self, batch)
+
+        with monkeypatch.context() as patch, pytest.raises(Interrupted) as stopped:
+            patch.setattr(Trainer, "_step", interrupted)
+            job.run(out)
+        assert not out.exists()
+        return stopped.value
+
+    return run
 
 
 @pytest.mark.parametrize(
     ("arm", "step"), [("mil", 2), ("mil", 7), ("mil", 14), ("concat_lora", 7), ("concat_full", 8)]
 )
-def test_an_interrupted_run_resumes_to_the_same_bytes(arm, step, study, tmp_path, monkeypatch):
-    """Steps 1 to 9 are of seed 0, 10 to 18 of seed 1; an epoch has three."""
+def test_an_interrupted_run_resumes_to_the_same_bytes(arm, step, study, tmp_path, cut, monkeypatch):
+    """Steps 1 to 9 are of seed 0, 10 to 18 of seed 1; an epoch has three. Ctrl-C comes twice."""
     study.job(arm, tmp_path / "whole").run(tmp_path / "whole.out")
-    with monkeypatch.context() as patch:
-        patch.setattr("seqfuse.codons.training_job.Interruption", Stop)
-        Stop.at = step
-        with pytest.raises(SystemExit):
-            study.job(arm, tmp_path / "cut").run(tmp_path / "cut.out")
-    assert not (tmp_path / "cut.out").exists()
+    twice = (signal.SIGINT, signal.SIGINT)
+    stopped = cut(study.job(arm, tmp_path / "cut"), tmp_path / "cut.out", step, *twice)
+    seed, epoch = divmod(step - 1, 9)[0], (step - 1) % 9 // 3 + 1
+    assert stopped.code == 128 + signal.SIGINT
+    assert f"interrupted by SIGINT and saved in epoch {epoch} of seed {seed};" in stopped.line
     assert list((tmp_path / "cut" / arm).glob("*.pt"))
     trained = []
     with monkeypatch.context() as patch:
-        from seqfuse.codons.training import Trainer
-
         real = Trainer._step
         patch.setattr(Trainer, "_step", lambda self, b: (trained.append(1), real(self, b))[1])
         study.job(arm, tmp_path / "cut").run(tmp_path / "cut.out")
@@ -119,12 +132,24 @@ def test_an_interrupted_run_resumes_to_the_same_bytes(arm, step, study, tmp_path
     assert not list((tmp_path / "cut" / arm).glob("*.pt"))
 
 
-def test_a_checkpoint_of_other_settings_is_not_resumed(study, tmp_path, monkeypatch, capsys):
-    with monkeypatch.context() as patch:
-        patch.setattr("seqfuse.codons.training_job.Interruption", Stop)
-        Stop.at = 2
-        with pytest.raises(SystemExit):
-            study.job("rna", tmp_path / "state").run(tmp_path / "out")
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "empty"])
+def test_an_interrupted_run_whose_checkpoint_is_damaged_starts_anew(
+    damage, study, tmp_path, cut, spoil, capsys
+):
+    study.job("rna", tmp_path / "whole").run(tmp_path / "whole.out")
+    cut(study.job("rna", tmp_path / "state"), tmp_path / "out", 14, signal.SIGTERM)
+    first, second = sorted((tmp_path / "state" / "rna").glob("*.pt"))
+    spoil(second, damage)
+    capsys.readouterr()
+    study.job("rna", tmp_path / "state").run(tmp_path / "out")
+    assert content(tmp_path / "out") == content(tmp_path / "whole.out")
+    (said,) = [line for line in capsys.readouterr().err.splitlines() if str(second) in line]
+    assert said.endswith(f"; kept as {second.name}.damaged, training starts anew")
+    assert [path.name for path in second.parent.iterdir()] == [f"{second.name}.damaged"]
+
+
+def test_a_checkpoint_of_other_settings_is_not_resumed(study, tmp_path, cut, capsys):
+    cut(study.job("rna", tmp_path / "state"), tmp_path / "out", 2, signal.SIGTERM)
     study.job("rna", tmp_path / "state", dropout=0.4).run(tmp_path / "out")
     assert "made with other settings, data or code; starting anew" in capsys.readouterr().err
     study.job("rna", tmp_path / "fresh", dropout=0.4).run(tmp_path / "fresh.out")

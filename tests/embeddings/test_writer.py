@@ -1,5 +1,6 @@
 """The store, written: what is finished stays, what is not leaves nothing, and two may write."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -56,6 +57,27 @@ def test_a_killed_run_keeps_its_finished_shards(write, models, tmp_path, random_
     store = write({"rna": sequences}, "rna-fm")
     assert "20 distinct sequences, 6 in the store, 14 to embed" in capfd.readouterr().err
     assert not list(folder.glob(".shard-*"))
+    for sequence in sequences:
+        np.testing.assert_array_equal(store.get(sequence), expected.get(sequence))
+
+
+def test_an_interrupted_run_keeps_every_row(write, random_sequences, monkeypatch, capfd):
+    sequences = random_sequences("ACGU", range(10, 30))
+    expected = write({"rna": sequences}, "rna-fm", store="undisturbed")
+    add, added = Writer.add, []
+
+    def counted(self, row):
+        add(self, row)
+        added.append(row)
+        if len(added) == 8:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(Writer, "add", counted)
+    assert write({"rna": sequences}, "rna-fm") == 130
+    assert len(added) == 8
+    capfd.readouterr()
+    store = write({"rna": sequences}, "rna-fm")
+    assert "20 distinct sequences, 8 in the store, 12 to embed" in capfd.readouterr().err
     for sequence in sequences:
         np.testing.assert_array_equal(store.get(sequence), expected.get(sequence))
 
@@ -143,6 +165,7 @@ def test_a_damaged_shard_is_named_and_replaced(write, random_sequences, capfd):
     capfd.readouterr()
     write({"rna": sequences}, "rna-fm")
     said = capfd.readouterr().err
-    assert f"{shard}: does not match its checksum; removed" in said
+    assert f"{shard}: cut or corrupt (it does not match its checksum); kept as" in said
+    assert shard.with_name(f"{shard.name}.damaged").exists()
     assert "0 in the store, 10 to embed" in said
     assert shard.read_bytes() == sound

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -190,6 +192,37 @@ def test_a_line_cut_by_a_crash_is_asked_again(judged, server):
     assert len(server.requests) == ASKED + 1
     assert ask(judged, server) == 0
     assert len(server.requests) == ASKED + 1
+
+
+def test_a_corrupt_line_is_named_and_asked_again(judged, server, capsys):
+    assert ask(judged, server) == 0
+    [store] = (judged.folder / "store").glob("*.jsonl")
+    lines = store.read_bytes().splitlines(keepends=True)
+    store.write_bytes(b"\0" * 40 + b"\n" + b"".join(lines[1:]))
+    capsys.readouterr()
+    assert ask(judged, server) == 0
+    said = capsys.readouterr().err
+    assert f"{store}: a cut or corrupt line; its verdict is asked for again" in said
+    assert len(server.requests) == ASKED + 1
+
+
+def test_an_interrupted_judge_stores_what_is_in_flight_and_pays_for_nothing_twice(
+    judged, server, capsys
+):
+    def behave(number, request):
+        if number == 0:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.1)
+        return verdict()
+
+    server.behave = behave
+    assert ask(judged, server, "--concurrency", "1") == 130
+    assert capsys.readouterr().err.splitlines()[-1].startswith("seqfuse judge: interrupted by SIG")
+    assert len(server.requests) == 1
+    server.behave = lambda number, request: verdict()
+    assert ask(judged, server) == 0
+    assert len(server.requests) == ASKED
+    assert judged.statuses() == {"ok": 6}
 
 
 def test_equal_answers_are_paid_for_once(judged, server):

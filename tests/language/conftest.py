@@ -222,7 +222,8 @@ def pretraining(root: Path, out: Path) -> list:
         "pretrain", "--pairs", root / "genes" / "records.parquet", "--encoder", root / "nt",
         "--text-encoder", root / "bert", "--backbone", root / "qwen3", "--seed", 0,
         "--steps", 6, "--batch", 4, "--validate-every", 3,
-        "--text-vectors", root / "text_vectors", "--out", out,
+        "--text-vectors", root / "text_vectors",
+        "--state", out.parent / "state" / out.name, "--out", out,
     ]  # fmt: skip
 
 
@@ -266,11 +267,11 @@ def embeddings(root: Path, method: str) -> list:
     return ["--embeddings", *(root / name / f"{encoder}.json" for name in ("mice", "rats"))]
 
 
-def run(root: Path, *words) -> None:
-    """Run one command of the stage in this process; it must succeed."""
+def run(root: Path, *words, status: int = 0) -> None:
+    """Run one command of the stage in this process; it must end with `status`."""
     from seqfuse import cli
 
-    assert cli.main(["language", *map(str, words)]) == 0
+    assert cli.main(["language", *map(str, words)]) == status
 
 
 class Commands:
@@ -286,6 +287,15 @@ class Commands:
     def pretraining(self, out: Path) -> list:
         """The words of a pre-training into `out`."""
         return pretraining(self.root, out)
+
+    def interrupted(self, words: list) -> str:
+        """The one line with which a command ends that Ctrl-C has come to."""
+        self._capsys.readouterr()
+        run(self.root, *words, status=130)
+        lines = self._capsys.readouterr().err.splitlines()
+        assert not any("Traceback" in line for line in lines)
+        (line,) = [line for line in lines if "interrupted" in line]
+        return line
 
     def pretrain(self, out: Path, *more) -> Path:
         """Pre-train into `out`; later words win."""
@@ -373,7 +383,7 @@ def content():
 
 @pytest.fixture
 def interrupt(monkeypatch):
-    """Let SIGTERM come while the n-th training step from now is computed."""
+    """Let Ctrl-C come twice while the n-th training step from now is computed."""
     import os
     import signal
 
@@ -385,7 +395,8 @@ def interrupt(monkeypatch):
         def interrupted(self, examples):
             done.append(None)
             if len(done) == step:
-                os.kill(os.getpid(), signal.SIGTERM)
+                for _ in range(2):
+                    os.kill(os.getpid(), signal.SIGINT)
             return whole(self, examples)
 
         monkeypatch.setattr(Trainer, "_step", interrupted)

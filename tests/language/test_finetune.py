@@ -22,9 +22,11 @@ def test_an_interrupted_run_resumes_to_the_same_bytes(
     out = tmp_path / "cut"
     # Each seed has 5 steps, so this is the third of the second seed.
     interrupt(8)
-    with pytest.raises(SystemExit) as stopped:
-        commands.finetune(method, out)
-    assert stopped.value.code == 143
+    said = commands.interrupted(commands.finetuning(method, out))
+    assert said == (
+        "seqfuse language finetune: interrupted by SIGINT and saved at step 3 of seed 3; run it"
+        " again to go on"
+    )
     assert not out.exists()
     commands.finetune(method, out)
     assert content(out) == whole

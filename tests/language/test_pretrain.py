@@ -125,9 +125,8 @@ def test_an_interrupted_run_resumes_to_the_same_bytes(
 ):
     out = tmp_path / "seqclip"
     interrupt(4)
-    with pytest.raises(SystemExit) as stopped:
-        commands.pretrain(out)
-    assert stopped.value.code == 143
+    said = commands.interrupted(commands.pretraining(out))
+    assert "interrupted by SIGINT and saved at step 4 of seed 0" in said
     assert not out.exists()
     commands.pretrain(out)
     assert content(out) == content(project / "seqclip")
@@ -179,6 +178,20 @@ def test_vectors_of_texts_are_kept_for_the_next_run(
     (other / "config.json").write_text(json.dumps(config | {"layer_norm_eps": 1e-5}))
     with pytest.raises(pytest.fail.Exception, match="computed again"):
         commands.pretrain(tmp_path / "other", "--text-encoder", other)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "empty"])
+def test_vectors_that_an_interrupted_disk_damaged_are_set_aside(
+    project, commands, content, spoil, tmp_path, capsys, damage
+):
+    vectors = tmp_path / "vectors"
+    shutil.copytree(project / "text_vectors", vectors)
+    (kept,) = vectors.iterdir()
+    spoil(kept, damage)
+    out = commands.pretrain(tmp_path / "out", "--text-vectors", vectors)
+    assert f"{kept}: cut or corrupt" in capsys.readouterr().err
+    assert content(out) == content(project / "seqclip")
+    assert {path.name for path in vectors.iterdir()} == {kept.name, f"{kept.name}.damaged"}
 
 
 def test_another_seed_starts_from_other_weights(commands, tmp_path):

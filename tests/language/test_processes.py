@@ -18,7 +18,7 @@ from torch import nn
 from seqfuse import cli
 from seqfuse.errors import UserError
 from seqfuse.language.pretraining.contrastive_pretraining import ContrastTrainer, Pair
-from seqfuse.training import processes
+from seqfuse.training import launch, processes
 from seqfuse.training.trainer import CLOCKED, Trainer, Training
 
 SETTINGS = Training(
@@ -50,7 +50,7 @@ def together(count: int, work, folder: Path, joins: bool = False) -> list:
         place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count, "MASTER_PORT": port}
         os.environ.update({k: str(v) for k, v in place.items()}, MASTER_ADDR="localhost")
         torch.set_num_threads(1)
-        with contextlib.nullcontext() if joins else processes.started(count):
+        with contextlib.nullcontext() if joins else launch.started(count):
             (folder / f"{rank}.pickle").write_bytes(pickle.dumps(work()))
 
     folder.mkdir(exist_ok=True)
@@ -236,7 +236,7 @@ def test_a_launcher_that_starts_too_few_is_an_error(commands, tmp_path):
 
 def test_more_processes_than_asked_for_are_an_error(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "4")
-    with pytest.raises(UserError, match="--processes 1, but 4 started"), processes.started(1):
+    with pytest.raises(UserError, match="--processes 1, but 4 started"), launch.started(1):
         pass
 
 

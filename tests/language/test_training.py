@@ -16,6 +16,7 @@ from torch import nn
 
 from seqfuse.errors import UserError
 from seqfuse.training import trainer
+from seqfuse.training.preemption import Interrupted
 from seqfuse.training.trainer import CLOCKED, Trainer, Training, schedule
 
 SETTINGS = Training(
@@ -331,7 +332,7 @@ def test_a_loss_that_is_no_number_stops_with_the_remedy(tmp_path):
         made.method.weight.fill_(math.inf)
     with pytest.raises(UserError, match=r"at step 1; lower --learning-rate \(now 0.01\)"):
         made.run(points(10), [])
-    assert not made.path.exists()
+    assert not made.checkpoint.path.exists()
 
 
 # --- interruption ---------------------------------------------------------------------------------
@@ -397,18 +398,23 @@ def uninterrupted(tmp_path_factory):
     ("interrupt", "code", "steps"),
     [
         *[(at_step(n, signal.SIGKILL), -signal.SIGKILL, n - 1) for n in (1, 2, 5, 8, 12)],
-        *[(at_step(n, signal.SIGTERM), 128 + signal.SIGTERM, n) for n in (1, 3, 6, 10, 12)],
+        *[(at_step(n, signal.SIGTERM), 128 + signal.SIGTERM, n) for n in (1, 6, 12)],
+        *[(at_step(n, signal.SIGINT), 128 + signal.SIGINT, n) for n in (3, 10)],
+        (at_step(5, signal.SIGHUP), 128 + signal.SIGHUP, 5),
         *[(in_checkpoint(n), -signal.SIGKILL, n - 1) for n in (1, 6, 12)],
     ],
 )
-def test_killed_and_resumed_gives_the_same_weights(tmp_path, uninterrupted, interrupt, code, steps):
+def test_interrupted_and_resumed_gives_the_same_weights(
+    tmp_path, uninterrupted, interrupt, code, steps
+):
     whole, log = uninterrupted
     assert run_in_child(tmp_path, interrupt) == code
     again = made_trainer(tmp_path, Regression(dropout=0.3))
     if steps:
-        assert torch.load(again.path, weights_only=True)["state"]["progress"]["step"] == steps
+        content = torch.load(again.checkpoint.path, weights_only=True)
+        assert content["state"]["progress"]["step"] == steps
     else:
-        assert not again.path.exists()
+        assert not again.checkpoint.path.exists()
     # Numbers drawn before it must not matter to a run that goes on.
     torch.manual_seed(99 if steps else 11)
     progress = again.run(points(10), points(5, seed=1))
@@ -438,15 +444,36 @@ def test_a_checkpoint_of_other_settings_is_not_used(tmp_path, capsys):
     assert "made with other settings, data or code" in capsys.readouterr().err
 
 
-def test_sigterm_is_handled_as_before_when_training_has_ended(tmp_path):
-    before = signal.getsignal(signal.SIGTERM)
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "empty"])
+def test_an_interrupted_training_with_a_damaged_checkpoint_starts_anew(
+    tmp_path, uninterrupted, damage, spoil, capsys
+):
+    whole, log = uninterrupted
+    run_in_child(tmp_path, at_step(6, signal.SIGINT))
+    path = made_trainer(tmp_path).checkpoint.path
+    spoil(path, damage)
+    again = made_trainer(tmp_path, Regression(dropout=0.3))
+    torch.manual_seed(11)
+    assert without_clock(again.run(points(10), points(5, seed=1)).log) == without_clock(log)
+    assert torch.equal(again.method.weight, whole.method.weight)
+    said = capsys.readouterr().err.splitlines()[0]
+    assert said.startswith(f"{path}: cut or corrupt (")
+    assert said.endswith("; kept as checkpoint.pt.damaged, training starts anew")
+    assert path.with_name("checkpoint.pt.damaged").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signals_are_handled_as_before_when_an_interrupted_training_has_ended(tmp_path, number):
+    before = signal.getsignal(number)
     made_trainer(tmp_path).run(points(10), [])
-    assert signal.getsignal(signal.SIGTERM) is before
+    assert signal.getsignal(number) is before
     made = made_trainer(tmp_path / "stopped")
-    at_step(2, signal.SIGTERM)(made)
-    with pytest.raises(SystemExit):
+    at_step(2, number)(made)
+    with pytest.raises(Interrupted) as stopped:
         made.run(points(10), [])
-    assert signal.getsignal(signal.SIGTERM) is before
+    assert stopped.value.code == 128 + number
+    assert f"interrupted by {number.name} and saved at step 2 of seed 0;" in stopped.value.line
+    assert signal.getsignal(number) is before
 
 
 def saved_at(made, monkeypatch) -> list[int]:

@@ -45,10 +45,12 @@ rule language_pretrain:
         ),
         board=lambda wildcards, resources: plan.board("pretrain", wildcards.pretraining),
         vectors=f"{STATE}/language/text_vectors",
+        state=f"{STATE}/language/pretrain/{{pretraining}}",
     shell:
         "exec {params.command} --pairs {input.pairs} {params.models} --seed {params.seed}"
         " --threads {params.threads}"
-        " {params.settings} {params.more} {params.board} --text-vectors {params.vectors} --out {params.out}"
+        " {params.settings} {params.more} {params.board} --text-vectors {params.vectors}"
+        " --state {params.state} --out {params.out}"
         " 2> {log}"
 
 

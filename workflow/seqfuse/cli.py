@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from seqfuse import __version__
 from seqfuse.errors import UserError, lines
+from seqfuse.training import preemption
 
 # stage -> (what it does, {command -> module}); a stage with one nameless command is the command.
 STAGES: dict[str, tuple[str, dict[str, str]]] = {
@@ -108,13 +109,16 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; a user's mistake is one line on standard error and exit status 2."""
+    """Run one command. A user's mistake is one line on standard error and exit status 2; so is a
+    signal that ends it, with 128 plus its number."""
     gc.set_threshold(_OBJECTS)
     argv = list(sys.argv[1:] if argv is None else argv)
-    args = _parser(argv).parse_args(argv)
+    args = argparse.Namespace(command="seqfuse")
     try:
-        args.run(args)
-        sys.stdout.flush()
+        with preemption.interruptible():
+            args = _parser(argv).parse_args(argv)
+            args.run(args)
+            sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read our output (`| head`) has seen enough; nothing may be written at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -127,8 +131,9 @@ def main(argv: list[str] | None = None) -> int:
         # Arrow's own text is about bytes; the system's says what is wrong.
         reason, fix = os.strerror(error.errno), _OF_THE_DISK[error.errno]
         return _complain(args, f"{error.filename or 'standard output'}: {reason}; {fix}")
-    except KeyboardInterrupt:
-        return 130
+    except preemption.Interrupted as interruption:
+        print(f"{args.command}: {interruption.line}", file=sys.stderr)
+        return interruption.code
     return 0
 
 

@@ -17,7 +17,7 @@ from seqfuse.canary import findings, folders, gpus, ranks
 from seqfuse.canary.findings import Finding
 from seqfuse.canary.submitted import VARIABLE, Submitted
 from seqfuse.progress import say
-from seqfuse.training import processes
+from seqfuse.training import launch
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    processes.check(args.processes)
+    launch.check(args.processes)
     submitted = Submitted.loads(args.submitted) if args.submitted else None
     node = os.environ.get("SLURMD_NODENAME") or socket.gethostname()
     rows = _alone(node, args, submitted)

@@ -14,6 +14,7 @@ from seqfuse.codons.fusions.heads import HEADS
 from seqfuse.codons.trainable_encoder import Live
 from seqfuse.errors import UserError
 from seqfuse.registry.arms import SINGLE, Arm
+from seqfuse.training.cost import trained_parameters
 
 # Widths that the search for an equal budget tries: multiples of this, up to the last.
 _STEP, _WIDEST = 4, 4096
@@ -144,16 +145,6 @@ def alignment(arm: Arm, view: str, width: int, upsampling: str) -> nn.Module:
 def parts(arm: Arm, upsampling: str) -> dict[str, int]:
     """Outputs a token of each view of an arm has, which its placements must know."""
     return {view: alignment(arm, view, 1, upsampling).parts for view in arm.views}
-
-
-def trained_parameters(model: nn.Module) -> int:
-    """Parameters that training changes."""
-    return sum(p.numel() for p in model.parameters() if p.requires_grad)
-
-
-def total_parameters(model: nn.Module) -> int:
-    """Parameters of the model, those of frozen parts of its encoders included."""
-    return sum(p.numel() for p in model.parameters())
 
 
 def fit_width(arm: Arm, shape: Shape, budget: int) -> Shape:

@@ -24,8 +24,8 @@ from seqfuse.errors import UserError
 from seqfuse.progress import say, track
 from seqfuse.registry.arms import Arm
 from seqfuse.settings.sections import Section
-from seqfuse.training import preemption
 from seqfuse.training.preemption import Interruption
+from seqfuse.training.resume_checkpoint import Checkpoint
 
 _PLATEAU_FACTOR = 0.1
 
@@ -65,7 +65,7 @@ class Progress:
     loss: float = 0.0  # summed over the rows of the current epoch
     steps: int = 0
     examples: int = 0
-    codons: int = 0
+    tokens: int = 0  # codons, as every arm has them
     flops: int = 0
     seconds: float = 0.0
     best_epoch: int = 0
@@ -95,8 +95,8 @@ class Trainer:
     """One arm, one seed, one trial; `run` ends with the best state by validation score loaded.
 
     `statistics` are the moments of each view's training tokens; `encoders` loads those that are
-    trained with the arm. `path` is the checkpoint; one with
-    another `fingerprint` (data, settings, code) is not used.
+    trained with the arm. `path` is the checkpoint; one with another `fingerprint` (data, settings,
+    code) is not used.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class Trainer:
         device: torch.device,
     ):
         self.dataset, self.recipe, self.trial, self.seed = dataset, recipe, trial, seed
-        self.path, self.fingerprint, self.device = path, fingerprint, device
+        self.checkpoint, self.device = Checkpoint(path, fingerprint), device
         self.scale, self.progress = Scale.of(dataset), Progress()
         torch.manual_seed(seed)
         self.model = CodonModel(arm, shape, encoders())
@@ -133,15 +133,16 @@ class Trainer:
         self.seen = np.zeros((len(dataset.ids), dataset.outputs))
         self.best: dict[str, Tensor] = {}
 
-    def run(self, stop: Interruption) -> Progress:
+    def run(self) -> Progress:
         """Train to the end, from the checkpoint if there is one."""
         self._resume()
         started, before = time.monotonic(), self.progress.seconds
-        for _ in track(self._epochs(stop), self.recipe.epochs, f"seed {self.seed}, epochs"):
-            self.progress.seconds = before + time.monotonic() - started
-        if not self.progress.finished:
-            self.progress.finished = True
-            self._save()
+        with Interruption() as stop:
+            for _ in track(self._epochs(stop), self.recipe.epochs, f"seed {self.seed}, epochs"):
+                self.progress.seconds = before + time.monotonic() - started
+            if not self.progress.finished:
+                self.progress.finished = True
+                self._save()
         self.model.load_trained_state(self.best)
         return self.progress
 
@@ -171,7 +172,7 @@ class Trainer:
             if stop.due():
                 self._save()
                 if stop.asked:
-                    stop.leave()
+                    stop.leave(f" and saved in epoch {self.progress.epoch + 1} of seed {self.seed}")
 
     def _step(self, batch: Batch) -> None:
         progress = self.progress
@@ -190,7 +191,7 @@ class Trainer:
         progress.batches += 1
         progress.steps += 1
         progress.examples += len(batch.rows)
-        progress.codons += int(self.dataset.codons[batch.rows].sum())
+        progress.tokens += int(self.dataset.codons[batch.rows].sum())
 
     def _validate(self) -> None:
         """Log the epoch, remember a better state, and let the learning rate follow the loss."""
@@ -238,11 +239,11 @@ class Trainer:
             "plateau": self.plateau.state_dict(),
             "best": self.best,
         }
-        preemption.save(self.path, self.fingerprint, state)
+        self.checkpoint.save(state)
 
     def _resume(self) -> None:
         """Take up the checkpoint, if there is one that fits."""
-        found = preemption.resume(self.path, self.fingerprint)
+        found = self.checkpoint.resume()
         if found is None:
             return
         self.model.load_trained_state(found["model"])

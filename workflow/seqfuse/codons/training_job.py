@@ -1,7 +1,6 @@
 """One job of the study: choose on validation, train every seed, predict, and write it all down."""
 
 import itertools
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -18,8 +17,6 @@ from seqfuse.codons.model import (
     Shape,
     fit_width,
     parts,
-    total_parameters,
-    trained_parameters,
 )
 from seqfuse.codons.training import (
     Recipe,
@@ -41,8 +38,11 @@ from seqfuse.files import (
 )
 from seqfuse.progress import say
 from seqfuse.registry.arms import Arm
-from seqfuse.training.device import device, peak_memory_mb
-from seqfuse.training.preemption import Interruption
+from seqfuse.training.cost import cost, write_log
+from seqfuse.training.device import device
+from seqfuse.training.preemption import locked
+from seqfuse.training.provenance import surroundings
+from seqfuse.training.resume_checkpoint import discard
 
 
 @dataclass(frozen=True)
@@ -65,13 +65,12 @@ class Job:
 
     def run(self, out: Path) -> None:
         """Train and write; nothing of `out` is there before all of it is."""
-        with Interruption() as stop:
-            trial = self._choose(stop)
-            trained = [self._train(trial, seed, stop) for seed in self.seeds]
-        with atomic_directory(out) as folder:
-            self._write(folder, trained)
-        for path in self.state.glob("*.pt"):
-            path.unlink()
+        with locked(self.state / ".lock"):
+            trial = self._choose()
+            trained = [self._train(trial, seed) for seed in self.seeds]
+            with atomic_directory(out) as folder:
+                self._write(folder, trained)
+            discard(self.state)
 
     @cached_property
     def dataset(self) -> Dataset:
@@ -140,9 +139,7 @@ class Job:
             {view: checksums(folder) for view, folder in self.models.items()},
             asdict(self.shape),
             asdict(self.recipe),
-            torch.__version__,
-            torch.get_num_threads(),
-            str(self._device),
+            surroundings(),
             fingerprint.code("seqfuse.codons.training_job", *self.arm.modules),
         ]
         return digest(canonical_json(made_from))
@@ -156,19 +153,19 @@ class Job:
         entropies = self.settings.entropy if self.arm.entropy else (0.0,)
         return [Trial(rate, weight) for rate, weight in itertools.product(rates, entropies)]
 
-    def _choose(self, stop: Interruption) -> Trial:
+    def _choose(self) -> Trial:
         """The trial with the best validation score of the first seed; the first of equal ones."""
         trials = self._trials()
         if len(trials) == 1:
             return trials[0]
         scores = []
         for trial in trials:
-            progress = self._train(trial, self.seeds[0], stop).progress
+            progress = self._train(trial, self.seeds[0]).progress
             scores.append((progress.best_score, -progress.best_loss))
             say(f"{trial}: validation {progress.best_score:.4f}")
         return trials[scores.index(max(scores))]
 
-    def _train(self, trial: Trial, seed: int, stop: Interruption) -> Trainer:
+    def _train(self, trial: Trial, seed: int) -> Trainer:
         path = self.state / f"seed{seed}.{trial.learning_rate:g}.{trial.entropy:g}.pt"
         trainer = Trainer(
             self.dataset,
@@ -183,7 +180,7 @@ class Job:
             self._fingerprint,
             self._device,
         )
-        trainer.run(stop)
+        trainer.run()
         return trainer
 
     def _write(self, folder: Path, trained: Sequence[Trainer]) -> None:
@@ -218,8 +215,8 @@ class Job:
                 "seeds": costs,
             },
         )
-        lines = [json.dumps(row) for trainer in trained for row in trainer.progress.log]
-        (folder / "log.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        log = [entry for trainer in trained for entry in trainer.progress.log]
+        write_log(folder / "log.jsonl", log)
 
     def _save(self, folder: Path, trainer: Trainer) -> None:
         scale = Scale.of(self.dataset)
@@ -262,21 +259,16 @@ class Job:
 
     def _cost(self, trainer: Trainer) -> dict:
         progress = trainer.progress
-        return {
-            "seed": trainer.seed,
-            "trained_parameters": trained_parameters(trainer.model),
-            "total_parameters": total_parameters(trainer.model),
-            "epochs": progress.epoch,
-            "best_epoch": progress.best_epoch,
-            "steps": progress.steps,
-            "examples": progress.examples,
-            "tokens": progress.codons,
-            "flops": progress.flops,
-            "learning_rate": trainer.trial.learning_rate,
-            "entropy": trainer.trial.entropy,
-            "seconds": round(progress.seconds, 3),
-            "peak_memory_mb": peak_memory_mb(),
-        }
+        return cost(
+            trainer.seed,
+            trainer.model,
+            trainer.trial.learning_rate,
+            progress,
+            epochs=progress.epoch,
+            best_epoch=progress.best_epoch,
+            steps=progress.steps,
+            entropy=trainer.trial.entropy,
+        )
 
 
 def knock_outs(arm: Arm) -> Iterator[tuple[str, ...]]:

@@ -2,7 +2,8 @@
 
 Reads columns of a table and a model folder. Writes rows into the store, one a distinct sequence,
 under a key that says how they are made, and a receipt, by which training finds them. Interrupted,
-it keeps the finished shards and goes on from there; several may write at once.
+it keeps the rows that it has and goes on from there (killed, the finished shards); several may
+write at once.
 
     seqfuse embeddings write --table sequences/kegg/records.parquet --columns sequence variant \\
         --model models/ntv2-500m --resolution native --store results/embeddings --out kegg.json
@@ -42,13 +43,14 @@ def run(args: argparse.Namespace) -> None:
     from seqfuse.encoders.embedder import Embedder, Settings, keep_freed_memory
     from seqfuse.files import write_json
     from seqfuse.progress import say, track
+    from seqfuse.training.preemption import Interruption
 
     torch.set_num_threads(args.threads)
     keep_freed_memory()
     settings = cli_flags.take(args, Settings)
     sequences = distinct(args.table, args.columns)
     embedder = Embedder(args.model, settings, args.resolution)
-    with Writer(args.store, embedder.description) as writer:
+    with Interruption() as stop, Writer(args.store, embedder.description) as writer:
         missing = embedder.count({s: at for s, at in sequences.items() if s not in writer.held})
         say(
             f"{args.table}: {len(sequences)} distinct sequences, {len(sequences) - len(missing)}"
@@ -56,6 +58,8 @@ def run(args: argparse.Namespace) -> None:
         )
         for row in track(embedder.rows(missing), len(missing), "sequences"):
             writer.add(row)
+            if stop.asked:
+                break
     receipt = {
         "store": args.store,
         "key": writer.key,

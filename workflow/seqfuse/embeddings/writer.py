@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from seqfuse.encoders.rows import Row
 from seqfuse.encoders.store import FOOTER_KEY, SHARD, Store, encode_spans, key_of, shards
 from seqfuse.files import canonical_json, named, sha256, write_json
-from seqfuse.progress import say
+from seqfuse.training.preemption import set_aside
 
 ROWS_A_GROUP = 32
 BYTES_A_SHARD = 256 * 2**20
@@ -30,7 +30,7 @@ _UNFINISHED = ".shard-"
 class Writer:
     """Adds rows to one key of a store; a context manager that keeps `gc` away while it is open.
 
-    On entry, damaged shards are named and removed, so that `held` is what a reader will find; the
+    On entry, damaged shards are named and set aside, so that `held` is what a reader will find; the
     rows that they held are missing again. Rows are written in the order in which they are added,
     which is by length, longest first.
     """
@@ -48,8 +48,7 @@ class Writer:
             stack.enter_context(_claim(self.folder))
             write_json(self.folder / "key.json", self._description)
             for shard in damaged_shards(self.folder):
-                say(f"{shard}: does not match its checksum; removed, its rows are embedded again")
-                shard.unlink(missing_ok=True)
+                set_aside(shard, "it does not match its checksum", "its rows are embedded again")
             self.held = Store(self.folder)
             self._stack = stack.pop_all()
         return self

@@ -16,6 +16,7 @@ from seqfuse.judge.budget import Budget, Ledger, Question
 from seqfuse.judge.server import about, read_verdict, request, said, secret
 from seqfuse.judge.store import Store
 from seqfuse.progress import say
+from seqfuse.training.preemption import Interruption
 
 _ENDPOINT = "/v1/chat/completions"
 _POLL = 30.0
@@ -78,16 +79,16 @@ class Batches:
             file = self._client.files.create(
                 file=("questions.jsonl", content.encode()), purpose="batch"
             )
-            batch = self._client.batches.create(
-                input_file_id=file.id, endpoint=_ENDPOINT, completion_window="24h"
-            )
+            with Interruption():  # a batch that is not remembered would be paid for twice
+                batch = self._client.batches.create(
+                    input_file_id=file.id, endpoint=_ENDPOINT, completion_window="24h"
+                )
+                path = self._store.folder / f"{self._store.name}.batch.{batch.id}.json"
+                kept = {question.key: about(question) for question in questions}
+                write_json(path, {"batch": batch.id, "most": most, "about": kept})
         except openai.APIError:
             self._ledger.correct(-sum(most.values()))
             raise
-        path = self._store.folder / f"{self._store.name}.batch.{batch.id}.json"
-        write_json(
-            path, {"batch": batch.id, "most": most, "about": {q.key: about(q) for q in questions}}
-        )
         say(f"{questions[0].model}: batch {batch.id} of {len(questions)} questions is under way")
 
     def _collect(self, path: Path) -> None:

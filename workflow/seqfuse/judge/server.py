@@ -1,8 +1,8 @@
 """The judge behind a server of the OpenAI API: asked in parallel, within a budget, paid for once.
 
 Each verdict is stored before the next is awaited. What ends a run early (a spent budget, a refused
-key, a server that stays silent) lets requests in flight finish and be stored, then says in one line
-what to do; the next run goes on from there.
+key, a server that stays silent, Ctrl-C) lets requests in flight finish and be stored, then says in
+one line what to do; the next run goes on from there.
 """
 
 import asyncio
@@ -21,12 +21,15 @@ from seqfuse.files import digest
 from seqfuse.judge.budget import Budget, Ledger, Question
 from seqfuse.judge.store import Store
 from seqfuse.progress import say
+from seqfuse.training.preemption import Interruption
 
 KEY = "OPENAI_API_KEY"
 # Codes of errors by which a server says that it will not judge this text: a refusal.
 _FLAGGED = ("content_filter", "content_policy_violation", "invalid_prompt")
 _LONGEST_WAIT = 300.0
 _SAY_EVERY = 50
+# Seconds after which a pause is over early because a signal came.
+_LOOK_EVERY = 1.0
 # The verdict, reason first so that the score follows from it.
 SCHEMA = {
     "type": "object",
@@ -65,7 +68,8 @@ class Server:
 
     def ask(self, questions: list[Question]) -> None:
         """Ask every question and store its verdict; `UserError` if some could not be had."""
-        asyncio.run(self._ask(deque(questions), len(questions)))
+        with Interruption() as self._signal:
+            asyncio.run(self._ask(deque(questions), len(questions)))
 
     async def _ask(self, waiting: deque[Question], total: int) -> None:
         async with self._client:
@@ -79,15 +83,21 @@ class Server:
             )
 
     async def _work(self, waiting: deque[Question]) -> None:
-        while waiting and not self._stopped:
+        while waiting and not self._over:
             await self._settle(waiting.popleft())
+
+    @property
+    def _over(self) -> bool:
+        """Whether nothing more may be asked; what is in flight is paid for, and is awaited."""
+        return self._stopped is not None or self._signal.asked
 
     async def _settle(self, question: Question) -> None:
         """Ask one question until it has a verdict, its attempts are spent, or the run stops."""
         trouble = ""
         for attempt in range(self._attempts):
-            await asyncio.sleep(max(0.0, self._resume_at - time.monotonic()))
-            if self._stopped or self._store.holds(question.key):
+            while not self._over and (left := self._resume_at - time.monotonic()) > 0:
+                await asyncio.sleep(min(left, _LOOK_EVERY))
+            if self._over or self._store.holds(question.key):
                 return
             most = self._budget.most(question)
             if refusal := self._ledger.reserve([most]):

@@ -2,12 +2,14 @@
 
 A verdict's key is the hash of judge, prompt and inputs, so that the same question is never paid for
 twice, whatever run or method asks it. Every file of the folder is read; a process appends to its
-own. A line that a crash cut short is passed over, and its verdict asked again.
+own. A line that is cut or corrupt is named and passed over, and its verdict asked again.
 """
 
 import json
 import os
 from pathlib import Path
+
+from seqfuse.progress import say
 
 
 class Store:
@@ -54,9 +56,10 @@ class Store:
                     if not line.endswith(b"\n"):
                         break
                     self._read[path] = self._read.get(path, 0) + len(line)
-                    verdict = _parsed(line)
-                    if verdict:
+                    if verdict := _parsed(line):
                         self._verdicts[verdict["key"]] = verdict
+                    else:
+                        say(f"{path}: a cut or corrupt line; its verdict is asked for again")
 
 
 def _parsed(line: bytes) -> dict | None:

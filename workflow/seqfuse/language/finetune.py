@@ -19,7 +19,7 @@ from pathlib import Path
 from seqfuse.errors import UserError
 from seqfuse.registry.methods import METHODS, OWN_SETTINGS
 from seqfuse.settings import cli_flags, schema
-from seqfuse.training import processes
+from seqfuse.training import launch
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--cards", nargs="+", type=Path, metavar="CARD", help="card.json of the datasets"
     )
     parser.add_argument("--seeds", required=True, type=int, nargs="+", metavar="N")
-    processes.add_arguments(parser)
+    launch.add_arguments(parser)
     parser.add_argument("--state", required=True, type=Path, help="folder to resume from")
     parser.add_argument("--out", required=True, type=Path, help="folder to write")
     for section in ("prompt", "training", *OWN_SETTINGS):
@@ -104,5 +104,5 @@ def run(args: argparse.Namespace) -> None:
         cards=tuple(args.cards or ()),
         tensorboard=args.tensorboard,
     )
-    with processes.started(args.processes):
+    with launch.started(args.processes):
         job.run(args.out)

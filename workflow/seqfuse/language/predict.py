@@ -47,12 +47,14 @@ def run(args: argparse.Namespace) -> None:
     from seqfuse import tables
     from seqfuse.language import prompts
     from seqfuse.language.answers import input_vectors, prediction
+    from seqfuse.language.answers.resume_journal import Journal
 
     torch.set_num_threads(args.threads)
     settings = cli_flags.take(args, prompts.Settings)
     made_from = args.model, args.datasets, args.records, args.embeddings or []
-    rows = prediction.predict(*made_from, settings, args.out)
-    if args.inputs:
-        found = input_vectors.rows(*made_from, args.out.parent)
-        tables.write(args.inputs, tables.from_rows(found, tables.VECTORS), tables.VECTORS)
-    tables.write(args.out, tables.from_rows(rows, tables.PREDICTIONS), tables.PREDICTIONS)
+    with Journal(args.out) as journal:
+        rows = prediction.predict(*made_from, settings, journal)
+        if args.inputs:
+            found = input_vectors.rows(*made_from, args.out.parent)
+            tables.write(args.inputs, tables.from_rows(found, tables.VECTORS), tables.VECTORS)
+        tables.write(args.out, tables.from_rows(rows, tables.PREDICTIONS), tables.PREDICTIONS)

@@ -3,14 +3,15 @@
 Reads cleaned gene-text pairs, a DNA encoder, a frozen text encoder, and the width of the language
 model that the adapter is made for. Writes a folder: encoder/ (the trained encoder in its published
 layout), adapter.safetensors (the start of fine-tuning), model.json, vectors.parquet (both sides of
-the held-out pairs), log.jsonl and cost.json. An interrupted run resumes from a hidden folder beside
---out to the same numbers.
+the held-out pairs), log.jsonl and cost.json. An interrupted run resumes from --state to the same
+numbers.
 
     seqfuse language pretrain --pairs results/demo/sequences/demo-genes/records.parquet \\
         --encoder results/demo/data/models/demo-nt \\
         --text-encoder results/demo/data/models/demo-bert \\
         --backbone results/demo/data/models/demo-qwen3 --seed 0 \\
         --text-vectors results/demo/state/language/text_vectors \\
+        --state results/demo/state/language/pretrain/seqclip \\
         --out results/demo/language/pretrain/seqclip
 """
 
@@ -18,7 +19,7 @@ import argparse
 from pathlib import Path
 
 from seqfuse.settings import cli_flags
-from seqfuse.training import processes
+from seqfuse.training import launch
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--backbone", required=True, type=Path, help="language model that the adapter is made for"
     )
     parser.add_argument("--seed", required=True, type=int, metavar="N")
-    processes.add_arguments(parser)
+    launch.add_arguments(parser)
     parser.add_argument(
         "--text-vectors",
         required=True,
@@ -37,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="where the descriptions' vectors are kept for the next run, by encoder and texts",
     )
+    parser.add_argument("--state", required=True, type=Path, help="folder to resume from")
     parser.add_argument("--out", required=True, type=Path, help="folder to write")
     cli_flags.add(parser, "language/pretrain")
 
@@ -56,7 +58,8 @@ def run(args: argparse.Namespace) -> None:
         settings,
         args.seed,
         args.text_vectors,
+        args.state,
         args.tensorboard,
     )
-    with processes.started(args.processes):
+    with launch.started(args.processes):
         job.run(args.out)

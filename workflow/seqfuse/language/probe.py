@@ -59,18 +59,20 @@ def run(args: argparse.Namespace) -> None:
 
     from seqfuse import tables
     from seqfuse.language import prompts
+    from seqfuse.language.answers.resume_journal import Journal
     from seqfuse.language.probing import probe_job
 
     torch.set_num_threads(args.threads)
     settings = cli_flags.take(args, Settings)
-    rows = probe_job.probe(
-        args.model,
-        args.datasets,
-        args.records,
-        args.encoder,
-        settings.probes,
-        settings.rows,
-        cli_flags.take(args, prompts.Settings),
-        args.out,
-    )
-    tables.write(args.out, tables.from_rows(rows, tables.PREDICTIONS), tables.PREDICTIONS)
+    with Journal(args.out) as journal:
+        rows = probe_job.probe(
+            args.model,
+            args.datasets,
+            args.records,
+            args.encoder,
+            settings.probes,
+            settings.rows,
+            cli_flags.take(args, prompts.Settings),
+            journal,
+        )
+        tables.write(args.out, tables.from_rows(rows, tables.PREDICTIONS), tables.PREDICTIONS)

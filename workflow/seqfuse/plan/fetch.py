@@ -18,6 +18,7 @@ from pathlib import Path
 from seqfuse.data import download
 from seqfuse.errors import UserError
 from seqfuse.plan import dry_run
+from seqfuse.training.preemption import Interruption
 
 RULES = ("data_records", "data_model")
 _SECONDS = 20
@@ -36,7 +37,8 @@ def run(args: argparse.Namespace) -> None:
     _say_total(sizes)
     targets = [job.output.split(", ")[0] for job in jobs]
     call = [*dry_run.words(args, targets), "--keep-going", "--quiet", "all"]
-    done = subprocess.run([sys.executable, "-m", "snakemake", *call])
+    with Interruption():  # Ctrl-C reaches snakemake too, which ends by itself
+        done = subprocess.run([sys.executable, "-m", "snakemake", *call])
     if done.returncode:
         raise UserError("not everything could be fetched; what could is kept, see above")
 

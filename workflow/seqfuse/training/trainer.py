@@ -21,13 +21,16 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 from seqfuse.errors import UserError
 from seqfuse.progress import say, track
 from seqfuse.settings.sections import Section
-from seqfuse.training import preemption, processes
+from seqfuse.training import processes
 from seqfuse.training.batches import chunks_for_rank, step_indices
+from seqfuse.training.cost import cost
 from seqfuse.training.device import peak_memory_mb
 from seqfuse.training.preemption import Interruption
+from seqfuse.training.resume_checkpoint import Checkpoint
 
 # Between the seeds of two processes, whatever the seeds of the runs are.
 _APART = 2**32
+_NAME = "checkpoint.pt"
 _MOMENTS = ("exp_avg", "exp_avg_sq")
 # What of a log entry is another number each time.
 CLOCKED = ("seconds", "tokens_per_second", "peak_memory_mb")
@@ -85,8 +88,7 @@ class Trainer:
         board: Path | None = None,
     ):
         self.method, self.training, self.seed, self.board = method, training, seed, board
-        self.path = state / "checkpoint.pt"
-        self.fingerprint = fingerprint
+        self.checkpoint = Checkpoint(state / _NAME, fingerprint)
         self.progress = Progress()
         self.trained = {k: p for k, p in method.named_parameters() if p.requires_grad}
         if processes.rank():
@@ -129,8 +131,7 @@ class Trainer:
                 if asked or due or last:
                     self._save()
                 if asked:
-                    self._say(f"stopped at step {progress.step}; run again to go on")
-                    stop.leave()
+                    stop.leave(f" and saved at step {progress.step} of seed {self.seed}")
         if not any(isinstance(p, DTensor) for p in self.trained.values()):
             for name, tensor in self.best.items():
                 _set(self.trained[name], tensor)
@@ -257,10 +258,6 @@ class Trainer:
                 if isinstance(value, int | float) and name not in ("seed", "step")
             ]
 
-    def _say(self, message: str) -> None:
-        if processes.leads():
-            say(f"seed {self.seed}: {message}")
-
     def _save(self) -> None:
         optimiser = self.optimiser.state_dict()
         moments = {
@@ -272,15 +269,12 @@ class Trainer:
             "trained": {k: _whole(p.detach()) for k, p in self.trained.items()},
             "optimiser": {**optimiser, "state": moments},
             "best": self.best,
-            "random": processes.gathered(preemption.random_state()),
         }
-        if processes.leads():
-            preemption.save(self.path, self.fingerprint, state)
-        processes.wait()
+        self.checkpoint.save(state)
 
     def _resume(self) -> None:
         """Take up the checkpoint, if there is one that fits."""
-        found = preemption.resume(self.path, self.fingerprint)
+        found = self.checkpoint.resume()
         if found is None:
             return
         for name, parameter in self.trained.items():
@@ -292,18 +286,26 @@ class Trainer:
                     state[name] = _like(parameter, state[name])
         if processes.leads():
             self.best = found["best"]
-        self._say(f"resuming behind step {found['progress']['step']}")
-        preemption.set_random_state(found["random"][processes.rank()])
+            say(f"seed {self.seed}: resuming behind step {found['progress']['step']}")
         for name, value in found["progress"].items():
             setattr(self.progress, name, value)
 
 
 def load_best(method: nn.Module, state: Path, fingerprint: str) -> Progress:
     """Load the best state of a finished run into a method that is not trained on."""
-    found = preemption.resume(state / "checkpoint.pt", fingerprint)
+    path = state / _NAME
+    found = Checkpoint(path, fingerprint).resume()
+    if found is None:
+        raise UserError(f"{path}: was changed while the other seeds were trained; run this again")
     method.load_state_dict(found["best"], strict=False)
     method.eval()
     return Progress(**found["progress"])
+
+
+def step_cost(seed: int, method: nn.Module, rate: float, progress: Progress) -> dict:
+    """What training one seed took."""
+    steps = {"steps": progress.step, "best_step": progress.best_step}
+    return cost(seed, method, rate, progress, **steps, processes=processes.count())
 
 
 def schedule(step: int, steps: int, warmup: float, kind: str) -> float:

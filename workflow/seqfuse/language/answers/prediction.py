@@ -28,11 +28,11 @@ def predict(
     records: Sequence[Path],
     receipts: Sequence[Path],
     settings: Settings,
-    out: Path,
+    journal: Journal,
 ) -> list[dict]:
     """The answers of every seed in `model` about every val and test record.
 
-    The folder of `out` holds the decoded encoder states meanwhile, and a journal to resume from.
+    The folder of the journal holds the decoded encoder states meanwhile.
     """
     trained = read(model, datasets)
     suite = Suite.read(datasets, records)
@@ -43,13 +43,12 @@ def predict(
     ]
     if not asked:
         raise UserError(f"{', '.join(map(str, records))}: no val or test record to predict")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".states-") as memory:
+    with tempfile.TemporaryDirectory(dir=journal.path.parent, prefix=".states-") as memory:
         first = next(iter(trained.values()))
         states = None
         if METHODS[first.method].reads_store:
             states = frozen_states(first, datasets, receipts, asked, Path(memory))
-        rows = of_seeds(trained, states, asked, settings, out)
+        rows = of_seeds(trained, states, asked, settings, journal)
         return [{**row, "probe": "none"} for row in rows]
 
 
@@ -71,10 +70,10 @@ def of_seeds(
     states: object | None,
     asked: Sequence[Prompt],
     settings: Settings,
-    out: Path,
+    journal: Journal,
 ) -> list[dict]:
     """A row less its `probe` for every seed and prompt, in order; what a run of the same job that
-    was ended has answered already is taken from its journal beside `out`."""
+    was ended has answered already is taken from its journal."""
     method = next(iter(trained.values())).method
     module = METHODS[method].implementation.split(":")[0]
     made_from = [
@@ -84,14 +83,12 @@ def of_seeds(
         surroundings(),
         fingerprint.code("seqfuse.language.answers.prediction", module),
     ]
-    journal = Journal(out, digest(canonical_json(made_from)))
-    rows = [
+    journal.begin(digest(canonical_json(made_from)))
+    return [
         row
         for folder, description in trained.items()
         for row in _of_seed(folder, description, states, asked, settings, journal)
     ]
-    journal.finish()
-    return rows
 
 
 def frozen_states(

@@ -1,33 +1,58 @@
-"""What a long job has done so far, one JSON line a part, in a hidden file beside its output."""
+"""What a long job has done so far, one line a part, in a hidden file beside its output."""
 
+import contextlib
 import json
 import os
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 from seqfuse.progress import say
+from seqfuse.training.preemption import locked, set_aside
+
+_FINGERPRINT = "fingerprint"
 
 
 class Journal:
-    """The finished parts of a job by key, until `finish` takes the file away.
+    """The finished parts of a job by key: a context manager that ends when the output is written,
+    and takes the file away only then.
 
-    `fingerprint` names everything that the parts depend on: a file with another one counts as none,
-    and says so. A line that the end of a process cut counts as not written.
+    `begin` says what the parts depend on: a file with another fingerprint counts as none, and says
+    so. A last line that the end of a process cut counts as not written. A file with a line that
+    does not match its checksum is set aside, and its other lines are kept.
     """
 
-    def __init__(self, out: Path, fingerprint: str):
+    def __init__(self, out: Path):
         self.path = out.with_name(f".{out.name}.journal")
-        self._done, size = _read(self.path)
-        if self._done.pop("fingerprint", fingerprint) != fingerprint:
+        self._done: dict[str, object] = {}
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> "Journal":
+        self._stack.enter_context(locked(self.path.with_suffix(".lock")))
+        return self
+
+    def __exit__(self, kind: type | None, *_) -> None:
+        with self._stack:
+            if kind is None:
+                self.path.unlink()
+
+    def begin(self, fingerprint: str) -> None:
+        """Take up the parts of an earlier process, if they were made from the same."""
+        found, size, damage = _read(self.path)
+        if damage:
+            set_aside(self.path, damage, "what that line held is computed again")
+            size = 0
+        if found and found.pop(_FINGERPRINT, None) != fingerprint:
             say(f"{self.path}: made with another model, other data or code; starting anew")
-            self._done, size = {}, 0
-        if self._done:
-            say(f"{self.path}: resuming behind {len(self._done)} batches")
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = self.path.open("a", encoding="utf-8")
+            found, size = {}, 0
+        if found:
+            say(f"{self.path}: resuming behind {len(found)} batches")
+        self._file = self._stack.enter_context(self.path.open("a", encoding="utf-8"))
         self._file.truncate(size)
         if not size:
-            self._write("fingerprint", fingerprint)
+            for key, value in {_FINGERPRINT: fingerprint, **found}.items():
+                self._write(key, value)
+        self._done = found
 
     def once(self, key: str, work: Callable[[], object]) -> object:
         """What `work` gives, as JSON knows it; computed now unless it was before."""
@@ -36,25 +61,29 @@ class Journal:
             self._write(key, self._done[key])
         return self._done[key]
 
-    def finish(self) -> None:
-        """Take the file away: the output is written."""
-        self._file.close()
-        self.path.unlink()
-
     def _write(self, key: str, value: object) -> None:
-        self._file.write(json.dumps([key, value], ensure_ascii=False) + "\n")
+        entry = json.dumps([key, value], ensure_ascii=False)
+        self._file.write(f"{_checksum(entry.encode())} {entry}\n")
         self._file.flush()
         os.fsync(self._file.fileno())
 
 
-def _read(path: Path) -> tuple[dict[str, object], int]:
-    """The entries of a journal, and how many bytes its whole lines have."""
+def _read(path: Path) -> tuple[dict[str, object], int, str]:
+    """The entries of a journal, how many bytes its whole lines have, and what is wrong with it."""
     found: dict[str, object] = {}
-    size = 0
-    if path.is_file():
-        for line in path.read_bytes().splitlines(keepends=True):
-            if not line.endswith(b"\n"):
-                break
-            key, found[key] = json.loads(line)
-            size += len(line)
-    return found, size
+    size, damage = 0, ""
+    lines = path.read_bytes().splitlines(keepends=True) if path.is_file() else []
+    for number, line in enumerate(lines, start=1):
+        if not line.endswith(b"\n"):
+            break
+        size += len(line)
+        checksum, _, entry = line[:-1].partition(b" ")
+        if checksum.decode(errors="replace") == _checksum(entry):
+            key, found[key] = json.loads(entry)
+        else:
+            damage = damage or f"line {number} does not match its checksum"
+    return found, size, damage
+
+
+def _checksum(entry: bytes) -> str:
+    return f"{zlib.crc32(entry):08x}"

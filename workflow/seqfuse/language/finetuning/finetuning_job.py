@@ -1,6 +1,5 @@
 """One job of fine-tuning: every seed of one method on one suite, its checkpoints, log and cost."""
 
-import json
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
@@ -29,15 +28,19 @@ from seqfuse.progress import say
 from seqfuse.registry.methods import Method
 from seqfuse.settings.schema import of_results
 from seqfuse.training import processes
-from seqfuse.training.device import device, peak_memory_mb
+from seqfuse.training.cost import write_log
+from seqfuse.training.device import device
 from seqfuse.training.example_store import Stored
+from seqfuse.training.preemption import locked
 from seqfuse.training.provenance import surroundings
+from seqfuse.training.resume_checkpoint import discard
 from seqfuse.training.trainer import (
     Diverged,
     Progress,
     Trainer,
     Training,
     load_best,
+    step_cost,
 )
 
 
@@ -70,15 +73,15 @@ class Job:
 
     def run(self, out: Path) -> None:
         """Train every seed, then write all of them; nothing of `out` is there before that."""
-        trials = [self._trial(rate) for rate in self.rates] if len(self.rates) > 1 else []
-        rate = self._chosen(trials)
-        for seed in self.seeds:
-            self._train(seed, rate)
-        if processes.leads():
-            self._write(out, rate, trials)
-            for path in self.state.rglob("checkpoint.pt"):
-                path.unlink()
-        processes.wait()
+        with processes.led(locked(self.state / ".lock")):
+            trials = [self._trial(rate) for rate in self.rates] if len(self.rates) > 1 else []
+            rate = self._chosen(trials)
+            for seed in self.seeds:
+                self._train(seed, rate)
+            if processes.leads():
+                self._write(out, rate, trials)
+                discard(self.state)
+            processes.wait()
 
     def _write(self, out: Path, rate: float, trials: list[dict]) -> None:
         costs, log = [], []
@@ -88,7 +91,7 @@ class Job:
                 method = self._build(seed)
                 path = self._state(seed, rate)
                 progress = load_best(method, path, self._fingerprint(rate))
-                costs.append(self._cost(seed, method, rate, progress))
+                costs.append(step_cost(seed, method, rate, progress))
                 log += progress.log
                 description = self._description(seed, method, out / f"seed{seed}")
                 checkpoint.save(folder / f"seed{seed}", method, description)
@@ -226,11 +229,6 @@ class Job:
             progress.best_loss,
         )
 
-    def _cost(self, seed: int, method, rate: float, progress: Progress) -> dict:
-        trained = sum(p.numel() for p in method.parameters() if p.requires_grad)
-        total = sum(p.numel() for p in method.parameters())
-        return cost(seed, (trained, total), rate, progress)
-
     @cached_property
     def _inputs(self) -> list:
         """Checksums of what is read."""
@@ -267,26 +265,3 @@ class Job:
                 ]
             )
         )
-
-
-def cost(seed: int, parameters: tuple[int, int], rate: float, progress: Progress) -> dict:
-    """What training one seed took; `parameters` are those that moved, and all."""
-    return {
-        "seed": seed,
-        "trained_parameters": parameters[0],
-        "total_parameters": parameters[1],
-        "steps": progress.step,
-        "best_step": progress.best_step,
-        "examples": progress.examples,
-        "tokens": progress.tokens,
-        "flops": progress.flops,
-        "learning_rate": rate,
-        "processes": processes.count(),
-        "seconds": round(progress.seconds, 3),
-        "peak_memory_mb": peak_memory_mb(),
-    }
-
-
-def write_log(path: Path, entries: list[dict]) -> None:
-    """One JSON object a line."""
-    path.write_text("".join(json.dumps(entry) + "\n" for entry in entries), encoding="utf-8")

@@ -23,7 +23,6 @@ from seqfuse.files import (
     write_json,
     write_manifest,
 )
-from seqfuse.language.finetuning.finetuning_job import cost, write_log
 from seqfuse.language.pretraining.contrastive_pretraining import (
     Contrast,
     ContrastTrainer,
@@ -33,9 +32,12 @@ from seqfuse.language.pretraining.contrastive_pretraining import (
 from seqfuse.settings.sections import Section
 from seqfuse.training import processes
 from seqfuse.training.batches import derangement
+from seqfuse.training.cost import write_log
 from seqfuse.training.device import device
+from seqfuse.training.preemption import locked, set_aside
 from seqfuse.training.provenance import surroundings
-from seqfuse.training.trainer import Progress, Training
+from seqfuse.training.resume_checkpoint import discard
+from seqfuse.training.trainer import Progress, Training, step_cost
 
 # Descriptions embedded at once.
 _TEXTS = 64
@@ -100,10 +102,15 @@ class Job:
     settings: Settings
     seed: int
     text_vectors: Path
+    state: Path
     tensorboard: Path | None
 
     def run(self, out: Path) -> None:
         """Train from the checkpoint as far as there is one, and write everything."""
+        with processes.led(locked(self.state / ".lock")):
+            self._run(out)
+
+    def _run(self, out: Path) -> None:
         splits = self._read()
         torch.manual_seed(self.seed)
         method = Contrast(
@@ -112,27 +119,23 @@ class Job:
             self._width,
             self.settings.temperature,
         ).to(device())
-        state = out.parent / f".{out.name}.state"
         trainer = ContrastTrainer(
-            method, self._training, self.seed, state, self._fingerprint, self.tensorboard
+            method, self._training, self.seed, self.state, self._fingerprint, self.tensorboard
         )
         progress = trainer.run(splits["train"], splits["val"][:_VALIDATION])
         if processes.leads():
             self._publish(out, method, progress, splits["test"] or splits["val"])
-            trainer.path.unlink()
-            state.rmdir()
+            discard(self.state)
         processes.wait()
 
     def _publish(
         self, out: Path, method: Contrast, progress: Progress, held_out: Sequence[Pair]
     ) -> None:
-        trained = sum(p.numel() for p in method.parameters() if p.requires_grad)
-        total = sum(p.numel() for p in method.parameters())
         with atomic_directory(out) as folder:
             self._write(folder, method, held_out)
             write_log(folder / "log.jsonl", progress.log)
             owner = {"method": "seqclip", "study": "language", "suite": "pretrain"}
-            costs = [cost(self.seed, (trained, total), self.settings.learning_rate, progress)]
+            costs = [step_cost(self.seed, method, self.settings.learning_rate, progress)]
             write_json(folder / "cost.json", {**owner, "kind": "pretraining", "seeds": costs})
 
     @cached_property
@@ -212,11 +215,12 @@ class Job:
         made_from = [checksums(self.text_encoder), distinct, surroundings()]
         path = self.text_vectors / f"{digest(canonical_json(made_from))}.npy"
         with processes.leader_first():
-            if not path.is_file():
+            if (vectors := _mapped(path)) is None:
                 found = TextEncoder(self.text_encoder).embed(distinct, self.pairs)
                 with atomic(path) as temporary:
                     np.save(temporary, np.stack([found[text] for text in distinct]))
-        return dict(zip(distinct, np.load(path, mmap_mode="r"), strict=True))
+                vectors = _mapped(path)
+        return dict(zip(distinct, vectors, strict=True))
 
     def _tokenise(self, row: dict) -> Tokens:
         try:
@@ -254,6 +258,17 @@ class Job:
                 "retrieval": recall(genes, texts, held_out),
             },
         )
+
+
+def _mapped(path: Path) -> np.ndarray | None:
+    """The array of a file, not yet read from disk; None if there is none, or none that is whole."""
+    try:
+        return np.load(path, mmap_mode="r")
+    except FileNotFoundError:
+        return None
+    except (ValueError, EOFError) as error:
+        set_aside(path, error, "the descriptions are embedded again")
+        return None
 
 
 def _shuffle(rows: Sequence[dict]) -> None:

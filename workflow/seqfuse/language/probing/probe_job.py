@@ -9,6 +9,7 @@ from seqfuse.errors import UserError
 from seqfuse.language import prompts
 from seqfuse.language.answers import prediction
 from seqfuse.language.answers.online_embeddings import LiveStates
+from seqfuse.language.answers.resume_journal import Journal
 from seqfuse.language.probing.alterations import altered
 from seqfuse.language.prompts import Prompt, Settings
 from seqfuse.language.suite import Suite
@@ -25,7 +26,7 @@ def probe(
     probes: Sequence[str],
     rows: int,
     settings: Settings,
-    out: Path,
+    journal: Journal,
 ) -> list[dict]:
     """Rows of `tables.PREDICTIONS` of every seed: the sampled records as they are, then each probe.
 
@@ -50,7 +51,7 @@ def probe(
     states = None
     if METHODS[description.method].reads_store:
         states = LiveStates(description.encoder, folder, encoder, prediction.sequences(about))
-    found = prediction.of_seeds(trained, states, about, settings, out)
+    found = prediction.of_seeds(trained, states, about, settings, journal)
     names = [name for name, _ in asked] * len(trained)
     return [{**row, "probe": name} for row, name in zip(found, names, strict=True)]
 
