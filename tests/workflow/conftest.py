@@ -20,7 +20,8 @@ class Project:
     def snakemake(self, *words: str, check: bool = True) -> subprocess.CompletedProcess:
         """Run snakemake in the copy, with the copy's package; both streams in `.stdout`."""
         # PYTHONPATH comes before the editable install, so that the copy's modules are imported.
-        environment = os.environ | {"PYTHONPATH": str(self.root / "workflow")}
+        path = [str(self.root / "workflow"), *filter(None, [os.environ.get("PYTHONPATH")])]
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(path)}
         run = subprocess.run(
             ["snakemake", *words],
             cwd=self.root,

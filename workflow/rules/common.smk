@@ -14,7 +14,7 @@ from snakemake.settings.types import DeploymentMethod
 from seqfuse.data import download, pretrained_models
 from seqfuse.errors import UserError, told_as
 from seqfuse.fingerprint import code
-from seqfuse.plan import canaries, dry_run, slurm
+from seqfuse.plan import canaries, dry_run, folders, slurm
 from seqfuse.plan.artifacts import Artifacts
 from seqfuse.plan.inputs import Inputs
 from seqfuse.plan.launch import launched
@@ -43,6 +43,8 @@ with told_as("configuration error"):
     settings = configuration.resolve(written.settings, written.places, written.mistakes)
 
 plan = Run(settings)
+with told_as("cannot run here"):
+    folders.check_writable([".", ".snakemake", plan.results, settings["store"]])
 artifacts, inputs = Artifacts(plan), Inputs(plan)
 needs = Needs(plan, inputs, unknown=TBDString)
 in_conda = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
