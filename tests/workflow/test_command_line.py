@@ -75,8 +75,8 @@ def test_a_checkout_that_is_read_only_is_one_line(make_project, refuse):
     project = make_project()
     refuse(project.root, errno.EROFS)
     assert complaint(project.snakemake("-n", check=False)) == (
-        f"cannot run here: {project.root}: Read-only file system; free some space, or work in another"
-        " folder: snakemake --directory FOLDER"
+        f"cannot run here: {project.root}: Read-only file system; free some space, or work in"
+        " another folder: snakemake --directory FOLDER"
     )
 
 
