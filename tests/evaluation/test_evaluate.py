@@ -45,6 +45,20 @@ def test_the_likeliest_label_and_the_substring_rule_have_scores_of_their_own(sui
     assert found["ece"] == pytest.approx((1 - 0.7310586 + 0.9525741) / 2)
 
 
+def test_the_share_of_cut_answers_is_scored_whatever_was_found_at_start(suite):
+    suite.dataset("data", gold("a", "b", "a", "b", variant="ACGA"))
+    rows = said("a", None, None, "b")
+    cut = (False, True, True, None)
+    suite.predict("linear", [row | {"cut": one} for row, one in zip(rows, cut, strict=True)])
+    suite.predict("dna_only", said("a", "b", "a", "b"))
+    for name in ("linear", "dna_only"):
+        suite.train(name)
+    assert suite.run() == 0
+    found = suite.metrics().loc[("data", "test", "all")]["value"]
+    assert found["linear", "none", "cut_rate"] == 0.5
+    assert ("dna_only", "none", "cut_rate") not in found.index
+
+
 def test_an_alias_counts_where_it_is_listed_and_is_counted(suite):
     suite.dataset("data", gold("motor neuron disease", *"bbb", variant="ACGA"))
     texts = ["Answer: als</think> Answer: ALS.", "</think> Answer: ALS", "Answer: ALS", "so ALS"]

@@ -172,6 +172,15 @@ def test_scores_are_those_that_training_lowers(build, prompt):
     assert -loss == pytest.approx(opened + found["no"], rel=1e-4)
 
 
+def test_an_answer_that_ran_out_of_tokens_is_cut(build, prompt, script):
+    method = build("text_only").eval()
+    end, other = method.end, method.tokens("x")[0].item()
+    script(method, [[other, other], [other, end]])
+    generated = Generation(method, [method.encode(prompt(), answer=False)] * 2).run(2)
+    # Both rows have two tokens; one said in time that it had ended.
+    assert (generated.counts, generated.cut) == ([2, 2], [True, False])
+
+
 def test_an_ended_row_stays_ended_while_others_go_on(build, prompt, script):
     method = build("text_only").eval()
     ids = method.tokeniser("yes no so it is")["input_ids"]
@@ -228,16 +237,16 @@ def test_a_prompt_over_the_limit_is_refused_by_name(build, prompt):
     check_lengths(method, examples, exact, 6)
     with pytest.raises(
         UserError,
-        match=rf"demo, record 'r7': {length} tokens with 7 new ones are over the limit of"
-        rf" {length + 6}; raise --max-tokens",
+        match=rf"demo, record 'r7': {length + 7} tokens, with its answer, are over the limit of"
+        rf" {length + 6}; raise language.prompt.max_tokens to {length + 7} \(--max-tokens\)",
     ):
         check_lengths(method, examples, exact, 7)
-    with pytest.raises(UserError, match=f"{length} tokens are over the limit of 20; raise"):
+    with pytest.raises(UserError, match=f"{length} tokens.* are over the limit of 20; raise"):
         check_lengths(
             method, examples, Settings(reasoning=False, max_tokens=20, max_new_tokens=6), 0
         )
     method.backbone.config.max_position_embeddings = 30
-    with pytest.raises(UserError, match="limit of 30; the backbone reads no more"):
+    with pytest.raises(UserError, match="limit of 30; the backbone reads no more than 30"):
         check_lengths(method, examples, exact, 0)
 
 
@@ -248,7 +257,7 @@ def test_answers_refuse_what_leaves_no_room_for_the_new_tokens(build, prompt):
         Settings(reasoning=False, max_tokens=length + room, max_new_tokens=3) for room in (3, 2)
     )
     assert len(answer(method, [prompt()], {"demo": LABELS}, fits)) == 1
-    with pytest.raises(UserError, match="with 3 new ones"):
+    with pytest.raises(UserError, match=f"{length + 3} tokens, with its answer, are over"):
         answer(method, [prompt()], {"demo": LABELS}, tight)
 
 

@@ -204,7 +204,7 @@ def test_a_file_is_missing_for_a_dataset(project, commands, tmp_path):
 
 def test_a_prompt_over_the_limit(commands, tmp_path):
     found = commands.refused_finetune("onevocab", tmp_path / "out", "--max-tokens", 40)
-    assert "over the limit of 40; raise --max-tokens" in found
+    assert "113 tokens, with its answer, are over the limit of 40; raise language.prompt" in found
 
 
 def test_validation_chooses_the_learning_rate_with_the_first_seed(commands, content, tmp_path):

@@ -228,3 +228,15 @@ def test_bad_pairs(project, commands, write_records, tmp_path, change, message):
 def test_a_batch_larger_than_the_training_set(commands, tmp_path):
     found = commands.refused_pretrain(tmp_path / "out", "--batch", 17)
     assert "16 training pairs are fewer than a batch of 17; lower --batch" in found
+
+
+def test_a_control_token_of_the_text_encoder_is_found_at_start(
+    project, commands, write_records, tmp_path
+):
+
+    rows = tables.read(project / "genes" / "records.parquet", tables.CLEAN).to_pylist()
+    rows[23] |= {"text": "A kinase. [SEP] A ligase."}
+    path = write_records(tmp_path / "records.parquet", rows)
+    found = commands.refused_pretrain(tmp_path / "out", "--pairs", path)
+    assert "the description 'A kinase. [SEP] A ligase.'...: text holds '[SEP]', a control" in found
+    assert not (tmp_path / "out").exists()

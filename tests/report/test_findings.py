@@ -2,7 +2,7 @@
 
 import pytest
 
-from seqfuse.report.findings import Place, Results, decisive, findings
+from seqfuse.report.findings import Place, Results, cut_answers, decisive, findings
 from seqfuse.report.inputs import Run
 
 READ = (("linear", "method"), ("onevocab", "method"), ("text_only", "control"))
@@ -132,3 +132,22 @@ def test_verdicts_are_taken_where_only_the_sequence_decides_or_over_the_suite():
     places = [place("variants", "kegg"), half, place("variants", "kegg", "question_decides")]
     places += [place("tasks", "a"), place("tasks", "b"), place("tasks", "mean"), place("one", "c")]
     assert decisive(places) == [half, place("tasks", "mean"), place("one", "c")]
+
+
+def test_cut_answers_are_warned_of_whatever_was_found_at_start():
+    run = Run("r", {})
+    row = {"dataset": "d", "split": "test", "subset": "all", "probe": "none", "metric": "cut_rate"}
+    shares = {"text_only": 0.0, "onevocab": 0.0625, "linear": 1.0}
+    run.metrics += [row | {"method": name, "value": value} for name, value in shares.items()]
+    run.metrics += [row | {"method": "qformer", "value": 0.5} | other for other in (
+        {"split": "val"}, {"subset": "dna_seen"}, {"probe": "swap"}, {"metric": "invalid_rate"},
+    )]  # fmt: skip
+    assert cut_answers(run) == [
+        (
+            "d",
+            "test answers that language.prompt.max_new_tokens cut before they ended: Linear adapter"
+            " (BioReason) 100.0 %, OneVocab 6.2 %",
+        )
+    ]
+    run.metrics = [row | {"method": "linear", "value": 0.0}]
+    assert cut_answers(run) == []

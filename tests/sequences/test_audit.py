@@ -7,6 +7,7 @@ def row(split, sequence, label=None, question=None, **more):
     return {"split": split, "sequence": sequence, "label": label, "question": question} | more
 
 
+FEW = "{} independent rows in test: of fewer than 6 no difference between methods can be shown"
 LEAKY = [
     row("train", "AAA", "x", "q1"), row("train", "AAA", "x", "q2"), row("train", "CCC", "y", "q3"),
     row("train", "CCC", "x", "q1"), row("train", "GGG", "z", "q4"),
@@ -41,6 +42,7 @@ def test_duplicates_lookups_and_warnings(clean):
     # AAA -> x; CCC is a tie of x and y, which goes to x, the commoner: wrong; then twice x: wrong.
     assert test["dna"] == {"right": 1, "n": 4, "accuracy": 0.25, "seen": 2, "accuracy_seen": 0.5}
     assert audit["warnings"] == [
+        FEW.format(4),
         "2 of 4 rows of test have DNA that train holds",
         "a dictionary of questions scores 75.00 % on test, without DNA",
         "1 rows have a label that train does not hold",
@@ -49,8 +51,9 @@ def test_duplicates_lookups_and_warnings(clean):
 
 def test_the_variant_is_part_of_the_dna(clean):
     rows = [row("train", "AAA", "x", variant="AAC"), row("test", "AAA", "x", variant="AAG")]
+    rows.append(row("test", "CCC", "x", variant="CCG"))
     found = clean(rows).audit["duplicates"]["dna"]
-    assert found["distinct"] == 2 and found["seen_in_train"]["test"]["rows"] == 0
+    assert found["distinct"] == 3 and found["seen_in_train"]["test"]["rows"] == 0
 
 
 def test_regression(clean):
@@ -68,21 +71,47 @@ def test_regression(clean):
     # First two values of each: (1, 3), (5, 6), (9, 7): ranks 1 2 3 against 1 2 3.
     assert audit["duplicates"]["agreement"] == {"repeated": 3, "spearman_of_two": 1.0}
     assert audit["labels"] == {} and audit["lookups"].keys() == {"test"}
-    assert audit["warnings"][-2:] == [
-        "no row in val", "2 of 3 rows of test have DNA that train holds",
+    assert audit["warnings"][-3:] == [
+        "no row in val", FEW.format(3), "2 of 3 rows of test have DNA that train holds",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("count", "warned"), [(2, True), (5, True), (6, False)])
+def test_a_test_split_too_small_to_conclude_is_found_at_start(clean, count, warned):
+    tested = [row("test", "ACG" + "A" * i, "xy"[i % 2]) for i in range(count)]
+    found = clean([row("train", "AAA", "x"), *tested])
+    assert (FEW.format(count) in found.audit["warnings"]) == warned
+    assert (FEW.format(count) in found.said) == warned
+    assert found.audit["independent"] == {"val": 0, "test": count}
+
+
+def test_rows_of_one_group_count_once_found_at_start(clean):
+    tested = [row("test", "ACG" + "A" * i, "x", group=f"gene {i % 3}") for i in range(9)]
+    found = clean([row("train", "AAA", "x"), *tested, row("test", "TTT", "x")])
+    assert found.audit["independent"]["test"] == 4
+    assert FEW.format(4) in found.audit["warnings"]
+
+
+def test_a_test_split_of_one_value_is_found_at_start(clean):
+    tested = [row("test", "ACG" * i, value=2.5) for i in range(1, 8)]
+    warning = "all of test has one value: correlations and R2 are not defined"
+    rows = [row("train", "ACA", value=1.0), *tested]
+    assert warning in clean(rows, "codons").audit["warnings"]
+    rows[-1] = row("test", "ACG", value=2.0)
+    assert warning not in clean(rows, "codons").audit["warnings"]
 
 
 def test_near_duplicates_do_not_count_exact_ones(clean):
     first = "ACGTTGCATGCATTGACCATGGATCCATTGACCATGATTAGGCCTAAGCTTGGCACTGGCC"
     other = first[:-1] + "A"  # 48 of 50 different 12-mers
     rows = [row("train", first), row("test", first), row("train", other), row("val", "T" * 60)]
+    rows.append(row("test", "G" * 60))
     near = clean(rows).audit["near_duplicates"]
     assert near["within"]["train"] == {"compared": 2, "near": 2, "share": 1.0}
-    assert near["within"]["test"] == {"compared": 1, "near": 0, "share": 0.0}
+    assert near["within"]["test"] == {"compared": 2, "near": 0, "share": 0.0}
     assert near["in_train"]["val"] == {"compared": 1, "near": 0, "share": 0.0}
     # The test row has an exact copy in train, and a near one beside it.
-    assert near["in_train"]["test"] == {"compared": 1, "near": 1, "share": 1.0}
+    assert near["in_train"]["test"] == {"compared": 2, "near": 1, "share": 0.5}
 
 
 def test_coding_sequences_are_known_by_open_frames(clean):

@@ -136,6 +136,7 @@ REPEATED = [
     row("test", "AC"), row("train", "ac"), row("train", "AC"), row("val", "A-C"),
     row("train", "AC", label="y"), row("train", "AC", question="p"), row("val", "GG"),
     row("val", "GG"), row("test", "GG"), row("train", "AC", variant="AG"),
+    row("test", "T"), row("test", "TT"),
 ]  # fmt: skip
 
 
@@ -172,13 +173,33 @@ def test_nothing_left_is_an_error(clean):
 
 
 def test_other_rows_than_the_source_counts_stop(clean):
-    """Three are read, one is too long; what is left is held to the expected rows."""
+    """Four are read, one is too long; what is left is held to the expected rows."""
     rows = [{"sequence": "ACG"}, {"sequence": "ACGT"}, {"sequence": "ACC", "split": "test"}]
+    rows.append({"sequence": "ACT", "split": "test"})
     policy = {"max_length": 3, "too_long": "drop", "min_length": 1}
     assert clean(rows, expected="train=1", **policy).status == 0
     line = refusal(clean(rows, expected="train=2", **policy))
-    assert "expected 2 train rows after cleaning, found 1 train, 0 val, 1 test" in line
+    assert "expected 2 train rows after cleaning, found 1 train, 0 val, 2 test" in line
     assert "--expected: many: write SPLIT=N" in refusal(clean(rows, expected="many", **policy))
+
+
+@pytest.mark.parametrize(
+    ("tested", "what"),
+    [
+        (
+            [{}],
+            "test has one row, of which no correlation and no interval can be had; give it more",
+        ),
+        ([{"group": "g"}] * 3, "test has 3 rows, all of one group, of which no correlation"),
+    ],
+)
+def test_a_test_split_of_one_row_is_found_at_start(clean, tested, what):
+    rows = [{"sequence": "ACG"}] + [{"sequence": "ACC", "split": "test"} | row for row in tested]
+    assert what in refusal(clean(rows))
+    # Pre-training asks for no score of it.
+    assert clean(rows, "pairs").status == 0
+    # A set without a test split is for the user to say.
+    assert clean(rows[:1]).status == 0
 
 
 def test_many_batches_count_rows_through(clean):

@@ -1,6 +1,7 @@
 """What a user types at the root, before anything has run."""
 
 import os
+import random
 import shlex
 import subprocess
 import sys
@@ -100,6 +101,28 @@ def test_odd_names_reach_the_command_line_found_at_start(make_project):
         "a.b",
         "a.b+random",
     }
+
+
+def test_a_set_over_an_encoders_limit_is_found_at_start(make_project):
+    """Nothing is trained on the other set, though its arm of one-hot codons needs no encoder."""
+    project = make_project()
+    draw = random.Random(0)
+    rows = [
+        f"ATG{''.join(draw.choices(('GCT', 'AAA', 'CTG'), k=codons))}TAA,{draw.random()},{split}"
+        for codons, split in [(20, "train")] * 8 + [(20, "val")] * 2 + [(20, "test")] * 2
+        + [(6000, "test")]
+    ]  # fmt: skip
+    (project.root / "own.csv").write_text("\n".join(["sequence,value,split", *rows, ""]))
+    own = {"study": "codons", "source": "files", "files": [{"path": "own.csv"}]}
+    settings = {"preset": "demo", "studies": ["codons"], "seeds": 1, "datasets": {"own": own}}
+    settings["codons"] = {"datasets": ["demo-expression", "own"], "arms": ["onehot", "dna"]}
+    (project.root / "config.yaml").write_text(yaml.safe_dump(settings))
+    run = project.snakemake("--cores", "1", check=False)
+    assert run.returncode != 0
+    results = project.root / "results" / "demo"
+    assert not (results / "codons").exists() and "rule codons_train:" not in run.stdout
+    (log,) = (results / "logs" / "embeddings").glob("own.*.log")
+    assert "has 3003 tokens, nucleotide-transformer-v2 takes at most 2047" in log.read_text()
 
 
 def lacking(text: str) -> list[str]:

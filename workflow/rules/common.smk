@@ -71,6 +71,11 @@ pathvars:
 STATE = f"{plan.results}/state"
 
 
+# What reads data for the first time goes first, so that a mistake in one set is found before models
+# are trained on another.
+FINDS_MISTAKES = 1
+
+
 wildcard_constraints:
     dataset="[^/]+",
     suite="[^/]+",

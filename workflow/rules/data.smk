@@ -15,6 +15,7 @@ rule data_records:
         "<logs>/data_records/{dataset}.log",
     benchmark:
         "<benchmarks>/data_records/{dataset}.jsonl"
+    priority: FINDS_MISTAKES
     localrule: True
     conda:
         "../../envs/data.yaml"
@@ -66,6 +67,7 @@ rule data_model:
         "<logs>/data_model/{model}.log",
     benchmark:
         "<benchmarks>/data_model/{model}.jsonl"
+    priority: FINDS_MISTAKES
     localrule: True
     conda:
         "../../envs/data.yaml"

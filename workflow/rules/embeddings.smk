@@ -16,6 +16,7 @@ rule embeddings:
         "<logs>/embeddings/{dataset}.{view}.{encoder}.log",
     benchmark:
         "<benchmarks>/embeddings/{dataset}.{view}.{encoder}.jsonl"
+    priority: FINDS_MISTAKES
     conda:
         "../../envs/embeddings.yaml"
     threads: needs.threads("gpu")

@@ -133,10 +133,15 @@ rule language_finetune:
                 plan.finetuning(wildcards.suite, wildcards.method), "language/training"
             )
         ),
+        # How much a prediction may say changes no model: its data is held to it before it trains.
         more=lambda wildcards, resources: flags(
-            untracked(
-                plan.finetuning(wildcards.suite, wildcards.method), "language/training"
-            )
+            {
+                **untracked(
+                    plan.finetuning(wildcards.suite, wildcards.method),
+                    "language/training",
+                ),
+                "max_new_tokens": settings["language"]["prompt"]["max_new_tokens"],
+            }
         ),
         board=lambda wildcards, resources: plan.board(wildcards.suite, wildcards.method),
     shell:

@@ -15,6 +15,7 @@ rule sequences:
         "<benchmarks>/sequences/{dataset}.jsonl"
     wildcard_constraints:
         dataset=either(set(settings["datasets"]) - set(plan.codon_sets)),
+    priority: FINDS_MISTAKES
     conda:
         "../../envs/sequences.yaml"
     threads: needs.threads("light")

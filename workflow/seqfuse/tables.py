@@ -60,8 +60,9 @@ FRAMES = _schema(
 # What a model or a control says about one record. `predicted` is null where the answer is none of
 # the labels. `loglik` is the summed log-likelihood (nats) of each closed label, end token included,
 # `loglik_per_token` that sum over the label's tokens; `mode` says what they are conditioned on: the
-# model's "own" reasoning, or an "empty" one. Gold labels are not here: the evaluation joins them by
-# `id`.
+# model's "own" reasoning, or an "empty" one. `cut` says that the answer reached the limit of its
+# tokens before it ended; it is null where nothing is generated. Gold labels are not here: the
+# evaluation joins them by `id`.
 PREDICTIONS = _schema(
     {"id": _TEXT, "dataset": _TEXT, "method": _TEXT, "seed": _COUNT, "probe": _TEXT},
     {
@@ -74,6 +75,7 @@ PREDICTIONS = _schema(
         "prompt_hash": _TEXT,
         "prompt_tokens": _COUNT,
         "answer_tokens": _COUNT,
+        "cut": pa.bool_(),
     },
 )
 # One number of the report: `metric` of `method` on the rows of `split` and `subset`, the mean over

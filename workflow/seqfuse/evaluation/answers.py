@@ -51,7 +51,8 @@ class Answers:
     `present` bool[n] is False on the rows that a probe leaves out. `predicted` int[n] indexes the
     classes; an answer that is no label has the index behind the last class. `unaltered` int[n] is
     what the same checkpoint predicts on the unaltered input, where this is a probe of it; `aliased`
-    bool[n] says which answers an alias turned into a label, where the dataset has aliases.
+    bool[n] says which answers an alias turned into a label, where the dataset has aliases; `cut`
+    bool[n] which were cut before they ended, where answers are generated.
     """
 
     dataset: str
@@ -66,6 +67,7 @@ class Answers:
     substring: np.ndarray | None = None
     unaltered: np.ndarray | None = None
     aliased: np.ndarray | None = None
+    cut: np.ndarray | None = None
 
 
 def read_gold(path: Path, dataset: str, study: str, folds: bool = False) -> Gold:
@@ -227,6 +229,8 @@ def _filled(answers: Answers, part: pa.Table, rows: np.ndarray, gold: Gold, who:
         likeliest, confidence = _likelihoods(part, gold, who)
         fields["likeliest"] = _at(rows, gold, likeliest, invalid)
         fields["confidence"] = _at(rows, gold, confidence, np.nan)
+    if part["cut"].null_count < part.num_rows:
+        fields["cut"] = _at(rows, gold, part["cut"].fill_null(False).to_numpy(), False)
     if part["text"].null_count < part.num_rows:
         wanted = [gold.classes[gold.label[row]].lower() for row in rows]
         texts = [(text or "").lower() for text in part["text"].to_pylist()]

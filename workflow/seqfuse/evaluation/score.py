@@ -107,6 +107,8 @@ class _Classes:
             means["substring_inflation"] = substring.astype(np.int64) - hits
         if answer.aliased is not None:
             means["alias_rate"] = answer.aliased[rows.chosen]
+        if answer.cut is not None:
+            means["cut_rate"] = answer.cut[rows.chosen]
         if answer.unaltered is not None:
             means["changed"] = (answer.predicted != answer.unaltered)[rows.chosen]
         self.means = tuple(means)

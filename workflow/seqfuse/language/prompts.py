@@ -19,6 +19,8 @@ END = "<|im_end|>"
 OPEN = "<think>\n"
 # A record that holds one of these could close its own turn or fake an answer.
 _CONTROL = re.compile(r"<\|.*?\|>|</?think>|</?dna>")
+# What a tokeniser adds to its vocabulary is a control token if it says so or looks like one: <s>.
+_TAG = re.compile(r"<\S+>|\[\S+\]")
 
 
 class Settings(Section, path="language/prompt"):
@@ -70,13 +72,8 @@ class Prompt:
 
 def from_record(dataset: str, record: Mapping, thinks: bool) -> Prompt:
     """The prompt of a cleaned record (a row of `tables.CLEAN` as a dictionary)."""
-    for column in ("question", "reasoning", "label"):
-        found = _CONTROL.search(record[column] or "")
-        if found:
-            raise UserError(
-                f"{dataset}, record {record['id']!r}: {column} holds {found[0]!r}, which the prompt"
-                " format reserves; take it out of the data"
-            )
+    where = f"{dataset}, record {record['id']!r}"
+    refuse(_CONTROL, where, {name: record[name] for name in ("question", "reasoning", "label")})
     sequences = [record["sequence"], record["variant"]]
     return Prompt(
         record["id"],
@@ -87,6 +84,24 @@ def from_record(dataset: str, record: Mapping, thinks: bool) -> Prompt:
         record["reasoning"],
         record["label"],
     )
+
+
+def control_tokens(tokeniser) -> re.Pattern:
+    """What no text may hold: the prompt format's own signs, and the tokeniser's control tokens."""
+    added = tokeniser.added_tokens_decoder.values()
+    tokens = {t.content for t in added if t.special or _TAG.fullmatch(t.content)}
+    own = sorted(token for token in tokens if not _CONTROL.fullmatch(token))
+    return re.compile("|".join([_CONTROL.pattern, *map(re.escape, own)]))
+
+
+def refuse(control: re.Pattern, where: str, texts: Mapping[str, str | None]) -> None:
+    """Stop at a text, by its name, that holds a control token."""
+    for name, text in texts.items():
+        found = control.search(text or "")
+        if found:
+            raise UserError(
+                f"{where}: {name} holds {found[0]!r}, a control token; take it out of the data"
+            )
 
 
 def for_training(dataset: str, records: Iterable[Mapping], settings: Settings) -> Iterator[Prompt]:
@@ -101,17 +116,18 @@ def for_training(dataset: str, records: Iterable[Mapping], settings: Settings) -
         yield from_record(dataset, record, thinks)
 
 
-def for_prediction(dataset: str, records: Iterable[Mapping], settings: Settings) -> list[Prompt]:
-    """Prompts of the rows of val and test, in order.
+def for_prediction(
+    dataset: str, records: Iterable[Mapping], settings: Settings
+) -> Iterator[Prompt]:
+    """Prompts of the rows of val and test, in order; `records` are gone through twice.
 
     A dataset thinks if any of its training records has reasoning: what stands in the row that is
     predicted must not choose the form of its prompt.
     """
-    records = list(records)
     thinks = settings.reasoning and reasons(records)
-    return [
-        from_record(dataset, record, thinks) for record in records if record["split"] != "train"
-    ]
+    for record in records:
+        if record["split"] != "train":
+            yield from_record(dataset, record, thinks)
 
 
 def reasons(records: Iterable[Mapping]) -> bool:

@@ -33,6 +33,7 @@ _ALL = (
     Metric("mcc", "Matthews correlation", "classification"),
     Metric("invalid_rate", "Answers that are no label", "classification", "lower"),
     Metric("alias_rate", "Answers that an alias made a label", "classification", "lower"),
+    Metric("cut_rate", "Answers cut at max_new_tokens", "classification", "lower"),
     Metric("likelihood_accuracy", "Accuracy of the likeliest label", "classification"),
     Metric("ece", "Expected calibration error", "classification", "lower"),
     Metric("substring_accuracy", "Accuracy by BioReason's substring rule", "classification"),

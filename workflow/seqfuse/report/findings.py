@@ -91,6 +91,23 @@ class Results:
         return all(self.beats(place, method, other) for other in others)
 
 
+def cut_answers(run: Run) -> list[tuple[str, str]]:
+    """(dataset, which methods' answers were cut, and how many) where any test answer was."""
+    shares: dict[str, dict[str, float]] = {}
+    for row in run.metrics:
+        place = (row["split"], row["subset"], row["probe"], row["metric"])
+        if place == ("test", "all", "none", "cut_rate") and row["value"] > 0:
+            shares.setdefault(row["dataset"], {})[row["method"]] = row["value"]
+    return [
+        (
+            dataset,
+            "test answers that language.prompt.max_new_tokens cut before they ended: "
+            + ", ".join(f"{title(name)} {100 * found[name]:.1f} %" for name in order(found)),
+        )
+        for dataset, found in shares.items()
+    ]
+
+
 def blind(name: str) -> bool:
     """Whether a control answers without reading the sequence that it is asked about."""
     return name in ("text_only", "majority") or name.endswith("_lookup")

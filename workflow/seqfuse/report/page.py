@@ -62,7 +62,8 @@ def render(run: Run, packages: dict[str, str], commit: str) -> str:
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         sections=[item for item in _SECTIONS.items() if item[0] not in absent],
         scratch=run.scratch(),
-        warnings=[(n, text) for n, audit in run.audits.items() for text in audit["warnings"]],
+        warnings=[(n, text) for n, audit in run.audits.items() for text in audit["warnings"]]
+        + findings.cut_answers(run),
         confidence=run.settings["evaluation"]["confidence"],
         findings=findings.findings(results),
         rankings=_by_study(results),

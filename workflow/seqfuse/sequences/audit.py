@@ -23,13 +23,17 @@ HELD_OUT = ("val", "test")
 QUERIES, POOL = 1000, 20_000
 _MOST_CLASSES = 200  # more are counted, not listed
 _DIGITS = 6
+# Of five independent rows no difference can be shown: where one method has each of them right and
+# another none, an exact sign test says p = 2 ** (1 - 5) = 0.06. Of six it says 0.03.
+CONCLUSIVE = 6
 # Shares beyond which the audit warns.
 _SEEN, _ABOVE_MAJORITY = 0.01, 0.2
 
 
 @dataclass(frozen=True)
 class _Rows:
-    """One value a row: split (index into SPLITS), keys of texts, and the regression target."""
+    """One value a row: split (index into SPLITS), keys of texts, and the regression target. A row
+    without a group has the number 0 there."""
 
     split: np.ndarray
     sequence: np.ndarray
@@ -37,6 +41,7 @@ class _Rows:
     question: np.ndarray
     label: np.ndarray
     record: np.ndarray
+    group: np.ndarray
     value: np.ndarray
     has_question: bool
     has_label: bool
@@ -53,6 +58,7 @@ def audit(records: Path) -> dict:
     counts = {name: int(rows.of(name).sum()) for name in SPLITS}
     found = {
         "splits": counts,
+        "independent": {name: _independent(rows, name) for name in HELD_OUT},
         "classes": len({label for found in labels.values() for label in found}),
         "labels": _listed(labels),
         "duplicates": _duplicates(rows),
@@ -63,7 +69,7 @@ def audit(records: Path) -> dict:
 
 
 def _collect(records: Path) -> tuple[_Rows, dict[str, Counter]]:
-    columns = ("split", "sequence", "variant", "question", "label", "value")
+    columns = ("split", "sequence", "variant", "question", "label", "value", "group")
     parts: dict[str, list[np.ndarray]] = {}
     labels: dict[str, Counter] = {}
     for batch in record_batches.read(records, _schema(*columns)):
@@ -75,6 +81,7 @@ def _collect(records: Path) -> tuple[_Rows, dict[str, Counter]]:
             "question": keys(batch["question"]),
             "label": keys(batch["label"]),
             "record": keys(*(batch[n] for n in ("sequence", "variant", "question", "label"))),
+            "group": np.where(np.array(batch["group"].is_null()), 0, keys(batch["group"])),
             "value": np.array(batch["value"].to_numpy(zero_copy_only=False), np.float64),
             "has_question": _has(batch["question"]),
             "has_label": _has(batch["label"]),
@@ -88,6 +95,13 @@ def _collect(records: Path) -> tuple[_Rows, dict[str, Counter]]:
     joined = {name: np.concatenate(values) for name, values in parts.items()}
     flags = {name: bool(joined.pop(name).all()) for name in list(joined) if name.startswith("has_")}
     return _Rows(**joined, **flags), labels
+
+
+def _independent(rows: _Rows, split: str) -> int:
+    """Rows of a split that say something of their own: each row, or all of a group together."""
+    groups = rows.group[rows.of(split)]
+    alone = groups == 0
+    return int(alone.sum()) + len(np.unique(groups[~alone]))
 
 
 def _schema(*columns: str) -> pa.Schema:
@@ -235,6 +249,15 @@ def _lookups(rows: _Rows, split: str) -> dict | None:
 
 def _warnings(found: dict, rows: _Rows) -> list[str]:
     warnings = [f"no row in {name}" for name, count in found["splits"].items() if not count]
+    independent = found["independent"]["test"]
+    if 0 < independent < CONCLUSIVE:
+        warnings.append(
+            f"{independent} independent {'row' if independent == 1 else 'rows'} in test: of fewer"
+            f" than {CONCLUSIVE} no difference between methods can be shown"
+        )
+    tested = rows.value[rows.of("test")]
+    if rows.has_value and not rows.has_label and len(tested) and not np.ptp(tested):
+        warnings.append("all of test has one value: correlations and R2 are not defined")
     for name, seen in found["duplicates"]["dna"]["seen_in_train"].items():
         if (seen["share"] or 0) > _SEEN:
             part = f"{seen['rows']} of {found['splits'][name]}"

@@ -47,6 +47,8 @@ def run(args: argparse.Namespace) -> None:
         found = cleaning.clean(Path(args.records), folder, args.study, settings)
         report = found | audit.audit(folder / "records.parquet")
         _hold(args.records, args.expected, report["splits"])
+        if args.study != "pairs" and report["independent"]["test"] == 1:
+            _refuse(args.records, report["splits"]["test"])
         report["warnings"] = cleaning.warnings(found, settings) + report["warnings"]
         files.write_json(folder / "audit.json", report)
     for warning in report["warnings"]:
@@ -69,6 +71,17 @@ def _hold(records: str, wanted: list[str], found: dict[str, int]) -> None:
             " take the file that the catalogue means and its entry's own `cleaning`, or set `rows`"
             " of the dataset's entry to what is right"
         )
+
+
+def _refuse(records: str, rows: int) -> None:
+    """Stop at a test split of one row, or of one group, of which no score has an interval."""
+    what = "one row" if rows == 1 else f"{rows} rows, all of one group"
+    more = "rows" if rows == 1 else "groups"
+    raise UserError(
+        f"{records}: test has {what}, of which no correlation and no interval can be had; give it"
+        f" more {more}, or split all rows anew: `cleaning: {{split_by: random}}` in the dataset's"
+        " entry"
+    )
 
 
 def _counts(rows: dict[str, int]) -> str:

@@ -26,10 +26,11 @@ _TOKENS, _EXAMPLES = {"cpu": 16384, "cuda": 65536}, 256
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model says about one prompt: the text, and nats of each label, end included, summed
-    and over the label's tokens."""
+    """What a model says about one prompt: the text, whether it was cut before its end token, and
+    nats of each label, end included, summed and over the label's tokens."""
 
     text: str
+    cut: bool
     loglik: dict[str, float]
     loglik_per_token: dict[str, float]
     prompt_tokens: int
@@ -75,16 +76,17 @@ def _answers(
     """The answers to one batch; `labels` are the closed ones of each example."""
     generated = Generation(method, batch).run(settings.max_new_tokens)
     scores = generated.label_scores(labels)
-    parts = zip(batch, generated.texts(), generated.counts, scores, strict=True)
+    said = (generated.texts(), generated.counts, generated.cut, scores)
     return [
         Answer(
             text,
+            cut,
             loglik,
             {name: nats / len(label_tokens(method, name)) for name, nats in loglik.items()},
             example.length,
             count,
         )
-        for example, text, count, loglik in parts
+        for example, text, count, cut, loglik in zip(batch, *said, strict=True)
     ]
 
 
@@ -96,18 +98,11 @@ def label_tokens(method: LanguageMethod, label: str) -> np.ndarray:
 def check_lengths(
     method: LanguageMethod, examples: Sequence[Example], settings: Settings, room: int
 ) -> None:
-    """Refuse an example that, with `room` more tokens, is over the limit: nothing is ever cut."""
-    context = method.backbone.config.max_position_embeddings
-    limit = min(settings.max_tokens, context)
-    for example in examples:
-        if example.length + room > limit:
-            more = f" with {room} new ones" if room else ""
-            remedy = "raise --max-tokens" if limit < context else "the backbone reads no more;"
-            raise UserError(
-                f"{example.prompt.dataset}, record {example.prompt.id!r}: {example.length} tokens"
-                f"{more} are over the limit of {limit}; {remedy} or cut the sequences with"
-                " `sequences: {max_length: ..., too_long: window}`"
-            )
+    """Refuse examples if the longest, with `room` new tokens, is over the limit: none is cut."""
+    longest = max(examples, key=lambda example: example.length)
+    found = method.too_long(longest.prompt, longest.length + room, settings)
+    if found:
+        raise UserError(found)
 
 
 class Generation:
@@ -161,6 +156,11 @@ class Generation:
         """Generated tokens of every row, its end token included."""
         width = self.generated.shape[1]
         return [min(len(row) + 1, width) for row in self.rows]
+
+    @property
+    def cut(self) -> list[bool]:
+        """Whether every row ran out of tokens before its end token."""
+        return (self.generated != self.method.end).all(1).tolist()
 
     def texts(self) -> list[str]:
         """The generated text of every row, without its end token."""

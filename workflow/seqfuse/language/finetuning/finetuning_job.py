@@ -1,7 +1,6 @@
 """One job of fine-tuning: every seed of one method on one suite, its checkpoints, log and cost."""
 
 import math
-from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,8 +20,9 @@ from seqfuse.files import (
     write_manifest,
 )
 from seqfuse.language.finetuning import checkpoint, model_card
+from seqfuse.language.finetuning.preflight import Preflight
 from seqfuse.language.methods.method import Setup
-from seqfuse.language.prompts import Prompt, Settings, reasons
+from seqfuse.language.prompts import Settings, reasons
 from seqfuse.language.suite import Suite, read_states
 from seqfuse.progress import say
 from seqfuse.registry.methods import Method
@@ -164,18 +164,13 @@ class Job:
         if not self._encoded:
             rows = self.training.validation_rows
             suite = self._suite.shuffled() if self.training.shuffle_dna else self._suite
-            for asked in (suite.training(self.prompt), suite.validation(self.prompt, rows)):
-                self._encoded.append(Stored(self.state, self._encode(method, asked)))
+            asked = (suite.training(self.prompt), suite.validation(self.prompt, rows))
+            preflight = Preflight(method, self.prompt)
+            for part in asked:
+                encoded = (method.encode(prompt, answer=True) for prompt in part)
+                self._encoded.append(Stored(self.state, preflight.trained(encoded)))
+            preflight.hold(self._suite)
         return self._encoded[0], self._encoded[1]
-
-    def _encode(self, method, asked: Iterable[Prompt]) -> Iterator:
-        for prompt in asked:
-            example = method.encode(prompt, answer=True)
-            if self.method.generates:
-                from seqfuse.language.answers.decoding import check_lengths
-
-                check_lengths(method, [example], self.prompt, room=0)
-            yield example
 
     @cached_property
     def _labels(self) -> dict[str, list[str]]:

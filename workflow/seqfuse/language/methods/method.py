@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from seqfuse.errors import UserError
 from seqfuse.files import read_json
+from seqfuse.language import prompts
 from seqfuse.language.methods.chunked_cross_entropy import summed_nats
 from seqfuse.language.prompts import END, Dna, Prompt
 from seqfuse.training import processes
@@ -56,6 +57,11 @@ class Example:
     def length(self) -> int:
         """Tokens, slots included."""
         return len(self.ids)
+
+    @property
+    def answer_tokens(self) -> int:
+        """Tokens of the answer, its end token included; 0 without one."""
+        return int(np.count_nonzero(self.weights))
 
 
 @dataclass
@@ -123,6 +129,7 @@ class LanguageMethod(nn.Module, ABC):
         self.tokeniser, self.backbone = load_backbone(setup.backbone)
         self.width = self.backbone.config.hidden_size
         self.end = _single(self.tokeniser, END, setup.backbone)
+        self._control = prompts.control_tokens(self.tokeniser)
         self._tokenised: dict[str, np.ndarray] = {}
         if setup.lora_rank:
             add_lora(self.backbone, setup.lora_rank)
@@ -186,8 +193,10 @@ class LanguageMethod(nn.Module, ABC):
         """A prompt as an `Example`; with `answer`, what should be said is appended and weighed.
 
         The end token is supervised. The label and the end token weigh `label_weight` each, every
-        other token of the answer 1.
+        other token of the answer 1. A text that holds a control token is a `UserError`.
         """
+        texts = {name: getattr(prompt, name) for name in ("question", "reasoning", "label")}
+        prompts.refuse(self._control, f"{prompt.dataset}, record {prompt.id!r}", texts)
         parts: list[np.ndarray] = []
         slots: list[Slot] = []
         length = 0
@@ -211,6 +220,21 @@ class LanguageMethod(nn.Module, ABC):
         question = self.tokens(prompt.question)
         return Example(
             prompt, np.concatenate(parts), np.concatenate(weights), tuple(slots), question
+        )
+
+    def too_long(self, prompt: Prompt, tokens: int, settings: prompts.Settings) -> str | None:
+        """Why a prompt that takes so many tokens, its answer included, is refused, if it is."""
+        context = self.backbone.config.max_position_embeddings
+        limit = min(settings.max_tokens, context)
+        if tokens <= limit:
+            return None
+        remedy = f"raise language.prompt.max_tokens to {tokens} (--max-tokens)"
+        if tokens > context:
+            remedy = f"the backbone reads no more than {context}"
+        return (
+            f"{prompt.dataset}, record {prompt.id!r}: {tokens} tokens, with its answer, are over"
+            f" the limit of {limit}; {remedy}, or cut the sequences with"
+            " `sequences: {max_length: ..., too_long: window}`"
         )
 
     # --- forward ----------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from seqfuse.language.pretraining.contrastive_pretraining import (
     Pair,
     recall,
 )
+from seqfuse.language.prompts import control_tokens, refuse
 from seqfuse.settings.sections import Section
 from seqfuse.training import processes
 from seqfuse.training.batches import derangement
@@ -77,6 +78,9 @@ class TextEncoder:
     def embed(self, texts: Sequence[str], source: Path) -> dict[str, np.ndarray]:
         """The vector float32[E] of every distinct text."""
         distinct = sorted(set(texts), key=lambda text: (len(text), text))
+        control = control_tokens(self.tokeniser)
+        for text in distinct:
+            refuse(control, f"{source}: the description {text[:40]!r}...", {"text": text})
         found = {}
         for start in range(0, len(distinct), _TEXTS):
             part = distinct[start : start + _TEXTS]

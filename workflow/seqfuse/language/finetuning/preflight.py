@@ -1,0 +1,72 @@
+"""What would stop the prediction of a suite, or spoil its scores, found before the training.
+
+Every record of every split is looked at: its texts, the tokens of its prompt and its answer, and
+whether an answer as long as the longest that is learnt can be generated.
+"""
+
+from collections.abc import Iterable, Iterator
+from operator import itemgetter
+
+from torch.nn import Module
+
+from seqfuse.errors import UserError
+from seqfuse.language.methods.method import Example, LanguageMethod
+from seqfuse.language.prompts import Prompt, Settings, for_prediction
+from seqfuse.language.suite import Suite
+
+# Tokens, and the prompt that has so many.
+_Length = tuple[int, Prompt | None]
+
+
+class Preflight:
+    """Training examples pass through `trained`; then `hold` looks at what will be predicted, and
+    refuses what does not fit."""
+
+    def __init__(self, method: Module, settings: Settings):
+        self.method, self.settings = method, settings
+        # A classifier of DNA alone writes nothing.
+        self._writes = isinstance(method, LanguageMethod)
+        # The longest so far: whole examples, prompts that will be answered, and answers.
+        self._whole: _Length = (0, None)
+        self._shown: _Length = (0, None)
+        self._answer: _Length = (0, None)
+
+    def trained(self, examples: Iterable[Example]) -> Iterator[Example]:
+        """The examples as they are."""
+        for example in examples:
+            if self._writes:
+                self._see(example)
+            yield example
+
+    def hold(self, suite: Suite) -> None:
+        """A `UserError` if a text of the suite holds a control token, or a record is too long to be
+        learnt or answered; it names the longest, the setting to raise, and to what."""
+        for name, records in suite.records.items():
+            for prompt in for_prediction(name, records, self.settings):
+                if not self._writes:
+                    continue
+                known = prompt.label and (prompt.reasoning or not prompt.thinks)
+                example = self.method.encode(prompt, answer=bool(known))
+                self._see(example)
+                shown = example.length - example.answer_tokens
+                self._shown = max(self._shown, (shown, prompt), key=itemgetter(0))
+        most, (needed, prompt) = self.settings.max_new_tokens, self._answer
+        found = []
+        if needed > most:
+            found.append(
+                f"{prompt.dataset}, record {prompt.id!r}: the answer has {needed} tokens, of which"
+                f" a prediction would write {most}; raise language.prompt.max_new_tokens to"
+                f" {needed} (--max-new-tokens)"
+            )
+        shown, asked = self._shown
+        answered = (shown + max(most, needed), asked) if asked else self._shown
+        tokens, prompt = max(self._whole, answered, key=itemgetter(0))
+        if prompt:
+            found.append(self.method.too_long(prompt, tokens, self.settings))
+        if any(found):
+            raise UserError("; and ".join(filter(None, found)))
+
+    def _see(self, example: Example) -> None:
+        prompt = example.prompt
+        self._whole = max(self._whole, (example.length, prompt), key=itemgetter(0))
+        self._answer = max(self._answer, (example.answer_tokens, prompt), key=itemgetter(0))
