@@ -228,6 +228,26 @@ def test_a_suite_of_tasks_has_a_mean(suite):
     assert not suite.comparisons().shape[0]
 
 
+@pytest.mark.parametrize(("tested", "error"), [([3.0], 1.0), ([3.0, 3.0, 3.0], 2 / 3)])
+def test_what_is_not_defined_is_not_zero_found_at_start_or_not(suite, tested, error):
+    suite.study = "codons"
+    values = [{"value": v, "split": "val"} for v in (1.0, 2.0)] + [{"value": v} for v in tested]
+    suite.dataset("data", values)
+    for arm, slope in (("dna", 1.0), ("mil", -1.0)):
+        said = [{"id": f"r{i}", "predicted_value": slope * i} for i in range(len(values))]
+        suite.predict(arm, said)
+        suite.train(arm)
+    assert suite.run() == 0
+    found = suite.metrics().loc[("data", "test", "all", "dna", "none")]
+    assert (
+        found.loc[["spearman", "pearson", "r2"], ["value", "low", "high"]].isna().to_numpy().all()
+    )
+    assert found.loc["mae", "value"] == pytest.approx(error)
+    # Validation is as it was, and nothing is compared on test.
+    assert suite.metrics().loc[("data", "val", "all", "dna", "none", "spearman"), "value"] == 1.0
+    assert suite.comparisons().empty
+
+
 def test_regression_is_compared_by_spearman(suite):
     suite.study = "codons"
     suite.dataset("data", [{"value": value} for value in (1.0, 2.0, 3.0, 4.0, 10.0)])

@@ -224,3 +224,23 @@ def test_controls_look_unlike_methods():
     assert all("markerfacecolor" not in look for look in methods)
     shapes = [(names.colour(n), names.shape(n)["marker"]) for n in ("linear", "qformer", "seqclip")]
     assert len(set(shapes)) == len({marker for _, marker in shapes}) == 3
+
+
+def test_a_score_that_is_not_defined_is_drawn_as_such():
+    import math
+
+    import pandas as pd
+
+    from seqfuse.figures.drawing import ranking
+
+    rows = [
+        {"suite": "d", "dataset": "d", "subset": subset, "method": arm, "title": arm, "n": 30}
+        | {"kind": "method", "metric": "spearman", "trained_parameters": 5, "seeds": 1}
+        | {"value": value, "low": value - 0.1, "high": value + 0.1}
+        for subset, value in (("all", 0.5), ("dna_seen", math.nan))
+        for arm in ("dna", "rna")
+    ]
+    axes = ranking.draw(ranking.of_scores(pd.DataFrame(rows))).get_axes()
+    texts = [[text.get_text() for text in axis.texts] for axis in axes]
+    assert [found.count("0.50") for found in texts[:2]] == [2, 0]
+    assert [found.count("not defined") for found in texts[:2]] == [0, 2]

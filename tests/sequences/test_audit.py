@@ -94,11 +94,11 @@ def test_rows_of_one_group_count_once_found_at_start(clean):
 
 def test_a_test_split_of_one_value_is_found_at_start(clean):
     tested = [row("test", "ACG" * i, value=2.5) for i in range(1, 8)]
-    warning = "all of test has one value: correlations and R2 are not defined"
     rows = [row("train", "ACA", value=1.0), *tested]
-    assert warning in clean(rows, "codons").audit["warnings"]
+    found = clean(rows, "codons")
+    assert found.status == 2 and "test has 7 rows, all of one value, of which no corr" in found.said
     rows[-1] = row("test", "ACG", value=2.0)
-    assert warning not in clean(rows, "codons").audit["warnings"]
+    assert clean(rows, "codons").audit["constant"] == []
 
 
 def test_near_duplicates_do_not_count_exact_ones(clean):

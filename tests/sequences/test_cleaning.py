@@ -188,7 +188,7 @@ def test_other_rows_than_the_source_counts_stop(clean):
     [
         (
             [{}],
-            "test has one row, of which no correlation and no interval can be had; give it more",
+            "test has one row, of which no correlation and no interval can be had; give it others",
         ),
         ([{"group": "g"}] * 3, "test has 3 rows, all of one group, of which no correlation"),
     ],

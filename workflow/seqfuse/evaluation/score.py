@@ -132,10 +132,12 @@ class _Values:
     """Metrics of regression of one answer, for any weights of the clusters."""
 
     def __init__(self, rows: _Rows, answer: Answers):
-        predicted = answer.value[rows.chosen]
+        gold, predicted = rows.gold.value[rows.chosen], answer.value[rows.chosen]
         self.rows = rows
         self.ranking = Ranking(predicted)
-        sums = metrics.regression_sums(rows.gold.value[rows.chosen], predicted)
+        # One row, or rows of one value, have no order and no spread that could be explained.
+        self.undefined = () if np.ptp(gold) else ("spearman", "pearson", "r2")
+        sums = metrics.regression_sums(gold, predicted)
         self.units = rows.by_cluster(sums)
 
     def __call__(self, weights, counted, ranks) -> dict[str, np.ndarray]:
@@ -144,7 +146,8 @@ class _Values:
         found = {
             "spearman": weighted_spearman(ranks, self.ranking.centred(row_weights), row_weights)
         }
-        return found | metrics.regression(weights @ self.units, counted)
+        found |= metrics.regression(weights @ self.units, counted)
+        return found | {name: np.full(len(counted), np.nan) for name in self.undefined}
 
 
 def _over_seeds(answers, drawn, rows: _Rows, resamples: int, names) -> dict:

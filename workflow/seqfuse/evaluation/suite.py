@@ -1,5 +1,6 @@
 """One suite's evaluation: which rows, which methods, and the rows of the two tables."""
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -299,7 +300,7 @@ def comparison_rows(
     Test split, primary metric. Pairs of methods on unaltered input, and each probe with the
     unaltered input of the same method. A family of Holm's correction is all pairs on one subset of
     the suite, or of each dataset if `family_of` says so; those of the mean over datasets are a
-    family of their own, and so are the probes.
+    family of their own, and so are the probes. Where a score is not defined, nothing is compared.
     """
     families: dict[tuple, list[dict]] = {}
     for dataset, subset in dict.fromkeys(
@@ -310,6 +311,7 @@ def comparison_rows(
             (place.method, place.probe): values[metric]
             for place, values in scored.items()
             if (place.dataset, place.split, place.subset) == (dataset, "test", subset)
+            and not math.isnan(values[metric].value)
         }
         own = dataset if family_of == "dataset" else dataset == MEAN
         for (method, probe), (against, other) in _pairs(there, methods):

@@ -47,8 +47,8 @@ def run(args: argparse.Namespace) -> None:
         found = cleaning.clean(Path(args.records), folder, args.study, settings)
         report = found | audit.audit(folder / "records.parquet")
         _hold(args.records, args.expected, report["splits"])
-        if args.study != "pairs" and report["independent"]["test"] == 1:
-            _refuse(args.records, report["splits"]["test"])
+        if args.study != "pairs":
+            _refuse_undefined(args.records, report)
         report["warnings"] = cleaning.warnings(found, settings) + report["warnings"]
         files.write_json(folder / "audit.json", report)
     for warning in report["warnings"]:
@@ -73,14 +73,19 @@ def _hold(records: str, wanted: list[str], found: dict[str, int]) -> None:
         )
 
 
-def _refuse(records: str, rows: int) -> None:
-    """Stop at a test split of one row, or of one group, of which no score has an interval."""
-    what = "one row" if rows == 1 else f"{rows} rows, all of one group"
-    more = "rows" if rows == 1 else "groups"
+def _refuse_undefined(records: str, report: dict) -> None:
+    """Stop at a test split of one row, group or value: its scores are not defined, or have no
+    interval."""
+    rows = report["splits"]["test"]
+    if report["independent"]["test"] == 1:
+        what = "one row" if rows == 1 else f"{rows} rows, all of one group"
+    elif "test" in report["constant"]:
+        what = f"{rows} rows, all of one value"
+    else:
+        return
     raise UserError(
         f"{records}: test has {what}, of which no correlation and no interval can be had; give it"
-        f" more {more}, or split all rows anew: `cleaning: {{split_by: random}}` in the dataset's"
-        " entry"
+        " others, or split all rows anew: `cleaning: {split_by: random}` in the dataset's entry"
     )
 
 

@@ -109,11 +109,13 @@ def _dot(axis: Axes, row, y: float) -> None:
     look = _DOT | names.shape(row.method, row.kind)
     axis.plot([row.low, row.high], [y, y], color=colour, linewidth=1.2, solid_capstyle="butt")
     axis.plot(row.value, y, color=colour, **look)
-    if pd.notna(getattr(row, "published", None)):
+    published = getattr(row, "published", None)
+    if pd.notna(published):
         axis.plot(row.published, y, marker="d", markersize=5, color="none", markeredgecolor="black")
     # Beside the panel, where no interval can run under it.
-    scored = pd.notna(row.value)
-    text = f"{row.value:z.2f}{scores.mark(row)}" if scored else f"({row.published:.2f})"
+    text = f"({published:.2f})" if pd.notna(published) else "not defined"
+    if pd.notna(row.value):
+        text = f"{row.value:z.2f}{scores.mark(row)}"
     axis.text(1.02, y, text, transform=axis.get_yaxis_transform(), va="center", fontsize=6.5)
 
 
