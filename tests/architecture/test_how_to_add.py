@@ -108,8 +108,8 @@ def test_the_dataset_is_read(copy, page):
     files = ("--out", "records.parquet", "--card", "source.json")
     copy.seqfuse("data", "records", "--name", "half-life", "--entry", json.dumps(entry), *files)
     records = pq.read_table(copy.root / "records.parquet").to_pylist()
-    assert [row["split"] for row in records] == ["train", "train", "val", "test"]
-    assert [row["value"] for row in records] == [12.5, 7.0, 9.5, 8.0]
+    assert [row["split"] for row in records] == ["train", "train", "val", "test", "test"]
+    assert [row["value"] for row in records] == [12.5, 7.0, 9.5, 8.0, 10.0]
 
 
 def test_the_control_predicts_by_cpg(copy):

@@ -15,7 +15,7 @@ from matplotlib.image import imread
 from matplotlib.text import Text
 
 from seqfuse.figures import draw as command
-from seqfuse.figures.drawing import names, readers, render
+from seqfuse.figures.drawing import names, ranking, readers, render
 from seqfuse.registry.figures import FIGURES
 
 # A column of each figure's CSV that its picture shows.
@@ -227,17 +227,11 @@ def test_controls_look_unlike_methods():
 
 
 def test_a_score_that_is_not_defined_is_drawn_as_such():
-    import math
-
-    import pandas as pd
-
-    from seqfuse.figures.drawing import ranking
-
     rows = [
         {"suite": "d", "dataset": "d", "subset": subset, "method": arm, "title": arm, "n": 30}
         | {"kind": "method", "metric": "spearman", "trained_parameters": 5, "seeds": 1}
         | {"value": value, "low": value - 0.1, "high": value + 0.1}
-        for subset, value in (("all", 0.5), ("dna_seen", math.nan))
+        for subset, value in (("all", 0.5), ("dna_seen", np.nan))
         for arm in ("dna", "rna")
     ]
     axes = ranking.draw(ranking.of_scores(pd.DataFrame(rows))).get_axes()
