@@ -15,10 +15,10 @@ rule data_records:
         "<logs>/data_records/{dataset}.log",
     benchmark:
         "<benchmarks>/data_records/{dataset}.jsonl"
+    priority: FINDS_MISTAKES
     localrule: True
     conda:
         "../../envs/data.yaml"
-    priority: FINDS_MISTAKES
     params:
         code=code("seqfuse.data.records"),
         entry=lambda wildcards: as_json(
@@ -67,10 +67,10 @@ rule data_model:
         "<logs>/data_model/{model}.log",
     benchmark:
         "<benchmarks>/data_model/{model}.jsonl"
+    priority: FINDS_MISTAKES
     localrule: True
     conda:
         "../../envs/data.yaml"
-    priority: FINDS_MISTAKES
     params:
         code=lambda wildcards: code("seqfuse.data.model", *plan.layout(wildcards.model)),
         entry=lambda wildcards: as_json(settings["models"][wildcards.model]),
