@@ -141,3 +141,17 @@ def test_the_stores_folder_is_filled_in(monkeypatch):
     monkeypatch.setenv("SCRATCH", "/scratch/me")
     for written, meant in (("~/my store", "/home/me/my store"), ("$SCRATCH/e", "/scratch/me/e")):
         assert configuration.resolve({"store": written})["store"] == meant
+
+
+def test_an_arm_to_interpret_that_is_not_run_is_found_at_start():
+    """The demo interprets concatenation."""
+    assert refusal({"codons": {"arms": ["dna", "mil", "xattn"]}}) == (
+        "codons.interpretation.arm: 'concat' is no fusion of codons.arms; known: mil, xattn"
+    )
+    assert refusal({"codons": {"interpretation": {"arm": "mill"}}}).endswith(
+        "'mill' is no fusion of codons.arms; did you mean 'mil'?"
+    )
+    # Without a fusion nothing is interpreted; null is the last one.
+    configuration.resolve({"codons": {"arms": ["dna", "rna"]}})
+    none = {"interpretation": {"arm": None}}
+    configuration.resolve({"codons": {"arms": ["dna", "mil", "xattn"]} | none})

@@ -255,8 +255,7 @@ class Run:
 
     def fusions(self):
         """The fusions of this run that read stored embeddings of the set, which are interpreted."""
-        joined = [arm for arm in map(ARMS.get, self.runs("codons")) if len(arm.modalities) > 1]
-        return [arm.name for arm in joined if not (arm.tuning or arm.shuffled or arm.random)]
+        return [name for name in self.runs("codons") if ARMS[name].interpreted]
 
     def single_arms(self):
         """The arms of one modality in this run, which late fusion is made from."""

@@ -49,6 +49,12 @@ class Arm:
         encoders = [module for module, _ in LAYOUTS.values()] if self.tuning else []
         return [(self.fusion or SINGLE).split(":")[0], *encoders]
 
+    @property
+    def interpreted(self) -> bool:
+        """Whether trained models of the arm are asked: a fusion that reads stored embeddings of the
+        set itself."""
+        return len(self.modalities) > 1 and not (self.tuning or self.shuffled or self.random)
+
     def trains(self, tuned: Iterable[str]) -> tuple[str, ...]:
         """The modalities whose encoder the arm trains, where `tuned` are those that may be."""
         return tuple(view for view in self.modalities if self.tuning and view in tuned)

@@ -44,7 +44,8 @@ def check_known(settings: Mapping, places: Places) -> None:
         for name, variant in settings["language"]["variants"].items()
         if variant["method"] in METHODS
     ]
-    wrong = [*_unknown(settings), *_of_another_study(settings), *_taken(settings)]
+    kinds = (_unknown, _of_another_study, _taken, _not_interpreted)
+    wrong = [mistake for kind in kinds for mistake in kind(settings)]
     together(variants, [places.located(*mistake) for mistake in wrong])
 
 
@@ -110,6 +111,15 @@ def _taken(settings: Mapping) -> Iterator[Mistake]:
                 if name in names:
                     path = ("language", own, name)
                     yield path, f"{_key(path)}: this is a {kind}'s name; choose another"
+
+
+def _not_interpreted(settings: Mapping) -> Iterator[Mistake]:
+    """The arm to be interpreted must be one of those that are, which the user may have replaced."""
+    codons, path = settings["codons"], ("codons", "interpretation", "arm")
+    fusions = [name for name in codons["arms"] if name in ARMS and ARMS[name].interpreted]
+    arm = codons["interpretation"]["arm"]
+    if arm is not None and fusions and arm not in fusions:
+        yield path, f"{_key(path)}: {arm!r} is no fusion of codons.arms{nearest(arm, fusions)}"
 
 
 def _key(path: Path_) -> str:
