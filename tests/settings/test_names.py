@@ -70,6 +70,14 @@ def test_other_names_are_taken_as_they_are(place):
             "language.variants.majority: this is a control's name; choose another",
         ),
         (
+            {"models": {"seqclip": MODEL}},
+            "models.seqclip: results call the encoder that is pre-trained so; choose another",
+        ),
+        (
+            {"language": {"variants": {"demo-nt": VARIANT}}},
+            "language.variants.demo-nt: this is a model's name; choose another",
+        ),
+        (
             {"language": {"variants": {"retrieval": VARIANT}}},
             "language.variants.retrieval: this is a control's name; choose another",
         ),

@@ -18,8 +18,12 @@ from seqfuse.settings.yaml_files import Path_, Places
 # Names become folders, words of a command line and wildcards; "+" and "@" are put between them
 # (stability+cluster, demo-nt@random).
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-# Names that results use themselves: the mean over datasets, and the folder of models in data/.
-_TAKEN = {"datasets": {MEAN: "the mean over a suite", "models": "the folder of models"}}
+# Names that results use themselves: the mean over datasets, the folder of models in data/, and the
+# encoder that a run pre-trains.
+_TAKEN = {
+    "datasets": {MEAN: "the mean over a suite", "models": "the folder of models"},
+    "models": {"seqclip": "the encoder that is pre-trained"},
+}
 # Where a dataset of each study is listed.
 _LISTED = {
     "language": "in a suite of language.suites",
@@ -102,9 +106,14 @@ def _of_another_study(settings: Mapping) -> Iterator[Mistake]:
 
 
 def _taken(settings: Mapping) -> Iterator[Mistake]:
-    """Names of suites and variants that methods and controls have."""
+    """Names of suites and variants that methods, controls and models have."""
     controls = {**CONTROLS["language"], **dict.fromkeys(REFERENCES)}
-    taken = {"suites": {"method": METHODS}, "variants": {"method": METHODS, "control": controls}}
+    models = settings["models"]
+    taken = {
+        "suites": {"method": METHODS},
+        # A variant of SeqCLIP pre-trains an encoder, which goes by its name.
+        "variants": {"method": METHODS, "control": controls, "model": models},
+    }
     for own, kinds in taken.items():
         for name in settings["language"][own]:
             for kind, names in kinds.items():
