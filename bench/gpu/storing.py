@@ -116,11 +116,11 @@ def checkpoint(card: Card, shape: Shape, folder: Path) -> list[dict]:
     before = {name: tensor.clone() for name, tensor in trainer.trained.items()}
     again = Trainer(method, trainer.training, 0, folder / "checkpoint", "bench")
     times = [card.seconds(work) for work in (trainer._save, write, again._resume, read)]
-    gigabytes = trainer.path.stat().st_size / 1e9
+    gigabytes = trainer.checkpoint.path.stat().st_size / 1e9
     for name, tensor in before.items():
         if not torch.equal(tensor, again.trained[name]):
             raise AssertionError(f"{name} came back from the checkpoint with other values")
-    trainer.path.unlink()
+    trainer.checkpoint.path.unlink()
     plain.unlink()
     return [
         {"name": f"checkpoint_{what}", "unit": "GB/s", "gigabytes": round(gigabytes, 3)}
