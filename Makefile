@@ -2,6 +2,8 @@
 # make test   build .venv with the test extras, run every test; where Slurm is not installed, those of
 #             tests/cluster say so and are left out
 # make test-cluster-all   those, and the whole demo on a private Slurm
+# make test-statistics   whether intervals cover and tests keep their level: 3,000 draws a case, in
+#             minutes; writes the table of docs/statistics.md
 # make bench  measure our own code against its plain counterparts
 # make gpu    the same on a GPU, at the real models' shapes, in under eight minutes
 
@@ -12,7 +14,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # uv where it is installed, plain pip otherwise.
 INSTALL := $(if $(shell command -v uv),uv pip install --python $(VENV)/bin/python,$(VENV)/bin/python -m pip install --disable-pip-version-check)
 
-.PHONY: demo test test-cluster-all lint format bench gpu docs clean
+.PHONY: demo test test-cluster-all test-statistics lint format bench gpu docs clean
 
 demo: $(VENV)/.installed
 	snakemake --cores all --config preset=demo
@@ -24,6 +26,9 @@ test: $(VENV)/.tests
 
 test-cluster-all: $(VENV)/.tests
 	pytest tests/cluster -m cluster
+
+test-statistics: $(VENV)/.tests
+	python -m bench.simulations
 
 lint: $(VENV)/.tests
 	ruff check .

@@ -368,7 +368,7 @@ def _untrained(job: Job, folder: Path) -> Trials:
     stores = {view: Store.open(folder / f"{view}.json") for view in MODALITIES}
     torch.manual_seed(0)
     one = Trained(job.arm, 0, "kernel2", (), 0.0, 1.0, CodonModel(job.arm, job.shape).eval())
-    return Trials(job.dataset, [], stores, {"concat": [one]}, torch.device("cpu"))
+    return Trials(job.dataset, np.zeros(0), stores, {"concat": [one]}, torch.device("cpu"))
 
 
 def _total(parts: Iterator[torch.Tensor]) -> torch.Tensor:

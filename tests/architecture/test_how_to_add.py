@@ -147,7 +147,8 @@ def test_the_metric_is_cohens(copy):
 
 def test_the_figure_has_its_table_its_picture_and_its_caption(copy):
     place = {"study": "language", "suite": "s", "split": "test", "subset": "all", "probe": "none"}
-    scored = {"low": 0.0, "high": 1.0, "n": 100, "seeds": 1, "trained_parameters": 1}
+    scored = {"low": 0.0, "high": 1.0, "n": 100, "clusters": 100, "seeds": 1}
+    scored["trained_parameters"] = 1
     rows = [
         place | scored | {"dataset": "d", "method": m, "kind": kind, "metric": metric, "value": v}
         for m, kind, values in (

@@ -26,7 +26,6 @@ CONFIG = {
     "seeds": 1,
     # Tried by tests of their own.
     "gpu": {"canary": False},
-    "evaluation": {"resamples": 100},
     "datasets": {
         "tiny-codons": {"study": "codons", "source": "files", "files": [{"path": "codons.csv"}]},
         "tiny-pairs": {"study": "pairs", "source": "files", "files": [{"path": "pairs.csv"}]},

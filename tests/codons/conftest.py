@@ -17,6 +17,7 @@ from seqfuse.encoders import random_models
 from seqfuse.encoders.rows import Row, sequence_hash
 from seqfuse.files import write_json
 from seqfuse.registry.arms import ARMS
+from seqfuse.sequences import clusters
 
 WIDTHS = {"dna": 8, "rna": 6, "protein": 5}
 SIZES = {"train": 24, "val": 10, "test": 10}
@@ -47,6 +48,7 @@ class Study:
             ("frames", frames, tables.FRAMES),
         ):
             tables.write(folder / f"{name}.parquet", tables.from_rows(rows, schema), schema)
+        clusters.write(folder / "records.parquet", folder / "clusters.parquet")
         for view, receipt in self.receipts.items():
             (folder / f"{view}.json").write_bytes(receipt.read_bytes())
         return Study(folder, records, frames, self.models)

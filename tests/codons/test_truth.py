@@ -25,7 +25,7 @@ from seqfuse.registry.arms import ARMS
 from seqfuse.settings.yaml_files import load_yaml
 
 NAME = "demo-expression"
-INTERVALS = knockout.Intervals(500, 0.95)
+RESAMPLES, CONFIDENCE = 500, 0.95
 
 
 @dataclass
@@ -49,9 +49,12 @@ class Demo:
         if key not in self.made:
             known = self.receipts(noise)
             receipts = {view: known[view] for view in ARMS[arm].modalities}
-            paths = [self.folder / "clean" / f"{name}.parquet" for name in ("records", "frames")]
+            paths = [
+                self.folder / "clean" / f"{name}.parquet"
+                for name in ("records", "frames", "clusters")
+            ]
             out = self.folder / "_".join(map(str, key))
-            files, settings = (*paths, receipts, {}), self.settings(epochs)
+            files, settings = (*paths[:2], receipts, {}), self.settings(epochs)
             Job(ARMS[arm], NAME, *files, settings, seeds, out / "state").run(out / "made")
             self.made[key] = trained_arms.read(NAME, [out / "made"], *paths, receipts)
         return self.made[key]
@@ -114,13 +117,19 @@ def codon_part(trials, prediction) -> dict:
     return correlation(within(trials, prediction), within(trials, planted(trials, codon_score)))
 
 
+def interval(draws: np.ndarray) -> dict[str, float]:
+    """The percentile interval of bootstrap draws."""
+    low, high = np.quantile(draws, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return {"low": float(low), "high": float(high)}
+
+
 def correlation(prediction, truth) -> dict:
     """Spearman's correlation of predictions with a planted part, with its bootstrap interval."""
     n = len(truth)
-    drawn = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=INTERVALS.resamples)
+    drawn = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
     counts = np.concatenate([np.ones((1, n)), drawn])
     found = resampled(np.asarray(prediction).reshape(n, 1), truth, counts)
-    return {"value": found[0], "draws": found[1:]} | INTERVALS.of(found[1:])
+    return {"value": found[0], "draws": found[1:]} | interval(found[1:])
 
 
 def without(trials, modalities) -> np.ndarray:
@@ -137,7 +146,7 @@ def test_a_modality_of_noise_is_reported_as_dead(demo, dead):
     Its mean does not lower the score either, and may raise it: what the fusion makes of noise ends.
     """
     trials = demo.train("concat", seeds=(0,), noise=dead)
-    rows = [row for row in knockout.measure(trials, "concat", INTERVALS) if "seed" not in row]
+    rows = [row for row in knockout.measure(trials, "concat", CONFIDENCE) if "seed" not in row]
     lost = {(row["modalities"], row["replacement"]): row for row in rows}
     assert lost[dead, "noise"]["low"] <= 0 <= lost[dead, "noise"]["high"]
     assert lost[dead, "mean"]["low"] <= 0
@@ -171,7 +180,7 @@ def test_two_views_are_better_than_the_better_of_them(demo):
     target = both.dataset.target[both.test]
     scored = [correlation(without(trials, ()), target) for trials in (both, rna, protein)]
     better = max(scored[1:], key=lambda one: one["value"])
-    assert INTERVALS.of(scored[0]["draws"] - better["draws"])["low"] > 0
+    assert interval(scored[0]["draws"] - better["draws"])["low"] > 0
 
 
 def live_of(demo, trials) -> mutagenesis.Embedders:
@@ -203,10 +212,10 @@ def test_the_top_codons_of_the_map_are_the_planted_ones(demo):
     tops = {r: max(found, key=lambda c: np.mean(found[c])) for r, found in effects.items()}
     right = sum(codon == FAVOURED[residue] for residue, codon in tops.items())
     drawn = np.random.default_rng(0).integers(0, len(gaps), (500, len(gaps)))
-    interval = INTERVALS.of(np.array(gaps)[drawn].mean(1))
+    found = interval(np.array(gaps)[drawn].mean(1))
     # By chance one codon in two to six is right, 6.6 of 18 residues.
     assert right >= 13 and len(tops) == 18
-    assert interval["low"] > 0
+    assert found["low"] > 0
 
 
 def test_other_synonyms_destroy_the_codon_part_alone(demo):
@@ -221,14 +230,14 @@ def test_other_synonyms_destroy_the_codon_part_alone(demo):
         dna = "".join(str(random.choice(synonyms.of[residue])) for residue in protein)
         after.append(mutagenesis.predict(trials, seeds, live, row, [dna])[:, 0, 0].mean())
     after, motif = np.array(after), planted(trials, has_motif).astype(bool)
-    drawn = np.random.default_rng(0).integers(0, len(motif), (INTERVALS.resamples, len(motif)))
+    drawn = np.random.default_rng(0).integers(0, len(motif), (RESAMPLES, len(motif)))
     changes = []
     for rows in drawn:
         there = motif[rows]
         effect = [p[rows][there].mean() - p[rows][~there].mean() for p in (before, after)]
         changes.append(effect[1] - effect[0])
     assert codon_part(trials, before)["low"] > 0.6
-    left, moved = codon_part(trials, after), INTERVALS.of(np.array(changes))
+    left, moved = codon_part(trials, after), interval(np.array(changes))
     assert left["low"] <= 0 <= left["high"]
     assert moved["low"] <= 0 <= moved["high"]
 

@@ -9,6 +9,7 @@ import pytest
 from seqfuse import tables
 from seqfuse.cli import main
 from seqfuse.controls.grouped_folds import deal
+from seqfuse.sequences import clusters
 
 BASES = np.array(list("ACGT"))
 
@@ -79,7 +80,9 @@ def test_folds_are_a_split_of_the_evaluation(tmp_path, rows):
     predictions = str(tmp_path / "predictions.parquet")
     assert main(["controls", "language", "--suite", "s", *words, "--out", predictions]) == 0
     folds = ["--predictions", predictions, "--folds", str(tmp_path / "folds.parquet")]
-    out = ["--out", str(tmp_path / "out"), "--resamples", "100"]
+    clusters.write(tmp_path / "records.parquet", tmp_path / "clusters.parquet")
+    folds += ["--clusters", str(tmp_path / "clusters.parquet")]
+    out = ["--out", str(tmp_path / "out")]
     assert main(["evaluation", "--study", "language", "--suite", "s", *words, *folds, *out]) == 0
     frame = pd.read_parquet(tmp_path / "out" / "metrics.parquet")
     frame = frame[(frame["split"] == "folds") & (frame["metric"] == "accuracy")]
@@ -116,5 +119,7 @@ def test_folds_without_a_row_are_refused(tmp_path, capsys, rows):
     predictions = str(tmp_path / "predictions.parquet")
     assert main(["controls", "language", "--suite", "s", *words, "--out", predictions]) == 0
     words += ["--predictions", predictions, "--folds", str(path), "--out", str(tmp_path / "out")]
+    clusters.write(tmp_path / "records.parquet", tmp_path / "clusters.parquet")
+    words += ["--clusters", str(tmp_path / "clusters.parquet")]
     assert main(["evaluation", "--study", "language", "--suite", "s", *words]) == 2
     assert "1 folds records have no prediction" in capsys.readouterr().err

@@ -4,11 +4,15 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from seqfuse import tables
 from seqfuse.cli import main
+from seqfuse.sequences import clusters
+
+_LETTERS = str.maketrans("0123", "ACGT")
 
 
 @dataclass
@@ -24,12 +28,19 @@ class Suite:
     costs: list[Path] = field(default_factory=list)
 
     def dataset(self, name: str, rows: list[dict]) -> None:
-        """Write cleaned records; id, split and sequence have defaults."""
-        defaults = {"split": "test", "sequence": "ACGT"}
-        rows = [defaults | {"id": f"r{i}"} | row for i, row in enumerate(rows)]
+        """Write cleaned records; id, split and sequence have defaults, which differ by row."""
+        defaults = [
+            {"split": "test", "id": f"r{i}", "sequence": np.base_repr(i, 4).translate(_LETTERS)}
+            for i in range(len(rows))
+        ]
+        rows = [default | row for default, row in zip(defaults, rows, strict=True)]
         self.records[name] = self.folder / f"{name}.records.parquet"
         table = tables.from_rows(rows, tables.CLEAN)
         tables.write(self.records[name], table, tables.CLEAN)
+        clusters.write(self.records[name], self._clusters(name))
+
+    def _clusters(self, name: str) -> Path:
+        return self.folder / f"{name}.clusters.parquet"
 
     def predict(self, name: str, rows: list[dict]) -> Path:
         """Write a table of predictions; method, seed, probe and dataset have defaults."""
@@ -61,10 +72,11 @@ class Suite:
         """The exit status of `seqfuse evaluation`."""
         words = ["evaluation", "--study", self.study, "--suite", self.name, "--datasets"]
         words += [*self.records, "--records", *map(str, self.records.values())]
+        words += ["--clusters", *(str(self._clusters(name)) for name in self.records)]
         words += ["--predictions", *map(str, self.predictions)]
         words += ["--costs", *map(str, self.costs)] if self.costs else []
         words += ["--probes", *map(str, self.probes)] if self.probes else []
-        return main([*words, "--out", str(self.folder / "out"), "--resamples", "200", *extra])
+        return main([*words, "--out", str(self.folder / "out"), *extra])
 
     def metrics(self) -> pd.DataFrame:
         """metrics.parquet, indexed by what tests ask for."""

@@ -1,66 +1,99 @@
-"""The paired test, Holm's correction and verdicts, by hand."""
+"""Families of comparisons and verdicts, by hand."""
+
+import itertools
 
 import numpy as np
 import pytest
 from scipy import stats
 
 from seqfuse.evaluation import compare
+from seqfuse.statistics import inference
+
+RULE = compare.Rule(level=0.05, margin=0.05)
 
 
-def test_holm_by_hand():
-    # Sorted .01 .02 .03 .04 times 4 3 2 1 = .04 .06 .06 .04, then never less than the one before.
-    assert compare.holm([0.04, 0.01, 0.03, 0.02]) == pytest.approx([0.06, 0.04, 0.06, 0.06])
-    assert compare.holm([0.6, 0.9]) == [1.0, 1.0]
-    assert compare.holm([]) == []
+def paired(value: float, error: float, clusters: int = 50, better: str = "higher"):
+    """A comparison with a difference and its standard error."""
+    found = inference.Difference(*map(np.array, (value, value, error, float(clusters - 1))))
+    return compare.Compared(found, better, clusters)
 
 
-def test_mcnemar_is_the_binomial_test_of_the_rows_that_differ():
-    # Nine rows that the first alone has right, two that the second has; the others agree.
-    first = np.array([True] * 9 + [False] * 2 + [True] * 30)
-    second = np.array([False] * 9 + [True] * 2 + [True] * 30)
-    expected = stats.binomtest(9, 11, 0.5).pvalue
-    assert compare.mcnemar(first, second) == pytest.approx(expected)
-    assert compare.mcnemar(second, first) == pytest.approx(expected)
-    assert compare.mcnemar(first, first) == 1.0
+def of_p(*p_values: float) -> list[compare.Compared]:
+    """Comparisons with these p values."""
+    return [paired(1.0, 1 / stats.t.isf(p / 2, 49)) for p in p_values]
 
 
-def test_p_is_the_paired_t_test_where_draws_have_its_standard_error():
-    random = np.random.default_rng(0)
-    rows = random.normal(0.3, 1, size=40)
-    error = rows.std(ddof=1) / np.sqrt(40)
-    draws = random.normal(rows.mean(), error, size=200_000)
-    expected = stats.ttest_1samp(rows, 0).pvalue
-    assert compare.p_value(rows.mean(), draws, 40) == pytest.approx(expected, rel=0.05)
+def test_a_pair_in_two_families_is_judged_by_the_stricter():
+    one, two = compare.judged(of_p(0.02, 0.9), [[0], [0, 1]], RULE)
+    assert (one["p"], one["p_holm"]) == pytest.approx((0.02, 0.04))
+    assert one["verdict"] == "better" and one["low"] > 0
+    assert two["verdict"] == "not significant after Holm (p = 0.9)"
 
 
-def test_p_has_the_floor_of_a_sign_flip_test():
-    assert compare.p_value(0.5, np.full(100, 0.5), 5) == 2**-4
-    assert compare.p_value(-0.5, np.random.default_rng(0).normal(-0.5, 1e-6, 100), 5) == 2**-4
-
-
-def test_no_difference_and_no_second_cluster_give_no_evidence():
-    assert compare.p_value(0.0, np.zeros(10), 30) == 1.0
-    assert compare.p_value(0.4, np.full(10, 0.4), 1) == 1.0
+def test_an_interval_leaves_out_zero_where_the_verdict_says_so_and_nowhere_else():
+    random, found = np.random.default_rng(0), set()
+    for _ in range(300):
+        tests = int(random.integers(1, 9))
+        families = [list(range(tests)), sorted(set(random.integers(0, tests, 3).tolist()))]
+        for row in compare.judged(of_p(*random.beta(0.3, 2, tests)), families, RULE):
+            apart = row["low"] > 0 or row["high"] < 0
+            assert apart == (row["verdict"] == "better") == (row["p_holm"] < RULE.level)
+            found.add((apart, row["p"] < RULE.level))
+    assert found == {(True, True), (False, True), (False, False)}
 
 
 @pytest.mark.parametrize(
-    ("difference", "p", "better", "words"),
+    ("value", "error", "better", "words"),
     [
-        (0.1, 0.049, "higher", "better"),
-        (-0.1, 0.049, "higher", "worse"),
-        (-0.1, 0.049, "lower", "better"),
-        (0.1, 0.051, "higher", "inside the noise"),
+        (0.1, 0.02, "higher", "better"),
+        (-0.1, 0.02, "higher", "worse"),
+        (-0.1, 0.02, "lower", "better"),
+        (0.1, 0.08, "higher", "not significant after Holm (p = 0.217)"),
     ],
 )
-def test_verdicts(difference, p, better, words):
-    assert compare.verdict(difference, p, 0.95, better) == words
+def test_verdicts(value, error, better, words):
+    [row] = compare.judged([paired(value, error, better=better)], [[0]], RULE)
+    assert row["verdict"] == words
+
+
+def test_equivalence_is_two_one_sided_tests_against_the_margin():
+    near, far = compare.judged([paired(0.01, 0.01), paired(0.01, 0.05)], [[0, 1]], RULE)
+    one_sided = stats.t.sf((0.05 - 0.01) / 0.01, 49)
+    assert near["p_equivalent"] == pytest.approx(2 * one_sided)
+    assert near["equivalence"].startswith("equivalent within")
+    assert far["equivalence"].startswith("not shown to be equivalent within")
+
+
+def test_the_detectable_difference_is_found_four_times_in_five():
+    """Of a true difference of that size, in 20,000 draws of 30 rows."""
+    [row] = compare.judged([paired(0.0, 1 / 30**0.5, clusters=30)], [[0]], RULE)
+    random = np.random.default_rng(1)
+    draws = random.normal(row["detectable"], 1, size=(20_000, 30))
+    power = (stats.ttest_1samp(draws, 0, axis=1).pvalue < RULE.level).mean()
+    assert power == pytest.approx(inference.POWER, abs=0.02)
+
+
+def test_what_has_too_few_clusters_is_in_no_family():
+    nan = float("nan")
+    rows = compare.judged([*of_p(0.03), paired(0.3, nan, clusters=5)], [[0, 1]], RULE)
+    assert rows[0]["p_holm"] == pytest.approx(0.03)
+    assert rows[1]["verdict"] == "no interval can be had of 5 clusters of rows"
+    assert rows[1]["equivalence"] == rows[1]["verdict"]
 
 
 def test_the_verdict_on_all_controls_names_those_that_stand():
     rows = [
         {"against": "majority", "verdict": "better"},
-        {"against": "composition", "verdict": "inside the noise"},
+        {"against": "composition", "verdict": "not significant after Holm (p = 0.3)"},
         {"against": "kmer", "verdict": "worse"},
     ]
     assert compare.verdict_on_all(rows[:1]) == "beats every control"
     assert compare.verdict_on_all(rows) == "does not beat composition, kmer"
+
+
+def test_numbers_of_families_do_not_depend_on_their_order():
+    rows = of_p(0.001, 0.02, 0.03, 0.2)
+    plain = compare.judged(rows, [[0, 1, 2, 3]], RULE)
+    for order in itertools.permutations(range(4)):
+        turned = compare.judged([rows[i] for i in order], [[0, 1, 2, 3]], RULE)
+        assert [turned[order.index(i)] for i in range(4)] == plain

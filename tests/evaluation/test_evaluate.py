@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+from scipy import stats
 
 LABELS = ["a", "b", "c", "a"]
 
@@ -107,9 +108,9 @@ def test_subsets_and_splits_are_scored_apart(suite):
 
 def test_rows_whose_dna_was_trained_on_are_scored_apart(suite):
     # r1 has the reference of a training record but another variant: that pair is new.
-    rows = gold("a", "a", "a", variant="ACGA")
+    rows = gold("a", "a", "a", variant="ACGA", sequence="ACGT")
     rows[1]["variant"], rows[2]["sequence"] = "ACGC", "GGGG"
-    suite.dataset("data", [*rows, *gold("a", variant="ACGA", split="train")])
+    suite.dataset("data", [*rows, *gold("a", variant="ACGA", sequence="ACGT", split="train")])
     suite.predict("linear", said("a", None, "a"))
     suite.train("linear")
     assert suite.run() == 0
@@ -146,7 +147,6 @@ def test_a_score_is_the_mean_over_seeds(suite):
     assert suite.run() == 0
     row = suite.metrics().loc[("data", "test", "all", "linear", "none", "accuracy")]
     assert row["value"] == 0.75
-    assert row["low"] < 0.75 < row["high"]
     assert (row["seeds"], row["n"], row["trained_parameters"]) == (2, 4, 123)
 
 
@@ -169,21 +169,74 @@ def test_a_probe_is_a_row_of_its_own_and_no_comparison(suite):
     assert compared.to_dict() == {"majority": 0.5, "every_control": 0.5}
 
 
-def test_rows_of_one_gene_are_resampled_together(suite):
-    # Four genes of 25 rows, each all right or all wrong: four clusters, not a hundred rows.
-    rows = [{"label": "a", "variant": "ACGA", "group": f"g{i // 25}"} for i in range(100)]
-    suite.dataset("genes", rows)
-    suite.dataset("rows", [row | {"group": None, "id": f"s{i}"} for i, row in enumerate(rows)])
-    answers = ["a" if i // 25 % 2 else None for i in range(100)]
-    alone = [row | {"id": f"s{i}"} for i, row in enumerate(said(*answers, dataset="rows"))]
-    suite.predict("linear", said(*answers, dataset="genes") + alone)
+def test_rows_that_are_no_independent_samples_are_one_cluster_in_an_interval(suite):
+    # Twenty clusters of five rows, each all right or all wrong, are no hundred rows.
+    rows = [{"label": "a", "variant": "ACGA"} for _ in range(100)]
+    sets = {
+        "rows": rows,
+        "genes": [row | {"group": f"g{i // 5}"} for i, row in enumerate(rows)],
+        "dna": [
+            row | {"sequence": "AC"[i // 50] * (1 + i // 5 % 10)} for i, row in enumerate(rows)
+        ],
+    }
+    answers = ["a" if i // 5 % 2 else None for i in range(100)]
+    said_of = []
+    for name, rows in sets.items():
+        suite.dataset(name, [row | {"id": f"{name}{i}"} for i, row in enumerate(rows)])
+        said_of += [
+            row | {"id": f"{name}{i}"} for i, row in enumerate(said(*answers, dataset=name))
+        ]
+    suite.predict("linear", said_of)
     suite.train("linear")
-    assert suite.run("--resamples", "2000") == 0
+    assert suite.run() == 0
     accuracy = suite.metrics().xs(("test", "accuracy"), level=("split", "metric"))
-    width = (accuracy["high"] - accuracy["low"]).droplevel(["subset", "method", "probe"])
-    # Deviations sqrt(.25 / 4) and sqrt(.25 / 100), in an interval of 2 * 1.96 of them.
-    assert width["rows"] == pytest.approx(3.92 * 0.05, rel=0.15)
-    assert width["genes"] == pytest.approx(3.92 * 0.25, rel=0.15)
+    found = accuracy.droplevel(["subset", "method", "probe"])
+    assert found["clusters"].to_dict() == {"rows": 100, "genes": 20, "dna": 20, "mean": 140}
+    width = (found["high"] - found["low"]).to_dict()
+    # Wilson's interval of 1/2 is sqrt(t^2 / (m + t^2)) wide, of m rows; here less the one that the
+    # variance is divided by.
+    for name, clusters in (("rows", 100), ("genes", 20), ("dna", 20)):
+        t2 = stats.t.ppf(0.975, clusters - 1) ** 2
+        assert width[name] == pytest.approx((t2 / (clusters - 1 + t2)) ** 0.5), name
+
+
+def test_a_gene_and_a_sequence_in_common_chain_rows_into_one_cluster(suite):
+    # r0 and r1 share a gene, r1 and r2 a sequence: three rows, one cluster; r3 is alone.
+    rows = gold("a", "a", "a", "a", variant="ACGA")
+    rows[0]["group"] = rows[1]["group"] = "g"
+    rows[1]["sequence"] = rows[2]["sequence"] = "GGGG"
+    suite.dataset("data", rows)
+    suite.predict("linear", said("a", "a", "a", "a"))
+    suite.train("linear")
+    assert suite.run() == 0
+    assert set(suite.metrics()["clusters"]) == {2}
+
+
+def test_no_interval_is_made_of_fewer_than_six_clusters(suite):
+    for name, clusters in (("five", 5), ("six", 6)):
+        suite.dataset(name, [
+            {"id": f"{name}{i}", "label": "a", "variant": "ACGA", "group": f"g{i % clusters}"}
+            for i in range(30)
+        ])  # fmt: skip
+    for method, label in (("linear", "a"), ("majority", None)):
+        suite.predict(method, [
+            {"id": f"{name}{i}", "predicted": label, "dataset": name}
+            for name in ("five", "six") for i in range(30)
+        ])  # fmt: skip
+    suite.train("linear")
+    assert suite.run() == 0
+    found = suite.metrics().xs(("linear", "accuracy", "test"), level=("method", "metric", "split"))
+    found = found.droplevel(["subset", "probe"])[["value", "low", "high"]]
+    assert found.loc["five"].isna().to_dict() == {"value": False, "low": True, "high": True}
+    # All of six clusters are right: a share of six independent rows, at 1.
+    t2 = stats.t.ppf(0.975, 5) ** 2
+    assert found.loc["six"].to_list() == pytest.approx([1.0, 6 / (6 + t2), 1.0])
+    compared = suite.comparisons().xs("majority", level="against").droplevel(["subset", "method"])
+    assert compared.loc["five", ["low", "high", "p", "p_holm", "detectable"]].isna().all()
+    assert compared.loc["five", "verdict"] == "no interval can be had of 5 clusters of rows"
+    assert compared.loc["six", "verdict"] == "better"
+    # The mean over both sets has no interval either.
+    assert compared.loc["mean", "verdict"] == compared.loc["five", "verdict"]
 
 
 def test_verdicts_say_in_words_what_a_method_beats(suite):
@@ -204,14 +257,22 @@ def test_verdicts_say_in_words_what_a_method_beats(suite):
         ("linear", "majority"): "better",
         ("linear", "text_only"): "better",
         ("linear", "every_control"): "beats every control",
-        ("onevocab", "majority"): "inside the noise",
-        ("onevocab", "text_only"): "inside the noise",
+        ("onevocab", "majority"): "not significant after Holm (p = 1)",
+        ("onevocab", "text_only"): "not significant after Holm (p = 1)",
         ("onevocab", "every_control"): "does not beat majority, text_only",
     }
     row = found.loc[("linear", "majority")]
     assert row["difference"] == 0.5
     assert row["low"] < 0.5 < row["high"]
-    assert row["p"] <= row["p_holm"] < 1e-6
+    assert row["p"] < row["p_holm"] < 1e-6
+    assert (row["n"], row["clusters"], row["seeds"]) == (200, 200, 1)
+    # Nothing tells two methods apart that say the same, but of 200 rows they may differ on a few.
+    same = found.loc[("onevocab", "majority")]
+    assert (same["difference"], same["p"]) == (0.0, 1.0)
+    assert -0.05 < same["low"] < 0 < same["high"] < 0.05
+    assert same["equivalence"].startswith("equivalent within \N{PLUS-MINUS SIGN}0.05 (p = ")
+    apart = found.loc[("onevocab", "text_only"), "equivalence"]
+    assert apart == "not shown to be equivalent within \N{PLUS-MINUS SIGN}0.05 (p = 0.476)"
 
 
 def test_a_suite_of_tasks_has_a_mean(suite):

@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+from scipy import stats
 
 from seqfuse.registry.metrics import UNALTERED
 
@@ -55,12 +56,18 @@ def test_a_probe_is_held_against_the_same_rows_unaltered(probed):
     assert changed.to_dict() == {("linear", "scramble"): 1.0, ("linear", "swap"): 0.0}
     row = compared(probed).loc[("all", "scramble")]
     assert (row["method"], row["against"], row["metric"]) == ("linear", UNALTERED, "accuracy")
-    assert (row["difference"], row["low"], row["high"]) == (-1.0, -1.0, -1.0)
-    # Twelve genes say the same: the least p of a sign-flip test, times the two of the family.
-    assert row["p"] == 2.0**-11
-    assert row["p_holm"] == 2 * 2.0**-11
+    # Twelve genes say the same; with two more, one of them half for and half against, the mean is
+    # -12/14 and the variance (1 + 24/14) / (14 * 13).
+    error = ((1 + 24 / 14) / (14 * 13)) ** 0.5
+    assert row["difference"] == -1.0
+    assert row["p"] == pytest.approx(2 * stats.t.sf(12 / 14 / error, 11))
+    assert row["p_holm"] == pytest.approx(2 * row["p"])
+    # The interval is at 5 % over the two probes of the family.
+    half = stats.t.ppf(1 - 0.05 / 4, 11) * error
+    assert [row["low"], row["high"]] == pytest.approx([-12 / 14 - half, -12 / 14 + half])
     assert row["verdict"] == "worse"
-    assert compared(probed).loc[("all", "swap"), "verdict"] == "inside the noise"
+    swapped = compared(probed).loc[("all", "swap"), "verdict"]
+    assert swapped == "not significant after Holm (p = 1)"
 
 
 def test_probes_are_scored_on_each_half(probed):
@@ -77,8 +84,7 @@ def test_probes_are_scored_on_each_half(probed):
 
 def test_probes_of_several_seeds_are_pairs(suite):
     # Each seed loses four rows of twelve: however far apart the seeds are, the loss has no spread.
-    # One gene, so that only seeds are resampled.
-    suite.dataset("data", [{"label": "a", "variant": "ACGA", "group": "g"} for _ in range(12)])
+    suite.dataset("data", [{"label": "a", "variant": "ACGA"} for _ in range(12)])
     plain, probes = [], []
     for seed, right in ((0, 12), (1, 8)):
         said = {f"r{i}": "a" if i < right else None for i in range(12)}
@@ -86,46 +92,39 @@ def test_probes_of_several_seeds_are_pairs(suite):
         lost = said | dict.fromkeys([f"r{i}" for i in range(4)])
         probes += answered(lost, seed=seed, probe="scramble")
     suite.predict("linear", plain)
+    suite.predict("majority", answered(dict.fromkeys([f"r{i}" for i in range(12)])))
     suite.probe("linear", plain + probes)
     suite.train("linear", seeds=(0, 1))
     assert suite.run() == 0
     row = compared(suite).loc[("all", "scramble")]
-    assert [row[key] for key in ("difference", "low", "high")] == pytest.approx([-1 / 3] * 3)
+    # Of rows alone: four of twelve differ, and with two rows more the mean is -4/14.
+    error = ((12 * (1 / 3 * 2 / 3) + 1 + 24 / 9 / 14) / (14 * 13)) ** 0.5
+    assert row["p"] == pytest.approx(2 * stats.t.sf(4 / 14 / error, 11))
+    assert row["seeds"] == 2
+    # Against what was trained apart, or not at all, the seeds' scores 1 and 2/3 count.
+    other = suite.comparisons().loc[("data", "all", "linear", "majority")]
+    rows_alone = ((12 * (5 / 6 - 25 / 36 - 1 / 12) + 1 + 24 * 25 / 36 / 14) / (14 * 13)) ** 0.5
+    assert other["detectable"] > 4 * rows_alone
 
 
-def test_a_family_is_what_the_configuration_says(suite):
-    written = {}
-    for name in ("one", "two"):
+def test_a_family_is_what_one_method_is_held_against_on_one_set_of_rows(suite):
+    names = ("one", "two")
+    right = {f"r{i}": "ab"[i % 2] for i in range(20)}
+    half = {f"r{i}": "aabb"[i % 4] for i in range(20)}
+    for name in names:
         suite.dataset(name, [{"label": "ab"[i % 2], "variant": "A"} for i in range(20)])
-        right = {f"r{i}": "ab"[i % 2] for i in range(20)}
-        half = {f"r{i}": "aabb"[i % 4] for i in range(20)}
-        for method, said in (("linear", right), ("majority", half)):
-            written.setdefault(method, []).extend(answered(said, dataset=name))
-    for method, rows in written.items():
-        suite.predict(method, rows)
+    said = {"linear": right, "qformer": half, "majority": half, "kmer_logistic": right}
+    for method, answers in said.items():
+        suite.predict(method, [r for name in names for r in answered(answers, dataset=name)])
     suite.train("linear")
-    adjusted = {}
-    for family in ("suite", "dataset"):
-        assert suite.run("--holm-family", family) == 0
-        # The least p of a family is multiplied by its size.
-        rows = suite.comparisons().xs("majority", level="against").drop("mean")
-        adjusted[family] = max(rows["p_holm"] / rows["p"])
-    assert adjusted == {"suite": 2.0, "dataset": 1.0}
-
-
-def test_mcnemar_is_for_independent_rows_alone(suite):
-    rows = [{"label": "a", "variant": "ACGA"} for _ in range(10)]
-    suite.dataset("rows", rows)
-    suite.dataset("genes", [row | {"id": f"g{i}", "group": "g"} for i, row in enumerate(rows)])
-    for method, label in (("linear", "a"), ("majority", None)):
-        said = answered({f"r{i}": label for i in range(10)}, dataset="rows")
-        said += answered({f"g{i}": label for i in range(10)}, dataset="genes")
-        suite.predict(method, said)
-    suite.train("linear")
+    suite.train("qformer")
     assert suite.run() == 0
-    p = suite.comparisons()["p_mcnemar"].xs("majority", level="against")
-    assert p["rows"].iloc[0] == 2 * 0.5**10
-    assert p["genes"].isna().all()
+    # Each method is held against the other and two controls: the least p counts three times,
+    # whatever other sets there are.
+    rows = suite.comparisons().drop("every_control", level="against")
+    adjusted = (rows["p_holm"] / rows["p"])[rows["p_holm"] < 0.05]
+    assert max(adjusted) == pytest.approx(3)
+    assert set(rows.index.get_level_values("dataset")) == {"one", "two", "mean"}
 
 
 def test_calibration_is_a_table_of_its_own(suite):

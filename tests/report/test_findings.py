@@ -3,6 +3,7 @@
 import pytest
 
 from seqfuse.report.findings import Place, Results, cut_answers, decisive, findings
+from seqfuse.report.grids import weight
 from seqfuse.report.inputs import Run
 
 READ = (("linear", "method"), ("onevocab", "method"), ("text_only", "control"))
@@ -10,8 +11,15 @@ READ += (("pair_lookup", "control"), ("kmer", "control"))
 FUSED = (("dna", "method"), ("rna", "method"), ("mil", "method"), ("late_mean", "control"))
 
 
-def results(members, better, study="language", subset="sequence_decides", metric="accuracy"):
-    """Scores of `members` in the order of their names' value, `better` the pairs beyond noise."""
+def results(
+    members,
+    better,
+    study="language",
+    subset="sequence_decides",
+    metric="accuracy",
+    detectable=0.21,
+):
+    """Scores of `members` in the order of their names' value, `better` the significant pairs."""
     place = {"study": study, "suite": "s", "dataset": "d", "subset": subset, "metric": metric}
     place |= {"split": "test"}
     run = Run("r", {})
@@ -22,13 +30,14 @@ def results(members, better, study="language", subset="sequence_decides", metric
     controls = [name for name, kind in members if kind == "control"]
     for position, method in enumerate(methods):
         for against in methods[position + 1 :] + controls:
-            verdict = "inside the noise"
+            verdict = "not significant after Holm (p = 0.4)"
             if (method, against) in better:
                 verdict = "better"
             if (against, method) in better:
                 verdict = "worse"
             row = {"method": method, "against": against, "difference": 0.1, "low": 0.0}
-            run.comparisons.append(place | row | {"high": 0.2, "verdict": verdict})
+            row |= {"high": 0.2, "detectable": detectable}
+            run.comparisons.append(place | row | {"verdict": verdict})
     return Results(run)
 
 
@@ -60,9 +69,14 @@ def test_one_control_that_cannot_read_is_enough_to_doubt(missing):
     assert sentence(READ, BLIND - {missing}).startswith("No method was shown to read the sequence")
 
 
-def test_a_better_score_inside_the_noise_shows_nothing():
-    # Both methods score above every control here, and no comparison is beyond the noise.
-    assert sentence(READ, set()).startswith("No method was shown to read the sequence")
+def test_a_better_score_that_is_not_significant_shows_nothing():
+    # Both methods score above every control here, and no comparison is significant.
+    assert sentence(READ, set()) == (
+        "No method was shown to read the sequence: none is significantly better than the text-only "
+        "model and every look-up. This is no evidence that none is: these rows would miss a true "
+        "advantage over Text only of less than 0.21 more often than one time in five."
+    )
+    assert sentence(READ, set(), detectable=float("nan")).endswith("too few for any test.")
 
 
 def test_without_a_control_that_cannot_read_nothing_is_known():
@@ -80,7 +94,9 @@ def test_a_fusion_adds_if_it_beats_each_of_its_parts():
         "MIL with entropy beat every single modality and every control."
     )
     assert sentence(FUSED, {("mil", "dna")}, **words) == (
-        "No fusion is better than every single modality beyond the noise."
+        "No fusion is significantly better than every single modality. This is no evidence that "
+        "none is: these rows would miss a true advantage over DNA alone of less than 0.21 more "
+        "often than one time in five."
     )
     assert sentence(FUSED[:2], set(), **words) == "Not asked: this run has no fusion."
 
@@ -151,3 +167,10 @@ def test_cut_answers_are_warned_of_whatever_was_found_at_start():
     ]
     run.metrics = [row | {"method": "linear", "value": 0.0}]
     assert cut_answers(run) == []
+
+
+def test_beside_a_comparison_stands_what_it_could_have_shown():
+    row = {"detectable": 0.1234, "equivalence": "not shown to be equivalent", "seeds": 2}
+    assert weight(row) == "detectable: 0.123; not shown to be equivalent"
+    assert weight(row | {"seeds": 1}).endswith("; one seed: nothing is known of another training")
+    assert weight(row | {"detectable": float("nan")}) == ""

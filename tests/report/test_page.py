@@ -208,8 +208,11 @@ def test_every_score_beside_its_controls_is_a_row_of_metrics(page, sources):
                 assert row["Against the best control"].text == ""
                 continue
             difference = _exact(row["Against the best control"])
+            said = [row[name].text for name in ("Verdict", "Equivalence")]
             assert any(
-                r["difference"] == difference and r["verdict"] == row["Verdict"].text
+                r["difference"] == difference
+                and [r["verdict"], r["equivalence"]] == said
+                and r["detectable"] == _exact(row["Detectable"])
                 for r in compared
                 if title(r["method"]) == method
                 and title(r["against"]) == best["Method or control"].text

@@ -24,7 +24,7 @@ def parse(section, words):
 
 
 def test_flags_come_back_as_the_same_values():
-    settings = {"resamples": 500, "confidence": 0.9, "holm_family": "dataset"}
+    settings = {"confidence": 0.9, "margin": 0.1}
     args = parse("evaluation", shlex.split(cli_flags.flags(settings)))
     assert cli_flags.take(args, Evaluation) == Evaluation(**settings)
 
@@ -32,7 +32,7 @@ def test_flags_come_back_as_the_same_values():
 def test_defaults_are_the_schemas():
     args = parse("evaluation", [])
     rule = schema.section("evaluation")
-    assert args.resamples == rule["resamples"]["default"]
+    assert args.margin == rule["margin"]["default"]
     assert args.confidence == rule["confidence"]["default"]
 
 

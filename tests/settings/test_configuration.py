@@ -12,7 +12,7 @@ from seqfuse.settings import configuration, schema
 def test_user_lies_over_preset_over_defaults():
     settings = configuration.resolve({"preset": "demo", "evaluation": {"confidence": 0.9}})
     assert settings["evaluation"]["confidence"] == 0.9  # the user's
-    assert settings["evaluation"]["resamples"] == 1000  # the preset's
+    assert settings["language"]["training"]["steps"] == 270  # the preset's
     assert settings["judge"]["model"] == "o3-mini"  # the schema's default
 
 

@@ -73,6 +73,7 @@ rule codons_interpret:
         ),
         records="<results>/sequences/{dataset}/records.parquet",
         frames="<results>/sequences/{dataset}/frames.parquet",
+        clusters="<results>/sequences/{dataset}/clusters.parquet",
         dna_encoder=plan.manifest(settings["codons"]["encoders"]["dna"]),
         rna_encoder=plan.manifest(settings["codons"]["encoders"]["rna"]),
     output:
@@ -107,7 +108,10 @@ rule codons_interpret:
             omit(dict(input.items()), "checkpoints", "records", "frames")
         ),
         settings=flags(
-            {**settings["codons"]["interpretation"], **settings["evaluation"]}
+            {
+                **settings["codons"]["interpretation"],
+                "confidence": settings["evaluation"]["confidence"],
+            }
         ),
     shell:
         "exec seqfuse codons interpret --dataset {wildcards.dataset} --trained {params.trained}"

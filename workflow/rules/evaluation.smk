@@ -5,6 +5,7 @@ rule evaluation:
     """Score everything that was predicted on a suite, on the same rows."""
     input:
         records=inputs.records,
+        clusters=inputs.clusters,
         controls="<results>/controls/{study}/{suite}/predictions.parquet",
         predictions=lambda wildcards: artifacts.paths(
             "predictions", wildcards.study, wildcards.suite
@@ -44,7 +45,7 @@ rule evaluation:
         registered=compared_by(),
     shell:
         "exec seqfuse evaluation --study {wildcards.study} --suite {wildcards.suite}"
-        " --datasets {params.datasets} --records {input.records}"
+        " --datasets {params.datasets} --records {input.records} --clusters {input.clusters}"
         " --predictions {input.controls} {input.predictions} --costs {input.costs}"
         " {params.more} {params.aliases} {params.settings} --out {params.out} 2> {log}"
 
@@ -52,6 +53,7 @@ rule evaluation:
 use rule evaluation as evaluation_ablations with:
     input:
         records=inputs.records,
+        clusters=inputs.clusters,
         controls="<results>/controls/{study}/{suite}/predictions.parquet",
         predictions=lambda wildcards: artifacts.paths(
             "predictions", wildcards.study, wildcards.suite, ablations=True

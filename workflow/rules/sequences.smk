@@ -9,6 +9,7 @@ rule sequences:
         records="<results>/sequences/{dataset}/records.parquet",
         rejects="<results>/sequences/{dataset}/rejects.parquet",
         audit="<results>/sequences/{dataset}/audit.json",
+        clusters="<results>/sequences/{dataset}/clusters.parquet",
     log:
         "<logs>/sequences/{dataset}.log",
     benchmark:
@@ -39,6 +40,7 @@ use rule sequences as sequences_codons with:
         records="<results>/sequences/{dataset}/records.parquet",
         rejects="<results>/sequences/{dataset}/rejects.parquet",
         audit="<results>/sequences/{dataset}/audit.json",
+        clusters="<results>/sequences/{dataset}/clusters.parquet",
         frames="<results>/sequences/{dataset}/frames.parquet",
     wildcard_constraints:
         dataset=either(plan.codon_sets),

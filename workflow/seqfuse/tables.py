@@ -38,6 +38,9 @@ RECORDS = _schema(
 # A cleaned record. `subset` says whether the record's exact question has one label in the whole
 # set ("question_decides") or several ("sequence_decides"); null without a question or a label.
 CLEAN = RECORDS.append(pa.field("subset", _TEXT))
+# Which scored records are one sample: those of one `cluster` share a group, a sequence or
+# near-duplicate sequences.
+CLUSTERS = _schema({"id": _TEXT, "cluster": _COUNT}, {})
 # A row that was read and not kept; kept + rejected = read.
 REJECTS = _schema({"file": _TEXT, "row": _COUNT, "id": _TEXT, "reason": _TEXT}, {})
 # The three views of a coding record, codon by codon: `dna` and `rna` hold 3 * codons nucleotides,
@@ -79,7 +82,8 @@ PREDICTIONS = _schema(
     },
 )
 # One number of the report: `metric` of `method` on the rows of `split` and `subset`, the mean over
-# `seeds` seeds, with its 95 % interval over `n` records.
+# `seeds` seeds, with its interval over `n` records in `clusters` clusters. `low` and `high` are NaN
+# where no interval can be had.
 METRICS = _schema(
     {
         "study": _TEXT,
@@ -95,6 +99,7 @@ METRICS = _schema(
         "low": _NUMBER,
         "high": _NUMBER,
         "n": _COUNT,
+        "clusters": _COUNT,
         "seeds": _COUNT,
         "trained_parameters": _COUNT,
     },
@@ -102,7 +107,10 @@ METRICS = _schema(
 )
 # A paired difference between two methods on the same rows; or, with a `probe`, between a method on
 # altered input and the same method on the unaltered input of the same rows (`against` "unaltered").
-# `p_mcnemar` is there where rows are independent and right or wrong.
+# `low` and `high` hold for the whole family of comparisons, and leave out zero where `p_holm` is
+# below the level, which `verdict` says in words. `detectable` is the smallest difference that would
+# have been found four times in five; `p_equivalent`, adjusted too, that of being within the margin.
+# `seeds` is the fewest of what was trained. Numbers are NaN where no interval can be had.
 COMPARISONS = _schema(
     {
         "study": _TEXT,
@@ -118,9 +126,15 @@ COMPARISONS = _schema(
         "high": _NUMBER,
         "p": _NUMBER,
         "p_holm": _NUMBER,
+        "detectable": _NUMBER,
+        "p_equivalent": _NUMBER,
+        "n": _COUNT,
+        "clusters": _COUNT,
+        "seeds": _COUNT,
         "verdict": _TEXT,
+        "equivalence": _TEXT,
     },
-    {"probe": _TEXT, "p_mcnemar": _NUMBER},
+    {"probe": _TEXT},
 )
 # The reliability diagram: of the `n` answers (rows times seeds) whose likeliest label has a share
 # in (`low`, `high`] of all labels' likelihood, the mean share and how many are right.
@@ -167,8 +181,9 @@ WEIGHTS = _schema(
     {"id": _TEXT, "seed": _COUNT, "dna": _NUMBER, "rna": _NUMBER, "protein": _NUMBER}, {}
 )
 # What a fusion's test score loses when the states of some modalities ("dna+rna") are replaced by
-# their training mean or by noise: `lost` = `score` - `knocked_out`, with a paired interval. A row
-# without a seed is the mean over seeds. `weight` is a modality's mean weight, if the fusion weighs.
+# their training mean or by noise: `lost` = `score` - `knocked_out`, with a paired interval, NaN
+# where none can be had. A row without a seed is the mean over seeds. `weight` is a modality's mean
+# weight, if the fusion weighs.
 KNOCK_OUTS = _schema(
     {
         "dataset": _TEXT,

@@ -9,6 +9,7 @@ attention.parquet (of cross-attention) and fused.parquet.
         --trained results/demo/codons/demo-expression/concat \\
         --records results/demo/sequences/demo-expression/records.parquet \\
         --frames results/demo/sequences/demo-expression/frames.parquet \\
+        --clusters results/demo/sequences/demo-expression/clusters.parquet \\
         --dna results/demo/embeddings/demo-expression/dna.demo-nt.json \\
         --rna results/demo/embeddings/demo-expression/rna.demo-rnafm.json \\
         --protein results/demo/embeddings/demo-expression/protein.demo-esm2.json \\
@@ -33,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--records", required=True, type=Path, help="cleaned records")
     parser.add_argument("--frames", required=True, type=Path, help="codon frames")
+    parser.add_argument("--clusters", required=True, type=Path, help="which records are one sample")
     for modality in MODALITIES:
         text = f"receipt of the {modality} embeddings"
         parser.add_argument(f"--{modality}", type=Path, metavar="RECEIPT", help=text)
@@ -48,14 +50,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     import torch
 
-    from seqfuse.codons.interpretation import interpretation_job, knockout, trained_arms
+    from seqfuse.codons.interpretation import interpretation_job, trained_arms
     from seqfuse.encoders.embedder import keep_freed_memory
 
     torch.set_num_threads(args.threads)
     keep_freed_memory()
     receipts = {name: getattr(args, name) for name in MODALITIES if getattr(args, name)}
     encoders = {name: getattr(args, f"{name}_encoder") for name in MUTABLE}
-    study = trained_arms.read(args.dataset, args.trained, args.records, args.frames, receipts)
+    files = args.records, args.frames, args.clusters
+    study = trained_arms.read(args.dataset, args.trained, *files, receipts)
     settings = cli_flags.take(args, interpretation_job.Settings)
-    intervals = knockout.Intervals(args.resamples, args.confidence)
-    interpretation_job.write(study, encoders, settings, intervals, args.out)
+    interpretation_job.write(study, encoders, settings, args.confidence, args.out)

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from seqfuse import labels, tables
+from seqfuse.bio import clusters
 from seqfuse.errors import UserError
 
 # The split whose rows are each predicted by what was fitted without them.
@@ -27,7 +28,7 @@ class Gold:
     `classes` holds every label of the whole dataset, sorted; `label` int[n] indexes it. A dataset
     has either `label` or `value` float[n]. `subsets` names rows, bool[n], that are scored apart
     too: what decides their label, and whether a training record holds the very same DNA. `cluster`
-    int[n] numbers the groups that are resampled together: a row without a group is one of its own.
+    int[n] numbers the clusters of rows that are no independent samples (bio/clusters.py).
     `aliases` holds the label of each other name, by the name's normal form.
     """
 
@@ -70,13 +71,13 @@ class Answers:
     cut: np.ndarray | None = None
 
 
-def read_gold(path: Path, dataset: str, study: str, folds: bool = False) -> Gold:
-    """The records that methods are scored on, from a cleaned table of `dataset`.
+def read_gold(path: Path, clustered: Path, dataset: str, study: str, folds: bool = False) -> Gold:
+    """The records that methods are scored on, from a cleaned table of `dataset` and its clusters.
 
     With `folds` they are the rows of every split that only the sequence decides, which then are one
     split by the name "folds".
     """
-    columns = ["id", "split", "sequence", "variant", "label", "value", "group", "subset"]
+    columns = ["id", "split", "sequence", "variant", "label", "value", "subset"]
     table = tables.read(path, tables.CLEAN, columns)
     classes = tuple(sorted(pc.unique(table["label"].drop_null()).to_pylist()))
     trained = set(_dna(table.filter(pc.equal(table["split"], "train"))))
@@ -98,7 +99,7 @@ def read_gold(path: Path, dataset: str, study: str, folds: bool = False) -> Gold
         id=table["id"].combine_chunks(),
         split=np.array(table["split"].to_pylist()),
         subsets=_subsets(table, trained),
-        cluster=_clusters(table["group"]),
+        cluster=clusters.read(clustered, table["id"].combine_chunks()),
         classes=classes,
         label=_codes(table["label"], classes) if classes else None,
         value=None if classes else table["value"].to_numpy(),
@@ -141,15 +142,6 @@ def _subsets(table: pa.Table, trained: set[tuple]) -> dict[str, np.ndarray]:
     subsets = {name: decides == name for name in sorted({name for name in decides if name})}
     seen = np.array([dna in trained for dna in _dna(table)])
     return subsets | {"dna_seen": seen, "dna_unseen": ~seen}
-
-
-def _clusters(groups: pa.ChunkedArray) -> np.ndarray:
-    """Cluster numbers int[n], counted from 0 in order of appearance."""
-    codes = groups.combine_chunks().dictionary_encode().indices
-    numbers = codes.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-    alone = numbers < 0
-    numbers[alone] = len(numbers) + np.flatnonzero(alone)
-    return np.unique(numbers, return_inverse=True)[1]
 
 
 def _codes(labels: pa.ChunkedArray | pa.Array, classes: tuple[str, ...]) -> np.ndarray:

@@ -1,56 +1,94 @@
 """Paired differences between two methods: how large, how sure, and what to call them."""
 
-import numpy as np
-from scipy.special import bdtr, stdtr
+import math
+from dataclasses import dataclass
 
 from seqfuse.evaluation.score import Score
 from seqfuse.registry.metrics import BEATS_ALL
+from seqfuse.statistics import inference
 
 
-def p_value(difference: float, draws: np.ndarray, clusters: int) -> float:
-    """Two-sided p of a paired difference from its bootstrap draws.
+@dataclass(frozen=True)
+class Rule:
+    """What a verdict is reached by: the level of a family of tests, and the margin within which two
+    methods are called equivalent."""
 
-    The draws' standard deviation is the cluster-robust standard error, and Student's t with
-    clusters - 1 degrees of freedom its reference: unlike a count of draws beyond 0, this has no
-    floor that Holm's correction of a large family could not pass. What it cannot go below is
-    2 ** (1 - clusters), the least that a sign-flip test of as many clusters can give.
+    level: float
+    margin: float
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Two scores of the same rows, not yet judged: their difference, and what it is made of."""
+
+    difference: inference.Difference
+    better: str
+    clusters: int
+
+    @property
+    def tested(self) -> bool:
+        """Whether there are clusters enough to say how sure the difference is."""
+        return not math.isnan(self.difference.p)
+
+
+def compare(method: Score, against: Score, better: str, paired: bool = False) -> Compared:
+    """The difference of two scores; `paired` where one training made both."""
+    found = inference.difference(method.estimate, against.estimate, paired)
+    clusters = min(part.clusters for part in method.estimate.parts)
+    return Compared(found, better, clusters)
+
+
+def judged(
+    compared: list[Compared], families: list[list[int]], rule: Rule
+) -> list[dict[str, float | str]]:
+    """Columns of comparisons.parquet of each comparison, in the order given.
+
+    `families` holds the comparisons that are tested together, by number. One that is in several is
+    judged by the strictest: its p is the largest, and its interval the widest.
     """
-    if difference == 0:
-        return 1.0
-    if clusters < 2:
-        return 1.0
-    floor = 2.0 ** (1 - min(clusters, 1000))
-    error = float(np.std(draws, ddof=1))
-    if error == 0:
-        return floor
-    return max(floor, min(1.0, 2 * float(stdtr(clusters - 1, -abs(difference) / error))))
+    strictest = [(0.0, rule.level, 1)] * len(compared)
+    for family in families:
+        tested = [number for number in family if compared[number].tested]
+        p_values = [float(compared[number].difference.p) for number in tested]
+        for number, (p, level) in zip(tested, inference.holm(p_values, rule.level), strict=True):
+            before = strictest[number]
+            strictest[number] = (
+                max(before[0], p),
+                min(before[1], level),
+                max(before[2], len(tested)),
+            )
+    return [_judged(one, *found, rule) for one, found in zip(compared, strictest, strict=True)]
 
 
-def mcnemar(first: np.ndarray, second: np.ndarray) -> float:
-    """Exact two-sided p (McNemar 1947) of which rows bool[n] two classifiers have right.
+def _judged(compared: Compared, p_holm: float, level: float, tests: int, rule: Rule) -> dict:
+    found = compared.difference
+    low, high = found.interval(level)
+    columns = {
+        "difference": float(found.value),
+        "low": float(low),
+        "high": float(high),
+        "p": float(found.p),
+        "p_holm": p_holm if compared.tested else math.nan,
+        "detectable": float(found.detectable(rule.level / tests)),
+        "p_equivalent": min(1.0, tests * float(found.p_equivalent(rule.margin))),
+        "clusters": compared.clusters,
+    }
+    if not compared.tested:
+        none = f"no interval can be had of {_clusters(compared.clusters)}"
+        return columns | {"p_equivalent": math.nan, "verdict": none, "equivalence": none}
+    alike = columns["p_equivalent"] < rule.level
+    return columns | {
+        "verdict": verdict(float(found.centre), p_holm, rule.level, compared.better),
+        "equivalence": f"{'equivalent' if alike else 'not shown to be equivalent'} "
+        f"within \N{PLUS-MINUS SIGN}{rule.margin:g} (p = {number(columns['p_equivalent'])})",
+    }
 
-    Of the rows that one alone has right, each is the first's with probability 1/2 if neither is
-    better. It asks about two trained models, not two methods, and needs independent rows.
-    """
-    one, other = int((first & ~second).sum()), int((second & ~first).sum())
-    return min(1.0, 2 * float(bdtr(min(one, other), one + other, 0.5)))
 
-
-def holm(p_values: list[float]) -> list[float]:
-    """Holm's (1979) adjusted p-values of one family, in the order given."""
-    adjusted = np.empty(len(p_values))
-    largest = 0.0
-    for rank, index in enumerate(np.argsort(p_values, kind="stable")):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
-        adjusted[index] = largest
-    return [float(p) for p in adjusted]
-
-
-def verdict(difference: float, p_holm: float, confidence: float, better: str) -> str:
-    """The difference in words: inside the noise unless the adjusted p is below 1 - confidence."""
-    if p_holm >= 1 - confidence:
-        return "inside the noise"
-    return "better" if (difference > 0) == (better == "higher") else "worse"
+def verdict(centre: float, p_holm: float, level: float, better: str) -> str:
+    """The difference in words: which method is better, if the adjusted p is below the level."""
+    if p_holm >= level:
+        return f"not significant after Holm (p = {number(p_holm)})"
+    return "better" if (centre > 0) == (better == "higher") else "worse"
 
 
 def verdict_on_all(pairs: list[dict]) -> str:
@@ -59,6 +97,10 @@ def verdict_on_all(pairs: list[dict]) -> str:
     return f"does not beat {', '.join(unbeaten)}" if unbeaten else BEATS_ALL
 
 
-def difference(method: Score, against: Score) -> tuple[float, np.ndarray]:
-    """The difference of two scores and its draws, paired by the resampled clusters."""
-    return method.value - against.value, method.draws - against.draws
+def number(p: float) -> str:
+    """A p value in words."""
+    return "< 0.0001" if p < 1e-4 else f"{p:.3g}"
+
+
+def _clusters(count: int) -> str:
+    return f"{count} cluster{'s' if count != 1 else ''} of rows"

@@ -1,20 +1,23 @@
 """Score methods and controls on the same rows, with intervals and paired comparisons.
 
-Reads a suite's cleaned records, the predictions of its methods and controls, the methods' costs,
-and their probes: answers to altered inputs. Writes metrics.parquet, comparisons.parquet and
-calibration.parquet into one folder.
+Reads a suite's cleaned records and their clusters, the predictions of its methods and controls, the
+methods' costs, and their probes: answers to altered inputs. Writes metrics.parquet,
+comparisons.parquet and calibration.parquet into one folder.
 
 Rows are scored all together and apart: where the question decides the label and where only the
 sequence does, and where a training record holds the very same DNA and where none does. Every metric
-is the mean over seeds, with a percentile interval from a bootstrap in two levels: clusters of rows
-(the records' `group`, such as a gene; rows where there is none), then seeds.
+is the mean over seeds. Its error has two sources: rows, of which clusters that are no independent
+samples (of one gene, one sequence, near-duplicates) are left out one at a time, and seeds
+(statistics/inference.py). Of fewer than six clusters no interval can be had.
 Methods are compared on the test split by the dataset's primary metric, each with each other method
-and with each control; p-values are Holm's over all comparisons of the suite on the same subset. A
-difference whose adjusted p is not below 1 - confidence is "inside the noise". With more than one
-dataset, the mean over datasets is compared too, as a family of its own. One more row a method,
-against "every_control", says in words whether it beats all of its controls, and which it does not.
+and with each control. A family of tests is what one method is held against on one set of rows; p
+values are Holm's over that family, intervals are at its level, and the verdict says whether the
+difference is significant. Beside it stand the smallest difference that would have been found four
+times in five, and whether two one-sided tests show both to be equivalent within the margin. With
+more than one dataset, the mean over datasets is compared too. One more row a method, against
+"every_control", says in words whether it beats all of its controls, and which it does not.
 Macro metrics average over the classes that the gold labels of the rows hold, whatever was
-predicted; a class that a resample leaves out is left out of that resample's mean, not scored 0.
+predicted; a class whose only rows are left out is left out of that mean, not scored 0.
 
 Probes (kind "probe") are scored on the rows that they alter, beside the "unaltered" answers of the
 same checkpoint and of everything else on these rows; each is compared with the former, pair by
@@ -25,6 +28,7 @@ by what was fitted without them; there a seed is a repeat of the deal into folds
 
     seqfuse evaluation --study language --suite variants --datasets demo-variants
         --records results/demo/sequences/demo-variants/records.parquet
+        --clusters results/demo/sequences/demo-variants/clusters.parquet
         --predictions results/demo/controls/language/variants/predictions.parquet
         results/demo/language/variants/onevocab/predictions.parquet
         --costs results/demo/language/variants/onevocab/model/cost.json
@@ -40,7 +44,7 @@ from seqfuse.settings.sections import Section
 
 
 class Settings(Section, path="evaluation"):
-    """Resamples, coverage, and what Holm's correction counts together."""
+    """Coverage, and what is called equivalent."""
 
 
 def add_arguments(parser):
@@ -50,6 +54,13 @@ def add_arguments(parser):
     parser.add_argument("--datasets", required=True, nargs="+", help="the suite's datasets")
     parser.add_argument(
         "--records", required=True, nargs="+", type=Path, help="their cleaned records, in order"
+    )
+    parser.add_argument(
+        "--clusters",
+        required=True,
+        nargs="+",
+        type=Path,
+        help="which of these are one sample (clusters.parquet), in order",
     )
     parser.add_argument(
         "--predictions", required=True, nargs="+", type=Path, help="of methods and controls"
@@ -79,22 +90,22 @@ def run(args):
     # One thread: the order in which a BLAS sums would change the last bits with their number.
     os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
     from seqfuse import tables
-    from seqfuse.evaluation import suite
+    from seqfuse.evaluation import compare, suite
 
     settings = cli_flags.take(args, Settings)
-    golds = suite.read_golds(args.study, args.datasets, args.records, args.aliases)
+    golds = suite.read_golds(args.study, args.datasets, args.records, args.clusters, args.aliases)
     methods = suite.read_costs(args.study, args.suite, args.costs)
     answers = suite.read_predictions(args.predictions, golds, methods)
     probes = suite.read_probes(args.probes, golds, methods)
     names = {"study": args.study, "suite": args.suite}
-    draws = settings.resamples, tuple(names.values())
-    scored = suite.score(golds, answers, *draws)
-    scored |= suite.score_probes(golds, probes, answers, *draws)
-    records = dict(zip(args.datasets, args.records, strict=True))
-    scored |= suite.score_folds(args.study, records, args.folds, *draws)
-    compared = suite.comparison_rows(
-        scored, golds, methods, settings.confidence, settings.holm_family
-    )
+    known = tuple(names.values())
+    scored = suite.score(golds, answers, known)
+    scored |= suite.score_probes(golds, probes, answers, known)
+    files = zip(args.records, args.clusters, strict=True)
+    records = dict(zip(args.datasets, files, strict=True))
+    scored |= suite.score_folds(args.study, records, args.folds, known)
+    rule = compare.Rule(1 - settings.confidence, settings.margin)
+    compared = suite.comparison_rows(scored, golds, methods, rule)
     for name, schema, rows in (
         ("metrics", tables.METRICS, suite.metric_rows(scored, methods, settings.confidence)),
         ("comparisons", tables.COMPARISONS, compared),

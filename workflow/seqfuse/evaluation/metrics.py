@@ -1,7 +1,7 @@
 """The metrics as pure functions of numpy arrays, equal to scikit-learn's and scipy's.
 
 Metrics of classes are functions of three counts a class, and those of regression of seven sums, so
-that a bootstrap evaluates thousands of resamples in one call: every function keeps leading axes.
+that all rows, and all but some, are scored in one call: every function keeps leading axes.
 Spearman's correlation is in seqfuse/statistics/correlation.py.
 """
 

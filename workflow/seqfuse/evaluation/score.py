@@ -1,89 +1,86 @@
-"""Scores of every method on the rows of one split and subset, with their bootstrap draws.
+"""Scores of every method on the rows of one split and subset, with and without each unit of rows.
 
-The point estimate is the resample in which every cluster is drawn once, so that a score and its
-interval come from the same code.
+The score is that of all rows and its error that of all but some, so that both come from one code.
 """
 
-import itertools
 from dataclasses import dataclass
 
 import numpy as np
 
-from seqfuse.evaluation import bootstrap, metrics
+from seqfuse.evaluation import metrics
 from seqfuse.evaluation.answers import Answers, Gold
+from seqfuse.statistics import jackknife
 from seqfuse.statistics.correlation import Ranking, weighted_spearman
+from seqfuse.statistics.inference import Estimate, Part
 
 
 @dataclass(frozen=True)
 class Score:
-    """One metric of one method on one set of rows: its mean over seeds, and as many draws of it.
+    """One metric of one method on one set of rows: its mean over seeds, with what its error is
+    made of."""
 
-    `hits` bool[rows] says which rows the first seed has right, where the rows are independent.
-    """
-
-    value: float
-    draws: np.ndarray
+    estimate: Estimate
     rows: int
-    clusters: int
-    seeds: int
-    hits: np.ndarray | None = None
+
+    @property
+    def value(self) -> float:
+        """The mean over seeds."""
+        return float(self.estimate.value)
+
+    @property
+    def clusters(self) -> int:
+        """Clusters of rows."""
+        return self.estimate.clusters
+
+    @property
+    def seeds(self) -> int:
+        """Seeds that the score is a mean over."""
+        return len(self.estimate.seeds[0])
 
 
 class _Rows:
-    """The rows of one split and subset, summed by cluster as bootstrap weights need them."""
+    """The rows of one split and subset, summed by the units that are left out."""
 
-    def __init__(self, gold: Gold, chosen: np.ndarray):
+    def __init__(self, gold: Gold, chosen: np.ndarray, names: tuple[str, ...]):
         self.gold = gold
         self.chosen = np.flatnonzero(chosen)
-        self.cluster = np.unique(gold.cluster[self.chosen], return_inverse=True)[1]
-        self.clusters = int(self.cluster.max()) + 1
-        self.sizes = np.bincount(self.cluster).astype(np.float64)
+        clusters, cluster = np.unique(gold.cluster[self.chosen], return_inverse=True)
+        self.clusters = len(clusters)
+        self.unit = jackknife.units(self.clusters, *names, gold.dataset)[cluster]
+        self.sizes = np.bincount(self.unit).astype(np.float64)
 
-    def by_cluster(self, columns: np.ndarray) -> np.ndarray:
-        """Columns float[rows, c] summed over each cluster's rows, [clusters, c]."""
-        summed = np.zeros((self.clusters, columns.shape[1]))
-        np.add.at(summed, self.cluster, columns)
+    def by_unit(self, columns: np.ndarray) -> np.ndarray:
+        """Columns float[rows, c] summed over each unit's rows, [units, c]."""
+        summed = np.zeros((len(self.sizes), columns.shape[1]))
+        np.add.at(summed, self.unit, columns)
         return summed
-
-    def hits(self, answer: Answers) -> np.ndarray | None:
-        """Which rows bool[rows] an answer has right; None of clustered rows and of regression."""
-        if answer.predicted is None or self.clusters < len(self.chosen):
-            return None
-        return (answer.predicted == self.gold.label)[self.chosen]
 
 
 def scores(
-    gold: Gold,
-    chosen: np.ndarray,
-    answers: list[Answers],
-    resamples: int,
-    names: tuple[str, ...],
+    gold: Gold, chosen: np.ndarray, answers: list[Answers], names: tuple[str, ...]
 ) -> dict[tuple[str, str], dict[str, Score]]:
     """{(method, probe): {metric: Score}} on the rows where `chosen` bool[n] is true.
 
-    `names` (study, suite) and the dataset's name seed the draws. Every answer must be present on
-    every chosen row.
+    `names` (study, suite) and the dataset's name decide which clusters are left out together. Every
+    answer must be present on every chosen row.
     """
-    rows = _Rows(gold, chosen)
+    rows = _Rows(gold, chosen, names)
     scorers = [
         _Classes(rows, answer) if gold.value is None else _Values(rows, answer)
         for answer in answers
     ]
     truth = Ranking(gold.value[rows.chosen]) if gold.value is not None else None
-    random = bootstrap.generator(*names, gold.dataset)
-    drawn = [[] for _ in scorers]
-    once = [np.ones((1, rows.clusters))]
-    resampled = bootstrap.cluster_weights(rows.clusters, len(rows.chosen), resamples, random)
-    for weights in itertools.chain(once, resampled):
+    found = [[] for _ in scorers]
+    for weights in jackknife.weights(len(rows.sizes), len(rows.chosen)):
         counted = weights @ rows.sizes
-        ranks = truth.centred(weights[:, rows.cluster]) if truth else None
-        for scorer, found in zip(scorers, drawn, strict=True):
-            found.append(scorer(weights, counted, ranks))
-    return _over_seeds(answers, drawn, rows, resamples, names)
+        ranks = truth.centred(weights[:, rows.unit]) if truth else None
+        for scorer, blocks in zip(scorers, found, strict=True):
+            blocks.append(scorer(weights, counted, ranks))
+    return _over_seeds(answers, found, rows)
 
 
 class _Classes:
-    """Metrics of classes of one answer, for any weights of the clusters."""
+    """Metrics of classes of one answer, for any weights of the units."""
 
     def __init__(self, rows: _Rows, answer: Answers):
         gold, predicted = rows.gold.label[rows.chosen], answer.predicted[rows.chosen]
@@ -113,10 +110,10 @@ class _Classes:
             means["changed"] = (answer.predicted != answer.unaltered)[rows.chosen]
         self.means = tuple(means)
         columns.append(np.stack([column.astype(np.float64) for column in means.values()], axis=1))
-        self.units = rows.by_cluster(np.concatenate(columns, axis=1))
+        self.units = rows.by_unit(np.concatenate(columns, axis=1))
 
     def __call__(self, weights, counted, _ranks) -> dict[str, np.ndarray]:
-        """{metric: float64[b]} for weights[b, clusters] that count `counted`[b] rows."""
+        """{metric: float64[b]} for weights[b, units] that count `counted`[b] rows."""
         summed = weights @ self.units
         classes = summed[:, : 3 * self.seen].reshape(-1, 3, self.seen)
         found = metrics.classification(classes)
@@ -129,7 +126,7 @@ class _Classes:
 
 
 class _Values:
-    """Metrics of regression of one answer, for any weights of the clusters."""
+    """Metrics of regression of one answer, for any weights of the units."""
 
     def __init__(self, rows: _Rows, answer: Answers):
         gold, predicted = rows.gold.value[rows.chosen], answer.value[rows.chosen]
@@ -138,11 +135,11 @@ class _Values:
         # One row, or rows of one value, have no order and no spread that could be explained.
         self.undefined = () if np.ptp(gold) else ("spearman", "pearson", "r2")
         sums = metrics.regression_sums(gold, predicted)
-        self.units = rows.by_cluster(sums)
+        self.units = rows.by_unit(sums)
 
     def __call__(self, weights, counted, ranks) -> dict[str, np.ndarray]:
-        """{metric: float64[b]} for weights[b, clusters] and gold's centred ranks[b, rows]."""
-        row_weights = weights[:, self.rows.cluster]
+        """{metric: float64[b]} for weights[b, units] and gold's centred ranks[b, rows]."""
+        row_weights = weights[:, self.rows.unit]
         found = {
             "spearman": weighted_spearman(ranks, self.ranking.centred(row_weights), row_weights)
         }
@@ -150,24 +147,17 @@ class _Values:
         return found | {name: np.full(len(counted), np.nan) for name in self.undefined}
 
 
-def _over_seeds(answers, drawn, rows: _Rows, resamples: int, names) -> dict:
-    """Means over seeds; in each draw over resampled seeds, the same ones for every dataset."""
-    found: dict[tuple[str, str], dict[str, Score]] = {}
+def _over_seeds(answers, found, rows: _Rows) -> dict:
+    """Means over seeds, those of one method in order, so that its probes are pairs with it."""
+    scored: dict[tuple[str, str], dict[str, Score]] = {}
     for key in dict.fromkeys((answer.method, answer.probe) for answer in answers):
         members = [i for i, answer in enumerate(answers) if (answer.method, answer.probe) == key]
-        # The same seeds for a method's probes as for its unaltered input, which makes them pairs.
-        random = bootstrap.generator(*names, key[0], "none")
-        hits = rows.hits(answers[members[0]])
-        shares = bootstrap.seed_weights(len(members), resamples, random)
-        shared = [
-            name for name in drawn[members[0]][0] if all(name in drawn[i][0] for i in members)
-        ]
-        found[key] = {}
-        for name in shared:
-            series = [np.concatenate([block[name] for block in drawn[i]]) for i in members]
-            value = float(np.mean([one[0] for one in series]))
-            draws = sum(shares[:, j] * one[1:] for j, one in enumerate(series))
-            found[key][name] = Score(
-                value, draws, len(rows.chosen), rows.clusters, len(members), hits
-            )
-    return found
+        members.sort(key=lambda i: answers[i].seed)
+        scored[key] = {}
+        for name in found[members[0]][0]:
+            if all(name in found[i][0] for i in members):
+                series = [np.concatenate([block[name] for block in found[i]]) for i in members]
+                by_seed, mean = np.array([one[0] for one in series]), np.mean(series, axis=0)
+                part = Part(mean[0], mean[1:], rows.clusters)
+                scored[key][name] = Score(Estimate((part,), (by_seed,)), len(rows.chosen))
+    return scored

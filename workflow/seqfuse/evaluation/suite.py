@@ -8,12 +8,13 @@ import numpy as np
 
 from seqfuse import labels, tables
 from seqfuse.errors import UserError
-from seqfuse.evaluation import bootstrap, compare, metrics
+from seqfuse.evaluation import compare, metrics
 from seqfuse.evaluation.answers import FOLDS, Answers, Gold, read_answers, read_gold
 from seqfuse.evaluation.score import Score, scores
 from seqfuse.files import read_json
 from seqfuse.registry.controls import CONTROLS
 from seqfuse.registry.metrics import EVERY_CONTROL, MEAN, METRICS, UNALTERED
+from seqfuse.statistics import inference
 
 # Selection happens on val, comparison on test; the two together are there because published KEGG
 # scores may be over both.
@@ -44,13 +45,19 @@ class Place:
 
 
 def read_golds(
-    study: str, datasets: list[str], paths: list[Path], aliases: dict[str, dict[str, str]]
+    study: str,
+    datasets: list[str],
+    paths: list[Path],
+    clustered: list[Path],
+    aliases: dict[str, dict[str, str]],
 ) -> dict[str, Gold]:
     """The scored records of each dataset, by name, with its `aliases` {other name: label}."""
-    if len(datasets) != len(paths):
-        raise UserError(
-            f"--records: {len(paths)} files for {len(datasets)} datasets; give one each, in order"
-        )
+    for flag, given in (("records", paths), ("clusters", clustered)):
+        if len(datasets) != len(given):
+            raise UserError(
+                f"--{flag}: {len(given)} files for {len(datasets)} datasets; give one each, in "
+                "order"
+            )
     if len(set(datasets)) < len(datasets) or MEAN in datasets:
         raise UserError(
             f"--datasets: {', '.join(datasets)}: names must differ, and none be {MEAN!r}"
@@ -59,8 +66,8 @@ def read_golds(
     if unknown is not None:
         raise UserError(f"--aliases: {unknown!r} is no dataset of {', '.join(datasets)}")
     golds = {}
-    for name, path in zip(datasets, paths, strict=True):
-        gold = read_gold(path, name, study)
+    for name, path, of_rows in zip(datasets, paths, clustered, strict=True):
+        gold = read_gold(path, of_rows, name, study)
         forms = labels.by_alias(name, gold.classes, aliases.get(name, {}))
         golds[name] = replace(gold, aliases=forms)
     return golds
@@ -146,17 +153,19 @@ def read_probes(
 
 def score_folds(
     study: str,
-    records: dict[str, Path],
+    records: dict[str, tuple[Path, Path]],
     paths: list[Path],
-    resamples: int,
     names: tuple[str, str],
 ) -> dict[Place, dict[str, Score]]:
-    """Every metric of every control on rows that were predicted fold by fold, over the repeats."""
+    """Every metric of every control on rows that were predicted fold by fold, over the repeats.
+
+    `records` holds each dataset's records and their clusters.
+    """
     found: dict[Place, dict[str, Score]] = {}
     for path in paths:
         known = tables.read(path, tables.PREDICTIONS, ["dataset"])["dataset"].unique().to_pylist()
         golds = {
-            name: read_gold(records[name], name, study, folds=True)
+            name: read_gold(*records[name], name, study, folds=True)
             for name in known
             if name in records
         }
@@ -164,7 +173,7 @@ def score_folds(
         for name, gold in golds.items():
             chosen = np.ones(len(gold.split), dtype=bool)
             ours = [answer for answer in answers if answer.dataset == name]
-            for (method, probe), values in scores(gold, chosen, ours, resamples, names).items():
+            for (method, probe), values in scores(gold, chosen, ours, names).items():
                 found[Place(name, FOLDS, "sequence_decides", method, probe)] = values
     return found
 
@@ -181,7 +190,6 @@ def score_probes(
     golds: dict[str, Gold],
     probes: list[Answers],
     answers: list[Answers],
-    resamples: int,
     names: tuple[str, str],
 ) -> dict[Place, dict[str, Score]]:
     """Every metric of every probe on the rows that it alters.
@@ -207,14 +215,14 @@ def score_probes(
             for split in ("val", "test"):
                 chosen = ours[0].present & members & (gold.split == split)
                 if chosen.any():
-                    scored = scores(gold, chosen, ours + beside, resamples, names)
+                    scored = scores(gold, chosen, ours + beside, names)
                     for (method, probe), values in scored.items():
                         found[Place(dataset, split, subset, method, probe)] = values
     return found
 
 
 def score(
-    golds: dict[str, Gold], answers: list[Answers], resamples: int, names: tuple[str, str]
+    golds: dict[str, Gold], answers: list[Answers], names: tuple[str, str]
 ) -> dict[Place, dict[str, Score]]:
     """Every metric of every method on every split and subset of every dataset, and the means."""
     found: dict[Place, dict[str, Score]] = {}
@@ -224,7 +232,7 @@ def score(
             present = [answer for answer in ours if answer.present[chosen].all()]
             if not present:
                 continue
-            scored = scores(gold, chosen, present, resamples, names)
+            scored = scores(gold, chosen, present, names)
             for (method, probe), values in scored.items():
                 found[Place(dataset, split, subset, method, probe)] = values
     return found | _means(found, golds)
@@ -240,16 +248,17 @@ def metric_rows(
         kind = method.kind if method else "control"
         parameters = sum(methods[name].trained_parameters for name in _trained(place, methods))
         for metric, score in values.items():
-            low, high = bootstrap.interval(score.draws, confidence)
+            low, high = inference.interval(score.estimate, METRICS[metric].ends, confidence)
             rows.append(
                 vars(place)
                 | {
                     "kind": kind if place.probe == "none" else "probe",
                     "metric": metric,
                     "value": score.value,
-                    "low": low,
-                    "high": high,
+                    "low": float(low),
+                    "high": float(high),
                     "n": score.rows,
+                    "clusters": score.clusters,
                     "seeds": score.seeds,
                     "trained_parameters": parameters,
                 }
@@ -292,17 +301,18 @@ def comparison_rows(
     scored: dict[Place, dict[str, Score]],
     golds: dict[str, Gold],
     methods: dict[str, Method],
-    confidence: float,
-    family_of: str,
+    rule: compare.Rule,
 ) -> list[dict]:
     """The rows of comparisons.parquet, less study and suite.
 
     Test split, primary metric. Pairs of methods on unaltered input, and each probe with the
-    unaltered input of the same method. A family of Holm's correction is all pairs on one subset of
-    the suite, or of each dataset if `family_of` says so; those of the mean over datasets are a
-    family of their own, and so are the probes. Where a score is not defined, nothing is compared.
+    unaltered input of the same method. A family of tests is what one method is held against on one
+    set of rows: its controls and the other methods, or its probes. A pair of methods is in the
+    families of both. Where a score is not defined, nothing is compared.
     """
-    families: dict[tuple, list[dict]] = {}
+    rows: list[dict] = []
+    compared: list[compare.Compared] = []
+    families: dict[tuple, list[int]] = {}
     for dataset, subset in dict.fromkeys(
         (place.dataset, place.subset) for place in scored if place.split == "test"
     ):
@@ -313,21 +323,36 @@ def comparison_rows(
             if (place.dataset, place.split, place.subset) == (dataset, "test", subset)
             and not math.isnan(values[metric].value)
         }
-        own = dataset if family_of == "dataset" else dataset == MEAN
         for (method, probe), (against, other) in _pairs(there, methods):
-            row = _compared(there[method, probe], there[against, other], confidence)
+            one, two = there[method, probe], there[against, other]
+            probed = other == UNALTERED
+            for name in dict.fromkeys([method, *_trained_methods([against], methods)]):
+                families.setdefault((dataset, subset, name, probed), []).append(len(rows))
+            compared.append(compare.compare(one, two, METRICS[metric].better, paired=probed))
             place = {"dataset": dataset, "split": "test", "subset": subset, "metric": metric}
-            name = UNALTERED if other == UNALTERED else against
-            who = {"method": method, "against": name, "probe": probe}
-            families.setdefault((subset, own, probe != "none"), []).append(place | who | row)
-    for family in families.values():
-        adjusted = compare.holm([row["p"] for row in family])
-        for row, p_holm in zip(family, adjusted, strict=True):
-            better = METRICS[row["metric"]].better
-            row["p_holm"] = p_holm
-            row["verdict"] = compare.verdict(row["difference"], p_holm, confidence, better)
-    rows = [row for family in families.values() for row in family]
+            who = {"method": method, "against": UNALTERED if probed else against, "probe": probe}
+            more = {"n": one.rows, "seeds": _seeds(there, methods, method, against, probe)}
+            rows.append(place | who | more)
+    judged = compare.judged(compared, list(families.values()), rule)
+    rows = [row | found for row, found in zip(rows, judged, strict=True)]
     return rows + _against_every_control(rows, methods)
+
+
+def _trained_methods(names: list[str], methods: dict[str, Method]) -> list[str]:
+    """Those of `names` that were trained and are no controls."""
+    return [name for name in names if name in methods and methods[name].kind == "method"]
+
+
+def _seeds(
+    there: dict[tuple[str, str], Score],
+    methods: dict[str, Method],
+    method: str,
+    against: str,
+    probe: str,
+) -> int:
+    """The fewest seeds of what was trained in a comparison; a control without training has none."""
+    trained = [name for name in (method, against) if name in methods]
+    return min(there[name, "none" if probe == "none" else UNALTERED].seeds for name in trained)
 
 
 def _row_sets(gold: Gold):
@@ -362,12 +387,13 @@ def _means(
         if place.subset != "all" or place.dataset != next(iter(golds)) or not all(parts):
             continue
         of_each = [part[metric] for part in parts]
+        estimates = [one.estimate for one in of_each]
         mean = Score(
-            value=float(np.mean([one.value for one in of_each])),
-            draws=np.mean([one.draws for one in of_each], axis=0),
-            rows=sum(one.rows for one in of_each),
-            clusters=sum(one.clusters for one in of_each),
-            seeds=min(one.seeds for one in of_each),
+            inference.Estimate(
+                tuple(part for estimate in estimates for part in estimate.parts),
+                (np.mean([estimate.seeds[0] for estimate in estimates], axis=0),),
+            ),
+            sum(one.rows for one in of_each),
         )
         means[Place(MEAN, place.split, "all", place.method, place.probe)] = {metric: mean}
     return means
@@ -377,7 +403,7 @@ def _pairs(there: dict[tuple[str, str], Score], methods: dict[str, Method]):
     """Pairs of (method, probe): each method with each later method and with each control, and each
     probe with the unaltered input."""
     plain = [name for name, probe in there if probe == "none"]
-    ours = [name for name in plain if name in methods and methods[name].kind == "method"]
+    ours = _trained_methods(plain, methods)
     controls = [name for name in plain if name not in ours]
     for position, method in enumerate(ours):
         for against in ours[position + 1 :] + controls:
@@ -402,7 +428,6 @@ def _against_every_control(rows: list[dict], methods: dict[str, Method]) -> list
         _hardest(pairs)
         | {
             "against": EVERY_CONTROL,
-            "p_mcnemar": None,
             "verdict": compare.verdict_on_all(pairs),
         }
         for pairs in found.values()
@@ -413,14 +438,3 @@ def _hardest(pairs: list[dict]) -> dict:
     """The comparison with the least advantage for the method."""
     sign = 1 if METRICS[pairs[0]["metric"]].better == "higher" else -1
     return min(pairs, key=lambda row: sign * row["difference"])
-
-
-def _compared(method: Score, against: Score, confidence: float) -> dict:
-    """The difference of two scores, with its interval and its p."""
-    difference, draws = compare.difference(method, against)
-    low, high = bootstrap.interval(draws, confidence)
-    found = {"difference": difference, "low": low, "high": high}
-    found["p"] = compare.p_value(difference, draws, method.clusters)
-    if method.hits is not None and against.hits is not None:
-        found["p_mcnemar"] = compare.mcnemar(method.hits, against.hits)
-    return found

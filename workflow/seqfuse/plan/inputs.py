@@ -31,6 +31,11 @@ class Inputs:
         names = self.run.suites(getattr(wildcards, "study", "language"))[wildcards.suite]
         return expand("<results>/sequences/{dataset}/records.parquet", dataset=names)
 
+    def clusters(self, wildcards):
+        """Which scored records of every dataset of a suite are one sample."""
+        names = self.run.suites(wildcards.study)[wildcards.suite]
+        return expand("<results>/sequences/{dataset}/clusters.parquet", dataset=names)
+
     def data_cards(self, wildcards):
         """What the catalogue says of every dataset of a suite: title, licence, citation."""
         return expand(

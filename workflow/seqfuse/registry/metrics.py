@@ -10,15 +10,18 @@ from dataclasses import dataclass
 class Metric:
     """A number of metrics.parquet. `better` is "higher" or "lower"; `task` says where it is asked.
 
-    All but correlations and errors of regression are shares of 1, not percent.
+    `ends` are its least and largest value, None where one of them is not finite. All but
+    correlations and errors of regression are shares of 1, not percent.
     """
 
     name: str
     title: str
     task: str
     better: str = "higher"
+    ends: tuple[float, float] | None = (0.0, 1.0)
 
 
+_SIGNED = (-1.0, 1.0)
 _ALL = (
     Metric("accuracy", "Accuracy", "classification"),
     Metric("macro_f1", "F1, macro over gold classes", "classification"),
@@ -30,7 +33,7 @@ _ALL = (
     Metric("weighted_f1", "F1, weighted by gold class", "classification"),
     Metric("weighted_precision", "Precision, weighted by gold class", "classification"),
     Metric("weighted_recall", "Recall, weighted by gold class (= accuracy)", "classification"),
-    Metric("mcc", "Matthews correlation", "classification"),
+    Metric("mcc", "Matthews correlation", "classification", ends=_SIGNED),
     Metric("invalid_rate", "Answers that are no label", "classification", "lower"),
     Metric("alias_rate", "Answers that an alias made a label", "classification", "lower"),
     Metric("cut_rate", "Answers cut at max_new_tokens", "classification", "lower"),
@@ -38,13 +41,17 @@ _ALL = (
     Metric("ece", "Expected calibration error", "classification", "lower"),
     Metric("substring_accuracy", "Accuracy by BioReason's substring rule", "classification"),
     Metric(
-        "substring_inflation", "What the substring rule adds to accuracy", "classification", "lower"
+        "substring_inflation",
+        "What the substring rule adds to accuracy",
+        "classification",
+        "lower",
+        ends=_SIGNED,
     ),
     Metric("changed", "Answers that the probe changes", "classification"),
-    Metric("spearman", "Spearman correlation", "regression"),
-    Metric("pearson", "Pearson correlation", "regression"),
-    Metric("r2", "Coefficient of determination", "regression"),
-    Metric("mae", "Mean absolute error", "regression", "lower"),
+    Metric("spearman", "Spearman correlation", "regression", ends=_SIGNED),
+    Metric("pearson", "Pearson correlation", "regression", ends=_SIGNED),
+    Metric("r2", "Coefficient of determination", "regression", ends=None),
+    Metric("mae", "Mean absolute error", "regression", "lower", ends=None),
 )
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
 

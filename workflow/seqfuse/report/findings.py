@@ -1,7 +1,8 @@
 """What a run found, in words: which methods beat which controls, and whether the DNA was read.
 
-Every statement is a verdict of comparisons.parquet, where a difference counts if its p-value, after
-Holm's correction, is below 1 - confidence. Nothing is tested here.
+Every statement is a verdict of comparisons.parquet, where a difference counts if its p value, after
+Holm's correction, is below 1 - confidence. Nothing is tested here. That nothing was found is said
+with the smallest difference that would have been.
 """
 
 import math
@@ -82,12 +83,12 @@ class Results:
         return math.isnan(value), sign * value
 
     def beats(self, place: Place, method: str, other: str) -> bool:
-        """Whether a method is better than another beyond the noise."""
+        """Whether a method is significantly better than another."""
         row = self.compared.get((place, method, other))
         return row is not None and row["verdict"] == "better"
 
     def beats_all(self, place: Place, method: str, others: list[str]) -> bool:
-        """Whether a method is better than each of the others beyond the noise."""
+        """Whether a method is significantly better than each of the others."""
         return all(self.beats(place, method, other) for other in others)
 
 
@@ -170,12 +171,10 @@ def _read(results: Results, place: Place, methods: list[str], controls: list[str
         return "Not known: this run has no control that answers without the sequence."
     readers = [name for name in methods if results.beats_all(place, name, cannot)]
     if not readers:
+        blinded = "the text-only model and every" if "text_only" in cannot else "every"
         return (
-            "No method was shown to read the sequence: none is better than the text-only model and "
-            "every look-up beyond the noise."
-            if "text_only" in cannot
-            else "No method was shown to read the sequence: none is better than every look-up "
-            "beyond the noise."
+            "No method was shown to read the sequence: none is significantly better than "
+            f"{blinded} look-up. {_missed(results, place, methods, cannot)}"
         )
     best = [name for name in readers if results.beats_all(place, name, controls)]
     text = f"{_listed(readers)} read the sequence"
@@ -194,7 +193,10 @@ def _fused(results: Results, place: Place, methods: list[str], controls: list[st
         return f"Not asked: this run has no {'fusion' if singles else 'single modality'}."
     adds = [name for name in fusions if results.beats_all(place, name, singles)]
     if not adds:
-        return "No fusion is better than every single modality beyond the noise."
+        return (
+            "No fusion is significantly better than every single modality. "
+            f"{_missed(results, place, fusions, singles)}"
+        )
     best = [name for name in adds if results.beats_all(place, name, controls)]
     text = f"{_listed(adds)} beat every single modality"
     if best == adds:
@@ -202,6 +204,19 @@ def _fused(results: Results, place: Place, methods: list[str], controls: list[st
     if best:
         return f"{text}; {_listed(best)} also beat every control."
     return f"{text}, but no fusion beats every control."
+
+
+def _missed(results: Results, place: Place, methods: list[str], others: list[str]) -> str:
+    """How large a difference the tests that found nothing could have missed, against the best."""
+    best = min(others, key=lambda name: results.rank(place, name))
+    pairs = [results.compared.get((place, name, best)) for name in methods]
+    missed = [row["detectable"] for row in pairs if row and not math.isnan(row["detectable"])]
+    if not missed:
+        return "This is no evidence that none is: these rows are too few for any test."
+    return (
+        "This is no evidence that none is: these rows would miss a true advantage over "
+        f"{title(best)} of less than {max(missed):.2f} more often than one time in five."
+    )
 
 
 def _listed(names: list[str]) -> str:

@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from seqfuse.registry.arms import ARMS
@@ -15,6 +16,8 @@ from seqfuse.report.findings import Place, Results
 from seqfuse.report.inputs import Run, data_uri
 from seqfuse.report.titles import order, title
 from seqfuse.statistics.agreement import agreements
+
+_ONE_SEED = "one seed: nothing is known of another training"
 
 
 @dataclass(frozen=True)
@@ -60,9 +63,7 @@ class Grid:
 
 def score(row: dict) -> Cell:
     """A score with its interval."""
-    return Cell(
-        _number(row["value"]), row["value"], f"[{_number(row['low'])}, {_number(row['high'])}]"
-    )
+    return Cell(_number(row["value"]), row["value"], _ends(row, _number))
 
 
 def count(number: float | None) -> Cell:
@@ -83,7 +84,7 @@ def _ranking(results: Results, place: Place) -> Grid:
         f"{place.suite}-{place.dataset}-{place.subset}",
         f"{dataset}, {subset(place.subset)}: test split, {metric.title}",
         ["Method or control", "Kind", metric.title, "Against the best control", "Verdict"]
-        + ["Trained", "Seeds", "Rows"],
+        + ["Detectable", "Equivalence", "Trained", "Seeds", "Rows", "Clusters"],
     )
     for name in sorted(order(scores), key=lambda name: results.rank(place, name)):
         row = scores[name]
@@ -94,9 +95,12 @@ def _ranking(results: Results, place: Place) -> Grid:
             score(row),
             _difference(against) if against else Cell(""),
             _verdict(against) if against else Cell("best control" if name == best else ""),
+            _exact(_number, against["detectable"]) if against else Cell(""),
+            against["equivalence"] if against else "",
             count(row["trained_parameters"]),
-            count(row["seeds"]),
+            _seeds(against) if against else count(row["seeds"]),
             count(row["n"]),
+            count(row["clusters"]),
             kind=row["kind"],
         )
         grid.sources = sorted(
@@ -106,12 +110,28 @@ def _ranking(results: Results, place: Place) -> Grid:
 
 
 def _difference(row: dict) -> Cell:
-    interval = f"[{_signed(row['low'])}, {_signed(row['high'])}]"
-    return Cell(_signed(row["difference"]), row["difference"], interval)
+    return Cell(_signed(row["difference"]), row["difference"], _ends(row, _signed))
 
 
 def _verdict(row: dict) -> Cell:
-    return Cell(row["verdict"], mark=row["verdict"])
+    mark = row["verdict"] if row["verdict"] in ("better", "worse") else ""
+    return Cell(row["verdict"], mark=mark)
+
+
+def _seeds(row: dict) -> Cell:
+    """The fewest seeds of what a comparison is of, and what one seed says."""
+    return Cell(f"{row['seeds']}", row["seeds"], _ONE_SEED if row["seeds"] == 1 else "")
+
+
+def weight(row: dict) -> str:
+    """What a comparison could have shown, in words: the smallest difference that it would have
+    found, whether the two are equivalent, and that one training was all there was."""
+    said = []
+    if not math.isnan(row["detectable"]):
+        said = [f"detectable: {_number(row['detectable'])}", row["equivalence"]]
+    if row["seeds"] == 1:
+        said.append(_ONE_SEED)
+    return "; ".join(said)
 
 
 def everything(run: Run) -> list[Grid]:
@@ -122,7 +142,7 @@ def everything(run: Run) -> list[Grid]:
             f"metrics-{study}-{suite}",
             f"Every metric of {suite}: all splits, subsets and probes",
             ["Dataset", "Split", "Subset", "Method or control", "Kind", "Probe", "Metric"]
-            + ["Value", "Low", "High", "Rows", "Seeds"],
+            + ["Value", "Low", "High", "Rows", "Clusters", "Seeds"],
             closed=True,
         )
         for row in run.metrics:
@@ -131,8 +151,9 @@ def everything(run: Run) -> list[Grid]:
             texts = [row["dataset"], row["split"], subset(row["subset"])]
             texts += [title(row["method"]), row["kind"], row["probe"]]
             texts += [METRICS[row["metric"]].title if row["metric"] in METRICS else row["metric"]]
-            numbers = [Cell(_number(row[key]), row[key]) for key in ("value", "low", "high")]
-            grid.add(*texts, *numbers, count(row["n"]), count(row["seeds"]), kind=row["kind"])
+            numbers = [_exact(_number, row[key]) for key in ("value", "low", "high")]
+            counts = [count(row[key]) for key in ("n", "clusters", "seeds")]
+            grid.add(*texts, *numbers, *counts, kind=row["kind"])
             grid.sources = sorted({*grid.sources, row["source"]})
         grids.append(grid)
     return grids
@@ -146,7 +167,7 @@ def comparisons(run: Run) -> list[Grid]:
             f"comparisons-{study}-{suite}",
             f"Paired differences of {suite} on the test split",
             ["Dataset", "Subset", "Metric", "Method", "Probe", "Against", "Difference", "p"]
-            + ["p (Holm)", "Verdict"],
+            + ["p (Holm)", "Verdict", "Detectable", "Equivalence", "Rows", "Clusters", "Seeds"],
             closed=True,
         )
         for row in run.comparisons:
@@ -161,9 +182,14 @@ def comparisons(run: Run) -> list[Grid]:
                 row["probe"] or "none",
                 title(row["against"]),
                 _difference(row),
-                Cell(_p(row["p"]), row["p"]),
-                Cell(_p(row["p_holm"]), row["p_holm"]),
+                _exact(_p, row["p"]),
+                _exact(_p, row["p_holm"]),
                 _verdict(row),
+                _exact(_number, row["detectable"]),
+                row["equivalence"],
+                count(row["n"]),
+                count(row["clusters"]),
+                _seeds(row),
             )
             grid.sources = sorted({*grid.sources, row["source"]})
         grids.append(grid)
@@ -310,6 +336,16 @@ def left_out(run: Run) -> list[str]:
             # A title may hold commas.
             lines.append(f"{what}: {'; '.join(titles)}")
     return lines
+
+
+def _exact(text: Callable[[float], str], value: float) -> Cell:
+    """A number as a cell; of one that cannot be had, words alone."""
+    return Cell("none") if math.isnan(value) else Cell(text(value), value)
+
+
+def _ends(row: dict, text: Callable[[float], str]) -> str:
+    """The interval of a row in words."""
+    return "no interval" if math.isnan(row["low"]) else f"[{text(row['low'])}, {text(row['high'])}]"
 
 
 def _number(value: float) -> str:

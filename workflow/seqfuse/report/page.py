@@ -43,7 +43,13 @@ def render(run: Run, packages: dict[str, str], commit: str) -> str:
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"title_of": title, "slug": _slug, "exact": repr, "score": grids.score}
+    environment.filters |= {
+        "title_of": title,
+        "slug": _slug,
+        "exact": repr,
+        "score": grids.score,
+        "weight": grids.weight,
+    }
     results = findings.Results(run)
     judged, published = grids.judged(run), grids.published(run)
     style = loader.get_source(environment, "style.css")[0]

@@ -17,23 +17,20 @@ from seqfuse.bio.normalise import keys
 from seqfuse.bio.splits import SPLITS
 from seqfuse.sequences import lookups
 from seqfuse.statistics.correlation import spearman
+from seqfuse.statistics.inference import FEWEST
 
 HELD_OUT = ("val", "test")
 # Distinct sequences whose sketches are compared: the ones of smallest key, a random sample.
 QUERIES, POOL = 1000, 20_000
 _MOST_CLASSES = 200  # more are counted, not listed
 _DIGITS = 6
-# Of five independent rows no difference can be shown: where one method has each of them right and
-# another none, an exact sign test says p = 2 ** (1 - 5) = 0.06. Of six it says 0.03.
-CONCLUSIVE = 6
 # Shares beyond which the audit warns.
 _SEEN, _ABOVE_MAJORITY = 0.01, 0.2
 
 
 @dataclass(frozen=True)
 class _Rows:
-    """One value a row: split (index into SPLITS), keys of texts, and the regression target. A row
-    without a group has the number 0 there."""
+    """One value a row: split (index into SPLITS), keys of texts, and the regression target."""
 
     split: np.ndarray
     sequence: np.ndarray
@@ -41,7 +38,6 @@ class _Rows:
     question: np.ndarray
     label: np.ndarray
     record: np.ndarray
-    group: np.ndarray
     value: np.ndarray
     has_question: bool
     has_label: bool
@@ -52,13 +48,14 @@ class _Rows:
         return self.split == SPLITS.index(split)
 
 
-def audit(records: Path) -> dict:
-    """The audit of a table of cleaned records."""
+def audit(records: Path, clusters: dict) -> dict:
+    """The audit of a table of cleaned records; `clusters` is what `clusters.write` says of them."""
     rows, labels = _collect(records)
     counts = {name: int(rows.of(name).sum()) for name in SPLITS}
     found = {
         "splits": counts,
-        "independent": {name: _independent(rows, name) for name in HELD_OUT},
+        "independent": clusters["independent"],
+        "groups": clusters["groups"],
         "constant": [name for name in HELD_OUT if _constant(rows, name)],
         "classes": len({label for found in labels.values() for label in found}),
         "labels": _listed(labels),
@@ -70,7 +67,7 @@ def audit(records: Path) -> dict:
 
 
 def _collect(records: Path) -> tuple[_Rows, dict[str, Counter]]:
-    columns = ("split", "sequence", "variant", "question", "label", "value", "group")
+    columns = ("split", "sequence", "variant", "question", "label", "value")
     parts: dict[str, list[np.ndarray]] = {}
     labels: dict[str, Counter] = {}
     for batch in record_batches.read(records, _schema(*columns)):
@@ -82,7 +79,6 @@ def _collect(records: Path) -> tuple[_Rows, dict[str, Counter]]:
             "question": keys(batch["question"]),
             "label": keys(batch["label"]),
             "record": keys(*(batch[n] for n in ("sequence", "variant", "question", "label"))),
-            "group": np.where(np.array(batch["group"].is_null()), 0, keys(batch["group"])),
             "value": np.array(batch["value"].to_numpy(zero_copy_only=False), np.float64),
             "has_question": _has(batch["question"]),
             "has_label": _has(batch["label"]),
@@ -96,13 +92,6 @@ def _collect(records: Path) -> tuple[_Rows, dict[str, Counter]]:
     joined = {name: np.concatenate(values) for name, values in parts.items()}
     flags = {name: bool(joined.pop(name).all()) for name in list(joined) if name.startswith("has_")}
     return _Rows(**joined, **flags), labels
-
-
-def _independent(rows: _Rows, split: str) -> int:
-    """Rows of a split that say something of their own: each row, or all of a group together."""
-    groups = rows.group[rows.of(split)]
-    alone = groups == 0
-    return int(alone.sum()) + len(np.unique(groups[~alone]))
 
 
 def _constant(rows: _Rows, split: str) -> bool:
@@ -257,10 +246,10 @@ def _lookups(rows: _Rows, split: str) -> dict | None:
 def _warnings(found: dict, rows: _Rows) -> list[str]:
     warnings = [f"no row in {name}" for name, count in found["splits"].items() if not count]
     independent = found["independent"]["test"]
-    if 0 < independent < CONCLUSIVE:
+    if 0 < independent < FEWEST:
         warnings.append(
             f"{independent} independent {'row' if independent == 1 else 'rows'} in test: of fewer"
-            f" than {CONCLUSIVE} no difference between methods can be shown"
+            f" than {FEWEST} no difference between methods can be shown"
         )
     for name, seen in found["duplicates"]["dna"]["seen_in_train"].items():
         if (seen["share"] or 0) > _SEEN:

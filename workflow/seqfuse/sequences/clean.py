@@ -1,8 +1,8 @@
 """Clean a table of records, lay out codon frames, and audit what leaks between splits.
 
 Reads records.parquet. Writes into a folder: records.parquet (kept rows), rejects.parquet (the other
-rows, with the reason), audit.json (counts, duplicates, what a lookup scores) and, for study codons,
-frames.parquet.
+rows, with the reason), audit.json (counts, duplicates, what a lookup scores), clusters.parquet
+(which scored rows are one sample) and, for study codons, frames.parquet.
 
     seqfuse sequences --records data/kegg/records.parquet --study language --out sequences/kegg \\
         --max-length 512 --too-long window
@@ -40,15 +40,17 @@ def run(args: argparse.Namespace) -> None:
 
     from seqfuse import files
     from seqfuse.progress import say
-    from seqfuse.sequences import audit, cleaning
+    from seqfuse.sequences import audit, cleaning, clusters
 
     settings = cli_flags.take(args, cleaning.Settings)
     with files.atomic_directory(args.out) as folder:
         found = cleaning.clean(Path(args.records), folder, args.study, settings)
-        report = found | audit.audit(folder / "records.parquet")
+        together = clusters.write(folder / "records.parquet", folder / "clusters.parquet")
+        report = found | audit.audit(folder / "records.parquet", together)
         _hold(args.records, args.expected, report["splits"])
         if args.study != "pairs":
             _refuse_undefined(args.records, report)
+        report["warnings"] += clusters.warnings(together)
         report["warnings"] = cleaning.warnings(found, settings) + report["warnings"]
         files.write_json(folder / "audit.json", report)
     for warning in report["warnings"]:
@@ -77,7 +79,7 @@ def _refuse_undefined(records: str, report: dict) -> None:
     """Stop at a test split of one row, group or value: its scores are not defined, or have no
     interval."""
     rows = report["splits"]["test"]
-    if report["independent"]["test"] == 1:
+    if report["groups"]["test"] == 1:
         what = "one row" if rows == 1 else f"{rows} rows, all of one group"
     elif "test" in report["constant"]:
         what = f"{rows} rows, all of one value"

@@ -1,4 +1,4 @@
-"""Spearman's correlation of rows that count once or several times, as in a bootstrap's resamples.
+"""Spearman's correlation of rows that count once, several times or not at all.
 
 A constant orders nothing: every correlation with one is 0.
 """

@@ -9,7 +9,6 @@ import pyarrow as pa
 
 from seqfuse import tables
 from seqfuse.codons.interpretation import attention_maps, knockout, mutagenesis
-from seqfuse.codons.interpretation.knockout import Intervals
 from seqfuse.codons.interpretation.trained_arms import Trials
 from seqfuse.errors import UserError
 from seqfuse.files import atomic_directory
@@ -29,7 +28,7 @@ def write(
     trials: Trials,
     encoders: Mapping[str, Path | None],
     settings: Settings,
-    intervals: Intervals,
+    confidence: float,
     out: Path,
 ) -> None:
     """Ask, and write; nothing of `out` is there before all of it is."""
@@ -40,7 +39,7 @@ def write(
         )
     drawn = np.random.default_rng(_SEED).permutation(trials.test)[: settings.sequences]
     synonyms = mutagenesis.Synonyms(trials.dataset)
-    lost = [knockout.measure(trials, name, intervals) for name in trials.arms]
+    lost = [knockout.measure(trials, name, confidence) for name in trials.arms]
     attended = [
         attention_maps.attention(trials, trained, drawn)
         for seeds in trials.arms.values()

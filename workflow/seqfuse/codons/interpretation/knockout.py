@@ -6,7 +6,6 @@ which says nothing, and by noise of the training mean and deviation, which says 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -17,23 +16,10 @@ from seqfuse.codons.interpretation.trained_arms import Trained, Trials
 from seqfuse.codons.model import CodonModel
 from seqfuse.codons.scores import resampled
 from seqfuse.codons.training_job import knock_outs
+from seqfuse.statistics import inference, jackknife
 
 REPLACEMENTS = ("mean", "noise")
-_SEED = 0  # of the noise and of the resamples
-
-
-@dataclass(frozen=True)
-class Intervals:
-    """How many bootstrap resamples an interval is made from, and what it should cover."""
-
-    resamples: int
-    confidence: float
-
-    def of(self, draws: np.ndarray) -> dict[str, float]:
-        """The percentile interval of draws[R]."""
-        tail = (1 - self.confidence) / 2
-        low, high = np.quantile(draws, [tail, 1 - tail])
-        return {"low": float(low), "high": float(high)}
+_SEED = 0  # of the noise
 
 
 class Asked(NamedTuple):
@@ -46,19 +32,17 @@ class Asked(NamedTuple):
 WHOLE = Asked((), "")
 
 
-def measure(trials: Trials, arm: str, intervals: Intervals) -> Iterator[dict]:
+def measure(trials: Trials, arm: str, confidence: float) -> Iterator[dict]:
     """Rows of `KNOCK_OUTS` of one arm on the test rows: each seed, then the mean over seeds.
 
-    An interval is over rows (over genes where records name them), drawn alike with and without the
-    modalities; that of the mean is over seeds too.
+    An interval is over clusters of rows, the same with and without the modalities; that of the
+    mean is over seeds too.
     """
-    seeds, counts = trials.arms[arm], _counts(trials, intervals.resamples)
+    seeds = trials.arms[arm]
+    clusters, counts = _counts(trials)
     target = trials.dataset.target[trials.test]
     said = [predict(trials, one) for one in seeds]
     scores = [{key: resampled(p, target, counts) for key, p in one[0].items()} for one in said]
-    random = np.random.default_rng(_SEED)
-    # One seed fewer than there are is drawn (Rao and Wu 1988), as in the evaluation.
-    picked = random.integers(0, len(seeds), (intervals.resamples, max(1, len(seeds) - 1)))
     for key in list(scores[0])[1:]:
         common = {
             "dataset": trials.dataset.name,
@@ -70,13 +54,10 @@ def measure(trials: Trials, arm: str, intervals: Intervals) -> Iterator[dict]:
         }
         weights = [weighed.get(common["modalities"]) for _, weighed in said]
         for one, found, weight in zip(seeds, scores, weights, strict=True):
-            lost = _lost(found[WHOLE], found[key], intervals)
+            lost = _lost([found], key, clusters, confidence)
             yield common | lost | {"seed": one.seed, "weight": weight}
-        whole, without = (
-            _over_seeds([found[which] for found in scores], picked) for which in (WHOLE, key)
-        )
         weight = None if None in weights else float(np.mean(weights))
-        yield common | _lost(whole, without, intervals) | {"weight": weight}
+        yield common | _lost(scores, key, clusters, confidence) | {"weight": weight}
 
 
 @torch.inference_mode()
@@ -128,28 +109,29 @@ def replaced(
     return batch._replace(views=views)
 
 
-def _counts(trials: Trials, resamples: int) -> np.ndarray:
-    """How often each test row is drawn, [1 + resamples, n]; the first draw is the rows as they are.
+def _counts(trials: Trials) -> tuple[int, np.ndarray]:
+    """How many clusters the test rows have, and how often each row counts, [1 + units, n]: first
+    all rows once, then all but those of a unit."""
+    clusters, cluster = np.unique(trials.cluster, return_inverse=True)
+    unit = jackknife.units(len(clusters), trials.dataset.name)
+    blocks = jackknife.weights(int(unit.max()) + 1, len(cluster))
+    return len(clusters), np.concatenate(list(blocks))[:, unit[cluster]]
 
-    Rows of one gene are drawn together.
-    """
-    named = [trials.group[row] or f"\0{row}" for row in trials.test]
-    clusters, cluster = np.unique(named, return_inverse=True)
-    random = np.random.default_rng(_SEED)
-    drawn = random.multinomial(
-        len(clusters), np.full(len(clusters), 1 / len(clusters)), size=resamples
+
+def _lost(
+    of_seeds: Sequence[dict[Asked, np.ndarray]], key: Asked, clusters: int, confidence: float
+) -> dict:
+    """What the mean over seeds loses, from scores [1 + units] with all modalities and without."""
+    whole, without = (
+        _mean([found[which] for found in of_seeds], clusters) for which in (WHOLE, key)
     )
-    return np.concatenate([np.ones((1, len(clusters))), drawn])[:, cluster]
+    lost = inference.difference(whole, without, paired=True)
+    low, high = lost.interval(1 - confidence)
+    found = {"score": float(whole.value), "knocked_out": float(without.value)}
+    return found | {"lost": float(lost.value), "low": float(low), "high": float(high)}
 
 
-def _over_seeds(scores: Sequence[np.ndarray], picked: np.ndarray) -> np.ndarray:
-    """The mean over seeds, and over the seeds `picked` [resamples, k] in each draw."""
-    of_seed = np.stack(scores)
-    draws = of_seed[picked.T, np.arange(1, of_seed.shape[1])].mean(0)
-    return np.concatenate([[of_seed[:, 0].mean()], draws])
-
-
-def _lost(whole: np.ndarray, without: np.ndarray, intervals: Intervals) -> dict:
-    lost = whole - without
-    found = {"score": float(whole[0]), "knocked_out": float(without[0]), "lost": float(lost[0])}
-    return found | intervals.of(lost[1:])
+def _mean(scores: Sequence[np.ndarray], clusters: int) -> inference.Estimate:
+    mean = np.mean(scores, axis=0)
+    part = inference.Part(mean[0], mean[1:], clusters)
+    return inference.Estimate((part,), (np.array([one[0] for one in scores]),))

@@ -6,9 +6,10 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import torch
 
-from seqfuse import tables
+from seqfuse.bio.clusters import read as read_clusters
 from seqfuse.codons import checkpoint
 from seqfuse.codons.dataset import Batch, Dataset, View, by_length, collate, placed
 from seqfuse.codons.dataset import read as read_dataset
@@ -44,10 +45,11 @@ class Trained:
 
 @dataclass(frozen=True)
 class Trials:
-    """Every seed of some arms on one dataset, with the stores that they were trained from."""
+    """Every seed of some arms on one dataset, with the stores that they were trained from, and the
+    cluster of each test row."""
 
     dataset: Dataset
-    group: list[str | None]
+    cluster: np.ndarray
     stores: Mapping[str, Store]
     arms: Mapping[str, Sequence[Trained]]
     device: torch.device
@@ -92,6 +94,7 @@ def read(
     folders: Sequence[Path],
     records: Path,
     frames: Path,
+    clusters: Path,
     receipts: Mapping[str, Path],
 ) -> Trials:
     """Arms from the folders that `seqfuse codons train` wrote, with what they were trained from.
@@ -110,8 +113,9 @@ def read(
     for view in sorted(needed - set(receipts)):
         raise UserError(f"--{view}: give the receipt of its embeddings, which an arm reads")
     stores = {view: Store.open(receipts[view]) for view in sorted(needed)}
-    group = tables.read(records, tables.CLEAN, ["group"])["group"].to_pylist()
-    return Trials(read_dataset(dataset, records, frames), group, stores, arms, place)
+    found = read_dataset(dataset, records, frames)
+    ids = pa.array([found.ids[row] for row in found.rows("test")], pa.string())
+    return Trials(found, read_clusters(clusters, ids), stores, arms, place)
 
 
 def subset(dataset: Dataset, rows: np.ndarray) -> Dataset:

@@ -43,7 +43,8 @@ def _panel(axis: Axes, rows: pd.DataFrame) -> None:
     notes = [f"{names.span(trained['examples'])} examples seen"] if len(trained) else []
     if len(free):
         best = free.loc[free["value"].idxmax()]
-        axis.axhspan(best["low"], best["high"], color="#EBEBEB", linewidth=0)
+        if pd.notna(best["low"]):
+            axis.axhspan(best["low"], best["high"], color="#EBEBEB", linewidth=0)
         axis.axhline(best["value"], color=names.CONTROL, linewidth=0.9, linestyle="--")
         notes.append(f"dashed: {best['title']}")
     axis.set_title(f"{rows['dataset'].iloc[0]}\n{'; '.join(notes)}", fontsize=7)

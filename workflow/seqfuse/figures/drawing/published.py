@@ -45,7 +45,9 @@ def beside(rows: pd.DataFrame, papers: Sequence[Published | None]) -> pd.DataFra
         published_source=[paper.source if paper else None for paper in papers],
         published_note=[paper.note if paper else None for paper in papers],
         difference=rows["value"] - value,
-        interval_covers_published=covered.map({True: "yes", False: "no"}).where(value.notna()),
+        interval_covers_published=covered.map({True: "yes", False: "no"}).where(
+            value.notna() & rows["low"].notna()
+        ),
     )
 
 

@@ -81,7 +81,8 @@ def _block(part: SubFigure, block: pd.DataFrame, lines: int, columns: int, limit
 
 def _limits(panels: pd.DataFrame) -> tuple[float, float]:
     """Panels of one metric have one scale, wide enough for every interval."""
-    low, high = panels["low"].min(), panels["high"].max()
+    # A score of too few clusters has no interval.
+    low, high = panels[["low", "value"]].min(axis=None), panels[["high", "value"]].max(axis=None)
     if "published" in panels and panels["published"].notna().any():
         low, high = min(low, panels["published"].min()), max(high, panels["published"].max())
     margin = 0.04 * (high - low) or 0.04

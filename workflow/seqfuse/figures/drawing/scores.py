@@ -27,9 +27,9 @@ COLUMNS = [
     "verdict",
 ]
 _PLACE = ["suite", "dataset", "subset", "metric", "method"]
-# Behind a drawn score whose `verdict` says so; without it, a method is inside the noise or below.
+# Behind a drawn score whose `verdict` says so; without it, it was not shown.
 MARK = "*"
-MARKED = f"{MARK} beats every control beyond the noise"
+MARKED = f"{MARK} significantly better than every control"
 
 
 def primary(frames: Mapping[str, pd.DataFrame], study: str) -> pd.DataFrame:

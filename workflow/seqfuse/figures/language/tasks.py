@@ -51,7 +51,8 @@ def _dot(axis, row, y: float) -> None:
     axis.plot([row.low, row.high], [y, y], color=colour, linewidth=1)
     axis.plot(row.value, y, color=colour, markersize=4, **names.shape(row.method, row.kind))
     if row.kind == "control":
-        axis.text(row.high, y, f" {row.title}", va="center", fontsize=5.5, color=colour)
+        end = row.high if pd.notna(row.high) else row.value
+        axis.text(end, y, f" {row.title}", va="center", fontsize=5.5, color=colour)
     if pd.notna(row.published):
         axis.plot(row.published, y, **_PUBLISHED)
 
