@@ -103,7 +103,7 @@ def test_a_label_of_one_group_is_rejected_and_every_other_is_taught(clean):
 
 
 def test_without_labels_no_row_is_left_out(clean):
-    given = [row | {"value": 1.0} for row in rows()]
+    given = [row | {"value": float(i)} for i, row in enumerate(rows())]
     found = clean(given, split_by="group")
     assert len(found.rows) == len(given) and not found.reasons
 
