@@ -13,7 +13,7 @@ from snakemake.settings.types import DeploymentMethod
 
 from seqfuse.data import download, pretrained_models
 from seqfuse.errors import UserError, told_as
-from seqfuse.fingerprint import code
+from seqfuse.fingerprint import PLUGINS, code
 from seqfuse.plan import canaries, dry_run, folders, slurm
 from seqfuse.plan.artifacts import Artifacts
 from seqfuse.plan.inputs import Inputs
@@ -42,6 +42,8 @@ with told_as("configuration error"):
     )
     settings = configuration.resolve(written.settings, written.places, written.mistakes)
 
+# For the commands of all jobs, and for the hashes of their code.
+os.environ[PLUGINS] = os.pathsep.join(settings["plugins"])
 plan = Run(settings)
 with told_as("cannot run here"):
     folders.check_writable([".", ".snakemake", plan.results, settings["store"]])

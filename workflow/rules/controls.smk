@@ -19,7 +19,7 @@ rule controls_language:
         disk_mb=needs.disk_mb(needs.tables_disk),
         runtime=needs.runtime("light"),
     params:
-        code=code("seqfuse.controls.language"),
+        code=code("seqfuse.controls.language", *plan.control_modules("language")),
         datasets=lambda wildcards: plan.language_suites[wildcards.suite],
     shell:
         "exec seqfuse controls language --suite {wildcards.suite} --datasets {params.datasets}"
@@ -44,7 +44,7 @@ rule controls_folds:
         disk_mb=needs.disk_mb(needs.tables_disk),
         runtime=needs.runtime("light"),
     params:
-        code=code("seqfuse.controls.folds"),
+        code=code("seqfuse.controls.folds", *plan.control_modules("language")),
         datasets=lambda wildcards: plan.language_suites[wildcards.suite],
     shell:
         "exec seqfuse controls folds --datasets {params.datasets} --records {input.records}"
@@ -74,7 +74,7 @@ rule controls_codons:
         disk_mb=needs.disk_mb(needs.tables_disk),
         runtime=needs.runtime("light"),
     params:
-        code=code("seqfuse.controls.codons"),
+        code=code("seqfuse.controls.codons", *plan.control_modules("codons")),
         settings=flags(settings["codons"]["controls"]),
     shell:
         "exec seqfuse controls codons --dataset {wildcards.suite} --records {input.records}"

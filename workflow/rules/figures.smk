@@ -33,6 +33,7 @@ rule figures:
             "seqfuse.registry.subsets",
             "seqfuse.registry.metrics",
             FIGURES[wildcards.figure].module,
+            *plan.plugins,
         ),
         title=lambda wildcards: FIGURES[wildcards.figure].title,
         caption=lambda wildcards: FIGURES[wildcards.figure].caption,

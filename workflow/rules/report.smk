@@ -43,6 +43,7 @@ rule report:
             "seqfuse.registry.titles",
             "seqfuse.registry.subsets",
             "seqfuse.registry.metrics",
+            *plan.plugins,
         ),
         run=settings["run"],
         files=lambda wildcards, input: flags(dict(input.items())),

@@ -14,7 +14,7 @@ import signal
 import sys
 from typing import NoReturn
 
-from seqfuse import __version__
+from seqfuse import __version__, fingerprint
 from seqfuse.errors import UserError, lines
 from seqfuse.training import preemption
 
@@ -116,6 +116,7 @@ def main(argv: list[str] | None = None) -> int:
     args = argparse.Namespace(command="seqfuse")
     try:
         with preemption.interruptible():
+            _register_plugins()
             args = _parser(argv).parse_args(argv)
             args.run(args)
             sys.stdout.flush()
@@ -135,6 +136,14 @@ def main(argv: list[str] | None = None) -> int:
         print(f"{args.command}: {interruption.line}", file=sys.stderr)
         return interruption.code
     return 0
+
+
+def _register_plugins() -> None:
+    """The registry of this process holds what the run's configuration says."""
+    if files := fingerprint.plugins():
+        from seqfuse.registry import plugins
+
+        plugins.register(files)
 
 
 def _complain(args: argparse.Namespace, message: object) -> int:

@@ -10,12 +10,15 @@ Package data counts too, byte by byte: a covered module brings the templates, st
 and YAML files of its folder, and of the folders below it that are not packages themselves. Those of
 `settings` never count, because their values reach a stage as flags; those of the registry count,
 like its modules, for a rule that names one of these modules.
+
+A plugin is hashed as a module of the package is, with the modules beside it that it imports.
 """
 
 import ast
 import functools
 import hashlib
 import importlib.metadata
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -24,6 +27,8 @@ from typing import NamedTuple
 
 PACKAGE = Path(__file__).resolve().parent
 LOCK = PACKAGE.parents[1] / "envs" / "requirements.lock"
+# The environment variable that names the plugins of a run, as PATH names folders.
+PLUGINS = "SEQFUSE_PLUGINS"
 _REGISTRY = "registry"
 _SETTINGS = "settings"
 # The suffixes of package data: no cache or backup of an editor that lies beside it counts.
@@ -121,7 +126,7 @@ def _pins() -> dict[str, str]:
 @functools.cache
 def _data(folder: Path) -> list[str]:
     """The data files in a folder of the package, and in those below it that are no packages."""
-    if folder == PACKAGE / _SETTINGS:
+    if folder == PACKAGE / _SETTINGS or not folder.is_relative_to(PACKAGE):
         return []
     files = []
     for path in folder.iterdir():
@@ -136,9 +141,17 @@ def _digits(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
 
 
+def plugins() -> list[Path]:
+    """The files that PLUGINS names."""
+    return [Path(path) for path in os.environ.get(PLUGINS, "").split(os.pathsep) if path]
+
+
 def _source(name: str) -> Path:
+    """The file of a first-party module; of one that is none, a path where no file is."""
+    beside = (path.resolve().parent / f"{name}.py" for path in plugins())
     path = PACKAGE.parent.joinpath(*name.split("."))
-    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    found = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    return next((path for path in beside if path.is_file()), found)
 
 
 def _imported(node: ast.AST) -> Iterator[str]:
@@ -150,7 +163,7 @@ def _imported(node: ast.AST) -> Iterator[str]:
 
 
 def _is_own(module: str) -> bool:
-    return module.split(".")[0] == PACKAGE.name and _source(module).is_file()
+    return module not in sys.stdlib_module_names and _source(module).is_file()
 
 
 def _is_registry(module: str) -> bool:

@@ -1,6 +1,5 @@
 """An arm as one network: standardise, align to codons, fuse, predict."""
 
-import importlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,6 +12,7 @@ from seqfuse.codons.dataset import Batch
 from seqfuse.codons.fusions.heads import HEADS
 from seqfuse.codons.trainable_encoder import Live
 from seqfuse.errors import UserError
+from seqfuse.registry import plugins
 from seqfuse.registry.arms import SINGLE, Arm
 from seqfuse.training.cost import trained_parameters
 
@@ -172,5 +172,4 @@ def fit_width(arm: Arm, shape: Shape, budget: int) -> Shape:
 
 def fusion(arm: Arm) -> type[nn.Module]:
     """The class that joins an arm's views."""
-    module, name = (arm.fusion or SINGLE).split(":")
-    return getattr(importlib.import_module(module), name)
+    return plugins.load(arm.fusion or SINGLE)

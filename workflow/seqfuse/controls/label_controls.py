@@ -9,6 +9,7 @@ import numpy as np
 from seqfuse import tables
 from seqfuse.controls import composition, lookups, regressions
 from seqfuse.errors import UserError
+from seqfuse.registry import plugins
 
 # Inverse strengths of the L2 penalty; the one with the least validation loss is taken, as a
 # method's learning rate is.
@@ -60,6 +61,8 @@ def features(columns: dict[str, list]) -> dict[str, np.ndarray]:
     }
     if all(columns["variant"]):
         found["reference_only"] = _kmers(columns["sequence"])
+    for name, features_of in plugins.features("language").items():
+        found[name] = _with_change(columns, features_of)
     return found
 
 

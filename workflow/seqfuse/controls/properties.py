@@ -9,6 +9,7 @@ import numpy as np
 
 from seqfuse.controls import composition, lookups, regressions, trees
 from seqfuse.controls.coding import Coding, loss
+from seqfuse.registry import plugins
 
 # Inverse strengths of the L2 penalty; the one with the least validation loss is taken, as a
 # method's learning rate is.
@@ -41,6 +42,8 @@ def controls(
     yield "codon_forest", trees.forest(coding, frequencies, settings, threads)
     placed = np.concatenate([kmers, places(coding.sequences)], axis=1, dtype=np.float32)
     yield "boosting", trees.boosting(coding, placed, settings)
+    for name, features_of in plugins.features("codons").items():
+        yield name, _fitted(coding, features_of(coding.sequences))
 
 
 def mean_lookup(known: Sequence[str], values: np.ndarray, asked: Sequence[str]) -> np.ndarray:

@@ -7,6 +7,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from seqfuse.files import MANIFEST, sha256
 from seqfuse.registry.arms import ARMS
@@ -242,6 +243,16 @@ class Run:
     def registered(self, name: str) -> dict:
         """The fields of a method's entry that can change a result; its title cannot."""
         return omit(vars(self.method(name)), "title")
+
+    @property
+    def plugins(self) -> list[str]:
+        """The modules of the plugins, which tables take titles from."""
+        return [Path(path).stem for path in self.settings["plugins"]]
+
+    def control_modules(self, study: str) -> list[str]:
+        """The modules that only a study's controls of plugins are made of."""
+        places = [control.features for control in CONTROLS[study].values() if control.features]
+        return [place.split(":")[0] for place in places]
 
     def judge_prompts(self):
         """The hash of each judge prompt, so that an edit re-judges."""

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 class Control:
     """A prediction that a method's score must beat, and what beating it shows.
 
-    A control that is `made_of` trained arms counts their parameters as its own.
+    A control that is `made_of` trained arms counts their parameters as its own. One of a plugin is
+    a regression on `features`, "module:function" of sequences: list[str] -> float[n, k].
     """
 
     name: str
@@ -18,6 +19,7 @@ class Control:
     study: str
     description: str
     made_of: tuple[str, ...] = ()
+    features: str | None = None
 
 
 _SINGLES = ("dna", "rna", "protein")

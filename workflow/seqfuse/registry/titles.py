@@ -12,3 +12,9 @@ TITLES: dict[str, str] = {
     **REFERENCES,
 }
 PLACES: dict[str, int] = {name: place for place, name in enumerate(TITLES)}
+
+
+def add(name: str, title: str) -> None:
+    """What a plugin's entry is called; it stands behind all others."""
+    TITLES[name] = title
+    PLACES.setdefault(name, len(PLACES))

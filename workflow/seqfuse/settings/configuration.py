@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from seqfuse.registry import plugins
 from seqfuse.registry.arms import ARMS
 from seqfuse.settings import datasets, models, names
 from seqfuse.settings.paths import RESOURCES, WORKFLOW, in_checkout
@@ -56,6 +57,7 @@ def resolve(user: Mapping, places: Places = NOWHERE, mistakes: Sequence[str] = (
         settings["seeds"] = list(range(settings["seeds"]))
     for kind, catalogue in catalogues.items():
         settings[kind] = merge(catalogue, settings[kind])
+    plugins.register(settings["plugins"])
     names.check_form(settings, places)
     _split_anew(settings)
     names.check_known(settings, places)

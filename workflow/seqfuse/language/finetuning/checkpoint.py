@@ -3,7 +3,6 @@
 Light at import: what a checkpoint says of itself is read without torch.
 """
 
-import importlib
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from seqfuse.errors import UserError
 from seqfuse.files import read_json, write_json
+from seqfuse.registry import plugins
 from seqfuse.registry.methods import METHODS
 
 if TYPE_CHECKING:
@@ -43,8 +43,7 @@ class Description:
 
 def build(name: str, setup: "Setup"):
     """A method by its name in the catalogue."""
-    module, cls = METHODS[name].implementation.split(":")
-    return getattr(importlib.import_module(module), cls)(setup)
+    return plugins.load(METHODS[name].implementation)(setup)
 
 
 def save(folder: Path, method, description: Description) -> None:
