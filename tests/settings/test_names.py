@@ -152,14 +152,15 @@ def test_the_stores_folder_is_filled_in(monkeypatch):
 
 
 def test_an_arm_to_interpret_that_is_not_run_is_found_at_start():
-    """The demo interprets concatenation."""
-    assert refusal({"codons": {"arms": ["dna", "mil", "xattn"]}}) == (
+    arms = ["dna", "mil", "xattn"]
+    own = {"arms": arms, "interpretation": {"arm": "concat"}}
+    assert refusal({"codons": own}) == (
         "codons.interpretation.arm: 'concat' is no fusion of codons.arms; known: mil, xattn"
     )
     assert refusal({"codons": {"interpretation": {"arm": "mill"}}}).endswith(
         "'mill' is no fusion of codons.arms; did you mean 'mil'?"
     )
-    # Without a fusion nothing is interpreted; null is the last one.
-    configuration.resolve({"codons": {"arms": ["dna", "rna"]}})
-    none = {"interpretation": {"arm": None}}
-    configuration.resolve({"codons": {"arms": ["dna", "mil", "xattn"]} | none})
+    # The demo interprets concatenation; of one's own arms, it is the last fusion, which null means.
+    for own in (arms, ["dna", "rna"]):
+        found = configuration.resolve({"codons": {"arms": own}})
+        assert found["codons"]["interpretation"]["arm"] is None

@@ -49,6 +49,7 @@ def resolve(user: Mapping, places: Places = NOWHERE, mistakes: Sequence[str] = (
     hold(below, schema(), f"workflow/presets/{preset}.yaml")
     settings = merge(merge(defaults(schema()), below), user)
     _replace_suites(settings["language"], user.get("language", {}))
+    _interpret_own(settings["codons"], user.get("codons", {}))
     settings["preset"] = preset
     settings["run"] = settings["run"] or preset
     # The shell does not, because commands quote it.
@@ -72,6 +73,13 @@ def _replace_suites(language: dict, own: Mapping) -> None:
     for gone in language["suites"].keys() - own["suites"].keys() - own.get("overrides", {}).keys():
         language["overrides"].pop(gone, None)
     language["suites"] = dict(own["suites"])
+
+
+def _interpret_own(codons: dict, own: Mapping) -> None:
+    """Of the user's own arms, the last fusion is interpreted, not one that the preset names."""
+    interpretation = codons["interpretation"]
+    if "arms" in own and interpretation["arm"] not in own["arms"]:
+        interpretation["arm"] = own.get("interpretation", {}).get("arm")
 
 
 def scratch(settings: Mapping, study: str) -> list[str]:
