@@ -133,6 +133,33 @@ def test_the_control_predicts_by_cpg(copy):
     assert by_cpg == {row["id"]: row["label"] for row in rows if row["split"] != "train"}
 
 
+def test_a_file_of_ones_own_is_registered_hashed_and_used(copy, page):
+    """Of states 1 and 2 through weights 1: tanh(2); the second codon is padding."""
+    heading = "From a file of your own"
+    (copy.root / "my_fusion.py").write_text(page.blocks(heading, "python")[0])
+    settings = yaml.safe_load(page.blocks(heading, "yaml")[0])
+    (copy.root / "config.json").write_text(json.dumps(settings))
+    seen = copy.python(
+        "-c",
+        "import json, os, sys; from seqfuse.settings import configuration;"
+        "found = configuration.resolve(json.load(open('config.json')));"
+        "assert 'torch' not in sys.modules;"
+        "os.environ['SEQFUSE_PLUGINS'] = found['plugins'][0];"
+        "from seqfuse.plan.run import Run; from seqfuse.fingerprint import closure;"
+        "modules = Run(found).fusion('own_max');"
+        "assert 'my_fusion' in closure('seqfuse.codons.train', *modules).modules;"
+        "import torch; from seqfuse.registry import arms, plugins;"
+        "fusion = plugins.load(arms.ARMS['own_max'].fusion)({'dna': 1, 'rna': 1}, 1);"
+        "[torch.nn.init.constant_(p, p.ndim > 1) for p in fusion.parameters()];"
+        "views = {'dna': torch.ones(1, 2, 1), 'rna': 2 * torch.ones(1, 2, 1)};"
+        "states = fusion(views, torch.tensor([[1.0, 0.0]])).states;"
+        "counted = plugins.features('codons')['own_codons'](['ATGTAA']);"
+        "print(json.dumps([states[0, :, 0].tolist(), counted.tolist()]))",
+    )
+    (first, padding), counted = json.loads(seen)
+    assert first == pytest.approx(0.9640, abs=1e-4) and padding == 0 and counted == [[2.0]]
+
+
 def test_the_metric_is_cohens(copy):
     """Gold AABB, predicted ABBB: 3/4 agree, (2 * 1 + 2 * 3) / 16 = 1/2 do by chance."""
     kappa = copy.python(

@@ -35,6 +35,7 @@ rule figures:
             FIGURES[wildcards.figure].module,
             *plan.plugins,
         ),
+        paper=plan.resources("paper"),
         title=lambda wildcards: FIGURES[wildcards.figure].title,
         caption=lambda wildcards: FIGURES[wildcards.figure].caption,
         scratch=lambda wildcards: (

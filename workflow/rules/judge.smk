@@ -17,7 +17,7 @@ rule judge:
         "../../envs/judge.yaml"
     params:
         code=code("seqfuse.judge.judge"),
-        prompts=plan.judge_prompts(),
+        prompts=plan.resources("judge"),
         datasets=lambda wildcards: plan.language_suites[wildcards.suite],
         predictions=lambda wildcards, input: flags(
             {"predictions": input.predictions or None}

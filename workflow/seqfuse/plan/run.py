@@ -254,10 +254,9 @@ class Run:
         places = [control.features for control in CONTROLS[study].values() if control.features]
         return [place.split(":")[0] for place in places]
 
-    def judge_prompts(self):
-        """The hash of each judge prompt, so that an edit re-judges."""
-        folder = RESOURCES / "judge"
-        return {path.name: sha256(path) for path in sorted(folder.iterdir())}
+    def resources(self, folder):
+        """The hash of each file of a folder of resources/, so that an edit runs what reads it."""
+        return {path.name: sha256(path) for path in sorted((RESOURCES / folder).iterdir())}
 
     def arm_training(self, arm):
         """The settings that one arm is trained with."""
