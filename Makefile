@@ -5,6 +5,7 @@
 # make test-statistics   whether intervals cover and tests keep their level: 3,000 draws a case, in
 #             minutes; writes the table of docs/statistics.md
 # make bench  measure our own code against its plain counterparts
+# make test-bench   each of these measures once, at its default scale; CI runs the quick ones, tiny
 # make gpu    the same on a GPU, at the real models' shapes, in under eight minutes
 
 SHELL := /bin/bash
@@ -14,7 +15,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # uv where it is installed, plain pip otherwise.
 INSTALL := $(if $(shell command -v uv),uv pip install --python $(VENV)/bin/python,$(VENV)/bin/python -m pip install --disable-pip-version-check)
 
-.PHONY: demo test test-cluster-all test-statistics lint format bench gpu docs clean
+.PHONY: demo test test-bench test-cluster-all test-statistics lint format bench gpu docs clean
 
 demo: $(VENV)/.installed
 	snakemake --cores all --config preset=demo
@@ -23,6 +24,9 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.tests
 	pytest --numprocesses logical --maxprocesses 4 --dist loadgroup
+
+test-bench: $(VENV)/.tests
+	pytest tests/bench -m whole
 
 test-cluster-all: $(VENV)/.tests
 	pytest tests/cluster -m cluster

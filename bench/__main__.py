@@ -16,16 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-GROUPS = (
-    "embeddings",
-    "sequences",
-    "codons",
-    "evaluation",
-    "training",
-    "prediction",
-    "workflow",
-    "cluster",
-)
+from bench.measure import GROUPS
 
 
 def main() -> None:

@@ -12,6 +12,17 @@ from pathlib import Path
 
 from seqfuse.files import write_json
 
+GROUPS = (
+    "embeddings",
+    "sequences",
+    "codons",
+    "evaluation",
+    "training",
+    "prediction",
+    "workflow",
+    "cluster",
+)
+
 
 @dataclass(frozen=True)
 class Setting:

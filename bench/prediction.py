@@ -1,6 +1,6 @@
 """What a trained language method is asked: k-mers to ids, answers in batches, labels' likelihoods.
 
-The sizes are in full at every scale, because they take seconds.
+The numbers of prompts and labels follow the scale; the default takes a minute.
 """
 
 import os
@@ -20,8 +20,8 @@ from seqfuse.language.methods.text_only import TextOnly
 from seqfuse.language.prompts import Prompt, Settings
 
 K, ALPHABET = 6, "ACGTN"
+ROWS, NEW = 3200, 32
 LABELS = [f"disease of kind {number}" for number in range(37)]
-NEW = 32
 
 
 def kmer_tokenise(setting: Setting) -> dict:
@@ -53,10 +53,10 @@ def kmer_tokenise(setting: Setting) -> dict:
 
 
 def predict(setting: Setting) -> dict:
-    """64 prompts of 100 to 400 tokens, 32 new tokens; baseline: transformers' `generate`, with its
-    cache, one prompt at a time. Ours scores two labels as well."""
+    """64 prompts of 100 to 400 tokens at the default scale, 32 new tokens; baseline: transformers'
+    `generate`, with its cache, one prompt at a time. Ours scores two labels as well."""
     method = _method(setting.folder)
-    lengths = np.random.default_rng(0).integers(100, 401, 64).tolist()
+    lengths = np.random.default_rng(0).integers(100, 401, setting.rows(ROWS, least=2)).tolist()
     prompts = [_prompt(method, tokens) for tokens in lengths]
     settings = Settings(reasoning=False, max_tokens=2048, max_new_tokens=NEW)
     labels = {"bench": ["yes", "no"]}
@@ -73,23 +73,24 @@ def predict(setting: Setting) -> dict:
 
 
 def label_scoring(setting: Setting) -> dict:
-    """37 labels of a prompt of 1,000 tokens; baseline: a forward pass of prompt and label each,
-    the vocabulary projection at the label alone."""
+    """37 labels (at the default scale) of a prompt of 1,000 tokens; baseline: a forward pass of
+    prompt and label each, the vocabulary projection at the label alone."""
     method = _method(setting.folder)
     prompt = _prompt(method, 1000)
     example = method.encode(prompt, answer=False)
+    labels = LABELS[: setting.rows(50 * len(LABELS), least=2)]
 
     def ours() -> list[float]:
-        return list(Generation(method, [example]).run(1).label_scores([LABELS])[0].values())
+        return list(Generation(method, [example]).run(1).label_scores([labels])[0].values())
 
     def baseline() -> list[float]:
-        return [_whole_pass(method, example, label) for label in LABELS]
+        return [_whole_pass(method, example, label) for label in labels]
 
     found, expected = np.array(ours()), np.array(baseline())
     difference = float(np.abs(found / expected - 1).max())
     assert difference < 1e-4, f"label_scoring: differs by {difference:.1e}"
     times = alternate(setting, ours, baseline)
-    return result("label_scoring", *times, "s", 8, rows=len(LABELS), difference=difference)
+    return result("label_scoring", *times, "s", 8, rows=len(labels), difference=difference)
 
 
 MEASURES = [kmer_tokenise, predict, label_scoring]
