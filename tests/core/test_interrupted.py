@@ -1,6 +1,7 @@
 """What a signal, a second process and a damaged file do to work that is under way."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -154,3 +155,16 @@ def test_an_interrupted_jobs_damaged_journal_is_named_and_set_aside(
 def test_an_interrupted_job_of_other_inputs_starts_anew(journal, capfd):
     assert done_anew(journal, "g") == [0, 1, 2, 3]
     assert "made with another model, other data or code" in capfd.readouterr().err
+
+
+# --- a whole run ----------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_five_runs_interrupted_at_random_moments_end_in_the_same_bytes(root, record_property):
+    seed = random.randrange(2**32)
+    record_property("seed", seed)
+    command = [sys.executable, "tests/kills.py", "--quick", "--runs", "5", "--seed", str(seed)]
+    run = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    print(run.stdout)
+    assert run.returncode == 0, run.stdout + run.stderr
