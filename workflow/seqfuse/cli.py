@@ -82,6 +82,14 @@ STAGES: dict[str, tuple[str, dict[str, str]]] = {
     "fetch": ("get datasets and models before a run is submitted", {"": "seqfuse.plan.fetch"}),
     "why": ("what a run would do and why, one line a rule", {"": "seqfuse.plan.why"}),
     "accept": ("keep results that older code made", {"": "seqfuse.plan.accept"}),
+    "archive": (
+        "what a run's scores are made of, in one file without data",
+        {"": "seqfuse.plan.archive"},
+    ),
+    "rescore": (
+        "compute an archive's numbers again, say what differs",
+        {"": "seqfuse.plan.rescore"},
+    ),
     "report": ("one HTML file that opens without a network", {"": "seqfuse.report.build"}),
     "ask": ("a question about DNA, answered on a terminal", {"": "seqfuse.language.ask"}),
 }
