@@ -67,9 +67,9 @@ def snakemake(folder: Path, *words: str) -> str:
 
 def finish(folder: Path, *words: str) -> int:
     """Make every planned output, of its name, and have Snakemake record it; the number of jobs."""
-    jobs = dry_run.parse(snakemake(folder, "-n", "-p", *words))
+    jobs = dry_run.plan(words, folder)
     for job in jobs:
-        for name in job.output.split(", "):
+        for name in job.outputs:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(name)
     snakemake(folder, "--touch", "--forceall", "--cores", "1", *words)
@@ -101,8 +101,8 @@ def _planned(folder: Path, sets: int) -> tuple[float, int]:
     """CPU seconds to plan a study of so many codon sets, and its jobs."""
     several_sets(folder, sets)
     before = _spent()
-    plan = snakemake(folder, "-n", "-p")
-    return _spent() - before, len(dry_run.parse(plan))
+    jobs = dry_run.plan([], folder)
+    return _spent() - before, len(jobs)
 
 
 def _spent() -> float:

@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import shlex
 import subprocess
 import sys
@@ -225,8 +226,8 @@ def test_the_printed_documentation_is_in_step(root):
 def test_the_snakefile_imports_nothing_heavy(project):
     """Each job of a cluster reads it three times. (The Slurm executor itself imports pandas.)"""
     rules = sorted((project.root / "workflow" / "rules").glob("*.smk"))
-    lines = [line for file in rules for line in file.read_text().splitlines()]
-    imports = [line for line in lines if line.startswith(("import ", "from "))]
+    statement = r"(?m)^(?:from [\w.]+ import \([^)]*\)|from .*|import .*)$"
+    imports = [line for file in rules for line in re.findall(statement, file.read_text())]
     assert any(line.startswith("from seqfuse") for line in imports)
     program = "\n".join(
         [*imports, "configuration.resolve({})", "code('seqfuse.language.finetune')"]
@@ -243,8 +244,7 @@ def test_the_snakefile_imports_nothing_heavy(project):
 
 def test_a_job_asks_for_time_by_the_seeds_that_it_trains(project):
     def minutes(seeds: int) -> set[str]:
-        plan = project.snakemake("-n", "-p", "--config", f"seeds={seeds}").stdout
-        jobs = dry_run.parse(plan)
+        jobs = dry_run.plan(["--config", f"seeds={seeds}"], project.root)
         return {job.resources["runtime"] for job in jobs if job.rule == "codons_train"}
 
     assert minutes(1) == {"10"}

@@ -21,7 +21,7 @@ MODELS = {"data", "sequences", "embeddings", "language", "codons"}
 
 def planned(demo, *words: str) -> list[dry_run.Job]:
     """The jobs that a dry run would run."""
-    return dry_run.parse(demo.snakemake("-n", "-p", *words).stdout)
+    return dry_run.plan(words, demo.root)
 
 
 def rules(jobs) -> set[str]:
@@ -79,7 +79,7 @@ def test_k_of_onevocab_trains_onevocab_alone(demo, tmp_path):
     assert methods == {"onevocab"}
     assert {"language_finetune", "language_predict"} <= rules(jobs)
     assert not stages(jobs) & {"data", "sequences", "embeddings", "codons"}
-    said = {dry_run.explain(job) for job in jobs if job.rule == "language_finetune"}
+    said = {job.reason for job in jobs if job.rule == "language_finetune"}
     assert said == {"--k 6 -> 3"}
 
 
@@ -129,7 +129,7 @@ def test_a_locked_version_runs_the_stages_that_import_it_and_says_why(demo):
     with with_pin(demo, "scikit-learn"):
         jobs = planned(demo)
     assert stages(jobs) == {"controls", "evaluation", "figures", "report"}
-    first = {dry_run.explain(job) for job in jobs if job.rule == "controls_language"}
+    first = {job.reason for job in jobs if job.rule == "controls_language"}
     assert first == {"a locked version that it imports changed (envs/requirements.lock)"}
 
 

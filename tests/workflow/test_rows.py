@@ -65,7 +65,7 @@ def test_a_row_runs_its_own_chain_and_embeds_one_sequence(finished):
     assert embedded(finished) == [("50", "0", "50")]
     with (finished.root / "own.csv").open("a") as file:
         file.write(f"{cds(random.Random(1))},0.5,train\n")
-    jobs = dry_run.parse(finished.snakemake("-n", "-p").stdout)
+    jobs = dry_run.plan([], finished.root)
     assert {job.rule for job in jobs} == {
         "data_records",
         "data_card",
@@ -78,7 +78,7 @@ def test_a_row_runs_its_own_chain_and_embeds_one_sequence(finished):
         "report",
     }
     assert not any(OTHER in job.wildcards for job in jobs)
-    [first] = [dry_run.explain(job) for job in jobs if job.rule == "data_records"]
+    [first] = [job.reason for job in jobs if job.rule == "data_records"]
     assert first == "own.csv changed"
     finished.snakemake("--cores", "1", RECEIPT)
     assert embedded(finished) == [("51", "50", "1")]
@@ -89,7 +89,7 @@ def test_what_older_code_made_is_kept_on_record(finished):
     module.write_text(module.read_text() + "\n_EDITED = 1\n")
 
     def scored() -> set[str]:
-        jobs = dry_run.parse(finished.snakemake("-n", "-p").stdout)
+        jobs = dry_run.plan([], finished.root)
         return {job.wildcards for job in jobs if job.rule == "evaluation"}
 
     both = {f"study=codons, suite={name}" for name in (OWN, OTHER)}
@@ -112,9 +112,9 @@ def test_what_older_code_made_is_kept_on_record(finished):
 
 def test_a_model_that_is_replaced_in_place_runs_what_reads_it(finished):
     write_model(finished.root / "checkpoint", seed=1)
-    jobs = dry_run.parse(finished.snakemake("-n", "-p").stdout)
+    jobs = dry_run.plan([], finished.root)
     assert {"data_model", "embeddings", "codons_train"} <= {job.rule for job in jobs}
-    [why] = [dry_run.explain(job) for job in jobs if job.rule == "data_model"]
+    [why] = [job.reason for job in jobs if job.rule == "data_model"]
     assert why == "checkpoint/model.safetensors changed"
     assert not any("demo-rnafm" in job.wildcards for job in jobs)
     write_model(finished.root / "checkpoint", seed=0)

@@ -9,12 +9,13 @@ import sys
 from pathlib import Path
 
 from snakemake.common.tbdstring import TBDString
+from snakemake.logging import logger
 from snakemake.settings.types import DeploymentMethod
 
 from seqfuse.data import download, pretrained_models
 from seqfuse.errors import UserError, told_as
 from seqfuse.fingerprint import PLUGINS, code
-from seqfuse.plan import canaries, dry_run, folders, slurm
+from seqfuse.plan import canaries, dry_run, folders, job_log, slurm
 from seqfuse.plan.artifacts import Artifacts
 from seqfuse.plan.inputs import Inputs
 from seqfuse.plan.launch import launched
@@ -37,10 +38,7 @@ from seqfuse.settings import datasets as dataset_entries
 from seqfuse.settings.cli_flags import flags
 
 with told_as("configuration error"):
-    written = sources.of_call(
-        Path(workflow.basedir) / "config.yaml", workflow.config_settings
-    )
-    settings = configuration.resolve(written.settings, written.places, written.mistakes)
+    settings = sources.resolve(workflow.basedir, workflow.config_settings)
 
 # For the commands of all jobs, and for the hashes of their code.
 os.environ[PLUGINS] = os.pathsep.join(settings["plugins"])
@@ -50,6 +48,8 @@ with told_as("cannot run here"):
 artifacts, inputs = Artifacts(plan), Inputs(plan)
 needs = Needs(plan, inputs, unknown=TBDString)
 in_conda = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
+
+logger.addFilter(job_log.JobLog(workflow))
 
 if workflow.remote_exec:
     # A job on a node computes from what was fetched; nodes often have no network.

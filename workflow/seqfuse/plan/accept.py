@@ -34,10 +34,10 @@ def run(args: argparse.Namespace) -> None:
     kept: list[dry_run.Job] = []
     # A job that follows another shows its own reason once that one is up to date.
     while jobs := [job for job in _planned(args, args.targets) if job.outdated]:
-        if again := {job.output for job in jobs} & {job.output for job in kept}:
+        if again := {job.outputs[0] for job in jobs} & {job.outputs[0] for job in kept}:
             raise UserError(f"snakemake does not take {min(again)} for up to date")
         record(jobs, args.because)
-        _touch(args, [path for job in jobs for path in job.output.split(", ")])
+        _touch(args, [path for job in jobs for path in job.outputs])
         kept += jobs
     for rule in dict.fromkeys(job.rule for job in kept):
         print(f"{rule}: {sum(job.rule == rule for job in kept)} kept")
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> None:
 
 def record(jobs: Sequence[dry_run.Job], because: str) -> None:
     """Add jobs to what was accepted in their run."""
-    run = Path(*Path(jobs[0].output.split(", ")[0]).parts[:2])
+    run = Path(*Path(jobs[0].outputs[0]).parts[:2])
     path = run / "report" / "accepted.json"
     entries = read_json(path)["accepted"] if path.exists() else []
     entry = {

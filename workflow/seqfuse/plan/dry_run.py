@@ -1,51 +1,43 @@
-"""What a dry run of snakemake plans: its jobs, read from the text that it prints."""
+"""What a dry run of snakemake plans: its jobs, as the Snakefile's `JobLog` writes them down."""
 
 import argparse
-import ast
 import json
-import re
+import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from seqfuse.errors import UserError
+from seqfuse.errors import UserError, lines
+from seqfuse.plan import job_log
 
 # What the Snakefile puts before each thing that a run would stop for.
 LACKING = "a run would stop: "
-_START = re.compile(r"^(?:local)?(?:rule|checkpoint) (\S+):$")
-_FIELD = re.compile(r"^    (reason|wildcards|resources|output|benchmark): (.*)$")
-_FOLLOWS = "Input files updated by another job"
-_COMMAND = "Shell command: "
-# The parameter that stands for code, as `seqfuse.fingerprint` writes it.
-_HASHES = re.compile(r"code (?P<code>\w+), packages (?P<packages>\w+)")
-_CHANGES = {
-    "code": "its code changed",
-    "packages": "a locked version that it imports changed (envs/requirements.lock)",
-}
 
 
 @dataclass
 class Job:
-    """One job of the plan; resources as Snakemake prints them, "<TBD>" where inputs are missing."""
+    """One job of the plan; resources as Snakemake prints them, "<TBD>" where inputs are missing.
+
+    `reason` is its own in a few words, "" if it runs only because other jobs make `followed`, which
+    it reads, anew.
+    """
 
     rule: str
     reason: str = ""
-    output: str = ""
+    followed: list[str] = field(default_factory=list)
+    outputs: list[str] = field(default_factory=list)
     benchmark: str = ""
     wildcards: str = ""
     command: str = ""
     resources: dict[str, str] = field(default_factory=dict)
 
     @property
-    def followed(self) -> list[str]:
-        """The inputs that other planned jobs make anew, where that is why it runs."""
-        return _files(self.reason) if self.reason.startswith(_FOLLOWS) else []
-
-    @property
     def outdated(self) -> bool:
         """Whether it runs for nothing but its code, or the locked versions that this imports."""
-        return set(explain(self).split("; ")) <= set(_CHANGES.values())
+        return not self.followed and {*self.reason.split("; ")} <= {job_log.CODE, job_log.PACKAGES}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,116 +64,37 @@ def words(args: argparse.Namespace, targets: Sequence[str]) -> list[str]:
     return found
 
 
-def plan(call: Sequence[str]) -> list[Job]:
-    """The jobs that `snakemake <call>` would run, in its order; its own complaint if it would not.
+def plan(call: Sequence[str], checkout: Path | None = None) -> list[Job]:
+    """The jobs that `snakemake <call>` would run, in its order; the targets' own rules, which have
+    no command, are left out. Of another checkout, its own package makes the plan.
 
-    Needs no cores: a plan is made for a dry run. What a run would stop for goes to standard error.
+    Needs no cores: a plan is made for a dry run. What a run would stop for goes to standard error;
+    if Snakemake cannot plan, its own complaint is the `UserError`.
     """
-    command = [sys.executable, "-m", "snakemake", "--dry-run", "--printshellcmds", "--nolock"]
-    run = subprocess.run([*command, *call], capture_output=True, text=True)
-    said = run.stderr + run.stdout
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--nolock", *call]
+    with tempfile.NamedTemporaryFile(suffix=".jsonl") as file:
+        environment = os.environ | {job_log.PLAN: file.name}
+        if checkout:
+            environment["PYTHONPATH"] = str(checkout / "workflow")
+        run = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True)
+        jobs = [Job(**json.loads(line)) for line in file.read().splitlines()]
+    said = (run.stderr + run.stdout).splitlines()
     if run.returncode:
-        raise UserError(f"snakemake cannot plan this: {_last_words(said)}")
-    for line in said.splitlines():
+        raise UserError(lines("snakemake cannot plan this", _complaint(said)))
+    for line in said:
         if line.startswith(LACKING):
             print(line, file=sys.stderr)
-    return parse(said)
-
-
-def parse(text: str) -> list[Job]:
-    """The jobs that a dry run printed, the targets' own rules without a command left out."""
-    jobs: list[Job] = []
-    for line in text.splitlines():
-        start, found = _START.match(line), _FIELD.match(line)
-        if start:
-            jobs.append(Job(start[1]))
-        elif found and jobs:
-            name, value = found.groups()
-            if name == "resources":
-                jobs[-1].resources = dict(
-                    part.split("=", 1) for part in value.split(", ") if "=" in part
-                )
-            else:
-                setattr(jobs[-1], name, value)
-        elif line.startswith(_COMMAND):
-            jobs[-1].command = line.removeprefix(_COMMAND)
-    return [job for job in jobs if job.command not in ("", "None")]
-
-
-def explain(job: Job) -> str:
-    """Snakemake's own reason for one job in a few words, what changed named; "" if it follows."""
-    reason = job.reason
-    if reason.startswith("Missing output files"):
-        return "not made yet"
-    if reason.startswith(_FOLLOWS):
-        return ""
-    if reason.startswith("Updated input files"):
-        files = _files(reason)
-        return f"{files[0]} changed" + (f", and {len(files) - 1} more" if files[1:] else "")
-    change = re.search(r"before: (.*) now: (.*)", reason)
-    if reason.startswith("Params have changed") and change:
-        return _changed(*(_values(side) for side in change.groups()))
-    return reason
+    return [job for job in jobs if job.command]
 
 
 def makers(jobs: Sequence[Job]) -> dict[str, str]:
     """The rule that makes each planned file."""
-    return {file: job.rule for job in jobs for file in job.output.split(", ")}
+    return {file: job.rule for job in jobs for file in job.outputs}
 
 
-def _files(reason: str) -> list[str]:
-    return reason.split(": ", 1)[1].split("; ")[0].split(", ")
-
-
-def _changed(before: list[str], now: list[str]) -> str:
-    """What differs between the parameters of two runs of a rule."""
-    said = []
-    for old, new in zip(before, now, strict=False):
-        was, is_ = _parts(old), _parts(new)
-        for name in {**was, **is_}:
-            if was.get(name) != is_.get(name):
-                change = f"{_short(was.get(name))} -> {_short(is_.get(name))}"
-                said.append(_CHANGES.get(name, f"{name} {change}".strip()))
-    return "; ".join(dict.fromkeys(said)) or "its settings changed"
-
-
-def _parts(text: str) -> dict[str, object]:
-    """The named parts of one parameter: of a hash, of flags, of JSON; else itself."""
-    hashes = _HASHES.fullmatch(text)
-    if hashes:
-        return hashes.groupdict()
-    if text.startswith("--"):
-        parts = re.split(r"(?:^| )(--[\w-]+)", text)[1:]
-        return {flag: value.strip() for flag, value in zip(parts[::2], parts[1::2], strict=True)}
-    if text.startswith("{"):
-        return dict(_leaves(json.loads(text)))
-    return {"": text}
-
-
-def _leaves(value: object, name: str = "") -> Iterator[tuple[str, object]]:
-    """The leaves of nested mappings, by their dotted names."""
-    if not isinstance(value, dict):
-        yield name, value
-        return
-    for key, child in value.items():
-        yield from _leaves(child, f"{name}.{key}" if name else key)
-
-
-def _values(text: str) -> list[str]:
-    """Values as Snakemake lists them; each kind in one order, so that before and now pair up."""
-    try:
-        values = ast.literal_eval(f"[{text}]")
-    except (SyntaxError, ValueError):
-        values = [text]
-    return sorted(map(str, values), key=lambda value: (not _HASHES.fullmatch(value), value))
-
-
-def _short(value: object) -> str:
-    text = "nothing" if value is None else " ".join(str(value).split())
-    return text if len(text) <= 40 else f"{text[:37]}..."
-
-
-def _last_words(text: str) -> str:
-    lines = [line for line in text.splitlines() if line.strip()]
-    told = [line for line in lines if "error" in line.lower()]
-    return " ".join((told or lines)[-1].split())
+def _complaint(said: Sequence[str]) -> str:
+    """The Snakefile's own complaints, or what is most likely Snakemake's."""
+    own = [line for line in said if line.startswith(("configuration error: ", "cannot run here: "))]
+    words = [" ".join(line.split()) for line in said if line.strip()]
+    told = [line for line in words if "error" in line.lower()]
+    return "\n".join(own) or (told or words)[-1]

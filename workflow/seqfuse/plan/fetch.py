@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> None:
         return
     sizes = [_announce(job) for job in jobs]
     _say_total(sizes)
-    targets = [job.output.split(", ")[0] for job in jobs]
+    targets = [job.outputs[0] for job in jobs]
     call = [*dry_run.words(args, targets), "--keep-going", "--quiet", "all"]
     with Interruption():  # Ctrl-C reaches snakemake too, which ends by itself
         done = subprocess.run([sys.executable, "-m", "snakemake", *call])

@@ -103,9 +103,11 @@ def _told(megabytes: list[float | None]) -> str:
 
 def _why(jobs: list[dry_run.Job], makers: dict[str, str]) -> str:
     """The jobs' own reasons, most frequent first, then the rules whose results they follow."""
-    reasons = Counter(dry_run.explain(job) for job in jobs)
+    reasons = Counter(job.reason for job in jobs)
     told = [reason for reason, _ in reasons.most_common() if reason]
-    followed = {makers.get(file, "another rule") for job in jobs for file in job.followed}
+    followed = {
+        makers.get(file, "another rule") for job in jobs if not job.reason for file in job.followed
+    }
     if followed:
         told.append(f"follows {', '.join(sorted(followed))}")
     return "; ".join(told)

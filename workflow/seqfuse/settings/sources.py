@@ -11,13 +11,18 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from seqfuse.settings import datasets
-from seqfuse.settings.configuration import merge
+from seqfuse.settings import configuration, datasets
 from seqfuse.settings.schema import kind, packaged, resolved, schema
 from seqfuse.settings.yaml_files import Document, Path_, Place, dotted, read
 
 COMMAND_LINE = "--config"
 _TRUTH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+
+def resolve(checkout: str | Path, call) -> dict:
+    """The whole configuration of a call of snakemake: see `of_call` and `configuration.resolve`."""
+    written = of_call(Path(checkout) / "config.yaml", call)
+    return configuration.resolve(written.settings, written.places, written.mistakes)
 
 
 def of_call(own: Path, call) -> Document:
@@ -32,7 +37,7 @@ def read_all(files: Iterable[Path], words: Iterable[str] = ()) -> Document:
     """Config files, each laid over those before it, and the words of `--config` over them all."""
     whole = Document()
     for document in [*map(read, files), *map(_read_word, words)]:
-        whole.settings = merge(whole.settings, document.settings)
+        whole.settings = configuration.merge(whole.settings, document.settings)
         whole.places |= document.places
         whole.mistakes += document.mistakes
     return whole

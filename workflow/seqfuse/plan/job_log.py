@@ -1,0 +1,152 @@
+"""What Snakemake logs of each job, with its reason in a few words.
+
+Snakemake says of a job whose params changed all that they were and are, which may be tens of
+kilobytes. `JobLog` is a filter of its logger: it names what changed instead and, where PLAN names a
+file, writes each job down there for `dry_run.plan`. A log record has the fields that Snakemake
+promises to logger plugins; the reason is asked of its graph.
+"""
+
+import ast
+import itertools
+import json
+import logging
+import os
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+# The variable that names a file, to which a line of JSON is added for each job.
+PLAN = "SEQFUSE_PLAN"
+NOT_MADE = "not made yet"
+CODE = "its code changed"
+PACKAGES = "a locked version that it imports changed (envs/requirements.lock)"
+# The parameter that stands for code, as `seqfuse.fingerprint` writes it.
+_HASHES = re.compile(r"code (?P<code>\w+), packages (?P<packages>\w+)")
+_CHANGES = {"code": CODE, "packages": PACKAGES}
+# A preset changes a hundred keys.
+_MOST = 8
+
+
+class JobLog(logging.Filter):
+    """Shortens the reasons of the jobs of a workflow."""
+
+    def __init__(self, workflow):
+        super().__init__()
+        self._workflow, self._jobs = workflow, {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if getattr(record, "event", None) == "job_info":
+            job = self._job(record.jobid)
+            reason, names = self._workflow.dag.reason(job), _names(job.params)
+            if reason.params_changed:
+                changed = "; ".join(_changed(reason.params_changed, names))
+                record.reason = record.reason.replace(str(reason.params_changed), changed)
+            if PLAN in os.environ:
+                _write_down(record, reason, names)
+        return True
+
+    def _job(self, number: int):
+        dag = self._workflow.dag
+        if number not in self._jobs:
+            self._jobs = {dag.jobid(job): job for job in dag.jobs}
+        return self._jobs[number]
+
+
+def explain(reason, text: str, names: Mapping[str, str]) -> str:
+    """Snakemake's reason for a job in a few words; "" if it only follows other jobs.
+
+    `text` is its own words for it; `names` are those of the parameters, by their values' `repr`.
+    """
+    if reason.missing_output:
+        return NOT_MADE
+    updated = sorted(reason.updated_input - reason.updated_input_run)
+    if updated:
+        return f"{updated[0]} changed" + (f", and {len(updated) - 1} more" if updated[1:] else "")
+    if reason.params_changed:
+        return "; ".join(_changed(reason.params_changed, names))
+    return "" if reason.updated_input_run else text
+
+
+def changes(before: Collection[str], now: Collection[str], names: Mapping[str, str]) -> list[str]:
+    """What differs between the parameters of two runs of a rule, each given by its `repr`."""
+    old, new = _parts(before), _parts(now)
+    said = [
+        _CHANGES.get(name) or f"{name} {_short(old.get(name))} -> {_short(new.get(name))}".strip()
+        for name in {**old, **new}
+        if name not in old or name not in new or old[name] != new[name]
+    ]
+    # Their names are known for the values of now alone.
+    for was, is_ in itertools.zip_longest(_whole(before), _whole(now), fillvalue="None"):
+        change = f"{_short(_value(was))} -> {_short(_value(is_))}"
+        said.append(f"{names.get(is_, '')} {change}".strip())
+    return [*said[:_MOST], *([f"and {len(said) - _MOST} more"] if said[_MOST:] else [])]
+
+
+def _changed(params, names: Mapping[str, str]) -> list[str]:
+    return changes(params.only_old, params.only_new, names) or ["its settings changed"]
+
+
+def _names(params) -> dict[str, str]:
+    return {repr(value): name for name, value in params.items()}
+
+
+def _write_down(record: logging.LogRecord, reason, names: Mapping[str, str]) -> None:
+    """Add a job to the plan, as `dry_run.Job` reads it."""
+    job = {
+        "rule": record.rule_name,
+        "reason": explain(reason, record.reason, names),
+        "followed": [] if reason.missing_output else sorted(reason.updated_input_run),
+        "outputs": record.output,
+        "benchmark": record.benchmark or "",
+        "wildcards": ", ".join(f"{name}={value}" for name, value in record.wildcards.items()),
+        "command": record.shellcmd or "",
+        "resources": {name: str(value) for name, value in record.resources.items()},
+    }
+    with open(os.environ[PLAN], "a", encoding="utf-8") as file:  # noqa: PTH123
+        file.write(json.dumps(job) + "\n")
+
+
+def _parts(values: Collection[str]) -> dict[str, Any]:
+    """The named parts of parameters: of hashes, of flags, of JSON and mappings."""
+    return {name: part for value in values for name, part in _named(_value(value))}
+
+
+def _whole(values: Collection[str]) -> list[str]:
+    """The parameters without named parts; each type in one order, so that old and new pair up."""
+    whole = (value for value in values if not list(_named(_value(value))))
+    return sorted(whole, key=lambda value: (type(_value(value)).__name__, value))
+
+
+def _named(value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        yield from _leaves(value)
+    elif not isinstance(value, str):
+        return
+    elif hashes := _HASHES.fullmatch(value):
+        yield from hashes.groupdict().items()
+    elif value.startswith("--"):
+        flags = re.split(r"(?:^| )(--[\w-]+)", value)[1:]
+        yield from zip(flags[::2], map(str.strip, flags[1::2]), strict=True)
+    elif value.startswith("{"):
+        yield from _leaves(json.loads(value))
+
+
+def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """The leaves of nested mappings, by their dotted names."""
+    if not isinstance(value, dict):
+        yield name, value
+        return
+    for key, child in value.items():
+        yield from _leaves(child, f"{name}.{key}" if name else key)
+
+
+def _value(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (SyntaxError, ValueError):
+        return text
+
+
+def _short(value: Any) -> str:
+    text = "nothing" if value is None else " ".join(str(value).split())
+    return text if len(text) <= 40 else f"{text[:37]}..."
