@@ -254,7 +254,16 @@ def test_what_lies_over_the_workflows_own_file(write):
     assert read(own) == {"seeds": 7, "run": "a", "gpu": {"count": 2}}
     assert read(own, replace_workflow_config=True) == {"seeds": 7, "gpu": {"count": 2}}
     assert read(own.with_name("none.yaml")) == {"seeds": 7, "gpu": {"count": 2}}
-    assert "none.yaml: no such file" in refused(read, own.with_name("none.yaml"), configfiles=[])
+    said = refused(read, own.with_name("none.yaml"), configfiles=[])
+    assert said == ["none.yaml: No such file or directory"]
+
+
+def test_a_file_with_nothing_in_it_is_an_empty_mapping(write):
+    for text in ("", "# nothing", "---", "---\n# nothing"):
+        assert sources.read_all([write(text)]).settings == {}
+    for text in ("- a", "a", "[a]", "0"):
+        (line,) = refused(sources.read_all, [write(text)])
+        assert line == "config.yaml: `key: value` lines are expected, not a list or a text"
 
 
 def test_a_program_ends_with_every_mistake_and_no_traceback(capsys):

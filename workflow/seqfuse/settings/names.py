@@ -13,7 +13,7 @@ from seqfuse.registry.methods import METHODS, OWN_SETTINGS
 from seqfuse.registry.metrics import MEAN
 from seqfuse.settings.schema import section
 from seqfuse.settings.validation import hold, refuse, together
-from seqfuse.settings.yaml_files import Path_, Places
+from seqfuse.settings.yaml_files import KeyPath, Places
 
 # Names become folders, words of a command line and wildcards; "+" and "@" are put between them
 # (stability+cluster, demo-nt@random).
@@ -32,7 +32,7 @@ _LISTED = {
 }
 
 # A mistake: the path of the key, and what is said of it.
-Mistake = tuple[Path_, str]
+Mistake = tuple[KeyPath, str]
 
 
 def check_form(settings: Mapping, places: Places) -> None:
@@ -131,12 +131,12 @@ def _not_interpreted(settings: Mapping) -> Iterator[Mistake]:
         yield path, f"{_key(path)}: {arm!r} is no fusion of codons.arms{nearest(arm, fusions)}"
 
 
-def _key(path: Path_) -> str:
+def _key(path: KeyPath) -> str:
     """A key as it is written in messages: an item of a list is named by its list."""
     return ".".join(part for part in path if isinstance(part, str))
 
 
-def _datasets(settings: Mapping) -> Iterator[tuple[Path_, str, str]]:
+def _datasets(settings: Mapping) -> Iterator[tuple[KeyPath, str, str]]:
     """(path, study that it is listed for, name) of every dataset that is named."""
     language = settings["language"]
     for index, name in enumerate(settings["codons"]["datasets"]):
@@ -147,7 +147,7 @@ def _datasets(settings: Mapping) -> Iterator[tuple[Path_, str, str]]:
     yield ("language", "pretrain", "dataset"), "pairs", language["pretrain"]["dataset"]
 
 
-def _named(settings: Mapping) -> Iterator[tuple[Path_, str, str]]:
+def _named(settings: Mapping) -> Iterator[tuple[KeyPath, str, str]]:
     """(path, kind, name) of everything that a catalogue must know."""
     language, codons = settings["language"], settings["codons"]
     for path, _, name in _datasets(settings):

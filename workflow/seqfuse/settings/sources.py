@@ -13,7 +13,7 @@ from pathlib import Path
 
 from seqfuse.settings import configuration, datasets
 from seqfuse.settings.schema import kind, packaged, resolved, schema
-from seqfuse.settings.yaml_files import Document, Path_, Place, dotted, read
+from seqfuse.settings.yaml_files import Document, KeyPath, Place, dotted, read
 
 COMMAND_LINE = "--config"
 _TRUTH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
@@ -69,7 +69,7 @@ def _child_rule(rule: Mapping, key: str) -> dict:
     return resolved(child) if isinstance(child, Mapping) else {}
 
 
-def _typed(node, rule: Mapping, path: Path_, document: Document):
+def _typed(node, rule: Mapping, path: KeyPath, document: Document):
     """A value of the command line in the type that its rule wants; a mistake stays as it is."""
     document.places[path] = Place(COMMAND_LINE)
     if isinstance(node.value, str):

@@ -11,11 +11,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from seqfuse.errors import UserError, nearest
-from seqfuse.settings.yaml_files import NOWHERE, Path_, Place, Places, dotted
+from seqfuse.settings.yaml_files import NOWHERE, KeyPath, Place, Places, dotted
 
 
 def hold(
-    value: Mapping, schema: Mapping, source: str, places: Places = NOWHERE, at: Path_ = ()
+    value: Mapping, schema: Mapping, source: str, places: Places = NOWHERE, at: KeyPath = ()
 ) -> None:
     """Hold a mapping to a JSON schema; its mistakes are one `UserError`, a line each, sorted.
 
@@ -67,7 +67,7 @@ def _validator(schema: Mapping):
     return jsonschema.validators.extend(standard, type_checker=types)(schema)
 
 
-def _explain(error, places: Places, at: Path_) -> Iterator[tuple[Path_, str]]:
+def _explain(error, places: Places, at: KeyPath) -> Iterator[tuple[KeyPath, str]]:
     """The path and the words of each mistake in one error of jsonschema."""
     path = tuple(error.absolute_path)
     where = f"{dotted(path)}: " if path else ""

@@ -5,6 +5,7 @@ keys it keeps the last one. Where that is never meant, it is a mistake that name
 depends on the key, `validation.hold` says so with what `Place` remembers.
 """
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from seqfuse.errors import UserError
 
-Path_ = tuple[str | int, ...]  # of a key: ("language", "training", "steps")
+KeyPath = tuple[str | int, ...]  # of a key: ("language", "training", "steps")
 _TAG = "tag:yaml.org,2002:"
 # Numbers that YAML reads in base 8 or 60.
 _OTHER_BASE = re.compile(r"[-+]?0[0-9_]+|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?")
@@ -30,16 +31,16 @@ class Place:
         return self.file if self.line is None else f"{self.file}:{self.line}"
 
 
-class Places(dict[Path_, Place]):
+class Places(dict[KeyPath, Place]):
     """The place of each key, by its path."""
 
-    def nearest(self, path: Path_) -> Place | None:
+    def nearest(self, path: KeyPath) -> Place | None:
         """The place of a key, or of what it would stand in."""
         while path and path not in self:
             path = path[:-1]
         return self.get(path)
 
-    def located(self, path: Path_, said: str) -> str:
+    def located(self, path: KeyPath, said: str) -> str:
         """What is said of a key, with its place if that is known."""
         place = self.nearest(path)
         return f"{place}: {said}" if place else said
@@ -73,15 +74,15 @@ def read(path: Path) -> Document:
     try:
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(path.read_text(encoding="utf-8"))
         root = loader.get_single_node()
-        if root is None:
+        if root is None or root.tag == f"{_TAG}null":
             return Document()
         if not isinstance(root, yaml.MappingNode):
             raise UserError(f"{name}: `key: value` lines are expected, not a list or a text")
         document = Document()
         document.mistakes += _look_at(root, (), name, document.places)
         document.settings = loader.construct_document(root)
-    except FileNotFoundError:
-        raise UserError(f"{name}: no such file") from None
+    except OSError as error:
+        raise UserError(f"{name}: {os.strerror(error.errno)}") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{name}: not UTF-8 text ({error.reason})") from None
     except yaml.YAMLError as error:
@@ -95,7 +96,7 @@ def shown(path: Path) -> str:
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
-def _look_at(node, path: Path_, name: str, places: Places) -> Iterator[str]:
+def _look_at(node, path: KeyPath, name: str, places: Places) -> Iterator[str]:
     """Fill in the places below a node and make its keys text; gives the mistakes."""
     kind = node.tag.removeprefix(_TAG)
     if isinstance(node.value, str):
@@ -121,14 +122,14 @@ def _look_at(node, path: Path_, name: str, places: Places) -> Iterator[str]:
         yield from _child(key, value, known, name, places)
 
 
-def _child(start, value, path: Path_, name: str, places: Places) -> Iterator[str]:
+def _child(start, value, path: KeyPath, name: str, places: Places) -> Iterator[str]:
     plain = isinstance(value.value, str) and not value.style
     text = value.value if plain else None
     places[path] = Place(name, start.start_mark.line + 1, text)
     yield from _look_at(value, path, name, places)
 
 
-def _misread_key(key, where: str, path: Path_) -> Iterator[str]:
+def _misread_key(key, where: str, path: KeyPath) -> Iterator[str]:
     """Whether YAML makes something else of a key than its text; `0` and `12` stay as they are."""
     kind = key.tag.removeprefix(_TAG)
     as_written = kind == "int" and re.fullmatch("0|[1-9][0-9]*", key.value)
@@ -168,6 +169,6 @@ def _invalid(name: str, path: Path, error) -> str:
     return f"{name}:{mark.line + 1}: not valid YAML: {problem}"
 
 
-def dotted(path: Path_) -> str:
+def dotted(path: KeyPath) -> str:
     """A key's path as it is written in messages."""
     return ".".join(map(str, path))
