@@ -35,12 +35,14 @@ def test_official_splits_stay(clean):
     assert clean(given).column("split") == [row["split"] for row in given]
 
 
-@pytest.mark.parametrize("method", ["random", "group", "cluster"])
+@pytest.mark.parametrize("method", ["rows", "random", "group", "cluster"])
 def test_made_splits_have_the_official_sizes_and_follow_the_seed(clean, method):
     found = clean(rows(), split_by=method).column("split")
     counts = collections.Counter(found)
     for name, size in SIZES.items():  # groups have 10 rows, equal sequences 2
-        assert abs(counts[name] - size) <= {"random": 2, "group": 10, "cluster": 2}[method]
+        assert (
+            abs(counts[name] - size) <= {"rows": 0, "random": 2, "group": 10, "cluster": 2}[method]
+        )
     assert clean(rows(), split_by=method).column("split") == found
     assert clean(rows(), split_by=method, split_seed=1).column("split") != found
 
@@ -51,6 +53,33 @@ def test_made_splits_are_disjoint(clean, method, key):
     for row in clean(rows(), split_by=method).rows:
         found[row[key]].add(row["split"])
     assert all(len(splits) == 1 for splits in found.values())
+
+
+def test_a_split_by_rows_puts_equal_sequences_on_several_sides(clean):
+    found = clean(rows(), split_by="rows")
+    assert found.audit["duplicates"]["dna"]["seen_in_train"]["test"]["rows"] > 5
+    assert clean(rows(), split_by="random").audit["duplicates"]["dna"]["seen_in_train"]["test"] == {
+        "rows": 0,
+        "share": 0.0,
+    }
+
+
+def test_a_split_that_leaves_a_side_empty_is_refused_where_it_is_made(clean):
+    """One family: a sequence and 49 with a substitution each; as Tc-Riboswitches, one cluster."""
+    given = rows(copies=2)[:50]
+    first = given[0]["sequence"] * 2
+    for i, row in enumerate(given):
+        row["sequence"] = first[:i] + {"A": "C"}.get(first[i], "A") + first[i + 1 :]
+        row["split"] = ("train", "train", "train", "val", "test")[i % 5]
+    found = clean(given, split_by="cluster")
+    [line] = found.said.splitlines()
+    assert found.status == 2 and "split_by cluster leaves no row in" in line
+    assert "its 50 rows make 1 that stay together, of which the largest has 50" in line
+    # The official split is taken as it is; the audit says what train knows of test.
+    assert (
+        "10 of 10 distinct sequences of test have a near-duplicate in train"
+        in (clean(given).audit["warnings"])
+    )
 
 
 def test_cluster_splits_keep_near_duplicates_together(clean):

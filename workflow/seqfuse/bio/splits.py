@@ -1,7 +1,7 @@
-"""Makers of splits: random, group-disjoint, cluster-disjoint; seeded, of given sizes.
+"""Makers of splits: by rows, random, group-disjoint, cluster-disjoint; seeded, of given sizes.
 
 Each works on one 64-bit key a row. Rows of one key stay together, so that a random split keeps
-equal sequences on one side.
+equal sequences on one side; a split by rows does not, which shows what that leak is worth.
 """
 
 from pathlib import Path
@@ -82,22 +82,22 @@ class Collector:
     A group-disjoint split leaves out the rows of `left_out`, and has every other label in train.
     """
 
-    def __init__(self, method: str):
-        self.method = method
+    def __init__(self, method: str, records: Path):
+        self.method, self.records = method, records
         self.official: list[np.ndarray] = []
         self.keys: list[np.ndarray] = []
         self.labels: list[np.ndarray] = []
         self.labelled = True
         self.sketches: list[np.ndarray] = []
 
-    def add(self, batch: pa.RecordBatch, records: Path) -> None:
+    def add(self, batch: pa.RecordBatch) -> None:
         """Take one batch of cleaned records."""
         self.official.append(np.array(batch["split"].to_pylist(), dtype=object))
         if self.method == "group":
             if batch["group"].null_count:
                 row = sum(map(len, self.official)) - len(batch) + _first_null(batch["group"]) + 1
                 raise UserError(
-                    f"{records}: row {row} has no group, and split_by is group; name a group "
+                    f"{self.records}: row {row} has no group, and split_by is group; name a group "
                     "column or a group_pattern in the dataset's entry"
                 )
             self.keys.append(keys(batch["group"]))
@@ -114,16 +114,33 @@ class Collector:
         if self.method == "official":
             return official
         shares = {name: float((official == name).sum()) for name in SPLITS}
-        if self.method == "cluster":
-            return assign(sketch.clusters(np.concatenate(self.sketches)), shares, seed)
-        found = np.concatenate(self.keys)
-        if self.method != "group" or not self.labelled:
-            return assign(found, shares, seed)
-        asked, labels = ~self.left_out(), np.concatenate(self.labels)
-        split = official.copy()
+        found = self._together(len(official))
+        asked, split = ~self.left_out(), official.copy()
         split[asked] = assign(found[asked], shares, seed)
-        split[asked] = taught(found[asked], labels[asked], split[asked])
+        if self.method == "group" and self.labelled:
+            labels = np.concatenate(self.labels)
+            split[asked] = taught(found[asked], labels[asked], split[asked])
+        self._refuse_empty(found[asked], [name for name in SPLITS if shares[name]], split[asked])
         return split
+
+    def _together(self, rows: int) -> np.ndarray:
+        """A number a row; rows that share it stay together."""
+        if self.method == "rows":
+            return np.arange(rows)
+        if self.method == "cluster":
+            return sketch.clusters(np.concatenate(self.sketches))
+        return np.concatenate(self.keys)
+
+    def _refuse_empty(self, found: np.ndarray, wanted: list[str], split: np.ndarray) -> None:
+        """Stop where rows that stay together are too many for every split to get some."""
+        empty = [name for name in wanted if not (split == name).any()]
+        if empty:
+            sizes = np.unique(found, return_counts=True)[1]
+            raise UserError(
+                f"{self.records}: split_by {self.method} leaves no row in {' and '.join(empty)}:"
+                f" its {len(found)} rows make {len(sizes)} that stay together, of which the largest"
+                f" has {sizes.max()}; keep the official split, or choose another `split_by`"
+            )
 
     def left_out(self) -> np.ndarray:
         """The rows (bool) that a group-disjoint split cannot ask: their label has one group."""

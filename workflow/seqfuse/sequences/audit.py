@@ -255,6 +255,10 @@ def _warnings(found: dict, rows: _Rows) -> list[str]:
         if (seen["share"] or 0) > _SEEN:
             part = f"{seen['rows']} of {found['splits'][name]}"
             warnings.append(f"{part} rows of {name} have DNA that train holds")
+    for name, near in found["near_duplicates"]["in_train"].items():
+        if (near["share"] or 0) > _SEEN:
+            part = f"{near['near']} of {near['compared']}"
+            warnings.append(f"{part} distinct sequences of {name} have a near-duplicate in train")
     for name, scores in found["lookups"].items():
         if scores and "question" in scores:
             question, majority = scores["question"]["accuracy"], scores["majority"]["accuracy"]

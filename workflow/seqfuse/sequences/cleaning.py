@@ -196,10 +196,10 @@ def _plan(cleaner: Cleaner) -> _Plan | None:
     settings = cleaner.settings
     if settings.split_by == "official" and settings.duplicates == "keep":
         return None
-    collected = splits.Collector(settings.split_by)
+    collected = splits.Collector(settings.split_by, cleaner.records)
     contents, kept = [], []
     for batch, _, reasons in cleaner.cleaned():
-        collected.add(batch, cleaner.records)
+        collected.add(batch)
         contents.append(
             keys(*(batch[name] for name in ("sequence", "variant", "question", "label")))
         )

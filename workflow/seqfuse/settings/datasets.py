@@ -20,6 +20,7 @@ FIELDS = (
 # What NAME+SPLIT calls a split that is not the source's: (words, changed settings of `sequences`).
 RESPLIT = {
     "deduplicated": ("without what train repeats", {"duplicates": "drop_across_splits"}),
+    "rows": ("split at random, equal sequences apart", {"split_by": "rows"}),
     "random": ("split at random", {"split_by": "random"}),
     "group": ("no group in two splits", {"split_by": "group"}),
     "cluster": ("no cluster in two splits", {"split_by": "cluster"}),
