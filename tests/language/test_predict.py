@@ -40,13 +40,24 @@ def test_every_val_and_test_record_of_every_seed(project, commands, tmp_path, me
             answer = prompts.parse(row["text"], thinks=True)
             assert row["predicted"] == (answer if answer in loglik else None)
             assert 1 <= row["answer_tokens"] <= 12
+            assert row["cut"] is False or row["answer_tokens"] == 12
         else:
-            assert row["text"] is None and row["answer_tokens"] is None
+            assert row["text"] is None and row["answer_tokens"] is None and row["cut"] is None
             assert row["predicted"] == max(loglik, key=loglik.get)
             assert sum(map(math.exp, loglik.values())) == pytest.approx(1, rel=1e-5)
     again = commands.predict(method, model, tmp_path / "again.parquet")
     assert again.read_bytes() == out.read_bytes()
     assert not list(tmp_path.glob(".states-*"))
+
+
+def test_predictions_say_which_answers_were_cut_whatever_was_found_at_start(commands, tmp_path):
+    """Of two tokens none is an answer; after five steps the model still says something."""
+    model = commands.finetune("text_only", tmp_path / "model")
+    out = tmp_path / "predictions.parquet"
+    commands.predict("text_only", model, out, "--max-new-tokens", 2)
+    rows = tables.read(out, tables.PREDICTIONS).to_pylist()
+    assert {row["answer_tokens"] for row in rows if row["cut"]} == {2}
+    assert all(row["answer_tokens"] <= 2 and not row["text"] for row in rows if not row["cut"])
 
 
 def test_a_trained_model_says_what_the_question_gives_away(project, commands, tmp_path):
