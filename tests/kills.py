@@ -260,13 +260,10 @@ def _write_rows(path: Path, rows: list[dict]) -> None:
 
 
 def differences(one: Path, other: Path) -> Iterator[str]:
-    """What is not the same in two copies of a run: tables, checkpoints, stored embeddings.
-
-    Hidden files are left out: SIGKILL leaves temporary ones.
-    """
+    """What is not the same in two copies of a run: tables, checkpoints, stored embeddings, and what
+    a killed process left half written."""
     for name, words in compare.differences(one / MADE, other / MADE):
-        if not any(part.startswith(".") for part in Path(name).parts):
-            yield f"{name}: {words}"
+        yield f"{name}: {words}"
     here, there = (_stored(folder / "results" / "embeddings") for folder in (one, other))
     for key in sorted(here.keys() | there.keys()):
         if here.get(key) != there.get(key):

@@ -1,5 +1,9 @@
 """A file appears whole or not at all."""
 
+import signal
+import subprocess
+import sys
+
 import pytest
 
 from seqfuse.errors import UserError
@@ -45,6 +49,31 @@ def test_a_failure_leaves_the_old_folder(tmp_path):
         (temporary / "new").write_text("y")
         raise RuntimeError
     assert [p.name for p in target.iterdir()] == ["old"]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from seqfuse.files import atomic, atomic_directory
+with atomic(Path(sys.argv[1]) / "a.txt") as file, atomic_directory(Path(sys.argv[1]) / "d") as d:
+    file.write_text("half")
+    (d / "new").write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_process_left_half_written_is_removed_by_the_next(tmp_path):
+    run = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)])
+    assert run.returncode == -signal.SIGKILL
+    assert len(list(tmp_path.iterdir())) == 2
+    with atomic(tmp_path / "a.txt") as mine:
+        # One that is alive keeps what it is writing.
+        with atomic(tmp_path / "a.txt") as temporary:
+            temporary.write_text("whole")
+        assert mine.exists()
+    with atomic_directory(tmp_path / "d") as folder:
+        (folder / "new").write_text("whole")
+    assert {path.name for path in tmp_path.iterdir()} == {"a.txt", "d"}
 
 
 def test_checksums_are_sha256(tmp_path):

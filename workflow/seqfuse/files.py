@@ -4,6 +4,7 @@ Every stage writes through `atomic` or `atomic_directory`: beside the target, fs
 """
 
 import contextlib
+import glob
 import hashlib
 import json
 import os
@@ -24,8 +25,7 @@ DESCRIPTIONS = ("README.md", "model.json")
 def atomic(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it is synced and renamed onto `path`."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=_beside(path), suffix=path.suffix)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -43,10 +43,8 @@ def atomic(path: str | Path) -> Iterator[Path]:
 def atomic_directory(path: str | Path) -> Iterator[Path]:
     """Yield a temporary folder beside `path`; on success it takes the place of `path`."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
-    temporary.chmod(0o777 & ~_umask())
-    try:
+    with scratch_directory(path) as temporary:
+        temporary.chmod(0o777 & ~_umask())
         with named(path):
             yield temporary
             for written in temporary.rglob("*"):
@@ -56,8 +54,44 @@ def atomic_directory(path: str | Path) -> Iterator[Path]:
         if path.exists():
             shutil.rmtree(path)
         temporary.replace(path)
+
+
+@contextlib.contextmanager
+def scratch_directory(path: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside `path` that is gone at the end."""
+    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=_beside(path)))
+    try:
+        yield temporary
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _beside(path: Path) -> str:
+    """How the name of a temporary neighbour of `path` begins: with host and process.
+
+    Those of processes of this host that were killed are removed, a model's worth of disk perhaps.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    own = f".{path.name}.{os.uname().nodename}-"
+    for left in path.parent.glob(f"{glob.escape(own)}*"):
+        process = left.name.removeprefix(own).partition("-")[0]
+        if process.isdecimal() and not _runs(int(process)):
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
+    return f"{own}{os.getpid()}-"
+
+
+def _runs(process: int) -> bool:
+    """Whether there is such a process."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # somebody else's
+    return True
 
 
 @contextlib.contextmanager

@@ -55,6 +55,6 @@ def run(args: argparse.Namespace) -> None:
     with Journal(args.out) as journal:
         rows = prediction.predict(*made_from, settings, journal)
         if args.inputs:
-            found = input_vectors.rows(*made_from, args.out.parent)
+            found = input_vectors.rows(*made_from, args.inputs)
             tables.write(args.inputs, tables.from_rows(found, tables.VECTORS), tables.VECTORS)
         tables.write(args.out, tables.from_rows(rows, tables.PREDICTIONS), tables.PREDICTIONS)

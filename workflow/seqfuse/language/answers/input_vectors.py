@@ -5,7 +5,6 @@ without the two markers around each, and those of the tokens of question and ref
 Every method of a suite shows the same records, so that what differs is the way DNA enters.
 """
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from seqfuse.files import scratch_directory
 from seqfuse.language import prompts
 from seqfuse.language.answers import prediction
 from seqfuse.language.finetuning import checkpoint
@@ -32,12 +32,12 @@ def rows(
     datasets: Sequence[str],
     records: Sequence[Path],
     receipts: Sequence[Path],
-    scratch: Path,
+    out: Path,
 ) -> list[dict]:
     """Rows of `tables.VECTORS` from the first seed of `model`; none where there is nothing to show.
 
     That is a method that shows no DNA or no text, or a suite whose texts are nearly all the same.
-    The folder `scratch` holds the decoded encoder states meanwhile.
+    The folder of `out` holds the decoded encoder states meanwhile.
     """
     trained = prediction.read(model, datasets)
     folder, description = next(iter(trained.items()))
@@ -45,10 +45,10 @@ def rows(
     asked = sample(Suite.read(datasets, records).records)
     if not (method.sees_dna and method.generates) or len(asked) < _FEWEST:
         return []
-    with tempfile.TemporaryDirectory(dir=scratch, prefix=".states-") as memory:
+    with scratch_directory(out) as memory:
         states = None
         if method.reads_store:
-            states = prediction.frozen_states(description, datasets, receipts, asked, Path(memory))
+            states = prediction.frozen_states(description, datasets, receipts, asked, memory)
         loaded = checkpoint.load(folder, states).to(device())
         return [row for prompt in asked for row in pair(loaded, prompt, len(datasets) > 1)]
 

@@ -1,6 +1,5 @@
 """Predictions of a fine-tuned method: rows of `tables.PREDICTIONS` for val and test, all seeds."""
 
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -8,7 +7,7 @@ from pathlib import Path
 
 from seqfuse import fingerprint
 from seqfuse.errors import UserError
-from seqfuse.files import canonical_json, checksums, digest
+from seqfuse.files import canonical_json, checksums, digest, scratch_directory
 from seqfuse.labels import parse
 from seqfuse.language import prompts
 from seqfuse.language.answers.resume_journal import Journal
@@ -43,11 +42,11 @@ def predict(
     ]
     if not asked:
         raise UserError(f"{', '.join(map(str, records))}: no val or test record to predict")
-    with tempfile.TemporaryDirectory(dir=journal.path.parent, prefix=".states-") as memory:
+    with scratch_directory(journal.path) as memory:
         first = next(iter(trained.values()))
         states = None
         if METHODS[first.method].reads_store:
-            states = frozen_states(first, datasets, receipts, asked, Path(memory))
+            states = frozen_states(first, datasets, receipts, asked, memory)
         rows = of_seeds(trained, states, asked, settings, journal)
         return [{**row, "probe": "none"} for row in rows]
 
