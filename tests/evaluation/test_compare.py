@@ -13,14 +13,14 @@ RULE = compare.Rule(level=0.05, margin=0.05)
 
 
 def paired(value: float, error: float, clusters: int = 50, better: str = "higher"):
-    """A comparison with a difference and its standard error."""
+    """A comparison of two shares with a difference and its standard error."""
     found = inference.Difference(*map(np.array, (value, value, error, float(clusters - 1))))
-    return compare.Compared(found, better, clusters)
+    return compare.Compared(found, better, 1.0, clusters)
 
 
 def of_p(*p_values: float) -> list[compare.Compared]:
     """Comparisons with these p values."""
-    return [paired(1.0, 1 / stats.t.isf(p / 2, 49)) for p in p_values]
+    return [paired(0.1, 0.1 / stats.t.isf(p / 2, 49)) for p in p_values]
 
 
 def test_a_pair_in_two_families_is_judged_by_the_stricter():
@@ -71,6 +71,13 @@ def test_the_detectable_difference_is_found_four_times_in_five():
     draws = random.normal(row["detectable"], 1, size=(20_000, 30))
     power = (stats.ttest_1samp(draws, 0, axis=1).pvalue < RULE.level).mean()
     assert power == pytest.approx(inference.POWER, abs=0.02)
+
+
+def test_no_interval_goes_beyond_what_two_scores_can_differ():
+    [row] = compare.judged([paired(0.5, 0.4)], [[0]], RULE)
+    assert row["low"] == pytest.approx(0.5 - stats.t.isf(0.025, 49) * 0.4) and row["high"] == 1.0
+    # Nothing that could be would have been found.
+    assert row["detectable"] == float("inf")
 
 
 def test_what_has_too_few_clusters_is_in_no_family():

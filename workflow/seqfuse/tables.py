@@ -109,8 +109,9 @@ METRICS = _schema(
 # altered input and the same method on the unaltered input of the same rows (`against` "unaltered").
 # `low` and `high` hold for the whole family of comparisons, and leave out zero where `p_holm` is
 # below the level, which `verdict` says in words. `detectable` is the smallest difference that would
-# have been found four times in five; `p_equivalent`, adjusted too, that of being within the margin.
-# `seeds` is the fewest of what was trained. Numbers are NaN where no interval can be had.
+# have been found four times in five, infinite where none would; `p_equivalent`, adjusted too, that
+# of being within the margin. `seeds` is the fewest of what was trained. Numbers are NaN where no
+# interval can be had.
 COMPARISONS = _schema(
     {
         "study": _TEXT,

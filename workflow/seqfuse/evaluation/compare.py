@@ -3,8 +3,10 @@
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from seqfuse.evaluation.score import Score
-from seqfuse.registry.metrics import BEATS_ALL
+from seqfuse.registry.metrics import BEATS_ALL, Metric
 from seqfuse.statistics import inference
 
 
@@ -19,10 +21,14 @@ class Rule:
 
 @dataclass(frozen=True)
 class Compared:
-    """Two scores of the same rows, not yet judged: their difference, and what it is made of."""
+    """Two scores of the same rows, not yet judged: their difference, and what it is made of.
+
+    `most` is the largest difference that two scores of the metric can have.
+    """
 
     difference: inference.Difference
     better: str
+    most: float
     clusters: int
 
     @property
@@ -31,11 +37,11 @@ class Compared:
         return not math.isnan(self.difference.p)
 
 
-def compare(method: Score, against: Score, better: str, paired: bool = False) -> Compared:
+def compare(method: Score, against: Score, metric: Metric, paired: bool = False) -> Compared:
     """The difference of two scores; `paired` where one training made both."""
     found = inference.difference(method.estimate, against.estimate, paired)
     clusters = min(part.clusters for part in method.estimate.parts)
-    return Compared(found, better, clusters)
+    return Compared(found, metric.better, metric.ends[1] - metric.ends[0], clusters)
 
 
 def judged(
@@ -62,14 +68,17 @@ def judged(
 
 def _judged(compared: Compared, p_holm: float, level: float, tests: int, rule: Rule) -> dict:
     found = compared.difference
-    low, high = found.interval(level)
+    low, high = (
+        float(np.clip(end, -compared.most, compared.most)) for end in found.interval(level)
+    )
+    detectable = float(found.detectable(rule.level / tests))
     columns = {
         "difference": float(found.value),
-        "low": float(low),
-        "high": float(high),
+        "low": low,
+        "high": high,
         "p": float(found.p),
         "p_holm": p_holm if compared.tested else math.nan,
-        "detectable": float(found.detectable(rule.level / tests)),
+        "detectable": math.inf if detectable > compared.most else detectable,
         "p_equivalent": min(1.0, tests * float(found.p_equivalent(rule.margin))),
         "clusters": compared.clusters,
     }

@@ -328,7 +328,7 @@ def comparison_rows(
             probed = other == UNALTERED
             for name in dict.fromkeys([method, *_trained_methods([against], methods)]):
                 families.setdefault((dataset, subset, name, probed), []).append(len(rows))
-            compared.append(compare.compare(one, two, METRICS[metric].better, paired=probed))
+            compared.append(compare.compare(one, two, METRICS[metric], paired=probed))
             place = {"dataset": dataset, "split": "test", "subset": subset, "metric": metric}
             who = {"method": method, "against": UNALTERED if probed else against, "probe": probe}
             more = {"n": one.rows, "seeds": _seeds(there, methods, method, against, probe)}

@@ -210,7 +210,7 @@ def _missed(results: Results, place: Place, methods: list[str], others: list[str
     """How large a difference the tests that found nothing could have missed, against the best."""
     best = min(others, key=lambda name: results.rank(place, name))
     pairs = [results.compared.get((place, name, best)) for name in methods]
-    missed = [row["detectable"] for row in pairs if row and not math.isnan(row["detectable"])]
+    missed = [row["detectable"] for row in pairs if row and math.isfinite(row["detectable"])]
     if not missed:
         return "This is no evidence that none is: these rows are too few for any test."
     return (

@@ -128,7 +128,7 @@ def weight(row: dict) -> str:
     found, whether the two are equivalent, and that one training was all there was."""
     said = []
     if not math.isnan(row["detectable"]):
-        said = [f"detectable: {_number(row['detectable'])}", row["equivalence"]]
+        said = [f"detectable: {_exact(_number, row['detectable']).text}", row["equivalence"]]
     if row["seeds"] == 1:
         said.append(_ONE_SEED)
     return "; ".join(said)
@@ -340,7 +340,7 @@ def left_out(run: Run) -> list[str]:
 
 def _exact(text: Callable[[float], str], value: float) -> Cell:
     """A number as a cell; of one that cannot be had, words alone."""
-    return Cell("none") if math.isnan(value) else Cell(text(value), value)
+    return Cell(text(value), value) if math.isfinite(value) else Cell("none")
 
 
 def _ends(row: dict, text: Callable[[float], str]) -> str:
