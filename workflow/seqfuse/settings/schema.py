@@ -41,7 +41,8 @@ def resolved(rule: Mapping) -> dict:
 
 
 def readers(rule: Mapping, path: str = "", inherited: Sequence[str] = ()) -> dict[str, list[str]]:
-    """The rules that read each key of a schema; a key is called "language.prompt.reasoning".
+    """The rules that read each key of a schema; a key is called "language.prompt.reasoning", or
+    "files[].path" where it is one of a list.
 
     A key without `read_by` has that of its section.
     """
@@ -51,7 +52,10 @@ def readers(rule: Mapping, path: str = "", inherited: Sequence[str] = ()) -> dic
         return {path: list(read_by)}
     found = {}
     for name, child in rule["properties"].items():
-        found |= readers(child, f"{path}.{name}" if path else name, read_by)
+        child, name = resolved(child), f"{path}.{name}" if path else name
+        if "properties" in child.get("items", {}):
+            child, name = {"read_by": child.get("read_by", read_by)} | child["items"], f"{name}[]"
+        found |= readers(child, name, read_by)
     return found
 
 
