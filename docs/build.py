@@ -1,10 +1,11 @@
 """Print the parts of the documentation that the project itself knows.
 
-    python docs/build.py          writes docs/configuration.md and the DAG in README.md
+    python docs/build.py          writes configuration.md and what-reruns.md in docs/, and the DAG in
+                                  README.md
     python docs/build.py --check  changes nothing, fails when one of them is out of step
 
-The configuration's reference comes from the schemas in workflow/seqfuse/settings/, the picture of
-the DAG from `snakemake --rulegraph`.
+The configuration's reference comes from the schemas in workflow/seqfuse/settings/, what runs again
+from tests/architecture/reruns.yaml, the picture of the DAG from `snakemake --rulegraph`.
 """
 
 import json
@@ -14,10 +15,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import what_reruns
+
 from seqfuse.settings import schema
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGURATION = ROOT / "docs" / "configuration.md"
+RERUNS = ROOT / "docs" / "what-reruns.md"
 README = ROOT / "README.md"
 SAME = {"codons_train_weighed": "codons_train", "sequences_codons": "sequences"}
 HIDDEN = {"all", "report_settings"}
@@ -38,14 +42,14 @@ A name that you give to a dataset, model, suite, variant or run is made of `A-Z`
 `_` and `-` and begins with a letter or a digit. `+` and `@` come behind a name: `NAME+cluster` is a
 set with another split, `NAME@random` a model with random weights. Folders may be called anything.
 
-"Read by" names the rules that read a key themselves; what lies behind them in the DAG follows
-through their files. A key that none reads changes no result, but the report shows it; `preset` acts
+"Read by" names the rules that read a key themselves and run again when it changes; what lies behind
+them in the DAG follows through their files ([what-reruns.md](what-reruns.md)). A key that none reads changes no result, but the report shows it; `preset` acts
 through the keys that it sets.
 """
 
 
 def main() -> int:
-    """Write or check both; the exit status says whether they were in step."""
+    """Write or check them all; the exit status says whether they were in step."""
     wanted = list(pages())
     if "--check" not in sys.argv[1:]:
         for path, text in wanted:
@@ -67,6 +71,7 @@ def pages() -> Iterator[tuple[Path, str]]:
         rule = schema.packaged(name)
         told += "".join(section(f"{name}.NAME", rule | {"description": what}, missing=""))
     yield CONFIGURATION, HEAD + told
+    yield RERUNS, what_reruns.page()
     readme = README.read_text(encoding="utf-8")
     picture = f"```mermaid\n{rulegraph()}\n```"
     yield README, re.sub(r"```mermaid\n.*?\n```", lambda _: picture, readme, flags=re.DOTALL)

@@ -39,8 +39,9 @@ RUN, WRITTEN, EVENTS = yaml.safe_load_all((HERE / "small_run.yaml").read_text(en
 # The catalogue entries of the small run whose keys change, and those for keys that these lack.
 _ENTRY = {"datasets": "own", "models": "own-esm2"}
 _ENTRY_OF = {
+    "datasets.NAME.task": "demo-expression",
     "datasets.NAME.source": "published",
-    "datasets.NAME.generator": "demo-variants",
+    "datasets.NAME.generator": "demo-promoter",
     "datasets.NAME.hub.repository": "published",
     "datasets.NAME.hub.revision": "published",
     "models.NAME.repository": "published-bert",
@@ -62,8 +63,9 @@ _HEAD = """\
 def keys() -> dict[str, list[str]]:
     """Every key of the configuration and of catalogue entries, and the rules said to read it."""
     found = schema.readers(schema.schema())
+    del found["preset"]  # the keys that it sets stand for it, and those of entries for theirs
     for kind in _ENTRY:
-        del found[kind]  # the keys of its entries stand for it
+        del found[kind]
         found |= schema.readers(_entry_schema(kind), f"{kind}.NAME")
     return found
 
@@ -81,11 +83,12 @@ def changes(key: str) -> Iterator[dict]:
     if "NAME" in place:
         place[1] = _ENTRY_OF.get(key, _ENTRY[place[0]])
     for value in WRITTEN.get(key) or [_another(key, rule, _at(_resolved(), place))]:
-        yield {"set": {".".join(place): value}}
+        whole = isinstance(value, dict) and "set" in value
+        yield value if whole else {"set": {".".join(place): value}}
 
 
 def _entry_schema(kind: str) -> dict:
-    return schema.load_yaml(schema.FOLDER / f"{kind}.schema.yaml")
+    return schema.packaged(kind)
 
 
 @functools.cache
@@ -170,6 +173,7 @@ def _finish() -> None:
 
     touch.Executor.SLEEPING_TIME = 0  # before each job
     own = [item["path"] for entry in RUN["datasets"].values() for item in entry.get("files", [])]
+    own.append("elsewhere/own/records.csv")  # of a mirror
     own += [f"{entry['path']}/config.json" for entry in RUN["models"].values() if "path" in entry]
     for path in map(Path, [*own, *(path for path, *_ in _outputs(RUN))]):
         if path.suffix:

@@ -3,7 +3,7 @@
 import pytest
 
 from seqfuse.errors import UserError
-from seqfuse.settings import datasets
+from seqfuse.settings import datasets, models
 from seqfuse.settings.paths import RESOURCES
 from seqfuse.settings.yaml_files import load_yaml
 
@@ -76,3 +76,41 @@ def test_which_sets_hold_reasoning_and_variants(holds):
 def test_an_entry_needs_source_and_study(entry):
     with pytest.raises(UserError, match="dataset 'mine'"):
         datasets.validate("mine", entry)
+
+
+SHA256 = "0" * 64
+
+
+@pytest.mark.parametrize(
+    ("changed", "counts"),
+    [
+        ({"title": "Another", "licence": "CC0", "citation": "Someone", "coding": False}, False),
+        ({"aliases": {"sure": "yes"}, "rows": {"test": 3}, "cleaning": {"min_length": 9}}, False),
+        ({"proprietary": "Ask them."}, False),
+        ({"files": [{"path": "a.csv", "sha256": SHA256, "url": "https://elsewhere/a.csv"}]}, False),
+        ({"files": [{"path": "a.csv", "sha256": SHA256, "manual": "Ask them."}]}, False),
+        ({"files": [{"path": "a.csv", "sha256": SHA256[1:] + "1"}]}, True),
+        ({"files": [{"path": "a.csv", "sha256": None, "url": "https://elsewhere/a.csv"}]}, True),
+        ({"columns": {"sequence": "dna"}}, True),
+        ({"columns": {}}, False),
+        ({"question": "Why?"}, True),
+    ],
+)
+def test_records_depend_on_what_can_change_them(changed, counts):
+    entry = {"source": "files", "study": "language", "files": [{"path": "a.csv", "sha256": SHA256}]}
+    parts = [datasets.of_records(each) for each in (entry, entry | changed)]
+    assert (parts[0] != parts[1]) == counts
+
+
+def test_a_models_folder_does_not_depend_on_what_the_model_is_called():
+    entry = {"kind": "scratch", "layout": "esm2", "seed": 1}
+    called = entry | {"title": "Small", "citation": "Someone", "note": "Slow"}
+    assert models.of_folder(called) == entry
+
+
+def test_the_part_of_an_entry_that_a_card_reads_makes_the_same_card():
+    entry = {"source": "files", "study": "codons", "files": [{"path": "a.csv"}], "licence": "CC0"}
+    part = datasets.of_card(entry)
+    assert part == {"study": "codons", "licence": "CC0"}
+    said = {"title": "mine", "licence": "CC0", "citation": None, "coding": {"expected": True}}
+    assert datasets.described("mine", part) == datasets.described("mine", entry) == said

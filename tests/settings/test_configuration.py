@@ -230,7 +230,6 @@ def test_every_key_names_rules_that_read_it_or_none(read_by, root):
         "controls_shuffle",
         "controls_randomise",
         "report_settings",
-        "data_card",
     }
 
 
@@ -241,7 +240,9 @@ def test_a_key_is_read_by_what_its_section_says_unless_it_says_otherwise(read_by
     assert read_by["jobs.light.runtime"] == []
     assert "controls_folds" in read_by["jobs.light.threads"]
     assert "codons_train" in read_by["jobs.gpu.threads"]
-    assert read_by["datasets.NAME.generator"] == ["data_records"]
+    assert read_by["datasets.NAME.seed"] == ["data_records"]
+    assert read_by["datasets.NAME.files[].sha256"] == ["data_records"]
+    assert read_by["datasets.NAME.files[].manual"] == []
     assert read_by["models.NAME.title"] == []
 
 

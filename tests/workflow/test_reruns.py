@@ -138,41 +138,6 @@ def test_a_locked_version_that_no_stage_imports_runs_nothing(demo):
         assert planned(demo) == []
 
 
-@pytest.mark.parametrize(
-    "changed",
-    [
-        "mirror: [elsewhere]",
-        "language: {training: {checkpoint_minutes: 3}}",
-        "language: {pretrain: {chunk_tokens: 9999}}",
-        "language: {training: {gradient_checkpointing: true}}",
-        "language: {tensorboard: true}",
-        "gpu: {canary: false, memory_gb: 7}",
-    ],
-)
-def test_a_setting_that_changes_no_result_runs_nothing_but_the_page_that_shows_it(
-    demo, tmp_path, changed
-):
-    path = tmp_path / "changed.yaml"
-    path.write_text(changed)
-    assert rules(planned(demo, "--configfile", str(path))) <= DRAWN | {"report_settings"}
-
-
-def test_how_much_a_prediction_may_say_trains_nothing(demo, tmp_path):
-    path = tmp_path / "changed.yaml"
-    path.write_text("language: {prompt: {max_new_tokens: 65}}")
-    found = rules(planned(demo, "--configfile", str(path)))
-    assert "language_predict" in found
-    assert not found & {"language_finetune", "language_pretrain", "embeddings"}
-
-
-def test_a_title_makes_its_card_again_and_no_record(demo, tmp_path):
-    path = tmp_path / "changed.yaml"
-    path.write_text("datasets: {demo-variants: {title: Another, citation: Someone}}")
-    found = rules(planned(demo, "--configfile", str(path)))
-    assert "data_card" in found
-    assert found <= DRAWN | {"data_card", "report_settings"}
-
-
 def test_a_checkout_to_and_fro_runs_nothing(demo):
     def git(*words: str) -> None:
         author = {f"GIT_{who}_{what}": "x@localhost" for who in ("AUTHOR", "COMMITTER")

@@ -32,6 +32,7 @@ rule codons_train:
         disk_mb=needs.disk_mb(needs.arm_disk),
         runtime=needs.runtime("gpu", len(plan.seeds)),
     params:
+        threads=needs.threads("gpu"),
         code=lambda wildcards: code("seqfuse.codons.train", *plan.fusion(wildcards.arm)),
         arm=lambda wildcards: omit(vars(ARMS[wildcards.arm]), "title"),
         out=subpath(output.cost, parent=True),
@@ -44,7 +45,7 @@ rule codons_train:
     shell:
         "exec seqfuse codons train --dataset {wildcards.dataset} --arm {wildcards.arm}"
         " --records {input.records} --frames {input.frames} {params.views}"
-        " --seeds {params.seeds} --threads {threads} --state {params.state} {params.settings}"
+        " --seeds {params.seeds} --threads {params.threads} --state {params.state} {params.settings}"
         " --out {params.out} 2> {log}"
 
 
@@ -96,6 +97,7 @@ rule codons_interpret:
         disk_mb=needs.disk_mb(needs.interpretation_disk),
         runtime=needs.runtime("gpu", len(plan.seeds)),
     params:
+        threads=needs.threads("gpu"),
         code=code(
             "seqfuse.codons.interpret",
             *(name for arm in plan.fusions() for name in plan.fusion(arm)),
@@ -115,5 +117,5 @@ rule codons_interpret:
         ),
     shell:
         "exec seqfuse codons interpret --dataset {wildcards.dataset} --trained {params.trained}"
-        " --records {input.records} --frames {input.frames} {params.files} --threads {threads}"
+        " --records {input.records} --frames {input.frames} {params.files} --threads {params.threads}"
         " {params.settings} --out {params.out} 2> {log}"

@@ -35,6 +35,7 @@ from seqfuse.registry.figures import FIGURES, STUDIES
 from seqfuse.registry.judges import REFERENCES
 from seqfuse.settings import configuration, sources
 from seqfuse.settings import datasets as dataset_entries
+from seqfuse.settings import models as model_entries
 from seqfuse.settings.cli_flags import flags
 
 with told_as("configuration error"):

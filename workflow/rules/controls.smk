@@ -19,11 +19,12 @@ rule controls_language:
         disk_mb=needs.disk_mb(needs.tables_disk),
         runtime=needs.runtime("light"),
     params:
+        threads=needs.threads("light"),
         code=code("seqfuse.controls.language", *plan.control_modules("language")),
         datasets=lambda wildcards: plan.language_suites[wildcards.suite],
     shell:
         "exec seqfuse controls language --suite {wildcards.suite} --datasets {params.datasets}"
-        " --records {input.records} --threads {threads} --out {output} 2> {log}"
+        " --records {input.records} --threads {params.threads} --out {output} 2> {log}"
 
 
 rule controls_folds:
@@ -44,11 +45,12 @@ rule controls_folds:
         disk_mb=needs.disk_mb(needs.tables_disk),
         runtime=needs.runtime("light"),
     params:
+        threads=needs.threads("light"),
         code=code("seqfuse.controls.folds", *plan.control_modules("language")),
         datasets=lambda wildcards: plan.language_suites[wildcards.suite],
     shell:
         "exec seqfuse controls folds --datasets {params.datasets} --records {input.records}"
-        " --threads {threads} --out {output} 2> {log}"
+        " --threads {params.threads} --out {output} 2> {log}"
 
 
 rule controls_codons:
@@ -74,11 +76,12 @@ rule controls_codons:
         disk_mb=needs.disk_mb(needs.tables_disk),
         runtime=needs.runtime("light"),
     params:
+        threads=needs.threads("light"),
         code=code("seqfuse.controls.codons", *plan.control_modules("codons")),
         settings=flags(settings["codons"]["controls"]),
     shell:
         "exec seqfuse controls codons --dataset {wildcards.suite} --records {input.records}"
-        " --frames {input.frames} --singles {input.singles} --threads {threads} {params.settings}"
+        " --frames {input.frames} --singles {input.singles} --threads {params.threads} {params.settings}"
         " --out {output} 2> {log}"
 
 

@@ -21,10 +21,13 @@ rule data_records:
         "../../envs/data.yaml"
     params:
         code=code("seqfuse.data.records"),
-        entry=lambda wildcards: as_json(
+        content=lambda wildcards: as_json(
             dataset_entries.of_records(settings["datasets"][wildcards.dataset])
         ),
-        # Of resources, so that another place of the same files re-runs nothing.
+        # Of resources, so that another title, or another place of the same files, re-runs nothing.
+        entry=lambda wildcards, resources: as_json(
+            settings["datasets"][wildcards.dataset]
+        ),
         mirror=lambda wildcards, resources: flags(
             {"mirror": settings["mirror"] or None}
         ),
@@ -49,7 +52,7 @@ rule data_card:
     params:
         code=code("seqfuse.data.card"),
         entry=lambda wildcards: as_json(
-            dataset_entries.description(settings["datasets"][wildcards.dataset])
+            dataset_entries.of_card(settings["datasets"][wildcards.dataset])
         ),
     shell:
         "exec seqfuse data card --name {wildcards.dataset} --entry {params.entry:q}"
@@ -73,7 +76,10 @@ rule data_model:
         "../../envs/data.yaml"
     params:
         code=lambda wildcards: code("seqfuse.data.model", *plan.layout(wildcards.model)),
-        entry=lambda wildcards: as_json(settings["models"][wildcards.model]),
+        content=lambda wildcards: as_json(
+            model_entries.of_folder(settings["models"][wildcards.model])
+        ),
+        entry=lambda wildcards, resources: as_json(settings["models"][wildcards.model]),
         text=lambda wildcards, input: flags({"text": list(input.text) or None}),
         out=subpath(output[0], parent=True),
     shell:

@@ -23,9 +23,10 @@ rule judge:
             {"predictions": input.predictions or None}
         ),
         store=f"{STATE}/judge",
-        settings=flags(settings["judge"]),
+        settings=flags(tracked(settings["judge"], "judge")),
+        more=lambda wildcards, resources: flags(untracked(settings["judge"], "judge")),
     shell:
         "exec seqfuse judge --suite {wildcards.suite} --method {wildcards.method}"
         " --datasets {params.datasets} --records {input.records}"
-        " {params.predictions} --store {params.store} {params.settings}"
+        " {params.predictions} --store {params.store} {params.settings} {params.more}"
         " --out {output} 2> {log}"

@@ -176,6 +176,7 @@ rule language_predict:
         disk_mb=needs.disk_mb(needs.tables_disk),
         runtime=needs.runtime("gpu", len(plan.seeds)),
     params:
+        threads=needs.threads("gpu"),
         code=lambda wildcards: code(
             "seqfuse.language.predict", plan.implementation(wildcards.method)
         ),
@@ -185,7 +186,7 @@ rule language_predict:
         settings=flags(settings["language"]["prompt"]),
     shell:
         "exec seqfuse language predict --model {params.model} --datasets {params.datasets}"
-        " --records {input.records} {params.embeddings} --threads {threads} {params.settings}"
+        " --records {input.records} {params.embeddings} --threads {params.threads} {params.settings}"
         " --inputs {output.inputs} --out {output.predictions} 2> {log}"
 
 
@@ -211,6 +212,7 @@ rule language_probe:
         disk_mb=needs.disk_mb(needs.tables_disk),
         runtime=needs.runtime("gpu", len(plan.seeds)),
     params:
+        threads=needs.threads("gpu"),
         code=lambda wildcards: code(
             "seqfuse.language.probe", plan.implementation(wildcards.method)
         ),
@@ -225,7 +227,7 @@ rule language_probe:
         ),
     shell:
         "exec seqfuse language probe --model {params.model} --datasets {params.datasets}"
-        " --records {input.records} {params.encoder} --threads {threads} {params.settings}"
+        " --records {input.records} {params.encoder} --threads {params.threads} {params.settings}"
         " --out {output} 2> {log}"
 
 
@@ -253,6 +255,7 @@ rule language_attention:
         disk_mb=needs.disk_mb(needs.tables_disk),
         runtime=needs.runtime("gpu"),
     params:
+        threads=needs.threads("gpu"),
         code=code("seqfuse.language.attention"),
         model=lambda wildcards, input: str(Path(input.checkpoints[0]).parents[1]),
         datasets=lambda wildcards: plan.variant_sets(wildcards.suite),
@@ -261,4 +264,4 @@ rule language_attention:
         ),
     shell:
         "exec seqfuse language attention --model {params.model} --datasets {params.datasets}"
-        " --records {input.records} --threads {threads} {params.settings} --out {output} 2> {log}"
+        " --records {input.records} --threads {params.threads} {params.settings} --out {output} 2> {log}"

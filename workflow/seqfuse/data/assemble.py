@@ -275,18 +275,16 @@ def write(path: str | Path, batches: Iterable[pa.RecordBatch], sources: list[Sou
 
 
 def card(name: str, entry: dict, sources: list[Source], counts: dict) -> dict:
-    """What a dataset is and where it came from; no timestamps, so that equal inputs agree."""
-    kept = ("title", "licence", "citation", "source", "study", "task")
+    """What was read of a dataset and from where; no timestamps, so that equal inputs agree."""
     return {
         "name": name,
-        **{key: entry.get(key) for key in kept},
+        **{key: entry[key] for key in ("source", "study", "task")},
         "files": [source.card() for source in sources],
         "columns": [name for name in tables.RECORDS.names if name in counts["columns"]],
         "rows": dict(counts["rows"]),
         "labels": {split: dict(found) for split, found in counts["labels"].items()},
         "left_out": dict(left_out(sources).most_common()),
         "later_turns_left_out": sum(source.later_turns for source in sources),
-        "coding": {"expected": entry["coding"]},
     }
 
 

@@ -8,16 +8,12 @@ own so that a new title, licence or citation makes no record again.
 """
 
 import argparse
-import json
 
-from seqfuse.errors import UserError
+from seqfuse.data import entry_flags
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--name", required=True, help="name of the dataset")
-    parser.add_argument(
-        "--entry", required=True, help="its catalogue entry as JSON, see resources/datasets.yaml"
-    )
+    entry_flags.add_arguments(parser, "dataset")
     parser.add_argument("--source", required=True, help="card of `seqfuse data records`")
     parser.add_argument("--out", required=True, help="card.json to write")
 
@@ -26,10 +22,5 @@ def run(args: argparse.Namespace) -> None:
     from seqfuse.files import read_json, write_json
     from seqfuse.settings import datasets
 
-    try:
-        entry = datasets.validate(args.name, json.loads(args.entry))
-    except json.JSONDecodeError as error:
-        raise UserError(f"--entry: not valid JSON ({error})") from None
-    said = {key: entry.get(key) for key in ("title", "licence", "citation")}
-    coding = {"coding": {"expected": entry["coding"]}}
-    write_json(args.out, read_json(args.source) | said | coding)
+    said = datasets.described(args.name, entry_flags.entry(args))
+    write_json(args.out, read_json(args.source) | said)

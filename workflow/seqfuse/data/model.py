@@ -9,17 +9,13 @@ commit; never code). Writes the folder, with model.json; everything downstream s
 """
 
 import argparse
-import json
 
-from seqfuse.errors import UserError
+from seqfuse.data import entry_flags
 from seqfuse.settings.models import validate
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--name", required=True, help="name of the model")
-    parser.add_argument(
-        "--entry", required=True, help="its catalogue entry as JSON, see resources/models.yaml"
-    )
+    entry_flags.add_arguments(parser, "model")
     parser.add_argument(
         "--text",
         nargs="*",
@@ -35,10 +31,7 @@ def run(args: argparse.Namespace) -> None:
     from seqfuse.encoders import random_models
     from seqfuse.files import atomic_directory, write_json, write_manifest
 
-    try:
-        entry = validate(args.name, json.loads(args.entry))
-    except json.JSONDecodeError as error:
-        raise UserError(f"--entry: not valid JSON ({error})") from None
+    entry = validate(args.name, entry_flags.entry(args))
     with atomic_directory(args.out) as folder:
         if entry["kind"] == "scratch":
             texts = random_models.read_texts(args.text)

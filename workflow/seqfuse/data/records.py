@@ -9,16 +9,12 @@ card.json; a download stays in `source/` beside them.
 """
 
 import argparse
-import json
 
-from seqfuse.errors import UserError
+from seqfuse.data import entry_flags
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--name", required=True, help="name of the dataset")
-    parser.add_argument(
-        "--entry", required=True, help="its catalogue entry as JSON, see resources/datasets.yaml"
-    )
+    entry_flags.add_arguments(parser, "dataset")
     parser.add_argument(
         "--mirror",
         action="extend",
@@ -39,10 +35,7 @@ def run(args: argparse.Namespace) -> None:
     from seqfuse.progress import say
     from seqfuse.settings import datasets
 
-    try:
-        entry = datasets.validate(args.name, json.loads(args.entry))
-    except json.JSONDecodeError as error:
-        raise UserError(f"--entry: not valid JSON ({error})") from None
+    entry = datasets.validate(args.name, entry_flags.entry(args))
     if entry["source"] == "synthetic":
         sources, batches = [], assemble.demo(entry)
     else:

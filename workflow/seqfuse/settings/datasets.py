@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 
 from seqfuse.errors import UserError, nearest
-from seqfuse.settings.schema import packaged, section
+from seqfuse.settings.schema import packaged, read_part, section
 from seqfuse.settings.validation import hold
 from seqfuse.settings.yaml_files import NOWHERE, Places
 
@@ -25,9 +25,6 @@ RESPLIT = {
     "group": ("no group in two splits", {"split_by": "group"}),
     "cluster": ("no cluster in two splits", {"split_by": "cluster"}),
 }
-# What no record depends on: what a set is called and bound by, and what later stages read.
-_DESCRIPTION = ("title", "licence", "citation", "coding")
-_LATER = ("aliases", "cleaning", "rows")
 _NEEDS = {"synthetic": "generator", "files": "files", "hub": "hub"}
 
 
@@ -52,7 +49,7 @@ def validate(name: str, entry: Mapping, places: Places = NOWHERE) -> dict:
         _check_replacement(name, pattern, replacement)
     entry["labels"] = {key: str(value) for key, value in entry.get("labels", {}).items()}
     entry["only"] = {key: [*map(str, found)] for key, found in entry.get("only", {}).items()}
-    derived = {"task": _task(entry), "coding": entry["study"] == "codons"}
+    derived = {"task": _task(entry), "coding": _is_coding(entry)}
     return _defaults(name) | derived | entry
 
 
@@ -73,12 +70,26 @@ def cleaning(entry: Mapping, settings: Mapping) -> dict:
 
 def of_records(entry: Mapping) -> dict:
     """The part of an entry that the records depend on."""
-    return {k: value for k, value in entry.items() if k not in (*_DESCRIPTION, *_LATER)}
+    part = read_part("data_records", entry, packaged("datasets"))
+    # A checksum says what a file is, wherever it comes from.
+    for item in part.get("files", []):
+        if item.get("sha256") not in (None, "unverified"):
+            item.pop("url", None)
+            item.pop("hub_path", None)
+    return part
 
 
-def description(entry: Mapping) -> dict:
+def of_card(entry: Mapping) -> dict:
     """The part of an entry that its card repeats, and what it derives that from."""
-    return {k: value for k, value in entry.items() if k not in _LATER}
+    return read_part("data_card", entry, packaged("datasets"))
+
+
+def described(name: str, entry: Mapping) -> dict:
+    """What the card says of a set, from its entry or that part of it."""
+    hold(entry, schema() | {"required": ["study"]}, f"dataset {name!r}")
+    said = {key: entry.get(key) for key in ("title", "licence", "citation")}
+    coding = {"expected": entry.get("coding", _is_coding(entry))}
+    return said | {"title": entry.get("title", name), "coding": coding}
 
 
 def has_reasoning(entry: Mapping) -> bool:
@@ -105,6 +116,10 @@ def _task(entry: Mapping) -> str:
     named = entry.get("columns", {})
     regression = entry["study"] == "codons" and not named.get("label")
     return "regression" if regression else "classification"
+
+
+def _is_coding(entry: Mapping) -> bool:
+    return entry["study"] == "codons"
 
 
 def _check_pattern(name: str, pattern: str) -> None:

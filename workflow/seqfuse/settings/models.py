@@ -1,6 +1,6 @@
 """One entry of the catalogue of models: held to its schema, defaults filled in."""
 
-from seqfuse.settings.schema import packaged
+from seqfuse.settings.schema import packaged, read_part
 from seqfuse.settings.validation import hold
 from seqfuse.settings.yaml_files import NOWHERE, Places
 
@@ -11,3 +11,8 @@ def validate(name: str, entry: dict, places: Places = NOWHERE) -> dict:
     hold(entry, schema, f"model {name!r}", places, ("models", name))
     known = schema["properties"]
     return {key: rule["default"] for key, rule in known.items() if "default" in rule} | entry
+
+
+def of_folder(entry: dict) -> dict:
+    """The part of an entry that the model's folder depends on."""
+    return read_part("data_model", entry, packaged("models"))

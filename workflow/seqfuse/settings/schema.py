@@ -67,6 +67,22 @@ def of_results(path: str, values: Mapping) -> dict:
     return {k: v for k, v in values.items() if section_readers.get(f"{prefix}.{k}") != []}
 
 
+def read_part(reader: str, value: object, rule: Mapping, inherited: Sequence[str] = ()) -> object:
+    """The part of a value that a rule of the workflow reads, by the schema's rule for the value."""
+    read_by = rule.get("read_by", inherited)
+    if isinstance(value, list) and "items" in rule:
+        return [read_part(reader, item, rule["items"], read_by) for item in value]
+    if not isinstance(value, Mapping) or "properties" not in rule:
+        return value
+    parts = {}
+    for key, child in value.items():
+        known = rule["properties"].get(key, {})
+        part = read_part(reader, child, known, read_by)
+        if part if "properties" in known else reader in known.get("read_by", read_by):
+            parts[key] = part
+    return parts
+
+
 def kind(rule: Mapping) -> str:
     """The type of a setting, beside which it may be null; "string" of a reference."""
     kinds = rule.get("type", "string")
