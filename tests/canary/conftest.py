@@ -28,7 +28,7 @@ def no_grant(monkeypatch):
 def here(tmp_path):
     """What a host says that shares a folder for results and one for the store with every node."""
     folders = {"results": tmp_path / "results", "store": tmp_path / "store"}
-    return submitted.look(folders, {}, slurm=True)
+    return submitted.look(folders, {})
 
 
 @pytest.fixture

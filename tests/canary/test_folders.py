@@ -117,7 +117,7 @@ def test_too_little_disk_is_found(here, monkeypatch):
 
 def test_a_cache_that_others_look_after_need_not_be_written(here, tmp_path, monkeypatch):
     monkeypatch.setattr(submitted.os, "access", lambda path, how: False)
-    seen = submitted.look({"HF_HOME": tmp_path / "hub"}, {}, slurm=True).folders["HF_HOME"]
+    seen = submitted.look({"HF_HOME": tmp_path / "hub"}, {}).folders["HF_HOME"]
     assert seen == Folder(str(tmp_path / "hub"), None, writable=False)
     found = list(folders.check("node7", replace(here, folders={"HF_HOME": seen})))
     assert [finding.check for finding in found] == ["checkout", "HF_HOME visible", "HF_HOME room"]
@@ -125,7 +125,7 @@ def test_a_cache_that_others_look_after_need_not_be_written(here, tmp_path, monk
 
 
 def test_a_folder_keeps_its_name(here, tmp_path):
-    again = submitted.look({"store": tmp_path / "store"}, {"store": 7}, slurm=True)
+    again = submitted.look({"store": tmp_path / "store"}, {"store": 7})
     assert again.folders["store"] == replace(here.folders["store"], disk_mb=7)
     assert again.start != here.start
 

@@ -60,11 +60,11 @@ def test_what_is_not_known_yet_is_not_added_up():
 @pytest.mark.parametrize(("jobs", "tried"), [([job(LIGHT)], False), ([job(ONE)], True)])
 def test_partitions_are_tried_where_a_job_asks_for_a_gpu(make_run, monkeypatch, jobs, tried):
     calls = []
-    monkeypatch.setattr(canaries, "look", lambda folders, sizes, slurm: (folders, sizes, slurm))
+    monkeypatch.setattr(canaries, "look", lambda folders, sizes: (folders, sizes))
     monkeypatch.setattr(canaries, "try_partitions", lambda *words: calls.append(words))
     canaries.before_submission(jobs, make_run(), 4, "partitions.yaml")
     assert [[request.name for request in words[0]] for words in calls] == [["one_gpu"]] * tried
-    for _, partitions, (folders, sizes, slurm), results, memory_gb in calls:
+    for _, partitions, (folders, sizes), results, memory_gb in calls:
         assert (partitions, str(results), memory_gb) == ("partitions.yaml", "results/small", None)
-        assert folders["results"] == "results/small" and slurm
+        assert folders["results"] == "results/small"
         assert sizes == {"results": 0, "store": 0}

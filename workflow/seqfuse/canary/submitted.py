@@ -43,11 +43,10 @@ class Folder:
 
 @dataclass(frozen=True)
 class Submitted:
-    """What the submitting host says of one start of snakemake; `slurm` if its jobs go there."""
+    """What the submitting host says of one start of snakemake."""
 
     start: str
     host: str
-    slurm: bool
     code: str
     folders: Mapping[str, Folder] = field(default_factory=dict)
 
@@ -66,12 +65,11 @@ class Submitted:
             raise UserError(f"--submitted: not what snakemake writes into {VARIABLE}") from None
 
 
-def look(folders: Mapping[str, str | Path], disk_mb: Mapping[str, int], slurm: bool) -> Submitted:
+def look(folders: Mapping[str, str | Path], disk_mb: Mapping[str, int]) -> Submitted:
     """Describe this host and `folders`, made where they are not there, by what they are for."""
     return Submitted(
         start=uuid.uuid4().hex[:8],
         host=socket.gethostname(),
-        slurm=slurm,
         code=code(),
         folders={
             what: _look(Path(path).absolute(), disk_mb.get(what, 0))

@@ -92,7 +92,7 @@ def before_submission(jobs: Sequence, run: Run, threads: int, partitions: str | 
     """Try what `jobs` of a plan need; nothing where none of them asks for a GPU."""
     asked = requests(jobs, run.settings["gpu"], threads)
     if asked:
-        here = look(shared_folders(jobs, run), written_mb(jobs), slurm=True)
+        here = look(shared_folders(jobs, run), written_mb(jobs))
         memory_gb = run.settings["gpu"]["memory_gb"]
         try_partitions(asked, partitions, here, Path(run.results), memory_gb)
 
