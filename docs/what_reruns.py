@@ -55,7 +55,9 @@ def _keys(observed: dict) -> Iterator[str]:
         first, new, then = map(_told, consequences)
         yield f"\n### {f'First: {first}' if first else 'Nothing but that'}\n\n"
         if first or new:
-            yield "".join(f"{word}: {rules}. " for word, rules in (("New", new), ("Then", then)) if rules)[:-1]
+            yield "".join(
+                f"{word}: {rules}. " for word, rules in (("New", new), ("Then", then)) if rules
+            )[:-1]
             yield "\n\n"
         yield from _by_section(groups[consequences])
 

@@ -14,7 +14,7 @@ from unittest import mock
 import numpy as np
 import torch
 
-from seqfuse.encoders import random_models
+from seqfuse.encoders import random_models, random_text_models
 from seqfuse.language.finetuning import checkpoint
 from seqfuse.language.methods import method
 from seqfuse.language.methods.method import Example, LanguageMethod, Setup
@@ -183,7 +183,9 @@ def _backbone(config: dict) -> tuple[object, object]:
 @cache
 def tokeniser():
     """A stand-in for Qwen's: its format, and letters of `_LETTERS` as a token each."""
-    return random_models.qwen_tokeniser([f"Answer: {LABELS[0]}", "Which disease follows?"], 600)
+    return random_text_models.qwen_tokeniser(
+        [f"Answer: {LABELS[0]}", "Which disease follows?"], 600
+    )
 
 
 def write_encoder(shape: Shape, folder: Path) -> Path:

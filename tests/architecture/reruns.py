@@ -106,7 +106,9 @@ def _at(node: object, place: Sequence[str]) -> object:
 def _set(settings: dict, place: str, value: object) -> None:
     *sections, last = place.split(".")
     for part in sections:
-        settings = settings[int(part)] if isinstance(settings, list) else settings.setdefault(part, {})
+        settings = (
+            settings[int(part)] if isinstance(settings, list) else settings.setdefault(part, {})
+        )
     settings[last] = value
 
 

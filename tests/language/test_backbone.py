@@ -8,8 +8,8 @@ from safetensors import safe_open
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from seqfuse.errors import UserError
-from seqfuse.language.methods import method
-from seqfuse.language.methods.method import load_backbone, loaded_bytes
+from seqfuse.language.methods import backbone as loading
+from seqfuse.language.methods.backbone import load_backbone, loaded_bytes
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_memory_is_reckoned_before_loading(backbone, sharded, monkeypatch):
     attention = 32 * 32 + 2 * 16 * 32 + 32 * 32 + 2 * 16
     needed = 4 * (384 * 32 + 2 * (attention + 3 * 48 * 32 + 2 * 32) + 32)
     assert loaded_bytes(backbone) == loaded_bytes(sharded) == needed
-    monkeypatch.setattr(method, "free_bytes", lambda: needed - 1)
+    monkeypatch.setattr(loading, "free_bytes", lambda: needed - 1)
     monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", lambda *a, **k: pytest.fail())
     with pytest.raises(
         UserError, match=r"its weights take 0\.0 GB in float32 and 0\.0 GB are free"

@@ -21,12 +21,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Load, draw new weights, save."""
     from seqfuse import encoders
-    from seqfuse.encoders import random_models
+    from seqfuse.encoders import random_models, random_text_models
     from seqfuse.files import atomic_directory, read_json, write_manifest
 
     if read_json(f"{args.model}/config.json").get("model_type") == "qwen3":
         with atomic_directory(args.out) as folder:
-            random_models.fill_language_model(args.model, args.seed, folder)
+            random_text_models.fill_language_model(args.model, args.seed, folder)
             write_manifest(folder)
         return
     encoder = encoders.load(args.model)

@@ -28,13 +28,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     from seqfuse.data import pretrained_models
-    from seqfuse.encoders import random_models
+    from seqfuse.encoders import random_models, random_text_models
     from seqfuse.files import atomic_directory, write_json, write_manifest
 
     entry = validate(args.name, entry_flags.entry(args))
     with atomic_directory(args.out) as folder:
         if entry["kind"] == "scratch":
-            texts = random_models.read_texts(args.text)
+            texts = random_text_models.read_texts(args.text)
             random_models.write(entry["layout"], entry["config"], entry["seed"], texts, folder)
         else:
             pretrained_models.fetch(args.name, entry, folder)

@@ -9,10 +9,10 @@ biology. The same seed, text and library versions give the same bytes.
 from __future__ import annotations
 
 import itertools
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from seqfuse.encoders import random_text_models
 from seqfuse.errors import UserError, nearest
 from seqfuse.files import write_json
 from seqfuse.registry.layouts import TEXT_LAYOUTS
@@ -22,15 +22,6 @@ if TYPE_CHECKING:
 
 # How much larger queries and keys are: attention logits then have the variance 1.5^4, about 5.
 _SHARPNESS = 1.5
-# Rows of a language model's embedding table come in multiples of this, and there are always more
-# than the tokeniser has tokens, as in Qwen3.
-_ROWS = 128
-
-_QWEN_SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
-_QWEN_THINK = ["<think>", "</think>"]
-# Words of the chat format and of the answer, which stand around every text.
-_QWEN_FORMAT = "user\n assistant\n\nAnswer:"
-_BERT_SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 _ESM2_TOKENS = (
     "<cls> <pad> <eos> <unk> L A G V S E R T I D P K Q N F Y M H W C X B U Z O . - <null_1> <mask>"
 )
@@ -112,25 +103,6 @@ _CONFIGS = {
 }
 
 
-def read_texts(paths: list[str]) -> list[str]:
-    """The distinct texts of the training records in tables of records, in order.
-
-    Other splits are left out: what a model is tested on should not shape its tokeniser.
-    """
-    import pyarrow.compute as pc
-
-    from seqfuse import tables
-
-    columns = ["question", "reasoning", "label", "text"]
-    texts = {}
-    for path in paths:
-        table = tables.read(path, tables.RECORDS, ["split", *columns])
-        table = table.filter(pc.equal(table["split"], "train"))
-        for column in columns:
-            texts |= dict.fromkeys(table[column].drop_null().to_pylist())
-    return list(texts)
-
-
 def write(layout: str, overrides: dict, seed: int, texts: list[str], folder: Path) -> None:
     """Write a model of `layout` into `folder`; `overrides` are laid over the layout's config.
 
@@ -144,9 +116,9 @@ def write(layout: str, overrides: dict, seed: int, texts: list[str], folder: Pat
     config = _CONFIGS[layout] | overrides
     try:
         if layout == "qwen3":
-            _qwen3(config, seed, texts, folder)
+            random_text_models.write_qwen3(config, seed, texts, folder)
         elif layout == "bert":
-            _bert(config, seed, texts, folder)
+            random_text_models.write_bert(config, seed, texts, folder)
         else:
             _encoder(layout, config, seed, folder)
     except (RuntimeError, ValueError) as error:
@@ -165,70 +137,6 @@ def _check(layout: str, overrides: dict) -> None:
         if type(value) is not wanted or not positive:
             kind = "a positive int" if wanted is int else f"a {wanted.__name__}"
             raise UserError(f"config: {key} is {value!r}; {layout} takes {kind}")
-
-
-def _qwen3(config: dict, seed: int, texts: list[str], folder: Path) -> None:
-    """A language model; its byte-level BPE tokeniser learns up to `vocab_size` tokens in all."""
-    import torch
-    from transformers import Qwen3Config, Qwen3ForCausalLM
-    from transformers.utils import logging
-
-    tokeniser = qwen_tokeniser(texts, config["vocab_size"])
-    end, _, stop = tokeniser.convert_tokens_to_ids(_QWEN_SPECIAL)
-    ids = {"bos_token_id": end, "eos_token_id": stop, "pad_token_id": end}
-    rows = {"vocab_size": len(tokeniser) // _ROWS * _ROWS + _ROWS}
-    logging.disable_progress_bar()
-    torch.manual_seed(seed)
-    Qwen3ForCausalLM(Qwen3Config(**(config | ids | rows))).save_pretrained(folder)
-    tokeniser.save_pretrained(folder)
-
-
-def qwen_tokeniser(texts: list[str], size: int):
-    """Qwen's tokeniser with a vocabulary learned from `texts`; the special tokens stand last."""
-    from tokenizers import AddedToken, pre_tokenizers, trainers
-    from transformers import Qwen2Tokenizer
-
-    learner = Qwen2Tokenizer().backend_tokenizer
-    trainer = trainers.BpeTrainer(
-        vocab_size=size - len(_QWEN_SPECIAL) - len(_QWEN_THINK),
-        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
-        show_progress=False,
-    )
-    learner.train_from_iterator([*texts, *[_QWEN_FORMAT] * len(texts)], trainer)
-    learned = json.loads(learner.to_str())["model"]
-    tokeniser = Qwen2Tokenizer(
-        vocab=learned["vocab"],
-        merges=[tuple(merge) for merge in learned["merges"]],
-        eos_token="<|im_end|>",
-        pad_token="<|endoftext|>",
-    )
-    tokeniser.add_tokens(_QWEN_SPECIAL, special_tokens=True)
-    tokeniser.add_tokens([AddedToken(token, normalized=False) for token in _QWEN_THINK])
-    return tokeniser
-
-
-def _bert(config: dict, seed: int, texts: list[str], folder: Path) -> None:
-    """A text encoder with a lower-casing WordPiece tokeniser of at most `vocab_size` tokens."""
-    import torch
-    from tokenizers import trainers
-    from transformers import BertConfig, BertModel, BertTokenizer
-    from transformers.utils import logging
-
-    learner = BertTokenizer().backend_tokenizer
-    letters = sorted(set("".join(map(learner.normalizer.normalize_str, texts)).replace(" ", "")))
-    trainer = trainers.WordPieceTrainer(
-        vocab_size=config["vocab_size"],
-        # Given as special tokens, the pieces of one letter get their ids from here; otherwise from
-        # a hash map's order, which changes with every run, and with it the ties between merges.
-        special_tokens=[*_BERT_SPECIAL, *(f"##{letter}" for letter in letters)],
-        show_progress=False,
-    )
-    learner.train_from_iterator(texts, trainer)
-    tokeniser = BertTokenizer(vocab=learner.get_vocab())
-    logging.disable_progress_bar()
-    torch.manual_seed(seed)
-    BertModel(BertConfig(**(config | {"vocab_size": len(tokeniser)}))).save_pretrained(folder)
-    tokeniser.save_pretrained(folder)
 
 
 def _encoder(layout: str, config: dict, seed: int, folder: Path) -> None:
@@ -258,17 +166,6 @@ def fill(encoder: Encoder, seed: int, folder: Path) -> None:
     }
     checkpoint.fill(encoder, tensors, folder)
     encoder.save(folder)
-
-
-def fill_language_model(source: Path, seed: int, folder: Path) -> None:
-    """Write a language model like that of `source`, its tokeniser, and new weights."""
-    import torch
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
-
-    torch.manual_seed(seed)
-    config = AutoConfig.from_pretrained(source, local_files_only=True)
-    AutoModelForCausalLM.from_config(config, dtype=torch.float32).save_pretrained(folder)
-    AutoTokenizer.from_pretrained(source, local_files_only=True).save_pretrained(folder)
 
 
 def _initial(name: str, shape: tuple[int, ...], generator):

@@ -5,29 +5,28 @@ vocabulary, as vectors that take the place of token embeddings, or not at all. T
 Qwen3 folder (or any causal language model that transformers knows), loaded and saved by it.
 """
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seqfuse.errors import UserError
-from seqfuse.files import read_json
 from seqfuse.language import prompts
+from seqfuse.language.methods.backbone import (
+    checkpoint_blocks,
+    load_backbone,
+    load_exactly,
+    single_token,
+)
 from seqfuse.language.methods.chunked_cross_entropy import summed_nats
 from seqfuse.language.prompts import END, Dna, Prompt
 from seqfuse.training import processes
-from seqfuse.training.device import device
 from seqfuse.training.lora import add_lora, merge_lora
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel
 
 LABEL = "label"
 # Texts whose tokens are remembered: questions come again, reasoning does not.
@@ -128,13 +127,13 @@ class LanguageMethod(nn.Module, ABC):
         self.setup = setup
         self.tokeniser, self.backbone = load_backbone(setup.backbone)
         self.width = self.backbone.config.hidden_size
-        self.end = _single(self.tokeniser, END, setup.backbone)
+        self.end = single_token(self.tokeniser, END, setup.backbone)
         self._control = prompts.control_tokens(self.tokeniser)
         self._tokenised: dict[str, np.ndarray] = {}
         if setup.lora_rank:
             add_lora(self.backbone, setup.lora_rank)
         if setup.gradient_checkpointing:
-            _checkpoint_blocks(self.backbone)
+            checkpoint_blocks(self.backbone)
 
     # --- hooks ------------------------------------------------------------------------------------
 
@@ -309,101 +308,3 @@ class LanguageMethod(nn.Module, ABC):
     def restore(self, folder: Path) -> None:
         """Load what `save` wrote beside the backbone; every tensor must be accounted for."""
         load_exactly(self, folder / "adapter.safetensors", self.own_state().keys())
-
-
-def load_backbone(folder: Path) -> tuple[object, "PreTrainedModel"]:
-    """Tokeniser and language model of a local folder: safetensors only, no remote code, float32.
-
-    A checkpoint that lacks a tensor of its own configuration, or holds a foreign one, is refused.
-    """
-    # Four seconds of imports, which a method without a language model does not pay for.
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
-    folder = Path(folder)
-    if not (folder / "config.json").is_file():
-        raise UserError(f"{folder}: no config.json, so this is no folder of a language model")
-    index = folder / "model.safetensors.index.json"
-    if index.is_file():
-        for name in sorted(set(read_json(index)["weight_map"].values())):
-            if not (folder / name).is_file():
-                raise UserError(f"{folder / name}: no such file, though {index.name} names it")
-    needed, free = loaded_bytes(folder), free_bytes()
-    if needed > free:
-        raise UserError(
-            f"{folder}: its weights take {needed / 1e9:.1f} GB in float32 and {free / 1e9:.1f} GB"
-            " are free; choose a smaller backbone or a machine with more memory"
-        )
-    model, report = AutoModelForCausalLM.from_pretrained(
-        folder,
-        local_files_only=True,
-        use_safetensors=True,
-        dtype=torch.float32,
-        output_loading_info=True,
-        # Refused below, in one line.
-        ignore_mismatched_sizes=True,
-    )
-    for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"):
-        if report[kind]:
-            found = sorted(map(str, report[kind]))[0]
-            raise UserError(
-                f"{folder}: {kind.replace('_', ' ')} in the checkpoint, such as {found}"
-            )
-    return AutoTokenizer.from_pretrained(folder, local_files_only=True), model
-
-
-def loaded_bytes(folder: Path) -> int:
-    """What the weights of a folder take in float32, from the headers of its safetensors files."""
-    from safetensors import safe_open
-
-    total = 0
-    for path in folder.glob("*.safetensors"):
-        with safe_open(path, "pt") as file:
-            names = file.keys()
-            total += sum(4 * math.prod(file.get_slice(name).get_shape()) for name in names)
-    return total
-
-
-def free_bytes() -> int:
-    """Memory that is free for weights: the least of the machine's and the GPU's."""
-    lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
-    fields = dict(line.split(":") for line in lines)
-    free = 1024 * int(fields["MemAvailable"].split()[0])
-    return min(free, torch.cuda.mem_get_info()[0]) if device().type == "cuda" else free
-
-
-def load_exactly(module: nn.Module, path: Path, names: Sequence[str]) -> None:
-    """Load the tensors `names` of a module from a safetensors file that holds them and no other."""
-    from safetensors.torch import load_file
-
-    if not names:
-        return
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; is this a checkpoint of another method?")
-    found = load_file(path)
-    odd = sorted(set(found) ^ set(names))
-    if odd:
-        raise UserError(f"{path}: tensor {odd[0]!r} does not belong to this method's checkpoint")
-    wanted = module.state_dict()
-    for name, tensor in found.items():
-        if tensor.shape != wanted[name].shape:
-            raise UserError(
-                f"{path}: {name} has shape {list(tensor.shape)}, the settings make it"
-                f" {list(wanted[name].shape)}"
-            )
-    module.load_state_dict(found, strict=False)
-
-
-def _single(tokeniser, text: str, folder: Path) -> int:
-    ids = tokeniser(text, add_special_tokens=False)["input_ids"]
-    if len(ids) != 1:
-        raise UserError(f"{folder}: the tokeniser has no token {text!r}; a chat backbone is needed")
-    return ids[0]
-
-
-def _checkpoint_blocks(backbone: nn.Module) -> None:
-    """Keep only the inputs of the blocks and compute the rest again for the gradient."""
-    # transformers renamed it between 5.17 and 5.23, and warns of the old name.
-    renamed = getattr(backbone, "activation_checkpointing_enable", None)
-    (renamed or backbone.gradient_checkpointing_enable)({"use_reentrant": False})

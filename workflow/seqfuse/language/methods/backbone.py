@@ -1,0 +1,119 @@
+"""A language model's folder, and what a method adds to it: nothing is loaded that does not fit.
+
+Safetensors only, no remote code. Every tensor of a checkpoint must have its place, so that none is
+left at random; a folder that does not fit into memory is refused before it is read.
+"""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from seqfuse.errors import UserError
+from seqfuse.files import read_json
+from seqfuse.training.device import device
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+def load_backbone(folder: Path) -> tuple[object, "PreTrainedModel"]:
+    """Tokeniser and language model of a local folder: safetensors only, no remote code, float32.
+
+    A checkpoint that lacks a tensor of its own configuration, or holds a foreign one, is refused.
+    """
+    # Four seconds of imports, which a method without a language model does not pay for.
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    folder = Path(folder)
+    if not (folder / "config.json").is_file():
+        raise UserError(f"{folder}: no config.json, so this is no folder of a language model")
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        for name in sorted(set(read_json(index)["weight_map"].values())):
+            if not (folder / name).is_file():
+                raise UserError(f"{folder / name}: no such file, though {index.name} names it")
+    needed, free = loaded_bytes(folder), free_bytes()
+    if needed > free:
+        raise UserError(
+            f"{folder}: its weights take {needed / 1e9:.1f} GB in float32 and {free / 1e9:.1f} GB"
+            " are free; choose a smaller backbone or a machine with more memory"
+        )
+    model, report = AutoModelForCausalLM.from_pretrained(
+        folder,
+        local_files_only=True,
+        use_safetensors=True,
+        dtype=torch.float32,
+        output_loading_info=True,
+        # Refused below, in one line.
+        ignore_mismatched_sizes=True,
+    )
+    for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"):
+        if report[kind]:
+            found = sorted(map(str, report[kind]))[0]
+            raise UserError(
+                f"{folder}: {kind.replace('_', ' ')} in the checkpoint, such as {found}"
+            )
+    return AutoTokenizer.from_pretrained(folder, local_files_only=True), model
+
+
+def loaded_bytes(folder: Path) -> int:
+    """What the weights of a folder take in float32, from the headers of its safetensors files."""
+    from safetensors import safe_open
+
+    total = 0
+    for path in folder.glob("*.safetensors"):
+        with safe_open(path, "pt") as file:
+            names = file.keys()
+            total += sum(4 * math.prod(file.get_slice(name).get_shape()) for name in names)
+    return total
+
+
+def free_bytes() -> int:
+    """Memory that is free for weights: the least of the machine's and the GPU's."""
+    lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
+    fields = dict(line.split(":") for line in lines)
+    free = 1024 * int(fields["MemAvailable"].split()[0])
+    return min(free, torch.cuda.mem_get_info()[0]) if device().type == "cuda" else free
+
+
+def load_exactly(module: nn.Module, path: Path, names: Sequence[str]) -> None:
+    """Load the tensors `names` of a module from a safetensors file that holds them and no other."""
+    from safetensors.torch import load_file
+
+    if not names:
+        return
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; is this a checkpoint of another method?")
+    found = load_file(path)
+    odd = sorted(set(found) ^ set(names))
+    if odd:
+        raise UserError(f"{path}: tensor {odd[0]!r} does not belong to this method's checkpoint")
+    wanted = module.state_dict()
+    for name, tensor in found.items():
+        if tensor.shape != wanted[name].shape:
+            raise UserError(
+                f"{path}: {name} has shape {list(tensor.shape)}, the settings make it"
+                f" {list(wanted[name].shape)}"
+            )
+    module.load_state_dict(found, strict=False)
+
+
+def single_token(tokeniser, text: str, folder: Path) -> int:
+    """The id of a text that must be one token."""
+    ids = tokeniser(text, add_special_tokens=False)["input_ids"]
+    if len(ids) != 1:
+        raise UserError(f"{folder}: the tokeniser has no token {text!r}; a chat backbone is needed")
+    return ids[0]
+
+
+def checkpoint_blocks(backbone: nn.Module) -> None:
+    """Keep only the inputs of the blocks and compute the rest again for the gradient."""
+    # transformers renamed it between 5.17 and 5.23, and warns of the old name.
+    renamed = getattr(backbone, "activation_checkpointing_enable", None)
+    (renamed or backbone.gradient_checkpointing_enable)({"use_reentrant": False})
