@@ -116,7 +116,7 @@ def test_the_control_predicts_by_cpg(copy):
     """CGCG: 2 of 4 letters C, as many G, 2 CG: 2 * 4 / (2 * 2) = 2. CCGG: 1 * 4 / (2 * 2) = 1."""
     ratio = copy.python(
         "-c",
-        "from seqfuse.controls.label_controls import _cpg;"
+        "from seqfuse.controls.labels.label_controls import _cpg;"
         "print(_cpg(['CGCG', 'CCGG', 'AAAA']).tolist())",
     )
     assert json.loads(ratio) == [[2.0], [1.0], [0.0]]

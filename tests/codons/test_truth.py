@@ -1,7 +1,7 @@
 """What the demo set has planted, found again: which view tells what, and which codons.
 
 The value of demo-expression is the share of favoured codons, which DNA and mRNA show, and a motif,
-which the protein shows too (data/demo_codons.py). Encoders are scratch models, as in the demo.
+which the protein shows too (data/demo/codons.py). Encoders are scratch models, as in the demo.
 """
 
 import json
@@ -16,7 +16,7 @@ from seqfuse.codons.interpretation import knockout, mutagenesis, trained_arms
 from seqfuse.codons.scores import resampled
 from seqfuse.codons.train import MODALITIES
 from seqfuse.codons.training_job import Job
-from seqfuse.data.demo_codons import FAVOURED, codon_score, has_motif
+from seqfuse.data.demo.codons import FAVOURED, codon_score, has_motif
 from seqfuse.embeddings.writer import Writer
 from seqfuse.encoders.rows import Row
 from seqfuse.encoders.store import Store

@@ -8,7 +8,8 @@ from scipy.stats import spearmanr
 
 from seqfuse import tables
 from seqfuse.cli import main
-from seqfuse.controls import late_fusion, properties, regressions
+from seqfuse.controls.baselines import regressions
+from seqfuse.controls.properties import late_fusion, property_controls
 
 SPLITS = [*["train"] * 120, *["val"] * 20, *["test"] * 60]
 LABELS = ["high", "low"]
@@ -154,7 +155,7 @@ def test_majority_and_lookup_of_classes(tmp_path):
 
 
 def test_codon_frequencies_by_hand():
-    found = properties.codon_frequencies(["AAAAAATTTACG", "AANTTT"])
+    found = property_controls.codon_frequencies(["AAAAAATTTACG", "AANTTT"])
     # AAA is the first of 64, TTT the last, ACG the seventh (AAA AAC AAG AAT ACA ACC ACG).
     assert found[0, [0, 63, 6]].tolist() == [0.5, 0.25, 0.25] and found[0].sum() == 1
     assert found[1, 63] == 0.5 and found[1].sum() == 0.5
@@ -209,7 +210,7 @@ def test_controls_do_not_read_held_out_targets(tmp_path):
 
 
 def test_places_by_hand():
-    found = properties.places(["AC", "NGT"])
+    found = property_controls.places(["AC", "NGT"])
     # A, C, G, T of the first place, of the second, of the third.
     assert found.tolist() == [
         [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0],

@@ -8,7 +8,7 @@ import pytest
 
 from seqfuse import tables
 from seqfuse.cli import main
-from seqfuse.controls.grouped_folds import deal
+from seqfuse.controls.labels.grouped_folds import deal
 from seqfuse.sequences import clusters
 
 BASES = np.array(list("ACGT"))

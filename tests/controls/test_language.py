@@ -7,7 +7,7 @@ from scipy.special import log_softmax
 
 from seqfuse import tables
 from seqfuse.cli import main
-from seqfuse.controls import composition, lookups, regressions
+from seqfuse.controls.baselines import composition, lookups, regressions
 from seqfuse.registry.controls import CONTROLS
 
 CLASSES = ["ataxia", "myopathy"]

@@ -8,7 +8,7 @@ import torch
 from seqfuse import encoders, tables
 from seqfuse.bio.frames import code
 from seqfuse.cli import main
-from seqfuse.controls.codon_shuffling import frames
+from seqfuse.controls.properties.codon_shuffling import frames
 from seqfuse.encoders import random_models
 
 RESIDUE = code(1)

@@ -5,8 +5,8 @@ import collections
 import numpy as np
 import pytest
 
-from seqfuse.data import demo_codons, synthetic
-from seqfuse.data.planting import distinct
+from seqfuse.data.demo import codons, generators
+from seqfuse.data.demo.planting import distinct
 from seqfuse.settings.paths import RESOURCES
 from seqfuse.settings.yaml_files import load_yaml
 
@@ -21,11 +21,11 @@ SIZES = {
 @pytest.fixture(scope="module")
 def demo():
     """generator -> its rows, with the seed of the catalogue."""
-    return {e["generator"]: synthetic.rows(e["generator"], e["seed"]) for e in CATALOGUE.values()}
+    return {e["generator"]: generators.rows(e["generator"], e["seed"]) for e in CATALOGUE.values()}
 
 
 def test_the_catalogue_names_every_generator_once():
-    assert sorted(e["generator"] for e in CATALOGUE.values()) == sorted(synthetic.GENERATORS)
+    assert sorted(e["generator"] for e in CATALOGUE.values()) == sorted(generators.GENERATORS)
 
 
 @pytest.mark.parametrize("generator", SIZES)
@@ -38,14 +38,14 @@ def test_sizes_truth_and_no_dna_twice(demo, generator):
     assert all(set(row["sequence"]) <= set("ACGT") for row in rows)
     if generator != "expression":
         target = "text" if generator == "genes" else "label"
-        assert all(synthetic.truth(generator, row) == row[target] for row in rows)
+        assert all(generators.truth(generator, row) == row[target] for row in rows)
 
 
 @pytest.mark.parametrize("generator", ["motifs", "expression"])
 def test_a_seed_fixes_every_row(demo, generator):
     [entry] = [e for e in CATALOGUE.values() if e["generator"] == generator]
-    assert synthetic.rows(generator, entry["seed"]) == demo[generator]
-    assert synthetic.rows(generator, entry["seed"] + 1) != demo[generator]
+    assert generators.rows(generator, entry["seed"]) == demo[generator]
+    assert generators.rows(generator, entry["seed"] + 1) != demo[generator]
 
 
 def halves(rows):
@@ -121,15 +121,15 @@ def test_coding_sequences_are_whole(demo):
 
 
 def test_expression_is_predictable_up_to_its_noise(demo):
-    truth = np.array([synthetic.truth("expression", row) for row in demo["expression"]])
+    truth = np.array([generators.truth("expression", row) for row in demo["expression"]])
     value = np.array([row["value"] for row in demo["expression"]])
     r2 = 1 - ((value - truth) ** 2).sum() / ((value - value.mean()) ** 2).sum()
-    assert abs(r2 - demo_codons.CEILING_R2) < 0.03
+    assert abs(r2 - codons.CEILING_R2) < 0.03
 
 
 def test_codon_score_by_hand():
     # ATG | GCC (favoured) GCA (not) TGG (no choice) CTG (favoured) | stop: 2 of 3.
-    assert demo_codons.codon_score("ATGGCCGCATGGCTGTAA") == pytest.approx(2 / 3)
+    assert codons.codon_score("ATGGCCGCATGGCTGTAA") == pytest.approx(2 / 3)
 
 
 def test_gene_texts_name_the_families_in_order(demo):

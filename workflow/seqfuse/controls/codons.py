@@ -42,13 +42,13 @@ def run(args: argparse.Namespace) -> None:
     """Predict every val and test record with every control."""
     os.environ.update(OMP_NUM_THREADS=str(args.threads), OPENBLAS_NUM_THREADS=str(args.threads))
     from seqfuse import tables
-    from seqfuse.controls import coding, late_fusion, properties, trees
+    from seqfuse.controls.properties import coding, late_fusion, property_controls, trees
     from seqfuse.progress import say
 
     settings = cli_flags.take(args, trees.Settings)
     dataset = coding.read(args.records, args.frames)
     rows = []
-    for method, outputs in properties.controls(dataset, settings, args.threads):
+    for method, outputs in property_controls.controls(dataset, settings, args.threads):
         say(f"{args.dataset}: {method}")
         rows += coding.predictions(args.dataset, method, 0, dataset, outputs)
     if len(args.singles) > 1:

@@ -14,7 +14,7 @@ question, which is not held out; none of a set that has no other rows, as one wi
 import os
 from pathlib import Path
 
-from seqfuse.controls import suite_flags
+from seqfuse.controls.labels import suite_flags
 
 
 def add_arguments(parser):
@@ -30,7 +30,7 @@ def run(args):
     """Predict the rows of every dataset that has any."""
     os.environ.update(OMP_NUM_THREADS=str(args.threads), OPENBLAS_NUM_THREADS=str(args.threads))
     from seqfuse import tables
-    from seqfuse.controls import grouped_folds, label_controls
+    from seqfuse.controls.labels import grouped_folds, label_controls
     from seqfuse.errors import UserError
     from seqfuse.progress import say
 

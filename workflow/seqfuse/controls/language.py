@@ -13,7 +13,7 @@ question or a variant; datasets without go without.
 import os
 from pathlib import Path
 
-from seqfuse.controls import suite_flags
+from seqfuse.controls.labels import suite_flags
 
 
 def add_arguments(parser):
@@ -28,7 +28,7 @@ def run(args):
     """Predict every val and test record of every dataset with every control that applies."""
     os.environ.update(OMP_NUM_THREADS=str(args.threads), OPENBLAS_NUM_THREADS=str(args.threads))
     from seqfuse import tables
-    from seqfuse.controls import label_controls
+    from seqfuse.controls.labels import label_controls
     from seqfuse.progress import say
 
     rows = []

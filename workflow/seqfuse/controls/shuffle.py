@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Read, shuffle, write."""
     from seqfuse import tables
-    from seqfuse.controls import codon_shuffling
+    from seqfuse.controls.properties import codon_shuffling
 
     frames = tables.read(args.frames, tables.FRAMES).to_pylist()
     rows = codon_shuffling.frames(frames, args.how, args.seed)

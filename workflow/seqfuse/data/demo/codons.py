@@ -6,7 +6,7 @@ and, written in codons, in the other two as well.
 
 import numpy as np
 
-from seqfuse.data.planting import balanced, distinct, splits
+from seqfuse.data.demo.planting import balanced, distinct, splits
 
 # The favoured codon of every amino acid that has a choice; half of them end in G or C, so that the
 # GC content of third positions is no stand-in for codon usage.

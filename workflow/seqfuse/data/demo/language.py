@@ -6,7 +6,7 @@ fixed 6-mers can see it at any phase.
 
 import numpy as np
 
-from seqfuse.data.planting import (
+from seqfuse.data.demo.planting import (
     background,
     balanced,
     distinct,

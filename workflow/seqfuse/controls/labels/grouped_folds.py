@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow.compute as pc
 
 from seqfuse import tables
-from seqfuse.controls import label_controls
-from seqfuse.controls.label_controls import Records
+from seqfuse.controls.labels import label_controls
+from seqfuse.controls.labels.label_controls import Records
 from seqfuse.errors import UserError
 
 

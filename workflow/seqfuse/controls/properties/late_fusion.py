@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from seqfuse import tables
-from seqfuse.controls.coding import Coding, loss
-from seqfuse.controls.properties import STRENGTHS, regression
+from seqfuse.controls.properties.coding import Coding, loss
+from seqfuse.controls.properties.property_controls import STRENGTHS, regression
 from seqfuse.errors import UserError
 
 # Folds of the validation rows in which the stack's penalty is chosen.

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from seqfuse.controls import composition, lookups, regressions, trees
-from seqfuse.controls.coding import Coding, loss
+from seqfuse.controls.baselines import composition, lookups, regressions
+from seqfuse.controls.properties import trees
+from seqfuse.controls.properties.coding import Coding, loss
 from seqfuse.registry import plugins
 
 # Inverse strengths of the L2 penalty; the one with the least validation loss is taken, as a

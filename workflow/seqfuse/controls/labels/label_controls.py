@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from seqfuse import tables
-from seqfuse.controls import composition, lookups, regressions
+from seqfuse.controls.baselines import composition, lookups, regressions
 from seqfuse.errors import UserError
 from seqfuse.registry import plugins
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from seqfuse.data.planting import (
+from seqfuse.data.demo.planting import (
     background,
     balanced,
     distinct,

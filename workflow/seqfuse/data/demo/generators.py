@@ -2,17 +2,17 @@
 
 from collections.abc import Callable
 
-from seqfuse.data import demo_codons, demo_genes, demo_language
+from seqfuse.data.demo import codons, genes, language
 
 # generator -> (rows from a seed, what a record's label, value or text should be)
 GENERATORS: dict[str, tuple[Callable[[int], list[dict]], Callable[[dict], object]]] = {
-    "variants": (demo_language.variants, demo_language.variant_truth),
-    "promoter": (demo_language.promoter, demo_language.promoter_truth),
-    "splice": (demo_language.splice, demo_language.splice_truth),
-    "motifs": (demo_language.motifs, demo_language.motif_truth),
-    "expression": (demo_codons.expression, demo_codons.expression_truth),
-    "classes": (demo_codons.classes, demo_codons.classes_truth),
-    "genes": (demo_genes.genes, demo_genes.gene_truth),
+    "variants": (language.variants, language.variant_truth),
+    "promoter": (language.promoter, language.promoter_truth),
+    "splice": (language.splice, language.splice_truth),
+    "motifs": (language.motifs, language.motif_truth),
+    "expression": (codons.expression, codons.expression_truth),
+    "classes": (codons.classes, codons.classes_truth),
+    "genes": (genes.genes, genes.gene_truth),
 }
 
 

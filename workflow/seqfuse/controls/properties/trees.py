@@ -5,7 +5,7 @@ Outputs are as in coding.py, over the asked rows.
 
 import numpy as np
 
-from seqfuse.controls.coding import Coding, loss
+from seqfuse.controls.properties.coding import Coding, loss
 from seqfuse.settings.sections import Section
 
 # Each split looks at a share of the features, which all but the first few trees gain from where

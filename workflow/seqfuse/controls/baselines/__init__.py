@@ -1,0 +1,1 @@
+"""What the controls of both studies are made of: lookups, composition, linear models."""
