@@ -21,15 +21,15 @@ changes one thing at a time, and asks Snakemake. It answers by rule:
 - **then**: the rules that read what these make.
 
 Not all jobs of a rule run: a setting of OneVocab trains OneVocab, and a dataset's columns read that
-dataset. `seqfuse why` tells it of your own run: job by job, with the reason, the hours and the disk.
-The store keeps embeddings by sequence: its jobs run again, but embed what is new.
+dataset. `seqfuse why` tells it of your own run: job by job, with the reason, the hours and the
+disk. The store keeps embeddings by sequence: its jobs run again, but embed what is new.
 
 ## A key of the configuration
 
-What each key means: [configuration.md](configuration.md). Whichever changes, `report_settings` writes
-the whole configuration down again, and what shows it follows: both reports, and the tables of the
-ablations. `preset` acts through the keys that it sets. `run` names another folder, where everything
-is made anew; only embeddings are shared.
+What each key means: [configuration.md](configuration.md). Whichever changes, `report_settings`
+writes the whole configuration down again, and what shows it follows: both reports, and the tables
+of the ablations. `preset` acts through the keys that it sets. `run` names another folder, where
+everything is made anew; only embeddings are shared.
 """
 EVENTS = """
 ## Something else

@@ -1,5 +1,4 @@
-"""One source file under an entry of the catalogue: which column a field is taken from, and every row
-checked."""
+"""One source file under an entry of the catalogue: the column of each field, and every row checked."""
 
 import math
 import re
