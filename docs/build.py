@@ -42,10 +42,9 @@ A name that you give to a dataset, model, suite, variant or run is made of `A-Z`
 `_` and `-` and begins with a letter or a digit. `+` and `@` come behind a name: `NAME+cluster` is a
 set with another split, `NAME@random` a model with random weights. Folders may be called anything.
 
-"Read by" names the rules that read a key themselves and run again when it changes
-([what-reruns.md](what-reruns.md)); what lies behind them in the DAG follows through their files. A
-key that none reads changes no result, but the report shows it; `preset` acts through the keys that it
-sets.
+"Read by" names the rules that read a key themselves and run again when it changes; what lies behind
+them in the DAG follows through their files: [what-reruns.md](what-reruns.md). A key that none reads
+changes no result, but the report shows it; `preset` acts through the keys that it sets.
 """
 
 
