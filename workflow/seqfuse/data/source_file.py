@@ -1,4 +1,4 @@
-"""A source file under an entry of the catalogue: the column of each field, and every row checked."""
+"""A source file under an entry of the catalogue: the column of each field, every row checked."""
 
 import math
 import re
