@@ -47,6 +47,9 @@ _ENTRY_OF = {
     "models.NAME.repository": "published-bert",
     "models.NAME.revision": "published-bert",
 }
+# The keys that a preset sets and those of catalogue entries stand for these; a set of another study
+# stands in other lists, too.
+_NEVER_ALONE = ("preset", "datasets", "models", "datasets.NAME.study")
 # What --summary says of an output that is due by itself.
 _DUE = ("updated input files", "set of input files changed", "params changed")
 # It holds every key, so that any change makes it again.
@@ -63,11 +66,9 @@ _HEAD = """\
 def keys() -> dict[str, list[str]]:
     """Every key of the configuration and of catalogue entries, and the rules said to read it."""
     found = schema.readers(schema.schema())
-    del found["preset"]  # the keys that it sets stand for it, and those of entries for theirs
     for kind in _ENTRY:
-        del found[kind]
         found |= schema.readers(_entry_schema(kind), f"{kind}.NAME")
-    return found
+    return {key: rules for key, rules in found.items() if key not in _NEVER_ALONE}
 
 
 def changes(key: str) -> Iterator[dict]:
