@@ -50,6 +50,11 @@ _ENTRY_OF = {
 # The keys that a preset sets and those of catalogue entries stand for these; a set of another study
 # stands in other lists, too.
 _NEVER_ALONE = ("preset", "datasets", "models", "datasets.NAME.study")
+_PLUGIN = """
+from seqfuse.registry.controls import Control
+ONE = Control("skew", "GC skew", "language", "Of the sequence.", features="own_controls:skew")
+TWO = Control("skewness", "GC skew", "codons", "Of the sequence.", features="own_controls:skew")
+"""
 # What --summary says of an output that is due by itself.
 _DUE = ("updated input files", "set of input files changed", "params changed")
 # It holds every key, so that any change makes it again.
@@ -184,6 +189,7 @@ def _finish() -> None:
             path.write_text("{}")
         else:
             path.mkdir(parents=True, exist_ok=True)
+    Path("own/own_controls.py").write_text(_PLUGIN)
     _snakemake(RUN, "--touch", "--forceall", "--quiet", "all")
 
 
