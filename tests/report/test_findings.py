@@ -2,8 +2,8 @@
 
 import pytest
 
+from seqfuse.report.cells import weight
 from seqfuse.report.findings import Place, Results, cut_answers, decisive, findings
-from seqfuse.report.grids import weight
 from seqfuse.report.inputs import Run
 
 READ = (("linear", "method"), ("onevocab", "method"), ("text_only", "control"))

@@ -12,7 +12,7 @@ from pathlib import Path
 import jinja2
 
 from seqfuse.registry.figures import STUDIES
-from seqfuse.report import findings, grids
+from seqfuse.report import cells, findings, grids
 from seqfuse.report.inputs import Run
 from seqfuse.report.titles import title
 
@@ -47,8 +47,8 @@ def render(run: Run, packages: dict[str, str], commit: str) -> str:
         "title_of": title,
         "slug": _slug,
         "exact": repr,
-        "score": grids.score,
-        "weight": grids.weight,
+        "score": cells.score,
+        "weight": cells.weight,
     }
     results = findings.Results(run)
     judged, published = grids.judged(run), grids.published(run)
@@ -86,7 +86,7 @@ def render(run: Run, packages: dict[str, str], commit: str) -> str:
     )
 
 
-def _by_study(results: findings.Results) -> list[tuple[str, list[grids.Grid]]]:
+def _by_study(results: findings.Results) -> list[tuple[str, list[cells.Grid]]]:
     tables = grids.rankings(results)
     studies = [place.study for place in results.scores]
     return [
