@@ -30,6 +30,11 @@ def test_a_key_is_read_by_what_it_runs_again(key):
     assert said <= again | new, "read_by names it, and it does not run again"
 
 
+def test_an_event_edits_a_module_that_is_there():
+    modules = [event["module"] for event in reruns.EVENTS.values() if "module" in event]
+    assert all(importlib.util.find_spec(module) for module in modules)
+
+
 @pytest.mark.parametrize("kind", ["datasets", "models"])
 def test_a_catalogue_is_read_by_what_reads_the_keys_of_its_entries(kind):
     of_entries = {rule for key in KEYS if key.startswith(f"{kind}.NAME.") for rule in KEYS[key]}
