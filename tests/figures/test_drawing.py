@@ -238,3 +238,15 @@ def test_a_score_that_is_not_defined_is_drawn_as_such():
     texts = [[text.get_text() for text in axis.texts] for axis in axes]
     assert [found.count("0.50") for found in texts[:2]] == [2, 0]
     assert [found.count("not defined") for found in texts[:2]] == [0, 2]
+
+
+def test_scores_without_an_interval_are_drawn():
+    """Of too few clusters no interval can be had: its two columns are empty."""
+    rows = [
+        {"suite": "d", "dataset": "d", "subset": "all", "method": arm, "title": arm, "n": 30}
+        | {"kind": "method", "metric": "spearman", "trained_parameters": 5, "seeds": 1}
+        | {"value": value, "low": np.nan, "high": np.nan}
+        for arm, value in (("dna", 0.5), ("rna", 0.25))
+    ]
+    axis = ranking.draw(ranking.of_scores(pd.DataFrame(rows))).get_axes()[0]
+    assert axis.get_xlim() == pytest.approx((0.24, 0.51))
