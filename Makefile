@@ -23,7 +23,7 @@ demo: $(VENV)/.installed
 	@echo "The report: $(CURDIR)/results/demo/report/report.html"
 
 test: $(VENV)/.tests
-	pytest --numprocesses logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+	pytest --numprocesses logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 
 test-bench: $(VENV)/.tests
 	pytest tests/bench -m whole

@@ -12,17 +12,24 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 ROOT = Path(__file__).resolve().parents[1]
 # What CI may lack. A skip for any other reason is a failure there.
 ABSENT = ("no real data", "no GPU")
-
-
 # The folders that take longest, for whoever runs tests in several processes.
 SLOWEST = ("workflow", "cluster")
 
 
 def pytest_collection_modifyitems(items):
-    """One process runs a whole folder, whose tests share what is slow to make."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(item.path.parent.name))
     items.sort(key=lambda item: item.path.parent.name not in SLOWEST)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """One process runs a whole folder, whose tests share what is slow to make."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFolder(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return nodeid.partition("::")[0].rpartition("/")[0]
+
+    return ByFolder(config, log)
 
 
 @pytest.hookimpl(wrapper=True)
