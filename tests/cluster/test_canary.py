@@ -49,7 +49,7 @@ def canary(cluster, root, tmp_path):
         assert all(row["node"] in ("gpu1", "gpu2", "gpu3") for row in rows)
         return [line.removeprefix(start) for line in lines]
 
-    run.here = submitted.look(folders, {}, slurm=True)
+    run.here = submitted.look(folders, {})
     run.folder = tmp_path
     return run
 
@@ -106,7 +106,7 @@ def test_a_full_disk(canary):
 
 def test_a_hub_cache_that_the_node_does_not_see(canary):
     home = canary.folder / "hub"
-    here = submitted.look({"HF_HOME": home}, {}, slurm=True)
+    here = submitted.look({"HF_HOME": home}, {})
     home.rename(canary.folder / "elsewhere")
     assert_told(canary(here=here), "HF_HOME visible", "is not there", "set HF_HOME to a folder")
 
@@ -142,9 +142,10 @@ def test_a_run_stops_before_its_first_job_and_is_told_why_in_one_line(chain):
     chain.environment["SEQFUSE_DEVICE"] = ""
     chain.configure(gpu={"canary": True})
     said = chain.finish(chain.submit(CHAIN), code=1)
-    lines = [line for line in said.splitlines() if line.startswith("canary error: ")]
-    assert_told([line.removeprefix("canary error: ") for line in lines], "GPU", "without CUDA")
-    assert "cluster error: no job is submitted:" in said
+    start = "cluster error: "
+    lines = [line.removeprefix(start) for line in said.splitlines() if line.startswith(start)]
+    assert lines[0] == "no job is submitted; canaries found:"
+    assert_told(lines[1:], "GPU", "without CUDA")
     assert "FAILED" in chain.log("canary")
     [canary] = chain.jobs()
     assert canary["JobName"] == "seqfuse_canary" and canary["Partition"] == "gpu"
@@ -154,5 +155,5 @@ def test_a_canary_that_cannot_speak_is_told_of(chain):
     (chain.root / "bin" / "seqfuse").write_text("#!/bin/sh\nexit 1\n")
     chain.configure(gpu={"canary": True})
     said = chain.finish(chain.submit(CHAIN), code=1)
-    assert "canary error: gpu.one_gpu: it ended without a word; see results/tiny/logs/" in said
+    assert "cluster error: gpu.one_gpu: it ended without a word; see results/tiny/logs/" in said
     assert [job["JobName"] for job in chain.jobs()] == ["seqfuse_canary"]

@@ -120,7 +120,7 @@ def try_partitions(
         raise
     complaints = [line for canary in waiting.values() for line in _told(canary, here.start)]
     if complaints:
-        raise UserError("\ncanary error: ".join(["no job is submitted:", *complaints]))
+        raise UserError("\n".join(["no job is submitted; canaries found:", *complaints]))
 
 
 def _submit(canary: _Canary, here: Submitted, memory_gb: float | None) -> str:
