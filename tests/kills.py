@@ -34,7 +34,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "workflow")]
 
 from bench import compare  # noqa: E402
-from seqfuse.data import synthetic  # noqa: E402
+from seqfuse.data.demo import generators  # noqa: E402
 from seqfuse.encoders.store import Store  # noqa: E402
 
 COPIED = ("Snakefile", "config.yaml", "workflow", "envs", "resources", "profiles", "slurm")
@@ -120,7 +120,7 @@ class Project:
             copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
             copy(ROOT / name, folder / name)
         for name, generator in SETS.items():
-            _write_rows(folder / f"{name}.csv", synthetic.rows(generator, 0))
+            _write_rows(folder / f"{name}.csv", generators.rows(generator, 0))
         settings = yaml.safe_dump(scale.settings(folder))
         (folder / "small.yaml").write_text(settings, encoding="utf-8")
 
