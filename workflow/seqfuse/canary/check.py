@@ -56,8 +56,8 @@ def _alone(node: str, args: argparse.Namespace, submitted: Submitted | None) -> 
     elif not submitted:
         rows.append(Finding(node, "folders", "not looked at without --submitted", passed=None))
     rank = ranks.local_rank() if args.processes > 1 else None
-    # What is submitted goes to Slurm.
-    rows += gpus.check(node, args.gpus, args.memory_gb, slurm=submitted is not None, rank=rank)
+    slurm = submitted is not None  # what is submitted goes there
+    rows += gpus.check(node, args.gpus, args.memory_gb, slurm, rank)
     return rows
 
 
