@@ -62,10 +62,14 @@ def test_labels_of_a_column_with_gaps_are_integers(make, tmp_path):
     assert made.column("value") == [None, 2.5]
 
 
-def test_truth_values_and_numbers_are_answers_in_the_yaml_sense(make):
+def test_numbers_are_answers_and_truth_values_are_not(make):
+    """YAML makes a truth value of `no`: what was meant cannot be known from it."""
     text = "sequence,label\nA,0\nC,1\n"
-    made = make({"a.csv": text}, labels={"0": False, "1": True}, **LANGUAGE)
-    assert made.column("label") == ["no", "yes"]
+    made = make({"a.csv": text}, labels={"0": 5, "1": "yes"}, **LANGUAGE)
+    assert made.column("label") == ["5", "yes"]
+    refused = make({"a.csv": text}, labels={"0": False, "1": True}, **LANGUAGE)
+    assert refused.status == 2 and len(refused.said.splitlines()) == 2
+    assert "labels.0" in refused.said and "labels.1" in refused.said
 
 
 def test_group_from_the_question(make):
