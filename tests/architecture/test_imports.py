@@ -32,7 +32,7 @@ MAY_IMPORT = {
 }
 # Commands that stand in plan/ because they are no stage: what a command line may, they may.
 # Canaries are submitted by the plan, and it reads what they found.
-COMMANDS = {"seqfuse.plan.fetch": {"data", "training"}, "seqfuse.plan.canaries": {"canary"}}
+COMMANDS = {"seqfuse.plan.tools.fetch": {"data", "training"}, "seqfuse.plan.canaries": {"canary"}}
 # Import what they are asked for, whatever that is.
 FACES = {"seqfuse", "seqfuse.cli"}
 # What must not be imported, whatever it is imported through.
@@ -191,7 +191,7 @@ def test_what_only_a_type_checker_imports_does_not_count(tmp_path):
         ("bio__frames", "sequences__clean"),
         ("settings__paths", "plan__disk"),
         ("registry__arms", "settings__paths"),
-        ("plan__why", "report__build"),
+        ("plan__tools__why", "report__build"),
         ("files", "encoders__store"),
     ],
 )

@@ -11,8 +11,8 @@ import pytest
 from seqfuse import tables
 from seqfuse.cli import main
 from seqfuse.files import write_json
-from seqfuse.plan.archive import MANIFEST
-from seqfuse.plan.rescore import differences
+from seqfuse.plan.tools.archive import MANIFEST
+from seqfuse.plan.tools.rescore import differences
 from seqfuse.sequences import clusters
 from seqfuse.settings import configuration
 

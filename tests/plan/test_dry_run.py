@@ -8,7 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from seqfuse.plan import accept, dry_run, fetch, job_log, why
+from seqfuse.plan import dry_run, job_log
+from seqfuse.plan.tools import accept, fetch, why
 
 MADE = "data/a/records.parquet"
 TUNING = {"gpu": "2", "gpu_model": "a100", "mem_mb": "<TBD>"}

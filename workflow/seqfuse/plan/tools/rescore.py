@@ -63,7 +63,7 @@ def unpack(archive: Path, folder: Path) -> dict:
 
     from seqfuse import files
     from seqfuse.errors import UserError
-    from seqfuse.plan.archive import MANIFEST
+    from seqfuse.plan.tools.archive import MANIFEST
 
     try:
         with zipfile.ZipFile(archive) as opened:

@@ -19,7 +19,8 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from seqfuse.plan import dry_run, fetch
+from seqfuse.plan import dry_run
+from seqfuse.plan.tools import fetch
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

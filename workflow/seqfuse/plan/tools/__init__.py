@@ -1,0 +1,1 @@
+"""Commands about a run that are no stage of it: why, fetch, accept, archive, rescore."""
