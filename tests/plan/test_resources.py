@@ -1,6 +1,7 @@
 """What jobs ask for: memory, time, disk, GPUs and launch lines, each worked out by hand."""
 
 import json
+import re
 
 import numpy as np
 import pyarrow as pa
@@ -79,6 +80,14 @@ def test_memory_is_thrice_what_is_read_and_grows_with_the_attempt(needs, tmp_pat
     assert ask(None, [tmp_path / "a"], 3) == 3 * 106
     with pytest.raises(FileNotFoundError):
         ask(None, [tmp_path / "b"], 1)
+
+
+def test_full_scale_memory_of_a_node_counts_its_processes(make_run, tmp_path):
+    """Slurm's memory is that of a node: 4 GPUs on each of two nodes are four processes there."""
+    (tmp_path / "a").write_bytes(bytes(2_500_000))
+    run = make_run(gpu={"count": 4, "nodes": 2, "model": None})
+    ask = Needs(run, Inputs(run), unknown=str).training(None)["mem_mb"]
+    assert ask(None, [tmp_path / "a"], 2) == 2 * 4 * (1000 + 3 * 2)
 
 
 def test_time_grows_with_the_seeds_and_the_attempt(needs):
@@ -184,7 +193,7 @@ def test_a_training_job_on_one_node(needs):
     asked = needs.training(needs.tables_disk)
     assert list(asked) == ["gpu", "gpu_model", "mem_mb", "disk_mb", "runtime", "nodes"]
     assert (asked["gpu"], asked["gpu_model"], asked["nodes"]) == (2, "a100", 1)
-    assert asked["mem_mb"](None, [], 1) == 1000 and asked["disk_mb"](None, []) == 0
+    assert asked["mem_mb"](None, [], 1) == 2 * 1000 and asked["disk_mb"](None, []) == 0
     assert asked["runtime"](None, 1) == 2 * 30
     assert needs.training(needs.tables_disk, seeds=1)["runtime"](None, 1) == 30
 
@@ -194,6 +203,19 @@ def test_a_training_job_on_several_nodes_starts_its_own_processes(make_run):
     asked = Needs(run, Inputs(run), unknown=str).training(None)
     kept = ("gpu", "gpu_model", "nodes", "tasks", "mpi", "tasks_per_gpu")
     assert [asked[name] for name in kept] == [8, None, 2, 2, "srun", 0]
+
+
+def test_full_scale_rules_of_one_process_ask_for_one_gpu(root):
+    """Only what `start` launches has a process for each GPU of a node."""
+    rules = [
+        (name, body)
+        for path in (root / "workflow" / "rules").glob("*.smk")
+        for name, body in re.findall(r"^rule (\w+):\n((?:(?: .*)?\n)+)", path.read_text(), re.M)
+    ]
+    asked = {name: re.findall(r"\bgpu=(.+),", body) for name, body in rules}
+    alone = [name for name, body in rules if "start(" not in body]
+    assert {"language_probe", "language_attention", "language_predict"} <= set(alone)
+    assert all(asked[name] in ([], ["1"]) for name in alone), asked
 
 
 def test_one_process_is_launched_plainly():

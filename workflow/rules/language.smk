@@ -206,7 +206,7 @@ rule language_probe:
         "../../envs/language.yaml"
     threads: needs.threads("gpu")
     resources:
-        gpu=settings["gpu"]["count"],
+        gpu=1,
         gpu_model=settings["gpu"]["model"],
         mem_mb=needs.mem_mb("gpu"),
         disk_mb=needs.disk_mb(needs.tables_disk),
@@ -249,7 +249,7 @@ rule language_attention:
         "../../envs/language.yaml"
     threads: needs.threads("gpu")
     resources:
-        gpu=settings["gpu"]["count"],
+        gpu=1,
         gpu_model=settings["gpu"]["model"],
         mem_mb=needs.mem_mb("gpu"),
         disk_mb=needs.disk_mb(needs.tables_disk),

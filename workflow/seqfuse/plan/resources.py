@@ -37,11 +37,12 @@ class Needs:
         """Threads of a kind of job; fixed, because another number changes the bits of a result."""
         return self.run.settings["jobs"][kind]["threads"]
 
-    def mem_mb(self, kind):
-        """Memory of a kind of job (MB) and thrice what it reads, growing with each attempt."""
+    def mem_mb(self, kind, processes=1):
+        """Memory of a kind of job on a node (MB) and thrice what it reads, for each of its
+        processes there, growing with each attempt."""
         base = self.run.settings["jobs"][kind]["mem_mb"]
         return lambda wildcards, input, attempt: (
-            attempt * (base + 3 * (disk.size(input) // 1_000_000))
+            attempt * processes * (base + 3 * (disk.size(input) // 1_000_000))
         )
 
     def runtime(self, kind, seeds=1):
@@ -111,7 +112,7 @@ class Needs:
         return {
             "gpu": gpu["count"] * gpu["nodes"],
             "gpu_model": gpu["model"],
-            "mem_mb": self.mem_mb("gpu"),
+            "mem_mb": self.mem_mb("gpu", processes=gpu["count"]),
             "disk_mb": self.disk_mb(disk_of),
             "runtime": self.runtime("gpu", seeds or len(self.run.seeds)),
             "nodes": 1,
