@@ -29,6 +29,7 @@ def parts() -> dict[str, Callable]:
         "step_plain_text_nt": steps.step("plain_text", "nt"),
         "pretraining": steps.pretraining,
         "vocabulary_loss": steps.vocabulary_loss,
+        "linear_cross_entropy": steps.linear_cross_entropy,
         "padding_mask": steps.padding_mask,
         "precisions": asking.precisions,
         "generation": asking.generation,

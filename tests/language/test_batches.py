@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.nn import functional as F
 
 from seqfuse.training.batches import chunks, step_indices
 
@@ -110,3 +111,40 @@ def test_padding_masks_positions_and_slots_by_hand():
     assert left.weights.tolist() == [[0, 0, 0, 1], [0, 0, 0, 2]]
     assert left.positions[0, 2:].tolist() == [0, 1]
     assert left.slots() == [(0, Slot(3, 1, "AC")), (1, Slot(1, 2, "ACGT"))]
+
+
+@pytest.mark.parametrize("name", ["linear", "qformer", "onevocab", "text_only"])
+def test_full_scale_padding_on_the_right_needs_no_mask(build, prompt, name, monkeypatch):
+    """Logits of every real token and the gradient of every weight are those with a mask, and
+    attention is called as its fastest kernel wants it: causal, without one."""
+    method = build(name)
+    made = [prompt("ACGTACG", "ACC"), prompt("ACG", thinks=True, reasoning="So it is lost.")]
+    batch = method.batch([method.encode(p, answer=True) for p in made])
+    assert not batch.mask.all()
+    plain, attention = method.backbone.base_model.forward, F.scaled_dot_product_attention
+    kernels, outputs, gradients = [], [], []
+
+    def attend(*args, attn_mask=None, is_causal=False, **kwargs):
+        kernels.append((attn_mask is not None, is_causal))
+        return attention(*args, attn_mask=attn_mask, is_causal=is_causal, **kwargs)
+
+    for mask in (None, batch.mask):
+
+        def forward(attention_mask=None, mask=mask, **given):
+            assert attention_mask is None
+            with monkeypatch.context() as patched:
+                patched.setattr(F, "scaled_dot_product_attention", attend)
+                found = plain(attention_mask=mask, **given)
+            outputs.append(method.logits(found.last_hidden_state)[batch.mask].detach())
+            return found
+
+        monkeypatch.setattr(method.backbone.base_model, "forward", forward)
+        method.loss(batch).backward()
+        trained = {k: p.grad.clone() for k, p in method.named_parameters() if p.grad is not None}
+        gradients.append(trained)
+        method.zero_grad()
+    assert kernels == [(False, True)] * 2 + [(True, False)] * 2
+    torch.testing.assert_close(outputs[0], outputs[1], atol=1e-4, rtol=1e-5)
+    assert gradients[0].keys() == gradients[1].keys()
+    for key, gradient in gradients[0].items():
+        torch.testing.assert_close(gradient, gradients[1][key], atol=1e-4, rtol=1e-4)

@@ -63,3 +63,38 @@ def test_a_table_in_two_parts_is_one_vocabulary(block):
     to_hidden, *to_parts = torch.autograd.grad(found, (hidden, *parts))
     torch.testing.assert_close(to_hidden, expected[0])
     torch.testing.assert_close(torch.cat(to_parts), expected[1])
+
+
+def test_full_scale_blocks_are_as_large_as_the_device_wants():
+    """Qwen3's vocabulary and 6-mers: on a GPU a chunk's 3,430 answer tokens are three blocks, each
+    of which reads the table of 343 M weights once; on a CPU a block stays in its cache."""
+    vocabulary = 151_936 + 5**6 + 7
+    assert chunked_cross_entropy.rows_at_once("cpu", vocabulary) == 96
+    on_a_gpu = chunked_cross_entropy.rows_at_once("cuda", vocabulary)
+    assert on_a_gpu == 2**28 // vocabulary == 1601 and -(-3430 // on_a_gpu) == 3
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_full_scale_loss_is_plain_cross_entropy_and_the_table_is_cast_once(block, weighted):
+    """Under autocast, however many blocks there are."""
+    hidden, table, targets, weights = inputs()
+    weights = weights if weighted else torch.ones_like(weights)
+
+    class Casts(torch.utils._python_dispatch.TorchDispatchMode):
+        count = 0
+
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            cast = function is torch.ops.aten._to_copy.default
+            self.count += cast and args[0].shape == table.shape
+            return function(*args, **(kwargs or {}))
+
+    with torch.autocast("cpu", torch.bfloat16), Casts() as casts:
+        loss = chunked_cross_entropy.summed_nats(hidden, [table], targets, weights)
+    assert casts.count == 1
+    half = (tensor.bfloat16().float() for tensor in (hidden, table))
+    scores = torch.mm(*(tensor.T if place else tensor for place, tensor in enumerate(half)))
+    plain = (F.cross_entropy(scores.bfloat16().float(), targets, reduction="none") * weights).sum()
+    torch.testing.assert_close(loss, plain)
+    expected = torch.autograd.grad(plain, (hidden, table))
+    for found, exact in zip(torch.autograd.grad(loss, (hidden, table)), expected, strict=True):
+        assert (found - exact).norm() < 0.01 * exact.norm()

@@ -22,6 +22,11 @@ def summed_nats(hidden: Tensor, tables: list[Tensor], targets: Tensor, weights: 
     return _SummedNats.apply(hidden, targets, weights, *tables)
 
 
+def rows_at_once(device: str, vocabulary: int) -> int:
+    """Rows whose logits are held together."""
+    return max(_ROWS, _BLOCK[device] // vocabulary)
+
+
 class _SummedNats(torch.autograd.Function):
     @staticmethod
     def forward(ctx, hidden: Tensor, targets: Tensor, weights: Tensor, *tables: Tensor) -> Tensor:
@@ -33,7 +38,7 @@ class _SummedNats(torch.autograd.Function):
         ]
         total = hidden.new_zeros((), dtype=torch.float32)
         sizes = [len(table) for table in tables]
-        rows = max(_ROWS, _BLOCK[hidden.device.type] // sum(sizes))
+        rows = rows_at_once(hidden.device.type, sum(sizes))
         dtype = _product_dtype(hidden, tables[0])
         # Cast once, not in every block.
         cast = [table.to(dtype) for table in tables]
