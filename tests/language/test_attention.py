@@ -56,7 +56,10 @@ def test_attention_leaves_the_model_as_it_was(method, prompt):
     assert method.backbone.config._attn_implementation == before != "eager"
 
 
-def test_mutagenesis_is_the_mean_loss_of_the_three_others(method, prompt):
+def test_mutagenesis_is_the_mean_loss_of_the_three_others(method, prompt, monkeypatch):
+    # The loss is among all rows of the table.
+    rows = sum(map(len, method.output_tables()))
+    monkeypatch.setattr(method, "text_ids", lambda: range(rows))
     said = method.tokens(" the site is lost").tolist()
     asked = prompt("ACGTACGTAC", "ACGTTCGTAC")
 

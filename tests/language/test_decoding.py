@@ -158,9 +158,11 @@ def test_reasoning_closed_by_the_very_last_token(build, prompt, script, monkeypa
         assert found[label] == pytest.approx(expected, rel=1e-4)
 
 
-def test_scores_are_those_that_training_lowers(build, prompt):
-    """The loss of a record is minus the likelihood of `Answer:` and of its label."""
+def test_scores_are_those_that_training_lowers(build, prompt, monkeypatch):
+    """The loss of a record is minus the likelihood of `Answer:` and of its label, among all rows of
+    the table; answers are chosen and scored among those that are text."""
     method = build("linear").eval()
+    monkeypatch.setattr(method, "text_ids", lambda: range(384))
     made = prompt("ACGTACG", "ACC", label="no")
     with torch.no_grad():
         loss = method.loss(method.batch([method.encode(made, answer=True)])).item()
@@ -284,3 +286,42 @@ def test_label_tree_by_hand():
         [1, 1, 0, 0, 1, 1, 0],
         [1, 1, 0, 0, 1, 1, 1],
     ]
+
+
+# --- what an answer may hold ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["onevocab", "linear"])
+def test_full_scale_no_answer_holds_dna_or_a_row_that_is_no_text(build, prompt, tmp_path, name):
+    """Before it is saved, and after, when table and tokeniser hold the DNA's tokens as well."""
+    from seqfuse.language.prompts import END
+
+    method = build(name).eval()
+    assert method.logits(torch.randn(1, 32)).requires_grad
+    known = set(method.tokeniser.get_vocab().values())
+    assert max(known) < 383  # the table has rows that are no token, as Qwen3's has
+    with torch.no_grad():
+        # What is no text would be said at every step.
+        tables = method.output_tables()
+        tables[0][[i for i in range(384) if i not in known]] *= 1e3
+        tables[-1][-1] *= 1e3
+    asked = [method.encode(p, answer=False) for p in of_lengths(prompt)]
+    said = Generation(method, asked).run(6)
+    scores = said.label_scores([LABELS] * 4)
+    assert set(said.generated.flatten().tolist()) <= known
+    # Nothing of the mass is lost to what cannot be said.
+    hidden = torch.randn(3, 32)
+    silent = [i for i in range(sum(map(len, tables))) if i not in known]
+    logits = method.logits(hidden)
+    assert torch.isneginf(logits[:, silent]).all() and logits[:, sorted(known)].isfinite().all()
+    if name == "linear":
+        return
+    settings = method.saved_settings()
+    method.save(tmp_path)
+    again = build(name, tmp_path, settings).eval()
+    assert again.text_ids() == sorted(known) and again.end == method.end
+    assert len(again.tokeniser.get_vocab()) > len(known)
+    found = Generation(again, [again.encode(p, answer=False) for p in of_lengths(prompt)]).run(6)
+    assert found.texts() == said.texts() and END not in found.texts()[0]
+    for ours, saved in zip(scores, found.label_scores([LABELS] * 4), strict=True):
+        assert saved == pytest.approx(ours, rel=1e-4)

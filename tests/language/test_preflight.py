@@ -101,3 +101,77 @@ def preflight(method, rows: list[dict], settings: Settings) -> None:
     checked = Preflight(method, settings)
     list(checked.trained(method.encode(p, answer=True) for p in suite.training(settings)))
     checked.hold(suite)
+
+
+# --- a model whose DNA cannot matter --------------------------------------------------------------
+
+FROZEN = {"trainable_parts": ("text", "backbone")}
+
+
+def blind(method, *sequences: str) -> None:
+    """What a fine-tuning does before it trains, of examples with this DNA."""
+    from seqfuse.language.prompts import Dna, Prompt
+
+    made = [Prompt(s, "mice", (Dna(s),), "Which colour?", False, label="grey") for s in sequences]
+    encoded = [method.encode(prompt, answer=True) for prompt in made]
+    Preflight(method, Settings()).refuse_blind(encoded)
+
+
+def test_full_scale_frozen_rows_that_are_all_alike_are_refused(build):
+    method = build("onevocab", settings=FROZEN | {"initialisation": "mean"})
+    with pytest.raises(UserError, match="DNA cannot matter to this model"):
+        blind(method, "ACGTAC", "ACGTAC", "ACGTACGT", "TTTTTT")
+    # One and the same DNA says nothing of the model.
+    blind(method, "ACGTAC", "ACGTAC")
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("onevocab", FROZEN),
+        # They start alike, and training tells them apart.
+        ("onevocab", {"initialisation": "mean", "trainable_parts": ("dna",)}),
+        ("linear", None),
+        ("qformer", None),
+        ("text_only", None),
+    ],
+)
+def test_full_scale_a_model_that_reads_dna_or_shows_none_trains(build, name, settings):
+    blind(build(name, settings=settings), "ACGTAC", "TTTTTTTT")
+
+
+def test_full_scale_an_adapter_that_starts_at_zero_trains_and_a_frozen_one_does_not(build):
+    method = build("linear")
+    method.adapter.weight.data.zero_()
+    blind(method, "ACGTAC", "TTTTTTTT")
+    method.adapter.requires_grad_(False)
+    with pytest.raises(UserError, match="DNA cannot matter"):
+        blind(method, "ACGTAC", "TTTTTTTT")
+
+
+def test_full_scale_two_sequences_differ_behind_frozen_rows(build, prompt):
+    """Two random 600-mers differed by 0.0 in every logit where the rows were the mean."""
+    import numpy as np
+    import torch
+
+    random = np.random.default_rng(0)
+    sequences = ["".join(random.choice(list("ACGT"), 600)) for _ in range(2)]
+
+    def difference(rule: str) -> float:
+        method = build("onevocab", settings=FROZEN | {"initialisation": rule}).eval()
+        assert not method.dna_input.requires_grad
+        with torch.no_grad():
+            scores = [
+                method.logits(
+                    method.backbone.base_model(
+                        inputs_embeds=method.embed(
+                            method.batch([method.encode(prompt(s), answer=False)])
+                        )
+                    ).last_hidden_state[0, -1]
+                )[method.text_ids()]
+                for s in sequences
+            ]
+        return (scores[0] - scores[1]).abs().max().item()
+
+    assert difference("mean") == 0
+    assert difference("random") > 0.1

@@ -80,6 +80,24 @@ def test_a_variant_of_seqclip_may_change_its_pre_training():
     assert settings["language"]["variants"]["other"] == variant
 
 
+@pytest.mark.parametrize(
+    ("language", "key"),
+    [
+        ({"onevocab": {"trainable_parts": ["text"]}}, "language.onevocab"),
+        (
+            {"variants": {"a": {"method": "onevocab", "trainable_parts": ["backbone"]}}},
+            "language.variants.a",
+        ),
+    ],
+)
+def test_full_scale_frozen_rows_that_start_alike_are_refused_before_the_plan(language, key):
+    with pytest.raises(UserError, match=f"{key}: .* so DNA cannot matter; write `initialisation:"):
+        configuration.resolve({"language": language})
+    changed = language.get("variants", {}).get("a", language.get("onevocab"))
+    changed["initialisation"] = "random"
+    configuration.resolve({"language": language})
+
+
 def test_a_variant_may_stand_among_the_methods():
     variant = {"method": "onevocab", "k": 3, "steps": 5}
     language = {"variants": {"small": variant}, "methods": ["small", "text_only"]}

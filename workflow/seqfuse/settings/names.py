@@ -48,7 +48,7 @@ def check_known(settings: Mapping, places: Places) -> None:
         for name, variant in settings["language"]["variants"].items()
         if variant["method"] in METHODS
     ]
-    kinds = (_unknown, _of_another_study, _taken, _not_interpreted)
+    kinds = (_unknown, _of_another_study, _taken, _not_interpreted, _alike)
     wrong = [mistake for kind in kinds for mistake in kind(settings)]
     together(variants, [places.located(*mistake) for mistake in wrong])
 
@@ -129,6 +129,21 @@ def _not_interpreted(settings: Mapping) -> Iterator[Mistake]:
     arm = codons["interpretation"]["arm"]
     if arm is not None and fusions and arm not in fusions:
         yield path, f"{_key(path)}: {arm!r} is no fusion of codons.arms{nearest(arm, fusions)}"
+
+
+def _alike(settings: Mapping) -> Iterator[Mistake]:
+    """OneVocab with DNA rows that start alike and stay so: its DNA could not matter."""
+    language = settings["language"]
+    used = {("language", "onevocab"): {}} if "onevocab" in language["methods"] else {}
+    for name, variant in language["variants"].items():
+        if variant["method"] == "onevocab":
+            used["language", "variants", name] = variant
+    for path, changed in used.items():
+        own = {**language["onevocab"], **changed}
+        if own["initialisation"] == "mean" and "dna" not in own["trainable_parts"]:
+            said = "the DNA rows all start as one vector and are not trained, so DNA cannot matter"
+            remedy = "write `initialisation: random`, or train `dna`"
+            yield path, f"{_key(path)}: {said}; {remedy}"
 
 
 def _key(path: KeyPath) -> str:

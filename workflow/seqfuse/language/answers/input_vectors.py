@@ -17,7 +17,7 @@ from seqfuse.language import prompts
 from seqfuse.language.answers import prediction
 from seqfuse.language.finetuning import checkpoint
 from seqfuse.language.methods.method import LanguageMethod
-from seqfuse.language.prompts import Dna, Prompt
+from seqfuse.language.prompts import Prompt
 from seqfuse.language.suite import Suite
 from seqfuse.registry.methods import METHODS
 from seqfuse.training.device import device
@@ -88,13 +88,4 @@ def pair(method: LanguageMethod, prompt: Prompt, several: bool) -> list[dict]:
 def _dna(method: LanguageMethod, prompt: Prompt) -> Tensor:
     """The mean of the input embeddings in all DNA segments, markers left out, [width]."""
     embedded = method.embed(method.batch([method.encode(prompt, answer=False)]))[0]
-    parts, start = [], 0
-    for segment in prompt.segments:
-        if isinstance(segment, Dna):
-            ids = method.segment(segment.sequence)
-            length = ids if isinstance(ids, int) else len(ids)
-            parts.append(embedded[start + 1 : start + length - 1])
-        else:
-            length = len(method.tokens(segment))
-        start += length
-    return torch.cat(parts).mean(0)
+    return embedded[method.dna_columns(prompt)].mean(0)

@@ -144,13 +144,14 @@ class Job:
     def _train(self, seed: int, rate: float) -> Progress:
         """Train with a seed, from its checkpoint as far as there is one."""
         method = self._build(seed)
+        examples = self._examples(method)
         if self.training.fsdp and self.method.generates and processes.count() > 1:
             method.shard()
         training = replace(self.training, learning_rate=rate)
         path = self._state(seed, rate)
         board = self.tensorboard and self.tensorboard / f"rate{rate:g}" / f"seed{seed}"
         trainer = Trainer(method, training, seed, path, self._fingerprint(rate), board)
-        return trainer.run(*self._examples(method))
+        return trainer.run(*examples)
 
     def _build(self, seed: int) -> torch.nn.Module:
         torch.manual_seed(seed)
@@ -170,6 +171,7 @@ class Job:
                 encoded = (method.encode(prompt, answer=True) for prompt in part)
                 self._encoded.append(Stored(self.state, preflight.trained(encoded)))
             preflight.hold(self._suite)
+            preflight.refuse_blind(self._encoded[0])
         return self._encoded[0], self._encoded[1]
 
     @cached_property

@@ -4,9 +4,11 @@ Every record of every split is looked at: its texts, the tokens of its prompt an
 whether an answer as long as the longest that is learnt can be generated.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from operator import itemgetter
 
+import torch
 from torch.nn import Module
 
 from seqfuse.errors import UserError
@@ -14,6 +16,8 @@ from seqfuse.language.methods.method import Example, LanguageMethod
 from seqfuse.language.prompts import Prompt, Settings, for_prediction
 from seqfuse.language.suite import Suite
 
+# Training examples that are looked at for DNA that makes a difference.
+_COMPARED = 32
 # Tokens, and the prompt that has so many.
 _Length = tuple[int, Prompt | None]
 
@@ -65,6 +69,44 @@ class Preflight:
             found.append(self.method.too_long(prompt, tokens, self.settings))
         if any(found):
             raise UserError("; and ".join(filter(None, found)))
+
+    def refuse_blind(self, examples: Sequence[Example]) -> None:
+        """A `UserError` if DNA cannot matter to any answer: whatever the sequence, the same vectors
+        enter, and nothing that is trained could tell two sequences apart.
+
+        Pairs of training examples with other DNA are compared. One pair whose vectors differ, or
+        whose vectors would move what is trained in different ways, will do.
+        """
+        if not self._writes:
+            return
+        shown = [e for e in islice(examples, _COMPARED) if len(self.method.dna_columns(e.prompt))]
+        pairs = [(shown[0], e) for e in shown[1:] if e.prompt.dna != shown[0].prompt.dna]
+        if pairs and not any(self._told_apart(*pair) for pair in pairs):
+            raise UserError(
+                "DNA cannot matter to this model: every sequence enters as the same vectors, and"
+                " nothing that is trained tells them apart; train what shows the DNA, or start it"
+                " from values that differ (onevocab: --initialisation random)"
+            )
+
+    def _told_apart(self, *pair: Example) -> bool:
+        trained = [p for p in self.method.parameters() if p.requires_grad]
+        # With dropout, what enters would differ for no reason of the DNA.
+        self.method.eval()
+        shown = [
+            self.method.embed(self.method.batch([e]))[0, self.method.dna_columns(e.prompt)]
+            for e in pair
+        ]
+        common = min(map(len, shown))
+        first, second = (vectors[:common] for vectors in shown)
+        if not torch.equal(first, second):
+            return True
+        if not first.requires_grad:
+            return False
+        moved = [torch.autograd.grad(v.sum(), trained, allow_unused=True) for v in (first, second)]
+        return any(
+            one is not None and not torch.equal(one, other)
+            for one, other in zip(*moved, strict=True)
+        )
 
     def _see(self, example: Example) -> None:
         prompt = example.prompt

@@ -8,6 +8,7 @@ Qwen3 folder (or any causal language model that transformers knows), loaded and 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -150,9 +151,25 @@ class LanguageMethod(nn.Module, ABC):
         return self.backbone.get_input_embeddings()(ids)
 
     def logits(self, hidden: Tensor) -> Tensor:
-        """Scores of every token from hidden states [..., width] -> [..., vocabulary]."""
+        """Scores of what an answer may hold from hidden states [..., width] -> [..., vocabulary];
+        minus infinity at every id that is no text."""
         tables = self.output_tables()
-        return F.linear(hidden, torch.cat(tables) if len(tables) > 1 else tables[0])
+        scores = F.linear(hidden, torch.cat(tables) if len(tables) > 1 else tables[0])
+        return scores.index_fill(-1, self._unspeakable, -torch.inf)
+
+    def text_ids(self) -> list[int]:
+        """The ids that an answer may hold: the tokeniser's. A table often has more rows, which no
+        text reaches."""
+        return sorted(self.tokeniser.get_vocab().values())
+
+    @cached_property
+    def _unspeakable(self) -> Tensor:
+        """The ids int64[n] of the table that are no text."""
+        spoken = np.zeros(sum(len(table) for table in self.output_tables()), bool)
+        spoken[self.text_ids()] = True
+        # A tensor that is made in inference mode is of no use to a gradient.
+        with torch.inference_mode(False):
+            return torch.from_numpy(np.flatnonzero(~spoken)).to(self.device)
 
     def output_tables(self) -> list[Tensor]:
         """The rows [V_i, width] that hidden states are compared with: the parts of one table."""
@@ -220,6 +237,20 @@ class LanguageMethod(nn.Module, ABC):
         return Example(
             prompt, np.concatenate(parts), np.concatenate(weights), tuple(slots), question
         )
+
+    def dna_columns(self, prompt: Prompt) -> np.ndarray:
+        """The columns int64[n] that hold DNA in the example of a prompt, in the order of its
+        sequences; the marker on either side of a sequence is left out."""
+        columns, start = [], 0
+        for segment in prompt.segments:
+            if isinstance(segment, Dna):
+                ids = self.segment(segment.sequence)
+                length = ids if isinstance(ids, int) else len(ids)
+                columns.append(np.arange(start + 1, start + length - 1))
+            else:
+                length = len(self.tokens(segment))
+            start += length
+        return np.concatenate([np.empty(0, np.int64), *columns])
 
     def too_long(self, prompt: Prompt, tokens: int, settings: prompts.Settings) -> str | None:
         """Why a prompt that takes so many tokens, its answer included, is refused, if it is."""

@@ -8,6 +8,7 @@ transformers loads without this package; there DNA is written `<dna><|ACGTAC|><|
 """
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,8 @@ from seqfuse.language.methods.method import LanguageMethod, Setup
 from seqfuse.settings.sections import Section
 
 PARTS = ("dna", "text", "backbone")
+# Fills the ids between the backbone's last token and its table's last row.
+_UNUSED = re.compile(r"<\|unused-\d+\|>")
 # What a model card says of DNA in text.
 _WRITTEN = """
 DNA is written in one form: upper case, `<dna>`, then every {k} nucleotides from the first one on
@@ -77,6 +80,12 @@ class OneVocab(LanguageMethod):
         text = super().token_embeddings(ids.clamp(max=offset - 1))
         dna = F.embedding((ids - offset).clamp(min=0), self.dna_input)
         return torch.where((ids >= offset)[..., None], dna, text)
+
+    def text_ids(self) -> list[int]:
+        """The backbone's own: DNA is read, and never written."""
+        known = self.tokeniser.get_vocab()
+        own = {i for name, i in known.items() if not _UNUSED.fullmatch(name)}
+        return sorted(i for i in own if i < self.vocabulary.offset)
 
     def output_tables(self) -> list[Tensor]:
         """Rows of text tokens, then of DNA tokens: one softmax over both."""
@@ -149,10 +158,11 @@ class OneVocab(LanguageMethod):
 def new_rows(method: OneVocab, table: Tensor) -> Tensor:
     """Start values [size, width] of the DNA rows of a table [V, width], by the settings' rule.
 
-    mean: the mean of the text rows. random: normal, with the mean and standard deviation of the
-    text rows in every column. compositional (ours): the sum over places i of s_i * e(letter i),
-    with e the text row of the letter's own token and s_i a random sign vector for each place,
-    brought to the text rows' mean norm; single letters are k-mers of length one.
+    mean: the mean of the text rows; where the rows are not trained, no DNA could matter. random:
+    normal, with the mean and standard deviation of the text rows in every column. compositional
+    (ours): the sum over places i of s_i * e(letter i), with e the text row of the letter's own
+    token and s_i a random sign vector for each place, brought to the text rows' mean norm; single
+    letters are k-mers of length one.
     """
     vocabulary, rule = method.vocabulary, method.settings.initialisation
     mean = table.mean(0)
