@@ -71,7 +71,7 @@ def test_trained_and_total_parameters_by_hand(project, commands, tmp_path):
     assert seed("linear") == (text + markers + adapter,) * 2
     assert seed("onevocab") == (text + (125 + 5 + 2) * 32,) * 2
     assert seed("onevocab", "--trainable-parts", "dna")[0] == (125 + 5 + 2) * 32
-    assert seed("onevocab", "--trainable-parts", "text")[0] == table
+    assert seed("onevocab", "--trainable-parts", "text", "--initialisation", "random")[0] == table
 
 
 def test_the_validation_loss_chooses_the_checkpoint(commands, monkeypatch, tmp_path):
