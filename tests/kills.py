@@ -108,7 +108,7 @@ RECEIPTS = (
     "few-expression/protein.demo-esm2",
 )
 FULL = Scale("linear", "mil", 24, ("predictions.parquet", "probes.parquet"), RECEIPTS)
-QUICK = Scale("onevocab", "onehot", 9, ("model/cost.json",))
+QUICK = Scale("onevocab", "onehot", 9, ("model/seed0/cost.json",))
 
 
 class Project:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-TRAINED = "results/tiny/language/tiny/text_only/model/log.jsonl"
+TRAINED = "results/tiny/language/tiny/text_only/model/seed0/log.jsonl"
 
 
 @pytest.fixture(scope="module")

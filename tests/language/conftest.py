@@ -307,6 +307,19 @@ class Commands:
         run(self.root, *finetuning(self.root, method, out), *more)
         return out
 
+    def trying(self, method: str, model: Path, out: Path, *more) -> list:
+        """The words of a trial of one learning rate, from which `model` is fine-tuned on."""
+        words = finetuning(self.root, method, model)[1:]
+        return ["trial", *words, "--out", out, *more]
+
+    def trial(self, method: str, model: Path, out: Path, *more) -> None:
+        """Try one learning rate."""
+        run(self.root, *self.trying(method, model, out, *more))
+
+    def run(self, *words) -> None:
+        """Any command of the stage."""
+        run(self.root, *words)
+
     def predict(self, method: str, model: Path, out: Path, *more) -> Path:
         """Predict into `out`."""
         run(self.root, *prediction(self.root, method, model, out), *more)

@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
+from seqfuse.files import read_json, write_json
 from seqfuse.language.finetuning import checkpoint
 from seqfuse.registry.methods import METHODS
 
@@ -31,19 +32,19 @@ def test_an_interrupted_run_resumes_to_the_same_bytes(
     commands.finetune(method, out)
     assert content(out) == whole
 
-    assert {name.split("/")[0] for name in whole} == {"seed0", "seed3", "log.jsonl", "cost.json"}
-    assert [(line["seed"], line["step"]) for line in whole["log.jsonl"]] == [
-        (seed, step) for seed in (0, 3) for step in range(1, 6)
-    ]
-    validated = [line["step"] for line in whole["log.jsonl"] if "validation_loss" in line]
-    assert validated == [2, 4, 5] * 2
+    assert {name.split("/")[0] for name in whole} == {"seed0", "seed3"}
+    for number in (0, 3):
+        log = whole[f"seed{number}/log.jsonl"]
+        assert [(line["seed"], line["step"]) for line in log] == [(number, n) for n in range(1, 6)]
+        assert [line["step"] for line in log if "validation_loss" in line] == [2, 4, 5]
     name = "adapter" if method.startswith(("linear", "qformer", "seqclip", "dna_only")) else "model"
     assert whole[f"seed0/{name}.safetensors"] != whole[f"seed3/{name}.safetensors"]
-    cost = whole["cost.json"]
-    assert (cost["method"], cost["study"], cost["suite"]) == (method, "language", "pets")
-    assert cost["kind"] == METHODS[method].kind
-    for seed in cost["seeds"]:
-        assert (seed["steps"], seed["examples"]) == (5, 20)
+    for number in (0, 3):
+        cost = whole[f"seed{number}/cost.json"]
+        assert (cost["method"], cost["study"], cost["suite"]) == (method, "language", "pets")
+        assert cost["kind"] == METHODS[method].kind
+        (seed,) = cost["seeds"]
+        assert (seed["seed"], seed["steps"], seed["examples"]) == (number, 5, 20)
         assert 0 < seed["trained_parameters"] <= seed["total_parameters"]
         assert seed["flops"] > 0
 
@@ -63,7 +64,7 @@ def test_a_checkpoint_is_a_language_model_that_transformers_loads(commands, tmp_
 def test_trained_and_total_parameters_by_hand(project, commands, tmp_path):
     def seed(method, *more):
         out = commands.finetune(method, tmp_path / f"{method}{len(more)}", "--seeds", 0, *more)
-        (found,) = json.loads((out / "cost.json").read_text())["seeds"]
+        (found,) = read_json(out / "seed0" / "cost.json")["seeds"]
         return found["trained_parameters"], found["total_parameters"]
 
     text, _ = seed("text_only")
@@ -91,7 +92,7 @@ def test_the_validation_loss_chooses_the_checkpoint(commands, monkeypatch, tmp_p
     out = commands.finetune("text_only", tmp_path / "out", *words)
     best = min(seen, key=lambda step: seen[step][0])
     assert best < 5
-    (seed,) = json.loads((out / "cost.json").read_text())["seeds"]
+    (seed,) = read_json(out / "seed0" / "cost.json")["seeds"]
     assert (seed["best_step"], seed["steps"]) == (best, 5)
     found = load_file(out / "seed0" / "model.safetensors")
     assert torch.equal(found["model.embed_tokens.weight"], seen[best][1])
@@ -116,7 +117,7 @@ def test_seqclip_starts_from_the_pre_trained_adapter(project, commands, tmp_path
 
 def test_a_variant_goes_by_its_own_name(commands, tmp_path):
     out = commands.finetune("onevocab", tmp_path / "out", "--name", "onevocab_k2", "--seeds", 0)
-    assert json.loads((out / "cost.json").read_text())["method"] == "onevocab_k2"
+    assert read_json(out / "seed0" / "cost.json")["method"] == "onevocab_k2"
     assert checkpoint.read_description(out / "seed0").method == "onevocab"
 
 
@@ -207,22 +208,50 @@ def test_a_prompt_over_the_limit(commands, tmp_path):
     assert "113 tokens, with its answer, are over the limit of 40; raise language.prompt" in found
 
 
-def test_validation_chooses_the_learning_rate_with_the_first_seed(commands, content, tmp_path):
-    """One rate changes nothing, one destroys the model, one learns: it serves every seed."""
-    rates = ("--learning-rate", 1e-12, 1e30, 0.01)
-    out = commands.finetune("text_only", tmp_path / "grid", *rates)
-    cost = json.loads((out / "cost.json").read_text())
-    still, broken, learnt = cost["trials"]
-    assert [trial["learning_rate"] for trial in cost["trials"]] == [1e-12, 1e30, 0.01]
+def test_full_scale_validation_chooses_the_learning_rate_with_the_first_seed(
+    commands, content, tmp_path
+):
+    """One rate changes nothing, one destroys the model, one learns: it serves every seed, each in a
+    job of its own, to the bytes of one job with that rate alone."""
+    trials = []
+    for rate in (1e-12, 1e30, 0.01):
+        path = tmp_path / f"{rate}.json"
+        commands.trial("text_only", tmp_path / "grid", path, "--learning-rate", rate)
+        trials.append(path)
+    still, broken, learnt = map(read_json, trials)
+    assert [t["learning_rate"] for t in (still, broken, learnt)] == [1e-12, 1e30, 0.01]
     assert broken["validation_loss"] is None
     assert learnt["validation_loss"] < still["validation_loss"]
     assert (still["examples"], learnt["examples"]) == (20, 20) and still["flops"] > 0
-    assert [seed["learning_rate"] for seed in cost["seeds"]] == [0.01, 0.01]
-    alone = content(commands.finetune("text_only", tmp_path / "alone", "--learning-rate", 0.01))
-    found = content(out)
-    for side in (alone, found):
-        del side["cost.json"]["trials"]
-    assert found == alone
+    commands.run("rate", "--trials", *trials, "--out", tmp_path / "rate.json")
+    for seed in (0, 3):
+        words = ("--rate", tmp_path / "rate.json", "--seeds", seed)
+        out = commands.finetune("text_only", tmp_path / "grid", *words)
+    alone = commands.finetune("text_only", tmp_path / "alone", "--learning-rate", 0.01)
+    assert content(out) == content(alone)
+
+
+def test_full_scale_a_trial_is_not_trained_again(commands, tmp_path, monkeypatch):
+    from seqfuse.training.trainer import Trainer
+
+    steps, step = [], Trainer._step
+    monkeypatch.setattr(Trainer, "_step", lambda self, e: steps.append(self.seed) or step(self, e))
+    words = ("--learning-rate", 0.01)
+    commands.trial("text_only", tmp_path / "out", tmp_path / "0.01.json", *words)
+    commands.finetune("text_only", tmp_path / "out", *words)
+    assert steps == [0] * 5 + [3] * 5
+
+
+def test_no_learning_rate_that_did_not_diverge(commands, tmp_path):
+    write_json(tmp_path / "1.json", {"learning_rate": 1.0, "validation_loss": None})
+    found = commands.refused(["rate", "--trials", tmp_path / "1.json", "--out", tmp_path / "out"])
+    assert "the loss diverged at every learning rate (1.0); try lower ones" in found
+
+
+def test_several_learning_rates_are_tried_first(commands, tmp_path):
+    words = ("--learning-rate", 0.01, 0.02)
+    found = commands.refused_finetune("text_only", tmp_path / "out", *words)
+    assert "--learning-rate: give one; of several, `seqfuse language trial` tries each" in found
 
 
 def test_no_validation_record_to_choose_a_learning_rate_by(
@@ -230,9 +259,19 @@ def test_no_validation_record_to_choose_a_learning_rate_by(
 ):
     rows = [row | {"split": "train"} for row in suite_rows(0, 28)]
     path = write_records(tmp_path / "records.parquet", rows)
-    words = ("--datasets", "mice", "--records", path, "--learning-rate", 0.01, 0.02)
-    found = commands.refused_finetune("text_only", tmp_path / "out", *words)
+    words = ("--datasets", "mice", "--records", path, "--learning-rate", 0.01)
+    found = commands.refused(commands.trying("text_only", tmp_path / "s", tmp_path / "t", *words))
     assert "no validation records to choose a learning rate by" in found
+
+
+def test_full_scale_epochs_are_counted_in_records_of_the_suite(commands, tmp_path):
+    # 40 training records in batches of 4.
+    words = ("--seeds", 0, "--epochs", 0.5)
+    out = commands.finetune("text_only", tmp_path / "out", *words)
+    (seed,) = read_json(out / "seed0" / "cost.json")["seeds"]
+    assert (seed["steps"], seed["examples"]) == (5, 20)
+    whole = commands.finetune("text_only", tmp_path / "whole", "--seeds", 0, "--epochs", 2)
+    assert read_json(whole / "seed0" / "cost.json")["seeds"][0]["examples"] == 80
 
 
 def test_shuffled_dna_is_that_of_another_record_of_the_split(suite_rows):
@@ -262,7 +301,7 @@ def test_shuffled_dna_trains_on_it(commands, tmp_path):
         for flag in ("false", "true")
     )
     # At the first step all DNA tokens are alike still.
-    logs = [(out / "log.jsonl").read_text().splitlines() for out in (plain, other)]
+    logs = [(out / "seed0" / "log.jsonl").read_text().splitlines() for out in (plain, other)]
     assert json.loads(logs[0][-1])["loss"] != json.loads(logs[1][-1])["loss"]
 
 

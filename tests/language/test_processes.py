@@ -252,7 +252,7 @@ def test_the_commands_write_once_from_two_processes(project, commands, tmp_path)
         argv = ["language", *map(str, asked), "--processes", "2"]
         codes = together(2, lambda argv=argv: cli.main(argv), tmp_path / str(number), joins=True)
         assert codes == [0, 0]
-    assert losses_of(two) == pytest.approx(losses_of(one), abs=1e-5)
+    assert losses_of(two / "seed0") == pytest.approx(losses_of(one / "seed0"), abs=1e-5)
     assert losses_of(seqclip) == pytest.approx(losses_of(project / "seqclip"), abs=1e-5)
-    assert json.loads((two / "cost.json").read_text())["seeds"][0]["processes"] == 2
+    assert json.loads((two / "seed0" / "cost.json").read_text())["seeds"][0]["processes"] == 2
     assert not [path.name for path in tmp_path.iterdir() if path.name.startswith(".")]

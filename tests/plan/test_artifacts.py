@@ -1,6 +1,7 @@
 """The table of artifacts: the paths of every kind, written out by hand for a small run."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,15 @@ def figures(artifacts, study) -> set[str]:
     return {Path(path).stem for path in artifacts.paths("figures", study)}
 
 
+def of_seeds(file: str, names: Sequence[str] = METHODS) -> list[str]:
+    return [
+        f"<results>/language/{suite}/{name}/model/seed{seed}/{file}"
+        for suite in ("variants", "tasks")
+        for name in names
+        for seed in SEEDS
+    ]
+
+
 EXPECTED = {
     ("cards", "codons"): [f"<results>/data/{name}/card.json" for name in SETS],
     ("records", "language"): [
@@ -50,21 +60,16 @@ EXPECTED = {
     ("predictions", "language"): language(METHODS, "predictions.parquet"),
     ("predictions", "codons"): codons(ARMS, "predictions.parquet"),
     ("answers", "language"): language(JUDGED, "predictions.parquet", ["variants"]),
-    ("costs", "language"): language(METHODS, "model/cost.json"),
+    ("costs", "language"): of_seeds("cost.json"),
     ("costs", "codons"): codons(ARMS, "cost.json"),
-    ("models", "language"): [
-        f"<results>/language/{suite}/{name}/model/seed{seed}/manifest.json"
-        for suite in ("variants", "tasks")
-        for name in METHODS
-        for seed in SEEDS
-    ],
+    ("models", "language"): of_seeds("manifest.json"),
     ("models", "codons"): [
         f"<results>/codons/{dataset}/{name}/seed{seed}.safetensors"
         for dataset in SETS
         for name in ARMS
         for seed in SEEDS
     ],
-    ("logs", "language"): language(METHODS, "model/log.jsonl"),
+    ("logs", "language"): of_seeds("log.jsonl"),
     ("logs", "codons"): codons(ARMS, "log.jsonl"),
     # All but text_only see DNA; the suite `tasks` is excluded.
     ("probes", "language"): language([*METHODS[:4], "dna_only"], "probes.parquet", ["variants"]),
@@ -142,7 +147,7 @@ def test_ablations_compare_what_varies_beside_what_it_varies(artifacts):
     def ablated(kind, study):
         return artifacts.paths(kind, study, ablations=True)
 
-    assert ablated("costs", "language") == language([*METHODS, *VARIANTS], "model/cost.json")
+    assert ablated("costs", "language") == of_seeds("cost.json", [*METHODS, *VARIANTS])
     arms = [*ARMS, "mil_token", "concat_unaligned"]
     assert ablated("predictions", "codons") == codons(arms, "predictions.parquet")
     assert ablated("weights", "codons") == codons(["mil", "mil_token"], "weights.parquet")
@@ -231,7 +236,7 @@ def test_what_the_report_of_the_ablations_shows(artifacts):
     shown = artifacts.ablation_inputs(None)
     assert list(shown) == ["metrics", "comparisons", "costs", "figures"]
     assert all(path.startswith("<results>/ablations/") for path in shown["metrics"])
-    assert len(shown["costs"]) == 2 * (len(METHODS) + len(VARIANTS)) + 2 * (len(ARMS) + 2)
+    assert len(shown["costs"]) == 4 * (len(METHODS) + len(VARIANTS)) + 2 * (len(ARMS) + 2)
 
 
 def outputs(root) -> list[str]:

@@ -137,11 +137,13 @@ def test_one_learning_rate_keeps_no_trials(needs, model, receipt, of):
     assert needs.finetune_disk(of(suite="tasks", method="linear"), files) == expected
 
 
-def test_each_of_several_learning_rates_keeps_a_trial(needs, model, of):
+def test_full_scale_a_job_of_one_seed_or_rate_keeps_one_checkpoint(needs, model, of):
     files = Files(backbone=model, embeddings=[])
-    expected = (2 * 4 + (2 + 3 + 1) * 16) * (24 + ADDED)
-    for method in ("onevocab", "seqclip_hot"):
-        assert needs.finetune_disk(of(suite="tasks", method=method), files) == expected
+    for seeds, names in ((2, {}), (1, {"seed": "5"}), (1, {"rate": "0.1"})):
+        expected = (seeds * 4 + (seeds + 1) * 16) * (24 + ADDED)
+        for method in ("onevocab", "seqclip_hot"):
+            job = of(suite="tasks", method=method, **names)
+            assert needs.finetune_disk(job, files) == expected
 
 
 def test_a_method_without_a_language_model_has_no_checkpoint_of_one(needs, receipt, of):

@@ -119,7 +119,7 @@ def test_the_same_inputs_give_the_same_bytes(demo, results):
         results / "evaluation" / "codons" / "demo-classes" / "metrics.parquet",
     ]
     before = {file: file.read_bytes() for file in made}
-    trained = [made[0], made[1].with_name("model") / "cost.json"]
+    trained = [made[0], made[1].with_name("model") / "seed0" / "cost.json"]
     again = [str(file.relative_to(demo.root)) for file in trained]
     shutil.rmtree(results / "state")
     demo.snakemake("--cores", "all", "--forcerun", *again, "--config", "preset=demo")
@@ -127,10 +127,11 @@ def test_the_same_inputs_give_the_same_bytes(demo, results):
 
 
 def test_metrics_can_be_traced_to_parameters(results, variants):
-    cost = json.loads((results / "language/variants/onevocab/model/cost.json").read_text())
-    assert [row["seed"] for row in cost["seeds"]] == [0, 1]
+    model = results / "language/variants/onevocab/model"
+    costs = [json.loads((model / seed / "cost.json").read_text()) for seed in ("seed0", "seed1")]
+    assert [row["seed"] for cost in costs for row in cost["seeds"]] == [0, 1]
     trained = variants.loc[("onevocab", "all", "accuracy"), "trained_parameters"]
-    assert trained == cost["seeds"][0]["trained_parameters"] > 0
+    assert trained == costs[0]["seeds"][0]["trained_parameters"] > 0
 
 
 @contextmanager

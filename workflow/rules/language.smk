@@ -29,7 +29,7 @@ rule language_pretrain:
         "../../envs/language.yaml"
     threads: needs.threads("gpu") * settings["gpu"]["count"]
     resources:
-        **needs.training(needs.pretrain_disk, seeds=1),
+        **needs.training(needs.pretrain_disk, needs.runtime("gpu")),
     params:
         command=start("seqfuse language pretrain"),
         threads=needs.threads("gpu"),
@@ -84,7 +84,7 @@ rule language_leakage:
 
 
 rule language_finetune:
-    """Fine-tune one method on one suite, every seed in one process."""
+    """Fine-tune one method on one suite."""
     input:
         records=inputs.records,
         cards=ancient(inputs.data_cards),
@@ -92,17 +92,17 @@ rule language_finetune:
         embeddings=inputs.language_embeddings,
         pretrained=inputs.pretrained_adapter,
         encoder=inputs.tuned_encoder,
+        rate=inputs.chosen_rate,
     output:
-        checkpoints=collect(
-            "<results>/language/{{suite}}/{{method}}/model/seed{seed}/manifest.json",
-            seed=plan.seeds,
+        checkpoints=of_seeds(
+            "<results>/language/{suite}/{method}/model/seed{seed}/manifest.json"
         ),
-        cost="<results>/language/{suite}/{method}/model/cost.json",
-        log="<results>/language/{suite}/{method}/model/log.jsonl",
+        costs=of_seeds("<results>/language/{suite}/{method}/model/seed{seed}/cost.json"),
+        logs=of_seeds("<results>/language/{suite}/{method}/model/seed{seed}/log.jsonl"),
     log:
-        "<logs>/language_finetune/{suite}.{method}.log",
+        f"<logs>/language_finetune/{{suite}}.{{method}}{SEED}.log",
     benchmark:
-        "<benchmarks>/language_finetune/{suite}.{method}.jsonl"
+        f"<benchmarks>/language_finetune/{{suite}}.{{method}}{SEED}.jsonl"
     conda:
         "../../envs/language.yaml"
     threads: needs.threads("gpu") * settings["gpu"]["count"]
@@ -114,7 +114,7 @@ rule language_finetune:
         code=lambda wildcards: code(
             "seqfuse.language.finetune", plan.implementation(wildcards.method)
         ),
-        out=subpath(output.cost, parent=True),
+        out=f"{plan.results}/language/{{suite}}/{{method}}/model",
         method=lambda wildcards: plan.method(wildcards.method).name,
         state=f"{STATE}/language/{{suite}}/{{method}}",
         datasets=lambda wildcards: plan.language_suites[wildcards.suite],
@@ -126,11 +126,19 @@ rule language_finetune:
                 "encoder": input.encoder,
             }
         ),
-        seeds=plan.seeds,
+        seeds=plan.trained_seeds,
+        rate=lambda wildcards, input: (
+            reads({"rate": input.rate})
+            or flags(plan.only_rate(wildcards.suite, wildcards.method))
+        ),
         registered=lambda wildcards: plan.registered(wildcards.method),
         settings=lambda wildcards: flags(
             tracked(
-                plan.finetuning(wildcards.suite, wildcards.method), "language/training"
+                omit(
+                    plan.finetuning(wildcards.suite, wildcards.method),
+                    "learning_rate",
+                ),
+                "language/training",
             )
         ),
         # How much a prediction may say changes no model: its data is held to it before it trains.
@@ -148,15 +156,56 @@ rule language_finetune:
         "exec {params.command} --suite {wildcards.suite} --method {params.method}"
         " --name {wildcards.method}"
         " --datasets {params.datasets} --records {input.records} --cards {input.cards}"
-        " {params.models} --seeds {params.seeds}"
+        " {params.models} --seeds {params.seeds} {params.rate}"
         " --threads {params.threads}"
         " --state {params.state} {params.settings} {params.more} {params.board} --out {params.out} 2> {log}"
+
+
+use rule language_finetune as language_trial with:
+    input:
+        records=inputs.records,
+        cards=ancient(inputs.data_cards),
+        backbone=inputs.language_backbone,
+        embeddings=inputs.language_embeddings,
+        pretrained=inputs.pretrained_adapter,
+        encoder=inputs.tuned_encoder,
+    output:
+        "<results>/language/{suite}/{method}/rates/{rate}.json",
+    log:
+        "<logs>/language_trial/{suite}.{method}.{rate}.log",
+    benchmark:
+        "<benchmarks>/language_trial/{suite}.{method}.{rate}.jsonl"
+    params:
+        command=start("seqfuse language trial"),
+        out=f"{plan.results}/language/{{suite}}/{{method}}/rates/{{rate}}.json",
+        rate=lambda wildcards: flags({"learning_rate": float(wildcards.rate)}),
+
+
+rule language_rate:
+    """Choose the learning rate of a method on a suite by the validation loss of its trials."""
+    input:
+        inputs.trials,
+    output:
+        "<results>/language/{suite}/{method}/rate.json",
+    log:
+        "<logs>/language_rate/{suite}.{method}.log",
+    conda:
+        "../../envs/language.yaml"
+    threads: needs.threads("light")
+    resources:
+        mem_mb=needs.mem_mb("light"),
+        disk_mb=needs.disk_mb(needs.tables_disk),
+        runtime=needs.runtime("light"),
+    params:
+        code=code("seqfuse.language.rate"),
+    shell:
+        "exec seqfuse language rate --trials {input} --out {output} 2> {log}"
 
 
 rule language_predict:
     """Answer every validation and test question with every seed of a method."""
     input:
-        checkpoints=rules.language_finetune.output.checkpoints,
+        checkpoints=inputs.checkpoints,
         records=inputs.records,
         embeddings=inputs.language_embeddings,
     output:
@@ -193,7 +242,7 @@ rule language_predict:
 rule language_probe:
     """Ask every seed of a method again with altered DNA."""
     input:
-        checkpoints=rules.language_finetune.output.checkpoints,
+        checkpoints=inputs.checkpoints,
         records=inputs.records,
         encoder=inputs.method_encoder,
     output:
@@ -234,7 +283,7 @@ rule language_probe:
 rule language_attention:
     """Attention around the variant, and mutagenesis of the same nucleotides."""
     input:
-        checkpoints=rules.language_finetune.output.checkpoints,
+        checkpoints=inputs.checkpoints,
         records=lambda wildcards: collect(
             "<results>/sequences/{dataset}/records.parquet",
             dataset=plan.variant_sets(wildcards.suite),

@@ -49,6 +49,8 @@ STAGES: dict[str, tuple[str, dict[str, str]]] = {
         "DNA-language models: pre-train, fine-tune, predict, probe",
         {
             "pretrain": "seqfuse.language.pretrain",
+            "trial": "seqfuse.language.trial",
+            "rate": "seqfuse.language.rate",
             "finetune": "seqfuse.language.finetune",
             "attention": "seqfuse.language.attention",
             "leakage": "seqfuse.language.leakage",

@@ -18,7 +18,7 @@ from seqfuse.errors import UserError
 # What a folder that a rule makes holds, written last; the file that other rules depend on.
 MANIFEST = "manifest.json"
 # What a model's folder says of itself beside what it computes with.
-DESCRIPTIONS = ("README.md", "model.json")
+DESCRIPTIONS = ("README.md", "model.json", "cost.json", "log.jsonl")
 
 
 @contextlib.contextmanager

@@ -1,9 +1,10 @@
-"""Fine-tune one method on one suite, every seed in one process.
+"""Fine-tune one method on one suite, the given seeds one after another.
 
 Reads the cleaned records of the suite's datasets, a backbone's folder, and what the method needs:
 a receipt of the embedding store for each dataset, SeqCLIP's pre-training, an encoder to train.
-Writes a folder: seed<N>/ (a language model that transformers loads, the method's own tensors,
-method.json, a model card), cost.json, log.jsonl. An interrupted run resumes from --state to the
+Writes a folder a seed, seed<N>/: a language model that transformers loads, the method's own
+tensors, method.json, a model card, cost.json, log.jsonl. The learning rate is given, or read from
+the file in which `seqfuse language rate` chose it. An interrupted run resumes from --state to the
 same numbers.
 
     seqfuse language finetune --suite variants --method onevocab --datasets demo-variants \\
@@ -14,9 +15,11 @@ same numbers.
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from seqfuse.errors import UserError
+from seqfuse.files import read_json
 from seqfuse.registry.methods import METHODS, OWN_SETTINGS
 from seqfuse.settings import cli_flags, schema
 from seqfuse.training import launch
@@ -54,6 +57,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--cards", nargs="+", type=Path, metavar="CARD", help="card.json of the datasets"
     )
     parser.add_argument("--seeds", required=True, type=int, nargs="+", metavar="N")
+    parser.add_argument(
+        "--rate", type=Path, metavar="FILE", help="read the learning rate from this rate.json"
+    )
     launch.add_arguments(parser)
     parser.add_argument("--state", required=True, type=Path, help="folder to resume from")
     parser.add_argument("--out", required=True, type=Path, help="folder to write")
@@ -62,6 +68,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
+    job = job_of(args)
+    with launch.started(args.processes):
+        job.run(args.out)
+
+
+def job_of(args: argparse.Namespace):
+    """The job that the arguments describe; what they contradict each other in is a `UserError`."""
     method = METHODS[args.method]
     if method.reads_store and not args.embeddings:
         raise UserError(
@@ -83,9 +96,8 @@ def run(args: argparse.Namespace) -> None:
 
     torch.set_num_threads(args.threads)
     asked = cli_flags.take(args, trainer.Training)
-    rates = asked.learning_rate
     own = schema.section(f"language/{method.name}") if method.name in OWN_SETTINGS else {}
-    job = finetuning_job.Job(
+    return finetuning_job.Job(
         method=method,
         name=args.name or method.name,
         suite=args.suite,
@@ -96,13 +108,25 @@ def run(args: argparse.Namespace) -> None:
         pretrained=args.pretrained if method.pretrained else None,
         encoder=args.encoder if method.trains_encoder else None,
         prompt=cli_flags.take(args, prompts.Settings),
-        training=asked,
-        rates=rates if isinstance(rates, tuple) else (rates,),
+        training=replace(asked, learning_rate=_rate(args, asked.learning_rate)),
         settings={name: getattr(args, name) for name in own},
         seeds=tuple(args.seeds),
         state=args.state,
         cards=tuple(args.cards or ()),
         tensorboard=args.tensorboard,
     )
-    with launch.started(args.processes):
-        job.run(args.out)
+
+
+def _rate(args: argparse.Namespace, given: float | tuple[float, ...]) -> float:
+    if args.rate:
+        found = read_json(args.rate)
+        if "learning_rate" not in found:
+            raise UserError(f"{args.rate}: no 'learning_rate' in it; give a rate.json")
+        return found["learning_rate"]
+    rates = given if isinstance(given, tuple) else (given,)
+    if len(rates) > 1:
+        raise UserError(
+            "--learning-rate: give one; of several, `seqfuse language trial` tries each and"
+            " `seqfuse language rate` chooses"
+        )
+    return rates[0]

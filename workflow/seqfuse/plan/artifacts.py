@@ -160,7 +160,8 @@ def _of_suites(scope: Scope) -> Wildcards:
 
 
 def _of_methods(scope: Scope) -> Wildcards:
-    return _each(scope, "suite", "method", scope.compared)
+    pairs = [(suite, name) for suite in scope.suites for name in scope.compared]
+    return _pairs(scope, [pair for pair in pairs if scope.run.varies(pair[1], pair[0])])
 
 
 def _of_readers(scope: Scope) -> Wildcards:
@@ -253,8 +254,8 @@ ARTIFACTS: tuple[Artifact, ...] = (
     Artifact("predictions", f"{_METHOD}/predictions.parquet", _of_methods, "language"),
     Artifact("answers", f"{_METHOD}/predictions.parquet", _of_answering, "language"),
     Artifact("models", f"{_METHOD}/model/seed{{seed}}/manifest.json", _of_seeds, "language"),
-    Artifact("costs", f"{_METHOD}/model/cost.json", _of_methods, "language"),
-    Artifact("logs", f"{_METHOD}/model/log.jsonl", _of_methods, "language"),
+    Artifact("costs", f"{_METHOD}/model/seed{{seed}}/cost.json", _of_seeds, "language"),
+    Artifact("logs", f"{_METHOD}/model/seed{{seed}}/log.jsonl", _of_seeds, "language"),
     Artifact("probes", f"{_METHOD}/probes.parquet", _of_probed, "language"),
     Artifact("looks", f"{_METHOD}/attention.parquet", _of_attended, "language"),
     Artifact("vectors", f"{_METHOD}/inputs.parquet", _of_readers, "language"),

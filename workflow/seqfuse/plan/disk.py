@@ -93,11 +93,11 @@ def checkpoints(saved: int, trained: int, seeds: int, trials: int) -> int:
     return seeds * _FLOAT * saved + kept * _RESUMED * trained
 
 
-def finetuning(model: str | Path, seeds: int, trials: int, lora_rank: int) -> int:
+def finetuning(model: str | Path, seeds: int, lora_rank: int) -> int:
     """The checkpoints of a method that adds to the backbone `model`."""
     whole, trained = weights(model, lora_rank)
     added = max(round(_ADDED * whole), _ADDED_AT_LEAST)
-    return checkpoints(whole + added, trained + added, seeds, trials)
+    return checkpoints(whole + added, trained + added, seeds, trials=1)
 
 
 def head(parameters: int, width: int, channels: int) -> int:

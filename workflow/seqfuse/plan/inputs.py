@@ -71,6 +71,30 @@ class Inputs:
             return []
         return [self.run.manifest(self.run.encoder_of(wildcards.method))]
 
+    def trials(self, wildcards):
+        """What each learning rate came to that is tried for a method on a suite."""
+        return expand(
+            "<results>/language/{suite}/{method}/rates/{rate}.json",
+            suite=wildcards.suite,
+            method=wildcards.method,
+            rate=self.run.rates(wildcards.suite, wildcards.method),
+        )
+
+    def chosen_rate(self, wildcards):
+        """The learning rate that was chosen of several."""
+        if not self.run.rates(wildcards.suite, wildcards.method):
+            return []
+        return f"<results>/language/{wildcards.suite}/{wildcards.method}/rate.json"
+
+    def checkpoints(self, wildcards):
+        """A method's model of every seed."""
+        return expand(
+            "<results>/language/{suite}/{method}/model/seed{seed}/manifest.json",
+            suite=wildcards.suite,
+            method=wildcards.method,
+            seed=list(map(str, self.run.seeds)),
+        )
+
     def language_backbone(self, wildcards):
         """The language model that a method or variant starts from."""
         return self.run.manifest(self.run.model_of(wildcards.method, "backbone"))

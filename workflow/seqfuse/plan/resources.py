@@ -50,6 +50,11 @@ class Needs:
         minutes = seeds * self.run.settings["jobs"][kind]["runtime"]
         return lambda wildcards, attempt: attempt * minutes
 
+    def runtime_of_seeds(self, wildcards, attempt):
+        """Minutes of a job that fine-tunes its seeds one after another."""
+        seeds = len(self.run.trained_seeds(wildcards))
+        return self.runtime("gpu", seeds)(wildcards, attempt)
+
     def tables_disk(self, wildcards, input):
         """A job that writes nothing but tables."""
         return 0
@@ -70,15 +75,13 @@ class Needs:
         found = disk.mapped(input.embeddings)
         if self.run.method(wildcards.method).generates:
             given = self.run.finetuning(wildcards.suite, wildcards.method)
-            rates = given["learning_rate"]
-            trials = len(rates) if isinstance(rates, list) else 1
-            rank = given["lora_rank"]
-            found += disk.finetuning(Path(input.backbone).parent, len(self.run.seeds), trials, rank)
+            seeds = len(self.run.trained_seeds(wildcards))
+            found += disk.finetuning(Path(input.backbone).parent, seeds, given["lora_rank"])
         return found
 
     def pretrain_disk(self, wildcards, input):
         """Checkpoints of the encoder."""
-        return disk.finetuning(Path(input.encoder).parent, seeds=1, trials=1, lora_rank=0)
+        return disk.finetuning(Path(input.encoder).parent, seeds=1, lora_rank=0)
 
     def arm_disk(self, wildcards, input):
         """Checkpoints of a head and of encoders that are trained with it, and memory maps."""
@@ -99,9 +102,10 @@ class Needs:
         """Memory maps of what the fusions read."""
         return disk.mapped(input[view] for view in self.inputs.fused_embeddings(wildcards))
 
-    def training(self, disk_of, seeds: int | None = None) -> dict:
-        """What a training job asks for. Of several nodes, the job's own shell line starts the
-        processes (srun), so that Slurm must not: `mpi`, and no task for each GPU."""
+    def training(self, disk_of, runtime=None) -> dict:
+        """What a training job asks for; without a `runtime`, that of the seeds that it fine-tunes.
+        Of several nodes, the job's own shell line starts the processes (srun), so that Slurm must
+        not: `mpi`, and no task for each GPU."""
         gpu = self.run.settings["gpu"]
         several = {
             "nodes": gpu["nodes"],
@@ -114,6 +118,6 @@ class Needs:
             "gpu_model": gpu["model"],
             "mem_mb": self.mem_mb("gpu", processes=gpu["count"]),
             "disk_mb": self.disk_mb(disk_of),
-            "runtime": self.runtime("gpu", seeds or len(self.run.seeds)),
+            "runtime": runtime or self.runtime_of_seeds,
             "nodes": 1,
         } | (several if gpu["nodes"] > 1 else {})

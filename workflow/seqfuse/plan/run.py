@@ -212,12 +212,34 @@ class Run:
         for changed in (suite, base):
             training = merge(training, language["overrides"].get(changed, {}))
         own = language[base] if base in OWN_SETTINGS else {}
-        variant = omit(
-            language["variants"].get(name, {}), "method", "backbone", "encoder", "pretrain"
-        )
+        not_of_training = ("method", "backbone", "encoder", "pretrain", "suites")
+        variant = omit(language["variants"].get(name, {}), *not_of_training)
         # How much a prediction may say is no matter of training.
         prompt = omit(language["prompt"], "max_new_tokens")
         return {**prompt, **training, **own, **variant}
+
+    def rates(self, suite, name) -> list[str]:
+        """The learning rates that are tried for a method or variant on a suite, as text; a single
+        one is not tried."""
+        given = self.finetuning(suite, name)["learning_rate"]
+        return list(map(str, given)) if isinstance(given, list) and len(given) > 1 else []
+
+    def only_rate(self, suite, name) -> dict:
+        """The learning rate of a method or variant on a suite where there is one alone."""
+        given = self.finetuning(suite, name)["learning_rate"]
+        return {"learning_rate": given[0] if isinstance(given, list) else given}
+
+    def trained_seeds(self, wildcards) -> list[int]:
+        """The seeds that a job fine-tunes: the first for a trial, the one that the job's files are
+        named after, or all."""
+        if hasattr(wildcards, "rate"):
+            return self.seeds[:1]
+        seed = getattr(wildcards, "seed", None)
+        return self.seeds if seed is None else [int(seed)]
+
+    def varies(self, name, suite) -> bool:
+        """Whether a suite runs a method or variant; a variant may name its suites."""
+        return suite in self.settings["language"]["variants"].get(name, {}).get("suites", [suite])
 
     def model_of(self, name, kind):
         """The backbone or encoder of a method, or the other one that a variant names."""
@@ -286,6 +308,7 @@ class Run:
             for suite, names in self.language_suites.items()
             if any(entries.has_reasoning(self.settings["datasets"][name]) for name in names)
             for name in [*generating, *REFERENCES]
+            if self.varies(name, suite)
         ]
 
     def probed(self):

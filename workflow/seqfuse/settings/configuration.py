@@ -45,9 +45,7 @@ def resolve(user: Mapping, places: Places = NOWHERE, mistakes: Sequence[str] = (
     keys = partial(hold, user, schema(), "config.yaml", places)
     together([keys, *_entry_checks(user, catalogues, places)], mistakes)
     preset = user.get("preset", schema()["properties"]["preset"]["default"])
-    below = load_yaml(in_checkout(WORKFLOW / "presets" / f"{preset}.yaml"))
-    hold(below, schema(), f"workflow/presets/{preset}.yaml")
-    settings = merge(merge(defaults(schema()), below), user)
+    settings = merge(merge(defaults(schema()), _preset(preset)), user)
     _replace_suites(settings["language"], user.get("language", {}))
     _interpret_own(settings["codons"], user.get("codons", {}))
     settings["preset"] = preset
@@ -66,12 +64,27 @@ def resolve(user: Mapping, places: Places = NOWHERE, mistakes: Sequence[str] = (
     return settings
 
 
+def _preset(name: str) -> dict:
+    """What a preset sets; one that names another preset lies over that."""
+    own = load_yaml(in_checkout(WORKFLOW / "presets" / f"{name}.yaml"))
+    hold(own, schema(), f"workflow/presets/{name}.yaml")
+    return merge(_preset(own["preset"]), own) if "preset" in own else own
+
+
 def _replace_suites(language: dict, own: Mapping) -> None:
-    """The user's suites stand instead of the preset's, and these take their overrides with them."""
+    """The user's suites stand instead of the preset's, and these take their overrides with them,
+    and the variants that only they run."""
     if "suites" not in own:
         return
-    for gone in language["suites"].keys() - own["suites"].keys() - own.get("overrides", {}).keys():
-        language["overrides"].pop(gone, None)
+    gone = language["suites"].keys() - own["suites"].keys()
+    for suite in gone - own.get("overrides", {}).keys():
+        language["overrides"].pop(suite, None)
+    for name in language["variants"].keys() - own.get("variants", {}).keys():
+        variant = language["variants"][name]
+        if left := [suite for suite in variant.get("suites", []) if suite not in gone]:
+            variant["suites"] = left
+        elif "suites" in variant:
+            del language["variants"][name]
     language["suites"] = dict(own["suites"])
 
 

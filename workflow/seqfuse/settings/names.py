@@ -85,6 +85,7 @@ def _unknown(settings: Mapping) -> Iterator[Mistake]:
         "model": settings["models"],
         "method": METHODS,
         "run": {**METHODS, **language["variants"]},
+        "suite": language["suites"],
         "tuned": {**METHODS, **language["suites"]},
         "arm": ARMS,
     }
@@ -177,6 +178,8 @@ def _named(settings: Mapping) -> Iterator[tuple[KeyPath, str, str]]:
         for key in ("backbone", "encoder"):
             if key in variant:
                 yield (*path, key), "model", variant[key].removesuffix("@random")
+        for suite in variant.get("suites", []):
+            yield (*path, "suites"), "suite", suite
     for index, name in enumerate(language["methods"]):
         yield ("language", "methods", index), "run", name
     for name in language["overrides"]:
@@ -190,6 +193,7 @@ def _check_variant(name: str, variant: Mapping, places: Places) -> None:
     """A variant sets settings of training or of its method."""
     sections = ["training"] + [variant["method"]] * (variant["method"] in OWN_SETTINGS)
     known = {"method": {}, "backbone": {"type": "string"}, "encoder": {"type": "string"}}
+    known["suites"] = {"type": "array", "items": {"type": "string"}, "minItems": 1}
     for part in sections:
         known |= section(f"language/{part}")
     if METHODS[variant["method"]].pretrained:

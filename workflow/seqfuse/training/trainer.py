@@ -9,7 +9,7 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -37,7 +37,13 @@ CLOCKED = ("seconds", "tokens_per_second", "peak_memory_mb")
 
 
 class Training(Section, path="language/training"):
-    """A trainer takes one learning rate; of several, the job chooses."""
+    """A trainer takes one learning rate and a number of steps."""
+
+    def counted(self, rows: int) -> "Training":
+        """The same with the steps that `epochs` of so many training records come to."""
+        if self.epochs is None:
+            return self
+        return replace(self, steps=max(1, round(self.epochs * rows / self.batch)), epochs=None)
 
 
 class Diverged(UserError):

@@ -15,7 +15,7 @@ def varied(settings: Mapping, setting: str) -> dict[str, object]:
     language = settings["language"]
     found = {METHOD: language[METHOD][setting]} if METHOD in language["methods"] else {}
     for name, variant in language["variants"].items():
-        if variant["method"] == METHOD and set(variant) == {"method", setting}:
+        if variant["method"] == METHOD and set(variant) - {"suites"} == {"method", setting}:
             found[name] = variant[setting]
     return found
 

@@ -1,7 +1,9 @@
-"""One job of fine-tuning: every seed of one method on one suite, its checkpoints, log and cost."""
+"""One job of fine-tuning: seeds of one method on one suite, their checkpoints, logs and costs."""
 
+import contextlib
 import math
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -46,10 +48,9 @@ from seqfuse.training.trainer import (
 
 @dataclass(frozen=True)
 class Job:
-    """One method on one suite with every seed; `run` writes its folder.
+    """One method on one suite with some seeds and one learning rate; `run` writes a folder a seed.
 
-    `name` is what the tables call it: the method's own, or that of a variant of it. Of several
-    learning rates, the best validation loss of the first seed chooses one for every seed.
+    `name` is what the tables call it: the method's own, or that of a variant of it.
     """
 
     method: Method
@@ -63,7 +64,6 @@ class Job:
     encoder: Path | None
     prompt: Settings
     training: Training
-    rates: tuple[float, ...]
     settings: dict
     seeds: tuple[int, ...]
     state: Path
@@ -72,61 +72,63 @@ class Job:
     _encoded: list = field(default_factory=list, init=False, repr=False)
 
     def run(self, out: Path) -> None:
-        """Train every seed, then write all of them; nothing of `out` is there before that."""
-        with processes.led(locked(self.state / ".lock")):
-            trials = [self._trial(rate) for rate in self.rates] if len(self.rates) > 1 else []
-            rate = self._chosen(trials)
+        """Train every seed, then write their folders; none of them is there before that."""
+        with processes.led(self._alone()):
             for seed in self.seeds:
-                self._train(seed, rate)
+                self._train(seed)
             if processes.leads():
-                self._write(out, rate, trials)
-                discard(self.state)
+                for seed in self.seeds:
+                    self._write(seed, out / f"seed{seed}")
+                for seed in self.seeds:
+                    # Other learning rates that were tried with it go, too.
+                    for tried in self.state.glob(f"rate*/seed{seed}"):
+                        discard(tried)
             processes.wait()
 
-    def _write(self, out: Path, rate: float, trials: list[dict]) -> None:
-        costs, log = [], []
+    def trial(self, out: Path) -> None:
+        """Train the first seed, and write what its learning rate came to as JSON; `run` with that
+        rate goes on from its state, so that nothing is trained twice."""
+        (seed, *_), rate = self.seeds, self.training.learning_rate
+        found = {"learning_rate": rate, "seed": seed, "validation_loss": None}
+        with processes.led(self._alone()):
+            try:
+                progress = self._train(seed)
+            except Diverged as error:
+                say(f"learning rate {rate:g}: {error}")
+            else:
+                if not math.isfinite(progress.best_loss):
+                    raise UserError(
+                        "no validation records to choose a learning rate by; give one"
+                        " --learning-rate"
+                    )
+                found |= {"validation_loss": progress.best_loss}
+                found |= {"examples": progress.examples, "flops": progress.flops}
+            if processes.leads():
+                write_json(out, found)
+            processes.wait()
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Hold the seeds' states against other processes."""
+        with contextlib.ExitStack() as held:
+            for seed in sorted(self.seeds):
+                held.enter_context(locked(self._state(seed) / ".lock"))
+            yield
+
+    def _write(self, seed: int, out: Path) -> None:
+        """Write one seed, read back from its state, so that memory holds one model."""
+        method = self._build(seed)
+        progress = load_best(method, self._state(seed), self._fingerprint)
+        cost = step_cost(seed, method, self.training.learning_rate, progress)
+        description = self._description(seed, method, out)
+        owner = {"method": self.name, "study": "language", "suite": self.suite}
+        out.parent.mkdir(parents=True, exist_ok=True)
         with atomic_directory(out) as folder:
-            for seed in self.seeds:
-                # Read back one by one, so that memory holds one model.
-                method = self._build(seed)
-                path = self._state(seed, rate)
-                progress = load_best(method, path, self._fingerprint(rate))
-                costs.append(step_cost(seed, method, rate, progress))
-                log += progress.log
-                description = self._description(seed, method, out / f"seed{seed}")
-                checkpoint.save(folder / f"seed{seed}", method, description)
-                self._card(folder / f"seed{seed}", method, description, costs[-1], progress)
-                write_manifest(folder / f"seed{seed}")
-            write_log(folder / "log.jsonl", log)
-            owner = {"method": self.name, "study": "language", "suite": self.suite}
-            found = {**owner, "kind": self.method.kind, "seeds": costs, "trials": trials}
-            write_json(folder / "cost.json", found)
-
-    def _trial(self, rate: float) -> dict:
-        """One learning rate of the grid with the first seed: what it cost, and came to."""
-        try:
-            progress = self._train(self.seeds[0], rate)
-        except Diverged as error:
-            say(f"learning rate {rate:g}: {error}")
-            return {"learning_rate": rate, "validation_loss": None}
-        if not math.isfinite(progress.best_loss):
-            raise UserError(
-                "no validation records to choose a learning rate by; give one --learning-rate"
-            )
-        return {
-            "learning_rate": rate,
-            "validation_loss": progress.best_loss,
-            "examples": progress.examples,
-            "flops": progress.flops,
-        }
-
-    def _chosen(self, trials: list[dict]) -> float:
-        if not trials:
-            return self.rates[0]
-        finished = [trial for trial in trials if trial["validation_loss"] is not None]
-        if not finished:
-            raise UserError(f"the loss diverged at every --learning-rate of {self.rates}")
-        return min(finished, key=lambda trial: trial["validation_loss"])["learning_rate"]
+            checkpoint.save(folder, method, description)
+            self._card(folder, method, description, cost, progress)
+            write_log(folder / "log.jsonl", progress.log)
+            write_json(folder / "cost.json", {**owner, "kind": self.method.kind, "seeds": [cost]})
+            write_manifest(folder)
 
     @cached_property
     def _suite(self) -> Suite:
@@ -141,24 +143,26 @@ class Job:
         with processes.leader_first():
             return read_states(self.datasets, self.receipts, self._suite.sequences(), memory)
 
-    def _train(self, seed: int, rate: float) -> Progress:
+    def _train(self, seed: int) -> Progress:
         """Train with a seed, from its checkpoint as far as there is one."""
         method = self._build(seed)
-        examples = self._examples(method)
+        examples, validation = self._examples(method)
         if self.training.fsdp and self.method.generates and processes.count() > 1:
             method.shard()
-        training = replace(self.training, learning_rate=rate)
-        path = self._state(seed, rate)
-        board = self.tensorboard and self.tensorboard / f"rate{rate:g}" / f"seed{seed}"
-        trainer = Trainer(method, training, seed, path, self._fingerprint(rate), board)
-        return trainer.run(*examples)
+        board = self.tensorboard and self.tensorboard / self._place(seed)
+        training = self.training.counted(len(examples))
+        trainer = Trainer(method, training, seed, self._state(seed), self._fingerprint, board)
+        return trainer.run(examples, validation)
 
     def _build(self, seed: int) -> torch.nn.Module:
         torch.manual_seed(seed)
         return checkpoint.build(self.method.name, self._setup()).to(device())
 
-    def _state(self, seed: int, rate: float) -> Path:
-        return self.state / f"rate{rate:g}" / f"seed{seed}"
+    def _place(self, seed: int) -> Path:
+        return Path(f"rate{self.training.learning_rate!r}", f"seed{seed}")
+
+    def _state(self, seed: int) -> Path:
+        return self.state / self._place(seed)
 
     def _examples(self, method) -> tuple[Stored, Stored]:
         """The training and validation examples, encoded once: a seed changes nothing of them."""
@@ -218,10 +222,7 @@ class Job:
             self.backbone,
             self._suite.records,
             [read_json(path) for path in self.cards],
-            self._shown
-            | asdict(self.training)
-            | {"learning_rate": cost["learning_rate"]}
-            | self.settings,
+            self._shown | asdict(self.training) | self.settings,
             cost,
             progress.best_loss,
         )
@@ -241,7 +242,8 @@ class Job:
         """The settings of the prompt that training reads; how much is generated is none of them."""
         return {"reasoning": self.prompt.reasoning, "max_tokens": self.prompt.max_tokens}
 
-    def _fingerprint(self, rate: float) -> str:
+    @cached_property
+    def _fingerprint(self) -> str:
         """What a checkpoint must have been made from to be resumed."""
         module = self.method.implementation.split(":")[0]
         return digest(
@@ -252,10 +254,7 @@ class Job:
                     *self._inputs,
                     self._states[1],
                     self._shown,
-                    {
-                        **of_results("language/training", asdict(self.training)),
-                        "learning_rate": rate,
-                    },
+                    of_results("language/training", asdict(self.training)),
                     self.settings,
                     surroundings(),
                     fingerprint.code("seqfuse.language.finetuning.finetuning_job", module),

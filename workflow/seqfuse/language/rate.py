@@ -1,0 +1,32 @@
+"""Choose the learning rate of a method on a suite: the one with the lowest validation loss.
+
+Reads what `seqfuse language trial` wrote, a file a rate, and writes JSON: the rate that fine-tuning
+reads with every seed, and the trials.
+
+    seqfuse language rate --trials results/demo/language/variants/onevocab/rates/*.json \\
+        --out results/demo/language/variants/onevocab/rate.json
+"""
+
+import argparse
+from pathlib import Path
+
+from seqfuse.errors import UserError
+from seqfuse.files import read_json, write_json
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--trials", required=True, nargs="+", type=Path, metavar="FILE")
+    parser.add_argument("--out", required=True, type=Path, help="JSON to write")
+
+
+def run(args: argparse.Namespace) -> None:
+    trials = [read_json(path) for path in args.trials]
+    for path, trial in zip(args.trials, trials, strict=True):
+        if not {"learning_rate", "validation_loss"} <= trial.keys():
+            raise UserError(f"{path}: not what `seqfuse language trial` writes")
+    finished = [trial for trial in trials if trial["validation_loss"] is not None]
+    if not finished:
+        tried = ", ".join(str(trial["learning_rate"]) for trial in trials)
+        raise UserError(f"the loss diverged at every learning rate ({tried}); try lower ones")
+    best = min(finished, key=lambda trial: trial["validation_loss"])
+    write_json(args.out, {"learning_rate": best["learning_rate"], "trials": trials})
