@@ -197,7 +197,7 @@ def test_a_training_job_on_one_node(needs):
     assert (asked["gpu"], asked["gpu_model"], asked["nodes"]) == (2, "a100", 1)
     assert asked["mem_mb"](None, [], 1) == 2 * 1000 and asked["disk_mb"](None, []) == 0
     assert asked["runtime"](None, 1) == 2 * 30
-    assert needs.training(needs.tables_disk, seeds=1)["runtime"](None, 1) == 30
+    assert needs.training(needs.tables_disk, needs.runtime("gpu"))["runtime"](None, 1) == 30
 
 
 def test_a_training_job_on_several_nodes_starts_its_own_processes(make_run):

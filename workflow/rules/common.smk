@@ -86,7 +86,6 @@ wildcard_constraints:
     arm="[^/]+",
     encoder="[^/]+",
     model="[^/@]+",
-    seed="[0-9]+",
     view="sequence|dna|rna|protein",
     study="language|codons",
 
@@ -109,16 +108,6 @@ def before_submission(workflow):
 def start(command):
     """A training command as its shell runs it, in as many processes as `gpu` asks for."""
     return launched(command, settings["gpu"], needs.threads("gpu"))
-
-
-# Fine-tuning trains every seed in one job, or each in a job that its files are named after.
-SEED = ".{seed}" if settings["jobs"]["per_seed"] else ""
-
-
-def of_seeds(path):
-    """A file of each seed that one job fine-tunes."""
-    seeds = ["{seed}"] if SEED else plan.seeds
-    return [path.replace("{seed}", str(seed)) for seed in seeds]
 
 
 # --- what must be had before it is made ------------------------------------------------------------

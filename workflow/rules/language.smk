@@ -94,15 +94,19 @@ rule language_finetune:
         encoder=inputs.tuned_encoder,
         rate=inputs.chosen_rate,
     output:
-        checkpoints=of_seeds(
+        checkpoints=plan.of_seeds(
             "<results>/language/{suite}/{method}/model/seed{seed}/manifest.json"
         ),
-        costs=of_seeds("<results>/language/{suite}/{method}/model/seed{seed}/cost.json"),
-        logs=of_seeds("<results>/language/{suite}/{method}/model/seed{seed}/log.jsonl"),
+        costs=plan.of_seeds(
+            "<results>/language/{suite}/{method}/model/seed{seed}/cost.json"
+        ),
+        logs=plan.of_seeds(
+            "<results>/language/{suite}/{method}/model/seed{seed}/log.jsonl"
+        ),
     log:
-        f"<logs>/language_finetune/{{suite}}.{{method}}{SEED}.log",
+        f"<logs>/language_finetune/{{suite}}.{{method}}{plan.seed_named}.log",
     benchmark:
-        f"<benchmarks>/language_finetune/{{suite}}.{{method}}{SEED}.jsonl"
+        f"<benchmarks>/language_finetune/{{suite}}.{{method}}{plan.seed_named}.jsonl"
     conda:
         "../../envs/language.yaml"
     threads: needs.threads("gpu") * settings["gpu"]["count"]
@@ -126,11 +130,9 @@ rule language_finetune:
                 "encoder": input.encoder,
             }
         ),
-        seeds=plan.trained_seeds,
-        rate=lambda wildcards, input: (
-            reads({"rate": input.rate})
-            or flags(plan.only_rate(wildcards.suite, wildcards.method))
-        ),
+        # Not compared: another number of seeds makes other files, and changes none of the old.
+        seeds=lambda wildcards, resources: plan.trained_seeds(wildcards),
+        rate=lambda wildcards: flags(plan.given_rate(wildcards.suite, wildcards.method)),
         registered=lambda wildcards: plan.registered(wildcards.method),
         settings=lambda wildcards: flags(
             tracked(
@@ -178,6 +180,7 @@ use rule language_finetune as language_trial with:
     params:
         command=start("seqfuse language trial"),
         out=f"{plan.results}/language/{{suite}}/{{method}}/rates/{{rate}}.json",
+        seeds=plan.trained_seeds,
         rate=lambda wildcards: flags({"learning_rate": float(wildcards.rate)}),
 
 

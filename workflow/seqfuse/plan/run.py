@@ -224,10 +224,23 @@ class Run:
         given = self.finetuning(suite, name)["learning_rate"]
         return list(map(str, given)) if isinstance(given, list) and len(given) > 1 else []
 
-    def only_rate(self, suite, name) -> dict:
-        """The learning rate of a method or variant on a suite where there is one alone."""
+    def given_rate(self, suite, name) -> dict:
+        """The learning rate of a method or variant on a suite, or the file of the one chosen."""
+        if self.rates(suite, name):
+            return {"rate": f"{self.results}/language/{suite}/{name}/rate.json"}
         given = self.finetuning(suite, name)["learning_rate"]
         return {"learning_rate": given[0] if isinstance(given, list) else given}
+
+    @property
+    def seed_named(self) -> str:
+        """What a fine-tuning's files are named after, beside suite and method: the seed, where each
+        has a job of its own."""
+        return ".{seed}" if self.settings["jobs"]["per_seed"] else ""
+
+    def of_seeds(self, path: str) -> list[str]:
+        """A file of each seed that one job fine-tunes."""
+        seeds = ["{seed}"] if self.seed_named else self.seeds
+        return [path.replace("{seed}", str(seed)) for seed in seeds]
 
     def trained_seeds(self, wildcards) -> list[int]:
         """The seeds that a job fine-tunes: the first for a trial, the one that the job's files are
