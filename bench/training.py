@@ -25,8 +25,13 @@ from seqfuse.language.methods.linear_tuned import LinearTuned
 from seqfuse.language.methods.method import Batch, Example, Setup, Slot
 from seqfuse.language.methods.onevocab import OneVocab
 from seqfuse.language.methods.text_only import TextOnly
-from seqfuse.language.pretraining.contrastive_pretraining import Contrast, ContrastTrainer, Pair
-from seqfuse.language.pretraining.pretraining_job import TextEncoder
+from seqfuse.language.pretraining.contrastive_pretraining import (
+    Contrast,
+    ContrastTrainer,
+    Pair,
+    pieces,
+)
+from seqfuse.language.pretraining.text_tower import TextEncoder
 from seqfuse.language.prompts import Prompt
 from seqfuse.training.batches import step_indices
 from seqfuse.training.trainer import Trainer, Training
@@ -160,17 +165,17 @@ def seqclip_step(setting: Setting) -> dict:
 
     def step(trainer: ContrastTrainer, vectors: dict[str, np.ndarray]) -> float:
         one = np.ones(1, np.float32)
-        pairs = [Pair(r, t, vectors[r["text"]], one) for r, t in zip(rows, tokens, strict=True)]
+        pairs = [Pair(r, pieces([[t]]), vectors[r["text"]], one) for r, t in zip(rows, tokens, strict=True)]
         trainer.progress.step = 0
         return trainer._step(pairs)["loss"]
 
-    kept, (ours, baseline) = reader.embed(texts, folder), trainers
-    difference = abs(step(ours, kept) - step(baseline, reader.embed(texts, folder)))
+    kept, (ours, baseline) = reader.embed(texts), trainers
+    difference = abs(step(ours, kept) - step(baseline, reader.embed(texts)))
     assert difference < TOLERANCE, difference
     times = alternate(
         setting,
         lambda: step(ours, kept),
-        lambda: step(baseline, reader.embed(texts, folder)),
+        lambda: step(baseline, reader.embed(texts)),
     )
     return result("seqclip_step", *times, "s", 0, rows=len(rows), difference=difference)
 

@@ -308,7 +308,12 @@ def pretraining(card: Card, shape: Shape, folder: Path) -> dict:
     """A step of SeqCLIP's pre-training in chunks with cached gradients; baseline: the whole batch
     through encoder and loss at once."""
     from seqfuse import encoders
-    from seqfuse.language.pretraining.contrastive_pretraining import Contrast, ContrastTrainer, Pair
+    from seqfuse.language.pretraining.contrastive_pretraining import (
+        Contrast,
+        ContrastTrainer,
+        Pair,
+        pieces,
+    )
 
     random = np.random.default_rng(0)
     genes = [shapes.dna(random, 1500 // shape.shrink) for _ in range(shape.genes)]
@@ -320,7 +325,7 @@ def pretraining(card: Card, shape: Shape, folder: Path) -> dict:
         method = Contrast(encoder, 768, shape.backbone["hidden_size"], 0.07).to(card.device)
         one = np.ones(1, np.float32)
         pairs = [
-            Pair({"sequence": g, "text": str(i)}, encoder.tokenise(g), vectors[i], one)
+            Pair({"sequence": g, "text": str(i)}, pieces([[encoder.tokenise(g)]]), vectors[i], one)
             for i, g in enumerate(genes)
         ]
         settings = training(shape.genes, chunk_tokens=chunk_tokens)

@@ -69,7 +69,8 @@ def test_which_sets_hold_reasoning_and_variants(holds):
     at."""
     found = {name for name, entry in ENTRIES.items() if holds(entry)}
     kegg = {"kegg", "kegg-pairs", "kegg-genes", "kegg-networks", "kegg-anonymous"}
-    assert found == {*kegg, "demo-variants"}
+    pairs = {"kegg-context"} if holds is datasets.has_variants else set()
+    assert found == {*kegg, *pairs, "demo-variants"}
 
 
 @pytest.mark.parametrize("entry", [{}, {"source": "files"}, {"source": "web", "study": "codons"}])

@@ -66,7 +66,8 @@ def refused(capsys, tmp_path, entry, *more):
     captured = capsys.readouterr().err.strip()
     line = captured.split("\n")[-1]
     assert "Traceback" not in captured and line.startswith("seqfuse data model: error: ")
-    assert list((tmp_path / "out").glob("*")) == []
+    left = [path.name for path in (tmp_path / "out").glob("*")]
+    assert [name for name in left if not name.endswith(".sha256.json")] == []
     return line
 
 
@@ -306,7 +307,9 @@ def test_another_checksum_is_refused(scratch, hub, tmp_path, capsys):
     shutil.copytree(scratch["esm2"], tmp_path / "cache")
     entry = HUB | {"revision": "a" * 40, "sha256": {"model.safetensors": "0" * 64}}
     line = refused(capsys, tmp_path, json.dumps(entry))
-    assert "model.safetensors: sha256 is not 0000" in line
+    weights = hashlib.sha256((tmp_path / "cache/model.safetensors").read_bytes()).hexdigest()
+    assert f"model.safetensors: its sha256 is {weights}, not 0000" in line
+    assert f"models: {{mine: {{sha256: {{model.safetensors: {weights}}}}}}}" in line
 
 
 def test_a_checksum_of_an_absent_file_is_refused(scratch, hub, tmp_path, capsys):
@@ -314,6 +317,57 @@ def test_a_checksum_of_an_absent_file_is_refused(scratch, hub, tmp_path, capsys)
     entry = HUB | {"revision": "a" * 40, "sha256": {"weights.safetensors": "0" * 64}}
     line = refused(capsys, tmp_path, json.dumps(entry))
     assert "weights.safetensors was not downloaded" in line
+
+
+def test_full_scale_a_missing_checksum_is_that_of_the_first_download(
+    scratch, build, hub, tmp_path, capsys
+):
+    cache = tmp_path / "cache"
+    shutil.copytree(scratch["esm2"], cache)
+    weights, config = (
+        hashlib.sha256((cache / name).read_bytes()).hexdigest()
+        for name in ("model.safetensors", "config.json")
+    )
+    # Pinned, asked for none, and named nowhere.
+    pins = {"model.safetensors": weights, "config.json": None}
+    entry = HUB | {"revision": "a" * 40, "sha256": pins}
+    made = build(entry, "mine")
+    record = made.with_name("mine.sha256.json")
+    (recorded,) = json.loads(record.read_text()).values()
+    assert recorded["config.json"] == config and "model.safetensors" not in recorded
+    assert "vocab.txt" in recorded
+    (cache / "config.json").write_text((cache / "config.json").read_text() + "\n")
+    other = hashlib.sha256((cache / "config.json").read_bytes()).hexdigest()
+    again = ["data", "model", "--name", "mine", "--out", str(made), "--entry"]
+    assert cli.main([*again, json.dumps(entry)]) == 2
+    said = capsys.readouterr().err
+    assert f"config.json: its sha256 is {other}; the first download of it had {config}" in said
+    assert f"models: {{mine: {{sha256: {{config.json: {other}}}}}}}" in said
+    # What the line says to write is enough; another commit starts a list of its own.
+    entry["sha256"]["config.json"] = other
+    assert cli.main([*again, json.dumps(entry)]) == 0
+    entry |= {"revision": "b" * 40, "sha256": {}}
+    assert cli.main([*again, json.dumps(entry)]) == 0
+    assert list(json.loads(record.read_text())) == [
+        "owner/name at " + "a" * 40,
+        "owner/name at " + "b" * 40,
+    ]
+
+
+def test_full_scale_every_published_model_is_pinned():
+    published = {name: e for name, e in CATALOGUE.items() if e["kind"] == "hub"}
+    entries = {name: model.validate(name, json.loads(json.dumps(published[name])))
+               for name in published}  # fmt: skip
+    for name, entry in entries.items():
+        pretrained_models.check_entry(name, entry)
+    weighed = {n for n, e in entries.items()
+               if any(f.endswith((".safetensors", ".pth")) for f in e["sha256"])}  # fmt: skip
+    # Nobody publishes the checksums of these two: recorded at the first download.
+    assert entries.keys() - weighed == {"nt-v2-250m", "esm2-3b"}
+    # A tokeniser of one family is one file; weights of two models are two.
+    hashes = [digest for e in entries.values() for f, digest in e["sha256"].items()
+              if f.endswith((".safetensors", ".pth"))]  # fmt: skip
+    assert len(hashes) == len(set(hashes))
 
 
 @pytest.mark.parametrize("kind", ["hub", "folder"])

@@ -151,15 +151,40 @@ def test_a_mirror_is_searched_first_and_held_to_the_checksum(make, tmp_path):
     assert refused.status == 2 and str(bad / "a.csv") in refused.said and digest in refused.said
 
 
-@pytest.mark.parametrize("sha256, accepted", [(None, False), ("unverified", True)])
-def test_a_catalogues_file_without_checksum_is_accepted_only_if_told_so(
-    make, tmp_path, sha256, accepted
-):
-    (tmp_path / "a.csv").write_text("sequence,value,split\nA,1,train\n")
-    files = [{"path": "a.csv", "url": "http://localhost:9/a.csv", "sha256": sha256}]
+def test_full_scale_a_file_without_checksum_is_held_to_the_first_one(make, tmp_path):
+    table = tmp_path / "a.csv"
+    table.write_text("sequence,value,split\nA,1,train\n")
+    first = hashlib.sha256(table.read_bytes()).hexdigest()
+    files = [{"path": "a.csv", "url": "http://localhost:9/a.csv", "sha256": None}]
     made = make(files=files, mirror=(tmp_path,))
-    assert (made.status == 0) is accepted
-    if not accepted:
-        assert hashlib.sha256((tmp_path / "a.csv").read_bytes()).hexdigest() in made.said
-    else:
-        assert made.card["files"][0]["held_to"] == "nothing"
+    assert made.status == 0 and made.card["files"][0]["held_to"] == "first download"
+    assert make(files=files, mirror=(tmp_path,)).status == 0
+    table.write_text("sequence,value,split\nC,1,train\n")
+    other = hashlib.sha256(table.read_bytes()).hexdigest()
+    made = make(files=files, mirror=(tmp_path,))
+    assert made.status == 2
+    assert f"its sha256 is {other}; the first download of it had {first}" in made.said
+    assert f"write `sha256: {other}` beside its path" in made.said
+    for accepted, held_to in ((other, "sha256"), ("unverified", "nothing")):
+        made = make(files=[files[0] | {"sha256": accepted}], mirror=(tmp_path,))
+        assert made.card["files"][0]["held_to"] == held_to
+
+
+def test_full_scale_keggs_contexts_are_pairs(make, tmp_path):
+    """The question without its last sentence, with reference and variant, and the gene."""
+    from seqfuse.settings.paths import RESOURCES
+    from seqfuse.settings.yaml_files import load_yaml
+
+    entry = load_yaml(RESOURCES / "datasets.yaml")["kegg-context"]
+    keys = ("study", "task", "columns", "text_pattern", "group_pattern")
+    said = "Chromosome Number: 1\nNetwork Definition of the pathway: A -> Q"
+    asked = f"{said}\n\nGiven this context, what is the effect of this ABC allele, in one word?"
+    text = f'question,answer,reference_sequence,variant_sequence,split\n"{asked}",x,ACGT,ACCT,train\n'
+    (tmp_path / "mine.csv").write_text(text)
+    entry = {key: entry[key] for key in keys} | {"files": [{"path": str(tmp_path / "mine.csv")}]}
+    made = make(**entry)
+    found = {name: made.column(name) for name in ("text", "sequence", "variant", "group")}
+    assert found == {"text": [said], "sequence": ["ACGT"], "variant": ["ACCT"], "group": ["ABC"]}
+    (tmp_path / "mine.csv").write_text(text.replace("Given this", "In this"))
+    refused = make(**entry)
+    assert "row 1: text_pattern does not match the text; widen the pattern" in refused.said

@@ -220,7 +220,7 @@ def pretraining(root: Path, out: Path) -> list:
     """The words of a small pre-training."""
     return [
         "pretrain", "--pairs", root / "genes" / "records.parquet", "--encoder", root / "nt",
-        "--text-encoder", root / "bert", "--backbone", root / "qwen3", "--seed", 0,
+        "--text-encoder", root / "bert", "--backbone", root / "qwen3",
         "--steps", 6, "--batch", 4, "--validate-every", 3,
         "--text-vectors", root / "text_vectors",
         "--state", out.parent / "state" / out.name, "--out", out,

@@ -133,14 +133,14 @@ def test_an_interrupted_run_resumes_to_the_same_bytes(
 
 
 def test_shuffled_pairs_leave_a_gene_the_description_of_another(project, commands, tmp_path):
-    from seqfuse.language.pretraining import pretraining_job
+    from seqfuse.language.pretraining import gene_text_pairs
 
     rows = [
         {"id": f"g{i}", "split": split, "text": f"text {i}"}
         for i, split in enumerate(["train"] * 5 + ["val"] * 3 + ["test"] * 2)
     ]
     before = [row["text"] for row in rows]
-    pretraining_job._shuffle(rows)
+    gene_text_pairs.shuffle(rows)
     after = [row["text"] for row in rows]
     for own in (slice(0, 5), slice(5, 8)):
         assert sorted(after[own]) == sorted(before[own])
@@ -162,12 +162,12 @@ def test_shuffled_pairs_leave_a_gene_the_description_of_another(project, command
 def test_vectors_of_texts_are_kept_for_the_next_run(
     project, commands, content, monkeypatch, tmp_path
 ):
-    from seqfuse.language.pretraining.pretraining_job import TextEncoder
+    from seqfuse.language.pretraining.text_tower import TextEncoder
 
     (kept,) = (project / "text_vectors").iterdir()
     rows = tables.read(project / "genes" / "records.parquet", tables.CLEAN).to_pylist()
     texts = sorted({row["text"] for row in rows})
-    fresh = TextEncoder(project / "bert").embed(texts, project)
+    fresh = TextEncoder(project / "bert").embed(texts)
     np.testing.assert_array_equal(np.load(kept), np.stack([fresh[text] for text in texts]))
     monkeypatch.setattr(TextEncoder, "embed", lambda *_: pytest.fail("computed again"))
     assert content(commands.pretrain(tmp_path / "again")) == content(project / "seqclip")
@@ -212,8 +212,16 @@ def test_another_seed_starts_from_other_weights(commands, tmp_path):
     [
         ({"text": " "}, "record 'g5' has no text; a gene-text pair needs both"),
         ({"sequence": "ACGTXACGT"}, "record 'g5': position 5 of the sequence: 'X'"),
-        ({"sequence": "ACGTNN" * 2000}, "record 'g5': the sequence has 12000 letters"),
-        ({"text": "kinase " * 800}, "'kinase kinase kinase kinase kinase kinas'... has more than"),
+        (
+            {"sequence": "ACGTNN" * 2000},
+            "1 of 24 genes have more than 2048 tokens, the limit of their encoder (the first: record"
+            " 'g5'; the longest: 12001 tokens); set language.pretrain.too_long",
+        ),
+        (
+            {"text": "kinase " * 800},
+            "1 of 24 texts have more than 512 tokens, the limit of their encoder (the first: record"
+            " 'g5'; the longest: 802 tokens); set language.pretrain.text_too_long",
+        ),
     ],
 )
 def test_bad_pairs(project, commands, write_records, tmp_path, change, message):
@@ -240,3 +248,198 @@ def test_a_control_token_of_the_text_encoder_is_found_at_start(
     found = commands.refused_pretrain(tmp_path / "out", "--pairs", path)
     assert "the description 'A kinase. [SEP] A ligase.'...: text holds '[SEP]', a control" in found
     assert not (tmp_path / "out").exists()
+
+
+# --- at full scale --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def contrast(project, tmp_path):
+    """A trainer of both towers on pairs of the project, in chunks of two or three genes."""
+    from dataclasses import replace
+
+    from seqfuse.language.pretraining import contrastive_pretraining as pretraining
+    from seqfuse.training.trainer import Training
+
+    def make(sequences=None, chunk_tokens=24, precision="float32", **towers):
+        torch.manual_seed(0)
+        method = pretraining.Contrast(encoders.load(project / "nt"), 5, 32, 0.07, **towers)
+        rng = np.random.default_rng(0)
+        sequences = sequences or ["".join(rng.choice(list("ACGT"), 24 + i)) for i in range(9)]
+        made = [
+            Pair(
+                {"id": f"g{i}", "sequence": dna, "text": f"t{i}"},
+                pretraining.pieces([[method.encoder.tokenise(dna)]]),
+                rng.normal(size=5).astype(np.float32),
+                np.ones(1, np.float32),
+            )
+            for i, dna in enumerate(sequences)
+        ]
+        settings = replace(
+            Training(batch=4, steps=3, learning_rate=1e-3),
+            chunk_tokens=chunk_tokens,
+            precision=precision,
+        )
+        return pretraining.ContrastTrainer(method, settings, 0, tmp_path / "state", "f"), made
+
+    return make
+
+
+def test_full_scale_vectors_are_written_chunk_by_chunk_in_the_runs_precision(contrast, monkeypatch):
+    """All held-out pairs at once took 83 to 338 GB, and float32 of what was trained in bfloat16."""
+    trainer, held_out = contrast()
+    whole = trainer.method.genes(held_out), trainer.method.texts(held_out)
+    seen = []
+    forward = trainer.method.encoder.forward
+
+    def watched(ids, mask):
+        found = forward(ids, mask)
+        seen.append((ids.numel(), found.requires_grad, torch.is_autocast_enabled("cpu")))
+        return found
+
+    monkeypatch.setattr(trainer.method.encoder, "forward", watched)
+    for ours, theirs in zip(trainer.embed(held_out), whole, strict=True):
+        assert (ours.dtype, ours.requires_grad) == (torch.float32, False)
+        torch.testing.assert_close(ours, theirs.detach(), atol=1e-6, rtol=1e-5)
+    assert len(seen) > 3 and {tuple(each[1:]) for each in seen} == {(False, False)}
+    assert max(size for size, *_ in seen) <= 24
+    seen.clear()
+    trainer, held_out = contrast(precision="bfloat16")
+    monkeypatch.setattr(trainer.method.encoder, "forward", watched)
+    rounded = trainer.embed(held_out)[0]
+    assert seen and all(autocast for *_, autocast in seen)
+    assert 0 < (rounded - whole[0]).abs().max() < 0.02
+
+
+def test_full_scale_the_contrast_is_not_computed_in_bfloat16():
+    """At a temperature of 0.01 the rounding of a cosine would move a score by a third of a nat."""
+    torch.manual_seed(0)
+    genes, texts = torch.nn.functional.normalize(torch.randn(2, 16, 64), dim=-1)
+    twins, cold = torch.zeros(16, 16, dtype=torch.bool), torch.tensor(0.01)
+    expected = contrastive(genes, texts, cold, twins)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert contrastive(genes, texts, cold, twins) == expected
+
+
+@pytest.mark.parametrize(("start", "bound"), [(0.011, 0.01), (0.95, 1.0)])
+def test_full_scale_the_temperature_comes_back_from_its_bound(contrast, start, bound):
+    """Clamped in the forward pass it had no gradient beyond the bound, and stayed there."""
+    trainer, made = contrast(chunk_tokens=1000)
+    method = trainer.method
+    with torch.no_grad():
+        # As after a step that went too far.
+        method.log_temperature.fill_(math.log(bound) + (1 if bound == 1 else -1))
+    method.clamp_temperature()
+    assert method.temperature.item() == pytest.approx(bound, rel=1e-6)
+    method.loss(made).backward()
+    assert method.log_temperature.grad.abs() > 0
+    with torch.no_grad():
+        method.log_temperature.fill_(math.log(start))
+    trainer.optimiser.param_groups[0]["lr"] = trainer.optimiser.param_groups[1]["lr"] = 10.0
+    monkeyed = trainer.training.learning_rate
+    assert monkeyed == 1e-3
+    trainer._step(made)
+    assert math.log(0.01) - 1e-6 <= method.log_temperature.item() <= 1e-6
+
+
+def test_full_scale_a_reference_and_its_variant_count_as_much_as_each_other(contrast):
+    from seqfuse.language.pretraining.contrastive_pretraining import pieces
+
+    trainer, made = contrast()
+    method, row = trainer.method, made[0].row
+    sequences = ["ACGTACGGTCAAGT" * 3, "ACGT"]
+    states = [
+        method.adapter(method.encoder(torch.from_numpy(tokens.ids)[None]))[0, ~tokens.special]
+        for tokens in map(method.encoder.tokenise, sequences)
+    ]
+    expected = (states[0].mean(0) + states[1].mean(0)) / 2
+    both = pieces([[method.encoder.tokenise(dna)] for dna in sequences])
+    alone, beside = (
+        method.genes([Pair(row, both, made[0].vector, made[0].weights), *more])[0]
+        for more in ([], made[1:3])
+    )
+    torch.testing.assert_close(alone, expected / expected.norm(), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(beside, alone, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("policy", ["window", "truncate", "drop"])
+def test_full_scale_genes_that_are_too_long_follow_a_policy_and_are_counted(
+    project, policy, capsys, write_records, tmp_path
+):
+    from seqfuse.language.pretraining.gene_text_pairs import GeneTextPairs, Settings
+    from seqfuse.language.pretraining.text_tower import TextEncoder
+
+    rows = tables.read(project / "genes" / "records.parquet", tables.CLEAN).to_pylist()
+    encoder = encoders.load(project / "nt")
+    rows[2] |= {"sequence": "ACGTTG" * 2300}  # 2,300 tokens and <cls>; the encoder takes 2,048
+    rows[3] |= {"text": "kinase " * 800}
+    path = write_records(tmp_path / "records.parquet", rows)
+    settings = Settings(
+        batch=4, too_long=policy, text_too_long="drop" if policy == "drop" else "truncate"
+    )
+    pairs = GeneTextPairs(path, encoder, TextEncoder(project / "bert"), settings)
+    train = {pair.row["id"]: pair for pair in pairs.splits(tmp_path)["train"]}
+    assert pairs.too_long == {
+        "genes": {"limit": 2048, "policy": policy, "pairs": 1},
+        "texts": {"limit": 512, "policy": settings.text_too_long, "pairs": 1},
+    }
+    said = capsys.readouterr().err
+    assert f"1 of 24 genes have more than 2048 tokens (too_long: {policy})" in said
+    assert "1 of 24 texts have more than 512 tokens" in said
+    assert ({"g2", "g3"} & train.keys()) == (set() if policy == "drop" else {"g2", "g3"})
+    if policy == "drop":
+        return
+    found = train["g2"].pieces
+    kept = [piece.tokens.spans[~piece.tokens.special] for piece in found]
+    assert all(len(piece.tokens.ids) <= 2048 for piece in found)
+    weights = [piece.weight * len(spans) for piece, spans in zip(found, kept, strict=True)]
+    assert sum(weights) == pytest.approx(1)
+    spans = np.concatenate(kept)
+    stop = 13_800 if policy == "window" else 12_282
+    # Each token once, in order: the whole gene in windows, or its first 2,047 tokens.
+    assert [len(found), spans[0, 0], spans[-1, 1]] == [1 + (policy == "window"), 0, stop]
+    assert (spans[1:, 0] == spans[:-1, 1]).all()
+
+
+def test_full_scale_what_was_too_long_stands_in_model_json(commands, project, tmp_path):
+    out = commands.pretrain(tmp_path / "out", "--seed", 3, "--steps", 1)
+    facts = json.loads((out / "model.json").read_text())
+    assert facts["seed"] == 3 and facts["pairs"] == {"train": 16, "val": 4, "test": 4}
+    assert facts["too_long"] == {
+        "genes": {"limit": 2048, "policy": "refuse", "pairs": 0},
+        "texts": {"limit": 512, "policy": "refuse", "pairs": 0},
+    }
+
+
+def test_full_scale_as_released(commands, project, contrast, tmp_path):
+    """Text tower: the language model itself, its tokens' mean, no projection; mean of both
+    directions; the DNA encoder stays as it is."""
+    words = ("--text-encoder", project / "qwen3", "--text-pooling", "mean", "--steps", 2)
+    words += ("--project-text", "false", "--directions", "mean", "--train-encoder", "false")
+    out = commands.pretrain(tmp_path / "released", *words)
+    before, after = (
+        encoders.load(path).state_dict() for path in (project / "nt", out / "encoder")
+    )
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    (seed,) = json.loads((out / "cost.json").read_text())["seeds"]
+    assert seed["trained_parameters"] == 16 * 32 + 32 + 1  # adapter and temperature
+    trainer, made = contrast()
+    half, _ = contrast(directions="mean")
+    assert half.method.loss(made).item() == pytest.approx(trainer.method.loss(made).item() / 2)
+    refused = commands.refused_pretrain(tmp_path / "out", "--project-text", "false")
+    assert "its vectors have 16 numbers" in refused and "project_text: true" in refused
+
+
+def test_full_scale_the_mean_over_tokens_leaves_padding_out(project):
+    from transformers import AutoModel, AutoTokenizer
+
+    from seqfuse.language.pretraining.text_tower import TextEncoder
+
+    texts = ["A kinase.", "A ligase of the family of ligases, which is long."]
+    found = TextEncoder(project / "qwen3", pooling="mean").embed(texts)
+    tokeniser = AutoTokenizer.from_pretrained(project / "qwen3")
+    reference = AutoModel.from_pretrained(project / "qwen3").eval()
+    for text in texts:
+        with torch.no_grad():
+            states = reference(**tokeniser(text, return_tensors="pt")).last_hidden_state[0]
+        np.testing.assert_allclose(found[text], states.mean(0).numpy(), atol=1e-5)

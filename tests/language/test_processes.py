@@ -17,7 +17,13 @@ from torch import nn
 
 from seqfuse import cli
 from seqfuse.errors import UserError
-from seqfuse.language.pretraining.contrastive_pretraining import ContrastTrainer, Pair
+from seqfuse.language.pretraining.contrastive_pretraining import (
+    ContrastTrainer,
+    Pair,
+    Piece,
+    contrastive,
+    duplicate_pairs,
+)
 from seqfuse.training import launch, processes
 from seqfuse.training.trainer import CLOCKED, Trainer, Training
 
@@ -176,14 +182,13 @@ class Towers(nn.Module):
         return nn.functional.normalize(self.text(x), dim=-1)
 
     def loss(self, batch):
-        from seqfuse.language.pretraining.contrastive_pretraining import (
-            contrastive,
-            duplicate_pairs,
-        )
+        return self.contrast(self.genes(batch), self.texts(batch), batch)
 
-        return contrastive(
-            self.genes(batch), self.texts(batch), self.temperature, duplicate_pairs(batch)
-        )
+    def contrast(self, genes, texts, pairs):
+        return contrastive(genes, texts, self.temperature, duplicate_pairs(pairs))
+
+    def clamp_temperature(self):
+        pass
 
     def flops(self, tokens, supervised):
         return tokens
@@ -201,7 +206,7 @@ def contrasted(state: Path, chunk_tokens: int):
     pairs = [
         Pair(
             {"x": rng.normal(size=5).astype(np.float32), "sequence": f"s{i // 2}", "text": f"t{i}"},
-            Tokens(2 + i),
+            [Piece(Tokens(2 + i), 1.0)],
             rng.normal(size=6).astype(np.float32),
             np.ones(1, np.float32),
         )

@@ -8,7 +8,9 @@ rule language_pretrain:
         encoder=lambda wildcards: plan.manifest(
             plan.model_of(wildcards.pretraining, "encoder")
         ),
-        text_encoder=plan.manifest(settings["language"]["text_encoder"]),
+        text_encoder=lambda wildcards: plan.manifest(
+            plan.model_of(wildcards.pretraining, "text_encoder")
+        ),
         backbone=lambda wildcards: plan.manifest(
             plan.model_of(wildcards.pretraining, "backbone")
         ),
@@ -36,7 +38,6 @@ rule language_pretrain:
         code=code("seqfuse.language.pretrain"),
         out=subpath(output.adapter, parent=True),
         models=lambda wildcards, input: reads(omit(dict(input.items()), "pairs")),
-        seed=plan.seeds[0],
         settings=lambda wildcards: flags(
             tracked(plan.contrasting(wildcards.pretraining), "language/pretrain")
         ),
@@ -47,7 +48,7 @@ rule language_pretrain:
         vectors=f"{STATE}/language/text_vectors",
         state=f"{STATE}/language/pretrain/{{pretraining}}",
     shell:
-        "exec {params.command} --pairs {input.pairs} {params.models} --seed {params.seed}"
+        "exec {params.command} --pairs {input.pairs} {params.models}"
         " --threads {params.threads}"
         " {params.settings} {params.more} {params.board} --text-vectors {params.vectors}"
         " --state {params.state} --out {params.out}"

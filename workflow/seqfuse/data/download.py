@@ -1,9 +1,10 @@
 """Where a source file is found, and that it is the file the catalogue means.
 
 Looked for in each mirror folder, then as a path of one's own, then downloaded (url, or the hub). A
-file is held to the catalogue's sha256 wherever it came from. Without one, only a file of one's own
-and a file fetched by the commit of a hub repository are accepted; `unverified` accepts any. A hub
-entry without `files` is read whole, by `seqfuse.data.repository`.
+file is held to the catalogue's sha256 wherever it came from. Without one, a file of one's own and a
+file fetched by the commit of a hub repository are accepted as they are; of any other, the first one
+is recorded, and later ones are held to it; `unverified` accepts any. A hub entry without `files` is
+read whole, by `seqfuse.data.repository`.
 """
 
 import shutil
@@ -16,18 +17,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from seqfuse.data import first_download
 from seqfuse.errors import UserError
 from seqfuse.files import atomic, sha256
 from seqfuse.progress import say
 
 _SECONDS = 60
+# Beside what is downloaded of a dataset.
+_RECORD = "checksums.json"
 
 
 @dataclass
 class Source:
     """One source file: its name in the catalogue, where it is, the split of its rows if it has one.
 
-    `held_to` says what vouches for it: "sha256", "commit", "nothing" (unverified, or one's own).
+    `held_to` says what vouches for it: "sha256", "commit", "first download", or "nothing"
+    (unverified, or one's own).
     Counted when it is read: `rows` that became records, rows that did not by reason, and records
     of conversations that go on after the first answer.
     """
@@ -141,11 +146,13 @@ def _source(name: str, entry: dict, item: dict, mirrors: list[str], folder: Path
     if fetched:
         found = _fetch(entry, item, _places(item, mirrors), folder)
     digest = sha256(found)
-    held_to = _verify(found, digest, entry, item, fetched)
+    held_to = _verify(found, digest, entry, item, fetched, folder / _RECORD)
     return Source(item["path"], found, item.get("split"), digest, held_to)
 
 
-def _verify(path: Path, digest: str, entry: dict, item: dict, fetched: bool) -> str:
+def _verify(
+    path: Path, digest: str, entry: dict, item: dict, fetched: bool, record: Path
+) -> str:
     wanted = item.get("sha256")
     if wanted == digest:
         return "sha256"
@@ -160,10 +167,9 @@ def _verify(path: Path, digest: str, entry: dict, item: dict, fetched: bool) -> 
     if fetched and entry.get("hub", {}).get("revision"):
         return "commit"
     if "url" in item or "manual" in item or "hub" in entry:
-        raise UserError(
-            f"{path}: the catalogue has no checksum for this file; look at it, then {pin} (or "
-            "`sha256: unverified`)"
-        )
+        origin = item.get("url") or entry.get("hub", {}).get("repository") or item["path"]
+        first_download.hold(record, origin, {item["path"]: digest}, lambda *_: pin)
+        return "first download"
     return "nothing"
 
 

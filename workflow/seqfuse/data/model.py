@@ -2,7 +2,8 @@
 
 Reads the entry: `scratch` (seeded random weights; a text model learns its tokeniser from the
 records given with --text), `folder` (a local checkpoint, linked after a check) or `hub` (a pinned
-commit; never code). Writes the folder, with model.json; everything downstream sees that alone.
+commit; never code). Writes the folder, with model.json; everything downstream sees that alone. The
+checksums of a first download that the entry does not pin stay beside it, in <folder>.sha256.json.
 
     seqfuse data model --name demo-nt --out models/demo-nt \\
         --entry '{"kind": "scratch", "layout": "nucleotide-transformer-v2"}'
@@ -27,6 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
+    from pathlib import Path
+
     from seqfuse.data import pretrained_models
     from seqfuse.encoders import random_models, random_text_models
     from seqfuse.files import atomic_directory, write_json, write_manifest
@@ -37,7 +40,8 @@ def run(args: argparse.Namespace) -> None:
             texts = random_text_models.read_texts(args.text)
             random_models.write(entry["layout"], entry["config"], entry["seed"], texts, folder)
         else:
-            pretrained_models.fetch(args.name, entry, folder)
+            record = Path(f"{args.out.rstrip('/')}.sha256.json")
+            pretrained_models.fetch(args.name, entry, folder, record)
         for file in folder.iterdir():
             # safetensors files are born readable by their owner alone.
             if not file.is_symlink():

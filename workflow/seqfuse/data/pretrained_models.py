@@ -6,6 +6,7 @@ held to its layout before anything else sees it.
 
 from pathlib import Path
 
+from seqfuse.data import first_download
 from seqfuse.data.download import hub_offline
 from seqfuse.errors import UserError
 from seqfuse.files import MANIFEST, read_json, sha256, write_json
@@ -29,15 +30,16 @@ def check_entry(name: str, entry: dict) -> None:
         )
 
 
-def fetch(name: str, entry: dict, folder: Path) -> None:
-    """Put the checkpoint of the entry `name` into `folder` and hold it to its layout."""
+def fetch(name: str, entry: dict, folder: Path, record: Path) -> None:
+    """Put the checkpoint of the entry `name` into `folder` and hold it to its layout; `record`
+    keeps the checksums of files that the entry pins none of."""
     check_entry(name, entry)
     if entry["kind"] == "folder":
         origin = entry["path"]
         link(origin, folder)
     else:
         origin = entry["repository"]
-        download(name, entry, folder)
+        download(name, entry, folder, record)
     try:
         adapt(entry, folder)
         check(entry["layout"], folder)
@@ -68,8 +70,9 @@ def checkpoint_files(path: str) -> list[Path]:
     ]
 
 
-def download(name: str, entry: dict, folder: Path) -> None:
-    """Download the files of a hub repository at the entry's commit into `folder`.
+def download(name: str, entry: dict, folder: Path, record: Path) -> None:
+    """Download the files of a hub repository at the entry's commit into `folder`, and hold them to
+    the entry's checksums, or to those of the first download.
 
     HF_ENDPOINT names a mirror, HF_HUB_OFFLINE forbids the network; then only what is in the cache
     is found.
@@ -94,7 +97,10 @@ def download(name: str, entry: dict, folder: Path) -> None:
             "`seqfuse fetch` where there is a network, or use a local copy: kind: folder"
         ) from None
     link(cached, folder)
-    _verify(entry["sha256"], folder)
+    try:
+        _verify(name, entry, folder, record)
+    except UserError as error:
+        raise UserError(f"model {name!r}: {entry['repository']}: {error}") from None
 
 
 def adapt(entry: dict, folder: Path) -> None:
@@ -136,9 +142,22 @@ def _check_text_model(layout: str, folder: Path) -> str:
     return layout if found == _TRANSFORMERS[layout] else str(found)
 
 
-def _verify(hashes: dict[str, str], folder: Path) -> None:
-    for name, wanted in hashes.items():
-        if not (folder / name).is_file():
-            raise UserError(f"{name} was not downloaded, but the catalogue has its sha256")
-        if sha256(folder / name) != wanted:
-            raise UserError(f"{name}: sha256 is not {wanted}, as the catalogue says")
+def _verify(name: str, entry: dict, folder: Path, record: Path) -> None:
+    """Hold every file to its checksum in the entry, or to that of its first download."""
+
+    def pin(file: str, digest: str) -> str:
+        return f"write models: {{{name}: {{sha256: {{{file}: {digest}}}}}}} in config.yaml"
+
+    found = {path.name: sha256(path) for path in sorted(folder.iterdir())}
+    wanted = {file: digest for file, digest in entry["sha256"].items() if digest}
+    for file, digest in wanted.items():
+        if file not in found:
+            raise UserError(f"{file} was not downloaded, but the catalogue has its sha256")
+        if found[file] != digest:
+            raise UserError(
+                f"{file}: its sha256 is {found[file]}, not {digest} as the catalogue says; if you"
+                f" mean this file, {pin(file, found[file])}"
+            )
+    unpinned = {file: digest for file, digest in found.items() if file not in wanted}
+    origin = f"{entry['repository']} at {entry['revision']}"
+    first_download.hold(record, origin, unpinned, pin)

@@ -54,7 +54,9 @@ class SourceFile:
         if record.get("value") is not None:
             record["value"] = self._number(record["value"], number)
         if "group_pattern" in self.entry:
-            record["group"] = self._group(record["question"], number)
+            record["group"] = self._first_group("group_pattern", record["question"], number)
+        if "text_pattern" in self.entry and record.get("text"):
+            record["text"] = self._first_group("text_pattern", record["text"], number)
         if "anonymise" in self.entry:
             record["question"] = self._anonymous(record["question"], number)
         for field in ("sequence", _TARGET[self.entry["task"]]):
@@ -147,10 +149,11 @@ class SourceFile:
             self._stop(number, f"the value {text!r} is not a number; correct it or remove the row")
         return value
 
-    def _group(self, question: str | None, number: int) -> str:
-        found = re.search(self.entry["group_pattern"], question or "")
+    def _first_group(self, key: str, text: str | None, number: int) -> str:
+        found = re.search(self.entry[key], text or "")
         if not found:
-            self._stop(number, "group_pattern does not match the question; widen the pattern")
+            what = {"group_pattern": "question", "text_pattern": "text"}[key]
+            self._stop(number, f"{key} does not match the {what}; widen the pattern")
         return found.group(1)
 
     def _anonymous(self, question: str | None, number: int) -> str:

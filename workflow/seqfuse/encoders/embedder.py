@@ -19,6 +19,7 @@ from torch.nn.utils.rnn import pad_sequence
 from seqfuse import encoders, fingerprint
 from seqfuse.encoders.rows import Row, describe, sequence_hash
 from seqfuse.encoders.tokenisers import Tokens
+from seqfuse.encoders.windows import OVERLAP, places
 from seqfuse.errors import UserError
 from seqfuse.files import checksums
 from seqfuse.settings.sections import Section
@@ -32,8 +33,6 @@ _GPU_TOKENS = 2**16
 # Matrix products of fewer rows take another path on a CPU and round otherwise; a smaller batch is
 # filled up, so that a row does not depend on what else was missing in the store.
 _FEWEST_TOKENS = 32
-# Neighbouring windows share a quarter of their tokens, and each keeps its half of what they share.
-_OVERLAP = 1 / 4
 _CODON = 3
 # glibc gives freed memory back and takes it again for every layer, page by page: half as much time
 # again. Blocks of up to 4 MB stay with the process, and 64 MB of free memory.
@@ -94,7 +93,7 @@ class Embedder:
             "output": settings.output,
             "resolution": resolution,
             "too_long": settings.too_long,
-            "window": {"tokens": self._encoder.max_length, "overlap": _OVERLAP},
+            "window": {"tokens": self._encoder.max_length, "overlap": OVERLAP},
             "computed": str(self._computed).removeprefix("torch."),
             "stored": settings.dtype,
             "width": self.width,
@@ -175,14 +174,12 @@ class Embedder:
         """The whole sequence, or where it is too long, windows of equal size."""
         native = self._tokenise(sequence)
         tokeniser, count = self._encoder.tokeniser, len(native.ids)
-        size = min(count, self._encoder.max_length - self._before - self._behind)
-        step = size - int(size * _OVERLAP)
-        starts = [*range(0, count - size, step), count - size]
-        shared = [(right + left + size) // 2 for left, right in itertools.pairwise(starts)]
-        for start, first, last in zip(starts, [0, *shared], [*shared, count], strict=True):
+        most = self._encoder.max_length - self._before - self._behind
+        for start, stop, first, last in places(count, most):
+            size = stop - start
             ids = np.empty(self._before + size + self._behind, np.int64)
             ids[: self._before], ids[self._before + size :] = tokeniser.prefix, tokeniser.suffix
-            ids[self._before : self._before + size] = native.ids[start : start + size]
+            ids[self._before : self._before + size] = native.ids[start:stop]
             kept = slice(self._before + first - start, self._before + last - start)
             yield _Window(sequence, torch.from_numpy(ids), kept, native.spans[first:last])
 

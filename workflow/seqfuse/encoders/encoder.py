@@ -85,6 +85,16 @@ class Encoder(nn.Module, ABC):
         A character outside the alphabet and a sequence of more than `max_length` tokens are a
         `UserError`; `tokeniser.encode` refuses neither.
         """
+        tokens = self.tokenise_any_length(sequence)
+        if len(tokens.ids) > self.max_length:
+            raise UserError(
+                f"the sequence has {len(sequence)} letters, {len(tokens.ids)} tokens; "
+                f"{self.layout} takes at most {self.max_length}"
+            )
+        return tokens
+
+    def tokenise_any_length(self, sequence: str) -> Tokens:
+        """As `tokenise`, for a caller that cuts what is too long."""
         tokens = self.tokeniser.encode(sequence)
         foreign = (tokens.ids == self.tokeniser.unknown) & ~tokens.special
         if foreign.any():
@@ -92,11 +102,6 @@ class Encoder(nn.Module, ABC):
             raise UserError(
                 f"position {start + 1} of the sequence: {sequence[start:end]!r} is not in the "
                 f"alphabet of this {self.modality} encoder ({self.layout})"
-            )
-        if len(tokens.ids) > self.max_length:
-            raise UserError(
-                f"the sequence has {len(sequence)} letters, {len(tokens.ids)} tokens; "
-                f"{self.layout} takes at most {self.max_length}"
             )
         return tokens
 

@@ -9,7 +9,7 @@ numbers.
     seqfuse language pretrain --pairs results/demo/sequences/demo-genes/records.parquet \\
         --encoder results/demo/data/models/demo-nt \\
         --text-encoder results/demo/data/models/demo-bert \\
-        --backbone results/demo/data/models/demo-qwen3 --seed 0 \\
+        --backbone results/demo/data/models/demo-qwen3 \\
         --text-vectors results/demo/state/language/text_vectors \\
         --state results/demo/state/language/pretrain/seqclip \\
         --out results/demo/language/pretrain/seqclip
@@ -29,7 +29,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--backbone", required=True, type=Path, help="language model that the adapter is made for"
     )
-    parser.add_argument("--seed", required=True, type=int, metavar="N")
     launch.add_arguments(parser)
     parser.add_argument(
         "--text-vectors",
@@ -56,7 +55,6 @@ def run(args: argparse.Namespace) -> None:
         args.text_encoder,
         args.backbone,
         settings,
-        args.seed,
         args.text_vectors,
         args.state,
         args.tensorboard,

@@ -145,9 +145,10 @@ class Run:
 
     def pretraining_of(self, name):
         """The pre-training that a method or variant starts from: SeqCLIP's, or a variant's own
-        where it names another encoder or backbone or other settings of pre-training."""
+        where it names another model or other settings of pre-training."""
         varied = self.settings["language"]["variants"].get(name, {})
-        return name if varied.keys() & {"pretrain", "encoder", "backbone"} else "seqclip"
+        own = {"pretrain", "encoder", "text_encoder", "backbone"}
+        return name if varied.keys() & own else "seqclip"
 
     def pretrainings(self):
         """Every pre-training that a run of this configuration may want."""
@@ -212,7 +213,7 @@ class Run:
         for changed in (suite, base):
             training = merge(training, language["overrides"].get(changed, {}))
         own = language[base] if base in OWN_SETTINGS else {}
-        not_of_training = ("method", "backbone", "encoder", "pretrain", "suites")
+        not_of_training = ("method", "backbone", "encoder", "text_encoder", "pretrain", "suites")
         variant = omit(language["variants"].get(name, {}), *not_of_training)
         # How much a prediction may say is no matter of training.
         prompt = omit(language["prompt"], "max_new_tokens")
@@ -255,7 +256,8 @@ class Run:
         return suite in self.settings["language"]["variants"].get(name, {}).get("suites", [suite])
 
     def model_of(self, name, kind):
-        """The backbone or encoder of a method, or the other one that a variant names."""
+        """The backbone, encoder or text encoder of a method, or the other one that a variant
+        names."""
         language = self.settings["language"]
         return language["variants"].get(name, {}).get(kind, language[kind])
 

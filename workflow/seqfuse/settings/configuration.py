@@ -18,6 +18,8 @@ from seqfuse.settings.schema import defaults, schema
 from seqfuse.settings.validation import hold, together
 from seqfuse.settings.yaml_files import NOWHERE, Places, load_yaml
 
+# What a model's checksums hold for.
+_PINNED = ("repository", "revision")
 # The catalogues that a user may add to, and what holds their entries to a form.
 ENTRIES = {"datasets": datasets, "models": models}
 
@@ -55,7 +57,7 @@ def resolve(user: Mapping, places: Places = NOWHERE, mistakes: Sequence[str] = (
     if isinstance(settings["seeds"], int):
         settings["seeds"] = list(range(settings["seeds"]))
     for kind, catalogue in catalogues.items():
-        settings[kind] = merge(catalogue, settings[kind])
+        settings[kind] = merge(_without_old_pins(catalogue, settings[kind]), settings[kind])
     plugins.register(settings["plugins"])
     names.check_form(settings, places)
     _split_anew(settings)
@@ -69,6 +71,19 @@ def _preset(name: str) -> dict:
     own = load_yaml(in_checkout(WORKFLOW / "presets" / f"{name}.yaml"))
     hold(own, schema(), f"workflow/presets/{name}.yaml")
     return merge(_preset(own["preset"]), own) if "preset" in own else own
+
+
+def _without_old_pins(catalogue: Mapping, own: Mapping) -> dict:
+    """The catalogue without the checksums of models of which the user names another commit."""
+
+    def moved(name: str, entry: Mapping) -> bool:
+        given = own.get(name, {})
+        return any(key in given and given[key] != entry.get(key) for key in _PINNED)
+
+    return {
+        name: {k: v for k, v in entry.items() if k != "sha256" or not moved(name, entry)}
+        for name, entry in catalogue.items()
+    }
 
 
 def _replace_suites(language: dict, own: Mapping) -> None:

@@ -43,8 +43,9 @@ def validate(name: str, entry: Mapping, places: Places = NOWHERE) -> dict:
     needed = _NEEDS[entry["source"]]
     if needed not in entry and "proprietary" not in entry:
         raise UserError(f"dataset {name!r}: source {entry['source']} needs the key {needed!r}")
-    if "group_pattern" in entry:
-        _check_pattern(name, entry["group_pattern"])
+    for key in ("group_pattern", "text_pattern"):
+        if key in entry:
+            _check_pattern(name, key, entry[key])
     for pattern, replacement in entry.get("anonymise", {}).items():
         _check_replacement(name, pattern, replacement)
     entry["labels"] = {key: str(value) for key, value in entry.get("labels", {}).items()}
@@ -122,15 +123,15 @@ def _is_coding(entry: Mapping) -> bool:
     return entry["study"] == "codons"
 
 
-def _check_pattern(name: str, pattern: str) -> None:
+def _check_pattern(name: str, key: str, pattern: str) -> None:
     try:
         groups = re.compile(pattern).groups
     except re.error as error:
-        raise UserError(f"dataset {name!r}: group_pattern {pattern!r}: {error}") from None
+        raise UserError(f"dataset {name!r}: {key} {pattern!r}: {error}") from None
     if groups < 1:
         raise UserError(
-            f"dataset {name!r}: group_pattern {pattern!r} has no (group); put the part that names "
-            "the group in parentheses"
+            f"dataset {name!r}: {key} {pattern!r} has no (group); put the part that names the "
+            f"{key.removesuffix('_pattern')} in parentheses"
         )
 
 

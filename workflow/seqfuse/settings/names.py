@@ -175,7 +175,7 @@ def _named(settings: Mapping) -> Iterator[tuple[KeyPath, str, str]]:
     for name, variant in language["variants"].items():
         path = ("language", "variants", name)
         yield (*path, "method"), "method", variant["method"]
-        for key in ("backbone", "encoder"):
+        for key in ("backbone", "encoder", "text_encoder"):
             if key in variant:
                 yield (*path, key), "model", variant[key].removesuffix("@random")
         for suite in variant.get("suites", []):
@@ -198,6 +198,7 @@ def _check_variant(name: str, variant: Mapping, places: Places) -> None:
         known |= section(f"language/{part}")
     if METHODS[variant["method"]].pretrained:
         pretrain = {k: v for k, v in section("language/pretrain").items() if k != "dataset"}
+        known["text_encoder"] = {"type": "string"}
         known["pretrain"] = {"type": "object", "additionalProperties": False}
         known["pretrain"]["properties"] = pretrain
     schema = {"additionalProperties": False, "properties": known}

@@ -1,13 +1,14 @@
 """SeqCLIP (arXiv 2602.12286): a DNA encoder and an adapter, pulled towards descriptions of genes.
 
 Ours, where the paper is silent: a gene is the mean of its adapter outputs over all tokens but the
-special ones; a description is the [CLS] state of a frozen text encoder, computed once, behind a
-linear projection to the adapter's width, which is dropped after pre-training; pairs of a batch that
-share their sequence or their description are no negatives of each other.
+special ones, and of a reference with its variant the mean of both; a description is one vector of a
+frozen text encoder, computed once, behind a linear projection to the adapter's width, which is
+dropped after pre-training; pairs of a batch that share their DNA or their description are no
+negatives of each other.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,44 +19,75 @@ from torch.nn import functional as F
 from seqfuse.encoders.encoder import Encoder
 from seqfuse.encoders.tokenisers import Tokens
 from seqfuse.training import processes
-from seqfuse.training.batches import padded
+from seqfuse.training.batches import chunks, padded
 from seqfuse.training.trainer import Trainer
 
 # The temperature never falls below it, as in CLIP (arXiv 2103.00020), nor rises above 1.
-_COLDEST = 0.01
+_COLDEST, _WARMEST = 0.01, 1.0
 _RANKS = (1, 5, 10)
+# Which pairs, their genes and their descriptions.
+_Part = tuple[np.ndarray, Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Tokens that go through the encoder at once, and how much each of them that is not special
+    weighs in the vector of its gene; all weights of a gene sum to 1."""
+
+    tokens: Tokens
+    weight: float
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A gene and its description: tokens of the one, the frozen vector float32[E] of the other.
+    """A gene and its description: pieces of the one, the frozen vector float32[E] of the other.
 
     `weights` counts as one answer token, so that the trainer's mean is one over pairs.
     """
 
     row: dict
-    tokens: Tokens
+    pieces: Sequence[Piece]
     vector: np.ndarray
     weights: np.ndarray
 
     @property
     def length(self) -> int:
-        """Tokens of the gene."""
-        return len(self.tokens.ids)
+        """Tokens of the gene, of all its pieces."""
+        return sum(len(piece.tokens.ids) for piece in self.pieces)
+
+
+def pieces(sequences: Sequence[Sequence[Tokens]]) -> list[Piece]:
+    """The pieces of a gene, each of whose sequences counts as much as the others: one, or a
+    reference and its variant. A sequence comes in one window or several."""
+    found = []
+    for windows in sequences:
+        counted = sum(int((~tokens.special).sum()) for tokens in windows)
+        found += [Piece(tokens, 1 / (len(sequences) * counted)) for tokens in windows]
+    return found
 
 
 class Contrast(nn.Module):
     """Both towers and the temperature, with the interface of a method of the trainer."""
 
-    def __init__(self, encoder: Encoder, text_width: int, width: int, temperature: float):
+    def __init__(
+        self,
+        encoder: Encoder,
+        text_width: int,
+        width: int,
+        temperature: float,
+        train_encoder: bool = True,
+        project_text: bool = True,
+        directions: str = "sum",
+    ):
         super().__init__()
-        self.encoder = encoder.requires_grad_(True)
+        self.encoder = encoder
         self.adapter = nn.Linear(encoder.width, width)
-        self.text = nn.Linear(text_width, width)
+        self.text = nn.Linear(text_width, width) if project_text else nn.Identity()
         self.log_temperature = nn.Parameter(torch.tensor(math.log(temperature)))
+        self.scale = {"sum": 1.0, "mean": 0.5}[directions]
         # The language-model head of the encoder enters no hidden state.
         for name, parameter in encoder.named_parameters():
-            parameter.requires_grad_(not name.startswith("lm_head."))
+            parameter.requires_grad_(train_encoder and not name.startswith("lm_head."))
 
     @property
     def device(self) -> torch.device:
@@ -64,8 +96,14 @@ class Contrast(nn.Module):
 
     @property
     def temperature(self) -> Tensor:
-        """The learned temperature, clamped."""
-        return self.log_temperature.exp().clamp(_COLDEST, 1.0)
+        """The learned temperature."""
+        return self.log_temperature.exp()
+
+    @torch.no_grad()
+    def clamp_temperature(self) -> None:
+        """Bring the temperature back into its bounds. Clamped in the forward pass instead, it would
+        have no gradient beyond them and never come back."""
+        self.log_temperature.clamp_(math.log(_COLDEST), math.log(_WARMEST))
 
     def batch(self, examples: Sequence[Pair]) -> Sequence[Pair]:
         """Pairs as they are."""
@@ -73,10 +111,14 @@ class Contrast(nn.Module):
 
     def genes(self, pairs: Sequence[Pair]) -> Tensor:
         """Vectors of the genes [B, width], of length 1."""
-        found = padded([pair.tokens for pair in pairs], self.encoder.tokeniser.pad)
+        every = [piece for pair in pairs for piece in pair.pieces]
+        found = padded([piece.tokens for piece in every], self.encoder.tokeniser.pad)
         ids, mask, kept = (torch.from_numpy(array).to(self.device) for array in found)
-        states, kept = self.adapter(self.encoder(ids, mask)), kept.float()
-        return F.normalize((states * kept[..., None]).sum(1) / kept.sum(1)[:, None], dim=-1)
+        weights = torch.tensor([piece.weight for piece in every]).to(self.device)
+        weights = kept * weights[:, None]
+        sums = (self.adapter(self.encoder(ids, mask)) * weights[..., None]).sum(1)
+        genes = [part.sum(0) for part in sums.split([len(pair.pieces) for pair in pairs])]
+        return F.normalize(torch.stack(genes), dim=-1)
 
     def texts(self, pairs: Sequence[Pair]) -> Tensor:
         """Vectors of the descriptions [B, width], of length 1."""
@@ -85,10 +127,13 @@ class Contrast(nn.Module):
 
     def loss(self, batch: Sequence[Pair]) -> Tensor:
         """The sum over pairs of both directions' nats; its mean is equation 3 of the paper, the sum
-        of the two directions and not their half."""
-        return contrastive(
-            self.genes(batch), self.texts(batch), self.temperature, duplicate_pairs(batch)
-        )
+        of the two directions and not their half, unless their mean is asked for."""
+        return self.contrast(self.genes(batch), self.texts(batch), batch)
+
+    def contrast(self, genes: Tensor, texts: Tensor, pairs: Sequence[Pair]) -> Tensor:
+        """The loss of pairs whose vectors [B, width] are known."""
+        nats = contrastive(genes, texts, self.temperature, duplicate_pairs(pairs))
+        return self.scale * nats
 
     def flops(self, tokens: int, supervised: int) -> int:
         """An estimate of one training pass: 6 a weight of the blocks and a token."""
@@ -105,13 +150,18 @@ class ContrastTrainer(Trainer):
     gradient, in the memory of a chunk.
     """
 
+    def _step(self, examples: Sequence[Pair]) -> dict:
+        entry = super()._step(examples)
+        self.method.clamp_temperature()
+        return entry
+
     def _accumulate(self, examples: Sequence[Pair], weight: float) -> float:
         parts = self._shares(examples)
         if len(parts) == 1 and processes.count() == 1:
             return super()._accumulate(examples, weight)
         method = self.method
         vectors = [side.requires_grad_() for side in self._vectors(examples)]
-        loss = contrastive(*vectors, method.temperature, duplicate_pairs(examples)) / weight
+        loss = method.contrast(*vectors, examples) / weight
         loss.backward()
         for part, counts in parts:
             pairs = [examples[i] for i in part]
@@ -128,31 +178,46 @@ class ContrastTrainer(Trainer):
         """The loss of all pairs as one batch, and how often the right one is among the nearest."""
         self.method.eval()
         genes, texts = self._vectors(examples)
-        nats = contrastive(genes, texts, self.method.temperature, duplicate_pairs(examples)).item()
+        nats = self.method.contrast(genes, texts, examples).item()
         return {"validation_loss": nats / len(examples), **recall(genes, texts, examples)}
 
-    @torch.no_grad()
+    def embed(self, examples: Sequence[Pair]) -> tuple[Tensor, Tensor]:
+        """Genes and descriptions float32[N, width] on the CPU, by this process alone; chunk by
+        chunk and in the run's precision, as they were trained."""
+        parts = chunks([pair.length for pair in examples], self.training.chunk_tokens)
+        return _in_order(list(self._embedded(examples, parts)))
+
     def _vectors(self, examples: Sequence[Pair]) -> tuple[Tensor, Tensor]:
         """Genes and descriptions [B, width] of all processes, in the order of `examples`."""
-        method, found = self.method, []
-        for part, counts in self._shares(examples):
-            if counts:
-                pairs = [examples[i] for i in part]
-                with self._precision():
-                    sides = method.genes(pairs), method.texts(pairs)
-                found.append((part, *(side.float().cpu() for side in sides)))
-        everyone = [part for own in processes.gathered(found) for part in own]
-        order = torch.from_numpy(np.argsort(np.concatenate([part for part, _, _ in everyone])))
-        genes, texts = (torch.cat([part[side] for part in everyone])[order] for side in (1, 2))
-        return genes.to(method.device), texts.to(method.device)
+        own = [part for part, counts in self._shares(examples) if counts]
+        found = processes.gathered(list(self._embedded(examples, own)))
+        genes, texts = _in_order([part for parts in found for part in parts])
+        return genes.to(self.method.device), texts.to(self.method.device)
+
+    @torch.no_grad()
+    def _embedded(self, examples: Sequence[Pair], parts: Sequence[np.ndarray]) -> Iterator[_Part]:
+        for part in parts:
+            pairs = [examples[i] for i in part]
+            with self._precision():
+                sides = self.method.genes(pairs), self.method.texts(pairs)
+            yield part, *(side.float().cpu() for side in sides)
+
+
+def _in_order(parts: Sequence[_Part]) -> tuple[Tensor, Tensor]:
+    """Genes and descriptions of all parts, in the order of the pairs."""
+    order = torch.from_numpy(np.argsort(np.concatenate([part for part, _, _ in parts])))
+    genes, texts = (torch.cat([part[side] for part in parts])[order] for side in (1, 2))
+    return genes, texts
 
 
 def contrastive(genes: Tensor, texts: Tensor, temperature: Tensor, twins: Tensor) -> Tensor:
     """Summed cross-entropy of genes to texts and of texts to genes, all [B, width] of length 1.
 
-    `twins` bool[B, B] is True off the diagonal where a pair is no negative of another.
+    `twins` bool[B, B] is True off the diagonal where a pair is no negative of another. In float32
+    also where the encoder computes in bfloat16, whose cosines are too coarse to be divided by .01.
     """
-    scores = (genes @ texts.T / temperature).masked_fill(twins.to(genes.device), -torch.inf)
+    with torch.autocast(genes.device.type, enabled=False):
+        scores = (genes @ texts.T / temperature).masked_fill(twins.to(genes.device), -torch.inf)
     own = torch.arange(len(scores), device=scores.device)
     return F.cross_entropy(scores, own, reduction="sum") + F.cross_entropy(
         scores.T, own, reduction="sum"
@@ -160,12 +225,15 @@ def contrastive(genes: Tensor, texts: Tensor, temperature: Tensor, twins: Tensor
 
 
 def duplicate_pairs(pairs: Sequence[Pair]) -> Tensor:
-    """Where two different pairs share their sequence or their description, bool[B, B]."""
-    same = [
-        [a is not b and (a.row["sequence"] == b.row["sequence"] or a.row["text"] == b.row["text"])
-         for b in pairs] for a in pairs
-    ]  # fmt: skip
-    return torch.tensor(same)
+    """Where two different pairs share their DNA or their description, bool[B, B]."""
+    dna = [(pair.row["sequence"], pair.row.get("variant")) for pair in pairs]
+    same = np.zeros((len(pairs), len(pairs)), bool)
+    for contents in (dna, [pair.row["text"] for pair in pairs]):
+        numbers = dict(zip(contents, range(len(contents)), strict=True))
+        codes = np.array([numbers[content] for content in contents])
+        same |= codes[:, None] == codes
+    np.fill_diagonal(same, False)
+    return torch.from_numpy(same)
 
 
 def recall(genes: Tensor, texts: Tensor, pairs: Sequence[Pair]) -> dict[str, dict[str, float]]:

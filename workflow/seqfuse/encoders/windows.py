@@ -1,0 +1,34 @@
+"""Windows of a sequence that has more tokens than an encoder takes at once."""
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+
+from seqfuse.encoders.tokenisers import Tokeniser, Tokens
+
+# Neighbouring windows share a quarter of their tokens, and each keeps its half of what they share.
+OVERLAP = 1 / 4
+
+
+def places(count: int, most: int) -> Iterator[tuple[int, int, int, int]]:
+    """(start, stop, first, last) of windows of equal size, `most` tokens at most, over `count`
+    tokens: the window reads start .. stop - 1 and keeps first .. last - 1, which tile 0 .. count."""
+    size = min(count, most)
+    step = size - int(size * OVERLAP)
+    starts = [*range(0, count - size, step), count - size]
+    shared = [(right + left + size) // 2 for left, right in itertools.pairwise(starts)]
+    for start, first, last in zip(starts, [0, *shared], [*shared, count], strict=True):
+        yield start, start + size, first, last
+
+
+def cut(tokens: Tokens, tokeniser: Tokeniser, most: int) -> Iterator[Tokens]:
+    """A tokenised sequence in windows of `most` tokens at most, special tokens included; what a
+    window reads and another one keeps is marked as special."""
+    before, behind = len(tokeniser.prefix), len(tokeniser.suffix)
+    count = len(tokens.ids) - before - behind
+    for start, stop, first, last in places(count, most - before - behind):
+        rows = np.r_[:before, before + start : before + stop, before + count : len(tokens.ids)]
+        special = np.ones(len(rows), bool)
+        special[before + first - start : before + last - start] = False
+        yield Tokens(tokens.ids[rows], tokens.spans[rows], special)
