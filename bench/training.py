@@ -165,7 +165,10 @@ def seqclip_step(setting: Setting) -> dict:
 
     def step(trainer: ContrastTrainer, vectors: dict[str, np.ndarray]) -> float:
         one = np.ones(1, np.float32)
-        pairs = [Pair(r, pieces([[t]]), vectors[r["text"]], one) for r, t in zip(rows, tokens, strict=True)]
+        pairs = [
+            Pair(r, pieces([[t]]), vectors[r["text"]], one)
+            for r, t in zip(rows, tokens, strict=True)
+        ]
         trainer.progress.step = 0
         return trainer._step(pairs)["loss"]
 

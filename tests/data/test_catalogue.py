@@ -2,9 +2,11 @@
 
 import pytest
 
+from seqfuse.data import download, pretrained_models
 from seqfuse.errors import UserError
-from seqfuse.settings import datasets, models
-from seqfuse.settings.paths import RESOURCES
+from seqfuse.plan.run import Run
+from seqfuse.settings import configuration, datasets, models
+from seqfuse.settings.paths import RESOURCES, WORKFLOW
 from seqfuse.settings.yaml_files import load_yaml
 
 ENTRIES = load_yaml(RESOURCES / "datasets.yaml")
@@ -115,3 +117,41 @@ def test_the_part_of_an_entry_that_a_card_reads_makes_the_same_card():
     assert part == {"study": "codons", "licence": "CC0"}
     said = {"title": "mine", "licence": "CC0", "citation": None, "coding": {"expected": True}}
     assert datasets.described("mine", part) == datasets.described("mine", entry) == said
+
+
+PRESETS = sorted(path.stem for path in (WORKFLOW / "presets").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_full_scale_a_preset_asks_for_nothing_that_cannot_be_had(preset, tmp_path, monkeypatch):
+    """A fresh clone, without a mirror: every dataset and model has an address and a pin."""
+    monkeypatch.chdir(tmp_path)
+    settings = configuration.resolve({"preset": preset})
+    run = Run(settings)
+    names = [*run.datasets("language"), *run.datasets("codons")]
+    for name in [*names, settings["language"]["pretrain"]["dataset"]]:
+        download.check_entry(name, settings["datasets"][name], [])
+    language, variants = settings["language"], settings["language"]["variants"]
+    kinds = ("backbone", "encoder", "text_encoder")
+    used = {run.model_of(name, kind) for name in [*run.runs("language"), *variants]
+            for kind in kinds}  # fmt: skip
+    used |= {language[kind] for kind in kinds} | set(settings["codons"]["encoders"].values())
+    for name in sorted(name.removesuffix("@random") for name in used):
+        pretrained_models.check_entry(name, settings["models"][name])
+
+
+def test_full_scale_another_commit_takes_the_old_ones_checksums_with_it():
+    pinned = configuration.resolve({})["models"]["nt-v2-500m"]
+
+    def entry(**own):
+        return configuration.resolve({"models": {"nt-v2-500m": own}})["models"]["nt-v2-500m"]
+
+    assert len(pinned["sha256"]) == 2
+    commit, digest = "f" * 40, "e" * 64
+    assert "sha256" not in entry(revision=commit)
+    own = {"model.safetensors": digest}
+    assert entry(revision=commit, sha256=own)["sha256"] == own
+    assert entry(revision=pinned["revision"])["sha256"] == pinned["sha256"]
+    # One key changes one pin.
+    assert entry(sha256=own)["sha256"] == pinned["sha256"] | own
+    assert entry(sha256={"model.safetensors": None})["sha256"]["model.safetensors"] is None

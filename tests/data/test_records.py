@@ -4,7 +4,6 @@ import hashlib
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pytest
 
 LANGUAGE = {"study": "language", "question": "Is it?"}
 
@@ -179,7 +178,9 @@ def test_full_scale_keggs_contexts_are_pairs(make, tmp_path):
     keys = ("study", "task", "columns", "text_pattern", "group_pattern")
     said = "Chromosome Number: 1\nNetwork Definition of the pathway: A -> Q"
     asked = f"{said}\n\nGiven this context, what is the effect of this ABC allele, in one word?"
-    text = f'question,answer,reference_sequence,variant_sequence,split\n"{asked}",x,ACGT,ACCT,train\n'
+    text = (
+        f'question,answer,reference_sequence,variant_sequence,split\n"{asked}",x,ACGT,ACCT,train\n'
+    )
     (tmp_path / "mine.csv").write_text(text)
     entry = {key: entry[key] for key in keys} | {"files": [{"path": str(tmp_path / "mine.csv")}]}
     made = make(**entry)

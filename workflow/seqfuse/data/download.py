@@ -150,9 +150,7 @@ def _source(name: str, entry: dict, item: dict, mirrors: list[str], folder: Path
     return Source(item["path"], found, item.get("split"), digest, held_to)
 
 
-def _verify(
-    path: Path, digest: str, entry: dict, item: dict, fetched: bool, record: Path
-) -> str:
+def _verify(path: Path, digest: str, entry: dict, item: dict, fetched: bool, record: Path) -> str:
     wanted = item.get("sha256")
     if wanted == digest:
         return "sha256"

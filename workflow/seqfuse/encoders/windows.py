@@ -13,7 +13,7 @@ OVERLAP = 1 / 4
 
 def places(count: int, most: int) -> Iterator[tuple[int, int, int, int]]:
     """(start, stop, first, last) of windows of equal size, `most` tokens at most, over `count`
-    tokens: the window reads start .. stop - 1 and keeps first .. last - 1, which tile 0 .. count."""
+    tokens: a window reads start .. stop - 1 and keeps first .. last - 1; what is kept tiles all."""
     size = min(count, most)
     step = size - int(size * OVERLAP)
     starts = [*range(0, count - size, step), count - size]

@@ -76,7 +76,9 @@ class GeneTextPairs:
         settings, limit = self.settings, self.encoder.max_length
         dropped = self._count("genes", "too_long", settings.too_long, names, longest, limit)
         limit = self.tower.longest
-        dropped |= self._count("texts", "text_too_long", settings.text_too_long, names, texts, limit)
+        dropped |= self._count(
+            "texts", "text_too_long", settings.text_too_long, names, texts, limit
+        )
         return [
             (row, found)
             for row, found in zip(rows, tokenised, strict=True)
