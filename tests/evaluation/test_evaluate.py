@@ -106,7 +106,7 @@ def test_subsets_and_splits_are_scored_apart(suite):
     assert accuracy.loc[("test", "question_decides", "linear"), "n"] == 3
 
 
-def test_rows_whose_dna_was_trained_on_are_scored_apart(suite):
+def test_split_rows_are_scored_apart_by_how_well_train_knows_them(suite):
     # r1 has the reference of a training record but another variant: that pair is new.
     rows = gold("a", "a", "a", variant="ACGA", sequence="ACGT")
     rows[1]["variant"], rows[2]["sequence"] = "ACGC", "GGGG"
@@ -117,9 +117,9 @@ def test_rows_whose_dna_was_trained_on_are_scored_apart(suite):
     accuracy = suite.metrics().xs(("test", "accuracy"), level=("split", "metric"))
     found = accuracy.droplevel(["dataset", "method", "probe"])
     assert found["value"].to_dict() == {
-        "all": pytest.approx(2 / 3), "dna_seen": 1.0, "dna_unseen": 0.5,
+        "all": pytest.approx(2 / 3), "seen_exactly": 1.0, "seen_nearly": 0.0, "unseen": 1.0,
     }  # fmt: skip
-    assert found["n"].to_dict() == {"all": 3, "dna_seen": 1, "dna_unseen": 2}
+    assert found["n"].to_dict() == {"all": 3, "seen_exactly": 1, "seen_nearly": 1, "unseen": 1}
 
 
 def test_late_fusion_has_the_parameters_of_its_parts(suite):

@@ -145,7 +145,7 @@ def test_long_names_and_ranges_have_room(drawn, name):
         sets = frame["dataset"].astype("category").cat.codes.astype(int)
         frame = frame.assign(trained_parameters=86_123 + 1000 * sets)
         whole = frame[frame["subset"] == "all"]
-        frame = pd.concat([frame, whole.assign(subset="dna_unseen", n=4_543)])
+        frame = pd.concat([frame, whole.assign(subset="unseen", n=4_543)])
     assert _illegible(name, frame) == []
 
 
@@ -231,7 +231,7 @@ def test_a_score_that_is_not_defined_is_drawn_as_such():
         {"suite": "d", "dataset": "d", "subset": subset, "method": arm, "title": arm, "n": 30}
         | {"kind": "method", "metric": "spearman", "trained_parameters": 5, "seeds": 1}
         | {"value": value, "low": value - 0.1, "high": value + 0.1}
-        for subset, value in (("all", 0.5), ("dna_seen", np.nan))
+        for subset, value in (("all", 0.5), ("seen_exactly", np.nan))
         for arm in ("dna", "rna")
     ]
     axes = ranking.draw(ranking.of_scores(pd.DataFrame(rows))).get_axes()

@@ -484,10 +484,10 @@ def test_methods_come_before_ablations_before_controls():
 
 
 def test_a_subset_of_few_rows_is_no_panel():
-    rows = [metric("onevocab", 0.5, subset=half) for half in ("dna_seen", "dna_unseen", "all")]
+    rows = [metric("onevocab", 0.5, subset=half) for half in ("seen_exactly", "unseen", "all")]
     rows[0]["n"] = rows[2]["n"] = 19
     found = scores.primary(evaluated(*rows), "language")
-    assert list(found["subset"]) == ["all", "dna_unseen"]
+    assert list(found["subset"]) == ["all", "unseen"]
 
 
 def test_probes_stand_beside_the_unaltered_answers_and_the_controls():
@@ -528,7 +528,7 @@ def test_calibration_is_of_whole_test_splits():
     bin_ = {key: frames["metrics"].iloc[0][key] for key in ("study", "suite", "dataset")}
     bin_ |= {"split": "test", "subset": "all", "method": "linear", "kind": "method", "n": 3}
     bin_ |= {"low": 0.4, "high": 0.4667, "confidence": 0.45, "accuracy": 1 / 3}
-    others = [{"split": "val"}, {"subset": "dna_seen"}, {"method": "gc", "kind": "control"}]
+    others = [{"split": "val"}, {"subset": "seen_exactly"}, {"method": "gc", "kind": "control"}]
     frames["calibration"] = pd.DataFrame([bin_, *(bin_ | other for other in others)])
     row = one(calibration.table(frames), dataset=bin_["dataset"])
     assert (row["method"], row["confidence"], row["n"], row["ece"]) == ("linear", 0.45, 3, 0.08)

@@ -156,7 +156,7 @@ def test_cut_answers_are_warned_of_whatever_was_found_at_start():
     shares = {"text_only": 0.0, "onevocab": 0.0625, "linear": 1.0}
     run.metrics += [row | {"method": name, "value": value} for name, value in shares.items()]
     run.metrics += [row | {"method": "qformer", "value": 0.5} | other for other in (
-        {"split": "val"}, {"subset": "dna_seen"}, {"probe": "swap"}, {"metric": "invalid_rate"},
+        {"split": "val"}, {"subset": "seen_exactly"}, {"probe": "swap"}, {"metric": "invalid_rate"},
     )]  # fmt: skip
     assert cut_answers(run) == [
         (

@@ -40,7 +40,8 @@ def clean(tmp_path, capsys):
         rows = [{"id": f"r{i}", "split": "train"} | row for i, row in enumerate(rows, start=1)]
         records, out = tmp_path / "records.parquet", tmp_path / "out"
         tables.write(records, tables.from_rows(rows, tables.RECORDS), tables.RECORDS)
-        flags = [w for k, v in settings.items() for w in (f"--{k.replace('_', '-')}", str(v))]
+        flags = ["--coding"] if settings.pop("coding", False) else []
+        flags += [w for k, v in settings.items() for w in (f"--{k.replace('_', '-')}", str(v))]
         shutil.rmtree(out, ignore_errors=True)
         arguments = ["--records", str(records), "--study", study, "--out", str(out), *flags]
         status = main(["sequences", *arguments])

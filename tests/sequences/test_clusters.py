@@ -6,7 +6,11 @@ import pytest
 
 from seqfuse import tables
 from seqfuse.bio import clusters as read_back
+from seqfuse.bio import homology
+from seqfuse.bio.frames import code
+from seqfuse.bio.homology import RESIDUES
 from seqfuse.errors import UserError
+from seqfuse.registry.subsets import SEEN
 from seqfuse.sequences import clusters
 
 LETTERS = np.array(list("ACGT"))
@@ -53,6 +57,7 @@ def test_rows_of_one_gene_one_sequence_or_near_duplicates_are_one_cluster(cluste
     assert said == {
         "independent": {"val": 0, "test": 2}, "groups": {"val": 0, "test": 4},
         "sequences": 4, "near_duplicates": True,
+        "seen": {"val": {}, "test": {"unseen": 5}}, "homologues": None,
     }  # fmt: skip
     assert clusters.warnings(said) == []
 
@@ -103,3 +108,98 @@ def test_near_duplicates_are_no_independent_rows_of_an_audit(clean):
     assert audit["independent"] == {"val": 0, "test": 3}
     assert audit["warnings"][0].startswith("no row in train")
     assert any(text.startswith("3 independent rows in test") for text in audit["warnings"])
+
+
+def protein(seed: int, length: int = 200) -> str:
+    """A random protein that starts with methionine."""
+    letters = np.random.default_rng(seed).choice(list(RESIDUES), length)
+    return "M" + "".join(letters[1:])
+
+
+def coded(protein: str, seed: int) -> str:
+    """A random sequence of codons for a protein, a stop behind it."""
+    codons: dict[str, list[str]] = {}
+    for codon, residue in code(1).items():
+        codons.setdefault(residue, []).append(codon)
+    random = np.random.default_rng(seed)
+    return "".join(str(random.choice(codons[residue])) for residue in protein + "*")
+
+
+def diverged(protein: str, share: float, seed: int) -> str:
+    """The protein with a share of its residues drawn anew."""
+    random = np.random.default_rng(seed)
+    drawn = random.choice(list(RESIDUES), len(protein))
+    return "".join(
+        new if random.random() < share else old for old, new in zip(protein, drawn, strict=True)
+    )
+
+
+def of_splits() -> list[dict]:
+    """What train knows of five test rows: all, nearly all, the protein, a homologue, nothing."""
+    first, second = protein(0), protein(1)
+    train = coded(first, 0)
+    near = train[:300] + ("A" if train[300] != "A" else "C") + train[301:]
+    other_codons, homologue = coded(first, 1), coded(diverged(second, 0.5, 2), 3)
+    tested = (train, near, other_codons, homologue, coded(protein(7), 0))
+    return [
+        {"sequence": train, "value": 0.0},
+        {"sequence": coded(second, 0), "value": 1.0},
+        *({"sequence": text, "split": "test", "value": float(i)} for i, text in enumerate(tested)),
+    ]
+
+
+@pytest.fixture
+def known(clean, tmp_path):
+    """`known(rows, ...)`: how well train knows each test row of a coding set, and the audit."""
+
+    def run(rows: list[dict], **settings) -> tuple[list[str | None], dict]:
+        found = clean(rows, study="codons", **settings)
+        table = tables.read(tmp_path / "out" / "clusters.parquet", tables.CLUSTERS)
+        return table["seen"].to_pylist(), found.audit
+
+    return run
+
+
+def test_split_rows_are_told_apart_by_how_well_train_knows_them(known):
+    kinds = ["seen_exactly", "seen_nearly", "seen_homologously", "seen_homologously", "unseen"]
+    found, audit = known(of_splits())
+    assert found == kinds and list(SEEN) == [*dict.fromkeys(kinds)]
+    assert audit["seen"]["test"] == {name: kinds.count(name) for name in SEEN}
+    assert "seeds" in audit["homologues"]["method"]
+    assert audit["homologues"]["sensitivity"] == homology.SENSITIVITY["seeds"]
+    assert any(
+        text.startswith("2 of 5 rows of test have a homologous protein in train")
+        for text in audit["warnings"]
+    )
+    # Without the search, a protein of other codons is as new as any.
+    found, audit = known(of_splits(), homologues="none")
+    assert found == [*kinds[:2], "unseen", "unseen", "unseen"] and audit["homologues"] is None
+    # Half of the residues are equal, so that a threshold above leaves the homologue out.
+    assert known(of_splits(), homologue_identity=0.9)[0][3] == "unseen"
+
+
+def test_split_rows_that_do_not_code_have_no_homologues(known):
+    rows = [{"sequence": sequence(i, 300), "value": float(i % 7)} for i in range(12)]
+    for row in rows[6:]:
+        row["split"] = "test"
+    found, audit = known(rows)
+    assert not audit["coding"]["is_coding"] and audit["homologues"] is None
+    assert set(found) == {"unseen"}
+
+
+def test_split_rows_of_a_language_set_that_says_it_codes_have_homologues(clean):
+    rows = [
+        {"sequence": row["sequence"], "label": "a"} | {k: row[k] for k in row if k == "split"}
+        for row in of_splits()
+    ]
+    assert clean(rows).audit["homologues"] is None
+    found = clean(rows, coding=True).audit
+    assert found["seen"]["test"]["seen_homologously"] == 2
+
+
+def test_what_train_knows_is_not_said_where_too_many_are_to_be_compared(clustered, tmp_path):
+    text = sequence(0)
+    rows = [{"sequence": text, "split": "train"}, {"sequence": text}, {"sequence": sequence(1)}]
+    clustered(rows, most=1)
+    table = tables.read(tmp_path / "clusters.parquet", tables.CLUSTERS)
+    assert table["seen"].to_pylist() == ["seen_exactly", None]

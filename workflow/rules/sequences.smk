@@ -29,10 +29,11 @@ rule sequences:
         out=subpath(output.records, parent=True),
         study=lambda wildcards: settings["datasets"][wildcards.dataset]["study"],
         cleaning=lambda wildcards: flags(plan.cleaning(wildcards.dataset)),
+        coding=lambda wildcards: plan.said_to_code(wildcards.dataset),
         expected=lambda wildcards: plan.expected_rows(wildcards.dataset),
     shell:
-        "exec seqfuse sequences --records {input} --study {params.study} {params.cleaning}"
-        " {params.expected} --out {params.out} 2> {log}"
+        "exec seqfuse sequences --records {input} --study {params.study} {params.coding}"
+        " {params.cleaning} {params.expected} --out {params.out} 2> {log}"
 
 
 use rule sequences as sequences_codons with:

@@ -39,8 +39,9 @@ RECORDS = _schema(
 # set ("question_decides") or several ("sequence_decides"); null without a question or a label.
 CLEAN = RECORDS.append(pa.field("subset", _TEXT))
 # Which scored records are one sample: those of one `cluster` share a group, a sequence or
-# near-duplicate sequences.
-CLUSTERS = _schema({"id": _TEXT, "cluster": _COUNT}, {})
+# near-duplicate sequences. `seen` says how well train knows a record of val or test (registry's
+# subsets); null where near-duplicates were not looked for, and for records of train.
+CLUSTERS = _schema({"id": _TEXT, "cluster": _COUNT}, {"seen": _TEXT})
 # A row that was read and not kept; kept + rejected = read.
 REJECTS = _schema({"file": _TEXT, "row": _COUNT, "id": _TEXT, "reason": _TEXT}, {})
 # The three views of a coding record, codon by codon: `dna` and `rna` hold 3 * codons nucleotides,

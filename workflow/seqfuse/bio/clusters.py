@@ -12,6 +12,15 @@ from seqfuse.errors import UserError
 
 def read(path: Path, ids: pa.Array) -> np.ndarray:
     """The cluster int64[n] of each record, from the table that `seqfuse sequences` writes."""
+    return _column(path, ids, "cluster").to_numpy().astype(np.int64)
+
+
+def seen(path: Path, ids: pa.Array) -> np.ndarray:
+    """How well train knows each record (text [n], None where that is not known), from the same."""
+    return np.array(_column(path, ids, "seen").to_pylist(), dtype=object)
+
+
+def _column(path: Path, ids: pa.Array, name: str) -> pa.Array:
     table = tables.read(path, tables.CLUSTERS)
     found = pc.index_in(ids, table["id"].combine_chunks())
     if found.null_count:
@@ -20,4 +29,27 @@ def read(path: Path, ids: pa.Array) -> np.ndarray:
             f"{path}: no cluster of record {stranger!r}; give the file that was written with these "
             "records"
         )
-    return table["cluster"].combine_chunks().take(found).to_numpy().astype(np.int64)
+    return table[name].combine_chunks().take(found)
+
+
+def joined(contents: list[np.ndarray]) -> np.ndarray:
+    """Cluster numbers int64[n]: rows are together that share a number of any of `contents` int[n],
+    or that others join; a negative number is shared with no row."""
+    rows, nodes, size = [], [], len(contents[0])
+    first = size
+    for numbers in contents:
+        known = np.flatnonzero(numbers >= 0)
+        distinct, place = np.unique(numbers[known], return_inverse=True)
+        rows.append(known)
+        nodes.append(first + place)
+        first += len(distinct)
+    return components(np.concatenate(rows), np.concatenate(nodes), first)[:size]
+
+
+def components(one: np.ndarray, other: np.ndarray, size: int) -> np.ndarray:
+    """The component int64[size] of each node of a graph with these edges."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    graph = coo_array((np.ones(len(one), np.int8), (one, other)), shape=(size, size))
+    return connected_components(graph, directed=False)[1].astype(np.int64)

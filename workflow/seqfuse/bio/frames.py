@@ -64,6 +64,14 @@ def translate(column: pa.Array, table: int = 1) -> pa.Array:
     return strings(_residues(table)[index], ends, column)
 
 
+def proteins(column: pa.Array, table: int = 1) -> list[str]:
+    """The protein of each sequence: without a stop behind the last codon, X for one inside."""
+    return [
+        text.removesuffix(STOP).replace(STOP, UNKNOWN)
+        for text in translate(column, table).to_pylist()
+    ]
+
+
 def frames(ids: pa.Array, column: pa.Array, table: int = 1) -> pa.RecordBatch:
     """The `FRAMES` rows of a batch of normalised DNA sequences."""
     rows = {name: [] for name in ("dna", "rna", "protein", "codons", "tail")}

@@ -27,7 +27,7 @@ class Gold:
 
     `classes` holds every label of the whole dataset, sorted; `label` int[n] indexes it. A dataset
     has either `label` or `value` float[n]. `subsets` names rows, bool[n], that are scored apart
-    too: what decides their label, and whether a training record holds the very same DNA. `cluster`
+    too: what decides their label, and how well train knows them. `cluster`
     int[n] numbers the clusters of rows that are no independent samples (bio/clusters.py).
     `aliases` holds the label of each other name, by the name's normal form.
     """
@@ -77,10 +77,9 @@ def read_gold(path: Path, clustered: Path, dataset: str, study: str, folds: bool
     With `folds` they are the rows of every split that only the sequence decides, which then are one
     split by the name "folds".
     """
-    columns = ["id", "split", "sequence", "variant", "label", "value", "subset"]
+    columns = ["id", "split", "variant", "label", "value", "subset"]
     table = tables.read(path, tables.CLEAN, columns)
     classes = tuple(sorted(pc.unique(table["label"].drop_null()).to_pylist()))
-    trained = set(_dna(table.filter(pc.equal(table["split"], "train"))))
     if folds:
         table = table.filter(pc.equal(table["subset"], "sequence_decides")).combine_chunks()
         table = table.set_column(1, "split", pa.array([FOLDS] * table.num_rows, pa.string()))
@@ -94,12 +93,14 @@ def read_gold(path: Path, clustered: Path, dataset: str, study: str, folds: bool
         row = pc.index(pc.is_null(table[column]), True).as_py()
         raise UserError(f"{path}: record {table['id'][row]} has no {column} to score against")
     variants = table["variant"].null_count < table.num_rows
+    ids = table["id"].combine_chunks()
+    decides = np.array(table["subset"].to_pylist(), dtype=object)
     return Gold(
         dataset=dataset,
-        id=table["id"].combine_chunks(),
+        id=ids,
         split=np.array(table["split"].to_pylist()),
-        subsets=_subsets(table, trained),
-        cluster=clusters.read(clustered, table["id"].combine_chunks()),
+        subsets=_subsets(decides) | _subsets(clusters.seen(clustered, ids)),
+        cluster=clusters.read(clustered, ids),
         classes=classes,
         label=_codes(table["label"], classes) if classes else None,
         value=None if classes else table["value"].to_numpy(),
@@ -131,17 +132,9 @@ def read_answers(path: Path, golds: dict[str, Gold], sampled: bool = False) -> I
         yield _filled(answers, part, rows, gold, who)
 
 
-def _dna(table: pa.Table) -> list[tuple]:
-    """Each record's (sequence, variant)."""
-    return list(zip(table["sequence"].to_pylist(), table["variant"].to_pylist(), strict=True))
-
-
-def _subsets(table: pa.Table, trained: set[tuple]) -> dict[str, np.ndarray]:
-    """The rows bool[n] of each subset; `trained` holds the DNA of the training records."""
-    decides = np.array(table["subset"].to_pylist(), dtype=object)
-    subsets = {name: decides == name for name in sorted({name for name in decides if name})}
-    seen = np.array([dna in trained for dna in _dna(table)])
-    return subsets | {"dna_seen": seen, "dna_unseen": ~seen}
+def _subsets(names: np.ndarray) -> dict[str, np.ndarray]:
+    """The rows bool[n] of each subset that a row's name [n] (or None) puts it in."""
+    return {name: names == name for name in sorted({name for name in names if name})}
 
 
 def _codes(labels: pa.ChunkedArray | pa.Array, classes: tuple[str, ...]) -> np.ndarray:

@@ -188,6 +188,10 @@ class Run:
         """The cleaning policies of a dataset: its catalogue entry's over the configuration's."""
         return entries.cleaning(self.settings["datasets"][dataset], self.settings["sequences"])
 
+    def said_to_code(self, dataset: str) -> str:
+        """A flag, where an entry says that its sequences are coding, whatever the study."""
+        return "--coding" if self.settings["datasets"][dataset].get("coding") else ""
+
     def expected_rows(self, dataset):
         """How many rows of each split a dataset's source counts, as flags."""
         expected = self.settings["datasets"][dataset].get("rows")

@@ -1,11 +1,17 @@
 """Which rows of a split are scored apart, in words, in the order of figures and tables."""
 
+# How well train knows a row, the closest first; each row is one of these.
+SEEN: dict[str, str] = {
+    "seen_exactly": "train has the same DNA",
+    "seen_nearly": "train has a near-duplicate",
+    "seen_homologously": "train has a homologous protein",
+    "unseen": "nothing alike in train",
+}
 SUBSETS: dict[str, str] = {
     "all": "all rows",
     "question_decides": "the question decides",
     "sequence_decides": "the sequence decides",
-    "dna_seen": "DNA also in train",
-    "dna_unseen": "DNA not in train",
+    **SEEN,
 }
 
 

@@ -116,6 +116,7 @@ def _card(run: Run, name: str) -> dict:
         ("Look-ups", _lookups(audit.get("lookups") or {})),
         ("Seen in train", _seen(audit.get("duplicates"))),
         ("Near-duplicates in train", _near(audit.get("near_duplicates"))),
+        ("Homologues in train", _homologues(audit)),
         ("Seen in SeqCLIP's pre-training", _leaked(leaked.get("splits") or {})),
     ]
     return {
@@ -201,6 +202,23 @@ def _near(near: dict | None) -> str:
         f"{one['near']:,} of {one['compared']:,} compared sequences of {split}"
         for split, one in found.items()
     )
+
+
+def _homologues(audit: dict) -> str:
+    """How many rows have a homologous protein in train, and how well such are found."""
+    search = audit.get("homologues")
+    if not search:
+        return ""
+    rows = "; ".join(
+        f"{counts.get('seen_homologously', 0):,} rows of {split} that are no near-duplicates"
+        for split, counts in audit["seen"].items()
+    )
+    sensitivity = ", ".join(
+        f"{share:.0%} of homologues of {least if least == 'human' else f'{float(least):.0%}'}"
+        + (" proteins" if least == "human" else " identity")
+        for least, share in search["sensitivity"].items()
+    )
+    return f"{rows}; by {search['method']}, which links {sensitivity}"
 
 
 def _slug(text: str) -> str:

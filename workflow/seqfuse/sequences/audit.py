@@ -56,6 +56,8 @@ def audit(records: Path, clusters: dict) -> dict:
         "splits": counts,
         "independent": clusters["independent"],
         "groups": clusters["groups"],
+        "seen": clusters["seen"],
+        "homologues": clusters["homologues"],
         "constant": [name for name in HELD_OUT if _constant(rows, name)],
         "classes": len({label for found in labels.values() for label in found}),
         "labels": _listed(labels),

@@ -32,6 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SPLIT=N",
         help="rows that each split must have left, such as train=1600; others stop the run",
     )
+    parser.add_argument(
+        "--coding", action="store_true", help="the sequences code proteins, whatever the study"
+    )
     cli_flags.add(parser, "sequences")
 
 
@@ -44,8 +47,13 @@ def run(args: argparse.Namespace) -> None:
 
     settings = cli_flags.take(args, cleaning.Settings)
     with files.atomic_directory(args.out) as folder:
-        found = cleaning.clean(Path(args.records), folder, args.study, settings)
-        together = clusters.write(folder / "records.parquet", folder / "clusters.parquet")
+        cleaner = cleaning.Cleaner(Path(args.records), args.study, settings, args.coding)
+        found = cleaning.clean(cleaner, folder)
+        # What is no coding sequence has no protein to be compared.
+        is_coding = found["coding"] and found["coding"]["is_coding"]
+        coding = cleaner.proteins() if is_coding else None
+        cleaned = folder / "records.parquet"
+        together = clusters.write(cleaned, folder / "clusters.parquet", coding=coding)
         report = found | audit.audit(folder / "records.parquet", together)
         _hold(args.records, args.expected, report["splits"])
         if args.study != "pairs":

@@ -16,8 +16,11 @@ import pyarrow.parquet as pq
 
 from seqfuse import tables
 from seqfuse.bio import frames, record_batches, splits
+from seqfuse.bio.homology import Search
 from seqfuse.bio.normalise import first_foreign, keys, normalise
+from seqfuse.bio.proteins import Coding
 from seqfuse.errors import UserError
+from seqfuse.sequences.resplit import Collector
 from seqfuse.sequences.windows import cut
 from seqfuse.settings.sections import Section
 
@@ -34,11 +37,15 @@ class Settings(Section, path="sequences"):
 
 
 class Cleaner:
-    """Cleans one file of records under given settings; `study` codons asks for whole codons."""
+    """Cleans one file of records under given settings.
 
-    def __init__(self, records: Path, study: str, settings: Settings):
+    `study` codons asks for whole codons; `coding` says that the sequences of another code proteins.
+    """
+
+    def __init__(self, records: Path, study: str, settings: Settings, coding: bool = False):
         self.records, self.settings = records, settings
-        self.coding = study == "codons"
+        self.framed = study == "codons"
+        self.coding = self.framed or coding
         self.cut = 0
 
     def cleaned(self) -> Iterator[tuple[pa.RecordBatch, np.ndarray, list[str | None]]]:
@@ -82,7 +89,7 @@ class Cleaner:
         lengths = np.array(pc.fill_null(pc.binary_length(batch["sequence"]), 0))
         for i in np.flatnonzero(lengths < settings.min_length):
             reasons[i] = reasons[i] or f"shorter than {settings.min_length} nt"
-        for i in np.flatnonzero(lengths % 3) if self.coding else ():
+        for i in np.flatnonzero(lengths % 3) if self.framed else ():
             if settings.partial_codon == "refuse" and reasons[i] is None:
                 fix = "set sequences: {partial_codon: keep} or drop, or check that this is coding"
                 self._stop(batch, rows, i, f"{lengths[i]} nt is no multiple of 3; {fix}")
@@ -116,18 +123,26 @@ class Cleaner:
             )
         return batch
 
+    def proteins(self) -> Coding | None:
+        """How homologous proteins are found, where the settings ask for it."""
+        settings = self.settings
+        if not self.coding or settings.homologues == "none":
+            return None
+        search = Search(settings.homologues, settings.homologue_identity)
+        return Coding(search, settings.genetic_code)
+
     def _stop(self, batch, rows, i, message: str) -> None:
         name = batch["id"][int(i)].as_py()
         raise UserError(f"{self.records}: row {rows[i] + 1} (id {name!r}): {message}")
 
 
-def clean(records: Path, folder: Path, study: str, settings: Settings) -> dict:
+def clean(cleaner: Cleaner, folder: Path) -> dict:
     """Write records, rejects and (study codons) frames into `folder`; the counts for the audit."""
-    cleaner = Cleaner(records, study, settings)
     plan = _plan(cleaner)
+    records = cleaner.records
     ambiguous = _ambiguous_questions(records)
-    tally, reasons_seen, coding = Counter(), Counter(), Counter()
-    with _writers(folder, study) as writers:
+    tally, reasons_seen, coding = Counter(), Counter(), _Coding()
+    with _writers(folder, cleaner.framed) as writers:
         for batch, rows, reasons in cleaner.cleaned():
             if plan:
                 batch = _set(batch, "split", plan.split[rows])
@@ -136,8 +151,8 @@ def clean(records: Path, folder: Path, study: str, settings: Settings) -> dict:
                 for i in np.flatnonzero(plan.repeated[rows]):
                     reasons[i] = reasons[i] or "duplicate"
             if cleaner.coding:
-                found = frames.frames(batch["id"], batch["sequence"], settings.genetic_code)
-                for i in np.flatnonzero(np.array(found["codons"]) == 0):
+                found = frames.frames(batch["id"], batch["sequence"], cleaner.settings.genetic_code)
+                for i in np.flatnonzero(np.array(found["codons"]) == 0) if cleaner.framed else ():
                     reasons[i] = reasons[i] or "no codon"
             keep = pa.array([reason is None for reason in reasons])
             batch = batch.append_column(tables.CLEAN.field("subset"), _subset(batch, ambiguous))
@@ -145,10 +160,9 @@ def clean(records: Path, folder: Path, study: str, settings: Settings) -> dict:
             writers["rejects"].write_batch(_rejects(records, batch, rows, reasons))
             if cleaner.coding:
                 found = found.filter(keep)
-                writers["frames"].write_batch(found.cast(tables.FRAMES))
-                coding["start"] += pc.sum(found["start"]).as_py() or 0
-                coding["stops"] += pc.sum(pc.greater(found["internal_stops"], 0)).as_py() or 0
-                coding["chance"] += float((1 - (61 / 64) ** np.array(found["codons"])).sum())
+                coding.add(found)
+                if cleaner.framed:
+                    writers["frames"].write_batch(found.cast(tables.FRAMES))
             tally.update(read=len(batch), kept=sum(reason is None for reason in reasons))
             reasons_seen.update(reason for reason in reasons if reason is not None)
     rejected = sum(reasons_seen.values())
@@ -160,7 +174,7 @@ def clean(records: Path, folder: Path, study: str, settings: Settings) -> dict:
         "rows": {"read": tally["read"], "kept": tally["kept"], "rejected": rejected},
         "cut": cleaner.cut,
         "rejected": dict(reasons_seen),
-        "coding": _coding(coding, tally["kept"]) if cleaner.coding else None,
+        "coding": coding.said() if cleaner.coding else None,
     }
 
 
@@ -196,15 +210,20 @@ def _plan(cleaner: Cleaner) -> _Plan | None:
     settings = cleaner.settings
     if settings.split_by == "official" and settings.duplicates == "keep":
         return None
-    collected = splits.Collector(settings.split_by, cleaner.records)
-    contents, kept = [], []
+    collected = Collector(settings.split_by, cleaner.records, cleaner.proteins())
+    contents, kept, coding = [], [], _Coding()
     for batch, _, reasons in cleaner.cleaned():
         collected.add(batch)
         contents.append(
             keys(*(batch[name] for name in ("sequence", "variant", "question", "label")))
         )
         kept.append(np.array([reason is None for reason in reasons]))
-    split, left_out = collected.assign(settings.split_seed), collected.left_out()
+        if collected.proteins:
+            found = frames.frames(batch["id"], batch["sequence"], settings.genetic_code)
+            coding.add(found.filter(pa.array(kept[-1])))
+    by_protein = collected.proteins is not None and coding.said()["is_coding"]
+    split = collected.assign(settings.split_seed, by_protein)
+    left_out = collected.left_out()
     repeated = splits.repeated(
         np.concatenate(contents), split, np.concatenate(kept) & ~left_out, settings.duplicates
     )
@@ -233,9 +252,9 @@ def _subset(batch: pa.RecordBatch, ambiguous: np.ndarray) -> pa.Array:
 
 
 @contextlib.contextmanager
-def _writers(folder: Path, study: str) -> Iterator[dict[str, pq.ParquetWriter]]:
+def _writers(folder: Path, framed: bool) -> Iterator[dict[str, pq.ParquetWriter]]:
     schemas = {"records": tables.CLEAN, "rejects": tables.REJECTS}
-    schemas |= {"frames": tables.FRAMES} if study == "codons" else {}
+    schemas |= {"frames": tables.FRAMES} if framed else {}
     with contextlib.ExitStack() as stack:
         yield {
             name: stack.enter_context(
@@ -265,15 +284,29 @@ def _commonest(reasons: Counter) -> str:
     return f"{reasons.most_common(1)[0][0]} ({reasons.most_common(1)[0][1]} rows)"
 
 
-def _coding(counts: Counter, kept: int) -> dict:
-    """Whether the kept rows look like coding sequences, and by which thresholds."""
-    starts, stops, chance = (counts[name] / kept for name in ("start", "stops", "chance"))
-    telling = starts >= CODING_STARTS or chance >= CODING_CHANCE
-    return {
-        "share_start": starts,
-        "share_internal_stop": stops,
-        "share_internal_stop_by_chance": chance,
-        "is_coding": telling and stops <= CODING_STOPS,
-        "rule": f"share_internal_stop <= {CODING_STOPS}, and share_start >= {CODING_STARTS} or "
-        f"share_internal_stop_by_chance >= {CODING_CHANCE}",
-    }
+class _Coding:
+    """Counts whether rows look like coding sequences."""
+
+    def __init__(self):
+        self.rows, self.counts = 0, Counter()
+
+    def add(self, found: pa.RecordBatch) -> None:
+        """Take the frames of rows that are kept."""
+        self.rows += len(found)
+        self.counts["starts"] += pc.sum(found["start"]).as_py() or 0
+        self.counts["stops"] += pc.sum(pc.greater(found["internal_stops"], 0)).as_py() or 0
+        self.counts["chance"] += float((1 - (61 / 64) ** np.array(found["codons"])).sum())
+
+    def said(self) -> dict:
+        """Whether they do, and by which thresholds."""
+        rows = max(1, self.rows)
+        starts, stops, chance = (self.counts[name] / rows for name in ("starts", "stops", "chance"))
+        telling = starts >= CODING_STARTS or chance >= CODING_CHANCE
+        return {
+            "share_start": starts,
+            "share_internal_stop": stops,
+            "share_internal_stop_by_chance": chance,
+            "is_coding": telling and stops <= CODING_STOPS,
+            "rule": f"share_internal_stop <= {CODING_STOPS}, and share_start >= {CODING_STARTS} or "
+            f"share_internal_stop_by_chance >= {CODING_CHANCE}",
+        }

@@ -1,0 +1,38 @@
+"""Coding sequences by the proteins that they code."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from seqfuse.bio import frames
+from seqfuse.bio.clusters import components
+from seqfuse.bio.homology import Search
+
+
+@dataclass(frozen=True)
+class Coding:
+    """How sequences are translated, and how homologues among their proteins are found."""
+
+    search: Search
+    genetic_code: int
+
+
+class Proteins:
+    """The proteins of rows, collected batch by batch, and which of them are homologous."""
+
+    def __init__(self, coding: Coding):
+        self.coding = coding
+        self.rows: list[int] = []
+        self.known: dict[str, int] = {}
+
+    def add(self, sequences: pa.Array) -> None:
+        """Take the coding sequences of the next rows."""
+        for protein in frames.proteins(sequences, self.coding.genetic_code):
+            self.rows.append(self.known.setdefault(protein, len(self.known)))
+
+    def clusters(self) -> np.ndarray:
+        """A number a row int64[n]: rows share it whose proteins a chain of homologues joins."""
+        pairs = self.coding.search.pairs(list(self.known))
+        found = components(pairs[:, 0], pairs[:, 1], len(self.known))
+        return found[np.array(self.rows, np.int64)]

@@ -1,0 +1,98 @@
+"""A set split anew: what its rows are kept together by, collected batch by batch."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from seqfuse.bio import clusters, sketch
+from seqfuse.bio.normalise import keys
+from seqfuse.bio.proteins import Coding, Proteins
+from seqfuse.bio.splits import SPLITS, assign, in_one_group, taught
+from seqfuse.errors import UserError
+
+
+class Collector:
+    """Collects, batch by batch, what a split is made of; `assign` then makes it.
+
+    A group-disjoint split leaves out the rows of `left_out`, and has every other label in train.
+    """
+
+    def __init__(self, method: str, records: Path, coding: Coding | None = None):
+        self.method, self.records = method, records
+        self.proteins = Proteins(coding) if coding and method == "cluster" else None
+        self.official: list[np.ndarray] = []
+        self.keys: list[np.ndarray] = []
+        self.labels: list[np.ndarray] = []
+        self.labelled = True
+        self.sketches: list[np.ndarray] = []
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Take one batch of cleaned records."""
+        self.official.append(np.array(batch["split"].to_pylist(), dtype=object))
+        if self.method == "group":
+            if batch["group"].null_count:
+                row = sum(map(len, self.official)) - len(batch) + _first_null(batch["group"]) + 1
+                raise UserError(
+                    f"{self.records}: row {row} has no group, and split_by is group; name a group "
+                    "column or a group_pattern in the dataset's entry"
+                )
+            self.keys.append(keys(batch["group"]))
+            self.labels.append(keys(batch["label"]))
+            self.labelled &= batch["label"].null_count == 0
+        elif self.method == "random":
+            self.keys.append(keys(batch["sequence"], batch["variant"]))
+        elif self.method == "cluster":
+            self.sketches.append(sketch.sketches(batch["sequence"]))
+            if self.proteins:
+                self.proteins.add(batch["sequence"])
+
+    def assign(self, seed: int, coding: bool = True) -> np.ndarray:
+        """The split of every row (text), of the official sizes; rows that turn out not to be
+        `coding` have no proteins to be clustered by."""
+        official = np.concatenate(self.official)
+        if self.method == "official":
+            return official
+        shares = {name: float((official == name).sum()) for name in SPLITS}
+        found = self._together(len(official), coding)
+        asked, split = ~self.left_out(), official.copy()
+        split[asked] = assign(found[asked], shares, seed)
+        if self.method == "group" and self.labelled:
+            labels = np.concatenate(self.labels)
+            split[asked] = taught(found[asked], labels[asked], split[asked])
+        self._refuse_empty(found[asked], [name for name in SPLITS if shares[name]], split[asked])
+        return split
+
+    def _together(self, rows: int, coding: bool) -> np.ndarray:
+        """A number a row; rows that share it stay together."""
+        if self.method == "rows":
+            return np.arange(rows)
+        if self.method == "cluster":
+            near = sketch.clusters(np.concatenate(self.sketches))
+            if self.proteins and coding:
+                return clusters.joined([near, self.proteins.clusters()])
+            return near
+        return np.concatenate(self.keys)
+
+    def _refuse_empty(self, found: np.ndarray, wanted: list[str], split: np.ndarray) -> None:
+        """Stop where rows that stay together are too many for every split to get some."""
+        empty = [name for name in wanted if not (split == name).any()]
+        if empty:
+            sizes = np.unique(found, return_counts=True)[1]
+            raise UserError(
+                f"{self.records}: split_by {self.method} leaves no row in {' and '.join(empty)}:"
+                f" its {len(found)} rows make {len(sizes)} that stay together, of which the largest"
+                f" has {sizes.max()}; keep the official split, or choose another `split_by`"
+                + " or `homologues: none`, if one protein is what the set is about"
+                * bool(self.proteins)
+            )
+
+    def left_out(self) -> np.ndarray:
+        """The rows (bool) that a group-disjoint split cannot ask: their label has one group."""
+        if self.method != "group" or not self.labelled:
+            return np.zeros(sum(map(len, self.official)), bool)
+        return in_one_group(np.concatenate(self.keys), np.concatenate(self.labels))
+
+
+def _first_null(column: pa.Array) -> int:
+    return column.is_null().to_pylist().index(True)
