@@ -11,11 +11,20 @@ METHOD = "onevocab"
 
 
 def varied(settings: Mapping, setting: str) -> dict[str, object]:
-    """{name: its value} of `setting`, for the method and the variants that change nothing else."""
+    """{name: its value} of `setting`, for the method and the variants that change nothing else.
+
+    DNA rows that are not trained start another way, which belongs to what is trained.
+    """
     language = settings["language"]
     found = {METHOD: language[METHOD][setting]} if METHOD in language["methods"] else {}
     for name, variant in language["variants"].items():
-        if variant["method"] == METHOD and set(variant) - {"suites"} == {"method", setting}:
+        frozen = "dna" not in variant.get("trainable_parts", ("dna",))
+        beside = {"method", "suites"} | ({"initialisation"} if frozen else set())
+        if (
+            variant["method"] == METHOD
+            and setting in variant
+            and variant.keys() - beside == {setting}
+        ):
             found[name] = variant[setting]
     return found
 
