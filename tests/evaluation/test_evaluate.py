@@ -106,6 +106,33 @@ def test_subsets_and_splits_are_scored_apart(suite):
     assert accuracy.loc[("test", "question_decides", "linear"), "n"] == 3
 
 
+def test_full_scale_methods_and_controls_are_scored_on_the_same_drawn_validation_rows(
+    suite, capsys
+):
+    """The method was asked about 4 of 10 rows of val, the control about all."""
+    from seqfuse.bio import draws
+
+    val = list("aaaaaabbbc")
+    suite.dataset("data", gold(*"ab", variant="A") + gold(*val, variant="A", split="val"))
+    drawn = draws.drawn(val, 4)
+    whole = said("a", "b", *val)
+    right_where_drawn = [
+        ("a" if d else "b") if x == "a" else x for x, d in zip(val, drawn, strict=True)
+    ]
+    suite.predict("linear", whole[:2] + [row for row, d in zip(whole[2:], drawn, strict=True) if d])
+    suite.predict("majority", said("a", "b", *right_where_drawn))
+    suite.train("linear")
+    assert suite.run() == 2
+    assert "6 val records have no prediction" in capsys.readouterr().err
+    assert suite.run("--validation-rows", "4") == 0
+    accuracy = suite.metrics().xs("accuracy", level="metric").droplevel(["dataset", "probe"])
+    for method in ("linear", "majority"):
+        assert accuracy.loc[("val", "all", method), ["value", "n"]].tolist() == [1, 4]
+        assert accuracy.loc[("test", "all", method), "n"] == 2
+    # A part of one split and the whole of another have no common mean.
+    assert "val+test" not in accuracy.index.get_level_values("split")
+
+
 def test_split_rows_are_scored_apart_by_how_well_train_knows_them(suite):
     # r1 has the reference of a training record but another variant: that pair is new.
     rows = gold("a", "a", "a", variant="ACGA", sequence="ACGT")

@@ -1,5 +1,7 @@
 """Batched, cached answers against one example at a time without a cache."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -211,7 +213,8 @@ def test_answers_come_in_order_however_they_are_batched(build, prompt, monkeypat
     made = of_lengths(prompt) + of_lengths(prompt, thinks=True)
     seen = []
     whole = answer(method, made, {"demo": LABELS}, CLOSED, seen.append)
-    assert seen == [8]
+    # What reasons does not share a batch with what does not.
+    assert seen == [4, 4]
     monkeypatch.setitem(decoding._TOKENS, "cpu", 60)
     seen.clear()
     parts = answer(method, made, {"demo": LABELS}, CLOSED, seen.append)
@@ -236,20 +239,20 @@ def test_a_prompt_over_the_limit_is_refused_by_name(build, prompt):
     examples = [method.encode(prompt("ACGT" * 20, id="r7"), answer=False)]
     length = examples[0].length
     exact = Settings(reasoning=False, max_tokens=length + 6, max_new_tokens=6)
-    check_lengths(method, examples, exact, 6)
+    check_lengths(method, examples, exact, [6])
     with pytest.raises(
         UserError,
         match=rf"demo, record 'r7': {length + 7} tokens, with its answer, are over the limit of"
         rf" {length + 6}; raise language.prompt.max_tokens to {length + 7} \(--max-tokens\)",
     ):
-        check_lengths(method, examples, exact, 7)
+        check_lengths(method, examples, exact, [7])
     with pytest.raises(UserError, match=f"{length} tokens.* are over the limit of 20; raise"):
         check_lengths(
-            method, examples, Settings(reasoning=False, max_tokens=20, max_new_tokens=6), 0
+            method, examples, Settings(reasoning=False, max_tokens=20, max_new_tokens=6), [0]
         )
     method.backbone.config.max_position_embeddings = 30
     with pytest.raises(UserError, match="limit of 30; the backbone reads no more than 30"):
-        check_lengths(method, examples, exact, 0)
+        check_lengths(method, examples, exact, [0])
 
 
 def test_answers_refuse_what_leaves_no_room_for_the_new_tokens(build, prompt):
@@ -325,3 +328,35 @@ def test_full_scale_no_answer_holds_dna_or_a_row_that_is_no_text(build, prompt, 
     assert found.texts() == said.texts() and END not in found.texts()[0]
     for ours, saved in zip(scores, found.label_scores([LABELS] * 4), strict=True):
         assert saved == pytest.approx(ours, rel=1e-4)
+
+
+# --- how much an answer may take ------------------------------------------------------------------
+
+
+def test_full_scale_an_answer_without_reasoning_takes_no_more_than_its_labels(build, prompt):
+    method = build("text_only").eval()
+    longest = max(len(method.tokeniser(f" {label}")["input_ids"]) for label in LABELS)
+    field = len(method.tokeniser("Answer:")["input_ids"])
+    closed, thinking = prompt(), prompt(thinks=True)
+    assert method.room(thinking, LABELS, 1024) == 1024
+    # Its end, and some for another spelling.
+    assert method.room(closed, LABELS, 1024) == field + longest + 1 + 8
+    assert method.room(closed, LABELS, 6) == 6
+    settings = Settings(max_tokens=2000, max_new_tokens=1024)
+    (said,) = answer(method, [closed], {"demo": LABELS}, settings)
+    assert said.answer_tokens <= field + longest + 1 + 8
+
+
+def test_full_scale_batches_are_as_large_as_their_answers_allow(build, prompt, monkeypatch):
+    """57 prompts of 128 tokens shared 65,536 with 1,024 new ones each; 256 do with a label."""
+    method = build("text_only").eval()
+    monkeypatch.setitem(decoding._TOKENS, "cpu", 65536)
+    asked = [prompt(question="So? " * 25, id=str(i)) for i in range(300)]
+    examples = [method.encode(p, answer=False) for p in asked]
+    assert 100 < examples[0].length < 130
+    rooms = [method.room(p, LABELS, 1024) for p in asked]
+    sizes = [len(part) for part, _ in decoding._batches(method, examples, rooms)]
+    assert sizes == [256, 44]
+    thinking = [replace(e, prompt=prompt(thinks=True)) for e in examples]
+    sizes = [len(part) for part, _ in decoding._batches(method, thinking, [1024] * 300)]
+    assert max(sizes) < 60

@@ -50,6 +50,26 @@ def test_every_val_and_test_record_of_every_seed(project, commands, tmp_path, me
     assert not list(tmp_path.glob(".states-*"))
 
 
+def test_full_scale_no_more_validation_rows_are_answered_than_asked_for(
+    project, commands, tmp_path
+):
+    from seqfuse.bio import draws
+
+    model = commands.finetune("dna_only", tmp_path / "model", "--seeds", 0)
+    out = tmp_path / "predictions.parquet"
+    commands.predict("dna_only", model, out, "--validation-rows", 2)
+    asked = {
+        (row["dataset"], row["id"]) for row in tables.read(out, tables.PREDICTIONS).to_pylist()
+    }
+    for name in ("mice", "rats"):
+        records = tables.read(project / name / "records.parquet", tables.CLEAN).to_pylist()
+        val = [row for row in records if row["split"] == "val"]
+        drawn = draws.drawn([row["label"] for row in val], 2)
+        kept = {row["id"] for row, one in zip(val, drawn, strict=True) if one}
+        kept |= {row["id"] for row in records if row["split"] == "test"}
+        assert len(val) > 2 and {id for dataset, id in asked if dataset == name} == kept
+
+
 def test_predictions_say_which_answers_were_cut_whatever_was_found_at_start(commands, tmp_path):
     """Of two tokens none is an answer; after five steps the model still says something."""
     model = commands.finetune("text_only", tmp_path / "model")

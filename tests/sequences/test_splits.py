@@ -5,6 +5,7 @@ import collections
 import numpy as np
 import pytest
 
+from seqfuse.bio import draws
 from seqfuse.bio.splits import assign
 
 SIZES = {"train": 60, "val": 20, "test": 20}
@@ -143,3 +144,20 @@ def test_group_splits_ask_for_groups(clean):
     found = clean(given, split_by="group")
     [line] = found.said.splitlines()
     assert found.status == 2 and "row 42 has no group" in line and "group_pattern" in line
+
+
+def test_full_scale_a_draw_holds_every_label_by_its_share():
+    labels = np.array(["a"] * 900 + ["b"] * 90 + ["c"] * 10 + [None], dtype=object)
+    found = draws.drawn(labels.tolist(), 100)
+    counts = {label: int(found[labels == label].sum()) for label in "abc"}
+    assert found.sum() == 100 and found[-1]
+    assert counts["b"] == pytest.approx(9, abs=1) and counts["c"] == pytest.approx(1, abs=1)
+    assert counts["c"] >= 1
+    # One and the same, of places all over the table, and contained in a larger one.
+    assert np.array_equal(found, draws.drawn(labels.tolist(), 100))
+    assert found[:450].sum() == pytest.approx(45, abs=15)
+    assert draws.drawn(labels.tolist(), 300)[found].all()
+    # Fewer rows than labels; as many as there are; none.
+    assert draws.drawn(list("abcd"), 2).sum() == 2
+    assert draws.drawn(list("aab"), 5).all() and draws.drawn(list("aab"), None).all()
+    assert len(draws.drawn([], 5)) == 0

@@ -41,7 +41,7 @@ rule evaluation:
         aliases=lambda wildcards: flags(
             {"aliases": plan.aliases(plan.suites(wildcards.study)[wildcards.suite])}
         ),
-        settings=flags(settings["evaluation"]),
+        settings=lambda wildcards: flags(plan.scoring(wildcards.study)),
         registered=compared_by(),
     shell:
         "exec seqfuse evaluation --study {wildcards.study} --suite {wildcards.suite}"

@@ -207,7 +207,7 @@ rule language_rate:
 
 
 rule language_predict:
-    """Answer every validation and test question with every seed of a method."""
+    """Answer validation and test questions with every seed of a method."""
     input:
         checkpoints=inputs.checkpoints,
         records=inputs.records,
@@ -236,7 +236,9 @@ rule language_predict:
         model=lambda wildcards, input: str(Path(input.checkpoints[0]).parents[1]),
         datasets=lambda wildcards: plan.language_suites[wildcards.suite],
         embeddings=lambda wildcards, input: reads({"embeddings": input.embeddings}),
-        settings=flags(settings["language"]["prompt"]),
+        settings=flags(
+            {**settings["language"]["prompt"], **settings["language"]["prediction"]}
+        ),
     shell:
         "exec seqfuse language predict --model {params.model} --datasets {params.datasets}"
         " --records {input.records} {params.embeddings} --threads {params.threads} {params.settings}"
@@ -275,6 +277,7 @@ rule language_probe:
         settings=flags(
             {
                 **settings["language"]["prompt"],
+                **omit(settings["language"]["prediction"], "validation_rows"),
                 **omit(settings["language"]["probe"], "exclude_suites"),
             }
         ),
@@ -313,7 +316,11 @@ rule language_attention:
         model=lambda wildcards, input: str(Path(input.checkpoints[0]).parents[1]),
         datasets=lambda wildcards: plan.variant_sets(wildcards.suite),
         settings=flags(
-            {**settings["language"]["prompt"], **settings["language"]["attention"]}
+            {
+                **settings["language"]["prompt"],
+                **omit(settings["language"]["prediction"], "validation_rows"),
+                **settings["language"]["attention"],
+            }
         ),
     shell:
         "exec seqfuse language attention --model {params.model} --datasets {params.datasets}"

@@ -24,6 +24,7 @@ from seqfuse.errors import UserError
 from seqfuse.progress import say, track
 from seqfuse.registry.arms import Arm
 from seqfuse.settings.sections import Section
+from seqfuse.training.precision import products
 from seqfuse.training.preemption import Interruption
 from seqfuse.training.resume_checkpoint import Checkpoint
 
@@ -176,7 +177,7 @@ class Trainer:
 
     def _step(self, batch: Batch) -> None:
         progress = self.progress
-        with autocast(self.device, self.recipe.precision):
+        with products(self.device, self.recipe.precision):
             output = self.model(batch)
             loss = task_loss(output.prediction, batch.target, self.dataset.labels, self.scale)
             penalty = 0.0 if output.entropy is None else self.trial.entropy * output.entropy.mean()
@@ -282,7 +283,7 @@ def predict(
     position = np.empty(len(dataset.ids), np.int64)
     outputs, weights, done = [], [], 0
     for part in by_length(dataset, rows, recipe.batch):
-        with autocast(device, recipe.precision):
+        with products(device, recipe.precision):
             output = model(collate(dataset, part, device), knocked_out)
         position[part] = np.arange(done, done + len(part))
         done += len(part)
@@ -296,8 +297,3 @@ def predict(
         prediction = prediction * scale.deviation + scale.mean
     found = None if weights[0] is None else torch.cat(weights).double().cpu().numpy()[back]
     return prediction.numpy()[back], found
-
-
-def autocast(device: torch.device, precision: str) -> torch.autocast:
-    """bfloat16 matrix products where `precision` asks for them."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")

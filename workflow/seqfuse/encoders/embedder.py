@@ -23,7 +23,7 @@ from seqfuse.encoders.windows import OVERLAP, places
 from seqfuse.errors import UserError
 from seqfuse.files import checksums
 from seqfuse.settings.sections import Section
-from seqfuse.training.device import device
+from seqfuse.training.device import device, float32_products
 
 # Values of a batch's states [B, T, D]. A CPU is fastest while they, and four times as many inside a
 # block, stay in its cache: at 320 wide, 500 tokens run a third faster than 2,000.
@@ -94,7 +94,7 @@ class Embedder:
             "resolution": resolution,
             "too_long": settings.too_long,
             "window": {"tokens": self._encoder.max_length, "overlap": OVERLAP},
-            "computed": str(self._computed).removeprefix("torch."),
+            "computed": _in_words(self._computed, float32_products(self._device)),
             "stored": settings.dtype,
             "width": self.width,
             "code": fingerprint.code("seqfuse.encoders", type(self._encoder).__module__),
@@ -253,6 +253,12 @@ def _computed(device: str) -> torch.dtype:
         return torch.float32
     native = torch.cuda.is_bf16_supported(including_emulation=False)
     return torch.bfloat16 if native else torch.float16
+
+
+def _in_words(dtype: torch.dtype, float32: str) -> str:
+    """What a key says of precision: "float32" on a CPU, "bfloat16+tf32" on a GPU of today."""
+    name = str(dtype).removeprefix("torch.")
+    return name if float32 == "ieee" else f"{name}+{float32}"
 
 
 def _codons(states: Tensor, spans: np.ndarray) -> tuple[Tensor, np.ndarray]:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from seqfuse import labels, tables
-from seqfuse.bio import clusters
+from seqfuse.bio import clusters, draws
 from seqfuse.errors import UserError
 
 # The split whose rows are each predicted by what was fitted without them.
@@ -29,7 +29,8 @@ class Gold:
     has either `label` or `value` float[n]. `subsets` names rows, bool[n], that are scored apart
     too: what decides their label, and how well train knows them. `cluster`
     int[n] numbers the clusters of rows that are no independent samples (bio/clusters.py).
-    `aliases` holds the label of each other name, by the name's normal form.
+    `aliases` holds the label of each other name, by the name's normal form. `left_out` are the ids
+    of validation records that are not scored, whoever predicted them.
     """
 
     dataset: str
@@ -43,6 +44,7 @@ class Gold:
     variants: bool
     metric: str
     aliases: Mapping[str, str] = field(default_factory=dict)
+    left_out: pa.Array = field(default_factory=lambda: pa.array([], pa.string()))
 
 
 @dataclass(frozen=True)
@@ -71,12 +73,21 @@ class Answers:
     cut: np.ndarray | None = None
 
 
-def read_gold(path: Path, clustered: Path, dataset: str, study: str, folds: bool = False) -> Gold:
-    """The records that methods are scored on, from a cleaned table of `dataset` and its clusters.
+def read_gold(
+    path: Path,
+    clustered: Path,
+    dataset: str,
+    study: str,
+    folds: bool = False,
+    validation_rows: int | None = None,
+) -> Gold:
+    """The records that methods are scored on, from a cleaned table of `dataset` and its clusters:
+    those of test, and the `validation_rows` of val that prediction draws, or all.
 
     With `folds` they are the rows of every split that only the sequence decides, which then are one
     split by the name "folds".
     """
+    left_out = pa.array([], pa.string())
     columns = ["id", "split", "variant", "label", "value", "subset"]
     table = tables.read(path, tables.CLEAN, columns)
     classes = tuple(sorted(pc.unique(table["label"].drop_null()).to_pylist()))
@@ -85,6 +96,11 @@ def read_gold(path: Path, clustered: Path, dataset: str, study: str, folds: bool
         table = table.set_column(1, "split", pa.array([FOLDS] * table.num_rows, pa.string()))
     else:
         table = table.filter(pc.is_in(table["split"], pa.array(["val", "test"]))).combine_chunks()
+        scored = np.ones(table.num_rows, bool)
+        val = np.flatnonzero(pc.equal(table["split"], "val").to_numpy(zero_copy_only=False))
+        scored[val] = draws.drawn(table["label"].take(pa.array(val)).to_pylist(), validation_rows)
+        left_out = table["id"].filter(pa.array(~scored)).combine_chunks()
+        table = table.filter(pa.array(scored)).combine_chunks()
     if not table.num_rows:
         what = "record that only the sequence decides" if folds else "val or test record"
         raise UserError(f"{path}: no {what} of {dataset} to score")
@@ -106,6 +122,7 @@ def read_gold(path: Path, clustered: Path, dataset: str, study: str, folds: bool
         value=None if classes else table["value"].to_numpy(),
         variants=variants,
         metric=primary(study, not classes, variants),
+        left_out=left_out,
     )
 
 
@@ -124,6 +141,9 @@ def read_answers(path: Path, golds: dict[str, Gold], sampled: bool = False) -> I
                 f"({', '.join(golds)})"
             )
         gold = golds[dataset]
+        part = part.filter(pc.invert(pc.is_in(part["id"], gold.left_out)))
+        if not part.num_rows:
+            continue
         who = f"{path}: {method}, seed {seed}, {dataset}"
         rows = _rows(part["id"], gold, who)
         if not sampled:

@@ -83,6 +83,7 @@ def add_arguments(parser):
     )
     parser.add_argument("--out", required=True, type=Path, help="folder to write")
     cli_flags.add(parser, "evaluation")
+    cli_flags.add(parser, "language/prediction", "validation_rows")
 
 
 def run(args):
@@ -93,7 +94,8 @@ def run(args):
     from seqfuse.evaluation import compare, suite
 
     settings = cli_flags.take(args, Settings)
-    golds = suite.read_golds(args.study, args.datasets, args.records, args.clusters, args.aliases)
+    files = args.datasets, args.records, args.clusters
+    golds = suite.read_golds(args.study, *files, args.aliases, args.validation_rows)
     methods = suite.read_costs(args.study, args.suite, args.costs)
     answers = suite.read_predictions(args.predictions, golds, methods)
     probes = suite.read_probes(args.probes, golds, methods)

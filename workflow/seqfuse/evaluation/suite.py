@@ -50,6 +50,7 @@ def read_golds(
     paths: list[Path],
     clustered: list[Path],
     aliases: dict[str, dict[str, str]],
+    validation_rows: int | None,
 ) -> dict[str, Gold]:
     """The scored records of each dataset, by name, with its `aliases` {other name: label}."""
     for flag, given in (("records", paths), ("clusters", clustered)):
@@ -67,7 +68,7 @@ def read_golds(
         raise UserError(f"--aliases: {unknown!r} is no dataset of {', '.join(datasets)}")
     golds = {}
     for name, path, of_rows in zip(datasets, paths, clustered, strict=True):
-        gold = read_gold(path, of_rows, name, study)
+        gold = read_gold(path, of_rows, name, study, validation_rows=validation_rows)
         forms = labels.by_alias(name, gold.classes, aliases.get(name, {}))
         golds[name] = replace(gold, aliases=forms)
     return golds
@@ -358,7 +359,8 @@ def _seeds(
 def _row_sets(gold: Gold):
     """(split, subset, chosen rows bool[n]) to score; no subset that is none or all of a split."""
     splits = {name: gold.split == name for name in ("val", "test")}
-    if gold.variants and gold.label is not None:
+    # Of a part of val and all of test, a mean would be of neither.
+    if gold.variants and gold.label is not None and not len(gold.left_out):
         splits[_BOTH] = np.ones(len(gold.split), dtype=bool)
     for split, rows in splits.items():
         if not rows.any():

@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object a record")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
     cli_flags.add(parser, "language/prompt")
+    cli_flags.add(parser, "language/prediction", "precision")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -43,7 +44,7 @@ def run(args: argparse.Namespace) -> None:
     settings = cli_flags.take(args, prompts.Settings)
     # What can be wrong so far is said before torch is imported, which takes seconds.
     records = interactive.read_dna(args.dna, args.variant)
-    model = interactive.Model(args.model, args.dataset, settings)
+    model = interactive.Model(args.model, args.dataset, settings, args.precision)
     asked = model.prompts(records, args.question)
 
     import torch

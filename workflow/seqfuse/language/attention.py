@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
     parser.add_argument("--out", required=True, type=Path, help="attention.parquet to write")
     cli_flags.add(parser, "language/prompt")
+    cli_flags.add(parser, "language/prediction", "precision")
     cli_flags.add(parser, "language/attention")
 
 
@@ -52,5 +53,6 @@ def run(args: argparse.Namespace) -> None:
         settings.rows,
         settings.window,
         cli_flags.take(args, prompts.Settings),
+        args.precision,
     )
     tables.write(args.out, tables.from_rows(rows, tables.LOOKS), tables.LOOKS)

@@ -1,4 +1,4 @@
-"""Answer every validation and test question with every seed of a fine-tuned method.
+"""Answer a suite's validation and test questions with every seed of a fine-tuned method.
 
 Reads the folder that `seqfuse language finetune` wrote, the cleaned records of the suite's
 datasets, and receipts of their embeddings where the method reads encoder states. Writes one table
@@ -39,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--inputs", type=Path, help="DNA and text before the decoder, inputs.parquet to write"
     )
     cli_flags.add(parser, "language/prompt")
+    cli_flags.add(parser, "language/prediction")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -51,9 +52,10 @@ def run(args: argparse.Namespace) -> None:
 
     torch.set_num_threads(args.threads)
     settings = cli_flags.take(args, prompts.Settings)
+    asking = cli_flags.take(args, prediction.Prediction)
     made_from = args.model, args.datasets, args.records, args.embeddings or []
     with Journal(args.out) as journal:
-        rows = prediction.predict(*made_from, settings, journal)
+        rows = prediction.predict(*made_from, settings, asking, journal)
         if args.inputs:
             found = input_vectors.rows(*made_from, args.inputs)
             tables.write(args.inputs, tables.from_rows(found, tables.VECTORS), tables.VECTORS)

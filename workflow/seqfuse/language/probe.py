@@ -51,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
     parser.add_argument("--out", required=True, type=Path, help="predictions to write, Parquet")
     cli_flags.add(parser, "language/prompt")
+    cli_flags.add(parser, "language/prediction", "precision")
     cli_flags.add(parser, "language/probe")
 
 
@@ -73,6 +74,7 @@ def run(args: argparse.Namespace) -> None:
             settings.probes,
             settings.rows,
             cli_flags.take(args, prompts.Settings),
+            args.precision,
             journal,
         )
         tables.write(args.out, tables.from_rows(rows, tables.PREDICTIONS), tables.PREDICTIONS)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from seqfuse import tables
-from seqfuse.bio import record_batches
+from seqfuse.bio import draws, record_batches
 from seqfuse.encoders.store import MemoryMap, Store
 from seqfuse.errors import UserError
 from seqfuse.files import read_json
@@ -83,6 +83,16 @@ class Suite:
             kept = (row for place, row in enumerate(rows) if place in drawn)
             chosen += prompts.for_training(name, kept, settings)
         return chosen
+
+    def held_out(self, settings: Settings, validation_rows: int | None) -> Iterator[Prompt]:
+        """The test records of every dataset and `validation_rows` of its val, as questions."""
+        for name, records in self.records.items():
+            val = [(record["id"], record["label"]) for record in _of(records, "val")]
+            drawn = draws.drawn([label for _, label in val], validation_rows)
+            left_out = {val[row][0] for row in np.flatnonzero(~drawn)}
+            for prompt in prompts.for_prediction(name, records, settings):
+                if prompt.id not in left_out:
+                    yield prompt
 
     def sequences(self) -> Iterator[str]:
         """The sequences of all records, some more than once."""

@@ -259,6 +259,12 @@ class Run:
         """Whether a suite runs a method or variant; a variant may name its suites."""
         return suite in self.settings["language"]["variants"].get(name, {}).get("suites", [suite])
 
+    def scoring(self, study: str) -> dict:
+        """The settings that a study's predictions are scored with."""
+        asked = self.settings["language"]["prediction"]["validation_rows"]
+        drawn = {"validation_rows": asked} if study == "language" and asked else {}
+        return {**self.settings["evaluation"], **drawn}
+
     def model_of(self, name, kind):
         """The backbone, encoder or text encoder of a method, or the other one that a variant
         names."""

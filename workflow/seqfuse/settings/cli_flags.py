@@ -26,10 +26,13 @@ _BOUNDS = {
 }
 
 
-def add(parser: argparse.ArgumentParser, path: str) -> None:
-    """Add one flag for each setting of a section, with the schema's type, default and help."""
+def add(parser: argparse.ArgumentParser, path: str, *names: str) -> None:
+    """Add one flag for each setting of a section, or for `names` of it alone, with the schema's
+    type, default and help."""
     group = parser.add_argument_group(f"settings ({path})")
     for name, rule in section(path).items():
+        if names and name not in names:
+            continue
         help_text = f"{rule['description']} (default: {json.dumps(rule.get('default'))})"
         keywords = {"default": rule.get("default"), "help": help_text.replace("%", "%%")}
         if kind(rule) == "array":

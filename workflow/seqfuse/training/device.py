@@ -46,7 +46,10 @@ def cpu_chosen() -> bool:
 
 
 def device() -> "torch.device":
-    """Where models compute. A GPU that was granted and cannot be used is a `UserError`."""
+    """Where models compute. A GPU that was granted and cannot be used is a `UserError`.
+
+    On a GPU, products of float32 are taken in TF32 from then on: `float32_products`.
+    """
     import torch
 
     if cpu_chosen():
@@ -56,6 +59,7 @@ def device() -> "torch.device":
         warnings.simplefilter("ignore")
         usable = torch.cuda.is_available()
     if usable:
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
         return torch.device("cuda")
     granted = grant()
     if granted:
@@ -64,6 +68,15 @@ def device() -> "torch.device":
             f" {_why_unusable()}, or set {CHOICE}=cpu if you mean to compute on the CPU"
         )
     return torch.device("cpu")
+
+
+def float32_products(kind: str) -> str:
+    """What a product of float32 matrices is computed in on a device of a kind ("cuda", "cpu"):
+    "tf32", of ten bits, where a GPU can do that (docs/gpu.md says how far it is from "ieee")."""
+    import torch
+
+    able = kind == "cuda" and torch.cuda.is_tf32_supported()
+    return "tf32" if able and torch.backends.cuda.matmul.allow_tf32 else "ieee"
 
 
 def _why_unusable() -> str:

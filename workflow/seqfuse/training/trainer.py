@@ -25,6 +25,7 @@ from seqfuse.training import processes
 from seqfuse.training.batches import chunks_for_rank, step_indices
 from seqfuse.training.cost import cost
 from seqfuse.training.device import peak_memory_mb
+from seqfuse.training.precision import products
 from seqfuse.training.preemption import Interruption
 from seqfuse.training.resume_checkpoint import Checkpoint
 
@@ -232,8 +233,8 @@ class Trainer:
         return {"validation_loss": processes.summed(nats) / weight}
 
     def _precision(self):
-        device = next(iter(self.trained.values())).device.type
-        return torch.autocast(device, torch.bfloat16, enabled=self.training.precision == "bfloat16")
+        device = next(iter(self.trained.values())).device
+        return products(device, self.training.precision)
 
     def _facts(self) -> str:
         """The last step in words."""

@@ -5,7 +5,7 @@ once: generation grows it, and the labels are scored on it, all in one pass, eac
 the model's own reasoning and its own tokens only.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -51,15 +51,18 @@ def answer(
     depends on their lengths alone.
     """
     examples = [method.encode(prompt, answer=False) for prompt in prompts]
-    check_lengths(method, examples, settings, settings.max_new_tokens)
+    closed = [labels[prompt.dataset] for prompt in prompts]
+    rooms = [
+        method.room(prompt, names, settings.max_new_tokens)
+        for prompt, names in zip(prompts, closed, strict=True)
+    ]
+    check_lengths(method, examples, settings, rooms)
     answers: list[Answer | None] = [None] * len(prompts)
-    lengths = [example.length + settings.max_new_tokens for example in examples]
-    for number, part in enumerate(chunks(lengths, _TOKENS[method.device.type], _EXAMPLES)):
-        batch = [examples[i] for i in part]
-        closed = [labels[prompts[i].dataset] for i in part]
+    for number, (part, room) in enumerate(_batches(method, examples, rooms)):
 
-        def work(batch=batch, closed=closed):
-            return [asdict(said) for said in _answers(method, batch, closed, settings)]
+        def work(part=part, room=room):
+            batch, names = [examples[i] for i in part], [closed[i] for i in part]
+            return [asdict(said) for said in _answers(method, batch, names, room)]
 
         for i, said in zip(part, once(str(number), work), strict=True):
             answers[i] = Answer(**said)
@@ -67,14 +70,30 @@ def answer(
     return answers
 
 
+def _batches(
+    method: LanguageMethod, examples: Sequence[Example], rooms: Sequence[int]
+) -> Iterator[tuple[np.ndarray, int]]:
+    """The places of the examples of every batch, and the most tokens that its answers take.
+
+    What reasons is not mixed with what does not: a batch goes on until its last row has ended.
+    """
+    for thinks in (True, False):
+        places = np.flatnonzero([example.prompt.thinks == thinks for example in examples])
+        room = max((rooms[i] for i in places), default=0)
+        lengths = [examples[i].length + room for i in places]
+        for part in chunks(lengths, _TOKENS[method.device.type], _EXAMPLES):
+            yield places[part], room
+
+
 def _answers(
     method: LanguageMethod,
     batch: Sequence[Example],
     labels: Sequence[list[str]],
-    settings: Settings,
+    room: int,
 ) -> list[Answer]:
-    """The answers to one batch; `labels` are the closed ones of each example."""
-    generated = Generation(method, batch).run(settings.max_new_tokens)
+    """The answers to one batch, of `room` tokens at most; `labels` are the closed ones of each
+    example."""
+    generated = Generation(method, batch).run(room)
     scores = generated.label_scores(labels)
     said = (generated.texts(), generated.counts, generated.cut, scores)
     return [
@@ -96,11 +115,13 @@ def label_tokens(method: LanguageMethod, label: str) -> np.ndarray:
 
 
 def check_lengths(
-    method: LanguageMethod, examples: Sequence[Example], settings: Settings, room: int
+    method: LanguageMethod, examples: Sequence[Example], settings: Settings, rooms: Sequence[int]
 ) -> None:
-    """Refuse examples if the longest, with `room` new tokens, is over the limit: none is cut."""
-    longest = max(examples, key=lambda example: example.length)
-    found = method.too_long(longest.prompt, longest.length + room, settings)
+    """Refuse examples if the longest, with the new tokens that each may take, is over the limit:
+    none is cut."""
+    tokens = [example.length + room for example, room in zip(examples, rooms, strict=True)]
+    longest = int(np.argmax(tokens))
+    found = method.too_long(examples[longest].prompt, tokens[longest], settings)
     if found:
         raise UserError(found)
 
@@ -237,6 +258,11 @@ class GrowingLayer(DynamicLayer):
 
     def update(self, key_states: Tensor, value_states: Tensor, *args, **kwargs) -> tuple:
         """Append the states of new tokens; all keys and values so far."""
+        # Products are taken in this precision anyway.
+        device = key_states.device.type
+        if torch.is_autocast_enabled(device):
+            dtype = torch.get_autocast_dtype(device)
+            key_states, value_states = key_states.to(dtype), value_states.to(dtype)
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
             self._buffers = (key_states[:, :, :0], value_states[:, :, :0])

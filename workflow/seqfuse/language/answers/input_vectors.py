@@ -20,7 +20,6 @@ from seqfuse.language.methods.method import LanguageMethod
 from seqfuse.language.prompts import Prompt
 from seqfuse.language.suite import Suite
 from seqfuse.registry.methods import METHODS
-from seqfuse.training.device import device
 
 _SEED = 0
 # A plane of fewer pairs shows nothing.
@@ -49,7 +48,7 @@ def rows(
         states = None
         if method.reads_store:
             states = prediction.frozen_states(description, datasets, receipts, asked, memory)
-        loaded = checkpoint.load(folder, states).to(device())
+        loaded = checkpoint.load(folder, states, "float32")
         return [row for prompt in asked for row in pair(loaded, prompt, len(datasets) > 1)]
 
 

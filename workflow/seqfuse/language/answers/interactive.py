@@ -65,7 +65,7 @@ def _fasta(path: Path) -> dict[str, str]:
 class Model:
     """A checkpoint that is asked about `dataset`; `load` before anything is answered."""
 
-    def __init__(self, folder: Path, dataset: str | None, settings: Settings):
+    def __init__(self, folder: Path, dataset: str | None, settings: Settings, precision: str):
         from seqfuse.language.finetuning import checkpoint
 
         self.folder = folder if (folder / "method.json").is_file() else checkpoint.seeds(folder)[0]
@@ -77,6 +77,7 @@ class Model:
             given = f"was not trained on {dataset}" if dataset else "knows several datasets"
             raise UserError(f"{folder}: {given}; give --dataset, one of {', '.join(known)}")
         self.dataset, self.labels, self.settings = dataset, known[dataset], settings
+        self.precision = self.description.answers_in(precision)
         self.method = None
 
     def prompts(self, records: Sequence[dict], question: str) -> list[Prompt]:
@@ -90,13 +91,12 @@ class Model:
         from seqfuse.language.answers import prediction
         from seqfuse.language.answers.online_embeddings import LiveStates
         from seqfuse.language.finetuning import checkpoint
-        from seqfuse.training.device import device
 
         states = None
         if METHODS[self.description.method].reads_store:
             dna = prediction.sequences(asked)
             states = LiveStates(self.description.encoder, self.folder, encoder, dna)
-        self.method = checkpoint.load(self.folder, states).to(device())
+        self.method = checkpoint.load(self.folder, states, self.precision)
 
     def answer_as_json(self, asked: Sequence[Prompt]) -> None:
         """Print one JSON object a prompt, answered in batches."""
@@ -104,10 +104,11 @@ class Model:
 
         if METHODS[self.description.method].generates:
             labels = {self.dataset: self.labels}
-            found = decoding.answer(self.method, asked, labels, self.settings)
+            with self._products():
+                found = decoding.answer(self.method, asked, labels, self.settings)
             said = [(one.text, one.loglik) for one in found]
         else:
-            said = [(None, loglik) for loglik, _ in self.method.classify(asked)]
+            said = [(None, loglik) for loglik in self._classified(asked)]
         for prompt, (text, loglik) in zip(asked, said, strict=True):
             print(json.dumps(self._reply(prompt, text, loglik), ensure_ascii=False))
 
@@ -117,20 +118,30 @@ class Model:
             if len(asked) > 1:
                 print(f"> {prompt.id}")
             if METHODS[self.description.method].generates:
-                loglik = self._speak(prompt)
+                with self._products():
+                    loglik = self._speak(prompt)
             else:
-                [(loglik, _)] = self.method.classify([prompt])
+                [loglik] = self._classified([prompt])
             shares = probabilities(loglik)
             for label in sorted(shares, key=shares.get, reverse=True):
                 print(f"{shares[label]:8.3f}  {label}")
+
+    def _classified(self, asked: Sequence[Prompt]) -> list[dict[str, float]]:
+        with self._products():
+            return [loglik for loglik, _ in self.method.classify(asked)]
+
+    def _products(self):
+        from seqfuse.training.precision import products
+
+        return products(self.method.device, self.precision)
 
     def _speak(self, prompt: Prompt) -> dict[str, float]:
         """Print the answer to one prompt token by token; the likelihoods of the labels."""
         from seqfuse.language.answers import decoding
 
         example = self.method.encode(prompt, answer=False)
-        room = self.settings.max_new_tokens
-        decoding.check_lengths(self.method, [example], self.settings, room)
+        room = self.method.room(prompt, self.labels, self.settings.max_new_tokens)
+        decoding.check_lengths(self.method, [example], self.settings, [room])
         generation, shown = decoding.Generation(self.method, [example]), ""
 
         def heard() -> None:

@@ -9,7 +9,6 @@ from seqfuse import fingerprint
 from seqfuse.errors import UserError
 from seqfuse.files import canonical_json, checksums, digest, scratch_directory
 from seqfuse.labels import parse
-from seqfuse.language import prompts
 from seqfuse.language.answers.resume_journal import Journal
 from seqfuse.language.finetuning import checkpoint
 from seqfuse.language.finetuning.checkpoint import Description
@@ -17,8 +16,13 @@ from seqfuse.language.prompts import ClosedLabels, Prompt, Settings
 from seqfuse.language.suite import Suite, read_states
 from seqfuse.progress import say
 from seqfuse.registry.methods import METHODS
-from seqfuse.training.device import device
+from seqfuse.settings.sections import Section
+from seqfuse.training.precision import products
 from seqfuse.training.provenance import surroundings
+
+
+class Prediction(Section, path="language/prediction"):
+    """In which precision, and which validation records."""
 
 
 def predict(
@@ -27,19 +31,17 @@ def predict(
     records: Sequence[Path],
     receipts: Sequence[Path],
     settings: Settings,
+    asking: Prediction,
     journal: Journal,
 ) -> list[dict]:
-    """The answers of every seed in `model` about every val and test record.
+    """The answers of every seed in `model` about every test record and `asking.validation_rows` of
+    every dataset's val.
 
     The folder of the journal holds the decoded encoder states meanwhile.
     """
     trained = read(model, datasets)
     suite = Suite.read(datasets, records)
-    asked = [
-        prompt
-        for name, rows in suite.records.items()
-        for prompt in prompts.for_prediction(name, rows, settings)
-    ]
+    asked = list(suite.held_out(settings, asking.validation_rows))
     if not asked:
         raise UserError(f"{', '.join(map(str, records))}: no val or test record to predict")
     with scratch_directory(journal.path) as memory:
@@ -47,7 +49,7 @@ def predict(
         states = None
         if METHODS[first.method].reads_store:
             states = frozen_states(first, datasets, receipts, asked, memory)
-        rows = of_seeds(trained, states, asked, settings, journal)
+        rows = of_seeds(trained, states, asked, settings, asking.precision, journal)
         return [{**row, "probe": "none"} for row in rows]
 
 
@@ -69,6 +71,7 @@ def of_seeds(
     states: object | None,
     asked: Sequence[Prompt],
     settings: Settings,
+    precision: str,
     journal: Journal,
 ) -> list[dict]:
     """A row less its `probe` for every seed and prompt, in order; what a run of the same job that
@@ -79,6 +82,7 @@ def of_seeds(
         [checksums(folder) for folder in trained],
         [[prompt.dataset, prompt.id, prompt.hash] for prompt in asked],
         asdict(settings),
+        precision,
         surroundings(),
         fingerprint.code("seqfuse.language.answers.prediction", module),
     ]
@@ -86,7 +90,7 @@ def of_seeds(
     return [
         row
         for folder, description in trained.items()
-        for row in _of_seed(folder, description, states, asked, settings, journal)
+        for row in _of_seed(folder, description, states, asked, settings, precision, journal)
     ]
 
 
@@ -123,16 +127,19 @@ def _of_seed(
     states: object | None,
     asked: Sequence[Prompt],
     settings: Settings,
+    precision: str,
     journal: Journal,
 ) -> Iterator[dict]:
-    method = checkpoint.load(folder, states).to(device())
+    precision = description.answers_in(precision)
+    method = checkpoint.load(folder, states, precision)
     closed = {name: ClosedLabels(name, labels) for name, labels in description.labels.items()}
     progress = _Counter(f"seed {description.seed}, answers", len(asked))
     if METHODS[description.method].generates:
         from seqfuse.language.answers import decoding
 
         once = partial(_once, journal, description.seed)
-        answers = decoding.answer(method, asked, description.labels, settings, progress, once)
+        with products(method.device, precision):
+            answers = decoding.answer(method, asked, description.labels, settings, progress, once)
         said = [
             {
                 **asdict(found),
@@ -143,9 +150,11 @@ def _of_seed(
             for prompt, found in zip(asked, answers, strict=True)
         ]
     else:
+        with products(method.device, precision):
+            classified = method.classify(asked, progress)
         said = [
             {"predicted": max(loglik, key=loglik.get), "loglik": loglik, "prompt_tokens": tokens}
-            for loglik, tokens in method.classify(asked, progress)
+            for loglik, tokens in classified
         ]
     common = {"method": description.name, "seed": description.seed}
     for prompt, found in zip(asked, said, strict=True):

@@ -26,7 +26,8 @@ class Description:
     `name` is what the tables call the method, `settings` are its own (none, or those of its section
     of the configuration), `key` and `encoder_width` those of the frozen states that it reads,
     `encoder` what `encoder_reference` says of the encoder they are from, `labels` the closed labels
-    of every dataset, `thinks` the datasets that it was trained to reason about.
+    of every dataset, `thinks` the datasets that it was trained to reason about, `precision` that of
+    its training, in which it answers too unless another is asked for.
     """
 
     method: str
@@ -39,6 +40,11 @@ class Description:
     encoder_width: int
     encoder: dict | None
     thinks: list[str]
+    precision: str
+
+    def answers_in(self, asked: str) -> str:
+        """The precision of its answers where `asked` is wanted, which may name its training's."""
+        return self.precision if asked == "training" else asked
 
 
 def build(name: str, setup: "Setup"):
@@ -66,9 +72,12 @@ def read_description(folder: Path) -> Description:
     return description
 
 
-def load(folder: Path, states: object | None):
-    """The trained method of a checkpoint folder, in eval mode; `states` as in `Setup`."""
+def load(folder: Path, states: object | None, precision: str):
+    """The trained method of a checkpoint folder, on this job's device, for answers whose matrix
+    products are taken in `precision` (`training.precision.products`); `states` as in `Setup`."""
     from seqfuse.language.methods.method import Setup
+    from seqfuse.training.device import device
+    from seqfuse.training.precision import round_frozen
 
     description = read_description(folder)
     setup = Setup(
@@ -80,7 +89,10 @@ def load(folder: Path, states: object | None):
     )
     method = build(description.method, setup)
     method.restore(folder)
-    return method.eval()
+    method.eval().requires_grad_(False)
+    if precision == "bfloat16":
+        round_frozen(method)
+    return method.to(device())
 
 
 def encoder_reference(receipt: Path, checkpoint: Path) -> dict:

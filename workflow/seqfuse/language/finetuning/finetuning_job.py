@@ -33,6 +33,7 @@ from seqfuse.training import processes
 from seqfuse.training.cost import write_log
 from seqfuse.training.device import device
 from seqfuse.training.example_store import Stored
+from seqfuse.training.precision import round_frozen
 from seqfuse.training.preemption import locked
 from seqfuse.training.provenance import surroundings
 from seqfuse.training.resume_checkpoint import discard
@@ -149,6 +150,8 @@ class Job:
         examples, validation = self._examples(method)
         if self.training.fsdp and self.method.generates and processes.count() > 1:
             method.shard()
+        elif self.training.precision == "bfloat16":
+            round_frozen(method)
         board = self.tensorboard and self.tensorboard / self._place(seed)
         training = self.training.counted(len(examples))
         trainer = Trainer(method, training, seed, self._state(seed), self._fingerprint, board)
@@ -211,6 +214,7 @@ class Job:
             width,
             checkpoint.encoder_reference(self.receipts[0], folder) if self.receipts else None,
             [name for name in records if self.prompt.reasoning and reasons(records[name])],
+            self.training.precision,
         )
 
     def _card(self, folder: Path, method, description, cost: dict, progress: Progress) -> None:

@@ -30,7 +30,7 @@ class Preflight:
         self.method, self.settings = method, settings
         # A classifier of DNA alone writes nothing.
         self._writes = isinstance(method, LanguageMethod)
-        # The longest so far: whole examples, prompts that will be answered, and answers.
+        # The longest so far: whole examples, prompts that will be reasoned about, and answers.
         self._whole: _Length = (0, None)
         self._shown: _Length = (0, None)
         self._answer: _Length = (0, None)
@@ -45,6 +45,7 @@ class Preflight:
     def hold(self, suite: Suite) -> None:
         """A `UserError` if a text of the suite holds a control token, or a record is too long to be
         learnt or answered; it names the longest, the setting to raise, and to what."""
+        most, labels = self.settings.max_new_tokens, suite.labels()
         for name, records in suite.records.items():
             for prompt in for_prediction(name, records, self.settings):
                 if not self._writes:
@@ -53,8 +54,12 @@ class Preflight:
                 example = self.method.encode(prompt, answer=bool(known))
                 self._see(example)
                 shown = example.length - example.answer_tokens
-                self._shown = max(self._shown, (shown, prompt), key=itemgetter(0))
-        most, (needed, prompt) = self.settings.max_new_tokens, self._answer
+                if prompt.thinks:
+                    self._shown = max(self._shown, (shown, prompt), key=itemgetter(0))
+                else:
+                    answered = shown + self.method.room(prompt, labels[name], most)
+                    self._whole = max(self._whole, (answered, prompt), key=itemgetter(0))
+        needed, prompt = self._answer
         found = []
         if needed > most:
             found.append(

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seqfuse.labels import FIELD
 from seqfuse.language import prompts
 from seqfuse.language.methods.backbone import (
     checkpoint_blocks,
@@ -30,6 +31,8 @@ from seqfuse.training import processes
 from seqfuse.training.lora import add_lora, merge_lora
 
 LABEL = "label"
+# Tokens that an answer without reasoning may take beyond the longest label and its end.
+_SPARE = 8
 # Texts whose tokens are remembered: questions come again, reasoning does not.
 _TEXTS = 4096
 
@@ -266,6 +269,17 @@ class LanguageMethod(nn.Module, ABC):
             f" the limit of {limit}; {remedy}, or cut the sequences with"
             " `sequences: {max_length: ..., too_long: window}`"
         )
+
+    def room(self, prompt: Prompt, labels: Sequence[str], most: int) -> int:
+        """The tokens that an answer may take: `most` of them with reasoning; without, those of the
+        longest of `labels`, and some in which a label may be spelt otherwise than by its tokeniser.
+
+        An answer that goes on behind them is no label, and does not end with the end token.
+        """
+        if prompt.thinks:
+            return most
+        longest = max(len(self.tokens(f" {label}")) for label in labels)
+        return min(most, len(self.tokens(FIELD)) + longest + 1 + _SPARE)
 
     # --- forward ----------------------------------------------------------------------------------
 

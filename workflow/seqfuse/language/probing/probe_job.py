@@ -26,6 +26,7 @@ def probe(
     probes: Sequence[str],
     rows: int,
     settings: Settings,
+    precision: str,
     journal: Journal,
 ) -> list[dict]:
     """Rows of `tables.PREDICTIONS` of every seed: the sampled records as they are, then each probe.
@@ -51,7 +52,7 @@ def probe(
     states = None
     if METHODS[description.method].reads_store:
         states = LiveStates(description.encoder, folder, encoder, prediction.sequences(about))
-    found = prediction.of_seeds(trained, states, about, settings, journal)
+    found = prediction.of_seeds(trained, states, about, settings, precision, journal)
     names = [name for name, _ in asked] * len(trained)
     return [{**row, "probe": name} for row, name in zip(found, names, strict=True)]
 

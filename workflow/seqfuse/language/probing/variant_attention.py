@@ -21,7 +21,7 @@ from seqfuse.language.methods.onevocab import OneVocab
 from seqfuse.language.probing.probe_job import sample
 from seqfuse.language.prompts import USER, Prompt, Settings
 from seqfuse.language.suite import Suite
-from seqfuse.training.device import device
+from seqfuse.training.precision import products
 
 _LETTERS = "ACGT"
 # Mutants that go through the model at once: their scores of all tokens are in memory together.
@@ -35,6 +35,7 @@ def attend(
     rows: int,
     window: int,
     settings: Settings,
+    precision: str,
 ) -> list[dict]:
     """Rows of `tables.LOOKS` of every seed in `model`: at most `rows` test records of each
     dataset, those that the sequence decides first, and `window` nucleotides on either side."""
@@ -55,13 +56,18 @@ def attend(
     ]
     if not asked:
         raise UserError(f"{', '.join(map(str, records))}: no test record with a variant")
-    return [
-        {"dataset": prompt.dataset, "method": description.name, "seed": description.seed, **row}
-        for folder, description in trained.items()
-        for method in [checkpoint.load(folder, None).to(device())]
-        for prompt, record in asked
-        for row in _of_record(method, prompt, record, window, settings)
-    ]
+    rows = []
+    for folder, description in trained.items():
+        owner = {"method": description.name, "seed": description.seed}
+        in_precision = description.answers_in(precision)
+        method = checkpoint.load(folder, None, in_precision)
+        with products(method.device, in_precision):
+            rows += [
+                {"dataset": prompt.dataset, **owner, **row}
+                for prompt, record in asked
+                for row in _of_record(method, prompt, record, window, settings)
+            ]
+    return rows
 
 
 def _of_record(
@@ -72,8 +78,9 @@ def _of_record(
     place = changed(record["sequence"], variant)
     around = range(max(0, place - window), min(len(variant), place + window + 1))
     example = method.encode(prompt, answer=False)
-    decoding.check_lengths(method, [example], settings, settings.max_new_tokens)
-    said = decoding.Generation(method, [example]).run(settings.max_new_tokens).rows[0]
+    room = method.room(prompt, method.setup.labels[prompt.dataset], settings.max_new_tokens)
+    decoding.check_lengths(method, [example], settings, [room])
+    said = decoding.Generation(method, [example]).run(room).rows[0]
     paid = attention(method, answered(method, prompt, said), record["sequence"], variant)
     lost = mutagenesis(method, prompt, said, list(around))
     for here, effect in zip(around, lost, strict=True):

@@ -104,7 +104,7 @@ def _tables(manifest: dict, folder: Path, again: Path) -> Iterator[tuple[str, tu
         if one["aliases"]:
             words += ["--aliases", one["aliases"]]
         for name, value in one["settings"].items():
-            words += [f"--{name}", str(value)]
+            words += [f"--{name.replace('_', '-')}", str(value)]
         _seqfuse("evaluation", *words, "--out", str(made))
         for kind, name in one["reported"].items():
             rows = (
