@@ -240,6 +240,26 @@ def regression(metric: str, rows: int, rho: float):
     return found
 
 
+def over_splits(clusters: int, splits: int, deviation: float):
+    """The mean over random splits of one sample of clusters, a fifth of which are tested; the
+    accuracy of the training on each moves by a deviation."""
+
+    def found(draws, random):
+        here = world(draws, clusters, 5, random)
+        difficulty = here.latent() * 0.5**0.5
+        by_split = []
+        for _ in range(splits):
+            [counted] = trained(here, 0.7, 1, deviation, difficulty)
+            tested = random.permuted(np.tile(np.arange(clusters), (draws, 1)), axis=1)
+            tested = tested[:, : clusters // 5, None]
+            by_split.append(part(np.take_along_axis(counted, tested, axis=1), share))
+        values = np.stack([one.value for one in by_split], axis=-1)
+        mean = (values.mean(-1)[:, None],)
+        return covers(inference.Estimate(tuple(by_split), mean, values), (0, 1), 0.7)
+
+    return found
+
+
 # --- comparisons --------------------------------------------------------------------------------
 
 
@@ -393,6 +413,11 @@ def _scores() -> Iterator[Case]:
             yield Case(edge, f"accuracy {truth:g}, {n} clusters", accuracy(n, 5, truth), **_SAFE)
     for n in (10, 50):
         yield Case(edge, f"accuracy .98, {n} clusters", accuracy(n, 5, 0.98), **_SAFE)
+    resplit = "The mean over splits of one set, a fifth of 100 clusters tested: at least"
+    for splits in (2, 3, 5):
+        for deviation in (0, 0.05, 0.15):
+            title = f"{splits} splits, SD of trainings {deviation:g}"
+            yield Case(resplit, title, over_splits(100, splits, deviation), **_SAFE)
 
 
 def _differences() -> Iterator[Case]:

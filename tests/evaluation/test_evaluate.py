@@ -457,3 +457,41 @@ def test_one_class_alone_has_finite_scores(suite):
     assert found.notna().all()
     assert found.xs("mcc", level="metric").eq(0).all()
     assert found.xs("accuracy", level="metric").eq(1).all()
+
+
+def resplit(suite, by_split: list[list[str]]) -> None:
+    """A set that was split with several seeds; what an arm and a control say of each split."""
+    suite.study, suite.name = "codons", "set+cluster"
+    for number, answers in enumerate(by_split):
+        name = f"set+cluster.{number}"
+        suite.dataset(name, gold(*["a", "b"] * (len(answers) // 2)))
+        for method, said_of in (("dna", answers), ("majority", ["a"] * len(answers))):
+            suite.predict(f"{method}{number}", said(*said_of, method=method, dataset=name))
+        suite.name = name
+        suite.train("dna")
+        suite.costs[-1] = suite.costs[-1].rename(suite.folder / f"{number}.cost.json")
+    suite.name = "set+cluster"
+
+
+def test_a_split_with_several_seeds_has_the_spread_between_them_in_its_interval(suite):
+    right, wrong = ["a", "b"] * 10, ["b", "a"] * 10
+    resplit(suite, [right[:18] + wrong[:2], right[:10] + wrong[:10], right[:14] + wrong[:6]])
+    assert suite.run("--resplit") == 0
+    found = suite.metrics().xs(("test", "all", "dna", "none", "accuracy"), level=[1, 2, 3, 4, 5])
+    by_split = {"set+cluster.0": 0.9, "set+cluster.1": 0.5, "set+cluster.2": 0.7}
+    assert found["value"].to_dict() == pytest.approx({"set+cluster": 0.7} | by_split)
+    mean = found.loc["set+cluster"]
+    one = found.loc["set+cluster.2"]
+    assert mean["high"] - mean["low"] > one["high"] - one["low"]
+    assert (mean["n"], mean["clusters"], mean["seeds"]) == (20, 20, 1)
+    compared = suite.comparisons().loc[("set+cluster", "all", "dna", "majority")]
+    assert compared["difference"] == pytest.approx(0.2) and compared["low"] < 0 < compared["high"]
+
+
+def test_a_split_that_is_not_said_to_be_one_of_several_is_refused(suite, capsys):
+    resplit(suite, [["a", "b"] * 4] * 2)
+    assert suite.run() == 2
+    assert (
+        "the cost of suite 'set+cluster.0' (codons), not of 'set+cluster'"
+        in capsys.readouterr().err
+    )

@@ -173,6 +173,28 @@ def test_without_seqclip_nothing_is_pre_trained(make_run):
     assert artifacts.paths("vectors", "language") == language(["linear"], "inputs.parquet")
 
 
+def test_a_set_that_is_split_with_several_seeds_is_one_suite(make_run):
+    names = ["demo-classes", "demo-classes+cluster"]
+    run = make_run(codons={"datasets": names, "arms": ["dna"], "split_seeds": 2})
+    splits = [f"demo-classes+cluster.{n}" for n in range(2)]
+    assert run.suites("codons") == {"demo-classes": ["demo-classes"], names[1]: splits}
+    assert run.datasets("codons") == run.codon_sets == ["demo-classes", *splits]
+    assert (run.resplit("codons", names[0]), run.resplit("codons", names[1])) == ("", "--resplit")
+    paths = Artifacts(run).paths
+    assert paths("metrics", "codons", names[1]) == [
+        "<results>/evaluation/codons/demo-classes+cluster/metrics.parquet"
+    ]
+    for kind, pattern in (
+        ("predictions", "<results>/codons/{}/dna/predictions.parquet"),
+        ("controls", "<results>/controls/codons/{}/predictions.parquet"),
+        ("audits", "<results>/sequences/{}/audit.json"),
+    ):
+        assert paths(kind, "codons") == [pattern.format(n) for n in ["demo-classes", *splits]]
+    assert paths("costs", "codons", names[1]) == [
+        f"<results>/codons/{name}/dna/cost.json" for name in splits
+    ]
+
+
 def test_controls_and_tuned_arms_are_not_interpreted(make_run):
     run = make_run(codons={"arms": ["dna", "xattn_lora", "concat_shuffled", "onehot"]})
     assert Artifacts(run).paths("knockouts", "codons") == []

@@ -60,6 +60,18 @@ def test_a_set_may_be_named_with_another_split():
     assert "rows" not in anew
 
 
+def test_a_set_may_be_split_with_several_seeds():
+    codons = {"datasets": ["ecoli", "ecoli+cluster", "ecoli+deduplicated"], "split_seeds": 2}
+    settings = configuration.resolve({"codons": codons, "sequences": {"split_seed": 7}})
+    whole, one, two = (settings["datasets"][f"ecoli+cluster{n}"] for n in ("", ".0", ".1"))
+    assert one["cleaning"] == whole["cleaning"] | {"split_seed": 7}
+    assert two["cleaning"] == whole["cleaning"] | {"split_seed": 8}
+    assert two["title"] == whole["title"] + ", split seed 8"
+    assert "ecoli.0" not in settings["datasets"]
+    # What no seed makes is made once.
+    assert "ecoli+deduplicated.0" not in settings["datasets"]
+
+
 def test_random_encoders_are_hidden_where_the_encoders_are_random_anyway():
     arms = {"arms": ["dna", "concat_random"]}
     assert configuration.resolve({"codons": arms})["codons"]["arms"] == ["dna"]

@@ -102,6 +102,26 @@ def test_the_mean_over_datasets_adds_their_errors():
     assert (high - low) / 2 == pytest.approx(stats.t.ppf(0.975, welch) * variance**0.5)
 
 
+def test_the_interval_of_a_mean_over_splits_is_no_narrower_than_that_of_a_split():
+    """Splits of one set share rows: their number lessens the spread between them alone."""
+    random = np.random.default_rng(0)
+    parts = tuple(mean_of(random.normal(size=n)).parts[0] for n in (30, 60, 45))
+    values = np.array([part.value for part in parts])
+    mean = inference.Estimate(parts, (np.array([values.mean()]),), values)
+    low, high = inference.interval(mean, None, 0.95)
+    of_rows = np.mean([part.variance for part in parts])
+    spread = values.var(ddof=1) / 3
+    # Satterthwaite, at the median-unbiased spread.
+    likely = spread * 2 / stats.chi2.median(2)
+    df = (of_rows + likely) ** 2 / (of_rows**2 / 29 + likely**2 / 2)
+    assert (low + high) / 2 == pytest.approx(values.mean())
+    assert (high - low) / 2 == pytest.approx(stats.t.ppf(0.975, df) * (of_rows + spread) ** 0.5)
+    assert mean.clusters == 30
+    # Two methods on the same splits are compared split by split.
+    same = inference.difference(mean, inference.Estimate(parts, mean.seeds, values - 0.5))
+    assert same.value == 0 and same.error < of_rows**0.5 / 5
+
+
 def mean_value(one, two) -> float:
     return float(one.value + two.value) / 2
 

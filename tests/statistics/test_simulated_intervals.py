@@ -16,6 +16,7 @@ CHOSEN = (
     "accuracy 0.7, 10 clusters",
     "macro F1 .7, 20 clusters",
     "accuracy .98, 20 rows",
+    "3 splits, SD of trainings 0.15",
     "accuracies .8 and .7, 10 clusters",
     "2 seeds, SD 0.05, 200 rows",
     "3 seeds, SD 0.15, 60 rows",

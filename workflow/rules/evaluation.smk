@@ -6,7 +6,9 @@ rule evaluation:
     input:
         records=inputs.records,
         clusters=inputs.clusters,
-        controls="<results>/controls/{study}/{suite}/predictions.parquet",
+        controls=lambda wildcards: artifacts.paths(
+            "controls", wildcards.study, wildcards.suite
+        ),
         predictions=lambda wildcards: artifacts.paths(
             "predictions", wildcards.study, wildcards.suite
         ),
@@ -41,20 +43,23 @@ rule evaluation:
         aliases=lambda wildcards: flags(
             {"aliases": plan.aliases(plan.suites(wildcards.study)[wildcards.suite])}
         ),
+        resplit=lambda wildcards: plan.resplit(wildcards.study, wildcards.suite),
         settings=lambda wildcards: flags(plan.scoring(wildcards.study)),
         registered=compared_by(),
     shell:
         "exec seqfuse evaluation --study {wildcards.study} --suite {wildcards.suite}"
         " --datasets {params.datasets} --records {input.records} --clusters {input.clusters}"
         " --predictions {input.controls} {input.predictions} --costs {input.costs}"
-        " {params.more} {params.aliases} {params.settings} --out {params.out} 2> {log}"
+        " {params.more} {params.aliases} {params.resplit} {params.settings} --out {params.out} 2> {log}"
 
 
 use rule evaluation as evaluation_ablations with:
     input:
         records=inputs.records,
         clusters=inputs.clusters,
-        controls="<results>/controls/{study}/{suite}/predictions.parquet",
+        controls=lambda wildcards: artifacts.paths(
+            "controls", wildcards.study, wildcards.suite
+        ),
         predictions=lambda wildcards: artifacts.paths(
             "predictions", wildcards.study, wildcards.suite, ablations=True
         ),

@@ -5,10 +5,10 @@ methods' costs, and their probes: answers to altered inputs. Writes metrics.parq
 comparisons.parquet and calibration.parquet into one folder.
 
 Rows are scored all together and apart: where the question decides the label and where only the
-sequence does, and where a training record holds the very same DNA and where none does. Every metric
-is the mean over seeds. Its error has two sources: rows, of which clusters that are no independent
-samples (of one gene, one sequence, near-duplicates) are left out one at a time, and seeds
-(statistics/inference.py). Of fewer than six clusters no interval can be had.
+sequence does, and by how well train knows them (exactly, nearly, homologously, not at all). Every
+metric is the mean over seeds. Its error has two sources: rows, of which clusters that are no
+independent samples (of one gene, one sequence, near-duplicates) are left out one at a time, and
+seeds (statistics/inference.py). Of fewer than six clusters no interval can be had.
 Methods are compared on the test split by the dataset's primary metric, each with each other method
 and with each control. A family of tests is what one method is held against on one set of rows; p
 values are Holm's over that family, intervals are at its level, and the verdict says whether the
@@ -16,6 +16,9 @@ difference is significant. Beside it stand the smallest difference that would ha
 times in five, and whether two one-sided tests show both to be equivalent within the margin. With
 more than one dataset, the mean over datasets is compared too. One more row a method, against
 "every_control", says in words whether it beats all of its controls, and which it does not.
+A set that was split with several seeds (`--resplit`) is scored on each split, and the mean over
+them stands by the suite's name. Its error of rows is the mean of theirs, because splits share rows;
+the spread between split seeds is added.
 Macro metrics average over the classes that the gold labels of the rows hold, whatever was
 predicted; a class whose only rows are left out is left out of that mean, not scored 0.
 
@@ -81,6 +84,11 @@ def add_arguments(parser):
         metavar="JSON",
         help="other names of labels: {dataset: {alias: label}}",
     )
+    parser.add_argument(
+        "--resplit",
+        action="store_true",
+        help="the datasets are one set, by the suite's name, split with several seeds",
+    )
     parser.add_argument("--out", required=True, type=Path, help="folder to write")
     cli_flags.add(parser, "evaluation")
     cli_flags.add(parser, "language/prediction", "validation_rows")
@@ -96,12 +104,13 @@ def run(args):
     settings = cli_flags.take(args, Settings)
     files = args.datasets, args.records, args.clusters
     golds = suite.read_golds(args.study, *files, args.aliases, args.validation_rows)
-    methods = suite.read_costs(args.study, args.suite, args.costs)
+    trained_on = args.datasets if args.resplit else [args.suite]
+    methods = suite.read_costs(args.study, trained_on, args.costs)
     answers = suite.read_predictions(args.predictions, golds, methods)
     probes = suite.read_probes(args.probes, golds, methods)
     names = {"study": args.study, "suite": args.suite}
     known = tuple(names.values())
-    scored = suite.score(golds, answers, known)
+    scored = suite.score(golds, answers, known, args.suite if args.resplit else None)
     scored |= suite.score_probes(golds, probes, answers, known)
     files = zip(args.records, args.clusters, strict=True)
     records = dict(zip(args.datasets, files, strict=True))

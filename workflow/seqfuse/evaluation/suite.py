@@ -74,18 +74,19 @@ def read_golds(
     return golds
 
 
-def read_costs(study: str, suite: str, paths: list[Path]) -> dict[str, Method]:
-    """The trained methods of the suite, by name."""
-    methods = {}
+def read_costs(study: str, suites: list[str], paths: list[Path]) -> dict[str, Method]:
+    """The trained methods of a suite, by name; those of a set that is split with several seeds were
+    trained on each split, a suite of its own."""
+    methods: dict[str, Method] = {}
     for path in paths:
         cost = read_json(path)
         try:
-            if (cost["study"], cost["suite"]) != (study, suite):
+            if cost["study"] != study or cost["suite"] not in suites:
                 raise UserError(
                     f"{path}: the cost of suite {cost['suite']!r} ({cost['study']}), "
-                    f"not of {suite!r} ({study})"
+                    f"not of {' or '.join(map(repr, suites))} ({study})"
                 )
-            methods[cost["method"]] = Method(
+            found = Method(
                 name=cost["method"],
                 kind=cost["kind"],
                 seeds=tuple(seed["seed"] for seed in cost["seeds"]),
@@ -93,6 +94,10 @@ def read_costs(study: str, suite: str, paths: list[Path]) -> dict[str, Method]:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"{path}: not a cost.json that training writes ({error!r})") from None
+        before = methods.get(found.name, found)
+        size = max(before.trained_parameters, found.trained_parameters)
+        seeds = tuple(sorted({*before.seeds, *found.seeds}))
+        methods[found.name] = replace(found, seeds=seeds, trained_parameters=size)
     return methods
 
 
@@ -223,9 +228,15 @@ def score_probes(
 
 
 def score(
-    golds: dict[str, Gold], answers: list[Answers], names: tuple[str, str]
+    golds: dict[str, Gold],
+    answers: list[Answers],
+    names: tuple[str, str],
+    splits_of: str | None = None,
 ) -> dict[Place, dict[str, Score]]:
-    """Every metric of every method on every split and subset of every dataset, and the means."""
+    """Every metric of every method on every split and subset of every dataset, and the means.
+
+    Where the datasets are one set that was split with several seeds, `splits_of` names it.
+    """
     found: dict[Place, dict[str, Score]] = {}
     for dataset, gold in golds.items():
         ours = [answer for answer in answers if answer.dataset == dataset]
@@ -236,7 +247,7 @@ def score(
             scored = scores(gold, chosen, present, names)
             for (method, probe), values in scored.items():
                 found[Place(dataset, split, subset, method, probe)] = values
-    return found | _means(found, golds)
+    return found | (_over_splits(found, golds, splits_of) if splits_of else _means(found, golds))
 
 
 def metric_rows(
@@ -317,7 +328,8 @@ def comparison_rows(
     for dataset, subset in dict.fromkeys(
         (place.dataset, place.subset) for place in scored if place.split == "test"
     ):
-        metric = next(iter(golds.values())).metric if dataset == MEAN else golds[dataset].metric
+        # The mean over datasets, or over the splits of one, has the metric of each.
+        metric = golds.get(dataset, next(iter(golds.values()))).metric
         there = {
             (place.method, place.probe): values[metric]
             for place, values in scored.items()
@@ -399,6 +411,34 @@ def _means(
         )
         means[Place(MEAN, place.split, "all", place.method, place.probe)] = {metric: mean}
     return means
+
+
+def _over_splits(
+    found: dict[Place, dict[str, Score]], golds: dict[str, Gold], name: str
+) -> dict[Place, dict[str, Score]]:
+    """Every metric's mean over the splits of one set, of the methods and subsets that all have."""
+    means: dict[Place, dict[str, Score]] = {}
+    for place, values in found.items():
+        parts = [found.get(replace(place, dataset=dataset)) for dataset in golds]
+        if place.dataset != next(iter(golds)) or not all(parts):
+            continue
+        shared = [metric for metric in values if all(metric in part for part in parts)]
+        means[replace(place, dataset=name)] = {
+            metric: _mean_of_splits([part[metric] for part in parts]) for metric in shared
+        }
+    return means
+
+
+def _mean_of_splits(scored: list[Score]) -> Score:
+    estimates = [one.estimate for one in scored]
+    return Score(
+        inference.Estimate(
+            tuple(part for estimate in estimates for part in estimate.parts),
+            (np.mean([estimate.seeds[0] for estimate in estimates], axis=0),),
+            splits=np.array([estimate.value for estimate in estimates]),
+        ),
+        min(one.rows for one in scored),
+    )
 
 
 def _pairs(there: dict[tuple[str, str], Score], methods: dict[str, Method]):

@@ -47,6 +47,12 @@ class Scope:
         """The methods or arms."""
         return self.run.ablated(self.study) if self.ablations else self.run.runs(self.study)
 
+    @property
+    def datasets(self) -> list[str]:
+        """The datasets of the suites."""
+        suites = self.run.suites(self.study)
+        return list(dict.fromkeys(name for suite in self.suites for name in suites[suite]))
+
 
 Wildcards = Sequence[Mapping[str, str]]
 
@@ -159,6 +165,12 @@ def _of_suites(scope: Scope) -> Wildcards:
     return [{"study": scope.study, "suite": suite} for suite in scope.suites]
 
 
+def _of_predicted(scope: Scope) -> Wildcards:
+    """What controls predict at once: a suite of study A, a set of study B."""
+    places = scope.suites if scope.study == "language" else scope.datasets
+    return [{"study": scope.study, "suite": place} for place in places]
+
+
 def _of_methods(scope: Scope) -> Wildcards:
     pairs = [(suite, name) for suite in scope.suites for name in scope.compared]
     return _pairs(scope, [pair for pair in pairs if scope.run.varies(pair[1], pair[0])])
@@ -168,7 +180,7 @@ def _of_readers(scope: Scope) -> Wildcards:
     """Methods that see DNA and answer in text; their variants are not shown."""
     entries = {name: scope.run.method(name) for name in scope.run.runs("language")}
     names = [name for name, entry in entries.items() if entry.sees_dna and entry.generates]
-    return _each(scope, "suite", "method", names)
+    return _each(scope.suites, "suite", "method", names)
 
 
 def _of_judged(scope: Scope) -> Wildcards:
@@ -189,7 +201,7 @@ def _of_attended(scope: Scope) -> Wildcards:
 
 
 def _of_arms(scope: Scope) -> Wildcards:
-    return _each(scope, "dataset", "arm", scope.compared)
+    return _each(scope.datasets, "dataset", "arm", scope.compared)
 
 
 def _of_seeds(scope: Scope) -> Wildcards:
@@ -199,11 +211,12 @@ def _of_seeds(scope: Scope) -> Wildcards:
 
 
 def _of_weighing_arms(scope: Scope) -> Wildcards:
-    return _each(scope, "dataset", "arm", [name for name in scope.compared if ARMS[name].weighs])
+    weighing = [name for name in scope.compared if ARMS[name].weighs]
+    return _each(scope.datasets, "dataset", "arm", weighing)
 
 
 def _of_interpreted_sets(scope: Scope) -> Wildcards:
-    return [{"dataset": name} for name in scope.suites] if scope.run.fusions() else []
+    return [{"dataset": name} for name in scope.datasets] if scope.run.fusions() else []
 
 
 def _of_attending_sets(scope: Scope) -> Wildcards:
@@ -229,9 +242,9 @@ def _of_figures(scope: Scope) -> Wildcards:
     ]
 
 
-def _each(scope: Scope, suite: str, run: str, names: Sequence[str]) -> Wildcards:
-    """Every suite with every one of these methods or arms, by what the rules call the two."""
-    return [{suite: one, run: name} for one in scope.suites for name in names]
+def _each(places: Sequence[str], place: str, run: str, names: Sequence[str]) -> Wildcards:
+    """Every suite or set with each of these methods or arms, by what the rules call the two."""
+    return [{place: one, run: name} for one in places for name in names]
 
 
 def _pairs(scope: Scope, pairs: Sequence[tuple[str, str]]) -> Wildcards:
@@ -280,7 +293,7 @@ ARTIFACTS: tuple[Artifact, ...] = (
     Artifact("attention", f"{_INTERPRETED}/attention.parquet", _of_attending_sets, "codons"),
     Artifact("fused", f"{_INTERPRETED}/fused.parquet", _of_interpreted_sets, "codons"),
     # both
-    Artifact("controls", "<results>/controls/{study}/{suite}/predictions.parquet", _of_suites),
+    Artifact("controls", "<results>/controls/{study}/{suite}/predictions.parquet", _of_predicted),
     Artifact("metrics", f"{_EVALUATION}/metrics.parquet", _of_suites, ablations=False),
     Artifact("metrics", f"{_ABLATIONS}/metrics.parquet", _of_suites, ablations=True),
     Artifact("comparisons", f"{_EVALUATION}/comparisons.parquet", _of_suites, ablations=False),

@@ -96,7 +96,11 @@ class Run:
         studies = settings["studies"]
         suites, sets = settings["language"]["suites"], settings["codons"]["datasets"]
         self.language_suites: dict[str, list[str]] = suites if "language" in studies else {}
-        self.codon_sets: list[str] = sets if "codons" in studies else []
+        self.codon_suites: dict[str, list[str]] = {
+            name: entries.splits(name, settings["codons"]["split_seeds"])
+            for name in (sets if "codons" in studies else [])
+        }
+        self.codon_sets: list[str] = [n for names in self.codon_suites.values() for n in names]
 
     def method(self, name: str) -> Method:
         """The catalogue's entry of a method, or of the method that a variant varies."""
@@ -104,12 +108,13 @@ class Run:
         return METHODS[variants[name]["method"] if name in variants else name]
 
     def suites(self, study):
-        """The suites of a study and their datasets; a codon set is a suite of its own."""
-        return (
-            self.language_suites
-            if study == "language"
-            else {name: [name] for name in self.codon_sets}
-        )
+        """The suites of a study and their datasets; a codon set is a suite of its own, or one with
+        its splits, where it is split with several seeds."""
+        return self.language_suites if study == "language" else self.codon_suites
+
+    def resplit(self, study: str, suite: str) -> str:
+        """A flag, where a suite is the splits of one set."""
+        return "--resplit" if study == "codons" and self.codon_suites[suite] != [suite] else ""
 
     def datasets(self, study):
         """Every dataset of a study, once."""

@@ -140,6 +140,12 @@ def _split_anew(settings: dict) -> None:
         base, _, split = name.rpartition("+")
         if base in settings["datasets"] and name not in settings["datasets"]:
             settings["datasets"][name] = datasets.split_anew(base, settings["datasets"], split)
+    codons, first = settings["codons"], settings["sequences"]["split_seed"]
+    for name in codons["datasets"]:
+        for seed, one in enumerate(datasets.splits(name, codons["split_seeds"]), start=first):
+            if one != name and name in settings["datasets"]:
+                entry = datasets.with_split_seed(settings["datasets"][name], seed)
+                settings["datasets"][one] = entry
 
 
 def _hide_vacuous(settings: dict) -> None:

@@ -64,6 +64,20 @@ def split_anew(name: str, entries: Mapping, split: str) -> dict:
     return entry | {"title": title, "cleaning": entry.get("cleaning", {}) | changed}
 
 
+def splits(name: str, seeds: int) -> list[str]:
+    """The datasets that a codon set comes to: itself, or one a seed (NAME+SPLIT.0, ...) where it is
+    split with several."""
+    split = name.rpartition("+")[2]
+    seeded = "+" in name and "split_by" in RESPLIT.get(split, ("", {}))[1]
+    return [f"{name}.{number}" for number in range(seeds)] if seeded and seeds > 1 else [name]
+
+
+def with_split_seed(entry: Mapping, seed: int) -> dict:
+    """An entry that is split anew, with this seed."""
+    title = f"{entry['title']}, split seed {seed}"
+    return dict(entry) | {"title": title, "cleaning": entry["cleaning"] | {"split_seed": seed}}
+
+
 def cleaning(entry: Mapping, settings: Mapping) -> dict:
     """The settings of `sequences` for a dataset: the configuration's, then the entry's own."""
     return dict(settings) | dict(entry.get("cleaning", {}))

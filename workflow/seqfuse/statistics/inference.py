@@ -51,10 +51,13 @@ class Estimate:
     """The mean of the `parts`, one a dataset; `seeds` holds independent scores by seed, [..., S].
 
     A score has one array of seeds, a difference of two methods that were trained apart has two.
+    Where the parts are one dataset, split with several seeds, `splits` [..., S] holds the score by
+    split seed. Their test rows overlap, so that the mean is no surer of rows than each of them.
     """
 
     parts: tuple[Part, ...]
     seeds: tuple[np.ndarray, ...]
+    splits: np.ndarray | None = None
 
     @property
     def value(self) -> np.ndarray:
@@ -63,8 +66,9 @@ class Estimate:
 
     @property
     def clusters(self) -> int:
-        """The clusters of all parts together."""
-        return sum(part.clusters for part in self.parts)
+        """The clusters of all parts together; of one dataset, the fewest of a split."""
+        counts = [part.clusters for part in self.parts]
+        return sum(counts) if self.splits is None else min(counts)
 
     def less(self, other: "Estimate", paired: bool = False) -> "Estimate":
         """The difference of two scores on the same rows; `paired` where the seeds are the same."""
@@ -77,7 +81,8 @@ class Estimate:
             if paired
             else self.seeds + other.seeds
         )
-        return Estimate(parts, seeds)
+        split = self.splits is not None and other.splits is not None
+        return Estimate(parts, seeds, self.splits - other.splits if split else None)
 
 
 @dataclass(frozen=True)
@@ -203,10 +208,18 @@ def _together(found: Estimate, rows: list[np.ndarray]) -> tuple[np.ndarray, np.n
     usual one is below the truth in two samples of three, and t then counts on rows alone.
     """
     sets = len(found.parts)
-    variance = sum(rows) / sets**2
+    least = min(part.df for part in found.parts)
+    if found.splits is None:
+        spread_of = found.seeds
+        variance = sum(rows) / sets**2
+        parts = zip(rows, found.parts, strict=True)
+        below = sum((one / sets**2) ** 2 / part.df for one, part in parts)
+    else:
+        spread_of = (*found.seeds, found.splits)
+        variance = sum(rows) / sets
+        below = variance**2 / least
     total = variance
-    below = sum((one / sets**2) ** 2 / part.df for one, part in zip(rows, found.parts, strict=True))
-    for by_seed in found.seeds:
+    for by_seed in spread_of:
         seeds = by_seed.shape[-1]
         if seeds > 1:
             spread = by_seed.var(-1, ddof=1) / seeds
@@ -214,7 +227,6 @@ def _together(found: Estimate, rows: list[np.ndarray]) -> tuple[np.ndarray, np.n
             likely = spread * (seeds - 1) / chi2.median(seeds - 1)
             total = total + likely
             below = below + likely**2 / (seeds - 1)
-    least = min(part.df for part in found.parts)
     known = below > 0
     df = np.where(known, total**2 / np.where(known, below, 1.0), least)
     return variance, df

@@ -131,6 +131,7 @@ class _Archive:
             "probes": [] if ablations else self._take(paths("probes")),
             "folds": self._take(folds),
             "aliases": self.plan.aliases(datasets),
+            "resplit": self.plan.resplit(study, suite),
             "settings": self.plan.scoring(study),
             "reported": {kind: self._take(paths(kind))[0] for kind in TABLES},
         }

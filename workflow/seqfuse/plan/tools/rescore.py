@@ -101,6 +101,8 @@ def _tables(manifest: dict, folder: Path, again: Path) -> Iterator[tuple[str, tu
         for flag in ("records", "clusters", "predictions", "costs", "probes", "folds"):
             if one[flag]:
                 words += [f"--{flag}", *(str(folder / name) for name in one[flag])]
+        if one["resplit"]:
+            words.append(one["resplit"])
         if one["aliases"]:
             words += ["--aliases", one["aliases"]]
         for name, value in one["settings"].items():
