@@ -24,7 +24,14 @@ from seqfuse.registry.methods import METHODS
 # What the papers' preset says of the methods (workflow/presets/paper.yaml; a test compares them).
 LORA_RANK = 8
 WHOLE = ("onevocab",)
-QFORMER = {"latents": 64, "blocks": 3, "heads": 16}
+QFORMER = {
+    "latents": 64,
+    "blocks": 3,
+    "heads": 32,
+    "head_width": 128,
+    "mlp_width": 11008,
+    "norms": False,
+}
 ONEVOCAB = {"k": 6, "alphabet": "ACGTN", "initialisation": "mean"}
 ONEVOCAB["trainable_parts"] = ("dna", "text", "backbone")
 # Of as many digits, so that none is the likeliest for being the shortest.
@@ -110,7 +117,8 @@ SHAPES = {
                 "num_attention_heads": 2,
                 "intermediate_size": 32,
             },
-            qformer=QFORMER | {"latents": 4, "blocks": 1, "heads": 4},
+            qformer=QFORMER
+            | {"latents": 4, "blocks": 1, "heads": 4, "head_width": 16, "mlp_width": 64},
             shrink=20,
             kegg=4,
             nt=8,

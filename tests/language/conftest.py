@@ -84,7 +84,17 @@ def build(backbone):
     onevocab = {"k": 2, "alphabet": "ACGTN", "initialisation": "random"}
     known = {
         "linear": (Linear, {}),
-        "qformer": (QFormer, {"latents": 3, "blocks": 2, "heads": 4}),
+        "qformer": (
+            QFormer,
+            {
+                "latents": 3,
+                "blocks": 2,
+                "heads": 4,
+                "head_width": 6,
+                "mlp_width": 48,
+                "norms": False,
+            },
+        ),
         "onevocab": (OneVocab, onevocab | {"trainable_parts": ("dna", "text", "backbone")}),
         "text_only": (TextOnly, {}),
     }
@@ -233,6 +243,7 @@ def finetuning(root: Path, method: str, out: Path, *more) -> list:
     words += ["--records", *records(root), "--backbone", root / "qwen3"]
     words += [*embeddings(root, method), "--seeds", 0, 3, "--steps", 5, "--batch", 4]
     words += ["--validate-every", 2, "--k", 3, "--latents", 2, "--blocks", 1]
+    words += ["--heads", 4, "--head-width", 8, "--mlp-width", 64]
     if method == "seqclip":
         words += ["--pretrained", root / "seqclip"]
     if method == "linear_tuned":

@@ -103,14 +103,16 @@ def test_null_and_several_types_are_unions():
 def test_a_sections_class_may_say_more():
     assert Resampler().size() == 64 * 3
     assert Resampler.__annotations__["heads"] is str
-    assert list(Resampler.__annotations__) == ["latents", "blocks", "heads"]
+    assert list(Resampler.__annotations__) == [
+        "latents", "blocks", "heads", "head_width", "mlp_width", "norms",
+    ]  # fmt: skip
     assert pickle.loads(pickle.dumps(Resampler(blocks=2))) == Resampler(blocks=2)
 
 
 def test_saved_settings_take_no_default():
-    assert Resampler.saved({"latents": 1, "blocks": 2, "heads": 4}) == Resampler(
-        latents=1, blocks=2
-    )
+    saved = {"latents": 1, "blocks": 2, "heads": 4}
+    saved |= {"head_width": 8, "mlp_width": 9, "norms": True}
+    assert Resampler.saved(saved) == Resampler(**saved)
     with pytest.raises(
         UserError, match="language/qformer: the checkpoint's settings have no 'heads'"
     ):

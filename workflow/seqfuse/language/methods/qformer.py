@@ -1,11 +1,15 @@
-"""Q-former (ChatNT, de Almeida et al. 2025): a perceiver resampler between encoder and backbone."""
+"""Q-former (ChatNT, de Almeida et al. 2025): a perceiver resampler between encoder and backbone.
+
+As ChatNT's published code has it: queries are normed, keys and values are not; both attentions of a
+block see the latents as they were before it; nothing is normed behind the last block, so that the
+scale of the vectors is learned.
+"""
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seqfuse.errors import UserError
 from seqfuse.language.methods.linear import between_markers, marker_vectors
 from seqfuse.language.methods.method import Batch, LanguageMethod, Setup
 from seqfuse.settings.sections import Section
@@ -16,22 +20,22 @@ class Settings(Section, path="language/qformer"):
 
 
 class CrossAttention(nn.Module):
-    """Pre-norm residual attention of latents to [context; latents], its padding masked."""
+    """Pre-norm residual attention of latents to [context; latents of before], padding masked."""
 
-    def __init__(self, width: int, heads: int):
+    def __init__(self, width: int, settings: Settings):
         super().__init__()
-        self.heads = heads
-        self.norm, self.context_norm = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.query = nn.Linear(width, width, bias=False)
-        self.key_value = nn.Linear(width, 2 * width, bias=False)
-        self.out = nn.Linear(width, width, bias=False)
+        self.heads, inner = settings.heads, settings.heads * settings.head_width
+        self.norm = nn.LayerNorm(width)
+        self.context_norm = nn.LayerNorm(width) if settings.norms else nn.Identity()
+        self.query = nn.Linear(width, inner)
+        self.key_value = nn.Linear(width, 2 * inner)
+        self.out = nn.Linear(inner, width)
 
-    def forward(self, latents: Tensor, context: Tensor, mask: Tensor) -> Tensor:
-        """latents [B, L, W], context [B, T, W], mask bool [B, T] -> latents [B, L, W]."""
-        normed = self.norm(latents)
-        keys = torch.cat([self.context_norm(context), normed], dim=1)
-        seen = F.pad(mask, (0, latents.shape[1]), value=True)[:, None, None, :]
-        query = self._split(self.query(normed))
+    def forward(self, latents: Tensor, before: Tensor, context: Tensor, mask: Tensor) -> Tensor:
+        """latents, before [B, L, W], context [B, T, W], mask bool [B, T] -> latents [B, L, W]."""
+        keys = self.context_norm(torch.cat([context, before], dim=1))
+        seen = F.pad(mask, (0, before.shape[1]), value=True)[:, None, None, :]
+        query = self._split(self.query(self.norm(latents)))
         key, value = map(self._split, self.key_value(keys).chunk(2, dim=-1))
         mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=seen)
         return latents + self.out(mixed.transpose(1, 2).flatten(2))
@@ -43,20 +47,21 @@ class CrossAttention(nn.Module):
 class Block(nn.Module):
     """Latents look at the DNA, then at the question, then pass a GELU MLP."""
 
-    def __init__(self, width: int, heads: int):
+    def __init__(self, width: int, settings: Settings):
         super().__init__()
-        self.dna, self.question = CrossAttention(width, heads), CrossAttention(width, heads)
+        self.dna, self.question = CrossAttention(width, settings), CrossAttention(width, settings)
         self.mlp = nn.Sequential(
             nn.LayerNorm(width),
-            nn.Linear(width, 4 * width),
+            nn.Linear(width, settings.mlp_width),
             nn.GELU(),
-            nn.Linear(4 * width, width),
+            nn.Linear(settings.mlp_width, width),
         )
 
     def forward(self, latents, dna, dna_mask, question, question_mask) -> Tensor:
         """latents [B, L, W], dna [B, T, W], question [B, Q, W] -> latents [B, L, W]."""
-        latents = self.dna(latents, dna, dna_mask)
-        latents = self.question(latents, question, question_mask)
+        before = latents
+        latents = self.dna(latents, before, dna, dna_mask)
+        latents = self.question(latents, before, question, question_mask)
         return latents + self.mlp(latents)
 
 
@@ -64,23 +69,17 @@ class QFormer(LanguageMethod):
     """Each sequence is resampled, on its own, into a fixed number of vectors of the backbone.
 
     Latents attend in every block to the projected encoder states and to the question, whose
-    embeddings are rows of the backbone's own table. ChatNT: 64 latents, 3 blocks, 32 heads.
+    embeddings are rows of the backbone's own table. ChatNT: 64 latents, 3 blocks, 32 heads of 128.
     Encoder states carry no position of their own beyond what the encoder put into them.
     """
 
     def __init__(self, setup: Setup):
         super().__init__(setup)
         settings = Settings.saved(setup.settings)
-        if self.width % settings.heads:
-            raise UserError(
-                f"--heads {settings.heads} does not divide the backbone's width {self.width}"
-            )
         self.projection = nn.Linear(setup.encoder_width, self.width)
-        self.latents = nn.Parameter(torch.randn(settings.latents, self.width) * 0.02)
-        self.blocks = nn.ModuleList(
-            Block(self.width, settings.heads) for _ in range(settings.blocks)
-        )
-        self.norm = nn.LayerNorm(self.width)
+        self.latents = nn.Parameter(torch.randn(settings.latents, self.width) / self.width**0.5)
+        self.blocks = nn.ModuleList(Block(self.width, settings) for _ in range(settings.blocks))
+        self.norm = nn.LayerNorm(self.width) if settings.norms else nn.Identity()
         self.markers = nn.Parameter(marker_vectors(self))
 
     def segment(self, sequence: str) -> int:
