@@ -428,6 +428,11 @@ def _vectors(root: Path) -> None:
     seen = {"test": {"rows": 300, "genes": genes, "dna": {"rows": 5, "share": 0.017}}}
     leakage = {"method": "90 nt", "pairs": 50, "datasets": {"demo-variants": seen}}
     write_json(folder.parent / "leakage.json", leakage)
+    long = {"limit": 2048, "policy": "truncate", "pairs": 3}
+    model = {"seed": 0, "pairs": {"train": 50}, "too_long": {"genes": long, "texts": long}}
+    write_json(folder / "model.json", model)
+    card = {"title": "Genes", "licence": "MIT", "study": "pairs", "rows": {"train": 50}}
+    write_json(root / "data" / "genes" / "card.json", card)
     for place, method in enumerate(METHODS):
         apart = [
             row | {"vector": [x + place * (row["kind"] == "text") for x in row["vector"]]}

@@ -60,6 +60,7 @@ EXPECTED = {
     ("predictions", "language"): language(METHODS, "predictions.parquet"),
     ("predictions", "codons"): codons(ARMS, "predictions.parquet"),
     ("answers", "language"): language(JUDGED, "predictions.parquet", ["variants"]),
+    ("pretrainings", "language"): ["<results>/language/pretrain/seqclip/model.json"],
     ("costs", "language"): of_seeds("cost.json"),
     ("costs", "codons"): codons(ARMS, "cost.json"),
     ("models", "language"): of_seeds("manifest.json"),
@@ -246,7 +247,12 @@ def test_what_a_figure_is_drawn_from(artifacts, of):
 def test_what_the_report_shows(artifacts, make_run):
     shown = artifacts.report_inputs(None)
     assert list(shown) == ["metrics", "comparisons", "audits", "cards", "costs", "verdicts",
-                           "leakage", "figures"]  # fmt: skip
+                           "leakage", "pretrainings", "figures"]  # fmt: skip
+    # Which pairs SeqCLIP was pre-trained on, where it was.
+    pairs = "<results>/data/demo-genes/card.json"
+    assert pairs in shown["cards"]
+    without = Artifacts(make_run(language={"methods": ["linear"]})).report_inputs(None)
+    assert pairs not in without["cards"] and "pretrainings" not in without
     assert shown["costs"] == EXPECTED["costs", "language"] + EXPECTED["costs", "codons"]
     drawn = [path for study in STUDIES for path in artifacts.paths("figures", study)]
     assert shown["figures"] == drawn

@@ -17,6 +17,7 @@ PATTERNS = {
     "cards": "data/*/card.json",
     "audits": "sequences/*/audit.json",
     "leakage": "language/pretrain/leakage.json",
+    "pretrainings": "language/pretrain/seqclip/model.json",
     "figures": "figures/*.svg",
 }
 SVG = (

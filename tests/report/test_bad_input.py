@@ -88,6 +88,7 @@ def test_half_a_configuration_is_named(capsys, results, build, tmp_path, key):
         ("cards", "card.json", "{}", "card.json: no 'licence' in it"),
         ("audits", "audit.json", "[]", "audit.json: no 'warnings' in it"),
         ("leakage", "leakage.json", "{}", "leakage.json: no 'datasets' in it"),
+        ("pretrainings", "model.json", "{}", "model.json: no 'too_long' in it"),
         ("costs", "cost.json", "{}", "cost.json: not a cost.json"),
         ("figures", "pie.svg", "<svg/>", "pie.svg: no figure is called 'pie'"),
         ("figures", "verdict.svg", "text", "verdict.svg: not an SVG"),

@@ -383,6 +383,15 @@ def test_what_pre_training_has_seen_stands_with_the_data(page):
     assert "Seen in SeqCLIP" not in page.by_id("data-demo-splice").text
 
 
+def test_full_scale_the_page_says_what_seqclip_was_pretrained_on(page):
+    """Which pairs, how many were too long, and that one pre-training serves all seeds."""
+    said = page.by_id("data-genes").text
+    assert "Used forSeqCLIP's pre-training on 50 pairs, seed 0" in said
+    assert "3 genes over 2,048 tokens (truncate), 3 texts over 2,048 tokens (truncate)" in said
+    assert "Every seed of SeqCLIP starts from this one pre-training" in said
+    assert "Used for" not in page.by_id("data-demo-variants").text
+
+
 def test_the_head_says_what_ran(page):
     head = page.all("header")[0].text
     # Half of the 48 runs took 9.5 s and half 10.5 s.

@@ -15,7 +15,10 @@ from seqfuse.registry.arms import ARMS
 from seqfuse.registry.figures import FIGURES
 from seqfuse.registry.judges import REFERENCES
 
-REPORTED = ("metrics", "comparisons", "audits", "cards", "costs", "verdicts", "leakage", "figures")
+REPORTED = (
+    *("metrics", "comparisons", "audits", "cards", "costs", "verdicts"),
+    *("leakage", "pretrainings", "figures"),
+)
 ABLATIONS_REPORTED = ("metrics", "comparisons", "costs", "figures")
 
 
@@ -157,6 +160,12 @@ def _of_pretraining(scope: Scope) -> Wildcards:
     return [{}] if scope.run.pretrained() else []
 
 
+def _of_pairs(scope: Scope) -> Wildcards:
+    """The gene-text pairs that a pre-training of this run reads."""
+    pairs = scope.run.settings["language"]["pretrain"]["dataset"]
+    return [{"dataset": pairs}] if scope.run.pretrained() else []
+
+
 def _of_datasets(scope: Scope) -> Wildcards:
     return [{"dataset": name} for name in scope.run.datasets(scope.study)]
 
@@ -260,9 +269,11 @@ _ABLATIONS = "<results>/ablations/{study}/{suite}"
 ARTIFACTS: tuple[Artifact, ...] = (
     # datasets
     Artifact("cards", "<results>/data/{dataset}/card.json", _of_datasets),
+    Artifact("cards", "<results>/data/{dataset}/card.json", _of_pairs, "language"),
     Artifact("records", "<results>/sequences/{dataset}/records.parquet", _of_datasets),
     Artifact("references", "<results>/sequences/{dataset}/records.parquet", _of_datasets),
     Artifact("audits", "<results>/sequences/{dataset}/audit.json", _of_datasets),
+    Artifact("audits", "<results>/sequences/{dataset}/audit.json", _of_pairs, "language"),
     # study A
     Artifact("predictions", f"{_METHOD}/predictions.parquet", _of_methods, "language"),
     Artifact("answers", f"{_METHOD}/predictions.parquet", _of_answering, "language"),
@@ -279,6 +290,12 @@ ARTIFACTS: tuple[Artifact, ...] = (
         "language",
     ),
     Artifact("leakage", "<results>/language/pretrain/leakage.json", _of_pretraining, "language"),
+    Artifact(
+        "pretrainings",
+        "<results>/language/pretrain/seqclip/model.json",
+        _of_pretraining,
+        "language",
+    ),
     Artifact("folds", "<results>/controls/language/{suite}/folds.parquet", _of_suites, "language"),
     Artifact("verdicts", "<results>/judge/{suite}/{method}.parquet", _of_judged, "language"),
     # study B

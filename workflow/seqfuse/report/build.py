@@ -21,6 +21,7 @@ KINDS = {
     "costs": "cost.json of each trained method",
     "verdicts": "the judge's verdicts.parquet of each method",
     "leakage": "leakage.json of SeqCLIP's pre-training",
+    "pretrainings": "model.json of SeqCLIP's pre-training",
     "figures": "the SVG of each figure",
     "accepted": "accepted.json, which `seqfuse accept` writes",
 }

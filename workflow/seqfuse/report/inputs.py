@@ -21,7 +21,12 @@ _SCHEMAS = {
 
 
 # By what a card and an audit are known from other JSON files.
-_NEEDED = {"cards": "licence", "audits": "warnings", "leakage": "datasets"}
+_NEEDED = {
+    "cards": "licence",
+    "audits": "warnings",
+    "leakage": "datasets",
+    "pretrainings": "too_long",
+}
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,7 @@ class Run:
     cards: dict[str, dict] = field(default_factory=dict)
     costs: list[dict] = field(default_factory=list)
     leakage: dict[str, dict] = field(default_factory=dict)
+    pretraining: dict = field(default_factory=dict)
     figures: list[Drawing] = field(default_factory=list)
     accepted: list[dict] = field(default_factory=list)
     sources: list[Source] = field(default_factory=list)
@@ -99,15 +105,14 @@ def read(name: str, settings: Path, paths: Mapping[str, Sequence[Path]]) -> Run:
         _cost(run, path)
     for kind in ("cards", "audits"):
         for path in paths[kind]:
-            found = files.read_json(path)
-            if _NEEDED[kind] not in found:
-                raise UserError(f"{path}: no {_NEEDED[kind]!r} in it; was it meant for --{kind}?")
+            found = _checked(kind, path)
             getattr(run, kind)[path.parent.name] = found
             found["source_number"] = _note(run, path, _COMMANDS[kind](path, found))
+    for path in paths["pretrainings"]:
+        found = _checked("pretrainings", path)
+        run.pretraining = found | {"source": _note(run, path, "seqfuse language pretrain")}
     for path in paths["leakage"]:
-        found = files.read_json(path)
-        if _NEEDED["leakage"] not in found:
-            raise UserError(f"{path}: no 'datasets' in it; was it meant for --leakage?")
+        found = _checked("leakage", path)
         number = _note(run, path, "seqfuse language leakage")
         run.leakage |= {n: {"splits": s, "source": number} for n, s in found["datasets"].items()}
     for path in paths["accepted"]:
@@ -119,6 +124,14 @@ def read(name: str, settings: Path, paths: Mapping[str, Sequence[Path]]) -> Run:
     run.figures.sort(key=lambda drawing: order.index(drawing.figure.name))
     _note(run, settings, "the configuration of the run, presets and defaults filled in")
     return run
+
+
+def _checked(kind: str, path: Path) -> dict:
+    """A JSON file of a kind, known by a key that it has."""
+    found = files.read_json(path)
+    if _NEEDED[kind] not in found:
+        raise UserError(f"{path}: no {_NEEDED[kind]!r} in it; was it meant for --{kind}?")
+    return found
 
 
 def _note(run: Run, path: Path, command: str) -> int:

@@ -99,6 +99,7 @@ def _card(run: Run, name: str) -> dict:
     """What the page says of a dataset: its card and its audit, as far as they were given."""
     card, audit = run.cards.get(name, {}), run.audits.get(name, {})
     leaked = run.leakage.get(name, {})
+    pretraining = run.pretraining if card.get("study") == "pairs" else {}
     rows, splits = audit.get("rows"), audit.get("splits") or card.get("rows") or {}
     rejected, left_out = audit.get("rejected") or {}, card.get("left_out") or {}
     facts = [
@@ -106,6 +107,7 @@ def _card(run: Run, name: str) -> dict:
         ("Licence", card.get("licence")),
         ("Citation", card.get("citation")),
         ("Source", card.get("source")),
+        ("Used for", _pretraining(pretraining) if pretraining else ""),
         ("Task", card.get("task")),
         ("Rows", ", ".join(f"{split} {n:,}" for split, n in splits.items())),
         ("Classes", str(audit["classes"]) if audit.get("classes") else ""),
@@ -125,7 +127,7 @@ def _card(run: Run, name: str) -> dict:
         "warnings": audit.get("warnings", []),
         "files": card.get("files", []),
         "sources": [found["source_number"] for found in (card, audit) if "source_number" in found]
-        + ([leaked["source"]] if leaked else []),
+        + [found["source"] for found in (leaked, pretraining) if found],
     }
 
 
@@ -156,6 +158,19 @@ def _paid(run: Run) -> list[str]:
 def _prompts(run: Run) -> list[tuple[str, str]]:
     """(dimension, hash) of the judges' prompts."""
     return sorted({(row["dimension"], row["prompt"]) for row in run.verdicts if row["prompt"]})
+
+
+def _pretraining(found: dict) -> str:
+    """What these pairs were for, and what was too long for an encoder."""
+    cut = [
+        f"{one['pairs']:,} {kind} over {one['limit']:,} tokens ({one['policy']})"
+        for kind, one in found["too_long"].items()
+    ]
+    return (
+        f"SeqCLIP's pre-training on {found['pairs']['train']:,} pairs, seed {found['seed']};"
+        f" too long for an encoder: {', '.join(cut)}. Every seed of SeqCLIP starts from this one"
+        " pre-training, so that what is due to its seed is in no interval."
+    )
 
 
 def _leaked(splits: dict) -> str:
