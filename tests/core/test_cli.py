@@ -59,6 +59,27 @@ def test_a_mistake_is_one_line_and_a_status(capsys, tmp_path):
     assert "Traceback" not in error
 
 
+def test_full_scale_out_of_memory_is_one_line(monkeypatch, capsys):
+    """As torch says it of a model that does not fit at all; other errors keep their traceback."""
+    kind = type("OutOfMemoryError", (RuntimeError,), {})
+    said = "CUDA out of memory. Tried to allocate 1.16 GiB. GPU 0 has a total capacity of 39.4 GiB"
+
+    def fail(error):
+        def run(args):
+            raise error
+
+        monkeypatch.setattr("seqfuse.sequences.clean.run", run)
+        return main(["sequences", "--records", "a", "--study", "language", "--out", "b"])
+
+    assert fail(kind(said)) == 2
+    assert capsys.readouterr().err == (
+        "seqfuse sequences: error: CUDA out of memory. Tried to allocate 1.16 GiB; see what else"
+        " computes on that GPU (`nvidia-smi`), or take one with more memory\n"
+    )
+    with pytest.raises(RuntimeError, match="no kernel"):
+        fail(RuntimeError("no kernel"))
+
+
 def test_a_closed_pipe_ends_a_command_quietly():
     program = (
         "import argparse, sys\nfrom seqfuse import cli\n"

@@ -1,5 +1,10 @@
 """Tiny backbones, made-up encoder states, and methods built on them."""
 
+import contextlib
+import multiprocessing
+import os
+import pickle
+import socket
 from pathlib import Path
 
 import numpy as np
@@ -132,6 +137,60 @@ def record():
     def make(**columns):
         absent = dict.fromkeys(("variant", "question", "label", "reasoning"))
         return {"id": "r1", "split": "train", "sequence": "ACGT"} | absent | columns
+
+    return make
+
+
+def _together(count: int, work, folder: Path, joins: bool = False) -> list:
+    """What `work()` returns in each of `count` processes; their exit codes where it does not.
+
+    `joins` says that the work itself joins the other processes.
+    """
+    with contextlib.closing(socket.socket()) as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+
+    def child(rank: int):
+        place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count, "MASTER_PORT": port}
+        os.environ.update({k: str(v) for k, v in place.items()}, MASTER_ADDR="localhost")
+        torch.set_num_threads(1)
+        from seqfuse.training import launch
+
+        with contextlib.nullcontext() if joins else launch.started(count):
+            (folder / f"{rank}.pickle").write_bytes(pickle.dumps(work()))
+
+    folder.mkdir(exist_ok=True)
+    context = multiprocessing.get_context("fork")
+    children = [context.Process(target=child, args=(rank,)) for rank in range(count)]
+    for one in children:
+        one.start()
+    for one in children:
+        one.join()
+    found = [folder / f"{rank}.pickle" for rank in range(count)]
+    return [
+        pickle.loads(path.read_bytes()) if path.exists() else one.exitcode
+        for path, one in zip(found, children, strict=True)
+    ]
+
+
+@pytest.fixture
+def together():
+    """What a function returns in each of several processes."""
+    return _together
+
+
+@pytest.fixture
+def examples_of(prompt):
+    """Eight examples of many lengths for a method: chunks hold few, so that shares are uneven."""
+
+    def make(method) -> list:
+        rng = np.random.default_rng(3)
+        made = []
+        for number in range(8):
+            sequence = "".join(rng.choice(list("ACGT"), 7 + 6 * number))
+            answer = {"thinks": True, "reasoning": "It is lost. " * number} if number % 2 else {}
+            made.append(method.encode(prompt(sequence, sequence[:9], **answer), answer=True))
+        return made
 
     return make
 

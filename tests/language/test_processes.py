@@ -1,12 +1,8 @@
 """Training in two processes (gloo, CPU) against one: the same losses, weights and files."""
 
-import contextlib
 import json
-import multiprocessing
 import os
-import pickle
 import signal
-import socket
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.distributed.tensor import DTensor
 
 from seqfuse import cli
 from seqfuse.errors import UserError
@@ -25,7 +22,8 @@ from seqfuse.language.pretraining.contrastive_pretraining import (
     duplicate_pairs,
 )
 from seqfuse.training import launch, processes
-from seqfuse.training.trainer import CLOCKED, Trainer, Training
+from seqfuse.training.resume_checkpoint import discard
+from seqfuse.training.trainer import CLOCKED, Trainer, Training, load_best
 
 SETTINGS = Training(
     steps=4,
@@ -43,56 +41,17 @@ def without_clock(log):
     return [{k: v for k, v in entry.items() if k not in CLOCKED} for entry in log]
 
 
-def together(count: int, work, folder: Path, joins: bool = False) -> list:
-    """What `work()` returns in each of `count` processes; their exit codes where it does not.
-
-    `joins` says that the work itself joins the other processes.
-    """
-    with contextlib.closing(socket.socket()) as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
-
-    def child(rank: int):
-        place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count, "MASTER_PORT": port}
-        os.environ.update({k: str(v) for k, v in place.items()}, MASTER_ADDR="localhost")
-        torch.set_num_threads(1)
-        with contextlib.nullcontext() if joins else launch.started(count):
-            (folder / f"{rank}.pickle").write_bytes(pickle.dumps(work()))
-
-    folder.mkdir(exist_ok=True)
-    context = multiprocessing.get_context("fork")
-    children = [context.Process(target=child, args=(rank,)) for rank in range(count)]
-    for one in children:
-        one.start()
-    for one in children:
-        one.join()
-    found = [folder / f"{rank}.pickle" for rank in range(count)]
-    return [
-        pickle.loads(path.read_bytes()) if path.exists() else one.exitcode
-        for path, one in zip(found, children, strict=True)
-    ]
-
-
-def examples_of(method, prompt) -> list:
-    """Eight examples of many lengths: chunks hold one to three, so shares are uneven."""
-    rng = np.random.default_rng(3)
-    made = []
-    for number in range(8):
-        sequence = "".join(rng.choice(list("ACGT"), 7 + 6 * number))
-        answer = {"thinks": True, "reasoning": "It is lost. " * number} if number % 2 else {}
-        made.append(method.encode(prompt(sequence, sequence[:9], **answer), answer=True))
-    return made
-
-
-def trained(build, prompt, name: str, state: Path, **changes):
-    """Train for four steps, every example in every step; the log and the weights."""
+def trained(build, examples_of, name: str, state: Path, whole: bool = True, **changes):
+    """Train for four steps, every example in every step; the log and, gathered, the weights."""
     settings = replace(SETTINGS, **changes)
     method = build(name, gradient_checkpointing=settings.gradient_checkpointing)
     if settings.fsdp and processes.count() > 1:
         method.shard()
     made = Trainer(method, settings, 0, state, "f")
-    examples = examples_of(method, prompt)
+    examples = examples_of(method)
     progress = made.run(examples, examples[::3])
+    if not whole:
+        return progress.log, None
     weights = {k: getattr(p, "full_tensor", lambda p=p: p)() for k, p in made.trained.items()}
     return progress.log, {k: w.detach().clone() for k, w in weights.items()}
 
@@ -106,9 +65,11 @@ def trained(build, prompt, name: str, state: Path, **changes):
         ("qformer", {"fsdp": True, "gradient_checkpointing": True}),
     ],
 )
-def test_two_processes_give_the_losses_of_one(build, prompt, tmp_path, name, changes):
+def test_two_processes_give_the_losses_of_one(
+    build, examples_of, together, tmp_path, name, changes
+):
     def work(state):
-        return trained(build, prompt, name, tmp_path / state, **changes)
+        return trained(build, examples_of, name, tmp_path / state, **changes)
 
     log, weights = work("one")
     found = together(2, lambda: work("two"), tmp_path / "results")
@@ -125,7 +86,9 @@ def test_two_processes_give_the_losses_of_one(build, prompt, tmp_path, name, cha
 
 
 @pytest.mark.parametrize("fsdp", [False, True])
-def test_two_processes_that_are_stopped_resume_to_the_same_weights(build, prompt, tmp_path, fsdp):
+def test_two_processes_that_are_stopped_resume_to_the_same_weights(
+    build, examples_of, together, tmp_path, fsdp
+):
     """SIGTERM reaches one of them alone; LoRA's dropout draws numbers in both."""
 
     def build_lora(name, **setup):
@@ -141,7 +104,7 @@ def test_two_processes_that_are_stopped_resume_to_the_same_weights(build, prompt
                 return whole(self, examples)
 
             Trainer._step = step
-        return trained(build_lora, prompt, "linear", tmp_path / state, fsdp=fsdp)
+        return trained(build_lora, examples_of, "linear", tmp_path / state, fsdp=fsdp)
 
     whole = together(2, lambda: work("whole"), tmp_path / "first")
     stopped = together(2, lambda: work("cut", stop=3), tmp_path / "second")
@@ -153,6 +116,61 @@ def test_two_processes_that_are_stopped_resume_to_the_same_weights(build, prompt
         assert without_clock(one[0]) == without_clock(other[0])
         for key, weight in one[1].items():
             assert torch.equal(weight, other[1][key]), key
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_full_scale_each_process_keeps_its_own_part_of_a_sharded_model(
+    build, examples_of, together, tmp_path, damaged, spoil
+):
+    """No weight or moment is gathered to be saved, one rename publishes all parts, each process
+    reads its own, and one that is damaged makes all of them start anew."""
+    state = tmp_path / "state"
+
+    def work():
+        full = DTensor.full_tensor
+        DTensor.full_tensor = lambda tensor: full(tensor) if tensor.ndim == 0 else _refuse()
+        save = Trainer._save
+
+        def saved(self):
+            save(self)
+            # A weight is whole in no process, but the vocabulary's and OneVocab's rows.
+            part = self.checkpoint.resume()["part"]
+            local = sum(tensor.numel() for tensor in part["trained"].values())
+            halves = sum(p.numel() for p in self.trained.values() if isinstance(p, DTensor))
+            assert abs(2 * local - halves) < 0.1 * halves
+            assert part["moments"].keys() == part["trained"].keys() == part["best"].keys()
+
+        Trainer._save = saved
+        return trained(build, examples_of, "onevocab", state, fsdp=True, whole=False)[0]
+
+    first = together(2, work, tmp_path / "first")
+    (folder,) = state.glob("parts-*")
+    assert sorted(path.name for path in folder.iterdir()) == ["rank0.pt", "rank1.pt"]
+    content = torch.load(state / "checkpoint.pt", weights_only=True)["state"]
+    assert not any(".layers." in name for name in content["trained"] | content["best"])
+    # Nobody but the leader's last rename says that these parts are one checkpoint.
+    (state / "parts-half").mkdir()
+    if damaged:
+        spoil(folder / "rank1.pt", "flipped")
+    found = together(2, work, tmp_path / "second")
+    assert without_clock(found[0]) == without_clock(first[0])
+    again = [entry["seconds"] for entry in found[0]] != [entry["seconds"] for entry in first[0]]
+    assert again == damaged
+    assert (state / "checkpoint.pt.damaged").exists() == damaged
+    assert (state / "parts-half").exists() != damaged
+
+    method = build("onevocab")
+    load_best(method, state, "f")
+    weights = dict(method.named_parameters())
+    parts = [torch.load(path, weights_only=True) for path in sorted(state.glob("parts-*/*.pt"))]
+    for name in parts[0]["best"]:
+        assert torch.equal(weights[name], torch.cat([part["best"][name] for part in parts]))
+    discard(state)
+    assert not list(state.rglob("*.pt")) and not list(state.glob("parts-*"))
+
+
+def _refuse():
+    raise AssertionError("a whole weight in one process")
 
 
 class Towers(nn.Module):
@@ -219,7 +237,7 @@ def contrasted(state: Path, chunk_tokens: int):
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_a_contrastive_batch_that_is_cut_keeps_all_its_negatives(tmp_path, count):
+def test_a_contrastive_batch_that_is_cut_keeps_all_its_negatives(tmp_path, together, count):
     log, weights = contrasted(tmp_path / "whole", 1000)
     cut = together(count, lambda: contrasted(tmp_path / "cut", 12), tmp_path / "results")
     for ours, theirs in zip(log, cut[0][0], strict=True):
@@ -229,6 +247,32 @@ def test_a_contrastive_batch_that_is_cut_keeps_all_its_negatives(tmp_path, count
         for key, weight in found[1].items():
             torch.testing.assert_close(weight, weights[key], atol=1e-5, rtol=1e-4)
     assert log[1]["gene_to_text"] == cut[0][0][1]["gene_to_text"]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_full_scale_out_of_memory_keeps_all_negatives(tmp_path, together, count):
+    """Memory runs out in the last process, while the others wait for its genes."""
+    log, weights = contrasted(tmp_path / "whole", 1000)
+
+    def work():
+        genes, rows = Towers.genes, []
+
+        def short(self, pairs):
+            rows.append(len(pairs))
+            if processes.rank() == count - 1 and len(pairs) > 2:
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+            return genes(self, pairs)
+
+        Towers.genes = short
+        return *contrasted(tmp_path / "cut", 1000), rows
+
+    for found, others, rows in together(count, work, tmp_path / "results"):
+        assert rows[0] > 2 >= rows[-1]
+        for ours, theirs in zip(log, found, strict=True):
+            for key in {"loss", "validation_loss", "gradient_norm"} & ours.keys():
+                assert theirs[key] == pytest.approx(ours[key], rel=1e-4)
+        for key, weight in others.items():
+            torch.testing.assert_close(weight, weights[key], atol=1e-5, rtol=1e-4)
 
 
 def test_a_launcher_that_starts_too_few_is_an_error(commands, tmp_path):
@@ -249,7 +293,7 @@ def losses_of(folder: Path) -> list[float]:
     return [json.loads(line)["loss"] for line in (folder / "log.jsonl").read_text().splitlines()]
 
 
-def test_the_commands_write_once_from_two_processes(project, commands, tmp_path):
+def test_the_commands_write_once_from_two_processes(project, commands, together, tmp_path):
     one = commands.finetune("text_only", tmp_path / "one", "--seeds", 0)
     two, seqclip = tmp_path / "two", tmp_path / "seqclip"
     words = [*commands.finetuning("text_only", two), "--seeds", 0]

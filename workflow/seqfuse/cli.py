@@ -145,6 +145,13 @@ def main(argv: list[str] | None = None) -> int:
         # Arrow's own text is about bytes; the system's says what is wrong.
         reason, fix = os.strerror(error.errno), _OF_THE_DISK[error.errno]
         return _complain(args, f"{error.filename or 'standard output'}: {reason}; {fix}")
+    except RuntimeError as error:
+        # Known by its name, because most commands import no torch.
+        if type(error).__name__ != "OutOfMemoryError":
+            raise
+        reason = " ".join(str(error).split()).partition(". GPU")[0]
+        fix = "see what else computes on that GPU (`nvidia-smi`), or take one with more memory"
+        return _complain(args, f"{reason}; {fix}")
     except preemption.Interrupted as interruption:
         print(f"{args.command}: {interruption.line}", file=sys.stderr)
         return interruption.code

@@ -1,10 +1,33 @@
 """Training in several processes, on one node or more: which one leads, and what they add up.
 
-Where nothing was started, every function here is that of a single process and costs nothing.
+Where nothing was started, every function here is that of a single process and costs nothing. What
+they tell each other goes over the CPU, beside the gradients on their GPUs, and waits for as long as
+one of them may work alone: the leader writes tens of gigabytes while the others wait.
 """
 
 import contextlib
+import functools
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from typing import NamedTuple
+
+# More than any job; a process that dies ends the others through its launcher.
+_PATIENCE = timedelta(days=7)
+
+
+class Chunk(NamedTuple):
+    """What a process had in its memory: so many rows of so many tokens each, with padding."""
+
+    rows: int
+    length: int
+
+
+class Shortage(Exception):
+    """A process ran out of memory. All of them raise it, with the `chunks` of those that did."""
+
+    def __init__(self, chunks: list[Chunk]):
+        super().__init__(chunks)
+        self.chunks = chunks
 
 
 def count() -> int:
@@ -28,10 +51,7 @@ def leads() -> bool:
 
 def wait() -> None:
     """Go on when every process has come here."""
-    if count() > 1:
-        import torch.distributed
-
-        torch.distributed.barrier()
+    agree()
 
 
 @contextlib.contextmanager
@@ -52,14 +72,33 @@ def led(context: contextlib.AbstractContextManager) -> Iterator[None]:
         yield
 
 
+def agree(short: Chunk | None = None) -> None:
+    """Go on when every process has come here and none is `short` of memory; else raise `Shortage`.
+
+    Every exchange of this module begins with it, and every one of a sharded model's weights. So a
+    process that runs out of memory, wherever the others are, reaches them by one call, and they
+    leave what they cannot finish without it.
+    """
+    chunks = [short or Chunk(0, 0)]
+    if count() > 1:
+        import torch
+
+        own, found = torch.tensor(chunks[0]), torch.empty(count(), 2, dtype=torch.long)
+        torch.distributed.all_gather(list(found), own, group=_messages(_world()))
+        chunks = [Chunk(*values) for values in found.tolist()]
+    if chunks := [chunk for chunk in chunks if chunk.rows]:
+        raise Shortage(chunks)
+
+
 def gathered(value: object) -> list:
     """The value of every process, in order."""
+    agree()
     if count() == 1:
         return [value]
     import torch.distributed
 
     found = [None] * count()
-    torch.distributed.all_gather_object(found, value)
+    torch.distributed.all_gather_object(found, value, group=_messages(_world()))
     return found
 
 
@@ -82,3 +121,17 @@ def average_gradients(parameters: Iterable) -> None:
         waiting.append(torch.distributed.all_reduce(parameter.grad, async_op=True))
     for work in waiting:
         work.wait()
+
+
+def _world():
+    import torch.distributed
+
+    return torch.distributed.group.WORLD
+
+
+@functools.cache
+def _messages(world):
+    """The group over which all processes talk on the CPU; the first call must be made by all."""
+    import torch.distributed
+
+    return torch.distributed.new_group(backend="gloo", timeout=_PATIENCE)

@@ -1,5 +1,7 @@
 """The file that a training resumes from: to the same bits, or, where it is damaged, not at all."""
 
+import shutil
+import uuid
 import zipfile
 from pathlib import Path
 
@@ -9,47 +11,84 @@ from seqfuse.training import processes
 from seqfuse.training.device import device
 from seqfuse.training.preemption import set_aside
 
+# Folders beside the file, with what each process of a sharded model has for itself.
+_PARTS = "parts-"
+
 
 class Checkpoint:
     """One training's state on disk: tensors and plain values, and every generator's state.
 
     `fingerprint` names settings, data and code: a file with another one counts as none, and says
     so. One that cannot be read is set aside, and says so too. Of several processes the leader
-    writes, and each reads.
+    writes, and each reads; where the model is sharded, each writes its part, too, and the leader's
+    file, which names their folder, comes last: one rename publishes all of them.
     """
 
     def __init__(self, path: Path, fingerprint: str):
         self.path, self._fingerprint = path, fingerprint
 
-    def save(self, state: dict) -> None:
-        """Write `state`, which the leader alone must have."""
+    def save(self, state: dict, part: dict | None = None) -> None:
+        """Write `state`, which the leader alone must have, and this process's `part`, if any."""
         import torch
 
+        # The leader's name for the folder holds for all.
+        name = processes.gathered(f"{_PARTS}{uuid.uuid4().hex}")[0] if part else None
+        if name:
+            (self.path.parent / name).mkdir(parents=True, exist_ok=True)
+            with atomic(self._part(name, processes.rank())) as temporary:
+                torch.save(part, temporary)
         content = {
             "fingerprint": self._fingerprint,
-            "random": processes.gathered(_random_state()),
+            "random": processes.gathered(random_state()),
+            "parts": name,
             "state": state,
         }
         if processes.leads():
             with atomic(self.path) as temporary:
                 torch.save(content, temporary)
+            _remove_parts(self.path.parent, besides=name)
         processes.wait()
 
     def resume(self) -> dict | None:
-        """What was saved, with the generators set back to it; None if there is nothing to use."""
+        """What was saved, with the generators set back to it; None if there is nothing to use.
+
+        `part` in it is what this process wrote for itself.
+        """
+        # One process is enough to look at all of a file that all read.
+        content, part = _read(self.path, checked=processes.leads()), None
+        if isinstance(content, dict) and content["parts"]:
+            path = self._part(content["parts"], processes.rank())
+            part = _read(path) or FileNotFoundError(f"{path} is not there")
+        errors = [str(found) or type(found).__name__ for found in (content, part)
+                  if isinstance(found, Exception)]  # fmt: skip
+        if reasons := [reason for own in processes.gathered(errors) for reason in own]:
+            if processes.leads():
+                set_aside(self.path, reasons[0], "training starts anew")
+            return None
+        if content is None or self._foreign(content):
+            return None
+        set_random_state(content["random"][processes.rank()])
+        return content["state"] | {"part": part}
+
+    def all_parts(self) -> tuple[dict, list[dict]] | None:
+        """What was saved, and the parts of all processes, to the one process that asks; None if
+        there is nothing to use."""
         content = _read(self.path)
-        if isinstance(content, Exception):
-            if processes.leads():
-                set_aside(self.path, content, "training starts anew")
+        if not isinstance(content, dict) or self._foreign(content):
             return None
-        if content is None:
-            return None
-        if content["fingerprint"] != self._fingerprint:
-            if processes.leads():
-                say(f"{self.path}: made with other settings, data or code; starting anew")
-            return None
-        _set_random_state(content["random"][processes.rank()])
-        return content["state"]
+        ranks = range(len(content["random"]) if content["parts"] else 0)
+        parts = [_read(self._part(content["parts"], rank)) for rank in ranks]
+        return (content["state"], parts) if all(isinstance(p, dict) for p in parts) else None
+
+    def _part(self, name: str, rank: int) -> Path:
+        return self.path.parent / name / f"rank{rank}.pt"
+
+    def _foreign(self, content: dict) -> bool:
+        if content["fingerprint"] == self._fingerprint:
+            return False
+        if processes.leads():
+            say(f"{self.path}: made with other settings, data or code; starting anew")
+        return True
 
 
 def discard(state: Path) -> None:
@@ -57,29 +96,11 @@ def discard(state: Path) -> None:
     set aside stays."""
     for path in state.rglob("*.pt"):
         path.unlink()
+    for folder in list(state.rglob(f"{_PARTS}*")):
+        shutil.rmtree(folder)
 
 
-def _read(path: Path) -> dict | Exception | None:
-    """The content of a checkpoint, why it cannot be read, or None if there is none.
-
-    torch itself looks at no checksum, and would load a flipped bit as a weight.
-    """
-    import torch
-
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if part := archive.testzip():
-                return zipfile.BadZipFile(f"{part} does not match its checksum")
-        return torch.load(path, weights_only=True, map_location="cpu")
-    except FileNotFoundError:
-        return None
-    except OSError:
-        raise
-    except Exception as error:  # damaged archives fail in many ways
-        return error
-
-
-def _random_state() -> dict:
+def random_state() -> dict:
     """The state of torch's generators in this process."""
     import torch
 
@@ -87,9 +108,38 @@ def _random_state() -> dict:
     return {"cpu": torch.get_rng_state(), "gpu": gpu}
 
 
-def _set_random_state(state: dict) -> None:
+def set_random_state(state: dict) -> None:
+    """Set torch's generators back to a `random_state`."""
     import torch
 
     torch.set_rng_state(state["cpu"])
     for gpu in state["gpu"]:
         torch.cuda.set_rng_state(gpu)
+
+
+def _remove_parts(folder: Path, besides: str | None) -> None:
+    """Remove the parts of earlier checkpoints, half-written ones too."""
+    for path in folder.glob(f"{_PARTS}*"):
+        if path.name != besides:
+            shutil.rmtree(path)
+
+
+def _read(path: Path, checked: bool = True) -> dict | Exception | None:
+    """The content of a checkpoint, why it cannot be read, or None if there is none.
+
+    torch itself looks at no checksum, and would load a flipped bit as a weight. Tensors are mapped:
+    a process has in its memory what it copies.
+    """
+    import torch
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if checked and (part := archive.testzip()):
+                return zipfile.BadZipFile(f"{part} does not match its checksum")
+        return torch.load(path, weights_only=True, map_location="cpu", mmap=True)
+    except FileNotFoundError:
+        return None
+    except OSError:
+        raise
+    except Exception as error:  # damaged archives fail in many ways
+        return error

@@ -11,28 +11,30 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor, distribute_tensor
+from torch.distributed.tensor import DTensor
 
 from seqfuse.errors import UserError
 from seqfuse.progress import say, track
 from seqfuse.settings.sections import Section
-from seqfuse.training import processes
+from seqfuse.training import processes, sharding
 from seqfuse.training.batches import chunks_for_rank, step_indices
 from seqfuse.training.cost import cost
 from seqfuse.training.device import peak_memory_mb
+from seqfuse.training.memory import TokenBudget
 from seqfuse.training.precision import products
 from seqfuse.training.preemption import Interruption
-from seqfuse.training.resume_checkpoint import Checkpoint
+from seqfuse.training.resume_checkpoint import Checkpoint, random_state, set_random_state
 
 # Between the seeds of two processes, whatever the seeds of the runs are.
 _APART = 2**32
 _NAME = "checkpoint.pt"
 _MOMENTS = ("exp_avg", "exp_avg_sq")
+Result = TypeVar("Result")
 # What of a log entry is another number each time.
 CLOCKED = ("seconds", "tokens_per_second", "peak_memory_mb")
 
@@ -80,9 +82,9 @@ class Trainer:
 
     `state` is a folder for the one checkpoint, `fingerprint` names settings, data and code: a
     checkpoint with another fingerprint is not used. `board` is a folder for TensorBoard, if one is
-    wanted. Of several processes, each computes its share
-    of every batch, and the leader alone writes and has the best state; where it is sharded, only
-    `load_best` reads that again.
+    wanted. Of several processes, each computes its share of every batch, and the leader alone has
+    and writes what is whole; of what is sharded each has and writes its part, and only `load_best`
+    brings the best state together again.
     """
 
     def __init__(
@@ -108,6 +110,17 @@ class Trainer:
             fused=True,
         )
         self.best: dict[str, Tensor] = {}
+        self.budget = TokenBudget(training.chunk_tokens, self.remedy)
+
+    @property
+    def remedy(self) -> str:
+        """What to do where one record alone is too much for the memory."""
+        if self.training.gradient_checkpointing:
+            return (
+                "cut the sequences with `sequences: {max_length: ..., too_long: window}`, or spread"
+                " the model over GPUs with gpu.count and language.training.fsdp: true"
+            )
+        return "set language.training.gradient_checkpointing: true"
 
     def run(self, examples: Sequence, validation: Sequence) -> Progress:
         """Train to the last step, from the checkpoint if there is one."""
@@ -123,10 +136,13 @@ class Trainer:
             waiting = track(waiting, label=f"seed {self.seed}, steps", facts=self._facts)
         with Interruption(training.checkpoint_minutes) as stop, self._shown() as show:
             for indices in waiting:
+                at_once = self.budget.tokens
                 entry = self._step([examples[i] for i in indices])
                 last = progress.step == training.steps
                 if last or progress.step % training.validate_every == 0:
                     entry |= self._validate(validation)
+                if self.budget.tokens < at_once:
+                    entry["chunk_tokens"] = self.budget.tokens
                 progress.seconds = time.monotonic() - started
                 clocked = (progress.seconds, progress.tokens / progress.seconds, peak_memory_mb())
                 entry |= dict(zip(CLOCKED, (round(value, 3) for value in clocked), strict=True))
@@ -156,7 +172,7 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         self.method.train()
-        nats = processes.summed(self._accumulate(examples, weight))
+        nats = self._fitted(lambda: processes.summed(self._accumulate(examples, weight)))
         if not math.isfinite(nats):
             raise Diverged(
                 f"the loss is {nats} at step {progress.step + 1}; lower --learning-rate (now"
@@ -187,15 +203,31 @@ class Trainer:
         nats = 0.0
         for part, counts in self._shares(examples):
             with self._precision():
-                loss = self.method.loss(self.method.batch([examples[i] for i in part])) / weight
+                loss = self.method.loss(self.method.batch(self._next(examples, part))) / weight
             (loss * (counts * processes.count())).backward()
             nats += loss.item() * counts
         return nats
 
     def _shares(self, examples: Sequence) -> list[tuple[np.ndarray, bool]]:
         lengths = [example.length for example in examples]
-        tokens = self.training.chunk_tokens
-        return chunks_for_rank(lengths, tokens, processes.rank(), processes.count())
+        return chunks_for_rank(lengths, self.budget.tokens, processes.rank(), processes.count())
+
+    def _next(self, examples: Sequence, part: np.ndarray) -> list:
+        """The examples of a chunk, which go through the model next."""
+        chunk = [examples[i] for i in part]
+        self.budget.enter(len(chunk), max(example.length for example in chunk))
+        return chunk
+
+    def _fitted(self, work: Callable[[], Result]) -> Result:
+        """What `work`, which begins without a gradient, returns, in chunks as small as memory
+        needs. One that is begun again draws the same random numbers."""
+        drawn = random_state()
+
+        def again() -> None:
+            sharding.abandon(self.method)
+            set_random_state(drawn)
+
+        return self.budget.attempt(work, again)
 
     def _clip(self) -> Tensor:
         """Scale all gradients down to the norm `max_grad_norm` together; their norm before."""
@@ -211,13 +243,18 @@ class Trainer:
 
     def _validate(self, validation: Sequence) -> dict:
         """The validation loss; a new best is remembered, without validation rows the last one."""
-        found = self.measure(validation) if validation else {"validation_loss": None}
+        found = {"validation_loss": None}
+        if validation:
+            found = self._fitted(lambda: self.measure(validation))
         loss = found["validation_loss"]
         if loss is None or loss < self.progress.best_loss:
             self.progress.best_step = self.progress.step
             self.progress.best_loss = math.inf if loss is None else loss
-            best = {k: _whole(p.detach()).cpu().clone() for k, p in self.trained.items()}
-            self.best = best if processes.leads() else {}
+            self.best = {
+                name: sharding.local(parameter.detach()).to("cpu", copy=True)
+                for name, parameter in self.trained.items()
+                if isinstance(parameter, DTensor) or processes.leads()
+            }
         return found
 
     @torch.no_grad()
@@ -227,7 +264,7 @@ class Trainer:
         nats = 0.0
         for part, counts in self._shares(examples):
             with self._precision():
-                loss = self.method.loss(self.method.batch([examples[i] for i in part]))
+                loss = self.method.loss(self.method.batch(self._next(examples, part)))
             nats += loss.item() * counts
         weight = float(sum(example.weights.sum() for example in examples))
         return {"validation_loss": processes.summed(nats) / weight}
@@ -266,47 +303,79 @@ class Trainer:
             ]
 
     def _save(self) -> None:
-        optimiser = self.optimiser.state_dict()
-        moments = {
-            number: {name: _whole(tensor) for name, tensor in state.items()}
-            for number, state in optimiser["state"].items()
-        }
         state = {
             "progress": asdict(self.progress),
-            "trained": {k: _whole(p.detach()) for k, p in self.trained.items()},
-            "optimiser": {**optimiser, "state": moments},
-            "best": self.best,
+            "chunk_tokens": self.budget.tokens,
+            "groups": self.optimiser.state_dict()["param_groups"],
+            **self._tensors(sharded=False),
         }
-        self.checkpoint.save(state)
+        sharded = any(isinstance(p, DTensor) for p in self.trained.values())
+        self.checkpoint.save(state, self._tensors(sharded=True) if sharded else None)
+
+    def _tensors(self, sharded: bool) -> dict[str, dict]:
+        """What a checkpoint holds of this process's parts of the sharded weights, or of the whole
+        others: by their names values, moments, and the values that were best."""
+        kept = {k: p for k, p in self.trained.items() if isinstance(p, DTensor) == sharded}
+        return {
+            "trained": {name: sharding.local(p.detach()) for name, p in kept.items()},
+            "moments": {
+                name: {key: sharding.local(value) for key, value in self.optimiser.state[p].items()}
+                for name, p in kept.items()
+            },
+            "best": {name: self.best[name] for name in kept if name in self.best},
+        }
 
     def _resume(self) -> None:
         """Take up the checkpoint, if there is one that fits."""
         found = self.checkpoint.resume()
         if found is None:
             return
+        part = found["part"] or {}
+        trained, moments, best = (
+            found[name] | part.get(name, {}) for name in ("trained", "moments", "best")
+        )
         for name, parameter in self.trained.items():
-            _set(parameter, found["trained"][name])
-        self.optimiser.load_state_dict(found["optimiser"])
-        for parameter, state in self.optimiser.state.items():
-            if isinstance(parameter, DTensor):
-                for name in _MOMENTS:
-                    state[name] = _like(parameter, state[name])
+            _set(parameter, trained[name])
+        self.optimiser.load_state_dict(
+            {"param_groups": found["groups"], "state": self._optimised(moments)}
+        )
+        for name, tensor in best.items():
+            if isinstance(self.trained[name], DTensor) or processes.leads():
+                self.best[name] = tensor.clone()
+        self.budget.tokens = found["chunk_tokens"]
         if processes.leads():
-            self.best = found["best"]
             say(f"seed {self.seed}: resuming behind step {found['progress']['step']}")
         for name, value in found["progress"].items():
             setattr(self.progress, name, value)
+
+    def _optimised(self, moments: dict[str, dict]) -> dict[int, dict]:
+        """Moments by name as the optimiser numbers them, each spread as its weight is."""
+        names = {parameter: name for name, parameter in self.trained.items()}
+        ordered = [p for group in self.optimiser.param_groups for p in group["params"]]
+        return {
+            number: {
+                key: sharding.like(parameter, value) if key in _MOMENTS else value
+                for key, value in moments[names[parameter]].items()
+            }
+            for number, parameter in enumerate(ordered)
+        }
 
 
 def load_best(method: nn.Module, state: Path, fingerprint: str) -> Progress:
     """Load the best state of a finished run into a method that is not trained on."""
     path = state / _NAME
-    found = Checkpoint(path, fingerprint).resume()
+    found = Checkpoint(path, fingerprint).all_parts()
     if found is None:
         raise UserError(f"{path}: was changed while the other seeds were trained; run this again")
-    method.load_state_dict(found["best"], strict=False)
+    state, parts = found
+    # A sharded weight is cut along its first axis.
+    sharded = {
+        name: torch.cat([part["best"][name] for part in parts])
+        for name in (parts[0]["best"] if parts else ())
+    }
+    method.load_state_dict(state["best"] | sharded, strict=False)
     method.eval()
-    return Progress(**found["progress"])
+    return Progress(**state["progress"])
 
 
 def step_cost(seed: int, method: nn.Module, rate: float, progress: Progress) -> dict:
@@ -343,13 +412,7 @@ def _whole(tensor: Tensor) -> Tensor:
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
-def _like(parameter: DTensor, whole: Tensor) -> DTensor:
-    """This process's part of a whole tensor, spread as `parameter` is."""
-    mesh = parameter.device_mesh
-    whole = whole.to(mesh.device_type)
-    return distribute_tensor(whole, mesh, parameter.placements, src_data_rank=None)
-
-
 @torch.no_grad()
-def _set(parameter: nn.Parameter, whole: Tensor) -> None:
-    parameter.copy_(_like(parameter, whole) if isinstance(parameter, DTensor) else whole)
+def _set(parameter: nn.Parameter, value: Tensor) -> None:
+    """Put a value, or this process's part of it, into a weight."""
+    sharding.local(parameter).copy_(value)

@@ -18,10 +18,13 @@ from seqfuse.labels import CLOSE, FIELD
 from seqfuse.language.methods.method import Example, LanguageMethod
 from seqfuse.language.prompts import Prompt, Settings
 from seqfuse.training.batches import chunks
+from seqfuse.training.memory import TokenBudget
 
 # Tokens a batch may hold with its padding and its answers, by device, and examples: a larger batch
 # leaves the CPU's cache, and pads more.
 _TOKENS, _EXAMPLES = {"cpu": 16384, "cuda": 65536}, 256
+# Where memory does not suffice for one prompt and its answer.
+_REMEDY = "lower language.prompt.max_new_tokens, or use a GPU with more memory"
 
 
 @dataclass(frozen=True)
@@ -58,11 +61,12 @@ def answer(
     ]
     check_lengths(method, examples, settings, rooms)
     answers: list[Answer | None] = [None] * len(prompts)
+    budget = TokenBudget(_TOKENS[method.device.type], _REMEDY)
     for number, (part, room) in enumerate(_batches(method, examples, rooms)):
 
         def work(part=part, room=room):
             batch, names = [examples[i] for i in part], [closed[i] for i in part]
-            return [asdict(said) for said in _answers(method, batch, names, room)]
+            return [asdict(said) for said in _fitted(budget, method, batch, names, room)]
 
         for i, said in zip(part, once(str(number), work), strict=True):
             answers[i] = Answer(**said)
@@ -83,6 +87,27 @@ def _batches(
         lengths = [examples[i].length + room for i in places]
         for part in chunks(lengths, _TOKENS[method.device.type], _EXAMPLES):
             yield places[part], room
+
+
+def _fitted(
+    budget: TokenBudget,
+    method: LanguageMethod,
+    batch: Sequence[Example],
+    labels: Sequence[list[str]],
+    room: int,
+) -> list[Answer]:
+    """The answers to one batch, in as many parts as memory needs; later batches are cut alike."""
+    lengths = [example.length + room for example in batch]
+
+    def work() -> list[Answer]:
+        found: dict[int, Answer] = {}
+        for part in map(sorted, chunks(lengths, budget.tokens)):
+            budget.enter(len(part), max(lengths[i] for i in part))
+            rows = [batch[i] for i in part]
+            found |= zip(part, _answers(method, rows, [labels[i] for i in part], room), strict=True)
+        return [found[i] for i in range(len(batch))]
+
+    return budget.attempt(work, again=lambda: None)
 
 
 def _answers(

@@ -27,7 +27,6 @@ from seqfuse.language.methods.backbone import (
 )
 from seqfuse.language.methods.chunked_cross_entropy import summed_nats
 from seqfuse.language.prompts import END, Dna, Prompt
-from seqfuse.training import processes
 from seqfuse.training.lora import add_lora, merge_lora
 
 LABEL = "label"
@@ -323,17 +322,12 @@ class LanguageMethod(nn.Module, ABC):
 
     def shard(self) -> None:
         """Spread the backbone's blocks, their gradients and their optimiser state over all
-        processes (FSDP, arXiv 2304.11277); the vocabulary's tables and what a method adds stay
-        whole in each."""
-        from torch.distributed.device_mesh import init_device_mesh
-        from torch.distributed.fsdp import fully_shard
+        processes; the vocabulary's tables and what a method adds stay whole in each."""
+        # A second of imports, which one process does not pay for.
+        from seqfuse.training.sharding import shard
 
         body = self.backbone.base_model
-        table = body.get_input_embeddings()
-        mesh = init_device_mesh(self.device.type, (processes.count(),))
-        for block in body.layers:
-            fully_shard(block, mesh=mesh)
-        fully_shard(body, mesh=mesh, ignored_params=set(table.parameters()))
+        shard(body, body.layers, whole=set(body.get_input_embeddings().parameters()))
 
     def flops(self, tokens: int, supervised: int) -> int:
         """An estimate of the floating-point operations of one training pass (forward and backward):

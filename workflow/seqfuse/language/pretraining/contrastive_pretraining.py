@@ -150,6 +150,11 @@ class ContrastTrainer(Trainer):
     gradient, in the memory of a chunk.
     """
 
+    remedy = (
+        "cut the genes with `sequences: {max_length: ..., too_long: truncate}`, or choose a smaller"
+        " language.encoder"
+    )
+
     def _step(self, examples: Sequence[Pair]) -> dict:
         entry = super()._step(examples)
         self.method.clamp_temperature()
@@ -164,7 +169,7 @@ class ContrastTrainer(Trainer):
         loss = method.contrast(*vectors, examples) / weight
         loss.backward()
         for part, counts in parts:
-            pairs = [examples[i] for i in part]
+            pairs = self._next(examples, part)
             with self._precision():
                 sides = method.genes(pairs), method.texts(pairs)
             sides_and_slopes = zip(sides, vectors, strict=True)
@@ -184,7 +189,7 @@ class ContrastTrainer(Trainer):
     def embed(self, examples: Sequence[Pair]) -> tuple[Tensor, Tensor]:
         """Genes and descriptions float32[N, width] on the CPU, by this process alone; chunk by
         chunk and in the run's precision, as they were trained."""
-        parts = chunks([pair.length for pair in examples], self.training.chunk_tokens)
+        parts = chunks([pair.length for pair in examples], self.budget.tokens)
         return _in_order(list(self._embedded(examples, parts)))
 
     def _vectors(self, examples: Sequence[Pair]) -> tuple[Tensor, Tensor]:
@@ -197,7 +202,7 @@ class ContrastTrainer(Trainer):
     @torch.no_grad()
     def _embedded(self, examples: Sequence[Pair], parts: Sequence[np.ndarray]) -> Iterator[_Part]:
         for part in parts:
-            pairs = [examples[i] for i in part]
+            pairs = self._next(examples, part)
             with self._precision():
                 sides = self.method.genes(pairs), self.method.texts(pairs)
             yield part, *(side.float().cpu() for side in sides)
