@@ -82,7 +82,9 @@ class TextEncoder:
 
     def _model(self) -> torch.nn.Module:
         from transformers import AutoModel
+        from transformers.utils import logging
 
+        logging.disable_progress_bar()
         model, report = AutoModel.from_pretrained(
             self._folder,
             local_files_only=True,
