@@ -6,6 +6,7 @@ import torch
 from scipy.stats import spearmanr
 
 from seqfuse import tables
+from seqfuse.cli import main
 from seqfuse.codons.interpretation import attention_maps, knockout, mutagenesis, trained_arms
 from seqfuse.codons.scores import resampled, score
 from seqfuse.codons.train import MODALITIES
@@ -196,3 +197,12 @@ def test_what_is_missing_is_named(study, read, tmp_path):
     with pytest.raises(UserError, match="--dna-encoder: give the folder"):
         mutagenesis.Embedders(trials.stores, {"dna": None, "rna": None})
     assert ARMS["concat"] is trials.arms["concat"][0].arm
+
+
+def test_the_command_takes_no_setting_that_it_does_not_read(capsys):
+    with pytest.raises(SystemExit):
+        main(["codons", "interpret", "--margin", "0.1"])
+    with pytest.raises(SystemExit):
+        main(["codons", "interpret", "--help"])
+    said = capsys.readouterr().out
+    assert "--confidence" in said and "--margin" not in said

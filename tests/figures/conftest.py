@@ -18,6 +18,7 @@ PATTERNS = {
     "logs": "{study}/**/log.jsonl",
     "vectors": "language/*/*/[iv]*s.parquet",
     "answers": "language/variants/*/predictions.parquet",
+    "clusters": "sequences/*/clusters.parquet",
     "references": "sequences/demo-variants/records.parquet",
     "settings": "report/settings.json",
     "predictions": "codons/*/*/predictions.parquet",

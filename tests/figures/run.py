@@ -220,6 +220,11 @@ def _training(root: Path) -> None:
         (folder / "log.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
 
 
+def clusters(records: list[dict]) -> list[dict]:
+    """Every record is a sample of its own."""
+    return [{"id": record["id"], "cluster": n} for n, record in enumerate(records)]
+
+
 def _judge(root: Path) -> None:
     levels = {**METHODS, "text_only": 0.5, "retrieval": 0.6, "shuffled": 0.2}
     for method, level in levels.items():
@@ -251,6 +256,7 @@ def _reasoning(root: Path) -> None:
     folder = root / "sequences" / "demo-variants"
     folder.mkdir(parents=True, exist_ok=True)
     write_table(folder / "records.parquet", records, tables.CLEAN)
+    write_table(folder / "clusters.parquet", clusters(records), tables.CLUSTERS)
     for method in (*METHODS, "text_only"):
         rows = [
             {"id": f"r{n}", "dataset": "demo-variants", "method": method, "seed": 0}
@@ -317,6 +323,7 @@ def _codon_predictions(root: Path) -> None:
         folder = root / "sequences" / dataset
         folder.mkdir(parents=True, exist_ok=True)
         write_table(folder / "records.parquet", records, tables.CLEAN)
+        write_table(folder / "clusters.parquet", clusters(records), tables.CLUSTERS)
         for method, level in {**ARMS, "late_mean": 0.7}.items():
             rows = []
             for record in records:

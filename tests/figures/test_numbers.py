@@ -5,8 +5,10 @@ import pandas as pd
 import pytest
 from matplotlib.legend import Legend
 from matplotlib.text import Text
+from scipy import stats
 
 from seqfuse import tables
+from seqfuse.errors import UserError
 from seqfuse.figures.codons import (
     codon_attention,
     codon_effects,
@@ -36,6 +38,11 @@ from seqfuse.figures.tables import table1, table2, table4
 
 def read(drawn, name: str) -> pd.DataFrame:
     return render.read_csv(drawn / f"{name}.csv")
+
+
+def apart(*ids: str, dataset: str = "d") -> pd.DataFrame:
+    """Records of a dataset, each a sample of its own."""
+    return pd.DataFrame({"id": ids, "cluster": range(len(ids)), "dataset": dataset})
 
 
 def one(frame: pd.DataFrame, **where) -> pd.Series:
@@ -226,16 +233,45 @@ def test_judge_scores_are_means_over_records():
 
     rows = [row("a", 0, 2.0), row("a", 1, 4.0), row("b", 0, 9.0), row("b", 1, None, "refused")]
     rows += [row("c", 0, None, "malformed"), row("a", 0, None, "refused", "text_only")]
-    table = judge.table({"verdicts": pd.DataFrame(rows)})
+    table = judge.table({"verdicts": pd.DataFrame(rows), "clusters": apart("a", "b", "c")})
     ours = one(table, method="linear")
     # Record a is (2 + 4) / 2, record b is 9, record c has no score.
     assert (ours["value"], ours["n"], ours["seeds"]) == (6.0, 2, 2)
     assert (ours["refused"], ours["malformed"]) == (1, 1)
-    # Of two records the resampled mean is one of 3, 6, 6, 9.
-    assert (ours["low"], ours["high"]) == (3.0, 9.0)
+    # Of two records no interval can be had.
+    assert np.isnan(ours["low"]) and np.isnan(ours["high"])
     none = one(table, method="text_only")
     assert np.isnan(none["value"]) and none["n"] == 0
     assert list(table["method"]) == ["linear", "text_only"]
+
+
+def test_the_interval_of_a_judges_mean_is_that_of_every_score():
+    def scored(score, seed):
+        about = {"dataset": "d", "method": "linear", "judge": "j", "status": "ok"}
+        return [
+            about | {"id": f"r{n}", "seed": seed, "dimension": "completeness", "score": s}
+            for n, s in enumerate(score)
+        ]
+
+    scores = np.array([2.0, 3.0, 5.0, 7.0, 8.0, 8.0, 9.0, 6.0])
+    clusters = apart(*(f"r{n}" for n in range(8)))
+    frames = {"verdicts": pd.DataFrame(scored(scores, 0)), "clusters": clusters}
+    row = one(judge.table(frames), method="linear")
+    # Wilson's of as many rows as have the error of the mean, t in place of z.
+    share, error = scores.mean() / 10, (scores / 10).var(ddof=1) / 8
+    t2 = stats.t.ppf(0.975, 7) ** 2 * error / (share * (1 - share))
+    half = np.sqrt(t2 * (share * (1 - share) + t2 / 4)) / (1 + t2)
+    ends = [10 * ((share + t2 / 2) / (1 + t2) + sign * half) for sign in (-1, 1)]
+    assert [row["low"], row["high"]] == pytest.approx(ends)
+    # A seed that was judged otherwise makes it wider, and so does a record that repeats another.
+    two = pd.DataFrame(scored(scores, 0) + scored(scores - 2, 1))
+    seeds = one(judge.table(frames | {"verdicts": two}), method="linear")
+    joined = clusters.assign(cluster=[0, 0, 1, 2, 3, 4, 4, 5])
+    repeated = one(judge.table(frames | {"clusters": joined}), method="linear")
+    for wider in (seeds, repeated):
+        assert wider["high"] - wider["low"] > row["high"] - row["low"]
+    with pytest.raises(UserError, match="no cluster of record 'r7' of d"):
+        judge.table(frames | {"clusters": clusters[:7]})
 
 
 def test_cost_is_the_mean_over_seeds():
@@ -384,27 +420,35 @@ def test_scores_are_taken_in_quarters_of_the_lengths():
         *[(n, "dna", 0, "none", None, g) for n, g in zip(names_of, guess, strict=True)]
     )
     frames = {"records": records, "predictions": rows, "controls": predictions()}
+    frames["clusters"] = apart(*names_of)
     table = lengths.table(frames)
     assert table[["shortest", "longest", "n"]].to_numpy().tolist() == [
         [60, 117, 20], [120, 177, 20], [180, 237, 20], [240, 297, 20]
     ]  # fmt: skip
     assert table["value"].to_numpy() == pytest.approx([1, 1, 1, -1])
-    # atanh(0) +- 1.96 sqrt(1.06 / 17): a rho of 0 has the interval tanh(0.489).
-    flat = rows.assign(predicted_value=1.0)
-    row = lengths.table(frames | {"predictions": flat}).iloc[0]
-    assert (row["value"], row["low"], row["high"]) == pytest.approx((0, -0.4538, 0.4538), abs=1e-3)
+    # A rho of 1 whatever is left out: Wilson's of 20 right, t of 19 degrees in place of z.
+    t2 = stats.t.ppf(0.975, 19) ** 2 / 20
+    assert (table["low"][0], table["high"][0]) == pytest.approx((2 / (1 + t2) - 1, 1))
     same = frames | {"records": records.assign(length=81)}
     assert lengths.table(same).empty
 
 
-def test_the_interval_of_an_accuracy_by_length_is_wilsons():
+def test_the_interval_of_an_accuracy_by_length_is_that_of_every_score():
     records = {"dataset": "d", "id": [f"r{n}" for n in range(40)], "split": "test", "label": "x"}
     records = pd.DataFrame(records).assign(value=None, length=np.arange(40) // 20)
     said = [(f"r{n}", "dna", 0, "none", "x" if n % 2 else "y", None) for n in range(40)]
     frames = {"records": records, "predictions": predictions(*said), "controls": predictions()}
+    frames["clusters"] = apart(*records["id"])
     row = lengths.table(frames).iloc[0]
-    # 10 of 20 right: (0.5 + 1.96^2 / 40 -+ 1.96 sqrt(0.0125 + 1.96^2 / 1600)) / (1 + 1.96^2 / 20).
-    assert (row["value"], row["low"], row["high"]) == pytest.approx((0.5, 0.2993, 0.7007), abs=1e-4)
+    # 10 of 20 right: Wilson's of as many rows as have the variance .25 / 19, t in place of z.
+    t2 = stats.t.ppf(0.975, 19) ** 2 / 19
+    half = np.sqrt(t2 * (0.25 + t2 / 4)) / (1 + t2)
+    expected = (0.5, 0.5 - half, 0.5 + half)
+    assert (row["value"], row["low"], row["high"]) == pytest.approx(expected)
+    # Rows in pairs that are right and wrong: no error of rows but that of ten samples.
+    frames["clusters"]["cluster"] //= 2
+    pairs = lengths.table(frames).iloc[0]
+    assert pairs["high"] - pairs["low"] < row["high"] - row["low"]
 
 
 def test_neighbours_of_fused_vectors_are_told_in_their_space(monkeypatch):
@@ -568,7 +612,8 @@ def test_each_average_stands_beside_the_papers_one_number(monkeypatch):
 def test_the_papers_judge_stands_beside_models_alone():
     row = {"id": "a", "dataset": "kegg", "method": "linear", "seed": 0, "status": "ok"}
     row |= {"dimension": "completeness", "score": 5.0}
-    table = judge.table({"verdicts": pd.DataFrame([row | {"judge": j} for j in ("o3", "overlap")])})
+    verdicts = pd.DataFrame([row | {"judge": j} for j in ("o3", "overlap")])
+    table = judge.table({"verdicts": verdicts, "clusters": apart("a", dataset="kegg")})
     ours = one(table, judge="o3")
     # Its Table 3 has 5.41 for BioReason.
     assert (ours["published"], ours["difference"]) == (5.41, pytest.approx(-0.41))
@@ -601,7 +646,9 @@ def test_what_is_trained_stands_beside_table_2_at_full_scale():
     rows += [metric(name, 0.1, dataset="kegg") for name in others]
     verdict = {"id": "a", "dataset": "kegg", "method": "no_text", "seed": 0, "status": "ok"}
     verdict |= {"judge": "o3", "dimension": "completeness", "score": 8.0}
-    frames = evaluated(*rows) | {"settings": settings, "verdicts": pd.DataFrame([verdict])}
+    frames = evaluated(*rows) | {"settings": settings}
+    frames["verdicts"] = pd.DataFrame([verdict | {"id": record} for record in "abcdef"])
+    frames["clusters"] = apart(*"abcdef", dataset="kegg")
     table = table2.table(frames)
     assert list(zip(table["method"], table["metric"], table["published"], strict=True)) == [
         ("onevocab", "accuracy", 0.9931),

@@ -55,6 +55,7 @@ EXPECTED = {
     ("records", "language"): [
         f"<results>/sequences/{name}/records.parquet" for name in LANGUAGE_SETS
     ],
+    ("clusters", "codons"): [f"<results>/sequences/{name}/clusters.parquet" for name in SETS],
     ("references", "codons"): [f"<results>/sequences/{name}/records.parquet" for name in SETS],
     ("audits", "codons"): [f"<results>/sequences/{name}/audit.json" for name in SETS],
     ("predictions", "language"): language(METHODS, "predictions.parquet"),

@@ -44,7 +44,9 @@ def results(made_up, tmp_path_factory) -> Path:
             words += [f"--{need}", *map(str, found)]
         assert main(words) == 0
     verdicts = map(str, sorted(root.glob("judge/*/*.parquet")))
-    assert main(["figures", "--figure", "judge", "--verdicts", *verdicts, "--out",
+    clusters = map(str, sorted(root.glob("sequences/*/clusters.parquet")))
+    assert main(["figures", "--figure", "judge", "--verdicts", *verdicts,
+                 "--clusters", *clusters, "--out",
                  str(folder / "judge")]) == 0  # fmt: skip
     return root
 

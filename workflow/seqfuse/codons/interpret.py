@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
     parser.add_argument("--out", required=True, type=Path, help="folder to write")
     cli_flags.add(parser, "codons/interpretation")
-    cli_flags.add(parser, "evaluation")
+    cli_flags.add(parser, "evaluation", "confidence")
 
 
 def run(args: argparse.Namespace) -> None:

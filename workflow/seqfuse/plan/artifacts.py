@@ -271,6 +271,7 @@ ARTIFACTS: tuple[Artifact, ...] = (
     Artifact("cards", "<results>/data/{dataset}/card.json", _of_datasets),
     Artifact("cards", "<results>/data/{dataset}/card.json", _of_pairs, "language"),
     Artifact("records", "<results>/sequences/{dataset}/records.parquet", _of_datasets),
+    Artifact("clusters", "<results>/sequences/{dataset}/clusters.parquet", _of_datasets),
     Artifact("references", "<results>/sequences/{dataset}/records.parquet", _of_datasets),
     Artifact("audits", "<results>/sequences/{dataset}/audit.json", _of_datasets),
     Artifact("audits", "<results>/sequences/{dataset}/audit.json", _of_pairs, "language"),

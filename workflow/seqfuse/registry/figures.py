@@ -76,7 +76,7 @@ _ALL = (
     Figure("tasks", "language", ("metrics", "comparisons"), "seqfuse.figures.language.tasks"),
     Figure("means", "language", ("metrics", "comparisons"), "seqfuse.figures.language.task_means"),
     Figure("table1", "language", ("metrics", "comparisons"), "seqfuse.figures.tables.table1"),
-    Figure("judge", "language", ("verdicts",), "seqfuse.figures.language.judge"),
+    Figure("judge", "language", ("verdicts", "clusters"), "seqfuse.figures.language.judge"),
     Figure(
         "case", "language", ("verdicts", "answers", "references"), "seqfuse.figures.language.case"
     ),
@@ -85,7 +85,7 @@ _ALL = (
     Figure(
         "table2",
         "language",
-        ("metrics", "comparisons", "verdicts", "settings"),
+        ("metrics", "comparisons", "verdicts", "clusters", "settings"),
         "seqfuse.figures.tables.table2",
         ablations=True,
     ),
@@ -117,7 +117,7 @@ _ALL = (
     Figure(
         "lengths",
         "codons",
-        ("predictions", "controls", "records"),
+        ("predictions", "controls", "records", "clusters"),
         "seqfuse.figures.codons.lengths",
     ),
     Figure(

@@ -4,12 +4,12 @@ Clusters of rows are left out one by one; of many clusters, random groups of the
 every method of a dataset, so that a difference between two methods is paired by row.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from seqfuse.files import digest
-from seqfuse.statistics.inference import FEWEST
+from seqfuse.statistics.inference import FEWEST, Estimate, Part
 
 # Units that are left out: of so many, the standard error has an error of its own of 2 %.
 MOST = 1000
@@ -42,3 +42,21 @@ def weights(count: int, rows: int) -> Iterator[np.ndarray]:
         kept = np.ones((size, count))
         kept[np.arange(size), start + np.arange(size)] = 0.0
         yield kept
+
+
+def estimate(
+    score: Callable[[np.ndarray], np.ndarray],
+    by_seed: np.ndarray,
+    cluster: np.ndarray,
+    *names: str,
+) -> Estimate:
+    """A score with what its error is made of: of rows in clusters int[n], and of seeds.
+
+    `score` gives the mean over seeds float[b] for weights float[b, n] of the rows; `by_seed` [S]
+    are the scores of each. `names` decide which of many clusters are left out together.
+    """
+    distinct, cluster = np.unique(cluster, return_inverse=True)
+    unit = units(len(distinct), *names)[cluster]
+    blocks = weights(int(unit.max()) + 1, len(unit))
+    found = np.concatenate([score(block[:, unit]) for block in blocks])
+    return Estimate((Part(found[0], found[1:], len(distinct)),), (by_seed,))

@@ -6,21 +6,21 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from seqfuse.figures.drawing import names, panel_grid
+from seqfuse.figures.drawing import intervals, names, panel_grid
+from seqfuse.statistics import jackknife
+from seqfuse.statistics.correlation import Ranking, weighted_spearman
 
 _BINS = 4
 _COLUMNS = 2
 _FEWEST = 20  # rows of a bin: of fewer, a score says little
-_Z = 1.96  # of a 95 % interval
 
 
 def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Score of every arm in the quarters of the test lengths (nt), the mean over seeds.
 
-    Spearman's interval is Fisher's z with the variance 1.06 / (n - 3) (Fieller et al. 1957), that
-    of accuracy Wilson's. Sets of one length have no row.
+    Sets of one length have no row.
     """
-    rows = panel_grid.on_test(frames)
+    rows = intervals.with_clusters(panel_grid.on_test(frames), frames["clusters"])
     parts = []
     for dataset, here in rows.groupby("dataset"):
         lengths = here.drop_duplicates("id").set_index("id")["length"]
@@ -34,7 +34,7 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
                 continue
             place = {"dataset": dataset, "method": method, "n": count}
             place |= {"shortest": part["length"].min(), "longest": part["length"].max()}
-            parts.append(place | _score(part, count))
+            parts.append(place | _score(part.sort_values(["seed", "id"])))
     columns = ["dataset", "method", "metric", "shortest", "longest", "value", "low", "high", "n"]
     return pd.DataFrame(parts, columns=columns)
 
@@ -64,23 +64,34 @@ def _look(arm: str) -> dict:
     return shape | {"color": names.colour(arm), "markersize": 3.5}
 
 
-def _score(rows: pd.DataFrame, count: int) -> dict:
-    seeds = rows.groupby("seed")
+def _score(rows: pd.DataFrame) -> dict:
+    """The score of one arm, whose rows are in the order of seeds and, of each, of records."""
+    by_seed = [part for _, part in rows.groupby("seed")]
+    first = by_seed[0]
     if rows["value"].notna().all():
-        rho = float(np.mean([_spearman(part) for _, part in seeds]))
-        half = _Z * np.sqrt(1.06 / (count - 3))
-        z = np.arctanh(np.clip(rho, -0.999, 0.999))
-        low, high = np.tanh([z - half, z + half])
-        return {"metric": "spearman", "value": rho, "low": low, "high": high}
-    right = float((rows["predicted"] == rows["label"]).mean())
-    middle = (right + _Z**2 / (2 * count)) / (1 + _Z**2 / count)
-    half = np.sqrt(right * (1 - right) / count + _Z**2 / (4 * count**2)) * _Z / (1 + _Z**2 / count)
-    return {"metric": "accuracy", "value": right, "low": middle - half, "high": middle + half}
+        metric, ends = "spearman", (-1.0, 1.0)
+        truth = Ranking(first["value"].to_numpy())
+        said = [Ranking(part["predicted_value"].to_numpy()) for part in by_seed]
 
+        def scores(weights: np.ndarray) -> np.ndarray:
+            ranks = truth.centred(weights)
+            return np.stack(
+                [weighted_spearman(ranks, one.centred(weights), weights) for one in said]
+            )
+    else:
+        metric, ends = "accuracy", (0.0, 1.0)
+        hits = np.stack([(part["predicted"] == part["label"]).to_numpy(float) for part in by_seed])
 
-def _spearman(rows: pd.DataFrame) -> float:
-    constant = rows["predicted_value"].nunique() == 1
-    return 0.0 if constant else rows["value"].corr(rows["predicted_value"], "spearman")
+        def scores(weights: np.ndarray) -> np.ndarray:
+            return hits @ weights.T / weights.sum(1)
+
+    estimate = jackknife.estimate(
+        lambda weights: scores(weights).mean(0),
+        scores(np.ones((1, len(first))))[:, 0],
+        first["cluster"].to_numpy(),
+        first["dataset"].iloc[0],
+    )
+    return {"metric": metric} | intervals.of(estimate, ends)
 
 
 def _panel(axis: Axes, rows: pd.DataFrame, arms: list[str]) -> None:

@@ -46,6 +46,15 @@ def _records(paths: Paths) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+def _clusters(paths: Paths) -> pd.DataFrame:
+    """Which records are one sample, with the dataset that their folder names."""
+    parts = []
+    for path in paths:
+        part = tables.read(path, tables.CLUSTERS, ["id", "cluster"]).to_pandas()
+        parts.append(part.assign(dataset=path.parent.name))
+    return pd.concat(parts, ignore_index=True)
+
+
 def _references(paths: Paths) -> pd.DataFrame:
     """Question and reference reasoning of clean test records that have one, with their dataset."""
     columns = ["id", "split", "question", "label", "reasoning", "subset"]
@@ -129,6 +138,7 @@ READERS: dict[str, Callable[[Paths], pd.DataFrame]] = {
     "predictions": _predictions,
     "controls": _predictions,
     "records": _records,
+    "clusters": _clusters,
     "costs": _costs,
     "logs": _logs,
     "weights": _weights,

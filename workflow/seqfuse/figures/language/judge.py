@@ -4,23 +4,24 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from seqfuse.figures.drawing import names, published, ranking
+from seqfuse.figures.drawing import intervals, names, published, ranking
 from seqfuse.registry.judges import DIMENSIONS
+from seqfuse.statistics import jackknife
 
-_SEED = 0
-_RESAMPLES = 1000
+_SCALE = (0.0, 10.0)
 _COLUMNS = ("value", "low", "high", "n", "seeds", "refused", "malformed")
 
 
 def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """One row a judge, dataset, dimension and method: mean score, interval over records, counts.
+    """One row a judge, dataset, dimension and method: mean score, interval, counts.
 
     The paper's score stands beside those of a model, never beside the overlap of words.
     """
     keys = ["judge", "dataset", "dimension", "method"]
+    judged = intervals.with_clusters(frames["verdicts"], frames["clusters"])
     rows = [
         dict(zip(keys, key, strict=True)) | _summary(verdicts)
-        for key, verdicts in frames["verdicts"].groupby(keys)
+        for key, verdicts in judged.groupby(keys)
     ]
     rows = pd.DataFrame(rows, columns=[*keys, *_COLUMNS])
     kinds = {name: names.kind(name) for name in rows["method"]}
@@ -63,17 +64,21 @@ def first(judges: pd.Series) -> str:
 
 
 def _summary(verdicts: pd.DataFrame) -> dict:
-    """Seeds of one record are averaged first, so that the interval is over records."""
+    """The mean over records of the mean over seeds, which need not all have judged a record."""
     scored = verdicts[verdicts["status"] == "ok"]
-    means = scored.groupby("id")["score"].mean().to_numpy()
     counts = {
-        "n": len(means),
+        "n": scored["id"].nunique(),
         "seeds": verdicts["seed"].nunique(),
         "refused": int((verdicts["status"] == "refused").sum()),
         "malformed": int((verdicts["status"] == "malformed").sum()),
     }
-    if not len(means):
+    if not counts["n"]:
         return {"value": np.nan, "low": np.nan, "high": np.nan, **counts}
-    draws = np.random.default_rng(_SEED).integers(len(means), size=(_RESAMPLES, len(means)))
-    low, high = np.quantile(means[draws].mean(axis=1), [0.025, 0.975])
-    return {"value": means.mean(), "low": low, "high": high, **counts}
+    means = scored.groupby("id")["score"].mean().to_numpy()
+    estimate = jackknife.estimate(
+        lambda weights: weights @ means / weights.sum(1),
+        scored.groupby("seed")["score"].mean().to_numpy(),
+        scored.groupby("id")["cluster"].first().to_numpy(),
+        verdicts["dataset"].iloc[0],
+    )
+    return intervals.of(estimate, _SCALE) | counts

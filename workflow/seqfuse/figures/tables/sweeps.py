@@ -42,7 +42,7 @@ def tested(
 
 def judged(frames: Mapping[str, pd.DataFrame], names: list[str]) -> pd.DataFrame:
     """The judges' mean scores of some runs, a dimension as the metric."""
-    rows = judge.table({"verdicts": frames["verdicts"]})
+    rows = judge.table({name: frames[name] for name in ("verdicts", "clusters")})
     rows = rows[rows["method"].isin(names)].rename(columns={"dimension": "metric"})
     columns = ["dataset", "judge", "method", "metric", "value", "low", "high", "n", "seeds"]
     return rows[columns]

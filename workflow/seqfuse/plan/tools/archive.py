@@ -18,7 +18,7 @@ from pathlib import Path
 
 # Kinds of files that the archive holds: figures drawn from these alone can be drawn again.
 TABLES = ("metrics", "comparisons", "calibration")
-HELD = (*TABLES, "costs", "verdicts", "settings")
+HELD = (*TABLES, "costs", "verdicts", "clusters", "settings")
 MANIFEST = "archive.json"
 _NAMED = ("seqfuse", "numpy", "scipy", "pyarrow", "pandas", "torch", "transformers", "snakemake")
 # What the evaluation reads of a record, as it is or as a hash.

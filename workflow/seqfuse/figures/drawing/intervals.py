@@ -1,0 +1,27 @@
+"""Intervals of what a figure scores itself, by the procedure of every other score."""
+
+import pandas as pd
+
+from seqfuse.errors import UserError
+from seqfuse.statistics import inference
+
+CONFIDENCE = 0.95
+
+
+def with_clusters(rows: pd.DataFrame, clusters: pd.DataFrame) -> pd.DataFrame:
+    """Add which rows, by dataset and id, are one sample."""
+    found = rows.merge(clusters, on=["dataset", "id"], how="left")
+    lacking = found.loc[found["cluster"].isna(), ["dataset", "id"]]
+    if len(lacking):
+        dataset, record = lacking.iloc[0]
+        raise UserError(
+            f"--clusters: no cluster of record {record!r} of {dataset}; give the clusters.parquet"
+            " of every dataset that is scored"
+        )
+    return found
+
+
+def of(score: inference.Estimate, ends: tuple[float, float]) -> dict[str, float]:
+    """The columns value, low and high of a score between `ends`."""
+    low, high = inference.interval(score, ends, CONFIDENCE)
+    return {"value": float(score.value), "low": float(low), "high": float(high)}
