@@ -439,3 +439,15 @@ def test_full_scale_the_mean_over_tokens_leaves_padding_out(project):
         with torch.no_grad():
             states = reference(**tokeniser(text, return_tensors="pt")).last_hidden_state[0]
         np.testing.assert_allclose(found[text], states.mean(0).numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("preset", ["paper", "published"])
+def test_full_scale_the_papers_presets_pretrain_in_bfloat16_and_stop_for_no_length(preset):
+    """Float32 took 49 to 202 hours; a gene over 12,282 nt or 512 tokens of text stopped it."""
+    from seqfuse.settings import configuration
+
+    found = configuration.resolve({"preset": preset})["language"]["pretrain"]
+    asked = ("precision", "too_long", "text_too_long", "directions", "train_encoder")
+    assert [found[key] for key in asked] == ["bfloat16", "truncate", "truncate", "sum", True]
+    # 20 passes over 1,159 pairs, and no more.
+    assert found["steps"] * found["batch"] / 1159 == pytest.approx(20, abs=0.2)
