@@ -60,3 +60,12 @@ def test_an_adapter_says_that_it_needs_this_package(commands, tmp_path):
     assert "seqfuse ask --model ." in text
     assert "AutoModelForCausalLM" not in text
     assert "| rats | rats | 20 | 4 | 4 | 2 | not given | not given |" in text
+
+
+def test_full_scale_the_card_of_seqclip_says_what_its_pretraining_left_out(
+    project, commands, tmp_path
+):
+    model = commands.finetune("seqclip", tmp_path / "model", "--seeds", 0, "--steps", 1)
+    text = (model / "seed0" / "README.md").read_text()
+    assert '| `pretraining` | `{"pairs":{"test":4,"train":16,"val":4},"seed":0,"too_long":{' in text
+    assert '"genes":{"limit":2048,"pairs":0,"policy":"refuse"}' in text

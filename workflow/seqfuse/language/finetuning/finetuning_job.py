@@ -226,10 +226,18 @@ class Job:
             self.backbone,
             self._suite.records,
             [read_json(path) for path in self.cards],
-            self._shown | asdict(self.training) | self.settings,
+            self._shown | asdict(self.training) | self.settings | self._pretraining(),
             cost,
             progress.best_loss,
         )
+
+    def _pretraining(self) -> dict:
+        """What the card says of SeqCLIP's pre-training, where the method starts from one: its seed,
+        its pairs, and how many were too long for an encoder."""
+        if self.pretrained is None:
+            return {}
+        facts = read_json(self.pretrained / "model.json")
+        return {"pretraining": {key: facts[key] for key in ("seed", "pairs", "too_long")}}
 
     @cached_property
     def _inputs(self) -> list:
