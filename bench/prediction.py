@@ -4,6 +4,7 @@ The numbers of prompts and labels follow the scale; the default takes a minute.
 """
 
 import os
+from dataclasses import replace
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -57,7 +58,8 @@ def predict(setting: Setting) -> dict:
     `generate`, with its cache, one prompt at a time. Ours scores two labels as well."""
     method = _method(setting.folder)
     lengths = np.random.default_rng(0).integers(100, 401, setting.rows(ROWS, least=2)).tolist()
-    prompts = [_prompt(method, tokens) for tokens in lengths]
+    # What reasons may write as much as `max_new_tokens` says.
+    prompts = [replace(_prompt(method, tokens), thinks=True) for tokens in lengths]
     settings = Settings(reasoning=False, max_tokens=2048, max_new_tokens=NEW)
     labels = {"bench": ["yes", "no"]}
 
@@ -113,6 +115,7 @@ def _method(folder: Path) -> TextOnly:
     method = TextOnly(Setup(place)).eval()
     # A tokeniser learnt from so little text has few tokens; the projection is over Qwen3's rows.
     method.backbone.resize_token_embeddings(151_936, mean_resizing=False)
+    method.text_ids = lambda: range(151_936)
     return method
 
 

@@ -11,6 +11,7 @@ from bench.gpu import shapes
 from bench.gpu.card import Card
 from bench.gpu.shapes import LABELS, Shape
 from seqfuse.language.answers.decoding import Generation, label_tokens
+from seqfuse.training.precision import products, round_frozen
 
 # Labels are scored behind so few generated tokens that the time is that of reading the prompt.
 _FEW = 4
@@ -26,8 +27,8 @@ def tf32(wanted: bool) -> Iterator[None]:
 
 
 def precisions(card: Card, shape: Shape, folder: Path) -> list[dict]:
-    """The same prompts in float32 (today's), TF32 and bfloat16: a row each, its ratio and its
-    agreement those with float32."""
+    """The same prompts in float32, in TF32 (what float32 is on a GPU) and in bfloat16 with weights
+    cast once: a row each, its ratio and its agreement those with float32."""
     method = _method(card, shape)
     prompts = shapes.nt(shape, shape.prompts // 2) + shapes.kegg(shape, shape.prompts // 8 or 1)
     prompts = shapes.encode(method, prompts, answer=False)
@@ -45,8 +46,9 @@ def precisions(card: Card, shape: Shape, folder: Path) -> list[dict]:
 
     rows, exact, seconds = [], None, 0.0
     for name in ("float32", "tf32", "bfloat16"):
-        bfloat16 = torch.autocast(card.device.type, torch.bfloat16, enabled=name == "bfloat16")
-        with tf32(name == "tf32"), bfloat16:
+        if name == "bfloat16":
+            round_frozen(method)
+        with tf32(name == "tf32"), products(card.device, name):
             found = scores()
             taken = card.seconds(scores)
         if exact is None:
@@ -87,6 +89,7 @@ def generation(card: Card, shape: Shape, folder: Path) -> dict:
             do_sample=False,
             eos_token_id=method.end,
             pad_token_id=method.end,
+            suppress_tokens=silent(method),
         )
         return made[:, batch.ids.shape[1] :]
 
@@ -155,12 +158,19 @@ def _plain_scored(method, example, lead: np.ndarray) -> Callable[[], np.ndarray]
         for start in range(0, len(tails), 8):
             part = batch[start : start + 8]
             logits = method.backbone(part, logits_to_keep=longest + 1, use_cache=False).logits
+            logits[..., silent(method)] = -torch.inf
             nats = logits[:, :-1].float().log_softmax(-1)
             said = nats.gather(2, part[:, before:, None])[..., 0].cpu().numpy()
             found += [row[: len(t)].sum() for row, t in zip(said, tails[start:], strict=False)]
         return np.array(found)
 
     return plain
+
+
+def silent(method) -> list[int]:
+    """The ids that are no text, which no answer holds."""
+    rows = method.backbone.get_input_embeddings().num_embeddings
+    return sorted({*range(rows)} - {*method.text_ids()})
 
 
 def _method(card: Card, shape: Shape):

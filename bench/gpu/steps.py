@@ -32,7 +32,7 @@ def training(batch: int, **changed) -> Training:
         "warmup": 0.0,
         "lora_rank": shapes.LORA_RANK,
         "precision": "bfloat16",
-        "validate_every": 1,
+        "validate_every": 2,
         "checkpoint_minutes": 1e9,
     }
     return Training(**settings | changed)
@@ -45,8 +45,9 @@ class Ours:
         self.trainer = Trainer(method, training(batch), 0, folder, "bench")
 
     def __call__(self, examples: Sequence) -> float:
-        # The schedule has one step, over and over.
-        self.trainer.progress.step = 0
+        # The schedule has one step, over and over, and one in which nothing is counted.
+        self.trainer.progress.step = 1
+        self.trainer.progress.counted_tokens = 1
         return self.trainer._step(examples)["loss"]
 
 
@@ -160,9 +161,12 @@ def useful_flops(method, examples: Sequence) -> float:
     The table of the vocabulary counts at supervised tokens. Attention is that of the backbone,
     causal: 2 products, 2 FLOP, half the square, thrice for forward and backward.
     """
-    if not hasattr(method, "backbone"):
-        return sum(method.flops(e.length, 1) for e in examples)
     tokens = sum(example.length for example in examples)
+    if not hasattr(method, "backbone"):
+        each, once = (
+            sum(p.numel() for p in m.parameters()) for m in (method.attention, method.head)
+        )
+        return 6 * (each * tokens + once * len(examples))
     supervised = sum(int((example.weights > 0).sum()) for example in examples)
     config = method.backbone.config
     body = sum(_per_token(p) for p in method.backbone.base_model.layers.parameters())
@@ -335,7 +339,8 @@ def pretraining(card: Card, shape: Shape, folder: Path) -> dict:
         taken, pairs = trainer(chunk_tokens)
 
         def step() -> float:
-            taken.progress.step = 0
+            # A step in which nothing is counted.
+            taken.progress.step = taken.progress.counted_tokens = 1
             return taken._step(pairs)["loss"]
 
         loss = step()

@@ -121,3 +121,61 @@ def test_nothing_else_decides_where_models_compute(root):
     package = root / "workflow" / "seqfuse"
     asking = {p for p in package.rglob("*.py") if "cuda.is_available" in p.read_text("utf-8")}
     assert asking == {package / "training" / "device.py"}
+
+
+# --- free memory ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def machine(tmp_path, monkeypatch):
+    """A machine with 100 GB free, and what its control groups say, as {path: content}."""
+    monkeypatch.setenv("SEQFUSE_DEVICE", "cpu")
+
+    def make(groups: str | None, **files: str) -> int:
+        (tmp_path / "proc" / "self").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "proc" / "meminfo").write_text("MemTotal: 128 kB\nMemAvailable: 100000000 kB\n")
+        if groups:
+            (tmp_path / "proc" / "self" / "cgroup").write_text(groups)
+        for name, content in files.items():
+            path = tmp_path / "sys" / "fs" / "cgroup" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content)
+        return devices.free_memory(tmp_path)
+
+    return make
+
+
+GB = 10**9
+
+
+def test_full_scale_without_control_groups_memory_is_the_machines(machine):
+    assert machine(None) == machine("0::/\n") == 1024 * 10**8
+
+
+def test_full_scale_a_slurm_job_has_the_memory_it_asked_for(machine):
+    """Version 2, where the step has no limit of its own, and its job above it has."""
+    job = "system.slice/slurmstepd.scope/job_7"
+    files = {
+        f"{job}/step_0/memory.max": "max\n",
+        f"{job}/memory.max": f"{64 * GB}\n",
+        f"{job}/memory.current": f"{20 * GB}\n",
+        # The kernel gives pages of files back that nothing uses.
+        f"{job}/memory.stat": f"anon {8 * GB}\ninactive_file {12 * GB}\n",
+    }
+    assert machine(f"0::/{job}/step_0\n", **files) == 56 * GB
+    files[f"{job}/memory.current"] = f"{90 * GB}\n"
+    assert machine(f"0::/{job}/step_0\n", **files) == 0
+
+
+def test_full_scale_a_container_of_version_1_has_its_limit(machine):
+    """It sees its own group at the top, whatever path the host has for it."""
+    groups = "12:cpu,cpuacct:/docker/a\n5:memory:/docker/a\n1:name=systemd:/docker/a\n"
+    files = {
+        "memory/memory.limit_in_bytes": f"{32 * GB}",
+        "memory/memory.usage_in_bytes": f"{30 * GB}",
+        "memory/memory.stat": f"inactive_file 1\ntotal_inactive_file {3 * GB}",
+    }
+    assert machine(groups, **files) == 5 * GB
+    # No limit is a number that no machine has.
+    files["memory/memory.limit_in_bytes"] = str(2**63 - 4096)
+    assert machine(groups, **files) == 1024 * 10**8

@@ -9,6 +9,7 @@ import pytest
 
 from seqfuse import tables
 from seqfuse.codons.training import Trainer
+from seqfuse.encoders.store import Store
 from seqfuse.files import read_json
 from seqfuse.registry.arms import ARMS
 from seqfuse.training.preemption import Interrupted
@@ -30,8 +31,15 @@ def log(folder) -> list[dict]:
 
 
 @pytest.mark.parametrize("arm", ARMS)
-def test_every_arm_trains_and_predicts(arm, study, tmp_path):
-    out = tmp_path / "out"
+def test_every_arm_trains_and_predicts(arm, study, tmp_path, monkeypatch):
+    out, decoded = tmp_path / "out", []
+    decode = Store.memory_map
+
+    def spied(store, sequences, folder):
+        decoded.append(decode(store, sequences, folder))
+        return decoded[-1]
+
+    monkeypatch.setattr(Store, "memory_map", spied)
     study.job(arm, tmp_path / "state", epochs=1).run(out)
     found = [row for row in rows(out) if row["probe"] == "none"]
     held_out = [r["id"] for s in ("val", "test") for r in study.records if r["split"] == s]
@@ -39,8 +47,9 @@ def test_every_arm_trains_and_predicts(arm, study, tmp_path):
         assert [row["id"] for row in found if row["seed"] == seed] == held_out
     assert {(row["dataset"], row["method"]) for row in found} == {("small", arm)}
     assert all(np.isfinite(row["predicted_value"]) for row in found)
-    # Both seeds read one decoded file a stored modality.
-    decoded = list((tmp_path / "state" / "memory").glob("*.states"))
+    # Both seeds read one decoded file a stored modality, which is gone when they are trained.
+    assert not (tmp_path / "state" / "memory").exists()
+    assert len({found.path for found in decoded}) == len(decoded)
     assert len(decoded) == (0 if ARMS[arm].tuning else len(ARMS[arm].modalities))
     assert (out / "weights.parquet").exists() == ARMS[arm].weighs
     if ARMS[arm].weighs:

@@ -56,7 +56,7 @@ def test_memory_is_reckoned_before_loading(backbone, sharded, monkeypatch):
     attention = 32 * 32 + 2 * 16 * 32 + 32 * 32 + 2 * 16
     needed = 4 * (384 * 32 + 2 * (attention + 3 * 48 * 32 + 2 * 32) + 32)
     assert loaded_bytes(backbone) == loaded_bytes(sharded) == needed
-    monkeypatch.setattr(loading, "free_bytes", lambda: needed - 1)
+    monkeypatch.setattr(loading, "free_memory", lambda: needed - 1)
     monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", lambda *a, **k: pytest.fail())
     with pytest.raises(
         UserError, match=r"its weights take 0\.0 GB in float32 and 0\.0 GB are free"

@@ -208,9 +208,6 @@ class Towers(nn.Module):
     def clamp_temperature(self):
         pass
 
-    def flops(self, tokens, supervised):
-        return tokens
-
 
 class Tokens:
     """A gene of some length."""

@@ -66,9 +66,6 @@ class Regression(nn.Module):
         found = self.dropout(x) @ self.weight[0] * self.frozen + self.bias
         return (weights * (found - y) ** 2).sum()
 
-    def flops(self, tokens, supervised):
-        return 100 * tokens + supervised
-
 
 def points(count: int, seed: int = 0) -> list[Point]:
     """Examples of one to five tokens; the first token of each counts nothing, or half."""
@@ -188,14 +185,9 @@ def test_steps_are_adamw_by_hand(tmp_path):
     np.testing.assert_allclose([e["loss"] for e in progress.log], losses, rtol=1e-4)
     assert made.method.frozen.item() == 1
     drawn = [examples[i] for step in steps for i in step]
-    tokens, supervised = (sum(f(e) for e in drawn) for f in (lambda e: e.length, _supervised))
+    tokens = sum(e.length for e in drawn)
     assert (progress.step, progress.examples, progress.tokens) == (12, 48, tokens)
-    assert progress.flops == 100 * tokens + supervised
     assert progress.log[-1]["tokens"] == tokens
-
-
-def _supervised(example: Point) -> int:
-    return int((example.weights > 0).sum())
 
 
 def test_chunks_do_not_change_a_step(tmp_path):
@@ -513,11 +505,59 @@ def test_a_checkpoint_is_written_two_minutes_ahead_of_the_jobs_end(tmp_path, mon
     assert saved_at(made, monkeypatch) == [7, 12]
 
 
-def test_flops_by_hand(build):
-    """A layer of 7,776 weights: attention 3,072, MLP 4,608, norms 96; a text table of 384 x 32."""
-    text = 6 * (2 * 7776 * 100 + 384 * 32 * 7)
-    assert build("text_only").flops(tokens=100, supervised=7) == text
-    assert build("onevocab").flops(tokens=100, supervised=7) == text + 6 * 32 * 32 * 7
+@pytest.mark.parametrize("lora_rank", [0, 2])
+@pytest.mark.parametrize("gradient_checkpointing", [False, True])
+def test_full_scale_executed_flops_by_hand(
+    build, prompt, tmp_path, lora_rank, gradient_checkpointing
+):
+    """6 a trained weight, 4 a frozen one, 2 more where the forward pass is computed again."""
+    method = build("text_only", lora_rank=lora_rank, gradient_checkpointing=gradient_checkpointing)
+    examples = [method.encode(prompt(label="no", id=str(i)), answer=True) for i in range(4)]
+    settings = {"steps": 1, "batch": 4, "lora_rank": lora_rank}
+    trained = Trainer(method, Training(**settings), 0, tmp_path, "x").run(examples, [])
+
+    # 2 layers: query and output of 32 x 32, key and value of 16 x 32, MLP of 3 x 48 x 32.
+    qkv, rest, down = 32 * 32 + 2 * 16 * 32, 32 * 32 + 2 * 48 * 32, 48 * 32
+    weights = 2 * (qkv + rest + down)
+    length = examples[0].length
+    tokens, supervised = 4 * length, 4 * examples[0].answer_tokens
+    assert {e.length for e in examples} == {length}
+    # Two products of 2 heads of 16; the backward pass has five.
+    attention = 4 * 2 * (2 * 2 * length**2 * 32)
+    passes = 6 - 2 * bool(lora_rank)
+    expected = passes * (weights * tokens + 384 * 32 * supervised) + 3.5 * attention
+    if lora_rank:
+        sizes = 2 * (2 * 64 + 2 * 48 + 3 * 80)
+        expected += 6 * lora_rank * sizes * tokens
+        if not gradient_checkpointing:
+            # What enters the first layer is not trained: no gradient goes there.
+            expected -= 2 * (qkv + 3 * lora_rank * 32) * tokens
+    if gradient_checkpointing:
+        # But for the last product of a layer, whose result nothing asks for.
+        last = lora_rank * 32 if lora_rank else down
+        again = weights + lora_rank * 2 * (2 * 64 + 2 * 48 + 3 * 80) - 2 * last
+        expected += 2 * again * tokens + attention
+    assert trained.flops == pytest.approx(expected, rel=1e-9)
+    assert trained.counted_tokens == tokens
+
+
+def test_full_scale_flops_are_counted_now_and_then_and_laid_on_all_tokens(
+    build, prompt, tmp_path, monkeypatch
+):
+    """The resampler counts, too, and what was counted outlives an interruption."""
+    method = build("qformer")
+    made = [prompt("ACGTACG" * i, label="no", id=str(i)) for i in range(1, 9)]
+    examples = [method.encode(p, answer=True) for p in made]
+    settings = Training(steps=5, batch=3, validate_every=2, checkpoint_minutes=1e-9)
+    progress = Trainer(method, settings, 0, tmp_path, "x").run(examples, [])
+    share = progress.counted_tokens / progress.tokens
+    assert 0.3 < share < 0.9
+    assert progress.flops == round(progress.counted_flops / share)
+    again = Trainer(build("qformer"), settings, 0, tmp_path, "x").run(examples, [])
+    assert (again.flops, again.counted_tokens) == (progress.flops, progress.counted_tokens)
+    # The resampler's weights are as many as the backbone's: 6 for each of those is too little.
+    body = sum(p.numel() for p in method.backbone.base_model.layers.parameters())
+    assert progress.flops > 1.3 * 6 * body * progress.tokens
 
 
 # --- learning -------------------------------------------------------------------------------------

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.utils.flop_counter import FlopCounterMode
 
 from seqfuse.codons.dataset import Batch, Dataset, by_length, collate, shuffled
 from seqfuse.codons.model import CodonModel, Shape
@@ -24,6 +23,7 @@ from seqfuse.errors import UserError
 from seqfuse.progress import say, track
 from seqfuse.registry.arms import Arm
 from seqfuse.settings.sections import Section
+from seqfuse.training.cost import flop_counter
 from seqfuse.training.precision import products
 from seqfuse.training.preemption import Interruption
 from seqfuse.training.resume_checkpoint import Checkpoint
@@ -164,7 +164,7 @@ class Trainer:
         for rows in batches[self.progress.batches :]:
             batch = collate(self.dataset, rows, self.device)
             if not self.progress.steps:
-                with FlopCounterMode(display=False) as counter:
+                with flop_counter() as counter:
                     self._step(batch)
                 self._flops_a_codon = counter.get_total_flops() / batch.mask.numel()
             else:

@@ -43,6 +43,7 @@ from seqfuse.training.device import device
 from seqfuse.training.preemption import locked
 from seqfuse.training.provenance import surroundings
 from seqfuse.training.resume_checkpoint import discard
+from seqfuse.training.shared_folder import shared
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Job:
 
     def run(self, out: Path) -> None:
         """Train and write; nothing of `out` is there before all of it is."""
-        with locked(self.state / ".lock"):
+        with locked(self.state / ".lock"), shared(self._memory):
             trial = self._choose()
             trained = [self._train(trial, seed) for seed in self.seeds]
             with atomic_directory(out) as folder:
@@ -79,10 +80,14 @@ class Job:
         if self.arm.one_hot:
             return with_one_hot(dataset)
         outputs = parts(self.arm, self.settings.upsampling)
-        memory = self.state.parent / "memory"
-        dataset = with_views(dataset, self.receipts, outputs, memory, self.arm.aligned)
+        dataset = with_views(dataset, self.receipts, outputs, self._memory, self.arm.aligned)
         dataset = trainable_encoder.with_ids(dataset, self.encoders(), outputs)
         return replace(dataset, views={view: dataset.views[view] for view in self.arm.modalities})
+
+    @property
+    def _memory(self) -> Path:
+        """Where the decoded states of a set lie, for the jobs of all arms."""
+        return self.state.parent / "memory"
 
     @cached_property
     def statistics(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:

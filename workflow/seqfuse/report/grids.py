@@ -195,21 +195,25 @@ def published(run: Run) -> list[Grid]:
 
 
 def costs(run: Run) -> Grid:
-    """What training took, a row a seed."""
+    """What training took, a row a seed; a column says whether it was counted in every step,
+    measured by a clock or the machine, or computed from steps that were counted."""
     measures = {
         "trained_parameters": "Trained parameters",
         "total_parameters": "All parameters",
         "steps": "Steps",
         "examples": "Examples seen",
-        "tokens": "Tokens",
-        "flops": "FLOP",
+        "tokens": "Tokens (counted)",
+        "flops": "FLOP executed (computed)",
         "learning_rate": "Learning rate",
-        "seconds": "Seconds",
-        "peak_memory_mb": "Peak memory (MB)",
+        "seconds": "Seconds (measured)",
+        "peak_memory_mb": "Peak memory (measured, MB)",
     }
-    grid = Grid(
-        "costs", "Cost of training", ["Suite", "Method", "Kind", "Seed", *measures.values()]
+    caption = (
+        "Cost of training. FLOP executed: what was handed to the processor, forward, backward and"
+        " what was computed again, with padding; counted in some steps, and laid on the others by"
+        " their tokens. It is no measure of how well a card is used."
     )
+    grid = Grid("costs", caption, ["Suite", "Method", "Kind", "Seed", *measures.values()])
     for row in run.costs:
         costed = [_cost(key, row.get(key)) for key in measures]
         names = [row["suite"], title(row["method"]), row["kind"]]

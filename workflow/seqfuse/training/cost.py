@@ -1,13 +1,69 @@
-"""What a training took, and the log of its steps: as every study writes them."""
+"""What a training took, and the log of its steps: as every study writes them.
+
+FLOP are those that were executed, counted where torch hands a product to its kernel: forward,
+backward with or without a gradient of the weights, what is recomputed, and padding. They are no
+measure of how well a card is used: MFU (`bench/gpu/steps.py`) divides what a step must compute by
+its time, and leaves recomputation and padding out.
+"""
 
 import json
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
+import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from seqfuse.training.device import peak_memory_mb
+
+
+def _attention(query: torch.Size, key: torch.Size, value: torch.Size, *_, **__) -> int:
+    """Two products, of all queries and all keys, causal or not; keys may have fewer heads."""
+    *several, length, width = query
+    return 2 * math.prod(several) * length * key[-2] * (width + value[-1])
+
+
+def _attention_backward(
+    slope: torch.Size, query: torch.Size, key: torch.Size, value: torch.Size, *_, **__
+) -> int:
+    """Five products: one of the two of the forward pass again, and the gradients of three."""
+    return 5 * _attention(query, key, value) // 2
+
+
+def _add_product(total: torch.Size, left: torch.Size, right: torch.Size, *_, **__) -> int:
+    return 2 * left[0] * left[1] * right[1]
+
+
+_ATEN = torch.ops.aten
+# What torch's own counter leaves out: kernels of a CPU, heads that share keys, products in place.
+_FORMULAS = {
+    _ATEN.addmm_: _add_product,
+    **dict.fromkeys(
+        (
+            _ATEN._scaled_dot_product_flash_attention,
+            _ATEN._scaled_dot_product_efficient_attention,
+            _ATEN._scaled_dot_product_cudnn_attention,
+            _ATEN._scaled_dot_product_flash_attention_for_cpu,
+        ),
+        _attention,
+    ),
+    **dict.fromkeys(
+        (
+            _ATEN._scaled_dot_product_flash_attention_backward,
+            _ATEN._scaled_dot_product_efficient_attention_backward,
+            _ATEN._scaled_dot_product_cudnn_attention_backward,
+            _ATEN._scaled_dot_product_flash_attention_for_cpu_backward,
+        ),
+        _attention_backward,
+    ),
+}
+
+
+def flop_counter() -> FlopCounterMode:
+    """A context; `get_total_flops` of it are those of this process within it."""
+    return FlopCounterMode(display=False, custom_mapping=_FORMULAS)
 
 
 class Counted(Protocol):

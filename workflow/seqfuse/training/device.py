@@ -8,7 +8,8 @@ driver too old for the wheel would else train a language model on a CPU until th
 import os
 import resource
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seqfuse.errors import UserError
@@ -95,6 +96,50 @@ def _why_unusable() -> str:
         f"it is built for CUDA {torch.version.cuda}, and the driver says: {reason}; check"
         " `nvidia-smi` on that node, and install a driver or a build of torch that fits"
     )
+
+
+def free_memory(root: Path = Path("/")) -> int:
+    """Bytes of memory that this process can still take: the least of what the machine has, what its
+    control groups (of a Slurm job, a container) allow, and what its GPU has.
+
+    `root` is where /proc and /sys/fs/cgroup lie.
+    """
+    lines = (root / "proc/meminfo").read_text(encoding="utf-8").splitlines()
+    fields = dict(line.split(":") for line in lines)
+    free = [1024 * int(fields["MemAvailable"].split()[0]), *_in_control_groups(root)]
+    if device().type == "cuda":
+        import torch
+
+        free.append(torch.cuda.mem_get_info()[0])
+    return min(free)
+
+
+def _in_control_groups(root: Path) -> Iterator[int]:
+    """What every control group of this process with a limit has left, its own and those above it.
+
+    What the kernel would give back, pages of files that nothing uses now, counts as left.
+    """
+    groups = root / "proc/self/cgroup"
+    for line in groups.read_text(encoding="utf-8").splitlines() if groups.is_file() else ():
+        _, controllers, path = line.split(":", 2)
+        if not controllers:
+            base, names = "sys/fs/cgroup", ("memory.max", "memory.current", "inactive_file")
+        elif "memory" in controllers.split(","):
+            base = "sys/fs/cgroup/memory"
+            names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+        else:
+            continue
+        top, folder = root / base, root / base / path.strip("/")
+        # A container may see its group at the top, and name the path that the host has for it.
+        for place in (folder, *folder.parents):
+            limit = place / names[0]
+            if limit.is_file() and (most := limit.read_text().strip()) != "max":
+                used = int((place / names[1]).read_text())
+                stat = (place / "memory.stat").read_text().splitlines()
+                kept = dict(line.split() for line in stat)
+                yield max(0, int(most) - used + int(kept.get(names[2], 0)))
+            if place == top:
+                break
 
 
 def peak_memory_mb() -> int:

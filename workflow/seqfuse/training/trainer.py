@@ -23,7 +23,7 @@ from seqfuse.progress import say, track
 from seqfuse.settings.sections import Section
 from seqfuse.training import processes, sharding
 from seqfuse.training.batches import chunks_for_rank, step_indices
-from seqfuse.training.cost import cost
+from seqfuse.training.cost import cost, flop_counter
 from seqfuse.training.device import peak_memory_mb
 from seqfuse.training.memory import TokenBudget
 from seqfuse.training.precision import products
@@ -60,17 +60,20 @@ class Trainable(Protocol):
 
     def loss(self, batch) -> Tensor: ...
 
-    def flops(self, tokens: int, supervised: int) -> int: ...
-
 
 @dataclass
 class Progress:
-    """What a run has come to: everything but the tensors of a checkpoint."""
+    """What a run has come to: everything but the tensors of a checkpoint.
+
+    `flops` are those of all steps, by their tokens, from the ones of the steps that were counted.
+    """
 
     step: int = 0
     examples: int = 0
     tokens: int = 0
     flops: int = 0
+    counted_flops: int = 0
+    counted_tokens: int = 0
     seconds: float = 0.0
     best_step: int = 0
     best_loss: float = math.inf
@@ -172,7 +175,7 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         self.method.train()
-        nats = self._fitted(lambda: processes.summed(self._accumulate(examples, weight)))
+        nats, flops = self._fitted(lambda: self._counted(examples, weight))
         if not math.isfinite(nats):
             raise Diverged(
                 f"the loss is {nats} at step {progress.step + 1}; lower --learning-rate (now"
@@ -183,11 +186,13 @@ class Trainer:
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
         tokens = sum(example.length for example in examples)
-        supervised = sum(int((example.weights > 0).sum()) for example in examples)
         progress.step += 1
         progress.examples += len(examples)
         progress.tokens += tokens
-        progress.flops += self.method.flops(tokens, supervised)
+        if flops is not None:
+            progress.counted_flops += flops
+            progress.counted_tokens += tokens
+        progress.flops = round(progress.counted_flops / progress.counted_tokens * progress.tokens)
         return {
             "seed": self.seed,
             "step": progress.step,
@@ -196,6 +201,15 @@ class Trainer:
             "gradient_norm": float(norm),
             "tokens": progress.tokens,
         }
+
+    def _counted(self, examples: Sequence, weight: float) -> tuple[float, int | None]:
+        """Compute a batch's gradient; its loss, and the FLOP of all processes, which are counted in
+        one step of `validate_every`, because counting takes time."""
+        if self.progress.step % self.training.validate_every:
+            return processes.summed(self._accumulate(examples, weight)), None
+        with flop_counter() as counter:
+            nats = self._accumulate(examples, weight)
+        return processes.summed(nats), processes.summed(counter.get_total_flops())
 
     def _accumulate(self, examples: Sequence, weight: float) -> float:
         """Add the gradient of this process's share of a batch, times the number of processes,

@@ -37,6 +37,7 @@ from seqfuse.training.precision import round_frozen
 from seqfuse.training.preemption import locked
 from seqfuse.training.provenance import surroundings
 from seqfuse.training.resume_checkpoint import discard
+from seqfuse.training.shared_folder import shared
 from seqfuse.training.trainer import (
     Diverged,
     Progress,
@@ -74,7 +75,7 @@ class Job:
 
     def run(self, out: Path) -> None:
         """Train every seed, then write their folders; none of them is there before that."""
-        with processes.led(self._alone()):
+        with processes.led(self._alone()), processes.led(shared(self._memory)):
             for seed in self.seeds:
                 self._train(seed)
             if processes.leads():
@@ -91,7 +92,7 @@ class Job:
         rate goes on from its state, so that nothing is trained twice."""
         (seed, *_), rate = self.seeds, self.training.learning_rate
         found = {"learning_rate": rate, "seed": seed, "validation_loss": None}
-        with processes.led(self._alone()):
+        with processes.led(self._alone()), processes.led(shared(self._memory, keep=True)):
             try:
                 progress = self._train(seed)
             except Diverged as error:
@@ -140,9 +141,13 @@ class Job:
         """The frozen states of all sequences, their store's key, and their width."""
         if not self.receipts:
             return None, None, 0
-        memory = self.state.parent / "memory"
         with processes.leader_first():
-            return read_states(self.datasets, self.receipts, self._suite.sequences(), memory)
+            return read_states(self.datasets, self.receipts, self._suite.sequences(), self._memory)
+
+    @property
+    def _memory(self) -> Path:
+        """Where the decoded states of a suite lie, for all its jobs."""
+        return self.state.parent / "memory"
 
     def _train(self, seed: int) -> Progress:
         """Train with a seed, from its checkpoint as far as there is one."""

@@ -92,8 +92,9 @@ def _configuration(name: str, base: Mapping, configuration: Mapping) -> Iterator
 def _metrics(cost: Mapping, validation_loss: float) -> Iterator[str]:
     yield "| metric | value |\n|---|---|"
     yield f"| validation loss (nats an answer token) | {validation_loss:.4f} |"
-    for key in ("best_step", "steps", "examples", "tokens", "flops"):
+    for key in ("best_step", "steps", "examples", "tokens"):
         yield f"| {key.replace('_', ' ')} | {cost[key]} |"
+    yield f"| FLOP executed | {cost['flops']} |"
     for key in ("trained_parameters", "total_parameters"):
         yield f"| {key.replace('_', ' ')} | {cost[key]} |"
     yield "\nScores on test, with controls and intervals, come from `seqfuse evaluation`."

@@ -14,7 +14,7 @@ from torch import nn
 
 from seqfuse.errors import UserError
 from seqfuse.files import read_json
-from seqfuse.training.device import device
+from seqfuse.training.device import free_memory
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -38,7 +38,7 @@ def load_backbone(folder: Path) -> tuple[object, "PreTrainedModel"]:
         for name in sorted(set(read_json(index)["weight_map"].values())):
             if not (folder / name).is_file():
                 raise UserError(f"{folder / name}: no such file, though {index.name} names it")
-    needed, free = loaded_bytes(folder), free_bytes()
+    needed, free = loaded_bytes(folder), free_memory()
     if needed > free:
         raise UserError(
             f"{folder}: its weights take {needed / 1e9:.1f} GB in float32 and {free / 1e9:.1f} GB"
@@ -72,14 +72,6 @@ def loaded_bytes(folder: Path) -> int:
             names = file.keys()
             total += sum(4 * math.prod(file.get_slice(name).get_shape()) for name in names)
     return total
-
-
-def free_bytes() -> int:
-    """Memory that is free for weights: the least of the machine's and the GPU's."""
-    lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
-    fields = dict(line.split(":") for line in lines)
-    free = 1024 * int(fields["MemAvailable"].split()[0])
-    return min(free, torch.cuda.mem_get_info()[0]) if device().type == "cuda" else free
 
 
 def load_exactly(module: nn.Module, path: Path, names: Sequence[str]) -> None:

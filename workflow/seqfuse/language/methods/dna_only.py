@@ -91,14 +91,6 @@ class DnaOnly(nn.Module):
         targets = torch.tensor([record.target for record in batch], device=self.device)
         return F.nll_loss(self(batch), targets, reduction="sum")
 
-    def flops(self, tokens: int, supervised: int) -> int:
-        """An estimate of one training pass: 6 a weight, at every token for the attention and every
-        record for the head."""
-        per_token, per_record = (
-            sum(p.numel() for p in part.parameters()) for part in (self.attention, self.head)
-        )
-        return 6 * (per_token * tokens + per_record * supervised)
-
     @torch.inference_mode()
     def classify(
         self, prompts: Sequence[Prompt], done: Callable[[int], None] = lambda count: None

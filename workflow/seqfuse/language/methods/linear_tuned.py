@@ -59,9 +59,3 @@ class LinearTuned(Linear):
         super().save(folder)
         merge_lora(self.encoder)
         self.encoder.save(folder / _FOLDER)
-
-    def flops(self, tokens: int, supervised: int) -> int:
-        """As of the backbone, and 6 a weight of the encoder's blocks and token, as if all tokens
-        were DNA: most are."""
-        body = sum(p.numel() for p in self.encoder.blocks().parameters())
-        return super().flops(tokens, supervised) + 6 * body * tokens

@@ -329,13 +329,6 @@ class LanguageMethod(nn.Module, ABC):
         body = self.backbone.base_model
         shard(body, body.layers, whole=set(body.get_input_embeddings().parameters()))
 
-    def flops(self, tokens: int, supervised: int) -> int:
-        """An estimate of the floating-point operations of one training pass (forward and backward):
-        6 a weight and token, the vocabulary projection at supervised tokens only."""
-        body = sum(p.numel() for p in self.backbone.base_model.layers.parameters())
-        table = sum(part.numel() for part in self.output_tables())
-        return 6 * (body * tokens + table * supervised)
-
     def save(self, folder: Path) -> None:
         """Write the backbone's folder and what the method adds to it."""
         from safetensors.torch import save_file

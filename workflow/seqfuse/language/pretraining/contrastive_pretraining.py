@@ -135,11 +135,6 @@ class Contrast(nn.Module):
         nats = contrastive(genes, texts, self.temperature, duplicate_pairs(pairs))
         return self.scale * nats
 
-    def flops(self, tokens: int, supervised: int) -> int:
-        """An estimate of one training pass: 6 a weight of the blocks and a token."""
-        body = sum(p.numel() for block in self.encoder.blocks() for p in block.parameters())
-        return 6 * (body + self.adapter.weight.numel()) * tokens
-
 
 class ContrastTrainer(Trainer):
     """A batch is one whole, because every pair is a negative of the others.
