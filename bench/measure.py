@@ -18,6 +18,7 @@ GROUPS = (
     "codons",
     "evaluation",
     "training",
+    "memory",
     "prediction",
     "workflow",
     "cluster",

@@ -85,6 +85,12 @@ _TINY = {
     "initializer_range": 0.1,
     "tie_word_embeddings": True,
 }
+_MIDDLE = _QWEN3 | {
+    "num_hidden_layers": 4,
+    "num_attention_heads": 8,
+    "num_key_value_heads": 4,
+    "head_dim": 32,
+}
 SHAPES = {
     shape.name: shape
     for shape in (
@@ -106,6 +112,25 @@ SHAPES = {
             new_tokens=64,
             genes=128,
             repeats=3,
+        ),
+        Shape(
+            name="middle",
+            backbone=_MIDDLE | {"hidden_size": 256, "intermediate_size": 768},
+            small=_MIDDLE | {"hidden_size": 128, "intermediate_size": 384},
+            encoder={
+                "hidden_size": 128,
+                "num_hidden_layers": 4,
+                "num_attention_heads": 4,
+                "intermediate_size": 512,
+            },
+            qformer=QFORMER | {"latents": 16, "heads": 4},
+            shrink=4,
+            kegg=4,
+            nt=16,
+            prompts=16,
+            new_tokens=16,
+            genes=16,
+            repeats=1,
         ),
         Shape(
             name="tiny",

@@ -68,12 +68,14 @@ class Example:
 
 @dataclass
 class Batch:
-    """Examples side by side: ids [B, T], mask [B, T] (False at padding), weights [B, T]."""
+    """Examples side by side: ids [B, T], mask [B, T] (False at padding), weights [B, T], and the
+    rows and columns int64[N] of the tokens that have a weight."""
 
     examples: Sequence[Example]
     ids: Tensor
     mask: Tensor
     weights: Tensor
+    weighed: tuple[Tensor, Tensor]
     starts: list[int]
 
     @classmethod
@@ -87,8 +89,9 @@ class Batch:
         for row, (start, example) in enumerate(zip(starts, examples, strict=True)):
             here = slice(start, start + example.length)
             ids[row, here], weights[row, here], mask[row, here] = example.ids, example.weights, True
-        tensors = (torch.from_numpy(array).to(device) for array in (ids, mask, weights))
-        return cls(examples, *tensors, starts)
+        arrays = (ids, mask, weights, *weights.nonzero())
+        ids, mask, weights, *weighed = (torch.from_numpy(array).to(device) for array in arrays)
+        return cls(examples, ids, mask, weights, tuple(weighed), starts)
 
     @property
     def positions(self) -> Tensor:
@@ -312,7 +315,7 @@ class LanguageMethod(nn.Module, ABC):
         hidden = self.backbone.base_model(
             inputs_embeds=self.embed(batch), attention_mask=None, use_cache=False
         ).last_hidden_state
-        rows, columns = batch.weights.nonzero(as_tuple=True)
+        rows, columns = batch.weighed
         return summed_nats(
             hidden[rows, columns - 1],
             self.output_tables(),
