@@ -63,6 +63,15 @@ def test_every_arm_trains_and_predicts(arm, study, tmp_path, monkeypatch):
         assert seed["flops"] > 0 and seed["trained_parameters"] > 0
 
 
+def test_full_scale_a_fusions_bounds_hold_after_every_step(study, tmp_path, monkeypatch):
+    from seqfuse.codons.fusions.mil import GatedMil
+
+    calls, clamp = [], GatedMil.clamp
+    monkeypatch.setattr(GatedMil, "clamp", lambda layer: (calls.append(1), clamp(layer)))
+    study.job("mil", tmp_path / "state", epochs=1).run(tmp_path / "out")
+    assert len(calls) == 2 * 3  # seeds, steps
+
+
 def test_classes_get_log_probabilities(classes, tmp_path):
     out = tmp_path / "out"
     classes.job("mil", tmp_path / "state", epochs=1).run(out)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from seqfuse.codons.dataset import Batch, Dataset, by_length, collate, shuffled
+from seqfuse.codons.fusions.fusion import Bounded
 from seqfuse.codons.model import CodonModel, Shape
 from seqfuse.codons.scores import score
 from seqfuse.encoders.encoder import Encoder
@@ -185,6 +186,8 @@ class Trainer:
         (loss + penalty).backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.max_grad_norm)
         self.optimiser.step()
+        if isinstance(self.model.fuse, Bounded):
+            self.model.fuse.clamp()
         value = loss.item()
         self._refuse_infinite("loss", value)
         self.seen[batch.rows] = output.prediction.detach().float().cpu().numpy()

@@ -1,5 +1,6 @@
 """What every fusion gives back, and the projection that most of them begin with."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -16,6 +17,15 @@ class Fused:
     states: Tensor
     weights: Tensor | None = None
     entropy: Tensor | None = None
+
+
+class Bounded(nn.Module, ABC):
+    """A fusion with parameters that stay between bounds."""
+
+    @abstractmethod
+    def clamp(self) -> None:
+        """Bring them back, after a step. Clamped in the forward pass instead, a parameter has no
+        gradient beyond its bound and never comes back."""
 
 
 def projection(given: int, width: int) -> nn.Sequential:

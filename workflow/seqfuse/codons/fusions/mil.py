@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from seqfuse.codons.fusions.fusion import Fused, projection
+from seqfuse.codons.fusions.fusion import Bounded, Fused, projection
 
 COLDEST, HOTTEST = 0.02, 20.0  # the learned temperature is held between these
 GATE = 100  # width of both branches of the gate, at most the width of the states
 
 
-class GatedMil(nn.Module):
+class GatedMil(Bounded):
     """One weight a modality for the whole sequence.
 
     H_m = tanh(W_m x_m + b_m); h_m = mean of H_m over codons;
@@ -44,8 +44,12 @@ class GatedMil(nn.Module):
     def weigh(self, states: Tensor) -> Tensor:
         """alpha [..., M] from states [..., M, W]."""
         gated = torch.tanh(self.content(states)) * torch.sigmoid(self.gate(states))
-        temperature = self.log_temperature.clamp(math.log(COLDEST), math.log(HOTTEST)).exp()
-        return torch.softmax(self.score(gated).squeeze(-1) / temperature, dim=-1)
+        return torch.softmax(self.score(gated).squeeze(-1) / self.log_temperature.exp(), dim=-1)
+
+    @torch.no_grad()
+    def clamp(self) -> None:
+        """Bring the temperature back between its bounds."""
+        self.log_temperature.clamp_(math.log(COLDEST), math.log(HOTTEST))
 
 
 class SharedMil(GatedMil):
