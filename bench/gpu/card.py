@@ -53,6 +53,26 @@ class Card:
             # Of the whole process since its start: all that a CPU's accounting gives.
             found["peak_gb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2)
 
+    @contextlib.contextmanager
+    def scarce(self, gigabytes: float, method: torch.nn.Module) -> Iterator[None]:
+        """Let this process have no more memory on the card inside; a CPU, whose memory cannot be
+        bounded so, pretends that two examples at once are too many for `method`."""
+        if self.cuda:
+            total = torch.cuda.mem_get_info()[1]
+            torch.cuda.set_per_process_memory_fraction(1e9 * gigabytes / total)
+            yield
+            torch.cuda.set_per_process_memory_fraction(1.0)
+            return
+        whole = method.loss
+
+        def loss(batch) -> torch.Tensor:
+            if len(batch.ids) > 1:
+                raise torch.OutOfMemoryError("two examples at once")
+            return whole(batch)
+
+        method.loss = loss
+        yield
+
     def clear(self) -> None:
         """Give back what nothing refers to any more."""
         gc.collect()

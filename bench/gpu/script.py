@@ -31,6 +31,7 @@ def parts() -> dict[str, Callable]:
         "vocabulary_loss": steps.vocabulary_loss,
         "linear_cross_entropy": steps.linear_cross_entropy,
         "padding_mask": steps.padding_mask,
+        "out_of_memory": steps.out_of_memory,
         "precisions": asking.precisions,
         "generation": asking.generation,
         "label_scoring": asking.label_scoring,

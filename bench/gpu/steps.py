@@ -4,6 +4,7 @@ The plain loop gives `labels` to the model, so that logits are made at every pos
 step into micro-batches in the order drawn. The first loss of both must be the same.
 """
 
+import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -205,6 +206,44 @@ def _adapter_flops(method, examples: Sequence) -> float:
 def nt_tokens(sequence: str) -> int:
     """NT's tokens of a sequence, special ones left out."""
     return len(sequence) // 6 + len(sequence) % 6
+
+
+# The share of a step's peak that it is left with, to run out of memory.
+_SCARCE = 0.7
+
+
+def out_of_memory(card: Card, shape: Shape, folder: Path) -> dict:
+    """A step that runs out of memory, begins again in halved chunks, and keeps its loss; baseline:
+    the same step with room for whole chunks. On a CPU the shortage is made up."""
+
+    def prepared() -> tuple[Ours, list]:
+        method = shapes.build("text_only", shape, card.device, small=True)
+        examples = shapes.encode(method, shapes.kegg(shape, shape.kegg))
+        return Ours(method, folder / "state", len(examples)), examples
+
+    def taken(short: Callable) -> tuple[float, float, int]:
+        take, examples = prepared()
+        with short(take.trainer.method):
+            loss = take(examples)
+            seconds = card.seconds(lambda: take(examples), shape.repeats)
+        tokens = sum(example.length for example in examples)
+        return loss, tokens / seconds, take.trainer.budget.tokens
+
+    with card.memory() as memory:
+        whole = taken(contextlib.nullcontext)
+    card.clear()
+    halved = taken(lambda method: card.scarce(_SCARCE * memory["peak_gb"], method))
+    same(halved[0], whole[0])
+    if not halved[2] < whole[2]:
+        raise AssertionError("memory did not run out")
+    return {
+        "unit": "tokens/s",
+        "ours": halved[1],
+        "baseline": whole[1],
+        "chunk_tokens": halved[2],
+        "baseline_peak_gb": memory["peak_gb"],
+        "difference": abs(halved[0] - whole[0]),
+    }
 
 
 def padding_mask(card: Card, shape: Shape, folder: Path) -> dict:
