@@ -23,7 +23,7 @@ MICRO_BATCH = {"kegg": 4, "nt": 32}
 
 
 def training(batch: int, **changed) -> Training:
-    """What the papers' preset trains with; steps and schedule are without end."""
+    """What the papers' preset trains with; steps and schedule are without end, the rate is any."""
     settings = {
         "steps": 1,
         "batch": batch,

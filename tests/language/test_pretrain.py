@@ -318,6 +318,9 @@ def test_full_scale_the_contrast_is_not_computed_in_bfloat16():
     expected = contrastive(genes, texts, cold, twins)
     with torch.autocast("cpu", torch.bfloat16):
         assert contrastive(genes, texts, cold, twins) == expected
+        # One tower may come in the products' type and the other as it was summed.
+        rounded = contrastive(genes, texts.bfloat16().float(), cold, twins)
+        assert contrastive(genes, texts.bfloat16(), cold, twins) == rounded
 
 
 @pytest.mark.parametrize(("start", "bound"), [(0.011, 0.01), (0.95, 1.0)])

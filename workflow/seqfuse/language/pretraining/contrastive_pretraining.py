@@ -217,7 +217,9 @@ def contrastive(genes: Tensor, texts: Tensor, temperature: Tensor, twins: Tensor
     also where the encoder computes in bfloat16, whose cosines are too coarse to be divided by .01.
     """
     with torch.autocast(genes.device.type, enabled=False):
-        scores = (genes @ texts.T / temperature).masked_fill(twins.to(genes.device), -torch.inf)
+        scores = (genes.float() @ texts.float().T / temperature).masked_fill(
+            twins.to(genes.device), -torch.inf
+        )
     own = torch.arange(len(scores), device=scores.device)
     return F.cross_entropy(scores, own, reduction="sum") + F.cross_entropy(
         scores.T, own, reduction="sum"
