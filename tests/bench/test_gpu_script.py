@@ -12,6 +12,8 @@ import yaml
 
 from bench.gpu import script, shapes, steps
 from bench.gpu.card import PEAKS, Card
+from seqfuse.language.methods.backbone import checkpoint_blocks
+from seqfuse.training.trainer import Trainer
 
 # What the machine with the card may lack.
 BLOCKED = ("snakemake", "pyarrow", "pandas", "jsonschema", "datasets", "openai")
@@ -102,6 +104,23 @@ def test_gpu_script_counts_useful_operations_by_hand():
     expected += 4 * 768 * hidden * supervised
     expected += 2 * 6 * (lengths**2).sum() * queries
     assert steps.useful_flops(method, examples) == pytest.approx(expected)
+
+
+def test_full_scale_mfu_leaves_recomputation_out_which_a_run_counts(tmp_path):
+    """What a step must compute is one number; what is executed is another where blocks are run
+    again."""
+    shape, useful, executed = shapes.SHAPES["tiny"], [], []
+    for again in (False, True):
+        method = shapes.build("text_only", shape, torch.device("cpu"))
+        if again:
+            checkpoint_blocks(method.backbone)
+        examples = shapes.encode(method, shapes.nt(shape, 2))
+        useful.append(steps.useful_flops(method, examples))
+        trainer = Trainer(method, steps.training(2), 0, tmp_path / str(again), "x")
+        trainer._step(examples)
+        executed.append(trainer.progress.flops)
+    assert useful[0] == useful[1]
+    assert executed[1] > 1.2 * executed[0]
 
 
 def test_gpu_script_states_the_peak_of_each_card():

@@ -323,6 +323,15 @@ def test_full_scale_the_contrast_is_not_computed_in_bfloat16():
         assert contrastive(genes, texts.bfloat16(), cold, twins) == rounded
 
 
+def test_full_scale_a_step_in_one_chunk_is_that_of_several_in_bfloat16(contrast):
+    """Genes and texts come out of autocast in types of their own."""
+    losses = []
+    for chunk_tokens in (24, 10**6):
+        trainer, pairs = contrast(chunk_tokens=chunk_tokens, precision="bfloat16")
+        losses.append([trainer._step(pairs)["loss"] for _ in range(2)])
+    assert losses[0] == pytest.approx(losses[1], rel=0.01)
+
+
 @pytest.mark.parametrize(("start", "bound"), [(0.011, 0.01), (0.95, 1.0)])
 def test_full_scale_the_temperature_comes_back_from_its_bound(contrast, start, bound):
     """Clamped in the forward pass it had no gradient beyond the bound, and stayed there."""
