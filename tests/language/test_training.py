@@ -8,6 +8,7 @@ import signal
 import sys
 import types
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -426,6 +427,22 @@ def test_a_finished_run_is_not_trained_again(tmp_path):
     assert again.method.batches == 0
     assert progress == first.progress
     assert torch.equal(again.method.weight, first.method.weight)
+
+
+def test_full_scale_a_checkpoint_is_mapped_and_copied_where_it_is_needed(tmp_path):
+    """A process that resumes holds no second copy of weights and moments, and no map of a file that
+    the leader will replace."""
+    made_trainer(tmp_path).run(points(10), points(5))
+    again = made_trainer(tmp_path)
+
+    def mapped() -> bool:
+        return str(again.checkpoint.path) in Path("/proc/self/maps").read_text()
+
+    found = again.checkpoint.resume()
+    assert mapped()
+    del found
+    again._resume()
+    assert again.progress.step == 12 and not mapped()
 
 
 def test_a_checkpoint_of_other_settings_is_not_used(tmp_path, capsys):

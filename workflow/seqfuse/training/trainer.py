@@ -368,7 +368,7 @@ class Trainer:
         ordered = [p for group in self.optimiser.param_groups for p in group["params"]]
         return {
             number: {
-                key: sharding.like(parameter, value) if key in _MOMENTS else value
+                key: sharding.like(parameter, value) if key in _MOMENTS else value.clone()
                 for key, value in moments[names[parameter]].items()
             }
             for number, parameter in enumerate(ordered)
