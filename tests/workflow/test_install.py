@@ -79,7 +79,9 @@ def test_ask_answers_with_a_tiny_checkpoint(installed, records):
         "data", "model", "--name", "tiny", "--entry", entry, "--text", records, "--out", seed
     )
     labels = {"mine": ["benign", "pathogenic"]}
-    described = Description("text_only", "text_only", "s", 0, {}, labels, None, 0, None, [])
+    described = Description(
+        "text_only", "text_only", "s", 0, {}, labels, None, 0, None, [], "float32"
+    )
     write_json(seed / "method.json", asdict(described))
     (installed.folder / "dna.fa").write_text(">a\nACGTACGT\n")
     words = ["--model", "model", "--dna", "dna.fa", "--question", "Which?", "--json"]
