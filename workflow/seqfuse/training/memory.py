@@ -14,6 +14,7 @@ import torch
 from seqfuse.errors import UserError
 from seqfuse.progress import say
 from seqfuse.training import processes
+from seqfuse.training.device import device
 from seqfuse.training.processes import Chunk, Shortage
 
 Result = TypeVar("Result")
@@ -48,7 +49,7 @@ class TokenBudget:
             # Behind `except`, whose error holds every tensor of the pass that failed.
             again()
             gc.collect()
-            if torch.cuda.is_available():
+            if device().type == "cuda":
                 torch.cuda.empty_cache()
             self._halve(chunks)
 
