@@ -10,8 +10,9 @@ import pytest
 from seqfuse.plan.artifacts import Artifacts, expand
 from seqfuse.plan.inputs import Inputs
 from seqfuse.plan.launch import launched
+from seqfuse.plan.params import as_json, compared_by, either, omit, tracked, untracked
 from seqfuse.plan.resources import Needs
-from seqfuse.plan.run import Run, as_json, compared_by, either, omit, tracked, untracked
+from seqfuse.plan.run import Run
 from seqfuse.settings import configuration
 
 VARIANTS = {

@@ -19,9 +19,7 @@ from seqfuse.plan import canaries, dry_run, folders, job_log, slurm
 from seqfuse.plan.artifacts import Artifacts
 from seqfuse.plan.inputs import Inputs
 from seqfuse.plan.launch import launched
-from seqfuse.plan.resources import Needs
-from seqfuse.plan.run import (
-    Run,
+from seqfuse.plan.params import (
     as_json,
     compared_by,
     either,
@@ -30,6 +28,8 @@ from seqfuse.plan.run import (
     tracked,
     untracked,
 )
+from seqfuse.plan.resources import Needs
+from seqfuse.plan.run import Run
 from seqfuse.registry.arms import ARMS
 from seqfuse.registry.figures import FIGURES, STUDIES
 from seqfuse.registry.judges import REFERENCES
