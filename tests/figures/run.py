@@ -474,7 +474,7 @@ def _settings(root: Path) -> None:
     models = {"demo-nt": {"kind": "scratch"}, "demo-qwen3": {"kind": "scratch"}}
     models |= {"bert": {"kind": "hub"}, "rnafm": {"kind": "hub"}, "unused": {"kind": "scratch"}}
     language = {"methods": [*METHODS, "text_only", "dna_only"], "backbone": "demo-qwen3"}
-    language |= {"encoder": "demo-nt", "text_encoder": "bert"}
+    language |= {"encoder": "demo-nt", "text_encoder": "bert", "pretrain": {"seed": 0}}
     language["onevocab"] = {
         "k": 6,
         "alphabet": "ACGT",

@@ -195,6 +195,36 @@ def test_embeddings_that_are_missing_or_of_another_encoder(project, commands, tm
     assert f"{receipts[0]}: embeddings of the key" in found and "fine-tuned with" in found
 
 
+def test_full_scale_each_seed_reads_the_encoder_that_it_was_trained_on(project, commands, tmp_path):
+    """Seed 0 on one encoder's states, seed 3 on another's: what each says is what it says alone."""
+
+    def rows(path) -> list[dict]:
+        return tables.read(path, tables.PREDICTIONS).to_pylist()
+
+    model = tmp_path / "model"
+    of = {
+        name: [project / dataset / f"{name}.json" for dataset in ("mice", "rats")]
+        for name in ("nt", "seqclip")
+    }
+    for seed, receipts in zip((0, 3), of.values(), strict=True):
+        commands.finetune("linear", model, "--seeds", seed, "--embeddings", *receipts)
+    both = ["--embeddings", *of["nt"], *of["seqclip"]]
+    found = rows(commands.predict("linear", model, tmp_path / "both.parquet", *both))
+    encoders = ["--encoder", project / "nt", project / "seqclip" / "encoder"]
+    probed = rows(commands.probe(model, tmp_path / "probed.parquet", *encoders))
+    for seed, name in zip((0, 3), of, strict=True):
+        alone = tmp_path / name
+        alone.mkdir()
+        (model / f"seed{seed}").rename(alone / f"seed{seed}")
+        own = commands.predict(
+            "linear", alone, tmp_path / f"{name}.parquet", "--embeddings", *of[name]
+        )
+        assert [row for row in found if row["seed"] == seed] == rows(own)
+        folder = encoders[1 + list(of).index(name)]
+        again = commands.probe(alone, tmp_path / f"{name}.probed.parquet", "--encoder", folder)
+        assert [row for row in probed if row["seed"] == seed] == rows(again)
+
+
 def test_a_checkpoint_without_its_tensors(commands, tmp_path):
     model = commands.finetune("linear", tmp_path / "model", "--seeds", 0)
     (model / "seed0" / "adapter.safetensors").unlink()

@@ -74,6 +74,35 @@ def test_what_a_method_reads(inputs, small_run, of, method, stored, tuned, pretr
     assert inputs.language_backbone(job) == "<results>/data/models/demo-qwen3/manifest.json"
 
 
+def test_full_scale_each_seed_starts_from_a_pre_training_of_its_own(make_run, of):
+    """Seeds 3 and 5: the first has the plain name, so that figures and the report find it."""
+    run = make_run(jobs={"per_seed": True}, language={"pretrain": {"seed": None}})
+    inputs = Inputs(run)
+    assert {"seqclip", "seqclip@seed5", "seqclip_hot", "seqclip_hot@seed5"} <= run.pretrainings()
+    assert [run.contrasting(name)["seed"] for name in ("seqclip", "seqclip_hot@seed5")] == [3, 5]
+    assert run.contrasting("seqclip_hot@seed5")["temperature"] == 0.5
+    assert run.model_of("seqclip_random@seed5", "encoder") == "demo-nt@random"
+    assert run.encoder_layout("seqclip_random@seed5") == run.encoder_layout("demo-nt")
+    job = of(suite="variants", method="seqclip", seed="5")
+    receipts = [f"<results>/embeddings/demo-variants/sequence.{name}.json" for name in
+                ("seqclip", "seqclip@seed5")]  # fmt: skip
+    assert inputs.language_embeddings(job) == receipts[1:]
+    assert inputs.pretrained_adapter(job) == [
+        "<results>/language/pretrain/seqclip@seed5/adapter.safetensors"
+    ]
+    # Prediction and probes read all seeds, a trial the first.
+    all_seeds = of(suite="variants", method="seqclip")
+    assert inputs.language_embeddings(all_seeds) == receipts
+    assert inputs.method_encoder(all_seeds) == [
+        "<results>/language/pretrain/seqclip/encoder/manifest.json",
+        "<results>/language/pretrain/seqclip@seed5/encoder/manifest.json",
+    ]
+    assert (
+        inputs.language_embeddings(of(suite="variants", method="seqclip", rate="0.1"))
+        == (receipts[:1])
+    )
+
+
 def test_a_suite_of_several_sets_is_read_in_its_order(inputs, of):
     assert inputs.language_embeddings(of(suite="tasks", method="linear")) == [
         "<results>/embeddings/demo-promoter/sequence.demo-nt.json",

@@ -116,8 +116,10 @@ def test_what_changes_no_result_is_not_tracked(run):
 
 
 def test_pre_trainings(run):
-    assert run.pretraining_of("seqclip") == "seqclip" == run.encoder_of("seqclip")
-    assert run.pretraining_of("seqclip_hot") == "seqclip_hot" == run.encoder_of("seqclip_hot")
+    for name in ("seqclip", "seqclip_hot"):
+        assert run.pretraining_of(name) == name
+        # One serves all seeds.
+        assert run.encoders_of(name, run.seeds) == [name]
     assert {"seqclip", "seqclip_hot"} <= run.pretrainings()
     assert run.contrasting("seqclip_hot")["temperature"] == 0.5
     assert run.contrasting("seqclip")["temperature"] == 0.07
@@ -128,8 +130,8 @@ def test_pre_trainings(run):
 
 
 def test_an_encoder_is_the_variants_own(run):
-    assert run.encoder_of("linear") == "demo-nt"
-    assert run.encoder_of("linear_full") == "nt-v2-100m"
+    assert run.encoders_of("linear", run.seeds) == ["demo-nt"]
+    assert run.encoders_of("linear_full", run.seeds) == ["nt-v2-100m"]
     assert run.layout("nt-v2-100m") == ["seqfuse.encoders.nucleotide_transformer"]
     assert run.layout("demo-qwen3") == []
 

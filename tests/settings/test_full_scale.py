@@ -71,7 +71,7 @@ def test_full_scale_what_is_run_on_nt_alone_would_not_fit_kegg():
         "onevocab_k1", "onevocab_k2", "onevocab_k3", "onevocab_bpe",
     ]  # fmt: skip
     # What the adapters hang on is asked of KEGG.
-    other = ["qformer_norms", "seqclip_reseeded", "seqclip_released"]
+    other = ["qformer_norms", "seqclip_released"]
     assert [name for name in here if not run.varies(name, "nt")] == other
 
 

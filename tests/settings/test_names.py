@@ -119,6 +119,11 @@ def test_what_is_listed_twice_is_found_at_start(user, message):
     ("user", "message"),
     [
         (
+            {"language": {"pretrain": {"seed": None}}},
+            "language.pretrain.seed: null needs a job for each seed of fine-tuning; set"
+            " jobs.per_seed to true",
+        ),
+        (
             {"language": {"suites": {"a": ["ecoli"]}}},
             "language.suites.a: dataset 'ecoli' is of study codons, not language; list it in"
             " codons.datasets",

@@ -44,9 +44,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--encoder",
+        nargs="+",
         type=Path,
         metavar="DIR",
-        help="folder of the encoder (default: where it lay when the model was trained)",
+        help="folder of the encoder, or of that of each seed, in order (default: where it lay when"
+        " the model was trained)",
     )
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
     parser.add_argument("--out", required=True, type=Path, help="predictions to write, Parquet")
@@ -70,7 +72,7 @@ def run(args: argparse.Namespace) -> None:
             args.model,
             args.datasets,
             args.records,
-            args.encoder,
+            args.encoder or [],
             settings.probes,
             settings.rows,
             cli_flags.take(args, prompts.Settings),

@@ -56,20 +56,21 @@ class Inputs:
         return "codon" if wildcards.view == "rna" else "native"
 
     def language_embeddings(self, wildcards):
-        """The receipts of the frozen encoder states that a method reads, one a dataset."""
+        """The receipts of the frozen encoder states that a job's seeds read, one a dataset; of
+        several encoders, those of each in turn."""
         if not self.run.method(wildcards.method).reads_store:
             return []
-        return expand(
-            "<results>/embeddings/{dataset}/sequence.{encoder}.json",
-            dataset=self.run.language_suites[wildcards.suite],
-            encoder=self.run.encoder_of(wildcards.method),
-        )
+        return [
+            f"<results>/embeddings/{dataset}/sequence.{encoder}.json"
+            for encoder in self._encoders(wildcards)
+            for dataset in self.run.language_suites[wildcards.suite]
+        ]
 
     def method_encoder(self, wildcards):
-        """The encoder that a method reads states of."""
+        """The encoders that a method reads states of: one, or one a seed."""
         if not self.run.method(wildcards.method).reads_store:
             return []
-        return [self.run.manifest(self.run.encoder_of(wildcards.method))]
+        return list(map(self.run.manifest, self._encoders(wildcards)))
 
     def trials(self, wildcards):
         """What each learning rate came to that is tried for a method on a suite."""
@@ -103,9 +104,15 @@ class Inputs:
         """SeqCLIP's adapter, for the methods that start from it."""
         if not self.run.method(wildcards.method).pretrained:
             return []
-        return [
-            f"<results>/language/pretrain/{self.run.pretraining_of(wildcards.method)}/adapter.safetensors"
-        ]
+        return expand(
+            "<results>/language/pretrain/{pretraining}/adapter.safetensors",
+            pretraining=self._encoders(wildcards),
+        )
+
+    def _encoders(self, wildcards) -> list[str]:
+        """The encoders that the seeds of a job read, in the order of seeds."""
+        seeds = sorted(self.run.trained_seeds(wildcards))
+        return self.run.encoders_of(wildcards.method, seeds)
 
     def tuned_encoder(self, wildcards):
         """The encoder that a method trains with itself."""

@@ -82,23 +82,29 @@ class Run:
             self.method(name).pretrained for name in self.runs("language")
         )
 
-    def pretraining_of(self, name):
+    def pretraining_of(self, name, seed: int | None = None):
         """The pre-training that a method or variant starts from: SeqCLIP's, or a variant's own
-        where it names another model or other settings of pre-training."""
+        where it names another model or other settings of pre-training. Where seeds of fine-tuning
+        have one each, that of `seed`, which all but the first are named after."""
         varied = self.settings["language"]["variants"].get(name, {})
         own = {"pretrain", "encoder", "text_encoder", "backbone"}
-        return name if varied.keys() & own else "seqclip"
+        found = name if varied.keys() & own else "seqclip"
+        alone = seed in (None, self.seeds[0]) or self._contrasting(found)["seed"] is not None
+        return found if alone else f"{found}@seed{seed}"
 
     def pretrainings(self):
         """Every pre-training that a run of this configuration may want."""
         names = self.settings["language"]["variants"]
-        return {
-            "seqclip",
-            *(self.pretraining_of(name) for name in names if self.method(name).pretrained),
-        }
+        starting = ["seqclip", *(name for name in names if self.method(name).pretrained)]
+        return {self.pretraining_of(name, seed) for name in starting for seed in self.seeds}
 
-    def contrasting(self, name):
+    def contrasting(self, pretraining):
         """The settings of one pre-training."""
+        name, _, seed = pretraining.partition("@seed")
+        found = self._contrasting(name)
+        return found if found["seed"] is not None else found | {"seed": int(seed or self.seeds[0])}
+
+    def _contrasting(self, name) -> dict:
         language = self.settings["language"]
         varied = language["variants"].get(name, {}).get("pretrain", {})
         return merge(omit(language["pretrain"], "dataset"), varied)
@@ -207,16 +213,14 @@ class Run:
     def model_of(self, name, kind):
         """The backbone, encoder or text encoder of a method, or the other one that a variant
         names."""
-        language = self.settings["language"]
-        return language["variants"].get(name, {}).get(kind, language[kind])
+        language, own = self.settings["language"], name.partition("@seed")[0]
+        return language["variants"].get(own, {}).get(kind, language[kind])
 
-    def encoder_of(self, name):
-        """The encoder whose states a method or variant reads."""
-        return (
-            self.pretraining_of(name)
-            if self.method(name).pretrained
-            else self.model_of(name, "encoder")
-        )
+    def encoders_of(self, name, seeds) -> list[str]:
+        """The encoders whose states some seeds of a method or variant read, each once."""
+        if not self.method(name).pretrained:
+            return [self.model_of(name, "encoder")]
+        return list(dict.fromkeys(self.pretraining_of(name, seed) for seed in seeds))
 
     def implementation(self, name):
         """The module that implements a method, for the hash of its code."""

@@ -107,7 +107,7 @@ def _card(run: Run, name: str) -> dict:
         ("Licence", card.get("licence")),
         ("Citation", card.get("citation")),
         ("Source", card.get("source")),
-        ("Used for", _pretraining(pretraining) if pretraining else ""),
+        ("Used for", _pretraining(run, pretraining) if pretraining else ""),
         ("Task", card.get("task")),
         ("Rows", ", ".join(f"{split} {n:,}" for split, n in splits.items())),
         ("Classes", str(audit["classes"]) if audit.get("classes") else ""),
@@ -160,16 +160,23 @@ def _prompts(run: Run) -> list[tuple[str, str]]:
     return sorted({(row["dimension"], row["prompt"]) for row in run.verdicts if row["prompt"]})
 
 
-def _pretraining(found: dict) -> str:
+def _pretraining(run: Run, found: dict) -> str:
     """What these pairs were for, and what was too long for an encoder."""
+    apart = run.settings["language"]["pretrain"]["seed"] is None
+    seeds = ", ".join(map(str, run.settings["seeds"])) if apart else found["seed"]
     cut = [
         f"{one['pairs']:,} {kind} over {one['limit']:,} tokens ({one['policy']})"
         for kind, one in found["too_long"].items()
     ]
     return (
-        f"SeqCLIP's pre-training on {found['pairs']['train']:,} pairs, seed {found['seed']};"
-        f" too long for an encoder: {', '.join(cut)}. Every seed of SeqCLIP starts from this one"
-        " pre-training, so that what is due to its seed is in no interval."
+        f"SeqCLIP's pre-training on {found['pairs']['train']:,} pairs, seed {seeds};"
+        f" too long for an encoder: {', '.join(cut)}. "
+        + (
+            "Each seed of SeqCLIP starts from a pre-training of its own."
+            if apart
+            else "Every seed of SeqCLIP starts from this one pre-training, so that what is due to"
+            " its seed is in no interval."
+        )
     )
 
 

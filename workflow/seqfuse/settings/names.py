@@ -48,7 +48,7 @@ def check_known(settings: Mapping, places: Places) -> None:
         for name, variant in settings["language"]["variants"].items()
         if variant["method"] in METHODS
     ]
-    kinds = (_unknown, _of_another_study, _taken, _not_interpreted, _alike)
+    kinds = (_unknown, _of_another_study, _taken, _not_interpreted, _alike, _of_no_seed)
     wrong = [mistake for kind in kinds for mistake in kind(settings)]
     together(variants, [places.located(*mistake) for mistake in wrong])
 
@@ -145,6 +145,19 @@ def _alike(settings: Mapping) -> Iterator[Mistake]:
             said = "the DNA rows all start as one vector and are not trained, so DNA cannot matter"
             remedy = "write `initialisation: random`, or train `dna`"
             yield path, f"{_key(path)}: {said}; {remedy}"
+
+
+def _of_no_seed(settings: Mapping) -> Iterator[Mistake]:
+    """A pre-training for each seed of fine-tuning: a job of several seeds would start from one."""
+    language, jobs = settings["language"], settings["jobs"]
+    given = {("language", "pretrain", "seed"): language["pretrain"]["seed"]}
+    for name, variant in language["variants"].items():
+        path = ("language", "variants", name, "pretrain", "seed")
+        given[path] = variant.get("pretrain", {}).get("seed", 0)
+    for path, seed in given.items():
+        if seed is None and not jobs["per_seed"]:
+            said = "null needs a job for each seed of fine-tuning; set jobs.per_seed to true"
+            yield path, f"{_key(path)}: {said}"
 
 
 def _key(path: KeyPath) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from seqfuse import fingerprint
 from seqfuse.errors import UserError
-from seqfuse.files import canonical_json, checksums, digest, scratch_directory
+from seqfuse.files import canonical_json, checksums, digest, read_json, scratch_directory
 from seqfuse.labels import parse
 from seqfuse.language.answers.resume_journal import Journal
 from seqfuse.language.finetuning import checkpoint
@@ -45,10 +45,10 @@ def predict(
     if not asked:
         raise UserError(f"{', '.join(map(str, records))}: no val or test record to predict")
     with scratch_directory(journal.path) as memory:
-        first = next(iter(trained.values()))
-        states = None
-        if METHODS[first.method].reads_store:
-            states = frozen_states(first, datasets, receipts, asked, memory)
+
+        def states(folder: Path, description: Description):
+            return frozen_states(description, datasets, receipts, asked, memory)
+
         rows = of_seeds(trained, states, asked, settings, asking.precision, journal)
         return [{**row, "probe": "none"} for row in rows]
 
@@ -68,14 +68,15 @@ def read(model: Path, datasets: Sequence[str]) -> dict[Path, Description]:
 
 def of_seeds(
     trained: dict[Path, Description],
-    states: object | None,
+    states_of: Callable[[Path, Description], object],
     asked: Sequence[Prompt],
     settings: Settings,
     precision: str,
     journal: Journal,
 ) -> list[dict]:
     """A row less its `probe` for every seed and prompt, in order; what a run of the same job that
-    was ended has answered already is taken from its journal."""
+    was ended has answered already is taken from its journal. `states_of` gives the encoder states
+    that a checkpoint reads; seeds with one encoder share them."""
     method = next(iter(trained.values())).method
     module = METHODS[method].implementation.split(":")[0]
     made_from = [
@@ -87,11 +88,13 @@ def of_seeds(
         fingerprint.code("seqfuse.language.answers.prediction", module),
     ]
     journal.begin(digest(canonical_json(made_from)))
-    return [
-        row
-        for folder, description in trained.items()
-        for row in _of_seed(folder, description, states, asked, settings, precision, journal)
-    ]
+    rows: list[dict] = []
+    states, key = None, None
+    for folder, description in trained.items():
+        if METHODS[method].reads_store and description.key != key:
+            states, key = states_of(folder, description), description.key
+        rows += _of_seed(folder, description, states, asked, settings, precision, journal)
+    return rows
 
 
 def frozen_states(
@@ -101,13 +104,17 @@ def frozen_states(
     asked: Sequence[Prompt],
     memory: Path,
 ):
-    """The encoder states of every sequence that is asked about, from the encoder of training."""
+    """The encoder states of every sequence that is asked about, from the encoder of training: its
+    receipts are among those given, one a dataset for each encoder in turn."""
     if not receipts:
         raise UserError(
             f"method {description.method!r} reads encoder states: give --embeddings, one receipt a"
             " dataset"
         )
-    states, key, _ = read_states(datasets, receipts, sequences(asked), memory)
+    each = range(0, len(receipts), len(datasets))
+    groups = [receipts[start : start + len(datasets)] for start in each]
+    known = [group for group in groups if read_json(group[0]).get("key") == description.key]
+    states, key, _ = read_states(datasets, (known or groups)[0], sequences(asked), memory)
     if key != description.key:
         raise UserError(
             f"{receipts[0]}: embeddings of the key {key}, but the model was trained on those of"

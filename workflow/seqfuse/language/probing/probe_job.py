@@ -10,6 +10,7 @@ from seqfuse.language import prompts
 from seqfuse.language.answers import prediction
 from seqfuse.language.answers.online_embeddings import LiveStates
 from seqfuse.language.answers.resume_journal import Journal
+from seqfuse.language.finetuning.checkpoint import Description
 from seqfuse.language.probing.alterations import altered
 from seqfuse.language.prompts import Prompt, Settings
 from seqfuse.language.suite import Suite
@@ -22,7 +23,7 @@ def probe(
     model: Path,
     datasets: Sequence[str],
     records: Sequence[Path],
-    encoder: Path | None,
+    encoders: Sequence[Path],
     probes: Sequence[str],
     rows: int,
     settings: Settings,
@@ -32,10 +33,11 @@ def probe(
     """Rows of `tables.PREDICTIONS` of every seed: the sampled records as they are, then each probe.
 
     A method that reads encoder states reads those of the live encoder, also of the unaltered DNA,
-    so that nothing but the DNA differs. A thinking method reasons anew about what it is shown.
+    so that nothing but the DNA differs. `encoders` has one folder, one a seed, or none: then each
+    checkpoint says where its own lay. A thinking method reasons anew about what it is shown.
     """
     trained = prediction.read(model, datasets)
-    folder, description = next(iter(trained.items()))
+    description = next(iter(trained.values()))
     if not METHODS[description.method].sees_dna:
         raise UserError(
             f"{model}: method {description.method!r} is shown no DNA; there is nothing to probe"
@@ -49,9 +51,16 @@ def probe(
     if not asked:
         raise UserError(f"{', '.join(map(str, records))}: no test record to probe")
     about = [prompt for _, prompt in asked]
-    states = None
-    if METHODS[description.method].reads_store:
-        states = LiveStates(description.encoder, folder, encoder, prediction.sequences(about))
+    if len(encoders) not in (0, 1, len(trained)):
+        raise UserError(
+            f"--encoder: {len(encoders)} folders for {len(trained)} seeds; give one each"
+        )
+    of_seed = dict(zip(trained, encoders or [None], strict=False))
+
+    def states(folder: Path, description: Description) -> LiveStates:
+        encoder = of_seed.get(folder, encoders[0] if encoders else None)
+        return LiveStates(description.encoder, folder, encoder, prediction.sequences(about))
+
     found = prediction.of_seeds(trained, states, about, settings, precision, journal)
     names = [name for name, _ in asked] * len(trained)
     return [{**row, "probe": name} for row, name in zip(found, names, strict=True)]
