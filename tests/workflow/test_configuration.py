@@ -131,16 +131,28 @@ def lacking(text: str) -> list[str]:
     return [line for line in text.splitlines() if line.startswith("a run would stop: ")]
 
 
+UNPINNED = ("qwen3-1.7b", "nt-v2-500m")
+# As words behind --config; the rest of a preset stands.
+NO_COMMIT = "models={qwen3-1.7b: {revision: null}, nt-v2-500m: {revision: null}}"
+
+
+def test_full_scale_nothing_stops_the_papers_plan_in_a_fresh_clone(project):
+    assert lacking(project.snakemake("-n", "--profile", "slurm").stdout) == []
+
+
 def test_a_model_without_a_commit_is_named_by_the_dry_run(project):
-    said = lacking(project.snakemake("-n", "--profile", "slurm").stdout)
-    models = [line for line in said if "no revision is pinned; look at " in line]
-    assert len(models) == len(set(models)) >= 2
-    assert all("{revision: <40 hexadecimal digits>}" in line for line in models)
+    words = ("-n", "--profile", "slurm", "--config", NO_COMMIT)
+    said = lacking(project.snakemake(*words).stdout)
+    assert len(said) == len(set(said)) == len(UNPINNED)
+    for name in UNPINNED:
+        (line,) = [line for line in said if repr(name) in line]
+        assert "no revision is pinned; look at " in line
+        assert "{revision: <40 hexadecimal digits>}" in line
 
 
 def test_a_plan_passes_on_what_a_run_would_stop_for(project, monkeypatch, capsys):
     monkeypatch.chdir(project.root)
-    assert dry_run.plan(["--profile", "slurm"])
+    assert dry_run.plan(["--profile", "slurm", "--config", NO_COMMIT])
     assert any("'qwen3-1.7b': no revision" in line for line in lacking(capsys.readouterr().err))
 
 
