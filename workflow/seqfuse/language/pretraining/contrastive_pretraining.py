@@ -213,13 +213,13 @@ def _in_order(parts: Sequence[_Part]) -> tuple[Tensor, Tensor]:
 def contrastive(genes: Tensor, texts: Tensor, temperature: Tensor, twins: Tensor) -> Tensor:
     """Summed cross-entropy of genes to texts and of texts to genes, all [B, width] of length 1.
 
-    `twins` bool[B, B] is True off the diagonal where a pair is no negative of another. In float32
-    also where the encoder computes in bfloat16, whose cosines are too coarse to be divided by .01.
+    `twins` bool[B, B] is True off the diagonal where a pair is no negative of another. In the type
+    of `temperature`, float32, also where the encoder computes in bfloat16, whose cosines are too
+    coarse to be divided by .01.
     """
+    genes, texts = (side.to(temperature.dtype) for side in (genes, texts))
     with torch.autocast(genes.device.type, enabled=False):
-        scores = (genes.float() @ texts.float().T / temperature).masked_fill(
-            twins.to(genes.device), -torch.inf
-        )
+        scores = (genes @ texts.T / temperature).masked_fill(twins.to(genes.device), -torch.inf)
     own = torch.arange(len(scores), device=scores.device)
     return F.cross_entropy(scores, own, reduction="sum") + F.cross_entropy(
         scores.T, own, reduction="sum"
