@@ -165,13 +165,6 @@ rule language_finetune:
 
 
 use rule language_finetune as language_trial with:
-    input:
-        records=inputs.records,
-        cards=ancient(inputs.data_cards),
-        backbone=inputs.language_backbone,
-        embeddings=inputs.language_embeddings,
-        pretrained=inputs.pretrained_adapter,
-        encoder=inputs.tuned_encoder,
     output:
         "<results>/language/{suite}/{method}/rates/{rate}.json",
     log:

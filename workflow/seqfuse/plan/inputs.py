@@ -82,8 +82,8 @@ class Inputs:
         )
 
     def chosen_rate(self, wildcards):
-        """The learning rate that was chosen of several."""
-        if not self.run.rates(wildcards.suite, wildcards.method):
+        """The learning rate that was chosen of several, by trials, which read none."""
+        if hasattr(wildcards, "rate") or not self.run.rates(wildcards.suite, wildcards.method):
             return []
         return f"<results>/language/{wildcards.suite}/{wildcards.method}/rate.json"
 

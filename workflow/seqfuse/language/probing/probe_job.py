@@ -55,11 +55,12 @@ def probe(
         raise UserError(
             f"--encoder: {len(encoders)} folders for {len(trained)} seeds; give one each"
         )
-    of_seed = dict(zip(trained, encoders or [None], strict=False))
+    shared = len(encoders) == 1
+    of_seed = dict(zip(trained, [*encoders] * len(trained) if shared else encoders, strict=False))
 
     def states(folder: Path, description: Description) -> LiveStates:
-        encoder = of_seed.get(folder, encoders[0] if encoders else None)
-        return LiveStates(description.encoder, folder, encoder, prediction.sequences(about))
+        asked_for = prediction.sequences(about)
+        return LiveStates(description.encoder, folder, of_seed.get(folder), asked_for)
 
     found = prediction.of_seeds(trained, states, about, settings, precision, journal)
     names = [name for name, _ in asked] * len(trained)
