@@ -67,3 +67,15 @@ def taught(groups: np.ndarray, labels: np.ndarray, split: np.ndarray) -> np.ndar
             names, counts = np.unique(groups[here], return_counts=True)
             split[groups == names[counts.argmax()]] = "train"
     return split
+
+
+def undrawn(split: np.ndarray, kept: np.ndarray, most: dict[str, int], seed: int) -> np.ndarray:
+    """Which rows a draw leaves out (bool): of every split in `most`, all but that many, at random.
+
+    Rows that are rejected anyway (`kept` False) count for nothing.
+    """
+    found = np.zeros(len(split), bool)
+    for name, rows in most.items():
+        here = np.flatnonzero(kept & (split == name))
+        found[np.random.default_rng(seed).permutation(here)[rows:]] = True
+    return found

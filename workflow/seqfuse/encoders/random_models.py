@@ -29,6 +29,9 @@ _ESM2_TOKENS = (
 _CONFIGS = {
     "qwen3": {
         "vocab_size": 1024,
+        # Tokens that the tokeniser learns at most, of a table of `vocab_size` rows; 0: as many as
+        # that, of a table no larger than these need.
+        "learned_tokens": 0,
         "hidden_size": 64,
         "intermediate_size": 192,
         "num_hidden_layers": 2,

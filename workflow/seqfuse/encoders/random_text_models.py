@@ -33,15 +33,18 @@ def read_texts(paths: list[str]) -> list[str]:
 
 
 def write_qwen3(config: dict, seed: int, texts: list[str], folder: Path) -> None:
-    """A language model; its byte-level BPE tokeniser learns up to `vocab_size` tokens in all."""
+    """A language model; its byte-level BPE tokeniser learns up to `vocab_size` tokens in all, or up
+    to `learned_tokens` of a table of that many rows."""
     import torch
     from transformers import Qwen3Config, Qwen3ForCausalLM
     from transformers.utils import logging
 
-    tokeniser = qwen_tokeniser(texts, config["vocab_size"])
+    learned = config["learned_tokens"]
+    config = {key: value for key, value in config.items() if key != "learned_tokens"}
+    tokeniser = qwen_tokeniser(texts, learned or config["vocab_size"])
     end, _, stop = tokeniser.convert_tokens_to_ids(_QWEN_SPECIAL)
     ids = {"bos_token_id": end, "eos_token_id": stop, "pad_token_id": end}
-    rows = {"vocab_size": len(tokeniser) // _ROWS * _ROWS + _ROWS}
+    rows = {} if learned else {"vocab_size": len(tokeniser) // _ROWS * _ROWS + _ROWS}
     logging.disable_progress_bar()
     torch.manual_seed(seed)
     Qwen3ForCausalLM(Qwen3Config(**(config | ids | rows))).save_pretrained(folder)

@@ -138,8 +138,9 @@ class Run:
         return "--coding" if self.settings["datasets"][dataset].get("coding") else ""
 
     def expected_rows(self, dataset):
-        """How many rows of each split a dataset's source counts, as flags."""
-        expected = self.settings["datasets"][dataset].get("rows")
+        """How many rows of each split a dataset's source counts, as flags; a draw leaves others."""
+        drawn = self.cleaning(dataset)["draw"]
+        expected = None if drawn else self.settings["datasets"][dataset].get("rows")
         return flags({"expected": [f"{k}={n}" for k, n in expected.items()]} if expected else {})
 
     def board(self, *place):

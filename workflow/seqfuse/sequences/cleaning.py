@@ -150,6 +150,8 @@ def clean(cleaner: Cleaner, folder: Path) -> dict:
                     reasons[i] = reasons[i] or "its label has one group"
                 for i in np.flatnonzero(plan.repeated[rows]):
                     reasons[i] = reasons[i] or "duplicate"
+                for i in np.flatnonzero(plan.undrawn[rows]):
+                    reasons[i] = reasons[i] or "not drawn"
             if cleaner.coding:
                 found = frames.frames(batch["id"], batch["sequence"], cleaner.settings.genetic_code)
                 for i in np.flatnonzero(np.array(found["codons"]) == 0) if cleaner.framed else ():
@@ -198,17 +200,19 @@ def warnings(found: dict, settings: Settings) -> list[str]:
 @dataclass(frozen=True)
 class _Plan:
     """What only the whole set can tell: each row's new split, whether a split by groups cannot ask
-    it, and whether it repeats another."""
+    it, whether it repeats another, and whether a draw leaves it out."""
 
     split: np.ndarray
     left_out: np.ndarray
     repeated: np.ndarray
+    undrawn: np.ndarray
 
 
 def _plan(cleaner: Cleaner) -> _Plan | None:
-    """A first pass over the file, where the settings ask for new splits or for no duplicates."""
+    """A first pass over the file, where the settings ask for new splits, for no duplicates or for
+    a draw."""
     settings = cleaner.settings
-    if settings.split_by == "official" and settings.duplicates == "keep":
+    if (settings.split_by, settings.duplicates, settings.draw) == ("official", "keep", []):
         return None
     collected = Collector(settings.split_by, cleaner.records, cleaner.proteins())
     contents, kept, coding = [], [], _Coding()
@@ -224,10 +228,11 @@ def _plan(cleaner: Cleaner) -> _Plan | None:
     by_protein = collected.proteins is not None and coding.said()["is_coding"]
     split = collected.assign(settings.split_seed, by_protein)
     left_out = collected.left_out()
-    repeated = splits.repeated(
-        np.concatenate(contents), split, np.concatenate(kept) & ~left_out, settings.duplicates
-    )
-    return _Plan(split, left_out, repeated)
+    asked = np.concatenate(kept) & ~left_out
+    repeated = splits.repeated(np.concatenate(contents), split, asked, settings.duplicates)
+    most = {name: int(rows) for name, _, rows in (word.partition("=") for word in settings.draw)}
+    undrawn = splits.undrawn(split, asked & ~repeated, most, settings.split_seed)
+    return _Plan(split, left_out, repeated, undrawn)
 
 
 def _ambiguous_questions(records: Path) -> np.ndarray:
