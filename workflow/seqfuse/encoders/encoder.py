@@ -119,9 +119,12 @@ class Encoder(nn.Module, ABC):
         `layer` do not run. Values at pads mean nothing.
         """
         chosen = self._layer(layer, output)
-        mask = torch.ones_like(ids, dtype=torch.bool) if mask is None else mask.bool()
         # Attention without a mask is faster, and most batches are of one length.
-        keys = None if mask.all() else mask[:, None, None, :]
+        if mask is None or mask.all():
+            mask, keys = torch.ones_like(ids, dtype=torch.bool), None
+        else:
+            mask = mask.bool()
+            keys = mask[:, None, None, :]
         hidden = self.embed(ids, mask)
         for block in self.blocks()[:chosen]:
             hidden = block(hidden, keys)

@@ -155,6 +155,20 @@ def _encoder(layout: str, config: dict, seed: int, folder: Path) -> None:
     fill(encoder, seed, folder)
 
 
+def hollow(layout: str, overrides: dict) -> Encoder:
+    """An encoder on `meta`: what `write` makes, without weights."""
+    import tempfile
+
+    import torch
+
+    from seqfuse import encoders
+
+    kind = encoders.implementation(layout)
+    with tempfile.TemporaryDirectory() as folder, torch.device("meta"):
+        _tokeniser_files(layout, Path(folder))
+        return kind(_CONFIGS[layout] | overrides, kind.read_tokeniser(Path(folder))).eval()
+
+
 def fill(encoder: Encoder, seed: int, folder: Path) -> None:
     """Write an encoder into `folder` with seeded random weights in place of its own."""
     import torch

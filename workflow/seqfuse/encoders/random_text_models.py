@@ -51,6 +51,20 @@ def write_qwen3(config: dict, seed: int, texts: list[str], folder: Path) -> None
     tokeniser.save_pretrained(folder)
 
 
+def hollow(layout: str, config: dict) -> tuple[object, object]:
+    """A stand-in for a tokeniser, and a language model on `meta`: shapes without weights."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    tokeniser = qwen_tokeniser(["user assistant"], 600)
+    end, _, stop = tokeniser.convert_tokens_to_ids(_QWEN_SPECIAL)
+    ids = {"bos_token_id": end, "eos_token_id": stop, "pad_token_id": end}
+    with torch.device("meta"):
+        return tokeniser, AutoModelForCausalLM.from_config(
+            AutoConfig.for_model(layout, **(config | ids))
+        )
+
+
 def qwen_tokeniser(texts: list[str], size: int):
     """Qwen's tokeniser with a vocabulary learned from `texts`; the special tokens stand last."""
     from tokenizers import AddedToken, pre_tokenizers, trainers

@@ -61,9 +61,24 @@ _FORMULAS = {
 }
 
 
+class _Whole:
+    """Stands for the counter's own tracker of modules, whose hooks keep what every block computes
+    until the end of the step, so that recomputing activations would save nothing."""
+
+    parents = ("Global",)
+
+    def __enter__(self) -> "_Whole":
+        return self
+
+    def __exit__(self, *args) -> None:
+        pass
+
+
 def flop_counter() -> FlopCounterMode:
     """A context; `get_total_flops` of it are those of this process within it."""
-    return FlopCounterMode(display=False, custom_mapping=_FORMULAS)
+    counter = FlopCounterMode(display=False, custom_mapping=_FORMULAS)
+    counter.mod_tracker = _Whole()
+    return counter
 
 
 class Counted(Protocol):

@@ -7,7 +7,6 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from seqfuse import encoders
 from seqfuse.language.methods.linear import Linear, between_markers
 from seqfuse.language.methods.method import Batch, Setup
 from seqfuse.training.batches import padded
@@ -24,7 +23,7 @@ class LinearTuned(Linear):
     in the published layout."""
 
     def __init__(self, setup: Setup):
-        encoder = encoders.load(setup.encoder or setup.backbone / _FOLDER)
+        encoder = setup.load_encoder(setup.encoder or setup.backbone / _FOLDER)
         super().__init__(replace(setup, encoder_width=encoder.width))
         self.encoder = encoder
         for name, parameter in encoder.named_parameters():
@@ -41,9 +40,11 @@ class LinearTuned(Linear):
     def states(self, sequences: Sequence[str]) -> list[Tensor]:
         """The encoder's states [T, D] of each sequence, special tokens left out."""
         tokens = [self.encoder.tokenise(sequence) for sequence in sequences]
-        found = padded(tokens, self.encoder.tokeniser.pad)
-        ids, mask, kept = (torch.from_numpy(array).to(self.device) for array in found)
-        return list(self.encoder(ids, mask)[kept].split(kept.sum(1).tolist()))
+        ids, mask, kept = padded(tokens, self.encoder.tokeniser.pad)
+        arrays = ids, mask, *kept.nonzero()
+        ids, mask, *places = (torch.from_numpy(array).to(self.device) for array in arrays)
+        states = self.encoder(ids, None if arrays[1].all() else mask)
+        return list(states[tuple(places)].split(kept.sum(1).tolist()))
 
     def vectors(self, batch: Batch) -> Tensor:
         """Start marker, projected states, stop marker for every slot."""

@@ -6,7 +6,7 @@ Qwen3 folder (or any causal language model that transformers knows), loaded and 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seqfuse import encoders
 from seqfuse.labels import FIELD
 from seqfuse.language import prompts
 from seqfuse.language.methods.backbone import (
@@ -111,7 +112,8 @@ class Batch:
 class Setup:
     """What a method is built from. `states` gives encoder states of a sequence, if it reads any;
     `encoder` is the folder of an encoder that the method trains; `labels` are the closed labels of
-    every dataset, which only a classifier needs."""
+    every dataset, which only a classifier needs. `load_backbone` and `load_encoder` read their
+    folders; what asks for the shape of a method alone gives others."""
 
     backbone: Path
     lora_rank: int = 0
@@ -123,6 +125,8 @@ class Setup:
     pretrained: Path | None = None
     encoder: Path | None = None
     labels: dict[str, list[str]] = field(default_factory=dict)
+    load_backbone: Callable[[Path], tuple] = load_backbone
+    load_encoder: Callable[[Path], nn.Module] = encoders.load
 
 
 class LanguageMethod(nn.Module, ABC):
@@ -131,7 +135,7 @@ class LanguageMethod(nn.Module, ABC):
     def __init__(self, setup: Setup):
         super().__init__()
         self.setup = setup
-        self.tokeniser, self.backbone = load_backbone(setup.backbone)
+        self.tokeniser, self.backbone = setup.load_backbone(setup.backbone)
         self.width = self.backbone.config.hidden_size
         self.end = single_token(self.tokeniser, END, setup.backbone)
         self._control = prompts.control_tokens(self.tokeniser)

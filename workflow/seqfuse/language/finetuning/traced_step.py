@@ -1,0 +1,228 @@
+"""What a step of fine-tuning and the answers to a batch take, by the shape of a method alone.
+
+A method is run on fake tensors (`training.live_memory`) with batches of several sizes. What it takes
+is linear in the tokens of a batch, in its encoder states and in the tokens that are learnt: the
+coefficients are all that is kept. Each is linear in the number of the backbone's blocks, too, so that
+two shallow models tell of a deep one; but where the blocks are trained whole, whose gradients grow
+while what was kept for them goes, so that the peak moves.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from seqfuse.encoders import random_models, random_text_models
+from seqfuse.language.answers.decoding import Generation
+from seqfuse.language.finetuning import checkpoint
+from seqfuse.language.methods.method import LanguageMethod, Setup
+from seqfuse.language.prompts import Dna, Prompt
+from seqfuse.registry.methods import METHODS
+from seqfuse.training.cost import total_parameters, trained_parameters
+from seqfuse.training.live_memory import Taken, taken
+from seqfuse.training.precision import products, round_frozen
+
+# Blocks of the backbone of the two models that are run.
+_DEPTHS = (2, 3)
+_LABELS = [f"disease {number}" for number in range(10, 47)]
+# Letters that the stand-in tokeniser has never seen joined: a token each.
+_LETTERS = "QXZJ"
+
+
+@dataclass(frozen=True)
+class Size:
+    """Prompts of a batch, nucleotides of reference and variant together, and tokens of question
+    and reasoning."""
+
+    rows: int
+    nucleotides: int
+    question: int
+    reasoning: int
+
+
+# As many as the things that a batch takes memory by, and one. About what a step holds at once: with
+# far less, the memory of the gradients would hide that of the batch.
+_SIZES = (
+    Size(4, 8000, 250, 500),
+    Size(4, 8000, 900, 500),
+    Size(4, 4800, 250, 500),
+    Size(4, 8000, 250, 900),
+    Size(7, 6400, 400, 600),
+)
+
+
+def traced(asked: Mapping) -> dict[str, dict[str, float]]:
+    """The coefficients of a request: of what is resident (parameters, trained ones, bytes), of the
+    peak beyond it (bytes), and of the FLOP; see `seqfuse language trace --help`."""
+    depth = asked["backbone"]["shape"].get("num_hidden_layers", _DEPTHS[0])
+    if not asked["lora_rank"] and asked["job"] == "finetune":
+        return _of_depth(asked, depth)
+    low, high = (_of_depth(asked, blocks) for blocks in _DEPTHS)
+    return {
+        kind: {name: _at(depth, low[kind][name], high[kind][name]) for name in low[kind]}
+        for kind in low
+    }
+
+
+def _at(depth: int, low: float, high: float) -> float:
+    """The value at a depth, of those at `_DEPTHS`."""
+    return low + (depth - _DEPTHS[0]) * (high - low) / (_DEPTHS[1] - _DEPTHS[0])
+
+
+def _of_depth(asked: Mapping, depth: int) -> dict[str, dict[str, float]]:
+    """The coefficients with so many blocks."""
+    batches, peaks, flops = [], [], []
+    for size in _SIZES:
+        method = build(asked, depth)
+        resident = {
+            "parameters": total_parameters(method),
+            "trained": trained_parameters(method),
+            "bytes": sum(p.numel() * p.element_size() for p in set(method.parameters())),
+        }
+        examples = encoded(method, size, learns=asked["job"] == "finetune")
+        batches.append(_measures(asked, examples))
+        found = run(method, examples, asked)
+        peaks.append(found.peak)
+        flops.append(found.flops)
+    return {
+        "resident": resident,
+        "peak": _solved(("fixed", "tokens", "states", "answers"), batches, peaks),
+        "flops": _solved(("tokens", "squares", "states", "answers"), batches, flops),
+    }
+
+
+def _measures(asked: Mapping, examples: Sequence) -> dict[str, float]:
+    """What of a batch takes memory or work: tokens with their padding, the sum of squared lengths,
+    the states of an encoder that the method reads or trains, and the tokens that are learnt."""
+    longest = max(example.length for example in examples)
+    reads = asked["encoder"] is not None
+    return {
+        "fixed": 1,
+        "tokens": len(examples) * longest,
+        "squares": len(examples) * longest**2,
+        "states": sum(_tokens(dna.sequence) for e in examples for dna in e.prompt.dna) * reads,
+        "answers": sum(getattr(example, "answer_tokens", 0) for example in examples),
+    }
+
+
+def _tokens(sequence: str) -> int:
+    """Tokens of an encoder that reads 6-mers, and the rest letter by letter."""
+    return len(sequence) // 6 + len(sequence) % 6
+
+
+def _solved(
+    names: Sequence[str], batches: Sequence[Mapping], values: Sequence[float]
+) -> dict[str, float]:
+    """Least squares over what differs between batches; for the rest, 0."""
+    columns = np.array([[batch[name] for name in names] for batch in batches], float)
+    used = [i for i in range(len(names)) if names[i] == "fixed" or np.ptp(columns[:, i])]
+    scale = columns[:, used].max(0)
+    found = np.linalg.lstsq(columns[:, used] / scale, np.array(values, float), rcond=None)[0]
+    return dict.fromkeys(names, 0.0) | {
+        names[i]: float(v) for i, v in zip(used, found / scale, strict=True)
+    }
+
+
+class _States:
+    """Encoder states of any sequence, as the embedding store gives them: float16 [T, width]."""
+
+    def __init__(self, width: int):
+        self._width = width
+
+    def get(self, sequence: str) -> np.ndarray:
+        return np.zeros((_tokens(sequence), self._width), np.float16)
+
+
+def build(asked: Mapping, depth: int) -> nn.Module:
+    """The method of a request on `meta`, with so many blocks of its backbone."""
+    entry, encoder = METHODS[asked["method"]], asked["encoder"]
+    backbone = asked["backbone"]
+    shape = backbone["shape"] | {"num_hidden_layers": depth}
+    learns = asked["job"] == "finetune"
+    width = random_models.hollow(encoder["layout"], encoder["shape"]).width if encoder else 0
+    setup = Setup(
+        backbone=Path("shape"),
+        lora_rank=asked["lora_rank"] if learns else 0,
+        gradient_checkpointing=learns and asked["gradient_checkpointing"],
+        settings=asked["settings"],
+        states=_States(width) if entry.reads_store else None,
+        encoder_width=width,
+        labels={"shape": _LABELS},
+        load_backbone=lambda folder: random_text_models.hollow(backbone["layout"], shape),
+        load_encoder=lambda folder: random_models.hollow(encoder["layout"], encoder["shape"]),
+    )
+    with torch.device("meta"):
+        method = checkpoint.build(entry.name, setup)
+    if not learns:
+        method.eval().requires_grad_(False)
+    if asked["precision"] == "bfloat16":
+        round_frozen(method)
+    return method
+
+
+def encoded(method: nn.Module, size: Size, learns: bool) -> list:
+    """A batch of examples of this size."""
+    reference = "ACGT" * (size.nucleotides // 8)
+    shown = (Dna(reference), Dna(reference[:-1] + "C"))
+    question, reasoning = (
+        (_LETTERS * count)[:count] for count in (size.question, size.reasoning)
+    )
+    prompt = Prompt("0", "shape", shown, question, True, reasoning, _LABELS[0])
+    return [method.encode(prompt, answer=learns)] * size.rows
+
+
+def run(method: nn.Module, examples: Sequence, asked: Mapping) -> Taken:
+    """What the method's own step of training, or the reading of prompts, takes."""
+    cpu = torch.device("cpu")
+
+    def step(method: nn.Module) -> None:
+        method.train()
+        with products(cpu, asked["precision"]):
+            loss = method.loss(method.batch(examples))
+        loss.backward()
+
+    def read(method: nn.Module) -> None:
+        with products(cpu, asked["precision"]):
+            if isinstance(method, LanguageMethod):
+                Generation(method, examples)
+            else:
+                method(examples)
+
+    return taken(method, step if asked["job"] == "finetune" else read)
+
+
+def encoder_traced(asked: Mapping) -> dict[str, dict[str, float]]:
+    """The same of an encoder alone, which reads sequences (`job: embed`) or is trained
+    (`job: contrast`)."""
+    layout, shape = asked["encoder"]["layout"], asked["encoder"]["shape"]
+    learns, peaks, flops, batches = asked["job"] == "contrast", [], [], []
+    for rows, length in ((4, 400), (4, 700), (8, 400)):
+        encoder = random_models.hollow(layout, shape).requires_grad_(learns)
+        ids = torch.zeros(rows, length, dtype=torch.long)
+
+        def work(encoder, ids=ids) -> None:
+            cpu = torch.device("cpu")
+            with torch.set_grad_enabled(learns), products(cpu, asked["precision"]):
+                states = encoder(ids)
+            if learns:
+                states.float().mean().backward()
+
+        resident = {
+            "parameters": total_parameters(encoder),
+            "trained": trained_parameters(encoder),
+            "bytes": sum(p.numel() * p.element_size() for p in set(encoder.parameters())),
+            "width": encoder.width,
+        }
+        found = taken(encoder, work)
+        peaks.append(found.peak)
+        flops.append(found.flops)
+        tokens = rows * length
+        batches.append({"fixed": 1, "tokens": tokens, "squares": tokens * length})
+    return {
+        "resident": resident,
+        "peak": _solved(("fixed", "tokens"), batches, peaks),
+        "flops": _solved(("tokens", "squares"), batches, flops),
+    }
