@@ -34,6 +34,7 @@ include: "workflow/rules/report.smk"
 
 
 onstart:
+    folders.claim(plan.results, settings["preset"])
     before_submission(workflow)
 
 
