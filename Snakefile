@@ -11,6 +11,8 @@ same name. The order of the includes is the order of the DAG.
 
 from snakemake.utils import min_version
 
+from seqfuse.plan import notices
+
 min_version("9.20")
 
 
@@ -31,6 +33,10 @@ include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/judge.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
+
+
+if not workflow.remote_exec:
+    notices.say(settings)
 
 
 onstart:

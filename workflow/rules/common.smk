@@ -15,11 +15,19 @@ from snakemake.settings.types import DeploymentMethod
 from seqfuse.data import download, pretrained_models
 from seqfuse.errors import UserError, told_as
 from seqfuse.fingerprint import PLUGINS, code
-from seqfuse.plan import canaries, dry_run, folders, job_log, notices, slurm
+from seqfuse.plan import canaries, dry_run, folders, job_log, slurm
 from seqfuse.plan.artifacts import Artifacts
 from seqfuse.plan.inputs import Inputs
 from seqfuse.plan.launch import launched
-from seqfuse.plan.params import as_json, compared_by, either, omit, reads, tracked, untracked
+from seqfuse.plan.params import (
+    as_json,
+    compared_by,
+    either,
+    omit,
+    reads,
+    tracked,
+    untracked,
+)
 from seqfuse.plan.resources import Needs
 from seqfuse.plan.run import Run
 from seqfuse.registry.arms import ARMS
@@ -37,8 +45,7 @@ with told_as("configuration error"):
 os.environ[PLUGINS] = os.pathsep.join(settings["plugins"])
 plan = Run(settings)
 with told_as("cannot run here"):
-    folders.check_writable([".", ".snakemake", plan.results, settings["store"]])
-    folders.check_preset(plan.results, settings["preset"])
+    folders.check(plan.results, settings["preset"], settings["store"])
 artifacts, inputs = Artifacts(plan), Inputs(plan)
 needs = Needs(plan, inputs, unknown=TBDString)
 in_conda = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
@@ -48,8 +55,6 @@ logger.addFilter(job_log.JobLog(workflow))
 if workflow.remote_exec:
     # A job on a node computes from what was fetched; nodes often have no network.
     os.environ.update(HF_HUB_OFFLINE="1")
-else:
-    notices.say(settings)
 
 if in_conda:
     # Snakemake copies the files of environments, so that none can install the package by its path.

@@ -17,6 +17,12 @@ _TRIED = bytes(1 << 16)
 _STARTED, _REPORTED = "run.json", "report/settings.json"
 
 
+def check(results: str, preset: str, store: str) -> None:
+    """Hold a run's folders to both."""
+    check_writable([".", ".snakemake", results, store])
+    check_preset(results, preset)
+
+
 def check_writable(folders: Iterable[str | Path]) -> None:
     """Write a little into the folders of a run and for temporary files; they need not exist yet."""
     elsewhere = "free some space, or work in another folder: snakemake --directory FOLDER"
