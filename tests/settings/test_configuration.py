@@ -239,7 +239,7 @@ def test_overrides_are_held_to_the_type_of_training():
         configuration.resolve({"language": {"overrides": {"linear": {"steps": "many"}}}})
 
 
-@pytest.mark.parametrize("preset", ["demo", "pilot", "paper", "published", "upstream"])
+@pytest.mark.parametrize("preset", ["demo", "pilot", "small", "paper", "published", "upstream"])
 def test_every_preset_resolves(preset):
     assert configuration.resolve({"preset": preset})["preset"] == preset
 
