@@ -11,6 +11,8 @@ same name. The order of the includes is the order of the DAG.
 
 from snakemake.utils import min_version
 
+from seqfuse.plan import notices
+
 min_version("9.20")
 
 
@@ -33,7 +35,12 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 
 
+if not workflow.remote_exec:
+    notices.say(settings)
+
+
 onstart:
+    folders.claim(plan.results, settings["preset"])
     before_submission(workflow)
 
 

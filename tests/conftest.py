@@ -11,7 +11,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ROOT = Path(__file__).resolve().parents[1]
 # What CI may lack. A skip for any other reason is a failure there.
-ABSENT = ("no real data", "no GPU")
+ABSENT = ("no real data", "no GPU", "no package registry")
 # The folders that take longest, for whoever runs tests in several processes.
 SLOWEST = ("workflow", "cluster")
 

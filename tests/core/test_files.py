@@ -1,10 +1,13 @@
 """A file appears whole or not at all."""
 
+import os
 import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from seqfuse.errors import UserError
 from seqfuse.files import (
@@ -49,6 +52,26 @@ def test_a_failure_leaves_the_old_folder(tmp_path):
         (temporary / "new").write_text("y")
         raise RuntimeError
     assert [p.name for p in target.iterdir()] == ["old"]
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o027, 0o640), (0o077, 0o600)])
+def test_own_data_finished_files_have_the_mode_that_the_umask_says(tmp_path, umask, mode):
+    """Whatever writes them: mkstemp and safetensors make private files."""
+    before = os.umask(umask)
+    try:
+        with atomic(tmp_path / "a.txt") as file:
+            file.write_text("x")
+        with atomic_directory(tmp_path / "model") as folder:
+            (folder / "encoders").mkdir()
+            for place in (folder, folder / "encoders"):
+                save_file({"w": np.zeros(1)}, place / "model.safetensors")
+            (folder / "link").symlink_to(tmp_path / "elsewhere")
+    finally:
+        os.umask(before)
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(written) == 3 and {path.stat().st_mode & 0o777 for path in written} == {mode}
+    folders = [tmp_path / "model", tmp_path / "model" / "encoders"]
+    assert {path.stat().st_mode & 0o777 for path in folders} == {0o777 & ~umask}
 
 
 KILLED = """

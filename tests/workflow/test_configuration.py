@@ -10,7 +10,7 @@ import sys
 import pytest
 import yaml
 
-from seqfuse.plan import dry_run
+from seqfuse.plan import dry_run, folders
 
 
 def test_a_dry_run_plans_every_stage(project):
@@ -120,10 +120,26 @@ def test_a_set_over_an_encoders_limit_is_found_at_start(make_project):
     (project.root / "config.yaml").write_text(yaml.safe_dump(settings))
     run = project.snakemake("--cores", "1", check=False)
     assert run.returncode != 0
-    results = project.root / "results" / "demo"
+    results = project.root / "results" / "own"
     assert not (results / "codons").exists() and "rule codons_train:" not in run.stdout
     (log,) = (results / "logs" / "embeddings").glob("own.*.log")
     assert "has 3003 tokens, nucleotide-transformer-v2 takes at most 2047" in log.read_text()
+
+
+def test_own_data_runs_do_not_mix_and_random_weights_are_said_first(make_project):
+    project = make_project()
+    (project.root / "own.csv").write_text("sequence,value\n")
+    own = {"study": "codons", "source": "files", "files": [{"path": "own.csv"}]}
+    settings = {"studies": ["codons"], "datasets": {"own": own}, "codons": {"datasets": ["own"]}}
+    (project.root / "config.yaml").write_text(yaml.safe_dump(settings))
+    plan = project.snakemake("-n").stdout
+    assert "results/own/report/report.html" in plan and "results/demo" not in plan
+    [note] = [line for line in plan.splitlines() if line.startswith("note: ")]
+    assert note.startswith("note: own: the models have random weights")
+    folders.claim(project.root / "results" / "own", "pilot")
+    run = project.snakemake("-n", check=False)
+    assert run.returncode != 0 and "Traceback" not in run.stdout
+    assert "cannot run here: results/own holds a run of preset pilot" in run.stdout
 
 
 def lacking(text: str) -> list[str]:

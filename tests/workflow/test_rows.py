@@ -18,6 +18,7 @@ OWN, OTHER, MODEL = "own", "demo-expression", "own-nt"
 RECEIPT = f"results/demo/embeddings/{OWN}/dna.{MODEL}.json"
 CONFIG = {
     "preset": "demo",
+    "run": "demo",
     "studies": ["codons"],
     "seeds": 1,
     "datasets": {OWN: {"study": "codons", "source": "files", "files": [{"path": "own.csv"}]}},

@@ -33,7 +33,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
             yield temporary
             with temporary.open("rb") as written:
                 os.fsync(written.fileno())
-        temporary.chmod(0o666 & ~_umask())
+        temporary.chmod(readable())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -51,6 +51,8 @@ def atomic_directory(path: str | Path) -> Iterator[Path]:
                 if written.is_file():
                     with written.open("rb") as handle:
                         os.fsync(handle.fileno())
+                if written.is_file() and not written.is_symlink():
+                    written.chmod(readable())
         if path.exists():
             shutil.rmtree(path)
         temporary.replace(path)
@@ -156,6 +158,14 @@ def write_json(path: str | Path, value: object) -> None:
     with atomic(path) as temporary:
         text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)
         temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def readable() -> int:
+    """The mode of a finished file: as any program's, by the umask.
+
+    Temporary files are private, and so are those that safetensors writes.
+    """
+    return 0o666 & ~_umask()
 
 
 def _umask() -> int:

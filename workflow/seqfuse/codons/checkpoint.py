@@ -34,7 +34,7 @@ class Description:
 def save(path: Path, model: CodonModel, description: Description) -> None:
     """Write a model, less what it leaves its encoders as they were, and its description."""
     tensors = {name: value.contiguous() for name, value in model.trained_state().items()}
-    # `save_file` would make a file that nobody else may read.
+    # `save_file` would hide what is wrong with a disk behind an error of its own.
     path.write_bytes(safetensors.save(tensors, {_KEY: canonical_json(asdict(description))}))
 
 

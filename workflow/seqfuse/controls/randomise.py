@@ -23,8 +23,9 @@ def run(args: argparse.Namespace) -> None:
     from seqfuse import encoders
     from seqfuse.encoders import random_models, random_text_models
     from seqfuse.files import atomic_directory, read_json, write_manifest
+    from seqfuse.registry.layouts import DECODERS
 
-    if read_json(f"{args.model}/config.json").get("model_type") == "qwen3":
+    if read_json(f"{args.model}/config.json").get("model_type") in DECODERS:
         with atomic_directory(args.out) as folder:
             random_text_models.fill_language_model(args.model, args.seed, folder)
             write_manifest(folder)

@@ -42,10 +42,6 @@ def run(args: argparse.Namespace) -> None:
         else:
             record = Path(f"{args.out.rstrip('/')}.sha256.json")
             pretrained_models.fetch(args.name, entry, folder, record)
-        for file in folder.iterdir():
-            # safetensors files are born readable by their owner alone.
-            if not file.is_symlink():
-                file.chmod(0o644)
         facts = {"name": args.name, "scratch": entry["kind"] == "scratch"}
         facts |= {
             key: entry[key]

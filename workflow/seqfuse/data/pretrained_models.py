@@ -12,9 +12,6 @@ from seqfuse.errors import UserError
 from seqfuse.files import MANIFEST, read_json, sha256, write_json
 from seqfuse.progress import say
 
-# Layouts that transformers reads by itself -> model_type of their config.json.
-_TRANSFORMERS = {"qwen3": "qwen3", "bert": "bert"}
-
 
 def check_entry(name: str, entry: dict) -> None:
     """Refuse what cannot be had, as far as that is known without a network."""
@@ -128,18 +125,18 @@ def check(layout: str, folder: Path) -> None:
     if layout in encoders.LAYOUTS:
         found = encoders.load(folder).layout
     else:
-        found = _check_text_model(layout, folder)
+        found = _check_text_model(folder)
     if found != layout:
         raise UserError(f"{folder / 'config.json'}: is of the layout {found}, not {layout}")
 
 
-def _check_text_model(layout: str, folder: Path) -> str:
+def _check_text_model(folder: Path) -> str:
     found = read_json(folder / "config.json").get("model_type")
     if not any(folder.glob("*.safetensors")):
         raise UserError(f"{folder}: no *.safetensors; other formats are not read")
     if not any((folder / name).is_file() for name in ("tokenizer.json", "vocab.json", "vocab.txt")):
         raise UserError(f"{folder}: no tokenizer.json, vocab.json or vocab.txt")
-    return layout if found == _TRANSFORMERS[layout] else str(found)
+    return str(found)
 
 
 def _verify(name: str, entry: dict, folder: Path, record: Path) -> None:

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from seqfuse.encoders.rows import Row
 from seqfuse.encoders.store import FOOTER_KEY, SHARD, Store, encode_spans, key_of, shards
-from seqfuse.files import canonical_json, named, sha256, write_json
+from seqfuse.files import canonical_json, named, readable, sha256, write_json
 from seqfuse.training.preemption import set_aside
 
 ROWS_A_GROUP = 32
@@ -128,7 +128,7 @@ class _Shard:
         with self.path.open("rb") as file:
             name = hashlib.file_digest(file, "sha256").hexdigest()
             os.fsync(file.fileno())
-        self.path.chmod(0o444)
+        self.path.chmod(readable() & 0o444)
         self.path.replace(self.path.with_name(f"{name}.parquet"))
 
     def discard(self) -> None:

@@ -155,6 +155,12 @@ def _encoder(layout: str, config: dict, seed: int, folder: Path) -> None:
     fill(encoder, seed, folder)
 
 
+def sized(layout: str, overrides: dict) -> dict:
+    """The config of a layout with these settings laid over it."""
+    found = _CONFIGS.get(layout, {}) | overrides
+    return {name: value for name, value in found.items() if name != "learned_tokens"}
+
+
 def hollow(layout: str, overrides: dict) -> Encoder:
     """An encoder on `meta`: what `write` makes, without weights."""
     import tempfile
@@ -166,7 +172,7 @@ def hollow(layout: str, overrides: dict) -> Encoder:
     kind = encoders.implementation(layout)
     with tempfile.TemporaryDirectory() as folder, torch.device("meta"):
         _tokeniser_files(layout, Path(folder))
-        return kind(_CONFIGS[layout] | overrides, kind.read_tokeniser(Path(folder))).eval()
+        return kind(sized(layout, overrides), kind.read_tokeniser(Path(folder))).eval()
 
 
 def fill(encoder: Encoder, seed: int, folder: Path) -> None:

@@ -65,6 +65,15 @@ def hollow(layout: str, config: dict) -> tuple[object, object]:
         )
 
 
+def hollow_encoder(layout: str, config: dict) -> object:
+    """A text encoder, or a language model without its head, on `meta`."""
+    import torch
+    from transformers import AutoConfig, AutoModel
+
+    with torch.device("meta"):
+        return AutoModel.from_config(AutoConfig.for_model(layout, **config)).eval()
+
+
 def qwen_tokeniser(texts: list[str], size: int):
     """Qwen's tokeniser with a vocabulary learned from `texts`; the special tokens stand last."""
     from tokenizers import AddedToken, pre_tokenizers, trainers

@@ -1,6 +1,7 @@
-"""Whether a run can write where it writes, tried before the first job.
+"""Whether a run can write where it writes, and may: tried before the first job.
 
-Snakemake finds out in the middle of its own work, and says so with a traceback.
+What cannot be written Snakemake finds out in the middle of its own work, and says so with a
+traceback. What another preset has made there it would replace, a finished report among it.
 """
 
 import os
@@ -9,8 +10,17 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from seqfuse.errors import UserError
+from seqfuse.files import read_json, write_json
 
 _TRIED = bytes(1 << 16)
+# The preset of a run, written as it starts; what it was made with in full, as it is reported.
+_STARTED, _REPORTED = "run.json", "report/settings.json"
+
+
+def check(results: str, preset: str, store: str) -> None:
+    """Hold a run's folders to both."""
+    check_writable([".", ".snakemake", results, store])
+    check_preset(results, preset)
 
 
 def check_writable(folders: Iterable[str | Path]) -> None:
@@ -22,6 +32,23 @@ def check_writable(folders: Iterable[str | Path]) -> None:
     for name in ("TMPDIR", "TEMP", "TMP"):
         if os.environ.get(name):
             _try(Path(os.environ[name]), f"free some space, or set {name} to another folder")
+
+
+def check_preset(results: str | Path, preset: str) -> None:
+    """Refuse the folder of a run that another preset has begun."""
+    written = [path for name in (_STARTED, _REPORTED) if (path := Path(results) / name).is_file()]
+    begun = read_json(written[0]).get("preset") if written else None
+    if begun not in (None, preset):
+        raise UserError(
+            f"{results} holds a run of preset {begun}, which preset {preset} would replace; give"
+            f" this one a folder of its own, as in `run: {Path(results).name}-{preset}`, or write"
+            f" `preset: {begun}`"
+        )
+
+
+def claim(results: str | Path, preset: str) -> None:
+    """Write down whose folder this is."""
+    write_json(Path(results) / _STARTED, {"preset": preset})
 
 
 def _try(folder: Path, fix: str) -> None:

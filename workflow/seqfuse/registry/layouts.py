@@ -1,4 +1,4 @@
-"""The encoders that are implemented here: the one place where a layout is registered."""
+"""Layouts of model folders: encoders that are implemented here, and what transformers reads."""
 
 # layout -> (module, class), in the order in which a config.json is tried.
 LAYOUTS: dict[str, tuple[str, str]] = {
@@ -9,5 +9,8 @@ LAYOUTS: dict[str, tuple[str, str]] = {
     "rna-fm": ("seqfuse.encoders.rna_fm", "RnaFm"),
     "esm2": ("seqfuse.encoders.esm2", "Esm2"),
 }
-# Layouts of language models and text encoders: scratch ones learn a tokeniser from the data.
-TEXT_LAYOUTS = ("qwen3", "bert")
+# Causal language models, by the `model_type` of their config.json: each may be a backbone.
+DECODERS = ("qwen3", "qwen2", "llama", "mistral")
+# What transformers reads by itself; BERT only as a text encoder. Scratch ones learn a tokeniser
+# from the data.
+TEXT_LAYOUTS = (*DECODERS, "bert")

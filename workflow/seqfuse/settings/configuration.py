@@ -12,7 +12,7 @@ from pathlib import Path
 
 from seqfuse.registry import plugins
 from seqfuse.registry.arms import ARMS
-from seqfuse.settings import datasets, models, names
+from seqfuse.settings import datasets, models, names, own_data
 from seqfuse.settings.paths import RESOURCES, WORKFLOW, in_checkout
 from seqfuse.settings.schema import defaults, schema
 from seqfuse.settings.validation import hold, together
@@ -51,13 +51,13 @@ def resolve(user: Mapping, places: Places = NOWHERE, mistakes: Sequence[str] = (
     _replace_suites(settings["language"], user.get("language", {}))
     _interpret_own(settings["codons"], user.get("codons", {}))
     settings["preset"] = preset
-    settings["run"] = settings["run"] or preset
     # The shell does not, because commands quote it.
     settings["store"] = str(Path(os.path.expandvars(settings["store"])).expanduser())
     if isinstance(settings["seeds"], int):
         settings["seeds"] = list(range(settings["seeds"]))
     for kind, catalogue in catalogues.items():
         settings[kind] = merge(_without_old_pins(catalogue, settings[kind]), settings[kind])
+    settings["run"] = settings["run"] or own_data.run_name(settings, catalogues["datasets"])
     plugins.register(settings["plugins"])
     names.check_form(settings, places)
     _split_anew(settings)

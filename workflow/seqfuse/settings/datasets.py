@@ -64,6 +64,12 @@ def split_anew(name: str, entries: Mapping, split: str) -> dict:
     return entry | {"title": title, "cleaning": entry.get("cleaning", {}) | changed}
 
 
+def base(name: str) -> str:
+    """The entry that NAME or NAME+SPLIT is read from."""
+    first, plus, split = name.rpartition("+")
+    return first if plus and split in RESPLIT else name
+
+
 def splits(name: str, seeds: int) -> list[str]:
     """The datasets that a codon set comes to: itself, or one a seed (NAME+SPLIT.0, ...) where it is
     split with several."""

@@ -8,7 +8,7 @@ while what was kept for them goes, so that the peak moves.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +20,13 @@ from seqfuse.language.answers.decoding import Generation
 from seqfuse.language.finetuning import checkpoint
 from seqfuse.language.methods.method import LanguageMethod, Setup
 from seqfuse.language.prompts import Dna, Prompt
+from seqfuse.registry.layouts import TEXT_LAYOUTS
 from seqfuse.registry.methods import METHODS
 from seqfuse.training.cost import total_parameters, trained_parameters
 from seqfuse.training.live_memory import Taken, taken
 from seqfuse.training.precision import products, round_frozen
 
+_CPU = torch.device("cpu")
 # Blocks of the backbone of the two models that are run.
 _DEPTHS = (2, 3)
 _LABELS = [f"disease {number}" for number in range(10, 47)]
@@ -57,7 +59,9 @@ _SIZES = (
 def traced(asked: Mapping) -> dict[str, dict[str, float]]:
     """The coefficients of a request: of what is resident (parameters, trained ones, bytes), of the
     peak beyond it (bytes), and of the FLOP; see `seqfuse language trace --help`."""
-    depth = asked["backbone"]["shape"].get("num_hidden_layers", _DEPTHS[0])
+    if asked["job"] in ("embed", "contrast"):
+        return encoder_traced(asked)
+    depth = (asked["backbone"] or {"shape": {}})["shape"].get("num_hidden_layers", _DEPTHS[0])
     if not asked["lora_rank"] and asked["job"] == "finetune":
         return _of_depth(asked, depth)
     low, high = (_of_depth(asked, blocks) for blocks in _DEPTHS)
@@ -77,11 +81,7 @@ def _of_depth(asked: Mapping, depth: int) -> dict[str, dict[str, float]]:
     batches, peaks, flops = [], [], []
     for size in _SIZES:
         method = build(asked, depth)
-        resident = {
-            "parameters": total_parameters(method),
-            "trained": trained_parameters(method),
-            "bytes": sum(p.numel() * p.element_size() for p in set(method.parameters())),
-        }
+        resident = _resident(method) | {"cached": _cached(method, asked["precision"])}
         examples = encoded(method, size, learns=asked["job"] == "finetune")
         batches.append(_measures(asked, examples))
         found = run(method, examples, asked)
@@ -92,6 +92,25 @@ def _of_depth(asked: Mapping, depth: int) -> dict[str, dict[str, float]]:
         "peak": _solved(("fixed", "tokens", "states", "answers"), batches, peaks),
         "flops": _solved(("tokens", "squares", "states", "answers"), batches, flops),
     }
+
+
+def _resident(module: nn.Module) -> dict[str, float]:
+    """Parameters, those that are trained, and their bytes."""
+    return {
+        "parameters": total_parameters(module),
+        "trained": trained_parameters(module),
+        "bytes": sum(p.numel() * p.element_size() for p in set(module.parameters())),
+    }
+
+
+def _cached(method: nn.Module, precision: str) -> int:
+    """Bytes of keys and values of a token."""
+    if not isinstance(method, LanguageMethod):
+        return 0
+    config = method.backbone.config
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    return 2 * config.num_hidden_layers * heads * width * (2 if precision == "bfloat16" else 4)
 
 
 def _measures(asked: Mapping, examples: Sequence) -> dict[str, float]:
@@ -140,7 +159,7 @@ def build(asked: Mapping, depth: int) -> nn.Module:
     """The method of a request on `meta`, with so many blocks of its backbone."""
     entry, encoder = METHODS[asked["method"]], asked["encoder"]
     backbone = asked["backbone"]
-    shape = backbone["shape"] | {"num_hidden_layers": depth}
+    shape = (backbone or {"shape": {}})["shape"] | {"num_hidden_layers": depth}
     learns = asked["job"] == "finetune"
     width = random_models.hollow(encoder["layout"], encoder["shape"]).width if encoder else 0
     setup = Setup(
@@ -151,7 +170,9 @@ def build(asked: Mapping, depth: int) -> nn.Module:
         states=_States(width) if entry.reads_store else None,
         encoder_width=width,
         labels={"shape": _LABELS},
-        load_backbone=lambda folder: random_text_models.hollow(backbone["layout"], shape),
+        load_backbone=lambda folder: random_text_models.hollow(
+            backbone["layout"], random_models.sized(backbone["layout"], shape)
+        ),
         load_encoder=lambda folder: random_models.hollow(encoder["layout"], encoder["shape"]),
     )
     with torch.device("meta"):
@@ -167,55 +188,56 @@ def encoded(method: nn.Module, size: Size, learns: bool) -> list:
     """A batch of examples of this size."""
     reference = "ACGT" * (size.nucleotides // 8)
     shown = (Dna(reference), Dna(reference[:-1] + "C"))
-    question, reasoning = (
-        (_LETTERS * count)[:count] for count in (size.question, size.reasoning)
-    )
+    question, reasoning = ((_LETTERS * count)[:count] for count in (size.question, size.reasoning))
     prompt = Prompt("0", "shape", shown, question, True, reasoning, _LABELS[0])
     return [method.encode(prompt, answer=learns)] * size.rows
 
 
 def run(method: nn.Module, examples: Sequence, asked: Mapping) -> Taken:
     """What the method's own step of training, or the reading of prompts, takes."""
-    cpu = torch.device("cpu")
+    # Gradients of a chunk are added to those of the last one; what is frozen has none.
+    chunks = 1 if asked["lora_rank"] else 2
 
     def step(method: nn.Module) -> None:
         method.train()
-        with products(cpu, asked["precision"]):
-            loss = method.loss(method.batch(examples))
-        loss.backward()
+        for _ in range(chunks):
+            with products(_CPU, asked["precision"]):
+                loss = method.loss(method.batch(examples))
+            loss.backward()
 
     def read(method: nn.Module) -> None:
-        with products(cpu, asked["precision"]):
+        with products(_CPU, asked["precision"]):
             if isinstance(method, LanguageMethod):
                 Generation(method, examples)
             else:
                 method(examples)
 
-    return taken(method, step if asked["job"] == "finetune" else read)
+    found = taken(method, step if asked["job"] == "finetune" else read)
+    return replace(found, flops=found.flops // chunks) if asked["job"] == "finetune" else found
 
 
 def encoder_traced(asked: Mapping) -> dict[str, dict[str, float]]:
-    """The same of an encoder alone, which reads sequences (`job: embed`) or is trained
-    (`job: contrast`)."""
-    layout, shape = asked["encoder"]["layout"], asked["encoder"]["shape"]
+    """The same of an encoder alone, of sequences or of text, which only reads (`job: embed`) or is
+    trained (`job: contrast`)."""
     learns, peaks, flops, batches = asked["job"] == "contrast", [], [], []
-    for rows, length in ((4, 400), (4, 700), (8, 400)):
-        encoder = random_models.hollow(layout, shape).requires_grad_(learns)
+    layout, shape = asked["encoder"]["layout"], asked["encoder"]["shape"]
+    for rows, length in ((4, 300), (4, 500), (8, 300)):
+        if layout in TEXT_LAYOUTS:
+            encoder = random_text_models.hollow_encoder(layout, random_models.sized(layout, shape))
+        else:
+            encoder = random_models.hollow(layout, shape)
+        encoder.requires_grad_(learns)
         ids = torch.zeros(rows, length, dtype=torch.long)
 
         def work(encoder, ids=ids) -> None:
-            cpu = torch.device("cpu")
-            with torch.set_grad_enabled(learns), products(cpu, asked["precision"]):
-                states = encoder(ids)
+            with torch.set_grad_enabled(learns), products(_CPU, asked["precision"]):
+                found = encoder(ids)
+                states = found if isinstance(found, torch.Tensor) else found.last_hidden_state
             if learns:
                 states.float().mean().backward()
 
-        resident = {
-            "parameters": total_parameters(encoder),
-            "trained": trained_parameters(encoder),
-            "bytes": sum(p.numel() * p.element_size() for p in set(encoder.parameters())),
-            "width": encoder.width,
-        }
+        width = getattr(encoder, "width", None) or encoder.config.hidden_size
+        resident = _resident(encoder) | {"width": width}
         found = taken(encoder, work)
         peaks.append(found.peak)
         flops.append(found.flops)

@@ -1,0 +1,41 @@
+"""What is said before a run, because afterwards it would be too late."""
+
+import sys
+from collections.abc import Iterator, Mapping
+
+from seqfuse.settings import configuration, own_data
+from seqfuse.settings.paths import RESOURCES
+from seqfuse.settings.schema import schema
+from seqfuse.settings.yaml_files import load_yaml
+
+# How each line of it begins.
+NOTE = "note: "
+
+
+def say(settings: Mapping) -> None:
+    """Put what there is to say on standard error."""
+    for line in random_weights(settings):
+        print(f"{NOTE}{line}", file=sys.stderr)
+
+
+def random_weights(settings: Mapping) -> Iterator[str]:
+    """A line for each study that reads data of one's own through models with random weights, with
+    the key that gives trained ones."""
+    own = own_data.used(settings, load_yaml(RESOURCES / "datasets.yaml"))
+    for study, names in own.items():
+        if names and (random := configuration.scratch(settings, study)):
+            trained = next(preset for preset in _presets() if _is_trained(preset, study))
+            yield (
+                f"{', '.join(names)}: the models have random weights ({', '.join(random)}), so the"
+                " scores of this run say nothing about your data; trained models:"
+                f" `preset: {trained}`"
+            )
+
+
+def _presets() -> list[str]:
+    """From the smallest scale to the largest."""
+    return schema()["properties"]["preset"]["enum"]
+
+
+def _is_trained(preset: str, study: str) -> bool:
+    return not configuration.scratch(configuration.resolve({"preset": preset}), study)

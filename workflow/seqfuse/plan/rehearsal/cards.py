@@ -1,0 +1,98 @@
+"""What jobs compute on: memory and speed of a card, by its data sheet, and how much of that is used.
+
+The shares that are used were measured on an H200 (docs/gpu.md). Of a training step there a quarter
+is matrix products, the rest passes over memory, which other cards make slower in other proportions:
+their shares follow from that, and were not measured.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from seqfuse.errors import UserError, nearest
+
+# Measured on an H200: the share of its products that training and reading reach, that of an encoder
+# alone, and the share of its memory's speed that writing an answer token by token reaches.
+_TRAINING, _READING, _EMBEDDING, _WRITING = 0.13, 0.08, 0.35, 0.05
+# Of the time of a step there, what goes with the speed of products.
+_PRODUCTS = 0.25
+# What is free of a card's memory, and what its driver, torch and their blocks take of it.
+_FREE, _OWN_GB = 0.97, 1.5
+# Products of float32 beside those of bfloat16: TF32.
+_FLOAT32 = 0.5
+
+
+@dataclass(frozen=True)
+class Card:
+    """A GPU, or a number of CPU cores: memory (GB of 10^9 bytes), dense bfloat16 products (TFLOP/s)
+    and its memory's speed (TB/s). A CPU's memory is None: it is the machine's."""
+
+    name: str
+    memory_gb: float | None
+    tflops: float
+    bandwidth: float
+    training: float = _TRAINING
+    reading: float = _READING
+    embedding: float = _EMBEDDING
+    writing: float = _WRITING
+    float32: float = _FLOAT32
+    own_gb: float = _OWN_GB
+
+    @property
+    def room(self) -> float | None:
+        """Bytes that a job may take of it."""
+        return None if self.memory_gb is None else 1e9 * (_FREE * self.memory_gb - self.own_gb)
+
+    @property
+    def title(self) -> str:
+        """What it is called, with its memory."""
+        return self.name if self.memory_gb is None else f"{self.name} of {self.memory_gb:g} GB"
+
+    def seconds(self, flops: float, share: float, precision: str) -> float:
+        """How long so many FLOP take at a share of what the card can do."""
+        speed = self.tflops * (self.float32 if precision == "float32" else 1)
+        return flops / (1e12 * speed * share)
+
+
+_H200 = Card("h200", 141, 989, 4.8)
+# name -> memory in the sizes that are sold, the most first: (GB, TFLOP/s, TB/s).
+_SHEETS = {
+    "h200": [(141, 989, 4.8)],
+    "h100": [(80, 989, 3.35)],
+    "a100": [(80, 312, 2.04), (40, 312, 1.56)],
+    "l40s": [(48, 362, 0.86)],
+    "rtx4090": [(24, 165, 1.01)],
+    "a10": [(24, 125, 0.6)],
+}
+# A core of a CPU: products of float32, measured on the two cores of docs/results.md.
+_CORE_TFLOPS, _CORE_BANDWIDTH = 0.07, 0.01
+CPU = "cpu"
+
+
+def card(settings: Mapping, named: str | None = None) -> Card:
+    """The card of a run's `gpu` and `jobs`, or one by its name, such as a100-80 or cpu."""
+    gpu, threads = settings["gpu"], settings["jobs"]["gpu"]["threads"]
+    if named is None and gpu["memory_gb"] is None:
+        named = CPU
+    if named == CPU:
+        core = Card(CPU, None, _CORE_TFLOPS * threads, _CORE_BANDWIDTH * threads)
+        name = f"{threads} CPU cores"
+        return replace(
+            core, name=name, training=0.5, reading=0.5, embedding=0.6, writing=0.7, float32=1
+        )
+    name, _, size = (named or gpu["model"] or "a100").partition("-")
+    if name not in _SHEETS:
+        known = [*_SHEETS, CPU]
+        raise UserError(
+            f"{named or gpu['model']}: no card that is known{nearest(name, known)}; give --card one"
+            f" of {', '.join(known)}, with its memory where there are several: a100-80"
+        )
+    wanted = float(size) if size.isdigit() else None if named else gpu["memory_gb"]
+    sold = [sheet for sheet in _SHEETS[name] if wanted is None or sheet[0] >= wanted]
+    if not sold or size and not size.isdigit():
+        sizes = ", ".join(f"{name}-{sheet[0]}" for sheet in _SHEETS[name])
+        raise UserError(f"{named or name}: no {name} has {size or wanted} GB; there are {sizes}")
+    memory, tflops, bandwidth = sold[-1]
+    found = Card(name, memory if named else wanted or memory, tflops, bandwidth)
+    slower = _PRODUCTS * _H200.tflops / tflops + (1 - _PRODUCTS) * _H200.bandwidth / bandwidth
+    faster = _H200.tflops / tflops / slower
+    return replace(found, training=_TRAINING * faster, reading=_READING * faster)

@@ -1,0 +1,127 @@
+"""What a method of a shape takes, by what is in a batch: found once, kept in files.
+
+A *request* names everything that the coefficients depend on: the method, the shapes of its models,
+what is trained and in which precision. `seqfuse language trace` answers it, which needs torch and a
+minute; nothing here does. resources/coefficients.json answers for the presets and the catalogue's
+models, results/coefficients.json for what `seqfuse rehearse` had to ask for on this machine.
+"""
+
+import functools
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from seqfuse.errors import UserError
+from seqfuse.files import canonical_json, read_json, write_json
+from seqfuse.plan.run import Run
+from seqfuse.registry.methods import OWN_SETTINGS
+from seqfuse.settings.paths import RESOURCES, in_checkout
+
+SHIPPED = RESOURCES / "coefficients.json"
+OWN = Path("results", "coefficients.json")
+# What of a config.json says how large a model is.
+_SIZES = (
+    *("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers"),
+    *("num_attention_heads", "num_key_value_heads", "head_dim", "max_position_embeddings"),
+    *("tie_word_embeddings", "embed_dim", "ffn_embed_dim", "layers", "attention_heads"),
+)
+Request = Mapping[str, object]
+
+
+class Unknown(UserError):
+    """No file answers a request yet."""
+
+    def __init__(self, request: Request):
+        super().__init__(f"nobody has asked yet what this takes: {canonical_json(request)}")
+        self.request = request
+
+
+class Coefficients:
+    """The answers that are known."""
+
+    def __init__(self, files: Iterable[Path] = (in_checkout(SHIPPED), OWN)):
+        self._found = {}
+        for path in files:
+            self._found |= _read(path, path.stat().st_mtime_ns if path.is_file() else 0)
+
+    def of(self, request: Request) -> dict[str, dict[str, float]]:
+        """The answer to a request; `Unknown` where there is none."""
+        key = canonical_json(request)
+        if key not in self._found:
+            raise Unknown(request)
+        return self._found[key]
+
+
+@functools.lru_cache(maxsize=8)
+def _read(path: Path, changed: int) -> dict[str, dict]:
+    if not path.is_file():
+        return {}
+    return {canonical_json(entry["asked"]): entry["found"] for entry in read_json(path)}
+
+
+def keep(path: Path, answers: Iterable[tuple[Request, Mapping]]) -> None:
+    """Add answers to a file."""
+    known = {canonical_json(e["asked"]): e for e in (read_json(path) if path.is_file() else [])}
+    known |= {canonical_json(a): {"asked": a, "found": f} for a, f in answers}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, [known[key] for key in sorted(known)])
+
+
+def model(run: Run, name: str) -> dict:
+    """Layout and sizes of a model: of its folder where it is there, else of its entry."""
+    plain = name.removesuffix("@random")
+    if name in run.pretrainings():
+        plain = run.model_of(name, "encoder").removesuffix("@random")
+    entry = run.settings["models"][plain]
+    path = Path(run.results, "data", "models", plain, "config.json")
+    folder = Path(entry.get("path", ""), "config.json")
+    for place in (path, *([folder] if entry["kind"] == "folder" else [])):
+        if place.is_file():
+            return {
+                "layout": entry["layout"],
+                "shape": _sizes(json.loads(place.read_text("utf-8"))),
+            }
+    sizes = _sizes(entry["config"] | entry["shape"])
+    if not sizes and entry["kind"] != "scratch":
+        raise UserError(
+            f"model {plain!r}: its entry does not say how large it is; give it the sizes of its"
+            f" config.json, models: {{{plain}: {{shape: {{hidden_size: ...}}}}}}, or fetch it first"
+        )
+    return {"layout": entry["layout"], "shape": sizes}
+
+
+def _sizes(config: Mapping) -> dict:
+    return {name: config[name] for name in _SIZES if config.get(name) is not None}
+
+
+def of_method(
+    run: Run, suite: str, name: str, job: str, *, checkpointing: bool = False, precision: str = ""
+) -> dict:
+    """The request for a method or variant on a suite: `job` finetune or predict."""
+    method, given = run.method(name), run.finetuning(suite, name)
+    own = run.settings["language"][method.name] if method.name in OWN_SETTINGS else {}
+    reads = method.reads_store or method.trains_encoder
+    learns = job == "finetune"
+    settings = {key: given[key] for key in own}
+    if not learns and method.name == "onevocab":
+        settings |= {"initialisation": "random", "trainable_parts": ["dna"]}
+    return {
+        "job": job,
+        "method": method.name,
+        "backbone": model(run, run.model_of(name, "backbone")) if method.generates else None,
+        "encoder": model(run, run.model_of(name, "encoder")) if reads else None,
+        "lora_rank": given["lora_rank"] if learns else 0,
+        "gradient_checkpointing": learns and checkpointing,
+        "precision": precision or given["precision"],
+        "settings": settings,
+    }
+
+
+def of_encoder(run: Run, name: str, job: str, precision: str) -> dict:
+    """The request for an encoder: `job` embed or contrast."""
+    return {"job": job, "encoder": model(run, name), "precision": precision}
+
+
+def of_text(run: Run, name: str, precision: str) -> dict:
+    """The request for a text encoder, or for a language model in its place."""
+    return {"job": "embed", "encoder": model(run, name), "precision": precision}

@@ -1,0 +1,31 @@
+"""Datasets of one's own, and the run that they get.
+
+In the run of a preset they would replace its report, and under the preset's title.
+"""
+
+from collections.abc import Collection, Mapping
+
+from seqfuse.settings import datasets
+
+
+def used(settings: Mapping, catalogue: Collection[str]) -> dict[str, list[str]]:
+    """The datasets of one's own that a run reads, by study, in the order of `datasets`: those that
+    the catalogue does not have, generated ones left out."""
+    listed = {
+        "language": [name for names in settings["language"]["suites"].values() for name in names],
+        "codons": settings["codons"]["datasets"],
+    }
+    own = [
+        name
+        for name, entry in settings["datasets"].items()
+        if name not in catalogue and entry.get("source") != "synthetic"
+    ]
+    named = {study: set(map(datasets.base, listed[study])) for study in settings["studies"]}
+    return {study: [name for name in own if name in names] for study, names in named.items()}
+
+
+def run_name(settings: Mapping, catalogue: Collection[str]) -> str:
+    """What a run is called where the user does not say: after the preset, or after the first
+    dataset of one's own, so that a second one joins it."""
+    own = {name for names in used(settings, catalogue).values() for name in names}
+    return next((name for name in settings["datasets"] if name in own), settings["preset"])
