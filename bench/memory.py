@@ -1,77 +1,115 @@
-"""The peak memory of training steps: computed without taking it, beside a process that takes it.
+"""The peak memory of a step of fine-tuning: computed, and taken by a process.
 
-Computed: the method's own step on fake tensors (torch's FakeTensorMode), whose live storages are
-summed. Measured: the high-water mark of a new process that does the same, above what its imports
-took. The steps are those of the papers' methods on prompts of KEGG's lengths, in a model of the
-middle shape of bench/gpu/shapes.py.
+Computed: as `seqfuse rehearse` does, from the coefficients of the method's own step on fake tensors.
+Measured: the high-water mark of a new process that makes two such steps, above what its imports
+took. Every method of the papers and their controls, in a small language model, on prompts that are
+cut to a quarter of KEGG's.
 """
 
 import os
-import weakref
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from torch import nn
-from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_map_only
 
-from bench.gpu import shapes
 from bench.measure import Setting, apart, result
+from seqfuse.language.finetuning import traced_step
+from seqfuse.language.finetuning.traced_step import Size
+from seqfuse.registry.methods import METHODS
 
-METHODS = ("text_only", "linear", "qformer", "onevocab")
-# Prompts of a step.
-_BATCH = 4
+# Prompts of a step, and their lengths.
+SIZE = Size(rows=4, nucleotides=2000, question=100, reasoning=120)
+BACKBONE = {
+    "vocab_size": 20_000,
+    "hidden_size": 256,
+    "intermediate_size": 768,
+    "num_hidden_layers": 6,
+    "num_attention_heads": 8,
+    "num_key_value_heads": 4,
+    "head_dim": 32,
+    "max_position_embeddings": 8192,
+    "tie_word_embeddings": True,
+}
+ENCODER = {
+    "hidden_size": 128,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 4,
+    "intermediate_size": 512,
+}
+_OWN = {
+    "qformer": {
+        **{"latents": 16, "blocks": 3, "heads": 4, "head_width": 64},
+        **{"mlp_width": 1024, "norms": False},
+    },
+    "onevocab": {
+        **{"k": 6, "alphabet": "ACGTN", "initialisation": "mean"},
+        "trainable_parts": ["dna", "text", "backbone"],
+    },
+}
 # glibc keeps smaller blocks for later, which would count as the step's own.
 _MMAP = {"MALLOC_MMAP_THRESHOLD_": "65536"}
 
 
+def asked(name: str, checkpointing: bool = False) -> dict:
+    """What `seqfuse rehearse` asks of a method at these shapes: OneVocab whole, the others with
+    LoRA."""
+    entry = METHODS[name]
+    reads = entry.reads_store or entry.trains_encoder
+    return {
+        "job": "finetune",
+        "method": name,
+        "backbone": {"layout": "qwen3", "shape": BACKBONE},
+        "encoder": {"layout": "nucleotide-transformer-v2", "shape": ENCODER} if reads else None,
+        "lora_rank": 0 if name == "onevocab" else 8,
+        "gradient_checkpointing": checkpointing,
+        "precision": "float32",
+        "settings": _OWN.get(name, {}),
+    }
+
+
 def peak_memory(setting: Setting) -> dict:
-    """Computed and measured megabytes of every method, in the order of `METHODS`; the ratio is that
-    of the worst."""
-    os.environ.update(_MMAP)
-    table = []
-    for name in METHODS:
-        (_, measured), (_, found) = apart(_measured, name), apart(_computed, name)
-        table.append({"computed": found / 1e6, "measured": measured / 1e6, "of": found / measured})
+    """Computed and measured megabytes of every method, in the order of the registry; the ratio is
+    that of the worst."""
+    table = [compared(name) for name in METHODS]
     worst = max(table, key=lambda row: abs(row["of"] - 1))
     pair = worst["computed"], worst["measured"]
-    return result("peak_memory", *pair, "MB", 0, rows=_BATCH, table=table)
+    return result("peak_memory", *pair, "MB", 0, rows=SIZE.rows, table=table)
 
 
 MEASURES = [peak_memory]
 
 
-def _computed(name: str) -> int:
-    """Bytes at the peak of two steps on fake tensors: the second has the optimiser's moments."""
-    method = shapes.build(name, shapes.SHAPES["middle"], torch.device("meta"))
-    examples = _examples(method)
-    mode = FakeTensorMode(allow_non_fake_inputs=True)
-    _pretend(method, mode)
-    with mode, Live() as live:
-        for tensor in (*method.parameters(), *method.buffers()):
-            live.hold(tensor)
-        _steps(method, examples)
-    return live.peak
+def compared(name: str, checkpointing: bool = False) -> dict:
+    """Computed and measured megabytes of one method, and their ratio."""
+    os.environ.update(_MMAP)
+    request = asked(name, checkpointing)
+    (_, measured), (_, found) = apart(_measured, request), apart(_computed, request)
+    return {"computed": found / 1e6, "measured": measured / 1e6, "of": found / measured}
 
 
-def _measured(name: str) -> int:
+def _computed(request: dict) -> float:
+    """Bytes at the peak of a step that has the optimiser's moments."""
+    found = traced_step.traced(request)
+    method = traced_step.build(request, BACKBONE["num_hidden_layers"])
+    batch = traced_step.measures(request, traced_step.encoded(method, SIZE, learns=True))
+    peak = sum(value * batch[key] for key, value in found["peak"].items())
+    trained = 4 * found["resident"]["trained"]
+    return found["resident"]["bytes"] + 2 * trained + max(peak, trained)
+
+
+def _measured(request: dict) -> int:
     """Bytes that the same steps take at most in this process, above what it has taken before."""
     from seqfuse.training.lora import add_lora
 
     add_lora(nn.Sequential(nn.Linear(2, 2)), 1, ["0"])  # imports
+    warm = nn.Linear(2, 2)
+    torch.optim.AdamW(warm.parameters(), fused=True)
+    method = traced_step.build(request, BACKBONE["num_hidden_layers"])
+    examples = traced_step.encoded(method, SIZE, learns=True)
     before = _high_water()
-    method = shapes.build(name, shapes.SHAPES["middle"], torch.device("cpu"))
-    _steps(method, _examples(method))
-    return _high_water() - before
-
-
-def _examples(method) -> Sequence:
-    return shapes.encode(method, shapes.kegg(shapes.SHAPES["middle"], _BATCH))
-
-
-def _steps(method, examples: Sequence) -> None:
+    method = method.to_empty(device="cpu")
+    for tensor in (*method.parameters(), *method.buffers()):
+        tensor.data.fill_(0.01)
     method.train()
     trained = [p for p in method.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(trained, lr=1e-6, fused=True)
@@ -79,52 +117,7 @@ def _steps(method, examples: Sequence) -> None:
         method.loss(method.batch(examples)).backward()
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
-
-
-class Live(TorchDispatchMode):
-    """Sums the bytes of the storages that are alive; `peak` is the most that ever were."""
-
-    def __init__(self):
-        super().__init__()
-        self.now = self.peak = 0
-        self._held: dict[int, int] = {}
-
-    def hold(self, tensor: torch.Tensor) -> None:
-        """Count a tensor's storage, once, until it is gone."""
-        storage = tensor.untyped_storage()
-        if id(storage) not in self._held:
-            self._held[id(storage)] = storage.nbytes()
-            self.now += storage.nbytes()
-            self.peak = max(self.peak, self.now)
-            weakref.finalize(storage, self._drop, id(storage))
-
-    def _drop(self, number: int) -> None:
-        self.now -= self._held.pop(number)
-
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        found = function(*args, **(kwargs or {}))
-        tree_map_only(torch.Tensor, self.hold, found)
-        return found
-
-
-def _pretend(module: nn.Module, mode: FakeTensorMode) -> None:
-    """Put fake CPU tensors in the place of a module's own, which lie on `meta`."""
-    made: dict[int, torch.Tensor] = {}
-
-    def fake(tensor: torch.Tensor) -> torch.Tensor:
-        if id(tensor) not in made:
-            with mode:
-                empty = torch.empty(tensor.shape, dtype=tensor.dtype, device="cpu")
-            trained = tensor.requires_grad
-            parameter = isinstance(tensor, nn.Parameter)
-            made[id(tensor)] = nn.Parameter(empty, trained) if parameter else empty
-        return made[id(tensor)]
-
-    for part in module.modules():
-        for held in (part._parameters, part._buffers):
-            for name, tensor in held.items():
-                if tensor is not None:
-                    held[name] = fake(tensor)
+    return _high_water() - before
 
 
 def _high_water() -> int:

@@ -9,14 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from unittest import mock
 
 import numpy as np
 import torch
 
 from seqfuse.encoders import random_models, random_text_models
 from seqfuse.language.finetuning import checkpoint
-from seqfuse.language.methods import method
 from seqfuse.language.methods.method import Example, LanguageMethod, Setup
 from seqfuse.language.prompts import Dna, Prompt
 from seqfuse.registry.methods import METHODS
@@ -197,10 +195,10 @@ def build(
         encoder_width=shape.encoder["hidden_size"],
         encoder=encoder if METHODS[name].trains_encoder else None,
         labels={"bench": LABELS},
+        load_backbone=lambda folder: _backbone(config),
     )
     torch.manual_seed(0)
-    made = mock.patch.object(method, "load_backbone", lambda folder: _backbone(config))
-    with made, device:
+    with device:
         return checkpoint.build(name, setup).to(device)
 
 

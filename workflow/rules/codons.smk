@@ -26,11 +26,9 @@ rule codons_train:
         "../../envs/codons.yaml"
     threads: needs.threads("gpu")
     resources:
-        gpu=1,
-        gpu_model=settings["gpu"]["model"],
-        mem_mb=needs.mem_mb("gpu"),
-        disk_mb=needs.disk_mb(needs.arm_disk),
-        runtime=needs.runtime("gpu", len(plan.seeds)),
+        **needs.computing(
+            "codons_train", needs.arm_disk, needs.runtime("gpu", len(plan.seeds))
+        ),
     params:
         threads=needs.threads("gpu"),
         code=lambda wildcards: code("seqfuse.codons.train", *plan.fusion(wildcards.arm)),
@@ -91,11 +89,11 @@ rule codons_interpret:
         "../../envs/codons.yaml"
     threads: needs.threads("gpu")
     resources:
-        gpu=1,
-        gpu_model=settings["gpu"]["model"],
-        mem_mb=needs.mem_mb("gpu"),
-        disk_mb=needs.disk_mb(needs.interpretation_disk),
-        runtime=needs.runtime("gpu", len(plan.seeds)),
+        **needs.computing(
+            "codons_interpret",
+            needs.interpretation_disk,
+            needs.runtime("gpu", len(plan.seeds)),
+        ),
     params:
         threads=needs.threads("gpu"),
         code=code(

@@ -50,7 +50,7 @@ artifacts, inputs = Artifacts(plan), Inputs(plan)
 needs = Needs(plan, inputs, unknown=TBDString)
 in_conda = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
 
-logger.addFilter(job_log.JobLog(workflow))
+logger.addFilter(job_log.JobLog(workflow, settings))
 
 if workflow.remote_exec:
     # A job on a node computes from what was fetched; nodes often have no network.

@@ -21,11 +21,7 @@ rule embeddings:
         "../../envs/embeddings.yaml"
     threads: needs.threads("gpu")
     resources:
-        gpu=1,
-        gpu_model=settings["gpu"]["model"],
-        mem_mb=needs.mem_mb("gpu"),
-        disk_mb=needs.disk_mb(needs.embeddings_disk),
-        runtime=needs.runtime("gpu"),
+        **needs.computing("embeddings", needs.embeddings_disk, needs.runtime("gpu")),
     params:
         code=code("seqfuse.embeddings.write"),
         model=subpath(input.model, parent=True),

@@ -31,7 +31,7 @@ rule language_pretrain:
         "../../envs/language.yaml"
     threads: needs.threads("gpu") * settings["gpu"]["count"]
     resources:
-        **needs.training(needs.pretrain_disk, needs.runtime("gpu")),
+        **needs.training("language_pretrain", needs.pretrain_disk, needs.runtime("gpu")),
     params:
         command=start("seqfuse language pretrain"),
         threads=needs.threads("gpu"),
@@ -112,7 +112,7 @@ rule language_finetune:
         "../../envs/language.yaml"
     threads: needs.threads("gpu") * settings["gpu"]["count"]
     resources:
-        **needs.training(needs.finetune_disk),
+        **needs.training("language_finetune", needs.finetune_disk),
     params:
         command=start("seqfuse language finetune"),
         threads=needs.threads("gpu"),
@@ -151,6 +151,7 @@ rule language_finetune:
                     plan.finetuning(wildcards.suite, wildcards.method),
                     "language/training",
                 ),
+                **needs.fitted(wildcards),
                 "max_new_tokens": settings["language"]["prompt"]["max_new_tokens"],
             }
         ),
@@ -216,11 +217,11 @@ rule language_predict:
         "../../envs/language.yaml"
     threads: needs.threads("gpu")
     resources:
-        gpu=1,
-        gpu_model=settings["gpu"]["model"],
-        mem_mb=needs.mem_mb("gpu"),
-        disk_mb=needs.disk_mb(needs.tables_disk),
-        runtime=needs.runtime("gpu", len(plan.seeds)),
+        **needs.computing(
+            "language_predict",
+            needs.tables_disk,
+            needs.runtime("gpu", len(plan.seeds)),
+        ),
     params:
         threads=needs.threads("gpu"),
         code=lambda wildcards: code(
@@ -254,11 +255,9 @@ rule language_probe:
         "../../envs/language.yaml"
     threads: needs.threads("gpu")
     resources:
-        gpu=1,
-        gpu_model=settings["gpu"]["model"],
-        mem_mb=needs.mem_mb("gpu"),
-        disk_mb=needs.disk_mb(needs.tables_disk),
-        runtime=needs.runtime("gpu", len(plan.seeds)),
+        **needs.computing(
+            "language_probe", needs.tables_disk, needs.runtime("gpu", len(plan.seeds))
+        ),
     params:
         threads=needs.threads("gpu"),
         code=lambda wildcards: code(
@@ -298,11 +297,7 @@ rule language_attention:
         "../../envs/language.yaml"
     threads: needs.threads("gpu")
     resources:
-        gpu=1,
-        gpu_model=settings["gpu"]["model"],
-        mem_mb=needs.mem_mb("gpu"),
-        disk_mb=needs.disk_mb(needs.tables_disk),
-        runtime=needs.runtime("gpu"),
+        **needs.computing("language_attention", needs.tables_disk, needs.runtime("gpu")),
     params:
         threads=needs.threads("gpu"),
         code=code("seqfuse.language.attention"),

@@ -56,6 +56,7 @@ STAGES: dict[str, tuple[str, dict[str, str]]] = {
             "leakage": "seqfuse.language.leakage",
             "predict": "seqfuse.language.predict",
             "probe": "seqfuse.language.probe",
+            "trace": "seqfuse.language.trace",
         },
     ),
     "codons": (
@@ -84,6 +85,10 @@ STAGES: dict[str, tuple[str, dict[str, str]]] = {
     "fetch": (
         "get datasets and models before a run starts",
         {"": "seqfuse.plan.tools.fetch"},
+    ),
+    "rehearse": (
+        "memory, time and GPU-hours of a run, before it is paid for",
+        {"": "seqfuse.plan.tools.rehearse"},
     ),
     "why": ("what a run would do and why, one line a rule", {"": "seqfuse.plan.tools.why"}),
     "accept": ("keep results that older code made", {"": "seqfuse.plan.tools.accept"}),

@@ -65,8 +65,14 @@ def words(args: argparse.Namespace, targets: Sequence[str]) -> list[str]:
 
 
 def plan(call: Sequence[str], checkout: Path | None = None) -> list[Job]:
-    """The jobs that `snakemake <call>` would run, in its order; the targets' own rules, which have
-    no command, are left out. Of another checkout, its own package makes the plan.
+    """The jobs that `snakemake <call>` would run: those of `planned`."""
+    return planned(call, checkout)[0]
+
+
+def planned(call: Sequence[str], checkout: Path | None = None) -> tuple[list[Job], dict]:
+    """The jobs that `snakemake <call>` would run, in its order, and the settings that it resolves;
+    the targets' own rules, which have no command, are left out. Of another checkout, its own
+    package makes the plan.
 
     Needs no cores: a plan is made for a dry run. What a run would stop for goes to standard error;
     if Snakemake cannot plan, its own complaint is the `UserError`.
@@ -77,14 +83,16 @@ def plan(call: Sequence[str], checkout: Path | None = None) -> list[Job]:
         if checkout:
             environment["PYTHONPATH"] = str(checkout / "workflow")
         run = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True)
-        jobs = [Job(**json.loads(line)) for line in file.read().splitlines()]
+        written = [json.loads(line) for line in file.read().splitlines()]
     said = (run.stderr + run.stdout).splitlines()
     if run.returncode:
         raise UserError(lines("snakemake cannot plan this", _complaint(said)))
     for line in said:
         if line.startswith(LACKING):
             print(line, file=sys.stderr)
-    return [job for job in jobs if job.command]
+    jobs = [Job(**line) for line in written if "settings" not in line]
+    settings = next((line["settings"] for line in written if "settings" in line), {})
+    return [job for job in jobs if job.command], settings
 
 
 def makers(jobs: Sequence[Job]) -> dict[str, str]:

@@ -28,11 +28,13 @@ _MOST = 8
 
 
 class JobLog(logging.Filter):
-    """Shortens the reasons of the jobs of a workflow."""
+    """Shortens the reasons of the jobs of a workflow, whose resolved settings the plan names."""
 
-    def __init__(self, workflow):
+    def __init__(self, workflow, settings: Mapping):
         super().__init__()
         self._workflow, self._jobs = workflow, {}
+        if PLAN in os.environ:
+            _add({"settings": settings})
 
     def filter(self, record: logging.LogRecord) -> bool:
         if getattr(record, "event", None) == "job_info":
@@ -102,8 +104,12 @@ def _write_down(record: logging.LogRecord, reason, names: Mapping[str, str]) -> 
         "command": record.shellcmd or "",
         "resources": {name: str(value) for name, value in record.resources.items()},
     }
+    _add(job)
+
+
+def _add(line: dict) -> None:
     with open(os.environ[PLAN], "a", encoding="utf-8") as file:  # noqa: PTH123
-        file.write(json.dumps(job) + "\n")
+        file.write(json.dumps(line) + "\n")
 
 
 def _parts(values: Collection[str]) -> dict[str, Any]:

@@ -1,13 +1,22 @@
 """What a job asks of the machine: threads, memory, time, disk, GPUs; all but threads grow with each
 attempt or with what the job reads."""
 
+import inspect
+import math
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 
+from seqfuse.errors import UserError
 from seqfuse.plan import disk
 from seqfuse.plan.inputs import Inputs
+from seqfuse.plan.rehearsal import cards
+from seqfuse.plan.rehearsal.estimates import FEWEST_TOKENS, Estimate, Estimates
 from seqfuse.plan.run import Run
 from seqfuse.registry.arms import ARMS
+
+# What a job is given beyond what is computed: a limit is no estimate.
+_SPARE_MEMORY, _SPARE_TIME, _FEWEST_MINUTES = 1.3, 3, 30
 
 
 class Needs:
@@ -102,7 +111,19 @@ class Needs:
         """Memory maps of what the fusions read."""
         return disk.mapped(input[view] for view in self.inputs.fused_embeddings(wildcards))
 
-    def training(self, disk_of, runtime=None) -> dict:
+    def computing(self, rule: str, disk_of: Callable, runtime: Callable) -> dict:
+        """What a job asks for that computes with a model on one GPU, where there is one. Memory and
+        time are those of `jobs.gpu`, with this `runtime`, or computed (`jobs.computed`)."""
+        gpu = self.run.settings["gpu"]
+        return {
+            "gpu": 1,
+            "gpu_model": gpu["model"],
+            "mem_mb": self._computed(rule, self._memory, self.mem_mb("gpu")),
+            "disk_mb": self.disk_mb(disk_of),
+            "runtime": self._computed(rule, self._minutes, runtime),
+        }
+
+    def training(self, rule: str, disk_of: Callable, runtime: Callable | None = None) -> dict:
         """What a training job asks for; without a `runtime`, that of the seeds that it fine-tunes.
         Of several nodes, the job's own shell line starts the processes (srun), so that Slurm must
         not: `mpi`, and no task for each GPU."""
@@ -113,11 +134,54 @@ class Needs:
             "mpi": "srun",
             "tasks_per_gpu": 0,
         }
+        memory = self.mem_mb("gpu", processes=gpu["count"])
         return {
+            **self.computing(rule, disk_of, runtime or self.runtime_of_seeds),
             "gpu": gpu["count"] * gpu["nodes"],
-            "gpu_model": gpu["model"],
-            "mem_mb": self.mem_mb("gpu", processes=gpu["count"]),
-            "disk_mb": self.disk_mb(disk_of),
-            "runtime": runtime or self.runtime_of_seeds,
+            "mem_mb": self._computed(rule, self._memory, memory, processes=gpu["count"]),
             "nodes": 1,
         } | (several if gpu["nodes"] > 1 else {})
+
+    @cached_property
+    def estimates(self) -> Estimates:
+        """What jobs take on the card of the configuration."""
+        return Estimates(self.run, cards.card(self.run.settings))
+
+    def fitted(self, wildcards) -> dict:
+        """Whether a fine-tuning recomputes activations, and the tokens of a chunk, where the
+        configuration leaves that open; of a shape that no file knows yet, what takes least."""
+        given = self.run.finetuning(wildcards.suite, wildcards.method)
+        if None not in (given["gradient_checkpointing"], given["chunk_tokens"]):
+            return {}
+        try:
+            return self.estimates.fitted(wildcards.suite, wildcards.method)
+        except UserError:
+            open_ = {"gradient_checkpointing": True, "chunk_tokens": FEWEST_TOKENS}
+            return {key: value for key, value in open_.items() if given[key] is None}
+
+    def _memory(self, estimate: Estimate) -> int:
+        megabytes = _SPARE_MEMORY * estimate.needed(self.estimates.card) / 1e6
+        return 1000 * math.ceil(megabytes / 1000)
+
+    def _minutes(self, estimate: Estimate) -> int:
+        return max(_FEWEST_MINUTES, math.ceil(_SPARE_TIME * estimate.seconds / 60))
+
+    def _computed(
+        self, rule: str, asked: Callable, configured: Callable, processes: int = 1
+    ) -> Callable:
+        """What `asked` makes of a job's estimate, growing with each attempt, where the
+        configuration wants that and all its shapes are known; else what is configured."""
+        if not self.run.settings["jobs"]["computed"]:
+            return configured
+
+        # Snakemake gives a function what its arguments name.
+        def found(wildcards, input, attempt):
+            try:
+                estimate = self.estimates.of(rule, wildcards)
+            except UserError:
+                names = inspect.signature(configured).parameters
+                given = {"wildcards": wildcards, "input": input, "attempt": attempt}
+                return configured(**{name: given[name] for name in names})
+            return attempt * processes * asked(estimate)
+
+        return found

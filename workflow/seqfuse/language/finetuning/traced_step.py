@@ -83,7 +83,7 @@ def _of_depth(asked: Mapping, depth: int) -> dict[str, dict[str, float]]:
         method = build(asked, depth)
         resident = _resident(method) | {"cached": _cached(method, asked["precision"])}
         examples = encoded(method, size, learns=asked["job"] == "finetune")
-        batches.append(_measures(asked, examples))
+        batches.append(measures(asked, examples))
         found = run(method, examples, asked)
         peaks.append(found.peak)
         flops.append(found.flops)
@@ -113,7 +113,7 @@ def _cached(method: nn.Module, precision: str) -> int:
     return 2 * config.num_hidden_layers * heads * width * (2 if precision == "bfloat16" else 4)
 
 
-def _measures(asked: Mapping, examples: Sequence) -> dict[str, float]:
+def measures(asked: Mapping, examples: Sequence) -> dict[str, float]:
     """What of a batch takes memory or work: tokens with their padding, the sum of squared lengths,
     the states of an encoder that the method reads or trains, and the tokens that are learnt."""
     longest = max(example.length for example in examples)

@@ -15,7 +15,7 @@ from seqfuse.errors import UserError
 from seqfuse.files import canonical_json, read_json, write_json
 from seqfuse.plan.run import Run
 from seqfuse.registry.methods import OWN_SETTINGS
-from seqfuse.settings.paths import RESOURCES, in_checkout
+from seqfuse.settings.paths import RESOURCES
 
 SHIPPED = RESOURCES / "coefficients.json"
 OWN = Path("results", "coefficients.json")
@@ -39,8 +39,8 @@ class Unknown(UserError):
 class Coefficients:
     """The answers that are known."""
 
-    def __init__(self, files: Iterable[Path] = (in_checkout(SHIPPED), OWN)):
-        self._found = {}
+    def __init__(self, files: Iterable[Path] = (SHIPPED, OWN)):
+        self._found: dict[str, dict] = {}
         for path in files:
             self._found |= _read(path, path.stat().st_mtime_ns if path.is_file() else 0)
 
@@ -81,7 +81,7 @@ def model(run: Run, name: str) -> dict:
                 "layout": entry["layout"],
                 "shape": _sizes(json.loads(place.read_text("utf-8"))),
             }
-    sizes = _sizes(entry["config"] | entry["shape"])
+    sizes = _sizes(entry.get("config", {}) | entry.get("shape", {}))
     if not sizes and entry["kind"] != "scratch":
         raise UserError(
             f"model {plain!r}: its entry does not say how large it is; give it the sizes of its"

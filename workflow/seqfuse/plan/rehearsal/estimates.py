@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from types import SimpleNamespace
 
 from seqfuse.plan.rehearsal import coefficients, workload
@@ -28,7 +27,7 @@ _LABEL_ROOM = 24
 _STEP_SECONDS = {"cpu": 0.0, "cuda": 0.03}
 # How many tokens go through a model at once, where the configuration leaves that open.
 _CHUNKS = (32768, 16384, 8192, 4096, 2048, 1024)
-_CPU_CHUNK = 16384
+_CPU_CHUNK, FEWEST_TOKENS = 16384, _CHUNKS[-1]
 # A codon has so many synonymous ones besides itself, on average over the code.
 _SYNONYMOUS = 2.4
 # FLOP of a trained parameter and token: forward and backward.
@@ -259,8 +258,11 @@ class Estimates:
             }
         )
 
-    def _answers(self, wildcards, asked: list[tuple[float, Prompted]]) -> Estimate:
-        """So many prompts of each kind, of every seed: read at once, answered token by token."""
+    def _answers(
+        self, wildcards, asked: list[tuple[float, Prompted]], writes: bool = True
+    ) -> Estimate:
+        """So many prompts of each kind, of every seed: read at once, answered token by token, or
+        by the likelihood of their labels alone."""
         suite, name = wildcards.suite, wildcards.method
         language, seeds = self.run.settings["language"], len(self.run.seeds)
         wanted = language["prediction"]["precision"]
@@ -270,17 +272,17 @@ class Estimates:
         found = self.known.of(request)
         resident, rows = found["resident"], sum(count for count, _ in asked)
         longest = max(p.prompt.most for _, p in asked)
-        reasons = any(p.answer.most > _LABEL_ROOM for _, p in asked)
+        reasons = writes and any(p.answer.most > _LABEL_ROOM for _, p in asked)
         room = language["prompt"]["max_new_tokens"] if reasons else _LABEL_ROOM
         flops = sum(
             count * self._flops(found, p.prompt, p, answers=0)
-            + count * p.answer.mean * found["flops"]["tokens"]
+            + count * p.answer.mean * found["flops"]["tokens"] * writes
             for count, p in asked
         )
         seconds = self.card.seconds(flops, self.card.reading, precision)
         at_once = min(rows, _PROMPTS, max(1, _ANSWERED[self.kind] // (longest + room)))
         cached = resident["cached"] * (longest + room) * at_once
-        if self.run.method(name).generates:
+        if writes and self.run.method(name).generates:
             batches = math.ceil(rows / max(1, at_once))
             moved = resident["bytes"] + cached
             step = moved / (1e12 * self.card.bandwidth * self.card.writing)
@@ -309,8 +311,9 @@ class Estimates:
         mutants = 2 + 3 * (2 * settings["window"] + 1)
         works = self._suite(wildcards.suite, wildcards.method)
         asked = [(mutants * min(settings["rows"], w.rows.get("test", 0)), p) for w, p in works]
-        found = self._answers(wildcards, asked)
-        heads = found.notes.get("heads", 16)
+        found = self._answers(wildcards, asked, writes=False)
+        backbone = coefficients.model(self.run, self.run.model_of(wildcards.method, "backbone"))
+        heads = backbone["shape"].get("num_attention_heads", 16)
         longest = max(p.prompt.most for _, p in works)
         # Weights of one block's heads, in float32 and once more for their softmax.
         return Estimate(

@@ -46,7 +46,9 @@ class Workload:
 
 
 def of_dataset(run: Run, name: str) -> Workload:
-    """The workload of a dataset, or a `UserError` where nobody says how large it is."""
+    """The workload of a dataset, or of one with shuffled codons (NAME@WAY), which is as large; a
+    `UserError` where nobody says how large it is."""
+    name = name.partition("@")[0]
     path = Path(run.results, "sequences", name, "records.parquet")
     if path.is_file():
         return _counted(path, path.stat().st_mtime_ns)
