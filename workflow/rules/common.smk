@@ -28,6 +28,7 @@ from seqfuse.plan.params import (
     tracked,
     untracked,
 )
+from seqfuse.plan.rehearsal import budget
 from seqfuse.plan.resources import Needs
 from seqfuse.plan.run import Run
 from seqfuse.registry.arms import ARMS
@@ -98,6 +99,8 @@ def before_submission(workflow):
     if not jobs:
         return
     partitions = workflow.executor_settings.partition_config
+    with told_as("configuration error"):
+        budget.hold(needs.estimates, ((job.rule.name, job.wildcards) for job in jobs))
     with told_as("cluster error"):
         slurm.prepare(Path.cwd(), partitions, [job.resources for job in jobs])
         # In conda each job has an environment of its own, which this process does not know.

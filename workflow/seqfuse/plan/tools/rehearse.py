@@ -25,6 +25,7 @@ from types import SimpleNamespace
 from seqfuse.errors import UserError
 from seqfuse.files import write_json
 from seqfuse.plan import dry_run
+from seqfuse.plan.rehearsal import budget as budgets
 from seqfuse.plan.rehearsal import cards, coefficients
 from seqfuse.plan.rehearsal.cards import Card
 from seqfuse.plan.rehearsal.estimates import Estimate, Estimates
@@ -58,10 +59,7 @@ def run(args: argparse.Namespace) -> None:
     if over:
         raise UserError(_too_large(card, over))
     if budget is not None and hours > budget and card.room is not None:
-        raise UserError(
-            f"the run takes {hours:,.0f} GPU-hours, budget_gpu_hours is {budget:g}; raise it, or"
-            " take fewer suites, seeds or learning rates"
-        )
+        raise UserError(budgets.over(hours, budget))
 
 
 def estimated(run_of: Run, card: Card, jobs: Sequence[dry_run.Job]) -> list[Estimated]:

@@ -1,11 +1,12 @@
 """Say what a run would do and why: one line a rule.
 
 Reads the plan of a dry run with the same words as snakemake, and asks servers for the size of what
-is to be downloaded. Prints for each rule its jobs, what they ask of a cluster (GPUs a job, hours
-and disk of all jobs together), how long the same jobs took last time, and what made them due. Hours
-are the time limits of first attempts, disk is reckoned from what there is to read: upper bounds
-both. A `+` or `?` says that some or all of it is not known before earlier jobs have run. Nothing
-runs.
+is to be downloaded. Prints for each rule its jobs, what they ask of a cluster (GPUs and memory of a
+job, hours and disk of all jobs together), how long the same jobs took when they last ran, and what
+made them due. Memory and hours are limits of first attempts, no estimates (those are `seqfuse
+rehearse`'s), and disk is reckoned from what there is to read: upper bounds all. GPUs stand only
+where a run would use them. A `+` or `?` says that some or all of it is not known before earlier
+jobs have run. Nothing runs.
 
 After an update, it tells which results the new code would make again, and what that costs;
 `seqfuse accept` keeps them.
@@ -28,7 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    jobs = dry_run.plan(dry_run.words(args, args.targets))
+    jobs, settings = dry_run.planned(dry_run.words(args, args.targets))
+    uses_gpus = settings["gpu"]["memory_gb"] is not None
     if not jobs:
         print("Nothing to be done.")
         return
@@ -39,25 +41,29 @@ def run(args: argparse.Namespace) -> None:
     rows = []
     for rule in rules:
         own = [job for job in jobs if job.rule == rule]
-        rows.append([*_asked(rule, own, disk), _why(own, makers)])
-    rows.append([*_asked("together", jobs, disk), ""])
-    header = ["rule", "jobs", "GPUs", "hours", "disk", "took", "why"]
+        rows.append([*_asked(rule, own, disk, uses_gpus), _why(own, makers)])
+    rows.append([*_asked("together", jobs, disk, uses_gpus), ""])
+    header = ["rule", "jobs", "GPUs", "memory limit", "hours limit", "disk", "took", "why"]
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)][:-1] + [0]
     for row in [header, *rows]:
         cells = [
-            cell.ljust(width) if column in (0, 6) else cell.rjust(width)
+            cell.ljust(width) if column in (0, len(header) - 1) else cell.rjust(width)
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         print("  ".join(cells).rstrip())
 
 
-def _asked(rule: str, jobs: list[dry_run.Job], disk: dict[int, float | None]) -> list[str]:
-    gpus = max(int(job.resources.get("gpu", 0)) for job in jobs)
+def _asked(
+    rule: str, jobs: list[dry_run.Job], disk: dict[int, float | None], uses_gpus: bool
+) -> list[str]:
+    gpus = uses_gpus and max(int(job.resources.get("gpu", 0)) for job in jobs)
+    memory = [job.resources.get("mem_mb", "0") for job in jobs]
     minutes = [float(job.resources["runtime"]) for job in jobs if "runtime" in job.resources]
     return [
         rule,
         str(len(jobs)),
         str(gpus or "-"),
+        _told([max(map(float, filter(str.isdigit, memory)), default=None)]),
         f"{sum(minutes) / 60:.1f}" if minutes else "here",
         _told([disk[id(job)] for job in jobs]),
         _duration([_took(job) for job in jobs]),
