@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seqfuse.bio.frames import UNKNOWN
+from seqfuse.bio.frames import UNKNOWN, is_initiator
 from seqfuse.codons.align import NUCLEOTIDES
 from seqfuse.codons.dataset import Dataset
 from seqfuse.codons.interpretation.trained_arms import Trained, Trials, with_view
@@ -55,7 +55,7 @@ class Synonyms:
         for row, (dna, protein) in enumerate(
             zip(dataset.frames["dna"], dataset.frames["protein"], strict=True)
         ):
-            found = list(zip(codons_of(dna), protein, strict=True))
+            found = list(zip(codons_of(dna), protein, strict=True))[is_initiator(dna, protein) :]
             pairs.update(found)
             if row in train:
                 self.training.update(codon for codon, _ in found)
@@ -80,7 +80,10 @@ class Synonyms:
     def mutants(self, dna: str, protein: str) -> list[Mutant]:
         """The sequence itself, then each synonymous mutant of one codon."""
         found = [Mutant(0, protein[0], dna[:NUCLEOTIDES], dna[:NUCLEOTIDES], dna)]
+        initiator = is_initiator(dna, protein)  # methionine in the first place alone
         for position, (reference, residue) in enumerate(zip(codons_of(dna), protein, strict=True)):
+            if position < initiator:
+                continue
             start = NUCLEOTIDES * position
             for codon in self.of.get(residue, ()):
                 if codon != reference:
