@@ -140,7 +140,9 @@ def test_bad_model_and_files(commands, fasta, tmp_path, capsys):
     assert f"{model}: knows several datasets; give --dataset, one of mice, rats" in refused()
     assert "was not trained on cats" in refused("--dataset", "cats")
     assert "no such file" in refused("--dna", tmp_path / "no.fa")
-    assert "not FASTA" in refused("--dna", fasta("dna.csv", ("a", "ACGT")))
+    assert "this is FASTA; let its name end in .fasta" in refused(
+        "--dna", fasta("dna.csv", ("a", "ACGT"))
+    )
     assert "no seed folder" in refused("--model", tmp_path / "nothing")
     assert "question holds '<think>'" in refused("--dataset", "rats", "--question", "a<think>")
     assert "over the limit" in refused("--dataset", "rats", "--max-tokens", 20)
