@@ -35,11 +35,11 @@ from seqfuse.codons.model import CodonModel, Shape
 from seqfuse.codons.train import MODALITIES
 from seqfuse.codons.training import Training
 from seqfuse.codons.training_job import Job
-from seqfuse.embeddings.writer import Writer
 from seqfuse.encoders.embedder import keep_freed_memory
 from seqfuse.encoders.encoder import Encoder
 from seqfuse.encoders.rows import Row, sequence_hash
 from seqfuse.encoders.store import Store
+from seqfuse.encoders.store_writer import Writer
 from seqfuse.files import write_json
 from seqfuse.registry.arms import ARMS, Arm
 

@@ -6,7 +6,6 @@ the encoders that the stores were made with, in the same batches and the same pr
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,9 +15,9 @@ from seqfuse.bio.frames import UNKNOWN, is_initiator
 from seqfuse.codons.align import NUCLEOTIDES
 from seqfuse.codons.dataset import Dataset
 from seqfuse.codons.interpretation.trained_arms import Trained, Trials, with_view
+from seqfuse.encoders import recorded
 from seqfuse.encoders.embedder import Embedder
-from seqfuse.encoders.embedder import Settings as EmbeddingSettings
-from seqfuse.encoders.rows import Row, sequence_hash
+from seqfuse.encoders.recorded import Embedded
 from seqfuse.encoders.store import Store
 from seqfuse.errors import UserError
 
@@ -106,32 +105,16 @@ class Embedders:
             if view != "protein"
         }
 
-    def embedded(self, dataset: Dataset) -> Mapping[str, "_States"]:
+    def embedded(self, dataset: Dataset) -> Mapping[str, Embedded | Store]:
         """The states of a dataset's distinct sequences, by view."""
         found = {}
         for view, store in self.stores.items():
             distinct = dict.fromkeys(dataset.frames[view], f"a {view} mutant")
             if view in self.embedders:
-                embedder = self.embedders[view]
-                rows = {row.sequence: row for row in embedder.rows(embedder.count(distinct))}
-                found[view] = _States(store.width, rows)
+                found[view] = Embedded.by(self.embedders[view], distinct)
             else:
                 found[view] = store
         return found
-
-
-@dataclass(frozen=True)
-class _States:
-    """Embedded rows by the hash of their sequence, read as a store is."""
-
-    width: int
-    rows: Mapping[bytes, Row]
-
-    def get(self, sequence: str) -> np.ndarray:
-        return self.rows[sequence_hash(sequence)].states
-
-    def spans(self, sequence: str) -> np.ndarray:
-        return self.rows[sequence_hash(sequence)].spans
 
 
 def predict(
@@ -194,13 +177,7 @@ def _embedder(view: str, store: Store, folder: Path | None) -> Embedder:
     if folder is None:
         raise UserError(f"--{view}-encoder: give the folder of the encoder, to embed mutants with")
     made = store.description
-    settings = EmbeddingSettings(
-        layer=made["layer"],
-        output=made["output"],
-        dtype=made["stored"],
-        too_long=made["too_long"],
-    )
-    embedder = Embedder(folder, settings, made["resolution"])
+    embedder = recorded.embedder(folder, made)
     for key, value in embedder.description.items():
         if key not in _DEVICE and value != made[key]:
             raise UserError(

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from seqfuse import fingerprint
+from seqfuse.encoders import recorded
 from seqfuse.errors import UserError
 from seqfuse.files import (
     atomic_directory,
@@ -217,7 +218,7 @@ class Job:
             self._labels,
             key,
             width,
-            checkpoint.encoder_reference(self.receipts[0], folder) if self.receipts else None,
+            recorded.of_receipt(self.receipts[0], folder) if self.receipts else None,
             [name for name in records if self.prompt.reasoning and reasons(records[name])],
             self.training.precision,
         )
