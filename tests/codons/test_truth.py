@@ -20,7 +20,7 @@ from seqfuse.data.demo.codons import FAVOURED, codon_score, has_motif
 from seqfuse.encoders.rows import Row
 from seqfuse.encoders.store import Store
 from seqfuse.encoders.store_writer import Writer
-from seqfuse.files import write_json
+from seqfuse.files import read_json, write_json
 from seqfuse.registry.arms import ARMS
 from seqfuse.settings.yaml_files import load_yaml
 
@@ -55,7 +55,8 @@ class Demo:
             ]
             out = self.folder / "_".join(map(str, key))
             files, settings = (*paths[:2], receipts, {}), self.settings(epochs)
-            Job(ARMS[arm], NAME, *files, settings, seeds, out / "state").run(out / "made")
+            job = Job(ARMS[arm], NAME, *files, settings, seeds, out / "state", paths[2], 1)
+            job.run(out / "made")
             self.made[key] = trained_arms.read(NAME, [out / "made"], *paths, receipts)
         return self.made[key]
 
@@ -95,7 +96,8 @@ def make_noise(folder: Path, view: str) -> None:
             states = random.normal(size=row.states.shape).astype(np.float16)
             pooled = states.astype(np.float32).mean(0)
             writer.add(Row(row.sequence, row.length, states, row.spans, pooled))
-    write_json(folder / f"{view}.noise.json", {"store": str(folder / "store"), "key": writer.key})
+    receipt = read_json(folder / f"{view}.json") | {"key": writer.key}
+    write_json(folder / f"{view}.noise.json", receipt)
 
 
 def planted(trials, part) -> np.ndarray:

@@ -59,8 +59,12 @@ STAGES: dict[str, tuple[str, dict[str, str]]] = {
         },
     ),
     "codons": (
-        "codon-level fusion: train an arm, interpret trained fusions",
-        {"train": "seqfuse.codons.train", "interpret": "seqfuse.codons.interpret"},
+        "codon-level fusion: train an arm, use it on new sequences, interpret trained fusions",
+        {
+            "train": "seqfuse.codons.train",
+            "predict": "seqfuse.codons.predict",
+            "interpret": "seqfuse.codons.interpret",
+        },
     ),
     "controls": (
         "what a score must beat: lookups, composition, late fusion, shuffled codons",
