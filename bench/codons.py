@@ -311,16 +311,7 @@ def _study(setting: Setting, rows: int, codons: int | None = None) -> Job:
     settings = Training(epochs=EPOCHS, batch=BATCH, learning_rate=(RATE,))
     paths = (folder / "records.parquet", folder / "frames.parquet")
     return Job(
-        ARMS["concat"],
-        "bench",
-        *paths,
-        receipts,
-        {},
-        settings,
-        range(SEEDS),
-        folder / "s" / "s",
-        folder / "clusters.parquet",
-        1,
+        ARMS["concat"], "bench", *paths, receipts, {}, settings, range(SEEDS), folder / "s" / "s", 1
     )
 
 

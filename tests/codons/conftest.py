@@ -61,8 +61,7 @@ class Study:
         receipts = {v: self.receipts[v] for v in ARMS[arm].modalities if v not in tuned}
         records, frames = self.folder / "records.parquet", self.folder / "frames.parquet"
         files = (records, frames, receipts, models)
-        clustered = self.folder / "clusters.parquet"
-        return Job(ARMS[arm], "small", *files, made, seeds, state / arm, clustered, 1)
+        return Job(ARMS[arm], "small", *files, made, seeds, state / arm, 1)
 
 
 def training(**changed) -> Training:

@@ -46,7 +46,7 @@ def trained(embedded, study):
         if (arm, *more) not in made:
             out = embedded / "codons" / "-".join((arm, *more)).replace("--", "")
             words = ["--dataset", "small", "--arm", arm, "--out", out, "--seeds", 0, 1]
-            for name in ("records", "frames", "clusters"):
+            for name in ("records", "frames"):
                 words += [f"--{name}", embedded / f"{name}.parquet"]
             tuned = arm.endswith("_lora")
             for view in MODALITIES:
@@ -55,6 +55,10 @@ def trained(embedded, study):
             words += ["--state", embedded / "state" / out.name, "--epochs", 2, "--batch", 8]
             words += ["--parameter-budget", 0, "--width", 8, "--channels", 4, *more]
             assert run("codons", "train", *words) == 0
+            words = ["--records", embedded / "records.parquet", "--trained", out]
+            for name in ("frames", "clusters"):
+                words += [f"--{name}", embedded / f"{name}.parquet"]
+            assert run("codons", "card", *words) == 0
             made[arm, *more] = out
         return made[arm, *more]
 
@@ -97,3 +101,168 @@ def test_own_data_a_copied_arm_gives_the_bytes_of_the_pipeline(
     said = capsys.readouterr().err
     assert "its training range: " in said and "its score: " in said
     assert not list(tmp_path.glob(".*"))
+
+
+def said_of(path) -> dict[str, dict]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return {row["id"]: row for row in csv.DictReader(file)}
+
+
+def fasta(path, **sequences) -> str:
+    path.write_text("".join(f">{name} of mice\n{dna}\n" for name, dna in sequences.items()))
+    return str(path)
+
+
+def test_own_data_mean_spread_and_weights_by_hand(trained, held_out, tmp_path):
+    made, out = trained("mil"), tmp_path / "said.csv"
+    words = ["--model", made, "--input", held_out, *COLUMNS, "--out", out]
+    assert run("codons", "predict", *words) == 0
+    said, rows = said_of(out), of_pipeline(made)
+    weights = tables.read(made / "weights.parquet", tables.WEIGHTS).to_pylist()
+    assert len(said) == len(rows) / 2
+    for name, row in said.items():
+        by_seed = [one["predicted_value"] for one in rows if one["id"] == name]
+        assert [float(row["seed0"]), float(row["seed1"])] == by_seed
+        assert float(row["prediction"]) == pytest.approx(np.mean(by_seed))
+        assert float(row["sd"]) == pytest.approx(abs(by_seed[0] - by_seed[1]) / 2**0.5)
+        for view in MODALITIES:
+            mean = np.mean([one[view] for one in weights if one["id"] == name])
+            assert float(row[f"weight_{view}"]) == pytest.approx(mean)
+
+
+def test_own_data_classes_come_with_their_probabilities(trained, embedded, classes, tmp_path):
+    for name in ("records", "clusters"):
+        shutil.copy(classes.folder / f"{name}.parquet", tmp_path)
+    words = ["--dataset", "small", "--arm", "onehot", "--seeds", 0, 1, "--epochs", 1]
+    given = ["--records", tmp_path / "records.parquet", "--frames", embedded / "frames.parquet"]
+    words += [*given, "--state", tmp_path / "s", "--out", tmp_path / "arm"]
+    words += ["--parameter-budget", 0, "--width", 8, "--channels", 4]
+    assert run("codons", "train", *words) == 0
+    clusters = ["--clusters", tmp_path / "clusters.parquet"]
+    assert run("codons", "card", "--trained", tmp_path / "arm", *given, *clusters) == 0
+    new, out = fasta(tmp_path / "new.fa", a="ATGGCTAAA"), tmp_path / "said.tsv"
+    assert run("codons", "predict", "--model", tmp_path / "arm", "--input", new, "--out", out) == 0
+    with out.open() as file:
+        [row] = csv.DictReader(file, delimiter="\t")
+    shares = {label: float(row[f"p({label})"]) for label in ("high", "low", "middle")}
+    assert sum(shares.values()) == pytest.approx(1)
+    assert row["prediction"] == max(shares, key=shares.get)
+    assert float(row["probability"]) == max(shares.values())
+    assert "| `" in (tmp_path / "arm" / "README.md").read_text()
+
+
+def test_own_data_no_row_is_lost_and_what_is_odd_is_noted(trained, study, tmp_path, capsys):
+    made, out = copied(trained("concat"), tmp_path), tmp_path / "said.csv"
+    write_json(made / "arm.json", read_json(made / "arm.json") | {"usual_distance": 0.5})
+    known = next(r["sequence"] for r in study.records if r["split"] == "train")
+    new = fasta(
+        tmp_path / "new.fa",
+        usual=known.lower().replace("t", "u"),
+        stops="ATGTAAGCTTGAGCT",
+        tail="ATGGCTAAAGC",
+        long="GCTAAA" * 40,
+        odd="AAAAAAAAAAAA",
+        protein="MKVLA",
+        empty="NNN",
+        short="AT",
+    )
+    assert run("codons", "predict", "--model", made, "--input", new, "--out", out) == 0
+    said = said_of(out)
+    assert list(said) == ["usual", "stops", "tail", "long", "odd", "protein", "empty", "short"]
+    assert said["usual"]["note"] == "" and said["usual"]["codons"] == str(len(known) // 3)
+    assert "not coding? 2 stops inside" in said["stops"]["note"]
+    assert "its last 2 nt are in no codon and are left out" in said["tail"]["note"]
+    assert "80 codons; the training sequences have 2 to " in said["long"]["note"]
+    assert "codon usage is unlike that of any training sequence" in said["odd"]["note"]
+    refused = {
+        "protein": "'L' is no nucleotide",
+        "empty": "no A, C",
+        "short": "shorter than a codon",
+    }
+    for name, reason in refused.items():
+        assert said[name]["note"].startswith("not predicted: ") and reason in said[name]["note"]
+        assert said[name]["prediction"] == said[name]["seed0"] == ""
+    assert all(np.isfinite(float(said[name]["prediction"])) for name in list(said)[:5])
+    assert "5 predicted, " in capsys.readouterr().err
+
+
+def test_own_data_codon_usage_by_hand():
+    usage = root_usage(["AAAAAA", "AAACCC", "GGG"])
+    # Hellinger: 1 - sum of roots of p q, and its root.
+    found = distances(usage[1:], usage[:1])
+    assert found == pytest.approx([(1 - 0.5**0.5) ** 0.5, 1.0])
+
+
+KILLED = """
+import os, signal, sys
+from seqfuse.cli import main
+from seqfuse.encoders.store_writer import Writer
+finish = Writer._finish_shard
+
+def killed(self):
+    finish(self)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+Writer._finish_shard = killed
+main(sys.argv[1:])
+"""
+
+
+def test_own_data_a_call_that_was_killed_goes_on(trained, held_out, tmp_path, capsys, monkeypatch):
+    made, out = trained("concat"), tmp_path / "said.parquet"
+    words = ["codons", "predict", "--model", made, "--input", held_out, *COLUMNS, "--out", out]
+    killed = subprocess.run([sys.executable, "-c", KILLED, *map(str, words)])
+    assert killed.returncode == -9 and not out.exists()
+    added, add = [], store_writer.Writer.add
+    monkeypatch.setattr(
+        store_writer.Writer, "add", lambda self, row: (added.append(row), add(self, row))
+    )
+    assert run(*words) == 0
+    # DNA was embedded before.
+    assert len(added) == 2 * 20
+    assert tables.read(out, tables.PREDICTIONS).to_pylist() == of_pipeline(made)
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_own_data_mistakes_are_one_line(trained, held_out, tmp_path, capsys):
+    made = trained("concat")
+
+    def refused(*words) -> str:
+        capsys.readouterr()
+        assert run("codons", "predict", *words) == 2
+        said = capsys.readouterr().err.splitlines()
+        [line] = [line for line in said if "error" in line]
+        assert len(line) < 400
+        return line
+
+    def about(model, new, *more) -> str:
+        return refused("--model", model, "--input", new, *more, "--out", tmp_path / "o.csv")
+
+    assert "no trained arm here" in about(tmp_path, held_out)
+    assert "no such file" in about(made, tmp_path / "no.fa")
+    assert "no column 'sequence' among name, cds" in about(made, held_out)
+    assert "no column 'cd'; did you mean 'cds'?" in about(
+        made, held_out, "--columns", "sequence=cd"
+    )
+    assert "2 rows are called 'a'" in about(made, twice(tmp_path))
+    assert "give it one of the suffixes" in refused(
+        "--model", made, "--input", held_out, "--out", tmp_path / "o.xlsx"
+    )
+    copy = copied(made, tmp_path)
+    shutil.rmtree(copy / "encoders" / "dna")
+    assert "no encoder here" in about(copy, held_out, *COLUMNS)
+    assert "tiny-dna; name its folder with --dna-encoder" in about(copy, held_out, *COLUMNS)
+    other = tmp_path / "other"
+    shutil.copytree(made / "encoders" / "dna", other)
+    found = read_json(other / "config.json")
+    write_json(other / "config.json", found | {"note": "another"})
+    said = about(copy, held_out, *COLUMNS, "--dna-encoder", other)
+    assert "its files are not those of the encoder" in said
+    (copy / "arm.json").unlink()
+    assert "run `seqfuse codons card`" in about(copy, held_out, *COLUMNS)
+
+
+def twice(folder):
+    path = folder / "twice.fa"
+    path.write_text(">a\nATG\n>a\nATG\n")
+    return path

@@ -55,7 +55,7 @@ class Demo:
             ]
             out = self.folder / "_".join(map(str, key))
             files, settings = (*paths[:2], receipts, {}), self.settings(epochs)
-            job = Job(ARMS[arm], NAME, *files, settings, seeds, out / "state", paths[2], 1)
+            job = Job(ARMS[arm], NAME, *files, settings, seeds, out / "state", 1)
             job.run(out / "made")
             self.made[key] = trained_arms.read(NAME, [out / "made"], *paths, receipts)
         return self.made[key]

@@ -62,6 +62,7 @@ STAGES: dict[str, tuple[str, dict[str, str]]] = {
         "codon-level fusion: train an arm, use it on new sequences, interpret trained fusions",
         {
             "train": "seqfuse.codons.train",
+            "card": "seqfuse.codons.application.card",
             "predict": "seqfuse.codons.predict",
             "interpret": "seqfuse.codons.interpret",
         },

@@ -66,6 +66,18 @@ def load(path: Path, models: Mapping[str, Path] | None = None) -> tuple[CodonMod
     return model.eval(), description
 
 
+def of_seeds(folder: Path) -> list[Path]:
+    """The checkpoint of each seed of an arm, by seed."""
+    found = folder.glob("seed*.safetensors")
+    found = sorted(found, key=lambda path: int(path.stem.removeprefix("seed")))
+    if not found:
+        raise UserError(
+            f"{folder}: no trained arm here; give a folder such as"
+            " results/<run>/codons/<dataset>/<arm>"
+        )
+    return found
+
+
 def describe(path: Path) -> Description:
     """What a checkpoint says of itself."""
     return _read(path, whole=False)[0]

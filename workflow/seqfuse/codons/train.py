@@ -4,9 +4,8 @@ Reads cleaned records, codon frames and a receipt of the embedding store for eac
 arm; of a modality whose encoder the arm trains (LoRA, or end to end), that encoder's folder. Writes
 a folder: seed<N>.safetensors, predictions.parquet (val and test; for a fusion also test predictions
 with modalities knocked out), cost.json, log.jsonl, and weights.parquet for an arm that weighs its
-modalities. Also what `seqfuse codons predict` takes: a card (README.md), arm.json, the codon usage
-of training rows, and copies of encoders with random weights. An interrupted run resumes from
---state to the same numbers.
+modalities; and a copy of encoders with random weights, which can be had nowhere else. An
+interrupted run resumes from --state to the same numbers.
 
     seqfuse codons train --dataset demo-expression --arm mil \\
         --records results/demo/sequences/demo-expression/records.parquet \\
@@ -14,7 +13,6 @@ of training rows, and copies of encoders with random weights. An interrupted run
         --dna results/demo/embeddings/demo-expression/dna.demo-nt.json \\
         --rna results/demo/embeddings/demo-expression/rna.demo-rnafm.json \\
         --protein results/demo/embeddings/demo-expression/protein.demo-esm2.json \\
-        --clusters results/demo/sequences/demo-expression/clusters.parquet \\
         --seeds 0 1 --state results/demo/state/codons/demo-expression/mil \\
         --out results/demo/codons/demo-expression/mil
 """
@@ -39,7 +37,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--{modality}", type=Path, metavar="RECEIPT", help=text)
         text = f"folder of the {modality} encoder, for an arm that trains it"
         parser.add_argument(f"--{modality}-model", type=Path, metavar="DIR", help=text)
-    parser.add_argument("--clusters", required=True, type=Path, help="which records are one sample")
     parser.add_argument("--seeds", required=True, type=int, nargs="+", metavar="N")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
     parser.add_argument("--state", required=True, type=Path, help="folder to resume from")
@@ -69,5 +66,5 @@ def run(args: argparse.Namespace) -> None:
     torch.set_num_threads(args.threads)
     settings = cli_flags.take(args, training.Training)
     files = (args.records, args.frames, receipts, models)
-    job = (settings, args.seeds, args.state, args.clusters, args.genetic_code)
+    job = (settings, args.seeds, args.state, args.genetic_code)
     training_job.Job(arm, args.dataset, *files, *job).run(args.out)

@@ -12,9 +12,7 @@ import pyarrow as pa
 import torch
 
 from seqfuse import fingerprint, tables
-from seqfuse.bio import clusters
 from seqfuse.codons import checkpoint, trainable_encoder
-from seqfuse.codons.application import card, training_facts
 from seqfuse.codons.application.prediction_rows import rows_of
 from seqfuse.codons.dataset import SPLITS, Dataset, moments, read, with_one_hot, with_views
 from seqfuse.codons.model import (
@@ -69,7 +67,6 @@ class Job:
     settings: Training
     seeds: Sequence[int]
     state: Path
-    clusters: Path
     genetic_code: int
 
     def run(self, out: Path) -> None:
@@ -233,8 +230,8 @@ class Job:
         write_log(folder / "log.jsonl", log)
 
     def _write_for_use(self, folder: Path, out: Path, trained: Sequence[Trainer]) -> None:
-        """What it takes to use the arm wherever its folder is copied to: the checkpoints, encoders
-        that can be had nowhere else, and what there is to know of its training."""
+        """What it takes to use the arm wherever its folder is copied to: the checkpoints, and the
+        encoders that can be had nowhere else."""
         encoders = self._recorded(out)
         for trainer in trained:
             description = self._description(trainer, encoders)
@@ -242,12 +239,6 @@ class Job:
         for view, encoder in encoders.items():
             if encoder.get("scratch") and not self.arm.random:
                 keep_copy(os.path.normpath(out / encoder["folder"]), folder / "encoders" / view)
-        dataset, test = self.dataset, self.dataset.rows("test")
-        said = [self._predict(trainer, test)[0] for trainer in trained]
-        ids = pa.array([dataset.ids[row] for row in test], pa.string())
-        facts = training_facts.write(folder, dataset, said, clusters.read(self.clusters, ids))
-        settings = asdict(self.settings) | asdict(trained[0].trial) | {"width": self.shape.width}
-        card.write(folder, description, facts, self._cost(trained[0]), settings)
 
     def _recorded(self, out: Path) -> dict[str, dict]:
         """What the checkpoints say of the encoder of each modality."""

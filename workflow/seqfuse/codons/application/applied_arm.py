@@ -52,14 +52,7 @@ class AppliedArm:
     @cached_property
     def checkpoints(self) -> list[Path]:
         """The file of each seed, by seed."""
-        found = self.folder.glob("seed*.safetensors")
-        found = sorted(found, key=lambda path: int(path.stem.removeprefix("seed")))
-        if not found:
-            raise UserError(
-                f"{self.folder}: no trained arm here; give a folder such as"
-                " results/<run>/codons/<dataset>/<arm>"
-            )
-        return found
+        return checkpoint.of_seeds(self.folder)
 
     @cached_property
     def description(self) -> checkpoint.Description:

@@ -1,6 +1,6 @@
-"""What an arm says, as rows of the table of predictions."""
+"""What an arm says, as rows of the table of predictions and back."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -27,3 +27,15 @@ def rows_of(
             said = {"predicted_value": float(outputs[0])}
         found.append({"id": name} | common | said)
     return found
+
+
+def values_of(rows: Iterable[dict], ids: Sequence[str], labels: Sequence[str]) -> list[np.ndarray]:
+    """What each seed says of the records `ids`, [n, outputs], from rows of the table."""
+    place, of_seed = {name: row for row, name in enumerate(ids)}, {}
+    for row in rows:
+        if row["probe"] == "none" and row["id"] in place:
+            said = of_seed.setdefault(row["seed"], np.full((len(ids), len(labels) or 1), np.nan))
+            found = dict(row["loglik"] or ())
+            values = [found[label] for label in labels] if labels else [row["predicted_value"]]
+            said[place[row["id"]]] = values
+    return [of_seed[seed] for seed in sorted(of_seed)]

@@ -16,7 +16,7 @@ from safetensors import numpy as safetensors
 from seqfuse.codons.dataset import Dataset, OneHot
 from seqfuse.codons.scores import resampled
 from seqfuse.errors import UserError
-from seqfuse.files import read_json, write_json
+from seqfuse.files import atomic, read_json, write_json
 from seqfuse.registry.metrics import METRICS
 from seqfuse.statistics import inference, jackknife
 
@@ -59,8 +59,8 @@ class Facts:
 
 
 def write(folder: Path, dataset: Dataset, said: Sequence[np.ndarray], cluster: np.ndarray) -> Facts:
-    """Write both files; `said` is what each seed predicts [n, outputs] of the test rows, and
-    `cluster` [n] which of these are one sample."""
+    """Write both files of a trained arm; `said` is what each seed predicts [n, outputs] of the test
+    rows, and `cluster` [n] which of these are one sample."""
     train = dataset.rows("train")
     held_out = np.concatenate([dataset.rows(split) for split in ("val", "test")])
     usage = root_usage([dataset.frames["dna"][row] for row in kept(train)])
@@ -78,12 +78,15 @@ def write(folder: Path, dataset: Dataset, said: Sequence[np.ndarray], cluster: n
         _score(dataset, said, cluster),
     )
     write_json(folder / _FACTS, asdict(facts))
-    (folder / _CODONS).write_bytes(safetensors.save({"root_usage": usage}))
+    with atomic(folder / _CODONS) as temporary:
+        temporary.write_bytes(safetensors.save({"root_usage": usage}))
     return facts
 
 
 def read(folder: Path) -> tuple[Facts, np.ndarray]:
     """The facts of an arm's folder, and the codon usage of its training rows."""
+    if not (folder / _FACTS).is_file():
+        raise UserError(f"{folder}: no {_FACTS}; run `seqfuse codons card` of this arm first")
     found = read_json(folder / _FACTS)
     try:
         return Facts(**found), safetensors.load_file(folder / _CODONS)["root_usage"]
