@@ -1,4 +1,4 @@
-"""The encoder that a trained model reads: recorded by the model, found again, and run on new DNA.
+"""The encoder that a trained model reads: recorded by the model, and found again.
 
 A model says of its encoder what it is called, from which repository and commit it is, the checksum
 of each of its files, how the states were made that it was trained on, and where the encoder's
@@ -6,14 +6,9 @@ folder lay, relative to the model. Wherever the folder lies now, it is held to t
 """
 
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-
-from seqfuse.encoders.embedder import Embedder, Settings
-from seqfuse.encoders.rows import Row, describe, sequence_hash
 from seqfuse.encoders.store import Store
 from seqfuse.errors import UserError
 from seqfuse.files import checksums, read_json
@@ -59,17 +54,6 @@ def called(encoder: Mapping) -> str:
     return f"{encoder.get('name', 'of no name')}{origin}"
 
 
-def embedder(folder: Path, made: Mapping) -> Embedder:
-    """The encoder in a folder, set to embed as `made`, the description of a store, says."""
-    settings = Settings(
-        layer=made["layer"],
-        output=made["output"],
-        dtype=made["stored"],
-        too_long=made["too_long"],
-    )
-    return Embedder(folder, settings, made["resolution"])
-
-
 def hold(files: Mapping, encoder: Mapping, place: Path, home: Path, flag: str) -> None:
     """Refuse another encoder than that of training, by the checksums of its files."""
     if files != encoder["made"]["files"]:
@@ -77,33 +61,3 @@ def hold(files: Mapping, encoder: Mapping, place: Path, home: Path, flag: str) -
             f"{place}: its files are not those of the encoder that {home} was trained with,"
             f" {called(encoder)}; name that one with {flag}"
         )
-
-
-@dataclass(frozen=True)
-class Embedded:
-    """Sequences that were embedded just now, read as a store is."""
-
-    width: int
-    rows: Mapping[bytes, Row]
-
-    @classmethod
-    def by(cls, embedder: Embedder, sequences: Mapping[str, str]) -> "Embedded":
-        """The sequences by an embedder; the values say where each stands, for messages."""
-        rows = embedder.rows(embedder.count(dict(sequences)))
-        return cls(embedder.width, {row.sequence: row for row in rows})
-
-    def get(self, sequence: str) -> np.ndarray:
-        """States [T, D] of one of the sequences."""
-        return self.rows[sequence_hash(sequence)].states
-
-    def spans(self, sequence: str) -> np.ndarray:
-        """For each of its tokens the range of letters [start, end), int32 [T, 2]."""
-        return self.rows[sequence_hash(sequence)].spans
-
-
-def embed(encoder: Mapping, home: Path, given: Path | None, sequences: Iterable[str]) -> Embedded:
-    """The states of sequences by the encoder that the model in `home` was trained on."""
-    place = find(encoder, home, given, "--encoder")
-    made = embedder(place, encoder["made"])
-    hold(made.description["files"], encoder, place, home, "--encoder")
-    return Embedded.by(made, {sequence: describe(sequence) for sequence in sequences})

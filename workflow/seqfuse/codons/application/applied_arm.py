@@ -19,7 +19,7 @@ from seqfuse.codons.application.new_records import NewRecords
 from seqfuse.codons.dataset import Dataset, with_one_hot, with_views
 from seqfuse.codons.model import Shape, parts
 from seqfuse.codons.training import Passes, Scale, predict
-from seqfuse.encoders import recorded
+from seqfuse.encoders import live_states, recorded
 from seqfuse.encoders.store import Store
 from seqfuse.encoders.store_writer import Writer
 from seqfuse.errors import UserError
@@ -117,7 +117,7 @@ class AppliedArm:
                 recorded.hold(checksums(place), encoder, place, self.folder, f"--{view}-encoder")
                 _count(records, view, trainable_encoder.TokenIds(self._encoders[view]).spans)
                 continue
-            embedder = recorded.embedder(place, encoder["made"])
+            embedder = live_states.embedder(place, encoder["made"])
             files = embedder.description["files"]
             recorded.hold(files, encoder, place, self.folder, f"--{view}-encoder")
             for key, words in _LAST_DIGITS.items():

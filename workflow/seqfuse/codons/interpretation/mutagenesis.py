@@ -15,9 +15,9 @@ from seqfuse.bio.frames import UNKNOWN, is_initiator
 from seqfuse.codons.align import NUCLEOTIDES
 from seqfuse.codons.dataset import Dataset
 from seqfuse.codons.interpretation.trained_arms import Trained, Trials, with_view
-from seqfuse.encoders import recorded
+from seqfuse.encoders import live_states
 from seqfuse.encoders.embedder import Embedder
-from seqfuse.encoders.recorded import Embedded
+from seqfuse.encoders.live_states import Embedded
 from seqfuse.encoders.store import Store
 from seqfuse.errors import UserError
 
@@ -177,7 +177,7 @@ def _embedder(view: str, store: Store, folder: Path | None) -> Embedder:
     if folder is None:
         raise UserError(f"--{view}-encoder: give the folder of the encoder, to embed mutants with")
     made = store.description
-    embedder = recorded.embedder(folder, made)
+    embedder = live_states.embedder(folder, made)
     for key, value in embedder.description.items():
         if key not in _DEVICE and value != made[key]:
             raise UserError(

@@ -88,14 +88,14 @@ class Model:
 
     def load(self, encoder: Path | None, asked: Sequence[Prompt]) -> None:
         """Load the method and, where it reads states, those of the DNA that is asked about."""
-        from seqfuse.encoders import recorded
+        from seqfuse.encoders import live_states
         from seqfuse.language.answers import prediction
         from seqfuse.language.finetuning import checkpoint
 
         states = None
         if METHODS[self.description.method].reads_store:
             dna = prediction.sequences(asked)
-            states = recorded.embed(self.description.encoder, self.folder, encoder, dna)
+            states = live_states.embed(self.description.encoder, self.folder, encoder, dna)
         self.method = checkpoint.load(self.folder, states, self.precision)
 
     def answer_as_json(self, asked: Sequence[Prompt]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from seqfuse import fingerprint
-from seqfuse.encoders import recorded
+from seqfuse.encoders.recorded import of_receipt
 from seqfuse.errors import UserError
 from seqfuse.files import (
     atomic_directory,
@@ -218,7 +218,7 @@ class Job:
             self._labels,
             key,
             width,
-            recorded.of_receipt(self.receipts[0], folder) if self.receipts else None,
+            of_receipt(self.receipts[0], folder) if self.receipts else None,
             [name for name in records if self.prompt.reasoning and reasons(records[name])],
             self.training.precision,
         )

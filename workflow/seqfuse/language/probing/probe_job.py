@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from seqfuse.encoders import recorded
+from seqfuse.encoders import live_states
 from seqfuse.errors import UserError
 from seqfuse.language import prompts
 from seqfuse.language.answers import prediction
@@ -58,9 +58,9 @@ def probe(
     shared = len(encoders) == 1
     of_seed = dict(zip(trained, [*encoders] * len(trained) if shared else encoders, strict=False))
 
-    def states(folder: Path, description: Description) -> recorded.Embedded:
+    def states(folder: Path, description: Description) -> live_states.Embedded:
         asked_for = prediction.sequences(about)
-        return recorded.embed(description.encoder, folder, of_seed.get(folder), asked_for)
+        return live_states.embed(description.encoder, folder, of_seed.get(folder), asked_for)
 
     found = prediction.of_seeds(trained, states, about, settings, precision, journal)
     names = [name for name, _ in asked] * len(trained)
