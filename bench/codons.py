@@ -169,7 +169,7 @@ def _scan(job: Job, rows: int, folder: Path) -> np.ndarray:
     keep_freed_memory()
     trials = _untrained(job, folder)
     live = mutagenesis.Embedders(trials.stores, {v: folder / v for v in ("dna", "rna")})
-    synonyms = mutagenesis.Synonyms(trials.dataset)
+    synonyms = mutagenesis.synonyms_of(trials.dataset)
     found = (mutagenesis.scan(trials, "concat", live, synonyms, row) for row in range(rows))
     return np.array([row["change"] for row in itertools.chain.from_iterable(found)])
 
@@ -271,7 +271,7 @@ def _same_predictions(job: Job, files: Path) -> float:
 @torch.inference_mode()
 def _one_by_one(job: Job, rows: int, folder: Path) -> np.ndarray:
     """What each mutant changes: one forward pass through three encoders and the fusion each."""
-    trials, synonyms = _untrained(job, folder), mutagenesis.Synonyms(job.dataset)
+    trials, synonyms = _untrained(job, folder), mutagenesis.synonyms_of(job.dataset)
     (one,) = trials.arms["concat"]
     plain = Plain(one.model).eval()
     models = {view: encoders.load(folder / view) for view in MODALITIES}

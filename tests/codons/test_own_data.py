@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from seqfuse import tables
+from seqfuse.bio.frames import code
 from seqfuse.cli import main
 from seqfuse.codons import checkpoint
 from seqfuse.codons.application.training_facts import distances, root_usage
@@ -195,6 +196,7 @@ def test_own_data_codon_usage_by_hand():
 
 KILLED = """
 import os, signal, sys
+from seqfuse.bio.frames import code
 from seqfuse.cli import main
 from seqfuse.encoders.store_writer import Writer
 finish = Writer._finish_shard
@@ -260,6 +262,43 @@ def test_own_data_mistakes_are_one_line(trained, held_out, tmp_path, capsys):
     assert "its files are not those of the encoder" in said
     (copy / "arm.json").unlink()
     assert "run `seqfuse codons card`" in about(copy, held_out, *COLUMNS)
+
+
+def test_own_data_designs_are_synonymous_and_their_effects_are_predicted(trained, tmp_path):
+    made = trained("concat")
+    given = "ATGGCTAAACTGGAAGATTCCTGA"
+    new, out = fasta(tmp_path / "cds.fa", one=given, no="MKV"), tmp_path / "design.csv"
+    words = ["--model", made, "--input", new, "--out", out, "--changes", 2, "--aim", "lower"]
+    assert run("codons", "design", *words) == 0
+    with out.open() as file:
+        rows = list(csv.DictReader(file))
+    first, singles = rows[0], [row for row in rows if row["kind"] == "single"]
+    designed = [row for row in rows if row["kind"] == "designed"]
+    assert (first["kind"], {row["id"] for row in rows}) == ("given", {"one"})
+    # Each effect is the difference of what `predict` says of both sequences.
+    changed = {}
+    for number, row in enumerate(singles):
+        place = 3 * (int(row["codon"]) - 1)
+        assert given[place : place + 3] == row["from"]
+        assert code(1)[row["from"]] == code(1)[row["to"]] == row["residue"]
+        changed[f"m{number}"] = given[:place] + row["to"] + given[place + 3 :]
+    assert len(set(changed.values())) == len(singles) > 10
+    changed |= {"given": given} | {f"d{row['changes']}": row["sequence"] for row in designed}
+    assert run("codons", "predict", "--model", made, "--input", fasta(tmp_path / "m.fa", **changed),
+               "--out", tmp_path / "m.csv") == 0  # fmt: skip
+    said = {name: float(row["prediction"]) for name, row in said_of(tmp_path / "m.csv").items()}
+    for number, row in enumerate(singles):
+        effect = said[f"m{number}"] - said["given"]
+        assert float(row["effect"]) == pytest.approx(effect, abs=1e-6)
+    best = min(singles, key=lambda row: float(row["effect"]))
+    assert [row["changes"] for row in designed] == ["1", "2"]
+    assert [designed[0][key] for key in ("codon", "to")] == [best[key] for key in ("codon", "to")]
+    assert said["d2"] < said["d1"] < said["given"]
+    for row in designed:
+        assert float(row["prediction"]) == pytest.approx(said[f"d{row['changes']}"], abs=1e-6)
+        # The stop codon stays where it was.
+        assert row["sequence"].endswith("TGA") and len(row["sequence"]) == len(given)
+    assert sum(a != b for a, b in zip(designed[1]["sequence"], given, strict=True)) >= 2
 
 
 def twice(folder):

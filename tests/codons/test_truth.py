@@ -194,7 +194,7 @@ def live_of(demo, trials) -> mutagenesis.Embedders:
 def test_the_top_codons_of_the_map_are_the_planted_ones(demo):
     """Trained for twenty epochs: after the demo's five, codons that end like planted ones win."""
     trials = demo.train("concat", epochs=20, seeds=(0,))
-    live, synonyms = live_of(demo, trials), mutagenesis.Synonyms(trials.dataset)
+    live, synonyms = live_of(demo, trials), mutagenesis.synonyms_of(trials.dataset)
     effects: dict[str, dict[str, list]] = {}
     gaps = []
     for row in trials.test[:10].tolist():
@@ -223,7 +223,7 @@ def test_the_top_codons_of_the_map_are_the_planted_ones(demo):
 def test_other_synonyms_destroy_the_codon_part_alone(demo):
     """Every codon drawn anew among its synonyms: the protein, and what it tells, stays."""
     trials = demo.train("concat")
-    live, synonyms = live_of(demo, trials), mutagenesis.Synonyms(trials.dataset)
+    live, synonyms = live_of(demo, trials), mutagenesis.synonyms_of(trials.dataset)
     random = np.random.default_rng(3)
     (seeds,) = trials.arms.values()
     before, after = without(trials, ()), []

@@ -64,6 +64,7 @@ STAGES: dict[str, tuple[str, dict[str, str]]] = {
             "train": "seqfuse.codons.train",
             "card": "seqfuse.codons.application.card",
             "predict": "seqfuse.codons.predict",
+            "design": "seqfuse.codons.design",
             "interpret": "seqfuse.codons.interpret",
         },
     ),

@@ -20,6 +20,7 @@ from seqfuse.codons.dataset import Dataset, with_one_hot, with_views
 from seqfuse.codons.model import Shape, parts
 from seqfuse.codons.training import Passes, Scale, predict
 from seqfuse.encoders import live_states, recorded
+from seqfuse.encoders.embedder import Embedder
 from seqfuse.encoders.store import Store
 from seqfuse.encoders.store_writer import Writer
 from seqfuse.errors import UserError
@@ -107,27 +108,21 @@ class AppliedArm:
             for view, encoder in self.description.encoders.items()
         }
 
-    def embed(self, records: NewRecords, store: Path) -> dict[str, Store]:
+    def embed(self, records: NewRecords, store: Path, shown: bool = True) -> dict[str, Store]:
         """The stores of the modalities that are read from one, with all usable rows in them; a row
         that an encoder does not take is refused. `store` keeps what it has if the call is ended."""
         stores = {}
-        for view, place in self.places().items():
-            encoder = self.description.encoders[view]
+        for view in self.description.encoders:
             if view in self._tuned:
-                recorded.hold(checksums(place), encoder, place, self.folder, f"--{view}-encoder")
                 _count(records, view, trainable_encoder.TokenIds(self._encoders[view]).spans)
                 continue
-            embedder = live_states.embedder(place, encoder["made"])
-            files = embedder.description["files"]
-            recorded.hold(files, encoder, place, self.folder, f"--{view}-encoder")
-            for key, words in _LAST_DIGITS.items():
-                if embedder.description[key] != encoder["made"][key]:
-                    say(f"{view}: another {words} than in training; last digits may differ")
+            embedder = self._embedder(view)
             counted = {}
             _count(records, view, lambda one, e=embedder, c=counted: c.update(e.count({one: "it"})))
             with Interruption() as stop, Writer(store, embedder.description) as writer:
                 missing = {one: n for one, n in counted.items() if one not in writer.held}
-                for row in track(embedder.rows(missing), len(missing), f"{view} embedded"):
+                rows = embedder.rows(missing)
+                for row in track(rows, len(missing), f"{view} embedded") if shown else rows:
                     writer.add(row)
                     if stop.asked:
                         break
@@ -155,6 +150,23 @@ class AppliedArm:
             said = predict(model.to(place), dataset, rows, passes, place, scale=scale)
             yield Said(found.seed, *said)
 
+    def _embedder(self, view: str) -> Embedder:
+        """The encoder of a modality, held to what the checkpoints record of it."""
+        if view not in self._loaded:
+            place, encoder = self.places()[view], self.description.encoders[view]
+            made = live_states.embedder(place, encoder["made"])
+            files = made.description["files"]
+            recorded.hold(files, encoder, place, self.folder, f"--{view}-encoder")
+            for key, words in _LAST_DIGITS.items():
+                if made.description[key] != encoder["made"][key]:
+                    say(f"{view}: another {words} than in training; last digits may differ")
+            self._loaded[view] = made
+        return self._loaded[view]
+
+    @cached_property
+    def _loaded(self) -> dict[str, Embedder]:
+        return {}
+
     @property
     def _tuned(self) -> Sequence[str]:
         """The modalities whose encoder was trained with the arm."""
@@ -163,6 +175,9 @@ class AppliedArm:
     @cached_property
     def _encoders(self) -> dict:
         folders = {view: self.places()[view] for view in self._tuned}
+        for view, place in folders.items():
+            encoder = self.description.encoders[view]
+            recorded.hold(checksums(place), encoder, place, self.folder, f"--{view}-encoder")
         rank = self.description.shape["lora_rank"]
         return trainable_encoder.load(folders, self.arm.tuning, rank) if folders else {}
 

@@ -5,7 +5,7 @@ used stays, with its reason, and what is odd about one that can is noted beside 
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,13 +26,18 @@ _BEGIN_ALIKE = 0.9
 
 @dataclass(frozen=True)
 class NewRecords:
-    """Rows of a file, in order: `frames` holds DNA, mRNA and protein of each, "" where there are
-    none, `refused` the reason of each row that cannot be used, `notes` what is odd about others."""
+    """Rows of a file, in order.
+
+    `frames` holds DNA, mRNA and protein of each, "" where there are none, and `behind` what follows
+    the last codon (a stop, or a part of a codon). `refused` has the reason of each row that cannot
+    be used, `notes` what is odd about others.
+    """
 
     ids: list[str]
     frames: dict[str, list[str]]
     refused: dict[int, str]
     notes: list[list[str]]
+    behind: list[str]
 
     def usable(self) -> np.ndarray:
         """The numbers of the rows that are not refused."""
@@ -50,6 +55,15 @@ class NewRecords:
             labels,
             letters,
         )
+
+
+def synonymous(dna: Sequence[str], protein: str) -> NewRecords:
+    """Sequences of one protein, as records of their own."""
+    frames = {"dna": list(dna), "rna": [one.replace("T", "U") for one in dna]}
+    count = len(dna)
+    frames["protein"] = [protein] * count
+    ids = [f"mutant {number}" for number in range(count)]
+    return NewRecords(ids, frames, {}, [[] for _ in ids], [""] * count)
 
 
 def read(path: Path, columns: Mapping[str, str], genetic_code: int) -> NewRecords:
@@ -113,7 +127,8 @@ def _framed(
         if "N" in framed["dna"][row]:
             notes[row].append(f"{framed['dna'][row].count('N')} nt are not known (N)")
     views = {view: framed[view] for view in ("dna", "rna", "protein")}
-    return NewRecords(ids, views, refused, notes)
+    behind = [s[len(dna) :] for s, dna in zip(spelt, framed["dna"], strict=True)]
+    return NewRecords(ids, views, refused, notes, behind)
 
 
 def compare(records: NewRecords, rows: np.ndarray, facts: Facts, usage: np.ndarray) -> None:

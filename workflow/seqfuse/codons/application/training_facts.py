@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from safetensors import numpy as safetensors
 
+from seqfuse.bio.codon_usage import counted
 from seqfuse.codons.dataset import Dataset, OneHot
 from seqfuse.codons.scores import resampled
 from seqfuse.errors import UserError
@@ -73,7 +74,7 @@ def write(folder: Path, dataset: Dataset, said: Sequence[np.ndarray], cluster: n
         None if dataset.labels else (float(target.min()), float(target.max())),
         dict(counts),
         float(np.mean([dataset.frames["dna"][row].startswith("ATG") for row in train])),
-        _counted(dataset),
+        counted(dataset.frames["dna"], dataset.frames["protein"], train.tolist()),
         float(np.quantile(near, _USUAL)),
         _score(dataset, said, cluster),
     )
@@ -113,15 +114,6 @@ def kept(rows: np.ndarray) -> np.ndarray:
     """The training rows whose usage is kept: all, or `_KEPT` drawn ones."""
     drawn = np.random.default_rng(0).permutation(len(rows))[:_KEPT]
     return rows[np.sort(drawn)]
-
-
-def _counted(dataset: Dataset) -> list[tuple[str, str, int]]:
-    pairs, train = Counter(), set(dataset.rows("train").tolist())
-    frames = zip(dataset.frames["dna"], dataset.frames["protein"], strict=True)
-    for row, (dna, protein) in enumerate(frames):
-        for place, residue in enumerate(protein):
-            pairs[dna[3 * place : 3 * place + 3], residue] += row in train
-    return [(codon, residue, count) for (codon, residue), count in sorted(pairs.items())]
 
 
 def _score(dataset: Dataset, said: Sequence[np.ndarray], cluster: np.ndarray) -> dict:

@@ -4,15 +4,12 @@ The protein stays what it is, so its states come from the store; DNA and mRNA ar
 the encoders that the stores were made with, in the same batches and the same precision.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
-from seqfuse.bio.frames import UNKNOWN, is_initiator
-from seqfuse.codons.align import NUCLEOTIDES
+from seqfuse.bio.codon_usage import Synonyms, counted
 from seqfuse.codons.dataset import Dataset
 from seqfuse.codons.interpretation.trained_arms import Trained, Trials, with_view
 from seqfuse.encoders import live_states
@@ -25,70 +22,6 @@ from seqfuse.errors import UserError
 _AT_ONCE = 256
 # What may differ from how a store was written: a GPU computes in bfloat16.
 _DEVICE = ("computed",)
-
-
-class Mutant(NamedTuple):
-    """Codon `codon` at `position` in place of `reference`; the first of a sequence changes nothing.
-
-    `dna` is the whole sequence.
-    """
-
-    position: int
-    residue: str
-    reference: str
-    codon: str
-    dna: str
-
-
-class Synonyms:
-    """The codons of each residue, as the set itself uses them, with how often it does.
-
-    Which residue a codon stands for is read off the frames, because a set may have its own genetic
-    code; a codon that no sequence of the set uses is proposed nowhere.
-    """
-
-    def __init__(self, dataset: Dataset):
-        pairs = Counter()
-        train = dict.fromkeys(dataset.rows("train").tolist())
-        self.training = Counter()
-        for row, (dna, protein) in enumerate(
-            zip(dataset.frames["dna"], dataset.frames["protein"], strict=True)
-        ):
-            found = list(zip(codons_of(dna), protein, strict=True))[is_initiator(dna, protein) :]
-            pairs.update(found)
-            if row in train:
-                self.training.update(codon for codon, _ in found)
-        self.of: dict[str, list[str]] = {}
-        for codon, residue in sorted(pairs):
-            if residue != UNKNOWN:
-                self.of.setdefault(residue, []).append(codon)
-
-    def usage(self) -> Iterator[dict]:
-        """Codon, residue, count in the training rows, and relative adaptiveness.
-
-        The weights of the codon adaptation index (Sharp and Li 1987), with the training sequences
-        as the reference set.
-        """
-        for residue, codons in self.of.items():
-            most = max(self.training[codon] for codon in codons)
-            for codon in codons:
-                count = self.training[codon]
-                share = count / most if most else 0.0
-                yield {"codon": codon, "residue": residue, "count": count, "adaptiveness": share}
-
-    def mutants(self, dna: str, protein: str) -> list[Mutant]:
-        """The sequence itself, then each synonymous mutant of one codon."""
-        found = [Mutant(0, protein[0], dna[:NUCLEOTIDES], dna[:NUCLEOTIDES], dna)]
-        initiator = is_initiator(dna, protein)  # methionine in the first place alone
-        for position, (reference, residue) in enumerate(zip(codons_of(dna), protein, strict=True)):
-            if position < initiator:
-                continue
-            start = NUCLEOTIDES * position
-            for codon in self.of.get(residue, ()):
-                if codon != reference:
-                    changed = dna[:start] + codon + dna[start + NUCLEOTIDES :]
-                    found.append(Mutant(position, residue, reference, codon, changed))
-        return found
 
 
 class Embedders:
@@ -115,6 +48,12 @@ class Embedders:
             else:
                 found[view] = store
         return found
+
+
+def synonyms_of(dataset: Dataset) -> Synonyms:
+    """The codons of each residue, as a set uses them."""
+    train = dataset.rows("train").tolist()
+    return Synonyms(counted(dataset.frames["dna"], dataset.frames["protein"], train))
 
 
 def predict(
@@ -147,11 +86,6 @@ def scan(trials: Trials, arm: str, live: Embedders, synonyms: Synonyms, row: int
             del facts["dna"]
             for label, value in zip(dataset.labels or [None], change, strict=True):
                 yield common | facts | {"seed": trained.seed, "label": label, "change": value}
-
-
-def codons_of(dna: str) -> list[str]:
-    """The whole codons of a sequence."""
-    return [dna[i : i + NUCLEOTIDES] for i in range(0, len(dna) - NUCLEOTIDES + 1, NUCLEOTIDES)]
 
 
 def _rewritten(dataset: Dataset, row: int, sequences: Sequence[str]) -> Dataset:
