@@ -44,9 +44,22 @@ class Embedded:
         return self.rows[sequence_hash(sequence)].spans
 
 
-def embed(encoder: Mapping, home: Path, given: Path | None, sequences: Iterable[str]) -> Embedded:
-    """The states of sequences by the encoder that the model in `home` was trained on."""
-    place = recorded.find(encoder, home, given, "--encoder")
-    made = embedder(place, encoder["made"])
-    recorded.hold(made.description["files"], encoder, place, home, "--encoder")
-    return Embedded.by(made, {sequence: describe(sequence) for sequence in sequences})
+class Live:
+    """The encoder that the model in `home` was trained on, and the states of some sequences at a
+    time: `hold` embeds them, `get` is that of a store."""
+
+    def __init__(self, encoder: Mapping, home: Path, given: Path | None):
+        place = recorded.find(encoder, home, given, "--encoder")
+        self._embedder = embedder(place, encoder["made"])
+        files = self._embedder.description["files"]
+        recorded.hold(files, encoder, place, home, "--encoder")
+        self._held = Embedded(self._embedder.width, {})
+
+    def hold(self, sequences: Iterable[str]) -> None:
+        """Embed sequences, and forget those of before."""
+        said = {sequence: describe(sequence) for sequence in sequences}
+        self._held = Embedded.by(self._embedder, said)
+
+    def get(self, sequence: str) -> np.ndarray:
+        """States [T, D] of one of the sequences."""
+        return self._held.get(sequence)

@@ -3,7 +3,7 @@
 Light at import: what a checkpoint says of itself is read without torch.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +26,8 @@ class Description:
     of the configuration), `key` and `encoder_width` those of the frozen states that it reads,
     `encoder` what `encoders.recorded` says of the encoder they are from, `labels` the closed labels
     of every dataset, `thinks` the datasets that it was trained to reason about, `precision` that of
-    its training, in which it answers too unless another is asked for.
+    its training, in which it answers too unless another is asked for, `lengths` the least and the
+    most nucleotides of each dataset's training DNA (none of a model that an older version made).
     """
 
     method: str
@@ -40,6 +41,7 @@ class Description:
     encoder: dict | None
     thinks: list[str]
     precision: str
+    lengths: dict[str, list[int]] = field(default_factory=dict)
 
     def answers_in(self, asked: str) -> str:
         """The precision of its answers where `asked` is wanted, which may name its training's."""

@@ -58,9 +58,10 @@ def probe(
     shared = len(encoders) == 1
     of_seed = dict(zip(trained, [*encoders] * len(trained) if shared else encoders, strict=False))
 
-    def states(folder: Path, description: Description) -> live_states.Embedded:
-        asked_for = prediction.sequences(about)
-        return live_states.embed(description.encoder, folder, of_seed.get(folder), asked_for)
+    def states(folder: Path, description: Description) -> live_states.Live:
+        live = live_states.Live(description.encoder, folder, of_seed.get(folder))
+        live.hold(prediction.sequences(about))
+        return live
 
     found = prediction.of_seeds(trained, states, about, settings, precision, journal)
     names = [name for name, _ in asked] * len(trained)
