@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from seqfuse.data import assemble
+from seqfuse.data import assemble, download
+from seqfuse.errors import UserError
 
 CODING = "ATGGCC" * 5 + "TAA"
 HEADER = "id,sequence,value,split\n"
@@ -265,6 +266,19 @@ def test_a_sequence_is_cut_to_its_coding_part(make):
     whole = make({"a.csv": csv(rows[0], header="sequence,value,cds_start,cds_end\n")},
                  columns={"cds_start": None, "cds_end": None})  # fmt: skip
     assert whole.column("sequence") == ["GGATGAAATAACC"]
+
+
+def test_a_split_by_groups_of_a_file_without_any_is_refused_before_the_run(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text(csv("a,ACG,1,train,BRCA1", header="id,sequence,value,split,gene\n"))
+    entry = {"source": "files", "study": "codons", "files": [{"path": str(path)}]}
+    download.check_entry("mine", entry, [], "random")
+    for columns in ({}, {"group": "Gene"}):
+        with pytest.raises(UserError, match="split by group, and .*columns: {group: ...}") as line:
+            download.check_entry("mine+group", entry | {"columns": columns}, [], "group")
+        assert len(str(line.value)) < 300
+    download.check_entry("mine+group", entry | {"columns": {"group": "gene"}}, [], "group")
+    download.check_entry("mine+group", entry | {"group_pattern": "(x)"}, [], "group")
 
 
 def test_a_mirror_that_does_not_exist_is_said(make, tmp_path):

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from seqfuse.bio.bad_rows import Kind
 from seqfuse.data import first_download
-from seqfuse.errors import UserError, printable, several
+from seqfuse.errors import UserError, printable, quoted, several
 from seqfuse.files import atomic, sha256
 from seqfuse.progress import say
 
@@ -73,8 +73,9 @@ def obtain(name: str, entry: dict, mirrors: Iterable[str], folder: Path) -> list
     return [_source(name, entry, item, mirrors, folder) for item in entry["files"]]
 
 
-def check_entry(name: str, entry: dict, mirrors: Iterable[str]) -> None:
-    """Refuse what cannot be had, as far as that is known without a network."""
+def check_entry(name: str, entry: dict, mirrors: Iterable[str], split_by: str = "official") -> None:
+    """Refuse what cannot be had, as far as that is known without a network; so with a split by
+    groups of files that hold none."""
     hub, mirrors = entry.get("hub"), list(mirrors)
     if "files" not in entry and "proprietary" in entry:
         raise UserError(f"dataset {name!r}: {entry['proprietary']}")
@@ -86,6 +87,9 @@ def check_entry(name: str, entry: dict, mirrors: Iterable[str]) -> None:
                 _refuse_unpinned(name, hub)
         elif "url" not in item and not here(item, mirrors):
             _refuse_absent(name, item, mirrors)
+    if split_by == "group" and "group_pattern" not in entry:
+        for path in filter(None, (here(item, mirrors) for item in entry.get("files", []))):
+            _refuse_ungrouped(name, entry, path)
 
 
 def _refuse_absent(name: str, item: dict, mirrors: list[str]) -> None:
@@ -101,6 +105,20 @@ def _refuse_absent(name: str, item: dict, mirrors: list[str]) -> None:
         f"dataset {name!r}: {_short(item['path'])} is not there (looked for"
         f" {several([_short(path) for path in looked])}): {how}"
     )
+
+
+def _refuse_ungrouped(name: str, entry: dict, path: Path) -> None:
+    from seqfuse.bio.readers import Reader
+
+    fields, separator = entry.get("header_fields", ()), entry.get("header_separator", "|")
+    columns = Reader(path, tuple(fields), separator).columns()
+    column = entry.get("columns", {}).get("group", "group")
+    if column not in columns:
+        raise UserError(
+            f"dataset {name!r}: it is split by group, and {_short(path)} has no column"
+            f" {quoted(column or 'group')}; name the one that says what stays together, such as the"
+            f" gene: columns: {{group: ...}} (columns: {several(columns, 60)})"
+        )
 
 
 def absent(mirrors: Iterable[str]) -> list[str]:
