@@ -76,11 +76,14 @@ class Reader:
             for batch in record_batches.batches(self.path, file, _PARQUET_ROWS, columns):
                 try:
                     rows = batch.to_pylist()
-                except UnicodeDecodeError:
+                except (ValueError, OverflowError) as error:
+                    what = (
+                        "text is not UTF-8" if isinstance(error, UnicodeError) else "date is none"
+                    )
                     last = number + len(batch) - 1
                     raise UserError(
-                        f"{self.path}: rows {number} to {last}: a text is not UTF-8; write the file"
-                        " again from text that is"
+                        f"{self.path}: rows {number} to {last}: a {what}; write the file again with"
+                        " texts and numbers"
                     ) from None
                 yield from enumerate(rows, start=number)
                 number += len(rows)

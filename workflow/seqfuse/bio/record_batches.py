@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 from seqfuse.errors import UserError
 
 _ROWS, _BYTES = 2048, 1 << 20  # of a batch, whichever is less
+_UNREADABLE = (pa.ArrowException, OSError, UnicodeDecodeError)
 _BUFFER = 1 << 20  # bytes; without it, a whole column of a row group is read at once
 
 
@@ -25,11 +26,13 @@ def read(records: Path, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
 def opened(path: Path) -> pq.ParquetFile:
     """A Parquet file whose footer can be read."""
     try:
-        return pq.ParquetFile(path, buffer_size=_BUFFER)
+        file = pq.ParquetFile(path, buffer_size=_BUFFER)
+        _ = file.schema_arrow.names  # names that are no UTF-8 are found when they are asked for
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
-    except (pa.ArrowException, OSError) as error:
+    except _UNREADABLE as error:
         raise _unreadable(path, error) from None
+    return file
 
 
 def batches(
@@ -42,7 +45,7 @@ def batches(
         while True:
             try:
                 batch = next(found, None)
-            except (pa.ArrowException, OSError) as error:
+            except _UNREADABLE as error:
                 raise _unreadable(path, error) from None
             if batch is None:
                 break

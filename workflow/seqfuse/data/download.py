@@ -73,9 +73,8 @@ def obtain(name: str, entry: dict, mirrors: Iterable[str], folder: Path) -> list
     return [_source(name, entry, item, mirrors, folder) for item in entry["files"]]
 
 
-def check_entry(name: str, entry: dict, mirrors: Iterable[str], split_by: str = "official") -> None:
-    """Refuse what cannot be had, as far as that is known without a network; so with a split by
-    groups of files that hold none."""
+def check_entry(name: str, entry: dict, mirrors: Iterable[str], split_by: str = "") -> None:
+    """Refuse what cannot be had without a network, and a split by groups of files without any."""
     hub, mirrors = entry.get("hub"), list(mirrors)
     if "files" not in entry and "proprietary" in entry:
         raise UserError(f"dataset {name!r}: {entry['proprietary']}")
