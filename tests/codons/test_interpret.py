@@ -6,6 +6,7 @@ import torch
 from scipy.stats import spearmanr
 
 from seqfuse import tables
+from seqfuse.bio.codon_usage import Synonyms, counted, gc
 from seqfuse.cli import main
 from seqfuse.codons.interpretation import attention_maps, knockout, mutagenesis, trained_arms
 from seqfuse.codons.scores import resampled, score
@@ -111,16 +112,9 @@ def test_rows_of_one_gene_are_one_sample(study, read, tmp_path):
         assert np.isfinite(row["lost"]) and np.isnan([row["low"], row["high"]]).all()
 
 
-def synonyms_of(frames: list[tuple[str, str]], train: int) -> mutagenesis.Synonyms:
-    class Rows:
-        frames = {}
-
-        @staticmethod
-        def rows(split):
-            return np.arange(train)
-
-    Rows.frames = {"dna": [dna for dna, _ in frames], "protein": [p for _, p in frames]}
-    return mutagenesis.Synonyms(Rows)
+def synonyms_of(frames: list[tuple[str, str]], train: int) -> Synonyms:
+    dna, proteins = zip(*frames, strict=True)
+    return Synonyms(counted(dna, proteins, range(train)))
 
 
 def test_mutants_are_every_synonym_at_every_position():
@@ -141,6 +135,15 @@ def test_adaptiveness_is_counted_on_the_training_rows_alone():
     assert usage == {
         "AAA": (3, 1.0), "AAG": (1, pytest.approx(1 / 3)), "ATG": (1, 1.0), "TGT": (0, 0.0)
     }  # fmt: skip
+
+
+def test_own_data_adaptation_index_by_hand():
+    known = synonyms_of([("AAAAAAAAAAAGATGTGC", "KKKKMC"), ("TGTATG", "CM")], train=1)
+    # Of K: 1 and 1/3; M has no synonym, and TGT, never used, counts as half a codon of TGC's one.
+    assert known.adaptation("AAAAAGATG", "KKM") == pytest.approx((1 / 3) ** 0.5)
+    assert known.adaptation("AAATGT", "KC") == pytest.approx(0.5**0.5)
+    assert np.isnan(known.adaptation("ATG", "M"))
+    assert gc("GATC") == 0.5
 
 
 def test_attention_of_a_query_sums_to_one_over_all_keys(read):

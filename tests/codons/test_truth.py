@@ -17,10 +17,10 @@ from seqfuse.codons.scores import resampled
 from seqfuse.codons.train import MODALITIES
 from seqfuse.codons.training_job import Job
 from seqfuse.data.demo.codons import FAVOURED, codon_score, has_motif
-from seqfuse.embeddings.writer import Writer
 from seqfuse.encoders.rows import Row
 from seqfuse.encoders.store import Store
-from seqfuse.files import write_json
+from seqfuse.encoders.store_writer import Writer
+from seqfuse.files import read_json, write_json
 from seqfuse.registry.arms import ARMS
 from seqfuse.settings.yaml_files import load_yaml
 
@@ -55,7 +55,8 @@ class Demo:
             ]
             out = self.folder / "_".join(map(str, key))
             files, settings = (*paths[:2], receipts, {}), self.settings(epochs)
-            Job(ARMS[arm], NAME, *files, settings, seeds, out / "state").run(out / "made")
+            job = Job(ARMS[arm], NAME, *files, settings, seeds, out / "state", 1)
+            job.run(out / "made")
             self.made[key] = trained_arms.read(NAME, [out / "made"], *paths, receipts)
         return self.made[key]
 
@@ -95,7 +96,8 @@ def make_noise(folder: Path, view: str) -> None:
             states = random.normal(size=row.states.shape).astype(np.float16)
             pooled = states.astype(np.float32).mean(0)
             writer.add(Row(row.sequence, row.length, states, row.spans, pooled))
-    write_json(folder / f"{view}.noise.json", {"store": str(folder / "store"), "key": writer.key})
+    receipt = read_json(folder / f"{view}.json") | {"key": writer.key}
+    write_json(folder / f"{view}.noise.json", receipt)
 
 
 def planted(trials, part) -> np.ndarray:
@@ -192,7 +194,7 @@ def live_of(demo, trials) -> mutagenesis.Embedders:
 def test_the_top_codons_of_the_map_are_the_planted_ones(demo):
     """Trained for twenty epochs: after the demo's five, codons that end like planted ones win."""
     trials = demo.train("concat", epochs=20, seeds=(0,))
-    live, synonyms = live_of(demo, trials), mutagenesis.Synonyms(trials.dataset)
+    live, synonyms = live_of(demo, trials), mutagenesis.synonyms_of(trials.dataset)
     effects: dict[str, dict[str, list]] = {}
     gaps = []
     for row in trials.test[:10].tolist():
@@ -221,7 +223,7 @@ def test_the_top_codons_of_the_map_are_the_planted_ones(demo):
 def test_other_synonyms_destroy_the_codon_part_alone(demo):
     """Every codon drawn anew among its synonyms: the protein, and what it tells, stays."""
     trials = demo.train("concat")
-    live, synonyms = live_of(demo, trials), mutagenesis.Synonyms(trials.dataset)
+    live, synonyms = live_of(demo, trials), mutagenesis.synonyms_of(trials.dataset)
     random = np.random.default_rng(3)
     (seeds,) = trials.arms.values()
     before, after = without(trials, ()), []

@@ -27,12 +27,12 @@ CASES = {
     "tabs in csv": ("a.csv", "sequence\tvalue\nA\t1\n", {}, ["row 1", "'\\t'", "tabs in .tsv"]),
     "commas in tsv": ("a.tsv", GOOD, {}, ["row 1", "','", "tabs in .tsv"]),
     "column twice": ("a.csv", "sequence,value,value\nA,1,2\n", {}, ["row 1", "'value'", "twice"]),
-    "ragged row": ("a.csv", HEADER + "A,1,train\nC,1\n", {}, ["row 2", "2 cells", "header 3"]),
+    "ragged row": ("a.csv", HEADER + "A,1,train\nC,1\n", {}, ["line 3", "2 cells", "header 3"]),
     "open quote": ("a.csv", HEADER + '"A,1,train\n', {}, ["line 2"]),
     "not utf-8": ("a.csv", HEADER.encode() + b"A,1,caf\xe9\n", {}, ["line 2", "UTF-8", "iconv"]),
     "cut gzip": ("a.csv.gz", gzip.compress(GOOD.encode(), mtime=0)[:-9], {},
                  ["cut or broken gzip", "fetch it again"]),
-    "no gzip": ("a.csv.gz", GOOD, {}, ["broken gzip"]),
+    "no gzip": ("a.csv.gz", GOOD, {}, ["not gzip-compressed", ".gz"]),
     "no fasta header": ("a.fa", "ACGT\n", {}, ["line 1", "before any header", ">name"]),
     "fasta header": ("a.fa", ">a|b|1\nACGT\n", {"header_fields": ["id", "value"]},
                      ["line 1", "'a|b|1'", "header_fields"]),
@@ -42,22 +42,23 @@ CASES = {
     "no thrift": ("a.parquet", b"PAR1" + b"\0" * 90 + b"PAR1", {}, ["not a readable Parquet"]),
     "suffix": ("a.xlsx", "x", {}, ["unknown suffix", ".csv, .tsv"]),
     "same id": ("a.csv", "id,sequence,value,split\na,A,1,train\nb,C,1,train\na,G,1,val\n", {},
-                ["row 3", "'a' occurs twice", "columns: {id: null}"]),
-    "no number": ("a.csv", HEADER + "A,1,train\nC,high,train\n", {}, ["row 2", "'high'", "number"]),
-    "infinite": ("a.csv", HEADER + "A,inf,train\n", {}, ["row 1", "'inf'", "not a number"]),
-    "no value": ("a.csv", HEADER + "A,,train\n", {}, ["row 1", "the value is missing", "fill"]),
+                ["line 4", "'a' occurs twice", "line 2", "columns: {id: null}"]),
+    "no number": ("a.csv", HEADER + "A,1,train\nC,high,train\n", {},
+                  ["line 3", "'high'", "number"]),
+    "infinite": ("a.csv", HEADER + "A,inf,train\n", {}, ["line 2", "'inf'", "not a number"]),
+    "no value": ("a.csv", HEADER + "A,,train\n", {}, ["line 2", "the value is missing", "fill"]),
     "no sequence": ("a.csv", HEADER + "A,1,train\n,1,train\n", {},
-                    ["row 2", "the sequence is missing"]),
+                    ["line 3", "the sequence is missing"]),
     "split name": ("a.csv", HEADER + "A,1,train\nC,1,holdout\n", {},
-                   ["row 2", "'holdout'", "train, val, test", "splits: {holdout: ...}"]),
+                   ["line 3", "'holdout'", "train, val, test", "splits: {holdout: ...}"]),
     "label": ("a.csv", "sequence,label,split\nA,2,train\n", {**QUESTION, "labels": {"0": "no"}},
-              ["row 1", "'2'", "`labels`"]),
+              ["line 2", "'2'", "`labels`"]),
     "no question": ("a.csv", "sequence,label\nA,x\n", {"study": "language"}, ["question: ..."]),
     "group pattern": ("a.csv", "sequence,label,split\nA,x,train\n",
-                      {**QUESTION, "group_pattern": "gene (.+)"}, ["row 1", "group_pattern"]),
+                      {**QUESTION, "group_pattern": "gene (.+)"}, ["line 2", "group_pattern"]),
     "anonymise": ("a.csv", "sequence,label,split\nA,x,train\n",
-                  {**QUESTION, "anonymise": {"gene": ""}}, ["row 1", "anonymise", "'gene'"]),
-    "list in a cell": ("a.jsonl", '{"sequence": ["A"], "value": 1}\n', {}, ["row 1", "list"]),
+                  {**QUESTION, "anonymise": {"gene": ""}}, ["line 2", "anonymise", "'gene'"]),
+    "list in a cell": ("a.jsonl", '{"sequence": ["A"], "value": 1}\n', {}, ["line 1", "list"]),
 }  # fmt: skip
 
 
@@ -77,7 +78,7 @@ def test_an_id_that_a_second_file_repeats_is_placed_there(make):
     files = {"a.csv": "id,sequence,value,split\na,A,1,train\nb,A,1,train\n"}
     files["b.csv"] = "id,sequence,value,split\nc,A,1,val\nb,A,1,val\n"
     made = make(files)
-    assert made.status == 2 and "b.csv: row 2: the id 'b' occurs twice" in made.said
+    assert made.status == 2 and "b.csv: line 3: the id 'b' occurs twice" in made.said
 
 
 def test_bytes_in_parquet_are_no_text(make, tmp_path):

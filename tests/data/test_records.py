@@ -26,7 +26,8 @@ def test_columns_labels_and_splits_are_mapped(make):
         {"id": name, "split": name.split("-")[0], "sequence": sequence, "label": label}
         | {"question": "Is it?"}
         | nothing
-        for name, sequence, label in expected
+        | {"file": made.card["files"][0]["path"], "line": line}
+        for line, (name, sequence, label) in enumerate(expected, start=2)
     ]
     assert made.card["rows"] == {"train": 1, "val": 1, "test": 1}
     assert made.card["labels"] == {"train": {"yes": 1}, "val": {"no": 1}, "test": {"yes": 1}}
@@ -188,4 +189,4 @@ def test_full_scale_keggs_contexts_are_pairs(make, tmp_path):
     assert found == {"text": [said], "sequence": ["ACGT"], "variant": ["ACCT"], "group": ["ABC"]}
     (tmp_path / "mine.csv").write_text(text.replace("Given this", "In this"))
     refused = make(**entry)
-    assert "row 1: text_pattern does not match the text; widen the pattern" in refused.said
+    assert "line 2: text_pattern does not match the text; widen the pattern" in refused.said

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqfuse.embeddings import writer
 from seqfuse.encoders import store as module
+from seqfuse.encoders import store_writer as writer
 from seqfuse.encoders.store import Store, decode_spans, encode_spans
 from seqfuse.errors import UserError
 

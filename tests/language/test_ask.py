@@ -1,5 +1,6 @@
 """Questions from a terminal: what is said, as text and as JSON, for every method; bad input."""
 
+import csv
 import json
 import math
 import subprocess
@@ -9,7 +10,9 @@ import pytest
 
 from seqfuse import cli, tables
 from seqfuse.files import read_json, write_json
-from seqfuse.language.answers.interactive import probabilities, read_dna
+from seqfuse.language.answers import interactive
+from seqfuse.language.answers.interactive import probabilities, readable
+from seqfuse.language.answers.questions import read_dna
 from seqfuse.registry.methods import METHODS
 
 QUESTION = "Which colour?"
@@ -57,7 +60,7 @@ def test_the_answers_are_those_of_predict(project, commands, ask, fasta, tmp_pat
     for row, line in zip(rows, map(json.loads, said), strict=True):
         expected = predicted[row["id"]]
         assert line["id"] == row["id"]
-        assert line["text"] == expected["text"]
+        assert line["text"] == (expected["text"] and readable(expected["text"]))
         assert line["answer"] == expected["predicted"]
         assert line["loglik"] == pytest.approx(dict(expected["loglik"]), rel=1e-3)
         assert sum(line["probabilities"].values()) == pytest.approx(1)
@@ -80,6 +83,9 @@ def test_text_is_shown_as_it_comes_and_labels_by_probability(
     shares = one["probabilities"]
     first, second = sorted(shares, key=shares.get, reverse=True)
     answer = f"{one['text']}\n\n{shares[first]:8.3f}  {first}\n{shares[second]:8.3f}  {second}\n"
+    answer += f"note: {one['note']}\n"
+    assert one["note"] == "4 nt; the model was trained on 30 to 30 nt"
+    assert one["blanked"] is None  # it sees no DNA
     assert said == f"> one\n{answer}> two\n{answer}"
 
 
@@ -88,6 +94,94 @@ def test_reasoning_is_asked_for_as_it_was_trained(commands, ask, fasta, tmp_path
     assert read_json(model / "seed0" / "method.json")["thinks"] == []
     dna = fasta("dna.fa", ("one", "ACGT"))
     assert ask(model, dna) == ask(model, dna, "--reasoning", "false")
+
+
+@pytest.fixture
+def asked_rows(project):
+    """Rows of a set whose question is `QUESTION`, with variants."""
+    rows = tables.read(project / "rats" / "records.parquet", tables.CLEAN).to_pylist()
+    return [row for row in rows if row["question"] == QUESTION][:5]
+
+
+@pytest.mark.parametrize("method", ["onevocab", "linear", "dna_only"])
+def test_own_data_a_table_is_answered_as_its_records_are(
+    commands, ask, asked_rows, tmp_path, method
+):
+    model = commands.finetune(method, tmp_path / "model")
+    new, out = tmp_path / "new.csv", tmp_path / "said.csv"
+    lines = [f"{r['id']},{r['sequence']},{r['variant'] or ''},{QUESTION}" for r in asked_rows]
+    new.write_text("\n".join(["name,dna,variant,question", *lines, ""]))
+    words = ["ask", "--model", model, "--dna", new, "--columns", "id=name", "sequence=dna",
+             "--dataset", "rats", "--max-new-tokens", 12, "--batch", 2]  # fmt: skip
+    assert cli.main(list(map(str, [*words, "--out", out]))) == 0
+    with out.open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["id"] for row in rows] == [row["id"] for row in asked_rows]
+    # The same as an object a record, and with the question said once.
+    for row, line in zip(rows, ask(model, new, *words[5:8], "--json").splitlines(), strict=True):
+        reply = json.loads(line)
+        for label, share in reply["probabilities"].items():
+            assert float(row[f"p({label})"]) == pytest.approx(share, rel=1e-3)
+        assert row["likeliest"] == max(reply["probabilities"], key=reply["probabilities"].get)
+        assert row["blanked"] == reply["blanked"]["likeliest"]
+        assert reply["note"] == row["note"] == ""
+    # What is said of blank DNA is what is said of As.
+    blank = tmp_path / "blank.csv"
+    first = asked_rows[0]
+    letters = ["A" * len(dna) if dna else "" for dna in (first["sequence"], first["variant"])]
+    blank.write_text(f"id,sequence,variant\nb,{','.join(letters)}\n")
+    [reply] = map(json.loads, ask(model, blank, "--json").splitlines())
+    share = reply["probabilities"][rows[0]["blanked"]]
+    assert float(rows[0]["p_blanked"]) == pytest.approx(share, rel=1e-3)
+
+
+def test_own_data_a_call_of_ask_that_was_ended_goes_on(
+    commands, asked_rows, tmp_path, monkeypatch, capsys
+):
+    model, out = commands.finetune("onevocab", tmp_path / "model"), tmp_path / "said.jsonl"
+    new = tmp_path / "new.csv"
+    lines = [f"{r['id']},{r['sequence']},{r['variant'] or ''}" for r in asked_rows[:4]]
+    new.write_text("\n".join(["id,sequence,variant", *lines, ""]))
+    words = ["ask", "--model", model, "--dna", new, "--dataset", "rats", "--out", out]
+    words = list(map(str, [*words, "--max-new-tokens", 12, "--batch", 2, "--question", QUESTION]))
+    part, done = interactive.Model._part, []
+
+    def once(self, asked):
+        if len(done) == 1:
+            raise KeyboardInterrupt
+        done.append(len(asked))
+        return part(self, asked)
+
+    monkeypatch.setattr(interactive.Model, "_part", once)
+    with pytest.raises(KeyboardInterrupt):
+        cli.main(words)
+    assert not out.exists()
+    monkeypatch.setattr(
+        interactive.Model,
+        "_part",
+        lambda self, asked: (done.append(len(asked)), part(self, asked))[1],
+    )
+    assert cli.main(words) == 0
+    assert done == [2, 2]
+    assert [json.loads(line)["id"] for line in out.open()] == [r["id"] for r in asked_rows[:4]]
+    assert not list(tmp_path.glob(".said*journal"))
+
+
+@pytest.mark.parametrize(
+    ("text", "part", "whole"),
+    [
+        ("It is so.\n</think>\n\nAnswer: yes", None, "It is so.\n\nAnswer: yes"),
+        ("</think>\n\nAnswer: yes", None, "Answer: yes"),
+        ("a\n</think>\n\nb</think>c", None, "a\n\nbc"),
+        # Half of the sign may yet become it, and so may the line before it.
+        ("It is so.\n</thi", "It is so.", "It is so.\n</thi"),
+        ("1 < 2", "1 < 2", "1 < 2"),
+        ("1 <", "1 ", "1 <"),
+    ],
+)
+def test_own_data_no_stray_sign_of_thinking(text, part, whole):
+    assert readable(text) == whole
+    assert readable(text, whole=False) == (whole if part is None else part)
 
 
 def test_probabilities_by_hand():
@@ -140,10 +234,13 @@ def test_bad_model_and_files(commands, fasta, tmp_path, capsys):
     assert f"{model}: knows several datasets; give --dataset, one of mice, rats" in refused()
     assert "was not trained on cats" in refused("--dataset", "cats")
     assert "no such file" in refused("--dna", tmp_path / "no.fa")
-    assert "not FASTA" in refused("--dna", fasta("dna.csv", ("a", "ACGT")))
+    assert "this is FASTA; let its name end in .fasta" in refused(
+        "--dna", fasta("dna.csv", ("a", "ACGT"))
+    )
     assert "no seed folder" in refused("--model", tmp_path / "nothing")
     assert "question holds '<think>'" in refused("--dataset", "rats", "--question", "a<think>")
     assert "over the limit" in refused("--dataset", "rats", "--max-tokens", 20)
+    assert "name a .csv, .tsv or .jsonl" in refused("--dataset", "rats", "--out", "a.xlsx")
     found = read_json(model / "seed0" / "method.json")
     found["encoder"]["folder"] = "../../gone"
     write_json(model / "seed0" / "method.json", found)

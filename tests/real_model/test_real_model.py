@@ -6,6 +6,7 @@ trained model does not understand, a loss that falls because everything falls fr
 
 import re
 
+import numpy as np
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -13,6 +14,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from seqfuse import cli
 from seqfuse.language.answers.decoding import Generation, answer
 from seqfuse.language.finetuning import checkpoint
+from seqfuse.language.pretraining.text_tower import TextEncoder
 from seqfuse.language.prompts import Dna, Prompt, Settings
 
 # What a model that was never taught English would answer to none of.
@@ -144,3 +146,16 @@ def test_real_model_the_export_says_the_same_in_transformers_alone(build, tmp_pa
     mask = torch.ones_like(ids)
     found = model.generate(ids, attention_mask=mask, max_new_tokens=NEW, do_sample=False)
     assert found[0, ids.shape[1] :].tolist() == ours
+
+
+def test_real_model_minilm_places_descriptions_by_what_they_say(minilm):
+    """As SeqCLIP's text encoder: two descriptions of one gene are nearer than those of two."""
+    texts = [
+        "This gene encodes a chloride channel; mutations cause cystic fibrosis.",
+        "Variants of this ion channel lead to a lung disease with thick mucus.",
+        "The protein is a collagen of bone and tendon.",
+    ]
+    found = TextEncoder(minilm, "mean").embed(texts)
+    one, same, other = (found[text] / np.linalg.norm(found[text]) for text in texts)
+    assert one.shape == (384,)
+    assert one @ same > 0.3 > one @ other

@@ -69,7 +69,9 @@ def test_regression(clean):
         "n": 3, "seen": 2, "spearman": pytest.approx(-0.5), "spearman_seen": pytest.approx(-1.0),
     }  # fmt: skip
     # First two values of each: (1, 3), (5, 6), (9, 7): ranks 1 2 3 against 1 2 3.
-    assert audit["duplicates"]["agreement"] == {"repeated": 3, "spearman_of_two": 1.0}
+    assert audit["duplicates"]["agreement"] == {
+        "repeated": 3, "with_several_values": 3, "spearman_of_two": 1.0,
+    }  # fmt: skip
     assert audit["labels"] == {} and audit["lookups"].keys() == {"test"}
     assert audit["warnings"][-3:] == [
         "no row in val", FEW.format(3), "2 of 3 rows of test have DNA that train holds",

@@ -14,7 +14,7 @@ def refusal(cleaned) -> str:
 
 
 def test_spelling_is_upper_case_dna_without_gaps(clean):
-    rows = ["acgt", "ACGUU", " AC-G.T\n", {"sequence": "AC", "variant": "a\tg"}]
+    rows = ["acgt", "ACGUU", " AC-G-T\n", {"sequence": "AC", "variant": "a\tg"}]
     found = clean(rows)
     assert found.column("sequence") == ["ACGT", "ACGTT", "ACGT", "AC"]
     assert found.column("variant") == [None, None, None, "AG"]
@@ -37,7 +37,10 @@ def test_ambiguous_codes_are_dropped(clean):
 
 def test_ambiguous_codes_are_refused(clean):
     line = refusal(clean(IUPAC, ambiguous="refuse"))
-    assert "records.parquet: row 2 (id 'r2')" in line and "ambiguous: to_n or drop" in line
+    assert (
+        "records.parquet: 3 rows (rows 2 (id 'r2'), 3, 4)" in line
+        and "ambiguous: to_n or drop" in line
+    )
 
 
 def test_ambiguous_codes_of_the_variant_count_too(clean):
@@ -80,7 +83,7 @@ LONG = ["ACGTAC", "ACGTACG", {"sequence": "ACGTAC", "variant": "ACGTTAC"}]
 def test_long_rows_are_refused_by_default(clean):
     assert clean(LONG).audit["cut"] == 0
     line = refusal(clean(LONG, max_length=6))
-    assert "row 2 (id 'r2'): 7 nt is over max_length 6" in line and "too_long" in line
+    assert "2 rows (rows 2 (id 'r2'), 3): 7 nt is over max_length 6" in line and "too_long" in line
 
 
 def test_long_rows_are_dropped(clean):
@@ -114,7 +117,10 @@ def test_a_coding_window_keeps_the_frame(clean):
 def test_partial_codons(clean):
     rows = ["ATGGCA", "ATGGCAT", "ATGGCATG", "AT"]
     line = refusal(clean(rows, "codons"))
-    assert "row 2 (id 'r2'): 7 nt is no multiple of 3" in line and "partial_codon" in line
+    assert (
+        "3 rows (rows 2 (id 'r2'), 3, 4): 7 nt is no multiple of 3" in line
+        and "partial_codon" in line
+    )
     dropped = clean(rows, "codons", partial_codon="drop")
     assert dropped.reasons == dict.fromkeys((2, 3, 4), "length is no multiple of 3")
     kept = clean(rows, "codons", partial_codon="keep")

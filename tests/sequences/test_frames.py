@@ -71,7 +71,7 @@ def test_a_whole_coding_sequence():
         ("ATGG", "M", 1, True, False, 0),
         ("ATGGC", "M", 2, True, False, 0),
         ("ATGTAAG", "MX", 1, True, False, 1),  # the stop does not end the sequence
-        ("TAAATGTAGTGA", "XMX", 0, False, True, 2),
+        ("TAAATGTAGTGA", "XM", 0, False, True, 1),  # both stops behind ATG end it
         ("CTGTAA", "L", 0, False, True, 0),
         ("ATGNCANNNTAN", "M" + 3 * "X", 0, True, False, 0),
         ("TAA", "", 0, False, True, 0),
@@ -100,7 +100,10 @@ def test_frames_of_any_batch(sequences, first):
     for dna, row in zip(column.to_pylist(), found, strict=True):
         assert len(row["dna"]) == len(row["rna"]) == 3 * row["codons"] == 3 * len(row["protein"])
         assert row["rna"].replace("U", "T") == row["dna"] and dna.startswith(row["dna"])
-        assert len(dna) == len(row["dna"]) + 3 * row["stop"] + row["tail"]
+        ends = len(dna) - len(row["dna"]) - row["tail"]
+        assert (ends > 0) == row["stop"] and ends % 3 == 0
+        stops = dna[len(row["dna"]) :][:ends]
+        assert {stops[i : i + 3] for i in range(0, ends, 3)} <= {"TAA", "TAG", "TGA"}
         for i, residue in enumerate(row["protein"]):
             codon = dna[3 * i : 3 * i + 3]
             letter = "X" if "N" in codon else NCBI[1][CODONS.index(codon)]

@@ -17,7 +17,7 @@ def plainly(text: str) -> tuple[str, int, int, int]:
     letters, ambiguous, foreign, known = "", 0, 0, 0
     for byte in text.upper().replace("U", "T").encode():
         letter = chr(byte)
-        if letter in "-. \t\n":
+        if letter in "- \t\n":
             continue
         ambiguous += letter in "RYSWKMBDHV"
         foreign += letter not in "ACGTNRYSWKMBDHV"
@@ -32,6 +32,8 @@ def test_by_hand():
     assert found.ambiguous.tolist() == [0, 1, 0, 0, 0]
     assert found.foreign.tolist() == [0, 0, 0, 0, 2]
     assert found.known.tolist() == [4, 2, 0, 0, 1]
+    found = normalise(pa.array(["A C-", None, "--\tG\n-"], pa.string()))
+    assert found.spaces.tolist() == [1, 0, 2] and found.gaps.tolist() == [1, 0, 3]
 
 
 @given(st.lists(st.none() | st.text(LETTERS, max_size=30), max_size=8), st.integers(0, 3))

@@ -143,7 +143,7 @@ def test_group_splits_ask_for_groups(clean):
     given[41]["group"] = None
     found = clean(given, split_by="group")
     [line] = found.said.splitlines()
-    assert found.status == 2 and "row 42 has no group" in line and "group_pattern" in line
+    assert found.status == 2 and "row 42 (id 'r42'): no group" in line and "group_pattern" in line
 
 
 def test_full_scale_a_draw_holds_every_label_by_its_share():

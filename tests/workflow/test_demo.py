@@ -60,6 +60,26 @@ def test_every_table_has_its_schema(results):
             tables.read(file, schema)
 
 
+def test_own_data_an_arms_card_has_the_score_of_the_evaluation(results):
+    for path in results.glob("codons/*/*/arm.json"):
+        dataset, arm = path.parent.parent.name, path.parent.name
+        metrics = pd.read_parquet(results / "evaluation" / "codons" / dataset / "metrics.parquet")
+        found = json.loads(path.read_text())["score"]
+        [row] = metrics[(metrics.method == arm) & (metrics.metric == found["metric"])
+                        & (metrics.split == "test") & (metrics.subset == "all")
+                        & (metrics.probe == "none")].to_dict("records")  # fmt: skip
+        assert [found[key] for key in ("value", "low", "high")] == [
+            row[key] for key in ("value", "low", "high")
+        ]
+        assert f"{row['value']:.3f}" in (path.parent / "README.md").read_text()
+
+
+def test_own_data_every_file_can_be_read_by_the_group(results):
+    files = [path for path in results.rglob("*") if path.is_file()]
+    private = [path for path in files if not path.stat().st_mode & 0o040]
+    assert files and not private
+
+
 def test_what_was_read_is_kept_or_rejected(results):
     for folder in (results / "sequences").iterdir():
         read = tables.read(results / "data" / folder.name / "records.parquet", tables.RECORDS)

@@ -39,7 +39,10 @@ rule codons_train:
             omit(dict(input.items()), "records", "frames")
         ),
         seeds=plan.seeds,
-        settings=lambda wildcards: flags(plan.arm_training(wildcards.arm)),
+        settings=lambda wildcards: flags(
+            plan.arm_training(wildcards.arm)
+            | {"genetic_code": plan.cleaning(wildcards.dataset)["genetic_code"]}
+        ),
     shell:
         "exec seqfuse codons train --dataset {wildcards.dataset} --arm {wildcards.arm}"
         " --records {input.records} --frames {input.frames} {params.views}"
@@ -59,6 +62,41 @@ use rule codons_train as codons_train_weighed with:
         log="<results>/codons/{dataset}/{arm}/log.jsonl",
     wildcard_constraints:
         arm=either(name for name, arm in ARMS.items() if arm.weighs),
+
+
+rule codons_card:
+    """Say of a trained arm what it takes to use it: its training rows, its score on test."""
+    input:
+        checkpoints=collect(
+            "<results>/codons/{{dataset}}/{{arm}}/seed{seed}.safetensors",
+            seed=plan.seeds,
+        ),
+        predictions="<results>/codons/{dataset}/{arm}/predictions.parquet",
+        cost="<results>/codons/{dataset}/{arm}/cost.json",
+        records="<results>/sequences/{dataset}/records.parquet",
+        frames=lambda wildcards: f"<results>/sequences/{inputs.arm_set(wildcards)}/frames.parquet",
+        clusters="<results>/sequences/{dataset}/clusters.parquet",
+    output:
+        card="<results>/codons/{dataset}/{arm}/README.md",
+        facts="<results>/codons/{dataset}/{arm}/arm.json",
+        usage="<results>/codons/{dataset}/{arm}/training_codons.safetensors",
+    log:
+        "<logs>/codons_card/{dataset}.{arm}.log",
+    benchmark:
+        "<benchmarks>/codons_card/{dataset}.{arm}.jsonl"
+    conda:
+        "../../envs/codons.yaml"
+    threads: needs.threads("light")
+    resources:
+        mem_mb=needs.mem_mb("light"),
+        disk_mb=needs.disk_mb(needs.tables_disk),
+        runtime=needs.runtime("light"),
+    params:
+        code=code("seqfuse.codons.application.card"),
+        trained=subpath(input.cost, parent=True),
+    shell:
+        "exec seqfuse codons card --trained {params.trained} --records {input.records}"
+        " --frames {input.frames} --clusters {input.clusters} 2> {log}"
 
 
 rule codons_interpret:

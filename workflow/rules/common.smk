@@ -138,9 +138,9 @@ def own_files(wildcards):
     """The files of one's own that a dataset is read from."""
     name, mirror = wildcards.dataset, settings["mirror"]
     entry = settings["datasets"][name]
-    check_available(
-        f"{name}/records.parquet", download.check_entry, name, entry, mirror
-    )
+    split_by = dataset_entries.cleaning(entry, settings["sequences"])["split_by"]
+    made, facts = f"{name}/records.parquet", (name, entry, mirror, split_by)
+    check_available(made, download.check_entry, *facts)
     return download.unpinned(entry, mirror)
 
 

@@ -60,8 +60,14 @@ STAGES: dict[str, tuple[str, dict[str, str]]] = {
         },
     ),
     "codons": (
-        "codon-level fusion: train an arm, interpret trained fusions",
-        {"train": "seqfuse.codons.train", "interpret": "seqfuse.codons.interpret"},
+        "codon-level fusion: train an arm, use it on new sequences, interpret trained fusions",
+        {
+            "train": "seqfuse.codons.train",
+            "card": "seqfuse.codons.application.card",
+            "predict": "seqfuse.codons.predict",
+            "design": "seqfuse.codons.design",
+            "interpret": "seqfuse.codons.interpret",
+        },
     ),
     "controls": (
         "what a score must beat: lookups, composition, late fusion, shuffled codons",

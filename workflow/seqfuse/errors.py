@@ -3,7 +3,10 @@
 import contextlib
 import difflib
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+
+# Characters of a quoted value, of names in a row, and of a name that is compared with others.
+_QUOTED, _LISTED, _COMPARED = 40, 120, 100
 
 
 class UserError(Exception):
@@ -20,20 +23,45 @@ def told_as(kind: str) -> Iterator[None]:
 
 
 def lines(kind: str, error: object) -> str:
-    """The lines of a message, each with what it is."""
-    return "\n".join(f"{kind}: {line}" for line in str(error).splitlines())
+    """The lines of a message, each with what it is, without control characters."""
+    return "\n".join(f"{kind}: {printable(line)}" for line in str(error).split("\n"))
 
 
-def nearest(word: str, known: Iterable[str], listed: str | None = None) -> str:
+def printable(text: str) -> str:
+    """A text on one line: control characters as Python escapes them."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def quoted(value: object, most: int = _QUOTED) -> str:
+    """A value of the user's data as messages quote it: on one line, cut after `most` characters."""
+    text = str(value)
+    return repr(text if len(text) <= most else text[: most - 1] + "…")
+
+
+def nearest(word: str, known: Iterable[str], listed: str | None = None, most: int = _LISTED) -> str:
     """'; did you mean ...?' with the nearest known spelling, or the list of what is known.
 
     Of a list too long for a line, where it stands and what comes nearest.
     """
-    known = sorted(known)
-    close = difflib.get_close_matches(str(word), known, n=1)
+    known = sorted(name[:_COMPARED] for name in known)
+    word = str(word)[:_COMPARED]
+    close = difflib.get_close_matches(word, known, n=1)
     if close:
-        return f"; did you mean {close[0]!r}?"
+        return f"; did you mean {quoted(close[0])}?"
     if listed:
-        some = difflib.get_close_matches(str(word), known, n=3, cutoff=0)
+        some = difflib.get_close_matches(word, known, n=3, cutoff=0)
         return f"; nearest: {', '.join(some)}; all: {listed}"
-    return f"; known: {', '.join(known) or 'none'}"
+    return f"; known: {several(known, most) or 'none'}"
+
+
+def several(names: Sequence[str], most: int = _LISTED) -> str:
+    """Names in a row, as many as `most` characters hold, and how many more there are."""
+    shown = [
+        printable(name if len(name) <= _QUOTED else name[: _QUOTED - 1] + "…") for name in names
+    ]
+    while len(", ".join(shown)) > most and len(shown) > 1:
+        shown.pop()
+    more = len(names) - len(shown)
+    return ", ".join(shown) + (f" and {more:,} more" if more else "")

@@ -23,6 +23,8 @@ _TEXT, _NUMBER, _COUNT = pa.string(), pa.float64(), pa.int64()
 
 # One row a record of any study. `value` is a regression target, `label` a class or an answer,
 # `text` the description of a gene-text pair, `group` what a group-disjoint split keeps together.
+# `file` and `line` say where the record was read (of a table the row, from 1), as its catalogue
+# entry names the file; null for what was generated.
 RECORDS = _schema(
     {"id": _TEXT, "split": _TEXT, "sequence": _TEXT},
     {
@@ -33,17 +35,26 @@ RECORDS = _schema(
         "reasoning": _TEXT,
         "text": _TEXT,
         "group": _TEXT,
+        "file": _TEXT,
+        "line": _COUNT,
     },
 )
-# A cleaned record. `subset` says whether the record's exact question has one label in the whole
-# set ("question_decides") or several ("sequence_decides"); null without a question or a label.
-CLEAN = RECORDS.append(pa.field("subset", _TEXT))
+# A cleaned record, without its place. `subset` says whether the record's exact question has one
+# label in the whole set ("question_decides") or several ("sequence_decides"); null without a
+# question or a label.
+CLEAN = pa.schema(
+    [
+        *(field for field in RECORDS if field.name not in ("file", "line")),
+        pa.field("subset", _TEXT),
+    ]
+)
 # Which scored records are one sample: those of one `cluster` share a group, a sequence or
 # near-duplicate sequences. `seen` says how well train knows a record of val or test (registry's
 # subsets); null where near-duplicates were not looked for, and for records of train.
 CLUSTERS = _schema({"id": _TEXT, "cluster": _COUNT}, {"seen": _TEXT})
-# A row that was read and not kept; kept + rejected = read.
-REJECTS = _schema({"file": _TEXT, "row": _COUNT, "id": _TEXT, "reason": _TEXT}, {})
+# A row that was read and not kept; kept + rejected = read. `file` and `line` as in `RECORDS` (of
+# what was generated, the table of records and the row); `row` is the row of the table of records.
+REJECTS = _schema({"file": _TEXT, "line": _COUNT, "row": _COUNT, "id": _TEXT, "reason": _TEXT}, {})
 # The three views of a coding record, codon by codon: `dna` and `rna` hold 3 * codons nucleotides,
 # `protein` one residue a codon (X where a stop or an N stands inside); `tail` counts nucleotides
 # behind the last whole codon.

@@ -1,8 +1,10 @@
 """Codon frames: a coding sequence as DNA, mRNA and protein, codon by codon.
 
-The protein is the frame: a stop codon that ends the sequence is no residue, so it is left out of
+The protein is the frame: stop codons that end the sequence are no residues, so they are left out of
 all three views and told by `stop`; a stop inside, or a codon with an N, is residue X. Nucleotides
 behind the last whole codon are counted in `tail`.
+
+The first codon is methionine where it starts translation, whatever it codes for elsewhere.
 """
 
 import numpy as np
@@ -41,7 +43,30 @@ _DIFFERENCES = {
     32: {"TAG": "W"},  # Balanophoraceae plastids
     33: {"AGA": "S", "AGG": "K", "TAA": "Y", "TGA": "W"},  # Cephalodiscidae mitochondria
 }
-UNKNOWN, STOP = "X", "*"
+TABLES = (*_DIFFERENCES,)
+# Codons that start translation beside ATG, as NCBI lists them. Of the standard code none counts:
+# there they are exceptions, and sequences that begin with CTG or TTG are mostly parts.
+_INITIATORS = {
+    2: "ATT ATC ATA GTG",
+    3: "ATA GTG",
+    4: "TTA TTG CTG ATT ATC ATA GTG",
+    5: "TTG ATT ATC ATA GTG",
+    9: "GTG",
+    11: "TTG CTG ATT ATC ATA GTG",
+    12: "CTG",
+    13: "TTG ATA GTG",
+    21: "GTG",
+    23: "ATT GTG",
+    24: "TTG CTG GTG",
+    25: "TTG GTG",
+    26: "CTG",
+    32: "TTG CTG ATT ATC ATA GTG",
+    33: "TTG CTG GTG",
+}
+# The common ones start any sequence. The others also begin many a part of one, so they count only
+# where the rest is whole: it ends with a stop and has none inside.
+_COMMON = ("GTG", "TTG")
+UNKNOWN, STOP, METHIONINE = "X", "*", "M"
 
 
 def code(table: int) -> dict[str, str]:
@@ -65,10 +90,10 @@ def translate(column: pa.Array, table: int = 1) -> pa.Array:
 
 
 def proteins(column: pa.Array, table: int = 1) -> list[str]:
-    """The protein of each sequence: without a stop behind the last codon, X for one inside."""
+    """The protein of each sequence: without stops behind the last codon, X for one inside."""
     return [
-        text.removesuffix(STOP).replace(STOP, UNKNOWN)
-        for text in translate(column, table).to_pylist()
+        text.rstrip(STOP).replace(STOP, UNKNOWN)
+        for text in _initiated(column.to_pylist(), translate(column, table).to_pylist(), table)
     ]
 
 
@@ -76,21 +101,43 @@ def frames(ids: pa.Array, column: pa.Array, table: int = 1) -> pa.RecordBatch:
     """The `FRAMES` rows of a batch of normalised DNA sequences."""
     rows = {name: [] for name in ("dna", "rna", "protein", "codons", "tail")}
     rows |= {name: [] for name in ("start", "stop", "internal_stops")}
-    proteins = translate(column, table).to_pylist()
-    for dna, protein in zip(column.to_pylist(), proteins, strict=True):
+    sequences = column.to_pylist()
+    proteins = _initiated(sequences, translate(column, table).to_pylist(), table)
+    for dna, protein in zip(sequences, proteins, strict=True):
         tail = len(dna) - 3 * len(protein)
         stop = protein.endswith(STOP) and not tail
-        protein = protein[:-1] if stop else protein
+        protein = protein.rstrip(STOP) if stop else protein
         whole = dna[: 3 * len(protein)]
         rows["dna"].append(whole)
         rows["rna"].append(whole.replace("T", "U"))
         rows["protein"].append(protein.replace(STOP, UNKNOWN))
         rows["codons"].append(len(protein))
         rows["tail"].append(tail)
-        rows["start"].append(dna.startswith("ATG"))
+        rows["start"].append(dna.startswith("ATG") or is_initiator(dna, protein))
         rows["stop"].append(stop)
         rows["internal_stops"].append(protein.count(STOP))
     return pa.RecordBatch.from_pydict({"id": ids} | rows)
+
+
+def is_initiator(dna: str, protein: str) -> bool:
+    """Whether the first codon is methionine only because it is the first."""
+    return protein[:1] == METHIONINE and dna[:3] not in ("ATG", "ATA")
+
+
+def _initiated(sequences: list[str], proteins: list[str], table: int) -> list[str]:
+    """Proteins, stops included, that begin with methionine where the first codon starts them."""
+    initiators = _INITIATORS.get(table, "").split()
+    if not initiators:
+        return proteins
+
+    def starts(dna: str, protein: str) -> bool:
+        whole = len(dna) % 3 == 0 and protein.endswith(STOP) and STOP not in protein.rstrip(STOP)
+        return dna[:3] in initiators and (dna[:3] in _COMMON or whole)
+
+    return [
+        METHIONINE + protein[1:] if starts(dna, protein) else protein
+        for dna, protein in zip(sequences, proteins, strict=True)
+    ]
 
 
 def _digit_table() -> bytes:

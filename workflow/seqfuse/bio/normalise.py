@@ -1,7 +1,8 @@
 """Nucleotide sequences in one spelling, whole Arrow batches at a time.
 
-The stored spelling is upper-case DNA: U becomes T, white space and gaps (`-` and `.`) go. What is
-no nucleotide code stays as it was for the caller to report; nothing is dropped here.
+The stored spelling is upper-case DNA: U becomes T, white space and gaps (`-`) go, which is counted.
+What is no nucleotide code stays as it was for the caller to report; nothing is dropped here. A `.`
+is none: it is a gap in one kind of alignment, and the letter of the first row in another.
 """
 
 import hashlib
@@ -11,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 
 AMBIGUOUS = "RYSWKMBDHV"  # IUPAC codes of two or three nucleotides
-_REMOVED = " \t\r\n\v\f-."
-_FOREIGN, _GONE = 1, 0
+_SPACES, _GAPS = " \t\r\n\v\f", "-"
+_SPACE, _GAP, _FOREIGN = 0, 1, 2
 
 
 def _table() -> bytes:
@@ -23,8 +24,9 @@ def _table() -> bytes:
     table[ord("U")] = table[ord("u")] = ord("T")
     for letter in AMBIGUOUS:
         table[ord(letter)] = table[ord(letter.lower())] = ord(letter.lower())
-    for letter in _REMOVED:
-        table[ord(letter)] = _GONE
+    for letters, mark in ((_SPACES, _SPACE), (_GAPS, _GAP)):
+        for letter in letters:
+            table[ord(letter)] = mark
     return bytes(table)
 
 
@@ -36,26 +38,30 @@ _TO_N = bytes(ord("N") if chr(i).upper() in AMBIGUOUS else i for i in range(256)
 class Normalised:
     """A column of sequences in the stored spelling, and what was found in each row.
 
-    `letters` has ambiguous codes as N. `ambiguous`, `foreign` and `known` count, per row, ambiguous
-    codes, letters that are no nucleotide code, and A, C, G and T (int64).
+    `letters` has ambiguous codes as N. The others count, per row (int64): `ambiguous` codes,
+    letters that are no nucleotide code, A, C, G and T, and the `spaces` and `gaps` that are gone.
     """
 
     letters: pa.Array
     ambiguous: np.ndarray
     foreign: np.ndarray
     known: np.ndarray
+    spaces: np.ndarray
+    gaps: np.ndarray
 
 
 def normalise(column: pa.Array) -> Normalised:
     """Spell one column of a batch; nulls stay null."""
     data, offsets = flat(column)
     spelt = np.frombuffer(data.tobytes().translate(_SPELLING), np.uint8)
-    if len(spelt) and spelt.min() == _GONE:
-        kept = spelt != _GONE
+    nothing = np.zeros(len(column), np.int64)
+    spaces = gaps = nothing
+    if len(spelt) and spelt.min() < _FOREIGN:
+        spaces, gaps = (_counts(spelt == mark, offsets) for mark in (_SPACE, _GAP))
+        kept = spelt >= _FOREIGN
         offsets = _counts(kept, offsets, cumulative=True)
         spelt = spelt[kept]
     lengths = np.diff(offsets)
-    nothing = np.zeros(len(column), np.int64)
     foreign = ambiguous = nothing
     if len(spelt) and spelt.min() == _FOREIGN:
         foreign = _counts(spelt == _FOREIGN, offsets)
@@ -66,7 +72,8 @@ def normalise(column: pa.Array) -> Normalised:
     known = lengths - foreign - (_counts(unknown, offsets) if unknown.any() else 0)
     if foreign.any():  # the marks are no text; the caller refuses or drops these rows
         spelt = np.where(spelt == _FOREIGN, ord("N"), spelt).astype(np.uint8)
-    return Normalised(strings(spelt, offsets, column), ambiguous, foreign, known)
+    letters = strings(spelt, offsets, column)
+    return Normalised(letters, ambiguous, foreign, known, spaces, gaps)
 
 
 def first_foreign(sequence: str) -> str:

@@ -8,19 +8,28 @@ the file.
 import csv
 import gzip
 import json
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from seqfuse.errors import UserError
+from seqfuse.bio import file_kinds, record_batches
+from seqfuse.errors import UserError, quoted, several
 
 csv.field_size_limit(2**31 - 1)  # a chromosome is a cell too
 _PARQUET_ROWS = 256
-_PARQUET_BUFFER = 1 << 20  # bytes; without it, a whole column of a row group is read at once
-_FASTA = (".fasta", ".fna", ".fa", ".ffn")
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
-SUFFIXES = (*_DELIMITERS, ".parquet", *_FASTA, ".jsonl")
+SUFFIXES = (*_DELIMITERS, ".parquet", *file_kinds.FASTA, ".jsonl")
+_ONE_OBJECT = "write one JSON object a line"
+# A name of a column that must be a cell: so many nucleotides, and nothing else.
+_SEQUENCE = re.compile("[ACGTUN]{12,}", re.IGNORECASE)
+# What csv says -> what it is and what to do.
+_CSV_FAULTS = {
+    "new-line character": r"a CR that ends no line; convert line ends: tr '\r' '\n'",
+    "unexpected end": "a quote is opened here and closed nowhere; double quotes inside a cell",
+    "expected after": "text behind a closing quote; double quotes inside a cell",
+}
 
 
 @dataclass(frozen=True)
@@ -32,56 +41,88 @@ class Reader:
     separator: str = "|"
 
     def columns(self) -> list[str]:
-        """The names of the file's columns."""
+        """The names of the file's columns; of JSON lines all that any line has."""
         form = self._form()
         if form == ".parquet":
-            return self._parquet().schema_arrow.names
-        if form in _FASTA:
-            next(self._fasta())
+            return self._header(record_batches.opened(self.path).schema_arrow.names)
+        if form in file_kinds.FASTA:
+            next(self._fasta(form))
             return [*(self.header_fields or ["id"]), "sequence"]
         if form == ".jsonl":
-            return list(next(self._json_lines()))
-        return self._header(next(self._cells(form), []))
+            names = list(dict.fromkeys(name for _, row in self._json_lines(form) for name in row))
+            if not names:
+                raise UserError(f"{self.path}: no row; {_ONE_OBJECT}")
+            return names
+        return self._header(next(self._cells(form), (0, []))[1])
 
     def rows(self, columns: list[str]) -> Iterator[dict]:
         """The rows, as {column: value} of at least `columns`."""
+        return (row for _, row in self.numbered(columns))
+
+    @property
+    def unit(self) -> str:
+        """What `numbered` counts."""
+        return "row" if self._form() == ".parquet" else "line"
+
+    def numbered(self, columns: list[str]) -> Iterator[tuple[int, dict]]:
+        """The rows, each with the line of the file in which it begins; of Parquet the row's number.
+
+        Both from 1, whatever lines are blank or cells hold line ends.
+        """
         form = self._form()
         if form == ".parquet":
-            file = self._parquet()
-            for group in range(file.num_row_groups):
-                for batch in file.iter_batches(_PARQUET_ROWS, row_groups=[group], columns=columns):
-                    yield from batch.to_pylist()
-        elif form in _FASTA:
-            yield from self._fasta()
+            file = record_batches.opened(self.path)
+            number = 1
+            for batch in record_batches.batches(self.path, file, _PARQUET_ROWS, columns):
+                try:
+                    rows = batch.to_pylist()
+                except (ValueError, OverflowError) as error:
+                    what = (
+                        "text is not UTF-8" if isinstance(error, UnicodeError) else "date is none"
+                    )
+                    last = number + len(batch) - 1
+                    raise UserError(
+                        f"{self.path}: rows {number} to {last}: a {what}; write the file again with"
+                        " texts and numbers"
+                    ) from None
+                yield from enumerate(rows, start=number)
+                number += len(rows)
+        elif form in file_kinds.FASTA:
+            yield from self._fasta(form)
         elif form == ".jsonl":
-            yield from self._json_lines()
+            yield from self._json_lines(form)
         else:
             yield from self._table(form)
 
     def _form(self) -> str:
-        name = self.path.name.lower().removesuffix(".gz")
+        name = self.path.name.lower()
+        compressed = name.endswith(".gz")
+        name = name.removesuffix(".gz")
         form = next((suffix for suffix in SUFFIXES if name.endswith(suffix)), None)
         if form is None:
             raise UserError(f"{self.path}: unknown suffix; known: {', '.join(SUFFIXES)} (and .gz)")
+        if form == ".parquet" and compressed:
+            raise UserError(f"{self.path}: Parquet compresses by itself; decompress it: gunzip")
+        if not self.path.exists():
+            raise UserError(f"{self.path}: no such file")
+        if not self.path.is_file():
+            raise UserError(f"{self.path}: a folder, pipe or device; give a file")
         if self.path.stat().st_size == 0:
             raise UserError(f"{self.path}: the file is empty")
+        said = None if form == ".parquet" else file_kinds.misnamed(self.path, compressed)
+        if said:
+            raise UserError(f"{self.path}: this is {said}")
         return form
 
-    def _parquet(self):
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        try:
-            return pq.ParquetFile(self.path, buffer_size=_PARQUET_BUFFER)
-        except (pa.ArrowInvalid, OSError) as error:
-            reason = " ".join(str(error).split())
-            raise UserError(f"{self.path}: not a readable Parquet file ({reason})") from None
-
-    def _lines(self) -> Iterator[str]:
+    def _lines(self, form: str) -> Iterator[str]:
         opened = gzip.open if self.path.name.lower().endswith(".gz") else open
         number = 0
         try:
             with opened(self.path, "rb") as handle:
+                said = file_kinds.strange_text(handle.read(file_kinds.HEAD), form)
+                if said:
+                    raise UserError(f"{self.path}: this is {said}")
+                handle.seek(0)
                 for number, line in enumerate(handle, start=1):
                     yield line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError:
@@ -93,77 +134,129 @@ class Reader:
                 f"{self.path}: cut or broken gzip after line {number} ({error}); fetch it again"
             ) from None
 
-    def _cells(self, form: str) -> Iterator[list[str]]:
-        reader = csv.reader(self._lines(), delimiter=_DELIMITERS[form], strict=True)
+    def _cells(self, form: str) -> Iterator[tuple[int, list[str]]]:
+        """(the line in which it begins, its cells) of each row that is not blank."""
+        reader = csv.reader(self._lines(form), delimiter=_DELIMITERS[form], strict=True)
+        line = 1
         try:
-            yield from reader
+            for row in reader:
+                if row:
+                    yield line, row
+                line = reader.line_num + 1
         except csv.Error as error:
-            raise UserError(f"{self.path}: line {reader.line_num}: {error}") from None
+            known = (said for start, said in _CSV_FAULTS.items() if start in str(error))
+            raise UserError(f"{self.path}: line {line}: {next(known, str(error))}") from None
 
     def _header(self, header: list[str]) -> list[str]:
+        where = f"{self.path}: row 1 (the header)"
+        if not header:
+            raise UserError(f"{where}: no header; name every column once")
+        data = next((name for name in header if _SEQUENCE.fullmatch(name.strip())), None)
+        if data is not None:
+            raise UserError(
+                f"{where} holds the sequence {quoted(data, 20)}; write a line of column names"
+                " above the data, such as sequence,value"
+            )
         if len(header) == 1:
             other = next((d for d in (";", "\t", ",", "|") if d in header[0]), None)
             if other:
                 raise UserError(
-                    f"{self.path}: row 1 (the header) is one column, {header[0]!r}; the delimiter "
+                    f"{where} is one column, {quoted(header[0])}; the delimiter "
                     f"seems to be {other!r}: use commas in .csv and tabs in .tsv"
                 )
+        nameless = [str(place) for place, name in enumerate(header, start=1) if not name.strip()]
+        if len(nameless) > 1:
+            raise UserError(
+                f"{where}: {len(nameless)} columns have no name (columns {several(nameless)}); name"
+                " or remove them, and the commas or tabs at the end of each line"
+            )
         twice = next((name for name in header if header.count(name) > 1), None)
-        if twice is not None or not header:
-            fault = f"the column {twice!r} occurs twice" if header else "no header"
-            raise UserError(f"{self.path}: row 1 (the header): {fault}; name every column once")
+        if twice is not None:
+            raise UserError(
+                f"{where}: the column {quoted(twice)} occurs twice; name every column once"
+            )
         return header
 
-    def _table(self, form: str) -> Iterator[dict]:
+    def _table(self, form: str) -> Iterator[tuple[int, dict]]:
         cells = self._cells(form)
-        header = self._header(next(cells, []))
-        for number, row in enumerate((row for row in cells if row), start=1):
+        header = self._header(next(cells, (0, []))[1])
+        for line, row in cells:
             if len(row) != len(header):
                 raise UserError(
-                    f"{self.path}: row {number} has {len(row)} cells and the header {len(header)}; "
+                    f"{self.path}: line {line} has {len(row)} cells and the header {len(header)}; "
                     f"quote cells that hold {_DELIMITERS[form]!r}"
                 )
-            yield {name: cell or None for name, cell in zip(header, row, strict=True)}
+            yield line, {name: cell or None for name, cell in zip(header, row, strict=True)}
 
-    def _fasta(self) -> Iterator[dict]:
+    def _fasta(self, form: str) -> Iterator[tuple[int, dict]]:
         header, parts, number = None, [], 0
-        for number, line in enumerate(self._lines(), start=1):
+        for number, line in enumerate(self._lines(form), start=1):
             line = line.strip()
             if line.startswith(">"):
                 if header is not None:
                     yield self._fasta_row(header, parts)
                 header, parts = (line[1:], number), []
-            elif line and header is None:
+                continue
+            if line and header is None:
                 raise UserError(
                     f"{self.path}: line {number}: a sequence before any header; FASTA records "
                     "begin with a line '>name'"
                 )
-            else:
-                parts.append(line)
+            for letter, fault in ((">", "a header is glued to it"), ("\r", "a CR ends no line")):
+                if letter in line:
+                    raise UserError(
+                        f"{self.path}: line {number}: {letter!r} inside a sequence: {fault}; put it"
+                        " on a line of its own"
+                    )
+            parts.append(line)
         if header is None:
             raise UserError(f"{self.path}: no record; FASTA records begin with a line '>name'")
         yield self._fasta_row(header, parts)
 
-    def _fasta_row(self, header: tuple[str, int], parts: list[str]) -> dict:
+    def _fasta_row(self, header: tuple[str, int], parts: list[str]) -> tuple[int, dict]:
         text, number = header
         fields = ("id",) if not self.header_fields else self.header_fields
         values = text.split(self.separator) if self.header_fields else text.split()[:1]
         if len(values) != len(fields):
+            form = self.separator.join(fields)
             raise UserError(
-                f"{self.path}: line {number}: the header {text!r} is not "
-                f"{self.separator.join(fields)!r}; set header_fields in the dataset's entry"
+                f"{self.path}: line {number}: the header {quoted(text)} is not "
+                f"{quoted(form)}; set header_fields in the dataset's entry"
+                if text
+                else f"{self.path}: line {number}: a header without a name; write '>name'"
             )
         named = {name: value.strip() or None for name, value in zip(fields, values, strict=True)}
-        return named | {"sequence": "".join(parts) or None}
+        return number, named | {"sequence": "".join(parts) or None}
 
-    def _json_lines(self) -> Iterator[dict]:
-        for number, line in enumerate(self._lines(), start=1):
+    def _json_lines(self, form: str) -> Iterator[tuple[int, dict]]:
+        for number, line in enumerate(self._lines(form), start=1):
             if not line.strip():
                 continue
+            where = f"{self.path}: line {number}"
             try:
-                row = json.loads(line)
+                row = json.loads(line, object_pairs_hook=_once)
             except json.JSONDecodeError as error:
-                raise UserError(f"{self.path}: line {number} is not JSON: {error}") from None
+                raise UserError(f"{where} is not JSON: {error.msg}; {_ONE_OBJECT}") from None
+            except RecursionError:
+                raise UserError(
+                    f"{where} is nested too deeply; {_ONE_OBJECT}, of texts and numbers"
+                ) from None
+            except _Twice as name:
+                raise UserError(f"{where}: the key {name} occurs twice; keep one") from None
+            except ValueError:
+                raise UserError(f"{where} holds a number of too many digits; correct it") from None
             if not isinstance(row, dict):
-                raise UserError(f"{self.path}: line {number} is not a JSON object")
-            yield row
+                raise UserError(f"{where} is not a JSON object; {_ONE_OBJECT}")
+            yield number, row
+
+
+class _Twice(Exception):
+    """A key that one JSON object holds twice."""
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _Twice(quoted(next(name for name in names if names.count(name) > 1)))
+    return found

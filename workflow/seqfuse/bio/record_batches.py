@@ -1,4 +1,4 @@
-"""Reading a table of records batch by batch, in memory that does not grow with the file."""
+"""Reading a Parquet file batch by batch, in memory that does not grow with the file."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,26 +9,52 @@ import pyarrow.parquet as pq
 from seqfuse.errors import UserError
 
 _ROWS, _BYTES = 2048, 1 << 20  # of a batch, whichever is less
+_UNREADABLE = (pa.ArrowException, OSError, UnicodeDecodeError)
 _BUFFER = 1 << 20  # bytes; without it, a whole column of a row group is read at once
 
 
 def read(records: Path, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     """The columns of `schema`; an absent, cut or foreign file is a `UserError` that names it."""
-    try:
-        file = pq.ParquetFile(records, buffer_size=_BUFFER)
-    except FileNotFoundError:
-        raise UserError(f"{records}: no such file") from None
-    except (pa.ArrowInvalid, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"{records}: not a readable Parquet file ({reason})") from None
+    file = opened(records)
     missing = [name for name in schema.names if name not in file.schema_arrow.names]
     if missing:
         raise UserError(f"{records}: column {missing[0]!r} is missing; is it a table of records?")
-    size = _size(file)
+    for batch in batches(records, file, _size(file), schema.names):
+        yield batch.select(schema.names).cast(schema)
+
+
+def opened(path: Path) -> pq.ParquetFile:
+    """A Parquet file whose footer can be read."""
+    try:
+        file = pq.ParquetFile(path, buffer_size=_BUFFER)
+        _ = file.schema_arrow.names  # names that are no UTF-8 are found when they are asked for
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except _UNREADABLE as error:
+        raise _unreadable(path, error) from None
+    return file
+
+
+def batches(
+    path: Path, file: pq.ParquetFile, rows: int, columns: list[str]
+) -> Iterator[pa.RecordBatch]:
+    """Some columns of it, at most `rows` rows at a time."""
     for group in range(file.num_row_groups):
         # Asked for all groups at once, the reader keeps parts of those that it has read.
-        for batch in file.iter_batches(size, row_groups=[group], columns=schema.names):
-            yield batch.select(schema.names).cast(schema)
+        found = file.iter_batches(rows, row_groups=[group], columns=columns)
+        while True:
+            try:
+                batch = next(found, None)
+            except _UNREADABLE as error:
+                raise _unreadable(path, error) from None
+            if batch is None:
+                break
+            yield batch
+
+
+def _unreadable(path: Path, error: Exception) -> UserError:
+    reason = " ".join(str(error).split())[:100]
+    return UserError(f"{path}: not a readable Parquet file ({reason}); write or fetch it again")
 
 
 def _size(file: pq.ParquetFile) -> int:

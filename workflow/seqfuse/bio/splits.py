@@ -26,15 +26,15 @@ def assign(found: np.ndarray, shares: dict[str, float], seed: int) -> np.ndarray
 def repeated(contents: np.ndarray, split: np.ndarray, kept: np.ndarray, policy: str) -> np.ndarray:
     """Which rows go as duplicates (bool): the rows of one content key hold the same record.
 
-    "drop" keeps the first row; "drop_across_splits" those of the first split in the order train,
-    val, test. Rows that are rejected anyway (`kept` False) count for nothing.
+    "drop" and "mean" keep the first row; "drop_across_splits" those of the first split in the order
+    train, val, test. Rows that are rejected anyway (`kept` False) count for nothing.
     """
     if policy == "keep":
         return np.zeros(len(contents), bool)
     rank = np.searchsorted(np.array(sorted(SPLITS)), split.astype(str))
     rank = np.array([SPLITS.index(name) for name in sorted(SPLITS)])[rank]
     rows = np.flatnonzero(kept)
-    if policy == "drop":
+    if policy in ("drop", "mean"):
         first = np.unique(contents[rows], return_index=True)[1]
         gone = np.ones(len(rows), bool)
         gone[first] = False

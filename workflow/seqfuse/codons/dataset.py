@@ -117,15 +117,14 @@ def read(name: str, records: Path, frames: Path) -> Dataset:
 
 def with_views(
     dataset: Dataset,
-    receipts: Mapping[str, Path],
+    stores: Mapping[str, Store],
     parts: Mapping[str, int],
     folder: Path,
     aligned: bool = True,
 ) -> Dataset:
-    """The dataset with the stored views that `receipts` names, decoded into `folder`."""
+    """The dataset with the views that `stores` hold, decoded into `folder`."""
     views = {}
-    for view, receipt in receipts.items():
-        store = Store.open(receipt)
+    for view, store in stores.items():
         letters = dataset.frames[view]
         spans = [store.spans(sequence) for sequence in letters]
         placements = placed(dataset, view, spans, parts[view], aligned)

@@ -4,7 +4,8 @@ Reads cleaned records, codon frames and a receipt of the embedding store for eac
 arm; of a modality whose encoder the arm trains (LoRA, or end to end), that encoder's folder. Writes
 a folder: seed<N>.safetensors, predictions.parquet (val and test; for a fusion also test predictions
 with modalities knocked out), cost.json, log.jsonl, and weights.parquet for an arm that weighs its
-modalities. An interrupted run resumes from --state to the same numbers.
+modalities; and a copy of encoders with random weights, which can be had nowhere else. An
+interrupted run resumes from --state to the same numbers.
 
     seqfuse codons train --dataset demo-expression --arm mil \\
         --records results/demo/sequences/demo-expression/records.parquet \\
@@ -41,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--state", required=True, type=Path, help="folder to resume from")
     parser.add_argument("--out", required=True, type=Path, help="folder to write")
     cli_flags.add(parser, "codons/training")
+    cli_flags.add(parser, "sequences", "genetic_code")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -64,4 +66,5 @@ def run(args: argparse.Namespace) -> None:
     torch.set_num_threads(args.threads)
     settings = cli_flags.take(args, training.Training)
     files = (args.records, args.frames, receipts, models)
-    training_job.Job(arm, args.dataset, *files, settings, args.seeds, args.state).run(args.out)
+    job = (settings, args.seeds, args.state, args.genetic_code)
+    training_job.Job(arm, args.dataset, *files, *job).run(args.out)

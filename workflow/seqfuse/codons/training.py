@@ -45,6 +45,14 @@ class Trial:
 
 
 @dataclass(frozen=True)
+class Passes:
+    """How rows go through a trained model: so many at once, in which precision."""
+
+    batch: int
+    precision: str
+
+
+@dataclass(frozen=True)
 class Recipe:
     """How a model is trained, whatever its arm."""
 
@@ -56,6 +64,11 @@ class Recipe:
     lr_patience: int
     max_grad_norm: float
     precision: str
+
+    @property
+    def passes(self) -> Passes:
+        """How the rows go through it that are predicted."""
+        return Passes(self.batch, self.precision)
 
 
 @dataclass
@@ -200,9 +213,7 @@ class Trainer:
     def _validate(self) -> None:
         """Log the epoch, remember a better state, and let the learning rate follow the loss."""
         progress, dataset = self.progress, self.dataset
-        prediction, _ = predict(
-            self.model, dataset, self.val_rows, self.recipe, self.device, scaled=True
-        )
+        prediction, _ = predict(self.model, dataset, self.val_rows, self.recipe.passes, self.device)
         target = torch.from_numpy(dataset.target[self.val_rows])
         loss = task_loss(torch.from_numpy(prediction), target, dataset.labels, self.scale).item()
         self._refuse_infinite("validation loss", loss)
@@ -272,21 +283,21 @@ def predict(
     model: CodonModel,
     dataset: Dataset,
     rows: np.ndarray,
-    recipe: Recipe,
+    passes: Passes,
     device: torch.device,
     knocked_out: Collection[str] = (),
-    scaled: bool = False,
+    scale: Scale | None = None,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Predictions float64 [n, outputs] of `rows` in order, and weights [n, M] if the arm weighs.
 
-    Values come in the target's own unit, or `scaled` as the network gives them; classes as log
-    probabilities.
+    Values come in the target's own unit, by its `scale`, or without as the network gives them;
+    classes as log probabilities.
     """
     model.eval()
     position = np.empty(len(dataset.ids), np.int64)
     outputs, weights, done = [], [], 0
-    for part in by_length(dataset, rows, recipe.batch):
-        with products(device, recipe.precision):
+    for part in by_length(dataset, rows, passes.batch):
+        with products(device, passes.precision):
             output = model(collate(dataset, part, device), knocked_out)
         position[part] = np.arange(done, done + len(part))
         done += len(part)
@@ -295,8 +306,7 @@ def predict(
     back, prediction = position[rows], torch.cat(outputs)
     if dataset.labels:
         prediction = prediction.log_softmax(-1)
-    elif not scaled:
-        scale = Scale.of(dataset)
+    elif scale is not None:
         prediction = prediction * scale.deviation + scale.mean
     found = None if weights[0] is None else torch.cat(weights).double().cpu().numpy()[back]
     return prediction.numpy()[back], found

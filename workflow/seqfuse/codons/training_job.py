@@ -1,6 +1,7 @@
 """One job of the study: choose on validation, train every seed, predict, and write it all down."""
 
 import itertools
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -12,6 +13,7 @@ import torch
 
 from seqfuse import fingerprint, tables
 from seqfuse.codons import checkpoint, trainable_encoder
+from seqfuse.codons.application.prediction_rows import rows_of
 from seqfuse.codons.dataset import SPLITS, Dataset, moments, read, with_one_hot, with_views
 from seqfuse.codons.model import (
     Shape,
@@ -20,18 +22,20 @@ from seqfuse.codons.model import (
 )
 from seqfuse.codons.training import (
     Recipe,
-    Scale,
     Trainer,
     Training,
     Trial,
     predict,
 )
+from seqfuse.encoders import recorded
 from seqfuse.encoders.encoder import Encoder
+from seqfuse.encoders.store import Store
 from seqfuse.files import (
     atomic_directory,
     canonical_json,
     checksums,
     digest,
+    keep_copy,
     read_json,
     sha256,
     write_json,
@@ -63,6 +67,7 @@ class Job:
     settings: Training
     seeds: Sequence[int]
     state: Path
+    genetic_code: int
 
     def run(self, out: Path) -> None:
         """Train and write; nothing of `out` is there before all of it is."""
@@ -71,6 +76,7 @@ class Job:
             trained = [self._train(trial, seed) for seed in self.seeds]
             with atomic_directory(out) as folder:
                 self._write(folder, trained)
+                self._write_for_use(folder, out, trained)
             discard(self.state)
 
     @cached_property
@@ -80,7 +86,8 @@ class Job:
         if self.arm.one_hot:
             return with_one_hot(dataset)
         outputs = parts(self.arm, self.settings.upsampling)
-        dataset = with_views(dataset, self.receipts, outputs, self._memory, self.arm.aligned)
+        stores = {view: Store.open(receipt) for view, receipt in self.receipts.items()}
+        dataset = with_views(dataset, stores, outputs, self._memory, self.arm.aligned)
         dataset = trainable_encoder.with_ids(dataset, self.encoders(), outputs)
         return replace(dataset, views={view: dataset.views[view] for view in self.arm.modalities})
 
@@ -193,7 +200,6 @@ class Job:
         held_out = np.concatenate([dataset.rows(split) for split in SPLITS[1:]])
         predicted, weighed, costs = [], [], []
         for trainer in trained:
-            self._save(folder, trainer)
             values, weights = self._predict(trainer, held_out)
             predicted.append(self._predictions(held_out, trainer.seed, "none", values))
             if weights is not None:
@@ -223,35 +229,46 @@ class Job:
         log = [entry for trainer in trained for entry in trainer.progress.log]
         write_log(folder / "log.jsonl", log)
 
-    def _save(self, folder: Path, trainer: Trainer) -> None:
-        scale = Scale.of(self.dataset)
-        description = checkpoint.Description(
-            self.arm.name,
-            self.name,
-            trainer.seed,
-            asdict(self.shape),
-            list(self.dataset.labels),
-            scale.mean,
-            scale.deviation,
+    def _write_for_use(self, folder: Path, out: Path, trained: Sequence[Trainer]) -> None:
+        """What it takes to use the arm wherever its folder is copied to: the checkpoints, and the
+        encoders that can be had nowhere else."""
+        encoders = self._recorded(out)
+        for trainer in trained:
+            description = self._description(trainer, encoders)
+            checkpoint.save(folder / f"seed{trainer.seed}.safetensors", trainer.model, description)
+        for view, encoder in encoders.items():
+            if encoder.get("scratch") and not self.arm.random:
+                keep_copy(os.path.normpath(out / encoder["folder"]), folder / "encoders" / view)
+
+    def _recorded(self, out: Path) -> dict[str, dict]:
+        """What the checkpoints say of the encoder of each modality."""
+        stored = {view: recorded.of_receipt(path, out) for view, path in self.receipts.items()}
+        tuned = {view: recorded.of_folder(path, out) for view, path in self.models.items()}
+        return {view: (stored | tuned)[view] for view in self.arm.modalities}
+
+    def _description(self, trainer: Trainer, encoders: Mapping) -> checkpoint.Description:
+        return checkpoint.Description(
+            arm=self.arm.name,
+            dataset=self.name,
+            seed=trainer.seed,
+            shape=asdict(self.shape),
+            labels=list(self.dataset.labels),
+            mean=trainer.scale.mean,
+            deviation=trainer.scale.deviation,
+            genetic_code=self.genetic_code,
+            batch=self.recipe.batch,
+            precision=self.recipe.precision,
+            encoders=dict(encoders),
         )
-        checkpoint.save(folder / f"seed{trainer.seed}.safetensors", trainer.model, description)
 
     def _predict(self, trainer: Trainer, rows: np.ndarray, knocked_out: Sequence[str] = ()):
-        return predict(trainer.model, self.dataset, rows, self.recipe, self._device, knocked_out)
+        passes = self.recipe.passes
+        given = (trainer.model, self.dataset, rows, passes, self._device)
+        return predict(*given, knocked_out, trainer.scale)
 
     def _predictions(self, rows: np.ndarray, seed: int, probe: str, values: np.ndarray) -> pa.Table:
-        labels = self.dataset.labels
-        common = {"dataset": self.name, "method": self.arm.name, "seed": seed, "probe": probe}
-        found = []
-        for row, outputs in zip(rows.tolist(), values, strict=True):
-            if labels:
-                said = {
-                    "predicted": labels[int(outputs.argmax())],
-                    "loglik": list(zip(labels, outputs.tolist(), strict=True)),
-                }
-            else:
-                said = {"predicted_value": float(outputs[0])}
-            found.append({"id": self.dataset.ids[row]} | common | said)
+        ids, labels = [self.dataset.ids[row] for row in rows], self.dataset.labels
+        found = rows_of(ids, self.name, self.arm.name, seed, labels, values, probe)
         return tables.from_rows(found, tables.PREDICTIONS)
 
     def _weights(self, rows: np.ndarray, seed: int, weights: np.ndarray) -> pa.Table:

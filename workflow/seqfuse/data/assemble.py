@@ -2,25 +2,31 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from seqfuse import labels as labels_of_answers
 from seqfuse import tables
+from seqfuse.bio.bad_rows import BadRows, Place, place
 from seqfuse.bio.normalise import keys, normalise
-from seqfuse.bio.splits import assign
+from seqfuse.bio.splits import SPLITS, assign
 from seqfuse.data.demo import generators
 from seqfuse.data.download import Source
 from seqfuse.data.source_file import SourceFile
-from seqfuse.errors import UserError
+from seqfuse.errors import UserError, quoted, several
 from seqfuse.files import atomic
 
 _BATCH = 512
 # Shares of the splits that are made where the files give none, or no val.
 SHARES = {"train": 0.8, "val": 0.1, "test": 0.1}
 VAL_SHARES = {"train": 0.9, "val": 0.1}
+# Rows of val or test below which is said that a score says little: the 95 % interval of a rank
+# correlation over 30 rows is some 0.36 wide to either side (Fisher's z).
+FEW = 30
 
 
 def demo(entry: dict) -> Iterator[pa.RecordBatch]:
@@ -33,25 +39,22 @@ def demo(entry: dict) -> Iterator[pa.RecordBatch]:
     yield pa.RecordBatch.from_pylist(rows, schema=tables.RECORDS)
 
 
-def read(entry: dict, sources: list[Source]) -> Iterator[pa.RecordBatch]:
-    """The records of source files.
+@dataclass(frozen=True)
+class MadeSplits:
+    """The split of every row (text), where the files do not give train and val, and how it came."""
+
+    split: np.ndarray
+    how: str
+
+
+def missing_splits(entry: dict, sources: list[Source]) -> MadeSplits | None:
+    """The splits that are made, None where the files give them.
 
     Without any split, rows are split by `SHARES`; with train but no val, val is a tenth of train.
     Rows of equal DNA stay together; `seed` of the entry decides which go where.
     """
-    given = {source.split for source in sources}
-    made = None if given >= {"train", "val"} else _missing_splits(entry, sources)
-    row = 0
-    for batch in _batches(entry, sources):
-        if made is not None:
-            column = pa.array(made[row : row + len(batch)], pa.string())
-            batch = batch.set_column(1, tables.RECORDS.field("split"), column)
-        yield batch.cast(tables.RECORDS)
-        row += len(batch)
-
-
-def _missing_splits(entry: dict, sources: list[Source]) -> np.ndarray | None:
-    """The split of every row, where the files do not give train and val; None where they do."""
+    if {source.split for source in sources} >= {"train", "val"}:
+        return None
     given, found = [], []
     for batch in _batches(entry, sources):
         given.append(np.array(batch["split"].to_pylist(), dtype=object))
@@ -65,17 +68,36 @@ def _missing_splits(entry: dict, sources: list[Source]) -> np.ndarray | None:
     rows = np.isin(split.astype(str), ["train", "None"])
     shares = VAL_SHARES if "test" in names else SHARES
     split[rows] = assign(contents[rows], shares, entry["seed"])
-    return split
+    counts = ", ".join(f"{name} {(split == name).sum():,}" for name in SPLITS)
+    why = (
+        "no val is given: a tenth of train becomes val"
+        if "test" in names
+        else ("no split is given: rows are split 80/10/10")
+    )
+    return MadeSplits(split, f"{why}, by seed {entry['seed']} ({counts})")
+
+
+def read(
+    entry: dict, sources: list[Source], made: MadeSplits | None = None
+) -> Iterator[pa.RecordBatch]:
+    """The records of source files, with the splits that they give or that were `made`."""
+    row = 0
+    for batch in _batches(entry, sources):
+        if made is not None:
+            column = pa.array(made.split[row : row + len(batch)], pa.string())
+            batch = batch.set_column(1, tables.RECORDS.field("split"), column)
+        yield batch.cast(tables.RECORDS)
+        row += len(batch)
 
 
 def _batches(entry: dict, sources: list[Source]) -> Iterator[pa.RecordBatch]:
     """Records with the split that the files give, null where they give none."""
     schema = pa.schema([field.with_nullable(True) for field in tables.RECORDS])
-    numbers: Counter = Counter()
+    numbers, bad = Counter(), BadRows()
     for source in sources:
-        rows, source.rows, source.later_turns = [], 0, 0
+        rows, source.rows, source.later_turns, source.cut = [], 0, 0, 0
         source.left_out.clear()
-        for record in SourceFile(entry, source).records(numbers):
+        for record in SourceFile(entry, source).records(numbers, bad):
             rows.append(record)
             source.rows += 1
             if len(rows) == _BATCH:
@@ -83,20 +105,26 @@ def _batches(entry: dict, sources: list[Source]) -> Iterator[pa.RecordBatch]:
                 rows = []
         if rows:
             yield pa.RecordBatch.from_pylist(rows, schema=schema)
+        source.bad = [kind for kind in bad if kind.places[0].file == str(source.file)]
+    if entry["bad_rows"] == "refuse":
+        bad.refuse()
 
 
 def write(path: str | Path, batches: Iterable[pa.RecordBatch], sources: list[Source]) -> dict:
     """Write records batch by batch; what was written, by split and label, for the card."""
     rows, labels, present, seen = Counter(), {}, set(), []
+    first: dict[str, Place] = {}
     with atomic(path) as temporary:
         with pq.ParquetWriter(temporary, tables.RECORDS, compression="zstd") as writer:
             for batch in batches:
                 writer.write_batch(batch)
                 splits = batch["split"].to_pylist()
                 rows.update(splits)
-                for split, label in zip(splits, batch["label"].to_pylist(), strict=True):
+                for row, label in enumerate(batch["label"].to_pylist()):
                     if label is not None:
-                        labels.setdefault(split, Counter())[label] += 1
+                        labels.setdefault(splits[row], Counter())[label] += 1
+                        if label not in first:
+                            first[label] = _place(batch, row)
                 present |= {n for n in batch.schema.names if batch[n].null_count < len(batch)}
                 seen.append(keys(batch["id"]))
         if not rows:
@@ -104,11 +132,14 @@ def write(path: str | Path, batches: Iterable[pa.RecordBatch], sources: list[Sou
             for reason, times in left_out(sources).most_common(1):
                 raise UserError(f"{names}: no row is left; most often ({times} rows), {reason}")
             raise UserError(f"{names}: there is no row; give a file with records")
-        _check_unique(temporary, np.concatenate(seen), sources)
-    return {"rows": rows, "labels": labels, "columns": present}
+        _refuse_one_label_spelt_twice(first)
+        _check_unique(temporary, np.concatenate(seen))
+    return {"rows": rows, "labels": labels, "columns": present - {"file", "line"}}
 
 
-def card(name: str, entry: dict, sources: list[Source], counts: dict) -> dict:
+def card(
+    name: str, entry: dict, sources: list[Source], counts: dict, made: MadeSplits | None = None
+) -> dict:
     """What was read of a dataset and from where; no timestamps, so that equal inputs agree."""
     return {
         "name": name,
@@ -116,6 +147,7 @@ def card(name: str, entry: dict, sources: list[Source], counts: dict) -> dict:
         "files": [source.card() for source in sources],
         "columns": [name for name in tables.RECORDS.names if name in counts["columns"]],
         "rows": dict(counts["rows"]),
+        "made_splits": made and made.how,
         "labels": {split: dict(found) for split, found in counts["labels"].items()},
         "left_out": dict(left_out(sources).most_common()),
         "later_turns_left_out": sum(source.later_turns for source in sources),
@@ -124,26 +156,66 @@ def card(name: str, entry: dict, sources: list[Source], counts: dict) -> dict:
 
 def left_out(sources: list[Source]) -> Counter:
     """The rows that became no record, by reason; with the records they are all that were read."""
-    return sum((source.left_out for source in sources), Counter())
+    counted = sum((source.left_out for source in sources), Counter())
+    for kind in (kind for source in sources for kind in source.bad):
+        counted[kind.name] += kind.rows
+    return counted
 
 
-def _check_unique(path: Path, found: np.ndarray, sources: list[Source]) -> None:
-    """Ids must not repeat; the message needs the text, so the file is read again for it."""
-    order = np.argsort(found, kind="stable")
-    repeats = order[1:][found[order][1:] == found[order][:-1]]
-    if len(repeats):
-        row = int(repeats.min())
-        name = pq.read_table(path, columns=["id"])["id"][row].as_py()
-        raise UserError(
-            f"{_place(sources, row)}: the id {name!r} occurs twice; make ids unique, or number the "
-            "rows with columns: {id: null} in the dataset's entry"
+def remarks(
+    entry: dict, sources: list[Source], counts: dict, made: MadeSplits | None
+) -> Iterator[str]:
+    """What of the reading a user should know, a line each."""
+    if made:
+        yield made.how
+    for source in sources:
+        if source.unread:
+            yield f"{source.path}: columns that nothing reads: {several(source.unread)}"
+        if source.cut:
+            yield f"{source.path}: {source.cut:,} sequences are cut to cds_start..cds_end"
+        for kind in source.bad:
+            yield f"left out: {kind}"
+    for reason, times in sum((source.left_out for source in sources), Counter()).most_common():
+        yield f"{times:,} rows are left out: {reason}"
+    held_out = {name: counts["rows"][name] for name in ("val", "test")}
+    few = [f"{name} has {n}" for name, n in held_out.items() if 0 < n < FEW]
+    if few and entry["source"] != "synthetic":
+        yield (
+            f"warning: {' and '.join(few)} of {counts['rows'].total():,} rows; a score of fewer"
+            f" than {FEW} says little"
         )
 
 
-def _place(sources: list[Source], row: int) -> str:
-    """The file and the row in it (from 1) that record number `row` (from 0) was read from."""
-    for source in sources:
-        if row < source.rows:
-            return f"{source.file}: {'kept ' if source.left_out else ''}row {row + 1}"
-        row -= source.rows
-    raise AssertionError(f"{row} records too many")
+def _refuse_one_label_spelt_twice(first: dict[str, Place]) -> None:
+    """Labels that are one after the normalisation by which answers are scored."""
+    forms: dict[str, str] = {}
+    for label in first:
+        other = forms.setdefault(labels_of_answers.normalise(label), label)
+        if other != label:
+            raise UserError(
+                f"{first[label]}: the labels {quoted(other)} and {quoted(label)} are one class"
+                " (case, white space and outer punctuation do not count); spell them alike, or"
+                f" list every label under labels: {{{quoted(label)}: {quoted(other)}, ...}}"
+            )
+
+
+def _check_unique(path: Path, found: np.ndarray) -> None:
+    """Ids must not repeat; the message needs the text, so the file is read again for it."""
+    order = np.argsort(found, kind="stable")
+    again = order[1:][found[order][1:] == found[order][:-1]]
+    if len(again):
+        row = int(again.min())
+        table = pq.read_table(path, columns=["id", "file", "line"])
+        before = int(np.flatnonzero(found == found[row])[0])
+        place, other = _place(table, row), _place(table, before)
+        more = f" (and {len(again) - 1:,} more)" if len(again) > 1 else ""
+        raise UserError(
+            f"{place}: the id {quoted(table['id'][row].as_py())} occurs twice{more}, first in"
+            f" {other}; make ids unique, or number the rows with columns: {{id: null}} in the"
+            " dataset's entry"
+        )
+
+
+def _place(rows: pa.RecordBatch | pa.Table, row: int) -> Place:
+    """Where a record was read."""
+    return place(rows["file"][row].as_py(), rows["line"][row].as_py(), row, None, "generated")

@@ -17,8 +17,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from seqfuse.bio.bad_rows import Kind
 from seqfuse.data import first_download
-from seqfuse.errors import UserError
+from seqfuse.errors import UserError, printable, quoted, several
 from seqfuse.files import atomic, sha256
 from seqfuse.progress import say
 
@@ -33,8 +34,9 @@ class Source:
 
     `held_to` says what vouches for it: "sha256", "commit", "first download", or "nothing"
     (unverified, or one's own).
-    Counted when it is read: `rows` that became records, rows that did not by reason, and records
-    of conversations that go on after the first answer.
+    Counted when it is read: `rows` that became records, rows that did not by reason, records of
+    conversations that go on after the first answer, and sequences that are `cut` to a coding part;
+    `unread` are the columns that no key names, `bad` the kinds of rows that cannot be records.
     """
 
     path: str
@@ -45,24 +47,34 @@ class Source:
     rows: int = 0
     left_out: Counter = field(default_factory=Counter)
     later_turns: int = 0
+    cut: int = 0
+    unread: list[str] = field(default_factory=list)
+    bad: list[Kind] = field(default_factory=list)
 
     def card(self) -> dict:
         """What the card says of it."""
         found = {"path": self.path, "sha256": self.sha256, "held_to": self.held_to}
-        return found | {"rows": self.rows}
+        bad = [
+            {"what": kind.name, "rows": kind.rows, "first": [place.within for place in kind.places]}
+            for kind in self.bad
+        ]
+        remarks = {"unread": self.unread, "cut": self.cut, "bad": bad}
+        return found | {"rows": self.rows} | {key: value for key, value in remarks.items() if value}
 
 
 def obtain(name: str, entry: dict, mirrors: Iterable[str], folder: Path) -> list[Source]:
     """The verified source files of the entry `name`; downloads stay in `folder`."""
     mirrors = list(mirrors)
     check_entry(name, entry, mirrors)
+    for mirror in absent(mirrors):
+        say(f"{name}: the mirror folder {mirror} does not exist")
     if "files" not in entry:
         return _whole_repository(name, entry, folder)
     return [_source(name, entry, item, mirrors, folder) for item in entry["files"]]
 
 
-def check_entry(name: str, entry: dict, mirrors: Iterable[str]) -> None:
-    """Refuse what cannot be had, as far as that is known without a network."""
+def check_entry(name: str, entry: dict, mirrors: Iterable[str], split_by: str = "") -> None:
+    """Refuse what cannot be had without a network, and a split by groups of files without any."""
     hub, mirrors = entry.get("hub"), list(mirrors)
     if "files" not in entry and "proprietary" in entry:
         raise UserError(f"dataset {name!r}: {entry['proprietary']}")
@@ -73,11 +85,57 @@ def check_entry(name: str, entry: dict, mirrors: Iterable[str]) -> None:
             if not (item.get("sha256") or hub.get("revision") or here(item, mirrors)):
                 _refuse_unpinned(name, hub)
         elif "url" not in item and not here(item, mirrors):
-            looked = ", ".join(map(str, _places(item, mirrors)))
-            how = item.get("manual", "check the path, or add its folder to `mirror`")
-            raise UserError(
-                f"dataset {name!r}: {item['path']} is not there (looked for {looked}): {how}"
-            )
+            _refuse_absent(name, item, mirrors)
+    if split_by == "group" and "group_pattern" not in entry:
+        for path in filter(None, (here(item, mirrors) for item in entry.get("files", []))):
+            _refuse_ungrouped(name, entry, path)
+
+
+def _refuse_absent(name: str, item: dict, mirrors: list[str]) -> None:
+    looked = _places(item, mirrors)
+    if any(_exists(path) for path in looked):
+        raise UserError(
+            f"dataset {name!r}: {item['path']} is a folder, pipe or device; give a file"
+        )
+    how = item.get("manual", "check the path, or add its folder to `mirror`")
+    if gone := absent(mirrors):
+        how = f"the mirror folder {gone[0]} does not exist; correct `mirror`, or {how}"
+    raise UserError(
+        f"dataset {name!r}: {_short(item['path'])} is not there (looked for"
+        f" {several([_short(path) for path in looked])}): {how}"
+    )
+
+
+def _refuse_ungrouped(name: str, entry: dict, path: Path) -> None:
+    from seqfuse.bio.readers import Reader
+
+    fields, separator = entry.get("header_fields", ()), entry.get("header_separator", "|")
+    columns = Reader(path, tuple(fields), separator).columns()
+    column = entry.get("columns", {}).get("group", "group")
+    if column not in columns:
+        raise UserError(
+            f"dataset {name!r}: it is split by group, and {_short(path)} has no column"
+            f" {quoted(column or 'group')}; name the one that says what stays together, such as the"
+            f" gene: columns: {{group: ...}} (columns: {several(columns, 60)})"
+        )
+
+
+def absent(mirrors: Iterable[str]) -> list[str]:
+    """The mirror folders that do not exist."""
+    return [mirror for mirror in mirrors if not _exists(Path(mirror))]
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name too long, or a folder that may not be read
+        return False
+
+
+def _short(path: Path | str) -> str:
+    """A path of at most a hundred letters: its middle goes."""
+    text = printable(str(path))
+    return text if len(text) <= 100 else f"{text[:45]}…{text[-45:]}"
 
 
 def _refuse_unpinned(name: str, hub: dict) -> None:
@@ -90,7 +148,7 @@ def _refuse_unpinned(name: str, hub: dict) -> None:
 
 def here(item: dict, mirrors: Iterable[str]) -> Path | None:
     """Where a file of an entry lies: in the first mirror that has it, or as a path of one's own."""
-    return next((path for path in _places(item, mirrors) if path.is_file()), None)
+    return next((p for p in _places(item, mirrors) if _exists(p) and p.is_file()), None)
 
 
 def unpinned(entry: dict, mirrors: Iterable[str]) -> list[str]:

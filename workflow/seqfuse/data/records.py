@@ -36,12 +36,14 @@ def run(args: argparse.Namespace) -> None:
     from seqfuse.settings import datasets
 
     entry = datasets.validate(args.name, entry_flags.entry(args))
+    sources, made = [], None
     if entry["source"] == "synthetic":
-        sources, batches = [], assemble.demo(entry)
+        batches = assemble.demo(entry)
     else:
         sources = download.obtain(args.name, entry, args.mirror, Path(args.out).parent / "source")
-        batches = assemble.read(entry, sources)
+        made = assemble.missing_splits(entry, sources)
+        batches = assemble.read(entry, sources, made)
     counts = assemble.write(args.out, batches, sources)
-    for reason, times in assemble.left_out(sources).most_common():
-        say(f"{args.name}: {times} rows are left out: {reason}")
-    files.write_json(args.card, assemble.card(args.name, entry, sources, counts))
+    for remark in assemble.remarks(entry, sources, counts, made):
+        say(f"{args.name}: {remark}")
+    files.write_json(args.card, assemble.card(args.name, entry, sources, counts, made))

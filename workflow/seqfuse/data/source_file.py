@@ -5,14 +5,28 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
+from seqfuse import labels
+from seqfuse.bio.bad_rows import BadRows, Place
 from seqfuse.bio.readers import Reader
 from seqfuse.bio.splits import SPLITS
 from seqfuse.data import conversations
 from seqfuse.data.download import Source
-from seqfuse.errors import UserError, nearest
+from seqfuse.errors import UserError, nearest, printable, quoted, several
 from seqfuse.settings.datasets import FIELDS
 
 _TARGET = {"classification": "label", "regression": "value", "pairs": "text"}
+_ENDS = ("cds_start", "cds_end")
+# What `float` takes, without underscores and with digits 0 to 9 alone.
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+_REJECT = "or leave such rows out with bad_rows: reject"
+
+
+class _Bad(Exception):
+    """A row that cannot be a record: what is wrong, the value that is, and what to do."""
+
+    def __init__(self, what: str, example: object = None, fix: str = "correct it", hint: str = ""):
+        super().__init__(what)
+        self.what, self.example, self.fix = what, example, f"{fix}, {_REJECT}{hint}"
 
 
 class SourceFile:
@@ -24,52 +38,99 @@ class SourceFile:
         self.reader = Reader(source.file, fields, entry["header_separator"])
         self.available = self.reader.columns()
         self.columns = self._columns()
-        self.exchanges = self.columns.pop("exchanges", None)
         self.split_column = self._split_column()
+        self._refuse_near_misses()
+        self.exchanges = self.columns.pop("exchanges", None)
+        self.used = {*self.columns.values(), *entry["only"], self.exchanges, self.split_column}
+        self.used -= {None}
 
-    def records(self, numbers: Counter) -> Iterator[dict]:
-        """The file's records; `numbers` counts the rows of each split over all files, for ids."""
-        wanted = {*self.columns.values(), *self.entry["only"], self.exchanges, self.split_column}
-        for number, row in enumerate(self.reader.rows(sorted(wanted - {None})), start=1):
+    def records(self, numbers: Counter, bad: BadRows) -> Iterator[dict]:
+        """The file's records; `numbers` counts the rows of each split over all files, for ids.
+
+        A row that cannot be one goes to `bad`.
+        """
+        unit = self.reader.unit
+        self.source.unread = [name for name in self.available if name not in self.used]
+        for number, row in self.reader.numbered(sorted(self.used)):
             numbers[self.source.split] += 1
             try:
-                yield self._record(row, number, numbers[self.source.split])
+                record = self._record(row, numbers[self.source.split])
+                yield record | {"file": self.source.path, "line": number}
             except conversations.LeftOut as reason:
                 self.source.left_out[str(reason)] += 1
+            except _Bad as fault:
+                place = Place(str(self.source.file), number, self._id(row), unit)
+                bad.add(place, fault.what, fault.fix, fault.example)
 
-    def _record(self, row: dict, number: int, name: int) -> dict:
-        self._select(row, number)
+    def _id(self, row: dict) -> str | None:
+        """The row's own id, for messages."""
+        value = row.get(self.columns.get("id"))
+        return None if value is None else str(value)
+
+    def _record(self, row: dict, name: int) -> dict:
+        self._select(row)
         if self.exchanges and "label" in self.columns:
             label = self.columns["label"]
             row = row | {label: conversations.only_one(row.get(label))}
-        record = {field: self._text(row.get(c), number) for field, c in self.columns.items()}
+        record = {field: self._text(row.get(c)) for field, c in self.columns.items()}
         if self.exchanges:
             self._converse(record, row.get(self.exchanges))
-        split = self._split(row, number)
+        split = self._split(row)
         record["split"] = split
         record["id"] = record.get("id") or f"{split or 'row'}-{name}"
         record["question"] = record.get("question") or self.entry.get("question")
         if record.get("label") is not None:
-            record["label"] = self._label(record["label"], number)
+            record["label"] = self._label(record["label"])
         if record.get("value") is not None:
-            record["value"] = self._number(record["value"], number)
+            record["value"] = self._number(record["value"])
         if "group_pattern" in self.entry:
-            record["group"] = self._first_group("group_pattern", record["question"], number)
+            record["group"] = self._first_group("group_pattern", record["question"])
         if "text_pattern" in self.entry and record.get("text"):
-            record["text"] = self._first_group("text_pattern", record["text"], number)
+            record["text"] = self._first_group("text_pattern", record["text"])
         if "anonymise" in self.entry:
-            record["question"] = self._anonymous(record["question"], number)
-        for field in ("sequence", _TARGET[self.entry["task"]]):
-            if record.get(field) is None:
-                self._stop(number, f"the {field} is missing; fill it in or remove the row")
+            record["question"] = self._anonymous(record["question"])
+        self._refuse_missing(record)
+        self._cut(record)
         return record
 
-    def _select(self, row: dict, number: int) -> None:
+    def _refuse_missing(self, record: dict) -> None:
+        """Refuse a row without what its task needs, or with alleles in place of sequences."""
+        needed = ["sequence", _TARGET[self.entry["task"]]]
+        if "variant" in self.columns and not self.exchanges:
+            needed.append("variant")
+        for field in needed:
+            if record.get(field) is None:
+                raise _Bad(f"the {field} is missing", fix="fill it in or remove the row")
+        if record.get("variant") and min(len(record["sequence"]), len(record["variant"])) == 1:
+            raise _Bad(
+                "sequence and variant are alleles ({})",
+                f"{record['sequence']}>{record['variant']}",
+                "give the window around the variant, with either allele in it",
+            )
+
+    def _cut(self, record: dict) -> None:
+        """Cut the sequence to `cds_start`..`cds_end`, nucleotides counted from 1."""
+        ends = [record.pop(field, None) for field in _ENDS]
+        if ends == [None, None]:
+            return
+        sequence = "".join(record["sequence"].split())
+        start = self._number(ends[0]) if ends[0] else 1
+        end = self._number(ends[1]) if ends[1] else len(sequence)
+        if not (start % 1 == end % 1 == 0 and 1 <= start <= end <= len(sequence)):
+            raise _Bad(
+                "cds_start..cds_end is {}, which is no part of its sequence",
+                f"{start:g}..{end:g} of {len(sequence)} nt",
+                "count nucleotides from 1, both ends included",
+            )
+        record["sequence"] = sequence[int(start) - 1 : int(end)]
+        self.source.cut += 1
+
+    def _select(self, row: dict) -> None:
         """Leave out a row that is not among those that the entry asks for."""
         for column, values in self.entry["only"].items():
-            text = self._text(row.get(column), number)
+            text = self._text(row.get(column))
             if text not in values:
-                raise conversations.LeftOut(f"{column} is {text!r}")
+                raise conversations.LeftOut(f"{printable(column)} is {quoted(text)}")
 
     def _converse(self, record: dict, cell: object) -> None:
         """Question and answer of a conversation; a label of the row's own stands for the answer."""
@@ -108,10 +169,40 @@ class SourceFile:
 
     def _missing(self, field: str, column: str) -> None:
         where = field if field not in FIELDS else f"columns: {{{field}: ...}}"
+        if any(_NUMBER.fullmatch(name.strip()) for name in self.available):
+            raise UserError(
+                f"{self.source.file}: row 1 has no column {quoted(column)} and looks like data"
+                f" ({several(self.available, 60)}); write a line of column names above it"
+            )
         raise UserError(
-            f"{self.source.file}: there is no column {column!r}{nearest(column, self.available)}; "
-            f"name the right one with {where} in the dataset's entry"
+            f"{self.source.file}: there is no column {quoted(column)}"
+            f"{nearest(column, self.available, most=60)}; name the right one with {where} in the"
+            " dataset's entry"
         )
+
+    def _refuse_near_misses(self) -> None:
+        """Stop at a column that is called like a field but for case, blanks or `_`."""
+        named = {*self.columns.values(), self.split_column, *self.entry["only"]}
+        others = {*_TARGET.values()} - {_TARGET[self.entry["task"]]}
+        fields = {_plain(field): field for field in ("split", *FIELDS) if field not in others}
+        for column in self.available:
+            field = fields.get(_plain(column))
+            if field is None or column in named or field in self.columns:
+                continue
+            if field == "split":
+                if self.split_column or self.source.split:
+                    continue
+                key = f"split_column: {printable(column[:40])}"
+                other = f"{key}, or rename the column"
+            elif field in self.entry["columns"]:
+                continue  # null leaves it out
+            else:
+                key = f"columns: {{{field}: {printable(column[:40])}}}"
+                other = f"{key}, or {{{field}: null}} to leave it out"
+            raise UserError(
+                f"{self.source.file}: the column {quoted(column)} is read only if it is named:"
+                f" write {other}, in the dataset's entry"
+            )
 
     def _split_column(self) -> str | None:
         if self.source.split:
@@ -121,60 +212,69 @@ class SourceFile:
             self._missing("split_column", named)
         return named or ("split" if "split" in self.available else None)
 
-    def _split(self, row: dict, number: int) -> str | None:
+    def _split(self, row: dict) -> str | None:
         if not self.split_column:
             return self.source.split
-        word = self._text(row.get(self.split_column), number)
+        word = (self._text(row.get(self.split_column)) or "").strip()
         split = self.entry["splits"].get(word, word)
         if split not in SPLITS:
-            self._stop(
-                number,
-                f"the split {word!r} is none of train, val, test; say what it is with "
-                f"splits: {{{word}: ...}} in the dataset's entry",
-            )
+            if not word:
+                fix = 'fill it in, say what it is with splits: {"": train} in the dataset\'s entry'
+                raise _Bad("the split is empty", fix=fix)
+            fix = f"say what it is with splits: {{{printable(word[:40])}: ...}} in the entry"
+            raise _Bad("the split {} is none of train, val, test", word, fix)
         return split
 
-    def _label(self, text: str, number: int) -> str:
-        labels = self.entry["labels"]
-        if labels and text not in labels:
-            self._stop(number, f"the label {text!r} is not among `labels`{nearest(text, labels)}")
-        return labels.get(text, text)
+    def _label(self, text: str) -> str:
+        known = self.entry["labels"]
+        if known and text not in known:
+            raise _Bad(
+                "the label {} is not among `labels`", text, hint=nearest(text, known, most=60)
+            )
+        label = known.get(text, text)
+        if not labels.normalise(label):
+            raise _Bad("the label {} is nothing but punctuation", text, "write a word")
+        return label
 
-    def _number(self, text: str, number: int) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
+    def _number(self, text: str) -> float:
+        value = float(text) if _NUMBER.fullmatch(text.strip()) else math.nan
         if not math.isfinite(value):
-            self._stop(number, f"the value {text!r} is not a number; correct it or remove the row")
+            raise _Bad("the value {} is not a number", text, "correct it or remove the row")
         return value
 
-    def _first_group(self, key: str, text: str | None, number: int) -> str:
+    def _first_group(self, key: str, text: str | None) -> str:
         found = re.search(self.entry[key], text or "")
         if not found:
             what = {"group_pattern": "question", "text_pattern": "text"}[key]
-            self._stop(number, f"{key} does not match the {what}; widen the pattern")
+            raise _Bad(f"{key} does not match the {what}", fix="widen the pattern")
         return found.group(1)
 
-    def _anonymous(self, question: str | None, number: int) -> str:
+    def _anonymous(self, question: str | None) -> str:
         question = question or ""
         for pattern, replacement in self.entry["anonymise"].items():
             question, times = re.subn(pattern, replacement, question)
             if not times:
-                self._stop(
-                    number, f"anonymise: {pattern!r} does not match the question; widen the pattern"
+                raise _Bad(
+                    f"anonymise: {quoted(pattern)} does not match the question",
+                    fix="widen the pattern",
                 )
         return question
 
-    def _text(self, value: object, number: int) -> str | None:
+    def _text(self, value: object) -> str | None:
         """A cell as text; whole floats lose their `.0`, which a missing cell gives to integers."""
         if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
             return None
         if isinstance(value, float) and value.is_integer():
             return str(int(value))
         if isinstance(value, dict | list | bytes):
-            self._stop(number, f"a cell holds {type(value).__name__} and not one text or number")
-        return str(value)
+            fix = "write one text or number"
+            raise _Bad(f"a cell holds {type(value).__name__} and not one text or number", fix=fix)
+        text = str(value)
+        if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+            raise _Bad("a cell holds half a character ({})", text, "write whole characters")
+        return text
 
-    def _stop(self, number: int, message: str) -> None:
-        raise UserError(f"{self.source.file}: row {number}: {message}")
+
+def _plain(name: str) -> str:
+    """A column's name without case, blanks, `_` and `-`."""
+    return re.sub(r"[\s_-]", "", name).casefold()

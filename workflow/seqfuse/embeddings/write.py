@@ -39,8 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     import torch
 
-    from seqfuse.embeddings.writer import Writer
     from seqfuse.encoders.embedder import Embedder, Settings, keep_freed_memory
+    from seqfuse.encoders.store_writer import Writer
     from seqfuse.files import write_json
     from seqfuse.progress import say, track
     from seqfuse.training.preemption import Interruption

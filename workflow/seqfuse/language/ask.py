@@ -1,10 +1,16 @@
-"""Answer a question about DNA with a fine-tuned model, on a terminal.
+"""Answer questions about DNA with a fine-tuned model, on a terminal or for a whole file.
 
 Reads the folder that `seqfuse language finetune` wrote, or one seed's folder in it (of several, the
-lowest seed answers), and FASTA files; a record of --variant belongs to the record of --dna of the
-same name. Shows the text while it is generated, then the closed labels by probability: their share
-of the summed likelihood of all labels, conditioned on the model's own reasoning. With --json, one
-object a record and line. Methods that read encoder states run the encoder.
+lowest seed answers), and DNA: FASTA, or a table (CSV, TSV, JSONL, Parquet) with columns id,
+sequence, and if there are, variant and question. A record of --variant belongs to the record of
+--dna of the same name. One question is asked of all, or each record's own.
+
+Shows the text while it is generated, then the closed labels by probability: their share of the
+summed likelihood of all labels, conditioned on the model's own reasoning. Then the likeliest label
+with the DNA blanked (every nucleotide an A): where it is the same, the question may have decided.
+DNA shorter or longer than any in training is noted. With --json, one object a record and line. With
+--out, a table (.csv, .tsv) or the objects (.jsonl); a call that was ended goes on where it was.
+Methods that read encoder states run the encoder.
 
     seqfuse ask --model results/demo/language/variants/onevocab/model \\
         --dna reference.fa --variant variant.fa \\
@@ -12,16 +18,27 @@ object a record and line. Methods that read encoder states run the encoder.
 """
 
 import argparse
+import csv
 from pathlib import Path
 
+from seqfuse.errors import UserError
 from seqfuse.settings import cli_flags
+
+_DELIMITERS = {".csv": ",", ".tsv": "\t"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", required=True, type=Path, metavar="DIR", help="finetune's --out")
-    parser.add_argument("--dna", required=True, type=Path, metavar="FILE", help="FASTA, .fa or .gz")
+    parser.add_argument("--dna", required=True, type=Path, metavar="FILE", help="FASTA or table")
     parser.add_argument("--variant", type=Path, metavar="FILE", help="FASTA of the variants")
-    parser.add_argument("--question", required=True, help="the same for every record")
+    parser.add_argument("--question", help="the same for every record (default: column question)")
+    parser.add_argument(
+        "--columns",
+        nargs="+",
+        default=[],
+        metavar="FIELD=COLUMN",
+        help="what a table calls id, sequence, variant and question, as in sequence=dna",
+    )
     parser.add_argument(
         "--dataset", metavar="NAME", help="whose labels to list, where the model knows several"
     )
@@ -32,6 +49,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder of the encoder (default: where it lay when the model was trained)",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a record")
+    parser.add_argument("--out", type=Path, metavar="FILE", help=".csv, .tsv or .jsonl to write")
+    parser.add_argument(
+        "--batch",
+        type=int,
+        default=256,
+        metavar="N",
+        help="records that --json and --out answer at a time, and keep (default: 256)",
+    )
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
     cli_flags.add(parser, "language/prompt")
     cli_flags.add(parser, "language/prediction", "precision")
@@ -39,19 +64,55 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     from seqfuse.language import prompts
-    from seqfuse.language.answers import interactive
+    from seqfuse.language.answers import interactive, questions
 
     settings = cli_flags.take(args, prompts.Settings)
+    if args.batch < 1 or (args.out and args.out.suffix not in (*_DELIMITERS, ".jsonl")):
+        raise UserError("--out: name a .csv, .tsv or .jsonl; --batch: at least 1")
+    columns = dict(word.partition("=")[::2] for word in args.columns)
     # What can be wrong so far is said before torch is imported, which takes seconds.
-    records = interactive.read_dna(args.dna, args.variant)
+    records = questions.read_dna(args.dna, args.variant, columns)
     model = interactive.Model(args.model, args.dataset, settings, args.precision)
     asked = model.prompts(records, args.question)
 
     import torch
 
     torch.set_num_threads(args.threads)
-    model.load(args.encoder, asked)
-    if args.json:
-        model.answer_as_json(asked)
+    model.load(args.encoder)
+    if args.out:
+        _write(model, asked, args)
+    elif args.json:
+        for reply in model.replies(asked, args.batch, lambda key, work: work()):
+            print(interactive.as_json(reply), flush=True)
     else:
         model.answer_aloud(asked)
+
+
+def _write(model, asked: list, args: argparse.Namespace) -> None:
+    """Answer into a file; finished batches are kept beside it until it is written."""
+    from seqfuse.files import atomic
+    from seqfuse.language.answers import interactive
+    from seqfuse.language.answers.resume_journal import Journal
+    from seqfuse.progress import say, track
+
+    with Journal(args.out) as journal:
+        journal.begin(model.fingerprint(asked))
+        replies = model.replies(asked, args.batch, journal.once)
+        found = list(track(replies, len(asked), "records answered"))
+        with (
+            atomic(args.out) as temporary,
+            temporary.open("w", encoding="utf-8", newline="") as out,
+        ):
+            if args.out.suffix == ".jsonl":
+                out.writelines(interactive.as_json(reply) + "\n" for reply in found)
+            else:
+                rows = [interactive.as_row(reply) for reply in found]
+                delimiter = _DELIMITERS[args.out.suffix]
+                table = csv.DictWriter(out, list(rows[0]), delimiter=delimiter)
+                table.writeheader()
+                table.writerows(rows)
+    same = sum(bool(r["blanked"]) and r["likeliest"] == r["blanked"]["likeliest"] for r in found)
+    noted = sum(bool(reply["note"]) for reply in found)
+    say(f"{args.out}: {len(found)} records; {same} have the same likeliest label without their DNA")
+    if noted:
+        say(f"{noted} have DNA of a length outside that of training")

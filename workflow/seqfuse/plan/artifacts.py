@@ -133,8 +133,12 @@ class Artifacts:
         drawn = _of_figures(Scope(self.run, study, list(self.run.suites(study)), ablations))
         needed = [kind for figure in drawn for kind in FIGURES[figure["figure"]].needs]
         own = [] if ablations else ["probes"]
-        kinds = dict.fromkeys(["models", "predictions", *own, "metrics", "figures", *needed])
-        return [path for kind in kinds for path in self.paths(kind, study, None, ablations)]
+        kinds = ["models", "model_cards", "predictions", *own, "metrics", "figures", *needed]
+        return [
+            path
+            for kind in dict.fromkeys(kinds)
+            for path in self.paths(kind, study, None, ablations)
+        ]
 
     def of_report(self, ablations: bool = False) -> list[str]:
         """What a report shows, and what its studies come to."""
@@ -304,6 +308,9 @@ ARTIFACTS: tuple[Artifact, ...] = (
     Artifact("models", f"{_ARM}/seed{{seed}}.safetensors", _of_seeds, "codons"),
     Artifact("costs", f"{_ARM}/cost.json", _of_arms, "codons"),
     Artifact("logs", f"{_ARM}/log.jsonl", _of_arms, "codons"),
+    Artifact("model_cards", f"{_ARM}/README.md", _of_arms, "codons"),
+    Artifact("model_cards", f"{_ARM}/arm.json", _of_arms, "codons"),
+    Artifact("model_cards", f"{_ARM}/training_codons.safetensors", _of_arms, "codons"),
     Artifact("weights", f"{_ARM}/weights.parquet", _of_weighing_arms, "codons"),
     Artifact("knockouts", f"{_INTERPRETED}/knockout.parquet", _of_interpreted_sets, "codons"),
     Artifact("mutagenesis", f"{_INTERPRETED}/mutagenesis.parquet", _of_interpreted_sets, "codons"),

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from seqfuse.errors import UserError, lines
 from seqfuse.plan import job_log
+from seqfuse.settings import yaml_files
 
 # What the Snakefile puts before each thing that a run would stop for.
 LACKING = "a run would stop: "
@@ -56,6 +57,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def words(args: argparse.Namespace, targets: Sequence[str]) -> list[str]:
     """The same as words of a snakemake call, with other targets."""
+    for file in args.configfile or ():
+        yaml_files.read(Path(file))  # of bad YAML, Snakemake names neither file nor line
     found = [*targets]
     for name in ("profile", "config", "configfile"):
         value = getattr(args, name)

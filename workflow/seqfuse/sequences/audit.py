@@ -141,8 +141,12 @@ def _agreement(rows: _Rows) -> dict | None:
         starts = np.flatnonzero(np.diff(rows.pair[order], prepend=rows.pair[order][0] + 1))
         several = starts[np.diff(starts, append=len(order)) > 1]
         first, second = rows.value[order][several], rows.value[order][several + 1]
+        lowest, highest = (
+            extreme.reduceat(rows.value[order], starts) for extreme in (np.minimum, np.maximum)
+        )
         return {
             "repeated": len(several),
+            "with_several_values": int((lowest < highest).sum()),
             "spearman_of_two": _spearman(first, second),
         }
     if not rows.has_label:

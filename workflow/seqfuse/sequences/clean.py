@@ -55,11 +55,11 @@ def run(args: argparse.Namespace) -> None:
         cleaned = folder / "records.parquet"
         together = clusters.write(cleaned, folder / "clusters.parquet", coding=coding)
         report = found | audit.audit(folder / "records.parquet", together)
+        report["warnings"] = found["warnings"] + report["warnings"]
         _hold(args.records, args.expected, report["splits"])
         if args.study != "pairs":
             _refuse_undefined(args.records, report)
         report["warnings"] += clusters.warnings(together)
-        report["warnings"] = cleaning.warnings(found, settings) + report["warnings"]
         files.write_json(folder / "audit.json", report)
     for warning in report["warnings"]:
         say(f"warning: {args.records}: {warning}")

@@ -6,7 +6,7 @@ Memory does not grow with the length of the sequences in a file, only by some 40
 import contextlib
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -15,25 +15,58 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from seqfuse import tables
-from seqfuse.bio import frames, record_batches, splits
+from seqfuse.bio import frames, record_batches
+from seqfuse.bio.bad_rows import BadRows, Place, place
 from seqfuse.bio.homology import Search
 from seqfuse.bio.normalise import first_foreign, keys, normalise
-from seqfuse.bio.proteins import Coding
+from seqfuse.bio.proteins import Coding as CodingProteins
 from seqfuse.errors import UserError
-from seqfuse.sequences.resplit import Collector
+from seqfuse.sequences.coding import Coding
+from seqfuse.sequences.plan import Plan
 from seqfuse.sequences.windows import cut
 from seqfuse.settings.sections import Section
 
 _SEQUENCES = ("sequence", "variant")
-# A set counts as coding if at most a tenth of its rows have a stop inside, and if that says
-# something: half of them start with ATG, or half of them would have a stop by chance (windows of a
-# coding sequence need not start with ATG). Of random 27 codons, 1.6 % start with ATG and 73 % have
-# a stop.
-CODING_STARTS, CODING_STOPS, CODING_CHANCE = 0.5, 0.1, 0.5
+# What `normalise` changes, by its name in the audit and in a warning.
+_CHANGES = {"ambiguous": "IUPAC codes to N", "gaps": "gaps", "spaces": "white space"}
 
 
 class Settings(Section, path="sequences"):
     """What is cleaned, cut, dropped and split anew."""
+
+
+@dataclass
+class Part:
+    """Some cleaned rows: their numbers from 0, why each is rejected or None, how many letters of
+    each were changed, and, of coding sequences, their frames."""
+
+    batch: pa.RecordBatch
+    rows: np.ndarray
+    reasons: list[str | None]
+    changed: dict[str, np.ndarray] = field(default_factory=dict)
+    frames: pa.RecordBatch | None = None
+
+    @property
+    def kept(self) -> np.ndarray:
+        """Which rows have no reason (bool)."""
+        return np.array([reason is None for reason in self.reasons], bool)
+
+    def places(self, records: Path) -> list[Place]:
+        """Where each row was read."""
+        columns = (self.batch[name].to_pylist() for name in ("file", "line", "id"))
+        return [
+            place(file, line, int(row), name, records)
+            for row, (file, line, name) in zip(self.rows, zip(*columns, strict=True), strict=True)
+        ]
+
+    def reject(self, row: int, reason: str) -> None:
+        """Give a row a reason, unless it has one."""
+        self.reasons[row] = self.reasons[row] or reason
+
+    def put(self, name: str, values: pa.Array) -> None:
+        """Set a column."""
+        column = self.batch.schema.get_field_index(name)
+        self.batch = self.batch.set_column(column, self.batch.schema.field(name), values)
 
 
 class Cleaner:
@@ -46,193 +79,192 @@ class Cleaner:
         self.records, self.settings = records, settings
         self.framed = study == "codons"
         self.coding = self.framed or coding
-        self.cut = 0
+        self.cut, self.bad = 0, BadRows()
 
-    def cleaned(self) -> Iterator[tuple[pa.RecordBatch, np.ndarray, list[str | None]]]:
-        """(cleaned rows, their row numbers from 0, the reason each is rejected or None)."""
+    def cleaned(self) -> Iterator[Part]:
+        """The file, part by part; behind the last one, what the settings refuse stops the run."""
         first = self.cut = 0
+        self.bad = BadRows()
         for batch in record_batches.read(self.records, tables.RECORDS):
-            reasons: list[str | None] = [None] * len(batch)
             rows = np.arange(first, first + len(batch))
-            batch = self._letters(batch, rows, reasons)
-            batch = self._lengths(batch, rows, reasons)
-            yield batch, rows, reasons
+            part = Part(batch, rows, [None] * len(batch))
+            self._letters(part)
+            self._lengths(part)
+            if self.coding:
+                self._frames(part)
+            yield part
             first += len(batch)
+        self.bad.refuse()
 
-    def _letters(self, batch, rows, reasons) -> pa.RecordBatch:
+    def _letters(self, part: Part) -> None:
         policy = self.settings.ambiguous
+        part.changed = {name: np.zeros(len(part.rows), np.int64) for name in _CHANGES}
         for name in _SEQUENCES:
-            found = normalise(batch[name])
-            missing = np.array(batch[name].is_null()) if name == "variant" else False
+            column = part.batch[name]
+            found = normalise(column)
+            missing = np.array(column.is_null()) if name == "variant" else False
             unknown = (found.known + found.ambiguous == 0) & ~missing
             for i in np.flatnonzero(found.foreign):
-                letter = first_foreign(batch[name][i].as_py())
-                text = f"{name} has {letter!r}, which is no nucleotide code"
-                if policy != "drop":
-                    self._stop(batch, rows, i, f"{text}; is it a protein? Give DNA or RNA")
-                reasons[i] = text
+                letter = first_foreign(column[i].as_py())
+                what, fix = f"{name} has {{}}, which is no nucleotide code", _fix(letter)
+                self._refuse(part, i, policy != "drop", what, fix, letter)
             for i in np.flatnonzero(unknown & (found.foreign == 0)):
-                text = f"{name} has no A, C, G or T"
-                if policy != "drop":
-                    self._stop(batch, rows, i, f"{text}; remove the row or set ambiguous: drop")
-                reasons[i] = reasons[i] or text
+                what, fix = f"{name} has no A, C, G or T", "remove the row or set ambiguous: drop"
+                self._refuse(part, i, policy != "drop", what, fix)
             for i in np.flatnonzero(found.ambiguous) if policy != "to_n" else ():
-                text = f"{name} has ambiguous codes"
-                if policy == "refuse":
-                    self._stop(batch, rows, i, f"{text}; set ambiguous: to_n or drop")
-                reasons[i] = reasons[i] or text
-            batch = batch.set_column(batch.schema.get_field_index(name), name, found.letters)
-        return batch
+                what, fix = f"{name} has ambiguous codes", "set ambiguous: to_n or drop"
+                self._refuse(part, i, policy == "refuse", what, fix)
+            for change, counts in part.changed.items():
+                counts += getattr(found, change)
+            part.put(name, found.letters)
 
-    def _lengths(self, batch, rows, reasons) -> pa.RecordBatch:
+    def _lengths(self, part: Part) -> None:
         settings = self.settings
-        lengths = np.array(pc.fill_null(pc.binary_length(batch["sequence"]), 0))
+        lengths = np.array(pc.fill_null(pc.binary_length(part.batch["sequence"]), 0))
         for i in np.flatnonzero(lengths < settings.min_length):
-            reasons[i] = reasons[i] or f"shorter than {settings.min_length} nt"
+            part.reject(i, f"shorter than {settings.min_length} nt")
         for i in np.flatnonzero(lengths % 3) if self.framed else ():
-            if settings.partial_codon == "refuse" and reasons[i] is None:
+            if settings.partial_codon == "refuse" and part.reasons[i] is None:
                 fix = "set sequences: {partial_codon: keep} or drop, or check that this is coding"
-                self._stop(batch, rows, i, f"{lengths[i]} nt is no multiple of 3; {fix}")
+                self._refuse(part, i, True, "{} nt is no multiple of 3", fix, int(lengths[i]))
             if settings.partial_codon == "drop":
-                reasons[i] = reasons[i] or "length is no multiple of 3"
-        return self._limit(batch, rows, reasons) if settings.max_length else batch
+                part.reject(i, "length is no multiple of 3")
+        if settings.max_length:
+            self._limit(part)
 
-    def _limit(self, batch, rows, reasons) -> pa.RecordBatch:
+    def _limit(self, part: Part) -> None:
         limit, policy = self.settings.max_length, self.settings.too_long
-        columns = {name: batch[name].to_pylist() for name in _SEQUENCES}
+        columns = {name: part.batch[name].to_pylist() for name in _SEQUENCES}
         for i, (sequence, variant) in enumerate(zip(*columns.values(), strict=True)):
             longest = max(len(sequence), len(variant or ""))
-            if longest <= limit or reasons[i]:
+            if longest <= limit or part.reasons[i]:
                 continue
             if policy == "refuse":
                 fix = "raise max_length or set too_long: drop, window or truncate"
-                self._stop(batch, rows, i, f"{longest} nt is over max_length {limit}; {fix}")
+                self._refuse(part, i, True, f"{{}} nt is over max_length {limit}", fix, longest)
+                continue
             if policy == "drop":
-                reasons[i] = f"longer than {limit} nt"
+                part.reject(i, f"longer than {limit} nt")
                 continue
             pair = cut(sequence, variant, limit, policy, step=3 if self.coding else 1)
             if pair is None:
-                reasons[i] = f"the variant does not fit into {limit} nt"
+                part.reject(i, f"the variant does not fit into {limit} nt")
             else:
                 columns["sequence"][i], columns["variant"][i] = pair
                 self.cut += 1
         for name, values in columns.items():
-            place = batch.schema.get_field_index(name)
-            batch = batch.set_column(
-                place, tables.RECORDS.field(name), pa.array(values, pa.string())
-            )
-        return batch
+            part.put(name, pa.array(values, pa.string()))
 
-    def proteins(self) -> Coding | None:
+    def _frames(self, part: Part) -> None:
+        batch, policy = part.batch, self.settings.internal_stops
+        part.frames = frames.frames(batch["id"], batch["sequence"], self.settings.genetic_code)
+        for i in np.flatnonzero(np.array(part.frames["codons"]) == 0) if self.framed else ():
+            part.reject(i, "no codon")
+        inside = np.array(part.frames["internal_stops"])
+        for i in np.flatnonzero(inside) if policy != "keep" else ():
+            if part.reasons[i] is None:
+                fix = "set internal_stops: keep or drop, or check genetic_code and the frame"
+                what = "a stop inside the frame"
+                self._refuse(part, i, policy == "refuse", what, fix)
+
+    def proteins(self) -> CodingProteins | None:
         """How homologous proteins are found, where the settings ask for it."""
         settings = self.settings
         if not self.coding or settings.homologues == "none":
             return None
         search = Search(settings.homologues, settings.homologue_identity)
-        return Coding(search, settings.genetic_code)
+        return CodingProteins(search, settings.genetic_code)
 
-    def _stop(self, batch, rows, i, message: str) -> None:
-        name = batch["id"][int(i)].as_py()
-        raise UserError(f"{self.records}: row {rows[i] + 1} (id {name!r}): {message}")
+    def _refuse(
+        self, part: Part, i: int, stops: bool, what: str, fix: str, example: object = ""
+    ) -> None:
+        """Reject a row, and stop the run at its end if `stops`; `what` has {} for the example."""
+        if stops and part.reasons[i] is None:
+            found = {name: part.batch[name][int(i)].as_py() for name in ("file", "line", "id")}
+            where = place(
+                found["file"], found["line"], int(part.rows[i]), found["id"], self.records
+            )
+            self.bad.add(where, what, fix, example)
+        part.reject(i, what.format(repr(example)))
+
+
+def _fix(letter: str) -> str:
+    """What to do about a letter that is no nucleotide code."""
+    if letter == ".":
+        said = "in alignments `.` is a gap or the letter above: write `-` or that letter"
+    elif letter.isdigit():
+        said = "take out the numbers, which GenBank prints beside a sequence"
+    elif letter.upper() in "EFILPQZJOX*":
+        said = "is it a protein? Give DNA or RNA"
+    else:
+        said = "correct it"
+    return f"{said}, or reject such rows with ambiguous: drop"
 
 
 def clean(cleaner: Cleaner, folder: Path) -> dict:
     """Write records, rejects and (study codons) frames into `folder`; the counts for the audit."""
-    plan = _plan(cleaner)
-    records = cleaner.records
+    records, settings = cleaner.records, cleaner.settings
+    plan = Plan.of(cleaner)
     ambiguous = _ambiguous_questions(records)
-    tally, reasons_seen, coding = Counter(), Counter(), _Coding()
+    tally, reasons_seen, coding = Counter(), Counter(), Coding(settings.genetic_code)
+    changed = {name: Counter(rows=0, letters=0) for name in _CHANGES}
     with _writers(folder, cleaner.framed) as writers:
-        for batch, rows, reasons in cleaner.cleaned():
+        for part in cleaner.cleaned():
             if plan:
-                batch = _set(batch, "split", plan.split[rows])
-                for i in np.flatnonzero(plan.left_out[rows]):
-                    reasons[i] = reasons[i] or "its label has one group"
-                for i in np.flatnonzero(plan.repeated[rows]):
-                    reasons[i] = reasons[i] or "duplicate"
-                for i in np.flatnonzero(plan.undrawn[rows]):
-                    reasons[i] = reasons[i] or "not drawn"
-            if cleaner.coding:
-                found = frames.frames(batch["id"], batch["sequence"], cleaner.settings.genetic_code)
-                for i in np.flatnonzero(np.array(found["codons"]) == 0) if cleaner.framed else ():
-                    reasons[i] = reasons[i] or "no codon"
-            keep = pa.array([reason is None for reason in reasons])
-            batch = batch.append_column(tables.CLEAN.field("subset"), _subset(batch, ambiguous))
-            writers["records"].write_batch(batch.filter(keep).cast(tables.CLEAN))
-            writers["rejects"].write_batch(_rejects(records, batch, rows, reasons))
-            if cleaner.coding:
-                found = found.filter(keep)
-                coding.add(found)
+                plan.apply(part)
+            kept = part.kept
+            keep = pa.array(kept)
+            batch = part.batch.append_column(
+                tables.CLEAN.field("subset"), _subset(part.batch, ambiguous)
+            )
+            cleaned = batch.select(tables.CLEAN.names).filter(keep)
+            writers["records"].write_batch(cleaned.cast(tables.CLEAN))
+            writers["rejects"].write_batch(_rejects(records, part))
+            for name, counts in changed.items():
+                letters = part.changed[name][kept]
+                counts.update(rows=int((letters > 0).sum()), letters=int(letters.sum()))
+            if part.frames is not None:
+                framed = part.frames.filter(keep)
+                places = [
+                    where
+                    for where, is_kept in zip(part.places(records), kept, strict=True)
+                    if is_kept
+                ]
+                coding.add(framed, cleaned["sequence"], places)
                 if cleaner.framed:
-                    writers["frames"].write_batch(found.cast(tables.FRAMES))
-            tally.update(read=len(batch), kept=sum(reason is None for reason in reasons))
-            reasons_seen.update(reason for reason in reasons if reason is not None)
+                    writers["frames"].write_batch(framed.cast(tables.FRAMES))
+            tally.update(read=len(kept), kept=int(kept.sum()))
+            reasons_seen.update(reason for reason in part.reasons if reason is not None)
     rejected = sum(reasons_seen.values())
     if tally["kept"] + rejected != tally["read"]:
         raise AssertionError(f"{tally['kept']} kept + {rejected} rejected != {tally['read']} read")
     if not tally["kept"]:
         raise UserError(f"{records}: no row is left of {tally['read']}: {_commonest(reasons_seen)}")
-    return {
+    found = {
         "rows": {"read": tally["read"], "kept": tally["kept"], "rejected": rejected},
         "cut": cleaner.cut,
+        "changed": {name: dict(counts) for name, counts in changed.items()},
         "rejected": dict(reasons_seen),
         "coding": coding.said() if cleaner.coding else None,
     }
+    said = [*_warnings(found, settings), *(coding.warnings() if cleaner.coding else ())]
+    return found | {"warnings": said + (plan.warnings(reasons_seen) if plan else [])}
 
 
-def warnings(found: dict, settings: Settings) -> list[str]:
+def _warnings(found: dict, settings: Settings) -> Iterator[str]:
     """What the report should say about the counts of `clean`."""
-    said, coding = [], found["coding"]
     if found["cut"]:
         how = (
             "around the variant or the middle" if settings.too_long == "window" else "at the start"
         )
-        said.append(f"{found['cut']} rows are cut to {settings.max_length} nt {how}")
-    if coding and not coding["is_coding"]:
-        said.append(
-            f"not coding sequences: {100 * coding['share_start']:.1f} % start with ATG, "
-            f"{100 * coding['share_internal_stop']:.1f} % have a stop inside; codons mean nothing "
-            "here"
-        )
-    return said
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What only the whole set can tell: each row's new split, whether a split by groups cannot ask
-    it, whether it repeats another, and whether a draw leaves it out."""
-
-    split: np.ndarray
-    left_out: np.ndarray
-    repeated: np.ndarray
-    undrawn: np.ndarray
-
-
-def _plan(cleaner: Cleaner) -> _Plan | None:
-    """A first pass over the file, where the settings ask for new splits, for no duplicates or for
-    a draw."""
-    settings = cleaner.settings
-    if (settings.split_by, settings.duplicates, settings.draw) == ("official", "keep", []):
-        return None
-    collected = Collector(settings.split_by, cleaner.records, cleaner.proteins())
-    contents, kept, coding = [], [], _Coding()
-    for batch, _, reasons in cleaner.cleaned():
-        collected.add(batch)
-        contents.append(
-            keys(*(batch[name] for name in ("sequence", "variant", "question", "label")))
-        )
-        kept.append(np.array([reason is None for reason in reasons]))
-        if collected.proteins:
-            found = frames.frames(batch["id"], batch["sequence"], settings.genetic_code)
-            coding.add(found.filter(pa.array(kept[-1])))
-    by_protein = collected.proteins is not None and coding.said()["is_coding"]
-    split = collected.assign(settings.split_seed, by_protein)
-    left_out = collected.left_out()
-    asked = np.concatenate(kept) & ~left_out
-    repeated = splits.repeated(np.concatenate(contents), split, asked, settings.duplicates)
-    most = {name: int(rows) for name, _, rows in (word.partition("=") for word in settings.draw)}
-    undrawn = splits.undrawn(split, asked & ~repeated, most, settings.split_seed)
-    return _Plan(split, left_out, repeated, undrawn)
+        yield f"{found['cut']} rows are cut to {settings.max_length} nt {how}"
+    changes = [
+        f"{_CHANGES[name]} ({counts['letters']:,} letters of {counts['rows']:,} rows)"
+        for name, counts in found["changed"].items()
+        if counts["rows"]
+    ]
+    if changes:
+        yield f"cleaning changed {', '.join(changes)}"
 
 
 def _ambiguous_questions(records: Path) -> np.ndarray:
@@ -269,49 +301,18 @@ def _writers(folder: Path, framed: bool) -> Iterator[dict[str, pq.ParquetWriter]
         }
 
 
-def _rejects(records: Path, batch: pa.RecordBatch, rows, reasons) -> pa.RecordBatch:
-    found = [i for i, reason in enumerate(reasons) if reason is not None]
+def _rejects(records: Path, part: Part) -> pa.RecordBatch:
+    found = [i for i, reason in enumerate(part.reasons) if reason is not None]
+    places = part.places(records) if found else []
     columns = {
-        "file": [str(records)] * len(found),
-        "row": [int(rows[i]) + 1 for i in found],
-        "id": [batch["id"][i].as_py() for i in found],
-        "reason": [reasons[i] for i in found],
+        "file": [places[i].file for i in found],
+        "line": [places[i].number for i in found],
+        "row": [int(part.rows[i]) + 1 for i in found],
+        "id": [places[i].id for i in found],
+        "reason": [part.reasons[i] for i in found],
     }
     return pa.RecordBatch.from_pydict(columns, schema=tables.REJECTS)
 
 
-def _set(batch: pa.RecordBatch, name: str, values) -> pa.RecordBatch:
-    place = batch.schema.get_field_index(name)
-    return batch.set_column(place, batch.schema.field(name), pa.array(values, pa.string()))
-
-
 def _commonest(reasons: Counter) -> str:
     return f"{reasons.most_common(1)[0][0]} ({reasons.most_common(1)[0][1]} rows)"
-
-
-class _Coding:
-    """Counts whether rows look like coding sequences."""
-
-    def __init__(self):
-        self.rows, self.counts = 0, Counter()
-
-    def add(self, found: pa.RecordBatch) -> None:
-        """Take the frames of rows that are kept."""
-        self.rows += len(found)
-        self.counts["starts"] += pc.sum(found["start"]).as_py() or 0
-        self.counts["stops"] += pc.sum(pc.greater(found["internal_stops"], 0)).as_py() or 0
-        self.counts["chance"] += float((1 - (61 / 64) ** np.array(found["codons"])).sum())
-
-    def said(self) -> dict:
-        """Whether they do, and by which thresholds."""
-        rows = max(1, self.rows)
-        starts, stops, chance = (self.counts[name] / rows for name in ("starts", "stops", "chance"))
-        telling = starts >= CODING_STARTS or chance >= CODING_CHANCE
-        return {
-            "share_start": starts,
-            "share_internal_stop": stops,
-            "share_internal_stop_by_chance": chance,
-            "is_coding": telling and stops <= CODING_STOPS,
-            "rule": f"share_internal_stop <= {CODING_STOPS}, and share_start >= {CODING_STARTS} or "
-            f"share_internal_stop_by_chance >= {CODING_CHANCE}",
-        }

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from seqfuse.bio import clusters, sketch
+from seqfuse.bio.bad_rows import place
 from seqfuse.bio.normalise import keys
 from seqfuse.bio.proteins import Coding, Proteins
 from seqfuse.bio.splits import SPLITS, assign, in_one_group, taught
@@ -32,10 +33,13 @@ class Collector:
         self.official.append(np.array(batch["split"].to_pylist(), dtype=object))
         if self.method == "group":
             if batch["group"].null_count:
-                row = sum(map(len, self.official)) - len(batch) + _first_null(batch["group"]) + 1
+                row = batch["group"].is_null().to_pylist().index(True)
+                file, line, name = (batch[c][row].as_py() for c in ("file", "line", "id"))
+                row += sum(map(len, self.official)) - len(batch)
                 raise UserError(
-                    f"{self.records}: row {row} has no group, and split_by is group; name a group "
-                    "column or a group_pattern in the dataset's entry"
+                    f"{place(file, line, row, name, self.records)}: no group, and split_by is"
+                    " group; fill it in, or name a column, columns: {group: ...}, or a"
+                    " group_pattern in the dataset's entry"
                 )
             self.keys.append(keys(batch["group"]))
             self.labels.append(keys(batch["label"]))
@@ -43,6 +47,7 @@ class Collector:
         elif self.method == "random":
             self.keys.append(keys(batch["sequence"], batch["variant"]))
         elif self.method == "cluster":
+            self.keys.append(keys(batch["sequence"]))
             self.sketches.append(sketch.sketches(batch["sequence"]))
             if self.proteins:
                 self.proteins.add(batch["sequence"])
@@ -69,6 +74,11 @@ class Collector:
             return np.arange(rows)
         if self.method == "cluster":
             near = sketch.clusters(np.concatenate(self.sketches))
+            # Of a sequence without a k-mer to sketch, equal ones are near-duplicates, too.
+            _, first, row = np.unique(
+                np.concatenate(self.keys), return_index=True, return_inverse=True
+            )
+            near = near[first[row]]
             if self.proteins and coding:
                 return clusters.joined([near, self.proteins.clusters()])
             return near
@@ -92,7 +102,3 @@ class Collector:
         if self.method != "group" or not self.labelled:
             return np.zeros(sum(map(len, self.official)), bool)
         return in_one_group(np.concatenate(self.keys), np.concatenate(self.labels))
-
-
-def _first_null(column: pa.Array) -> int:
-    return column.is_null().to_pylist().index(True)

@@ -15,7 +15,8 @@ from seqfuse.settings.yaml_files import NOWHERE, Places
 
 FIELDS = (
     *("id", "sequence", "variant", "question", "label", "value", "reasoning", "text", "group"),
-    "exchanges",  # not a field of a record: holds its question and its answer
+    # Not fields of a record: where its coding part lies, and what holds its question and answer.
+    *("cds_start", "cds_end", "exchanges"),
 )
 # What NAME+SPLIT calls a split that is not the source's: (words, changed settings of `sequences`).
 RESPLIT = {

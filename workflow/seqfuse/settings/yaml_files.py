@@ -80,13 +80,22 @@ def read(path: Path) -> Document:
             raise UserError(f"{name}: `key: value` lines are expected, not a list or a text")
         document = Document()
         document.mistakes += _look_at(root, (), name, document.places)
-        document.settings = loader.construct_document(root)
+        try:
+            document.settings = loader.construct_document(root)
+        except (ValueError, TypeError):  # a value that its tag, written or guessed, cannot be
+            raise UserError(_no_value(name, root)) from None
     except OSError as error:
         raise UserError(f"{name}: {os.strerror(error.errno)}") from None
     except UnicodeDecodeError as error:
-        raise UserError(f"{name}: not UTF-8 text ({error.reason})") from None
+        line = error.object.count(b"\n", 0, error.start) + 1
+        form = "UTF-16" if error.object.startswith((b"\xff\xfe", b"\xfe\xff")) else "LATIN1"
+        raise UserError(
+            f"{name}:{line}: not UTF-8 text; convert it: iconv -f {form} -t UTF-8"
+        ) from None
     except yaml.YAMLError as error:
         raise UserError(_invalid(name, path, error)) from None
+    except RecursionError:
+        raise UserError(f"{name}: nested too deeply, or an anchor inside what it names") from None
     return document
 
 
@@ -104,7 +113,7 @@ def _look_at(node, path: KeyPath, name: str, places: Places) -> Iterator[str]:
         if mistake:
             yield f"{places.nearest(path) or name}: {dotted(path)}: {mistake}"
         return
-    if kind == "seq":
+    if node.id == "sequence":
         for index, item in enumerate(node.value):
             yield from _child(item, item, (*path, index), name, places)
         return
@@ -159,7 +168,7 @@ def _invalid(name: str, path: Path, error) -> str:
     """A file that is no YAML, in one line."""
     mark = getattr(error, "problem_mark", None)
     if mark is None:
-        return f"{name}: not valid YAML: {' '.join(str(error).split())}"
+        return f"{name}{_line(path, error)}: not valid YAML: {' '.join(str(error).split())[:150]}"
     lines = path.read_text(encoding="utf-8").splitlines()
     line = lines[mark.line] if mark.line < len(lines) else ""
     if "\t" in line[: mark.column + 1]:
@@ -167,6 +176,38 @@ def _invalid(name: str, path: Path, error) -> str:
     context = getattr(error, "context", None)
     problem = f"{error.problem} {context}" if context else error.problem
     return f"{name}:{mark.line + 1}: not valid YAML: {problem}"
+
+
+def _line(path: Path, error) -> str:
+    """':' and the line of a character that YAML does not take."""
+    place = getattr(error, "position", None)
+    if place is None:
+        return ""
+    text = path.read_text(encoding="utf-8")
+    return f":{text.count(chr(10), 0, place) + 1}"
+
+
+def _no_value(name: str, node) -> str:
+    """The line of a value that cannot be read as what YAML takes it for."""
+    import yaml
+
+    for below in _nodes(node):
+        try:
+            yaml.SafeLoader("").construct_object(below, deep=True)
+        except (ValueError, TypeError):
+            kind = below.tag.removeprefix(_TAG)
+            line = below.start_mark.line + 1
+            return f"{name}:{line}: a value is no {kind}, as YAML reads it; write it in quotes"
+    return f"{name}: a value cannot be read; write it in quotes"
+
+
+def _nodes(node) -> Iterator:
+    """A node and those below it, the innermost first."""
+    if not isinstance(node.value, str):
+        for item in node.value:
+            for below in item if isinstance(item, tuple) else (item,):
+                yield from _nodes(below)
+    yield node
 
 
 def dotted(path: KeyPath) -> str:

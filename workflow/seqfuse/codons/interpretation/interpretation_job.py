@@ -38,7 +38,7 @@ def write(
             f"--arm: {arm!r} is not among the trained arms given ({', '.join(trials.arms)})"
         )
     drawn = np.random.default_rng(_SEED).permutation(trials.test)[: settings.sequences]
-    synonyms = mutagenesis.Synonyms(trials.dataset)
+    synonyms = mutagenesis.synonyms_of(trials.dataset)
     lost = [knockout.measure(trials, name, confidence) for name in trials.arms]
     attended = [
         attention_maps.attention(trials, trained, drawn)

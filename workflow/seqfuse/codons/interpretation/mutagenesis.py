@@ -4,21 +4,17 @@ The protein stays what it is, so its states come from the store; DNA and mRNA ar
 the encoders that the stores were made with, in the same batches and the same precision.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
-from seqfuse.bio.frames import UNKNOWN
-from seqfuse.codons.align import NUCLEOTIDES
+from seqfuse.bio.codon_usage import Synonyms, counted
 from seqfuse.codons.dataset import Dataset
 from seqfuse.codons.interpretation.trained_arms import Trained, Trials, with_view
+from seqfuse.encoders import live_states
 from seqfuse.encoders.embedder import Embedder
-from seqfuse.encoders.embedder import Settings as EmbeddingSettings
-from seqfuse.encoders.rows import Row, sequence_hash
+from seqfuse.encoders.live_states import Embedded
 from seqfuse.encoders.store import Store
 from seqfuse.errors import UserError
 
@@ -26,67 +22,6 @@ from seqfuse.errors import UserError
 _AT_ONCE = 256
 # What may differ from how a store was written: a GPU computes in bfloat16.
 _DEVICE = ("computed",)
-
-
-class Mutant(NamedTuple):
-    """Codon `codon` at `position` in place of `reference`; the first of a sequence changes nothing.
-
-    `dna` is the whole sequence.
-    """
-
-    position: int
-    residue: str
-    reference: str
-    codon: str
-    dna: str
-
-
-class Synonyms:
-    """The codons of each residue, as the set itself uses them, with how often it does.
-
-    Which residue a codon stands for is read off the frames, because a set may have its own genetic
-    code; a codon that no sequence of the set uses is proposed nowhere.
-    """
-
-    def __init__(self, dataset: Dataset):
-        pairs = Counter()
-        train = dict.fromkeys(dataset.rows("train").tolist())
-        self.training = Counter()
-        for row, (dna, protein) in enumerate(
-            zip(dataset.frames["dna"], dataset.frames["protein"], strict=True)
-        ):
-            found = list(zip(codons_of(dna), protein, strict=True))
-            pairs.update(found)
-            if row in train:
-                self.training.update(codon for codon, _ in found)
-        self.of: dict[str, list[str]] = {}
-        for codon, residue in sorted(pairs):
-            if residue != UNKNOWN:
-                self.of.setdefault(residue, []).append(codon)
-
-    def usage(self) -> Iterator[dict]:
-        """Codon, residue, count in the training rows, and relative adaptiveness.
-
-        The weights of the codon adaptation index (Sharp and Li 1987), with the training sequences
-        as the reference set.
-        """
-        for residue, codons in self.of.items():
-            most = max(self.training[codon] for codon in codons)
-            for codon in codons:
-                count = self.training[codon]
-                share = count / most if most else 0.0
-                yield {"codon": codon, "residue": residue, "count": count, "adaptiveness": share}
-
-    def mutants(self, dna: str, protein: str) -> list[Mutant]:
-        """The sequence itself, then each synonymous mutant of one codon."""
-        found = [Mutant(0, protein[0], dna[:NUCLEOTIDES], dna[:NUCLEOTIDES], dna)]
-        for position, (reference, residue) in enumerate(zip(codons_of(dna), protein, strict=True)):
-            start = NUCLEOTIDES * position
-            for codon in self.of.get(residue, ()):
-                if codon != reference:
-                    changed = dna[:start] + codon + dna[start + NUCLEOTIDES :]
-                    found.append(Mutant(position, residue, reference, codon, changed))
-        return found
 
 
 class Embedders:
@@ -103,32 +38,22 @@ class Embedders:
             if view != "protein"
         }
 
-    def embedded(self, dataset: Dataset) -> Mapping[str, "_States"]:
+    def embedded(self, dataset: Dataset) -> Mapping[str, Embedded | Store]:
         """The states of a dataset's distinct sequences, by view."""
         found = {}
         for view, store in self.stores.items():
             distinct = dict.fromkeys(dataset.frames[view], f"a {view} mutant")
             if view in self.embedders:
-                embedder = self.embedders[view]
-                rows = {row.sequence: row for row in embedder.rows(embedder.count(distinct))}
-                found[view] = _States(store.width, rows)
+                found[view] = Embedded.by(self.embedders[view], distinct)
             else:
                 found[view] = store
         return found
 
 
-@dataclass(frozen=True)
-class _States:
-    """Embedded rows by the hash of their sequence, read as a store is."""
-
-    width: int
-    rows: Mapping[bytes, Row]
-
-    def get(self, sequence: str) -> np.ndarray:
-        return self.rows[sequence_hash(sequence)].states
-
-    def spans(self, sequence: str) -> np.ndarray:
-        return self.rows[sequence_hash(sequence)].spans
+def synonyms_of(dataset: Dataset) -> Synonyms:
+    """The codons of each residue, as a set uses them."""
+    train = dataset.rows("train").tolist()
+    return Synonyms(counted(dataset.frames["dna"], dataset.frames["protein"], train))
 
 
 def predict(
@@ -163,11 +88,6 @@ def scan(trials: Trials, arm: str, live: Embedders, synonyms: Synonyms, row: int
                 yield common | facts | {"seed": trained.seed, "label": label, "change": value}
 
 
-def codons_of(dna: str) -> list[str]:
-    """The whole codons of a sequence."""
-    return [dna[i : i + NUCLEOTIDES] for i in range(0, len(dna) - NUCLEOTIDES + 1, NUCLEOTIDES)]
-
-
 def _rewritten(dataset: Dataset, row: int, sequences: Sequence[str]) -> Dataset:
     """Rows that are `row` with other synonymous DNA."""
     count = len(sequences)
@@ -191,13 +111,7 @@ def _embedder(view: str, store: Store, folder: Path | None) -> Embedder:
     if folder is None:
         raise UserError(f"--{view}-encoder: give the folder of the encoder, to embed mutants with")
     made = store.description
-    settings = EmbeddingSettings(
-        layer=made["layer"],
-        output=made["output"],
-        dtype=made["stored"],
-        too_long=made["too_long"],
-    )
-    embedder = Embedder(folder, settings, made["resolution"])
+    embedder = live_states.embedder(folder, made)
     for key, value in embedder.description.items():
         if key not in _DEVICE and value != made[key]:
             raise UserError(

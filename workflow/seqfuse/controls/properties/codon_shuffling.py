@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 
-from seqfuse.bio.frames import UNKNOWN
+from seqfuse.bio.frames import UNKNOWN, is_initiator
 from seqfuse.files import digest
 
 _NUCLEOTIDES = 3
@@ -20,7 +20,8 @@ def _usage(rows: list[dict]) -> dict[str, tuple[list[str], np.ndarray]]:
     """{residue: (its codons, their shares)} as the set itself uses and translates them."""
     counted: dict[str, Counter] = {}
     for row in rows:
-        for codon, residue in zip(_codons(row["dna"]), row["protein"], strict=True):
+        pairs = [*zip(_codons(row["dna"]), row["protein"], strict=True)]
+        for codon, residue in pairs[is_initiator(row["dna"], row["protein"]) :]:
             counted.setdefault(residue, Counter())[codon] += 1
     return {
         residue: (sorted(found), np.array([found[c] for c in sorted(found)]) / found.total())
@@ -38,8 +39,10 @@ def _shuffled(row: dict, how: str, usage: dict, seed: int) -> dict:
         protein = "".join(protein[place] for place in order)
     else:
         # A stop inside or a codon with an N is no residue that another codon could stand for.
+        # An initiator such as GTG is methionine in the first place alone, and stays there.
+        kept = is_initiator(row["dna"], protein)
         for place, residue in enumerate(protein):
-            if residue != UNKNOWN:
+            if residue != UNKNOWN and place >= kept:
                 synonyms, shares = usage[residue]
                 codons[place] = synonyms[random.choice(len(synonyms), p=shares)]
     dna = "".join(codons)

@@ -1,65 +1,22 @@
-"""Questions from a terminal: FASTA in, a trained model's answers out, as text or as JSON lines."""
+"""A trained model asked on a terminal, or about a whole file: its answers, the labels by
+probability, and what it would say without the DNA."""
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
-from seqfuse.bio.readers import Reader
 from seqfuse.errors import UserError
+from seqfuse.files import canonical_json, checksums, digest
+from seqfuse.labels import CLOSE
 from seqfuse.language import prompts
-from seqfuse.language.prompts import ClosedLabels, Prompt, Settings
+from seqfuse.language.prompts import ClosedLabels, Dna, Prompt, Settings
 from seqfuse.registry.methods import METHODS
 
-
-def read_dna(reference: Path, variant: Path | None) -> list[dict]:
-    """{"id", "sequence", "variant"} of each record; `variant` is None without a file of variants.
-
-    Variants belong to the reference of their name; where either file holds one record, the two
-    belong together whatever their names.
-    """
-    references = _fasta(reference)
-    if variant is None:
-        return [{"id": name, "sequence": dna, "variant": None} for name, dna in references.items()]
-    variants = _fasta(variant)
-    if len(references) == len(variants) == 1:
-        variants = dict(zip(references, variants.values(), strict=True))
-    alone = sorted(references.keys() ^ variants.keys())
-    if alone:
-        raise UserError(
-            f"{variant}: record {alone[0]!r} stands in only one of {reference} and {variant}; give"
-            " each variant the name of its reference"
-        )
-    return [
-        {"id": name, "sequence": dna, "variant": variants[name]} for name, dna in references.items()
-    ]
-
-
-def _fasta(path: Path) -> dict[str, str]:
-    """The sequences of a FASTA file by name, as `seqfuse sequences` spells them."""
-    import pyarrow as pa
-
-    from seqfuse.bio.normalise import first_foreign, normalise
-
-    if not path.is_file():
-        raise UserError(f"{path}: no such file")
-    reader = Reader(path)
-    if not {"id", "sequence"} <= set(reader.columns()):
-        raise UserError(f"{path}: not FASTA; give a file of records '>name', such as dna.fa")
-    found: dict[str, str] = {}
-    for row in reader.rows(["id", "sequence"]):
-        name, dna = row["id"] or "", row["sequence"] or ""
-        spelt = normalise(pa.array([dna]))
-        if spelt.foreign[0]:
-            raise UserError(
-                f"{path}: record {name!r} holds {first_foreign(dna)!r}, which is no nucleotide"
-            )
-        if not spelt.letters[0].as_py():
-            raise UserError(f"{path}: record {name!r} has no sequence")
-        if name in found:
-            raise UserError(f"{path}: two records are called {name!r}; give each its own name")
-        found[name] = spelt.letters[0].as_py()
-    return found
+# What a text is answered in parts by: computes a part, unless it was computed before.
+Once = Callable[[str, Callable[[], list]], list]
 
 
 class Model:
@@ -78,59 +35,93 @@ class Model:
             raise UserError(f"{folder}: {given}; give --dataset, one of {', '.join(known)}")
         self.dataset, self.labels, self.settings = dataset, known[dataset], settings
         self.precision = self.description.answers_in(precision)
-        self.method = None
+        self.entry = METHODS[self.description.method]
+        self.method = self._states = None
 
-    def prompts(self, records: Sequence[dict], question: str) -> list[Prompt]:
-        """The question about each record, in the form the model was trained on."""
+    def prompts(self, records: Sequence[dict], question: str | None) -> list[Prompt]:
+        """The question about each record, or the record's own, in the form of training."""
         thinks = self.settings.reasoning and self.dataset in self.description.thinks
-        unknown = {"question": question, "reasoning": None, "label": None}
-        return [prompts.from_record(self.dataset, record | unknown, thinks) for record in records]
+        asked = []
+        for record in records:
+            own = question or record.get("question")
+            if not own:
+                raise UserError("--question: give one, or a table with a column `question`")
+            unknown = {"question": own, "reasoning": None, "label": None}
+            asked.append(prompts.from_record(self.dataset, record | unknown, thinks))
+        return asked
 
-    def load(self, encoder: Path | None, asked: Sequence[Prompt]) -> None:
-        """Load the method and, where it reads states, those of the DNA that is asked about."""
-        from seqfuse.language.answers import prediction
-        from seqfuse.language.answers.online_embeddings import LiveStates
+    def fingerprint(self, asked: Sequence[Prompt]) -> str:
+        """What answers are made from."""
+        prompted = [[prompt.id, prompt.hash] for prompt in asked]
+        return digest(canonical_json([checksums(self.folder), prompted, vars(self.settings)]))
+
+    def load(self, encoder: Path | None) -> None:
+        """Load the method and, where it reads states, the encoder that makes them."""
+        from seqfuse.encoders import live_states
         from seqfuse.language.finetuning import checkpoint
 
-        states = None
-        if METHODS[self.description.method].reads_store:
-            dna = prediction.sequences(asked)
-            states = LiveStates(self.description.encoder, self.folder, encoder, dna)
-        self.method = checkpoint.load(self.folder, states, self.precision)
+        if self.entry.reads_store:
+            self._states = live_states.Live(self.description.encoder, self.folder, encoder)
+        self.method = checkpoint.load(self.folder, self._states, self.precision)
 
-    def answer_as_json(self, asked: Sequence[Prompt]) -> None:
-        """Print one JSON object a prompt, answered in batches."""
+    def replies(self, asked: Sequence[Prompt], batch: int, once: Once) -> Iterator[dict]:
+        """What there is to say about each prompt, `batch` of them answered at a time."""
+        for start in range(0, len(asked), batch):
+            yield from once(str(start), lambda part=asked[start : start + batch]: self._part(part))
+
+    def _part(self, asked: Sequence[Prompt]) -> list[dict]:
+        """Answers to some prompts, and to the same with blank DNA, each different one once."""
+        blanked = [self._blanked(prompt) for prompt in asked] if self.entry.sees_dna else []
+        distinct = {prompt.hash: prompt for prompt in (*asked, *blanked)}
+        said = dict(zip(distinct, self._answered(list(distinct.values())), strict=True))
+        return [
+            self._reply(prompt, *said[prompt.hash])
+            | {"blanked": self._short(*said[blank.hash], blank) if blank else None}
+            for prompt, blank in zip(asked, blanked or [None] * len(asked), strict=True)
+        ]
+
+    def _answered(self, asked: list[Prompt]) -> list[tuple[str | None, dict[str, float]]]:
+        """The text, if the method writes one, and the likelihood of each label."""
         from seqfuse.language.answers import decoding
 
-        if METHODS[self.description.method].generates:
+        self._embed(asked)
+        with self._products():
+            if not self.entry.generates:
+                return [(None, loglik) for loglik, _ in self.method.classify(asked)]
             labels = {self.dataset: self.labels}
-            with self._products():
-                found = decoding.answer(self.method, asked, labels, self.settings)
-            said = [(one.text, one.loglik) for one in found]
-        else:
-            said = [(None, loglik) for loglik in self._classified(asked)]
-        for prompt, (text, loglik) in zip(asked, said, strict=True):
-            print(json.dumps(self._reply(prompt, text, loglik), ensure_ascii=False))
+            found = decoding.answer(self.method, asked, labels, self.settings)
+        return [(one.text, one.loglik) for one in found]
 
     def answer_aloud(self, asked: Sequence[Prompt]) -> None:
-        """Print each answer while it is generated, then the labels, the likeliest first."""
+        """Print each answer while it is generated, then the labels, the likeliest first, and what
+        the answer would be with the DNA blanked."""
         for prompt in asked:
             if len(asked) > 1:
                 print(f"> {prompt.id}")
-            if METHODS[self.description.method].generates:
+            if self.entry.generates:
+                self._embed([prompt])
                 with self._products():
                     loglik = self._speak(prompt)
             else:
-                [loglik] = self._classified([prompt])
+                [(_, loglik)] = self._answered([prompt])
             shares = probabilities(loglik)
             for label in sorted(shares, key=shares.get, reverse=True):
                 print(f"{shares[label]:8.3f}  {label}")
+            if self.entry.sees_dna:
+                blank = self._blanked(prompt)
+                without = self._short(*self._answered([blank])[0], blank)
+                share = without["probabilities"][without["likeliest"]]
+                print(f"with the DNA blanked: {without['likeliest']} ({share:.3f})")
+            if note := self._note(prompt):
+                print(f"note: {note}")
 
-    def _classified(self, asked: Sequence[Prompt]) -> list[dict[str, float]]:
-        with self._products():
-            return [loglik for loglik, _ in self.method.classify(asked)]
+    def _embed(self, asked: Sequence[Prompt]) -> None:
+        from seqfuse.language.answers import prediction
 
-    def _products(self):
+        if self._states is not None:
+            self._states.hold(prediction.sequences(asked))
+
+    def _products(self) -> AbstractContextManager:
         from seqfuse.training.precision import products
 
         return products(self.method.device, self.precision)
@@ -144,34 +135,84 @@ class Model:
         decoding.check_lengths(self.method, [example], self.settings, [room])
         generation, shown = decoding.Generation(self.method, [example]), ""
 
-        def heard() -> None:
+        def heard(whole: bool = False) -> None:
             nonlocal shown
-            text = generation.texts()[0]
+            text = readable(generation.texts()[0], whole)
             # A character of several bytes may not be whole yet.
             if not text.endswith("\N{REPLACEMENT CHARACTER}"):
                 print(text[len(shown) :], end="", flush=True)
                 shown = text
 
         generation.run(room, heard)
+        heard(whole=True)
         print("\n")
         return generation.label_scores([self.labels])[0]
 
-    def _reply(self, prompt: Prompt, text: str | None, loglik: dict[str, float]) -> dict:
+    @staticmethod
+    def _blanked(prompt: Prompt) -> Prompt:
+        """The same question about DNA that says nothing but its length."""
+        from seqfuse.language.probing.alterations import blank
+
+        dna = blank(tuple(segment.sequence for segment in prompt.dna))
+        return replace(prompt, dna=tuple(map(Dna, dna)))
+
+    def _note(self, prompt: Prompt) -> str:
+        """What sets the DNA apart from that of training, if anything does."""
+        low, high = self.description.lengths.get(self.dataset, (0, math.inf))
+        given = [len(segment.sequence) for segment in prompt.dna]
+        if all(low <= length <= high for length in given):
+            return ""
+        return f"{' and '.join(map(str, given))} nt; the model was trained on {low} to {high} nt"
+
+    def _short(self, text: str | None, loglik: dict[str, float], prompt: Prompt) -> dict:
         shares = probabilities(loglik)
-        if text is None:
-            answer = max(shares, key=shares.get)
-        else:
+        likeliest = answer = max(shares, key=shares.get)
+        if text is not None:
             closed = ClosedLabels(self.dataset, self.labels)
             answer = closed.match(prompts.parse(text, prompt.thinks))
+        return {"answer": answer, "likeliest": likeliest, "probabilities": shares}
+
+    def _reply(self, prompt: Prompt, text: str | None, loglik: dict[str, float]) -> dict:
         return {
             "id": prompt.id,
             "question": prompt.question,
-            "text": text,
-            "answer": answer,
-            "probabilities": shares,
+            "text": None if text is None else readable(text),
+            **self._short(text, loglik, prompt),
             "loglik": loglik,
+            "note": self._note(prompt),
             "model": str(self.folder),
         }
+
+
+def readable(text: str, whole: bool = True) -> str:
+    """A generated text without the sign that ends its reasoning, which the prompt has opened; of a
+    text that is not `whole`, without what may become that sign."""
+    sign = CLOSE.strip()
+    for size in range(len(sign) - 1, 0, -1) if not whole else ():
+        if text.endswith(sign[:size]):
+            text = text[:-size]
+            break
+    before, found, behind = text.partition(sign)
+    if not found:
+        return text if whole else text.rstrip("\n")
+    behind = behind.replace(sign, "").lstrip("\n")
+    before = before.rstrip("\n")
+    return f"{before}\n\n{behind}" if before else behind
+
+
+def as_json(reply: dict) -> str:
+    """A reply as a line of JSON."""
+    return json.dumps(reply, ensure_ascii=False)
+
+
+def as_row(reply: dict) -> dict:
+    """A reply as a row of a table."""
+    blanked = reply["blanked"] or {"likeliest": "", "probabilities": {"": ""}}
+    row = {key: reply[key] for key in ("id", "question", "answer", "likeliest")}
+    row |= {f"p({label})": share for label, share in reply["probabilities"].items()}
+    row |= {"blanked": blanked["likeliest"]}
+    row |= {"p_blanked": blanked["probabilities"][blanked["likeliest"]]}
+    return row | {"text": reply["text"], "note": reply["note"]}
 
 
 def probabilities(loglik: dict[str, float]) -> dict[str, float]:

@@ -3,8 +3,7 @@
 Light at import: what a checkpoint says of itself is read without torch.
 """
 
-import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,9 +24,10 @@ class Description:
 
     `name` is what the tables call the method, `settings` are its own (none, or those of its section
     of the configuration), `key` and `encoder_width` those of the frozen states that it reads,
-    `encoder` what `encoder_reference` says of the encoder they are from, `labels` the closed labels
+    `encoder` what `encoders.recorded` says of the encoder they are from, `labels` the closed labels
     of every dataset, `thinks` the datasets that it was trained to reason about, `precision` that of
-    its training, in which it answers too unless another is asked for.
+    its training, in which it answers too unless another is asked for, `lengths` the least and the
+    most nucleotides of each dataset's training DNA (none of a model that an older version made).
     """
 
     method: str
@@ -41,6 +41,7 @@ class Description:
     encoder: dict | None
     thinks: list[str]
     precision: str
+    lengths: dict[str, list[int]] = field(default_factory=dict)
 
     def answers_in(self, asked: str) -> str:
         """The precision of its answers where `asked` is wanted, which may name its training's."""
@@ -93,14 +94,6 @@ def load(folder: Path, states: object | None, precision: str):
     if precision == "bfloat16":
         round_frozen(method)
     return method.to(device())
-
-
-def encoder_reference(receipt: Path, checkpoint: Path) -> dict:
-    """What a checkpoint folder says of the encoder whose states a receipt refers to."""
-    from seqfuse.encoders.store import Store
-
-    folder = os.path.relpath(read_json(receipt)["model"], checkpoint)
-    return {"folder": folder, "made": Store.open(receipt).description}
 
 
 def seeds(folder: Path) -> list[Path]:

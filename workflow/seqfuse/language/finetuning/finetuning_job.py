@@ -2,7 +2,7 @@
 
 import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from seqfuse import fingerprint
+from seqfuse.encoders.recorded import of_receipt
 from seqfuse.errors import UserError
 from seqfuse.files import (
     atomic_directory,
@@ -217,9 +218,10 @@ class Job:
             self._labels,
             key,
             width,
-            checkpoint.encoder_reference(self.receipts[0], folder) if self.receipts else None,
+            of_receipt(self.receipts[0], folder) if self.receipts else None,
             [name for name in records if self.prompt.reasoning and reasons(records[name])],
             self.training.precision,
+            {name: _lengths(records[name]) for name in self._labels},
         )
 
     def _card(self, folder: Path, method, description, cost: dict, progress: Progress) -> None:
@@ -278,3 +280,10 @@ class Job:
                 ]
             )
         )
+
+
+def _lengths(rows: Iterable[dict]) -> list[int]:
+    """The least and the most nucleotides of a sequence or variant of the training rows."""
+    train = (row for row in rows if row["split"] == "train")
+    found = [len(row[name]) for row in train for name in ("sequence", "variant") if row[name]]
+    return [min(found), max(found)]

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from seqfuse.encoders import live_states
 from seqfuse.errors import UserError
 from seqfuse.language import prompts
 from seqfuse.language.answers import prediction
-from seqfuse.language.answers.online_embeddings import LiveStates
 from seqfuse.language.answers.resume_journal import Journal
 from seqfuse.language.finetuning.checkpoint import Description
 from seqfuse.language.probing.alterations import altered
@@ -58,9 +58,10 @@ def probe(
     shared = len(encoders) == 1
     of_seed = dict(zip(trained, [*encoders] * len(trained) if shared else encoders, strict=False))
 
-    def states(folder: Path, description: Description) -> LiveStates:
-        asked_for = prediction.sequences(about)
-        return LiveStates(description.encoder, folder, of_seed.get(folder), asked_for)
+    def states(folder: Path, description: Description) -> live_states.Live:
+        live = live_states.Live(description.encoder, folder, of_seed.get(folder))
+        live.hold(prediction.sequences(about))
+        return live
 
     found = prediction.of_seeds(trained, states, about, settings, precision, journal)
     names = [name for name, _ in asked] * len(trained)

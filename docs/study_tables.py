@@ -1,0 +1,152 @@
+"""The tables of the study with a pre-trained language model, from docs/study/*.csv.
+
+`python -m bench.study.collect` writes these; what bench/study/kegg.yaml asks for and they do not
+hold is listed as not run.
+"""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+
+from seqfuse.registry.controls import CONTROLS
+from seqfuse.registry.methods import METHODS
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "docs" / "study"
+SUBSETS = {
+    "all": "all",
+    "question_decides": "the question decides",
+    "sequence_decides": "the sequence decides",
+}
+_CONTROLS = CONTROLS["language"]
+PROBES = {
+    "none": "unaltered",
+    "revert": "variant reverted",
+    "swap": "reference and variant swapped",
+    "scramble": "scrambled",
+    "blank": "blank",
+    "other": "another record's",
+}
+
+
+def section(folder: Path = FOLDER) -> str:
+    """What stands between the marks in docs/results.md."""
+    kegg, first = (_yaml(name)["language"] for name in ("kegg.yaml", "first.yaml"))
+    variants = list(kegg["variants"])
+    # The first look is at the official split alone.
+    looked = {"kegg": [*first["methods"], *variants]}
+    asked = dict.fromkeys(kegg["suites"], [*kegg["methods"], *variants])
+    lines = [
+        "### A first look: 96 records, one learning rate",
+        "",
+        *_tables(folder / "first", looked),
+    ]
+    lines += ["### The study", "", *_tables(folder, asked)]
+    return "\n".join(lines)
+
+
+def _yaml(name: str) -> dict:
+    path = ROOT / "bench" / "study" / name
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def read(path: Path) -> list[dict]:
+    """The rows of a CSV; none where there is no such file yet."""
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _tables(folder: Path, asked: dict[str, list[str]]) -> Iterator[str]:
+    """The tables of the CSVs of a folder, and which methods that each suite asks for have none."""
+    scores, comparisons, cost = (
+        read(folder / f"{name}.csv") for name in ("scores", "comparisons", "cost")
+    )
+    for suite, names in asked.items():
+        here = [row for row in scores if row["suite"] == suite and row["split"] == "test"]
+        if here:
+            yield from _accuracy(suite, here, names)
+            yield from _probes(here, names)
+            yield from _differences([row for row in comparisons if row["suite"] == suite], names)
+        scored = {row["method"] for row in here}
+        if absent := [f"`{name}`" for name in names if name not in scored]:
+            yield f"**Not run yet** on `{suite}`: {', '.join(absent)}."
+            yield ""
+    if cost:
+        yield from _cost(cost)
+
+
+def _accuracy(suite: str, rows: list[dict], names: list[str]) -> Iterator[str]:
+    plain = [row for row in rows if row["probe"] == "none"]
+    found = {(row["method"], row["subset"]): row for row in plain}
+    counts = {s: next((r["n"] for r in plain if r["subset"] == s), "0") for s in SUBSETS}
+    told = " | ".join(f"{title} ({counts[s]})" for s, title in SUBSETS.items())
+    yield f"| `{suite}`, accuracy, test | {told} | trained parameters |"
+    yield "|---" * (len(SUBSETS) + 2) + "|"
+    methods = {row["method"] for row in plain}
+    for method in sorted(methods, key=[*names, *_CONTROLS].index):
+        cells = [_interval(found.get((method, subset)), "value") for subset in SUBSETS]
+        trained = int(found[method, "all"]["trained_parameters"])
+        yield f"| {title(method)} | {' | '.join(cells)} | {trained:,} |"
+    yield ""
+
+
+def _probes(rows: list[dict], names: list[str]) -> Iterator[str]:
+    found = {(row["method"], row["probe"]): row for row in rows if row["subset"] == "all"}
+    probed = [name for name in names if (name, "revert") in found or (name, "scramble") in found]
+    if not probed:
+        return
+    shown = [probe for probe in PROBES if any((name, probe) in found for name in probed)]
+    yield f"| accuracy with the DNA | {' | '.join(PROBES[p] for p in shown)} |"
+    yield "|---" * (len(shown) + 1) + "|"
+    for name in probed:
+        cells = [_interval(found.get((name, probe)), "value") for probe in shown]
+        yield f"| {title(name)} | {' | '.join(cells)} |"
+    yield ""
+
+
+def _differences(rows: list[dict], names: list[str]) -> Iterator[str]:
+    against = ("text_only", "question_lookup", "kmer")
+    shown = [r for r in rows if r["method"] in names and r["against"] in (*against, *names)]
+    if not shown:
+        return
+    yield "| | against | rows | difference | smallest detectable | verdict |"
+    yield "|---|---|---|---|---|---|"
+    for row in shown:
+        rows_of = SUBSETS.get(row["subset"], row["subset"])
+        yield (
+            f"| {title(row['method'])} | {title(row['against'])} | {rows_of} |"
+            f" {_interval(row, 'difference')} | {float(row['detectable']):.3f} | {row['verdict']} |"
+        )
+    yield ""
+
+
+def _cost(rows: list[dict]) -> Iterator[str]:
+    yield "| training | learning rate | examples | seconds | peak memory, MB |"
+    yield "|---|---|---|---|---|"
+    for row in rows:
+        yield (
+            f"| `{row['suite']}`, {title(row['method'])} | {float(row['learning_rate']):g} |"
+            f" {row['examples']} | {float(row['seconds']):.0f} | {row['peak_memory_mb']} |"
+        )
+    yield ""
+
+
+def _interval(row: dict | None, column: str) -> str:
+    if row is None:
+        return "none"
+    value, low, high = (float(row[key]) for key in (column, "low", "high"))
+    return f"{value:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def title(name: str) -> str:
+    """A method's or variant's name in tables; those of controls in italics."""
+    if name in _CONTROLS:
+        return f"*{_CONTROLS[name].title}*"
+    if name not in METHODS:
+        return f"`{name}`"
+    method = METHODS[name]
+    return method.title if method.kind == "method" else f"*{method.title}*"

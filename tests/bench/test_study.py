@@ -1,0 +1,84 @@
+"""The study's configuration plans, its scores are collected, and its tables are made from them."""
+
+import importlib.util
+import json
+
+import pandas as pd
+import pytest
+
+from bench.study import collect
+from seqfuse.plan.run import Run
+from seqfuse.settings import configuration
+from seqfuse.settings.yaml_files import load_yaml
+
+
+@pytest.fixture(scope="module")
+def tables(root):
+    spec = importlib.util.spec_from_file_location("study_tables", root / "docs/study_tables.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_study_is_a_configuration_with_a_scratch_encoder_and_a_scratch_twin(root):
+    run = Run(configuration.resolve(load_yaml(root / "bench/study/kegg.yaml")))
+    assert run.settings["language"]["encoder"] == "pilot-nt"
+    assert run.model_of("onevocab", "backbone") == "smollm2"
+    assert run.model_of("onevocab_scratch", "backbone") == "pilot-qwen3"
+    given = [run.finetuning("kegg", n) for n in (*run.runs("language"), "onevocab_scratch")]
+    assert {(each["steps"], each["batch"]) for each in given} == {(60, 8)}
+
+
+def write_run(folder):
+    """One suite with one method and one control that are scored, and the cost of the method."""
+    shared = {"suite": "kegg", "dataset": "kegg", "split": "test", "metric": "accuracy"}
+    counted = {"low": 0.1, "high": 0.9, "n": 146, "clusters": 50, "seeds": 1, "kind": "control"}
+    scored = [
+        shared
+        | counted
+        | {"method": m, "probe": p, "subset": s, "value": v, "trained_parameters": 7}
+        for m, p, s, v in (
+            ("text_only", "none", "all", 0.5),
+            ("text_only", "none", "sequence_decides", 0.25),
+            ("majority", "none", "all", 0.125),
+        )
+    ]
+    scored.append(scored[0] | {"metric": "mcc", "value": 0.75})
+    place = folder / "evaluation/language/kegg"
+    place.mkdir(parents=True)
+    pd.DataFrame(scored).to_parquet(place / "metrics.parquet")
+    found = {"subset": "all", "method": "text_only", "against": "question_lookup", "probe": "none"}
+    found |= {"difference": -0.4, "p_holm": 0.01, "detectable": 0.0625, "verdict": "worse"}
+    pd.DataFrame([shared | counted | found]).to_parquet(place / "comparisons.parquet")
+    model = folder / "language/kegg/text_only/model/seed0"
+    model.mkdir(parents=True)
+    seed = dict.fromkeys(["steps", "tokens", "peak_memory_mb"], 60)
+    seed |= {"seed": 0, "learning_rate": 0.0005, "examples": 480, "seconds": 1234.5}
+    cost = {"suite": "kegg", "method": "text_only", "seeds": [seed]}
+    (model / "cost.json").write_text(json.dumps(cost))
+
+
+def test_study_scores_become_tables_and_what_has_none_is_not_run(tables, tmp_path):
+    write_run(tmp_path / "run")
+    out = tmp_path / "csv"
+    collect.collect(tmp_path / "run", out)
+    page = tables.section(out)
+    assert "0.750" not in page
+    lines = page.splitlines()
+    assert "| *Text only* | 0.500 [0.100, 0.900] | none | 0.250 [0.100, 0.900] | 7 |" in lines
+    assert "| *Majority class* | 0.125 [0.100, 0.900] | none | none | 7 |" in lines
+    assert (
+        "| *Text only* | *Question lookup* | all | -0.400 [0.100, 0.900] | 0.062 | worse |" in lines
+    )
+    assert "| `kegg`, *Text only* | 0.0005 | 480 | 1234 | 60 |" in lines
+    first, official, _, genes = (line for line in lines if line.startswith("**Not run yet**"))
+    assert first.startswith(
+        "**Not run yet** on `kegg`: `text_only`, `onevocab`, `text_only_scratch`"
+    )
+    assert official.startswith("**Not run yet** on `kegg`: `onevocab`, `linear`")
+    assert genes.startswith("**Not run yet** on `kegg_genes`: `text_only`, `onevocab`")
+
+
+def test_study_without_scores_is_not_collected(tmp_path):
+    with pytest.raises(SystemExit, match="nothing has been scored"):
+        collect.collect(tmp_path, tmp_path / "csv")

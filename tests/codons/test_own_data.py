@@ -1,0 +1,307 @@
+"""A trained arm on new sequences: from its folder alone, to the bytes of the pipeline."""
+
+import csv
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from seqfuse import tables
+from seqfuse.bio.frames import code
+from seqfuse.cli import main
+from seqfuse.codons import checkpoint
+from seqfuse.codons.application.training_facts import distances, root_usage
+from seqfuse.codons.train import MODALITIES
+from seqfuse.encoders import store_writer
+from seqfuse.files import read_json, write_json
+
+RESOLUTION = {"dna": "native", "rna": "codon", "protein": "native"}
+
+
+@pytest.fixture(scope="module")
+def embedded(study, tmp_path_factory):
+    """The small set with the states of its tiny encoders in a store, as the pipeline makes them."""
+    folder = tmp_path_factory.mktemp("embedded")
+    for view, model in study.models.items():
+        write_json(model / "model.json", {"name": f"tiny-{view}", "scratch": True})
+        words = ["--table", study.folder / "frames.parquet", "--columns", view, "--model", model]
+        words += ["--resolution", RESOLUTION[view], "--store", folder / "store"]
+        assert run("embeddings", "write", *words, "--out", folder / f"{view}.json") == 0
+    for name in ("records", "frames", "clusters"):
+        shutil.copy(study.folder / f"{name}.parquet", folder)
+    return folder
+
+
+def run(*words) -> int:
+    return main(list(map(str, words)))
+
+
+@pytest.fixture(scope="module")
+def trained(embedded, study):
+    """Train an arm by its command; the folder, once for all tests."""
+    made = {}
+
+    def train(arm: str, *more: str):
+        if (arm, *more) not in made:
+            out = embedded / "codons" / "-".join((arm, *more)).replace("--", "")
+            words = ["--dataset", "small", "--arm", arm, "--out", out, "--seeds", 0, 1]
+            for name in ("records", "frames"):
+                words += [f"--{name}", embedded / f"{name}.parquet"]
+            tuned = arm.endswith("_lora")
+            for view in MODALITIES:
+                flag, place = (f"{view}-model", study.models[view]) if tuned else (view, None)
+                words += [f"--{flag}", place or embedded / f"{view}.json"]
+            words += ["--state", embedded / "state" / out.name, "--epochs", 2, "--batch", 8]
+            words += ["--parameter-budget", 0, "--width", 8, "--channels", 4, *more]
+            assert run("codons", "train", *words) == 0
+            words = ["--records", embedded / "records.parquet", "--trained", out]
+            for name in ("frames", "clusters"):
+                words += [f"--{name}", embedded / f"{name}.parquet"]
+            assert run("codons", "card", *words) == 0
+            made[arm, *more] = out
+        return made[arm, *more]
+
+    return train
+
+
+@pytest.fixture
+def held_out(study, tmp_path):
+    """The rows that the pipeline predicts, in its order, as a table of one's own."""
+    rows = [r for split in ("val", "test") for r in study.records if r["split"] == split]
+    path = tmp_path / "new.csv"
+    path.write_text("name,cds\n" + "".join(f"{r['id']},{r['sequence'].lower()}\n" for r in rows))
+    return path
+
+
+def copied(folder, elsewhere):
+    """The folder of an arm where neither the store nor the encoders are as far as they were."""
+    copy = shutil.copytree(folder, elsewhere / "of" / "another" / "machine" / folder.name)
+    for encoder in checkpoint.describe(copy / "seed0.safetensors").encoders.values():
+        assert not (copy / encoder["folder"]).is_dir()
+    return copy
+
+
+COLUMNS = ("--columns", "id=name", "sequence=cds")
+
+
+def of_pipeline(folder) -> list[dict]:
+    rows = tables.read(folder / "predictions.parquet", tables.PREDICTIONS).to_pylist()
+    return [row for row in rows if row["probe"] == "none"]
+
+
+@pytest.mark.parametrize("arm", ["concat", "mil", "onehot", "concat_lora"])
+def test_own_data_a_copied_arm_gives_the_bytes_of_the_pipeline(
+    arm, trained, held_out, study, tmp_path, capsys
+):
+    made, copy, out = trained(arm), copied(trained(arm), tmp_path), tmp_path / "said.parquet"
+    words = ["--model", copy, "--input", held_out, *COLUMNS]
+    assert run("codons", "predict", *words, "--out", out) == 0
+    assert tables.read(out, tables.PREDICTIONS).to_pylist() == of_pipeline(made)
+    said = capsys.readouterr().err
+    assert "its training range: " in said and "its score: " in said
+    assert not list(tmp_path.glob(".*"))
+
+
+def said_of(path) -> dict[str, dict]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return {row["id"]: row for row in csv.DictReader(file)}
+
+
+def fasta(path, **sequences) -> str:
+    path.write_text("".join(f">{name} of mice\n{dna}\n" for name, dna in sequences.items()))
+    return str(path)
+
+
+def test_own_data_mean_spread_and_weights_by_hand(trained, held_out, tmp_path):
+    made, out = trained("mil"), tmp_path / "said.csv"
+    words = ["--model", made, "--input", held_out, *COLUMNS, "--out", out]
+    assert run("codons", "predict", *words) == 0
+    said, rows = said_of(out), of_pipeline(made)
+    weights = tables.read(made / "weights.parquet", tables.WEIGHTS).to_pylist()
+    assert len(said) == len(rows) / 2
+    for name, row in said.items():
+        by_seed = [one["predicted_value"] for one in rows if one["id"] == name]
+        assert [float(row["seed0"]), float(row["seed1"])] == by_seed
+        assert float(row["prediction"]) == pytest.approx(np.mean(by_seed))
+        assert float(row["sd"]) == pytest.approx(abs(by_seed[0] - by_seed[1]) / 2**0.5)
+        for view in MODALITIES:
+            mean = np.mean([one[view] for one in weights if one["id"] == name])
+            assert float(row[f"weight_{view}"]) == pytest.approx(mean)
+
+
+def test_own_data_classes_come_with_their_probabilities(trained, embedded, classes, tmp_path):
+    for name in ("records", "clusters"):
+        shutil.copy(classes.folder / f"{name}.parquet", tmp_path)
+    words = ["--dataset", "small", "--arm", "onehot", "--seeds", 0, 1, "--epochs", 1]
+    given = ["--records", tmp_path / "records.parquet", "--frames", embedded / "frames.parquet"]
+    words += [*given, "--state", tmp_path / "s", "--out", tmp_path / "arm"]
+    words += ["--parameter-budget", 0, "--width", 8, "--channels", 4]
+    assert run("codons", "train", *words) == 0
+    clusters = ["--clusters", tmp_path / "clusters.parquet"]
+    assert run("codons", "card", "--trained", tmp_path / "arm", *given, *clusters) == 0
+    new, out = fasta(tmp_path / "new.fa", a="ATGGCTAAA"), tmp_path / "said.tsv"
+    assert run("codons", "predict", "--model", tmp_path / "arm", "--input", new, "--out", out) == 0
+    with out.open() as file:
+        [row] = csv.DictReader(file, delimiter="\t")
+    shares = {label: float(row[f"p({label})"]) for label in ("high", "low", "middle")}
+    assert sum(shares.values()) == pytest.approx(1)
+    assert row["prediction"] == max(shares, key=shares.get)
+    assert float(row["probability"]) == max(shares.values())
+    assert "| `" in (tmp_path / "arm" / "README.md").read_text()
+
+
+def test_own_data_no_row_is_lost_and_what_is_odd_is_noted(trained, study, tmp_path, capsys):
+    made, out = copied(trained("concat"), tmp_path), tmp_path / "said.csv"
+    write_json(made / "arm.json", read_json(made / "arm.json") | {"usual_distance": 0.5})
+    known = next(r["sequence"] for r in study.records if r["split"] == "train")
+    new = fasta(
+        tmp_path / "new.fa",
+        usual=known.lower().replace("t", "u"),
+        stops="ATGTAAGCTTGAGCT",
+        tail="ATGGCTAAAGC",
+        long="GCTAAA" * 40,
+        odd="AAAAAAAAAAAA",
+        protein="MKVLA",
+        empty="NNN",
+        short="AT",
+    )
+    assert run("codons", "predict", "--model", made, "--input", new, "--out", out) == 0
+    said = said_of(out)
+    assert list(said) == ["usual", "stops", "tail", "long", "odd", "protein", "empty", "short"]
+    assert said["usual"]["note"] == "" and said["usual"]["codons"] == str(len(known) // 3)
+    assert "not coding? 2 stops inside" in said["stops"]["note"]
+    assert "its last 2 nt are in no codon and are left out" in said["tail"]["note"]
+    assert "80 codons; the training sequences have 2 to " in said["long"]["note"]
+    assert "codon usage is unlike that of any training sequence" in said["odd"]["note"]
+    refused = {
+        "protein": "'L' is no nucleotide",
+        "empty": "no A, C",
+        "short": "shorter than a codon",
+    }
+    for name, reason in refused.items():
+        assert said[name]["note"].startswith("not predicted: ") and reason in said[name]["note"]
+        assert said[name]["prediction"] == said[name]["seed0"] == ""
+    assert all(np.isfinite(float(said[name]["prediction"])) for name in list(said)[:5])
+    assert "5 predicted, " in capsys.readouterr().err
+
+
+def test_own_data_codon_usage_by_hand():
+    usage = root_usage(["AAAAAA", "AAACCC", "GGG"])
+    # Hellinger: 1 - sum of roots of p q, and its root.
+    found = distances(usage[1:], usage[:1])
+    assert found == pytest.approx([(1 - 0.5**0.5) ** 0.5, 1.0])
+
+
+KILLED = """
+import os, signal, sys
+from seqfuse.bio.frames import code
+from seqfuse.cli import main
+from seqfuse.encoders.store_writer import Writer
+finish = Writer._finish_shard
+
+def killed(self):
+    finish(self)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+Writer._finish_shard = killed
+main(sys.argv[1:])
+"""
+
+
+def test_own_data_a_call_that_was_killed_goes_on(trained, held_out, tmp_path, capsys, monkeypatch):
+    made, out = trained("concat"), tmp_path / "said.parquet"
+    words = ["codons", "predict", "--model", made, "--input", held_out, *COLUMNS, "--out", out]
+    killed = subprocess.run([sys.executable, "-c", KILLED, *map(str, words)])
+    assert killed.returncode == -9 and not out.exists()
+    added, add = [], store_writer.Writer.add
+    monkeypatch.setattr(
+        store_writer.Writer, "add", lambda self, row: (added.append(row), add(self, row))
+    )
+    assert run(*words) == 0
+    # DNA was embedded before.
+    assert len(added) == 2 * 20
+    assert tables.read(out, tables.PREDICTIONS).to_pylist() == of_pipeline(made)
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_own_data_mistakes_are_one_line(trained, held_out, tmp_path, capsys):
+    made = trained("concat")
+
+    def refused(*words) -> str:
+        capsys.readouterr()
+        assert run("codons", "predict", *words) == 2
+        said = capsys.readouterr().err.splitlines()
+        [line] = [line for line in said if "error" in line]
+        assert len(line) < 400
+        return line
+
+    def about(model, new, *more) -> str:
+        return refused("--model", model, "--input", new, *more, "--out", tmp_path / "o.csv")
+
+    assert "no trained arm here" in about(tmp_path, held_out)
+    assert "no such file" in about(made, tmp_path / "no.fa")
+    assert "no column 'sequence' among name, cds" in about(made, held_out)
+    assert "no column 'cd'; did you mean 'cds'?" in about(
+        made, held_out, "--columns", "sequence=cd"
+    )
+    assert "2 rows are called 'a'" in about(made, twice(tmp_path))
+    assert "give it one of the suffixes" in refused(
+        "--model", made, "--input", held_out, "--out", tmp_path / "o.xlsx"
+    )
+    copy = copied(made, tmp_path)
+    shutil.rmtree(copy / "encoders" / "dna")
+    assert "no encoder here" in about(copy, held_out, *COLUMNS)
+    assert "tiny-dna; name its folder with --dna-encoder" in about(copy, held_out, *COLUMNS)
+    other = tmp_path / "other"
+    shutil.copytree(made / "encoders" / "dna", other)
+    found = read_json(other / "config.json")
+    write_json(other / "config.json", found | {"note": "another"})
+    said = about(copy, held_out, *COLUMNS, "--dna-encoder", other)
+    assert "its files are not those of the encoder" in said
+    (copy / "arm.json").unlink()
+    assert "run `seqfuse codons card`" in about(copy, held_out, *COLUMNS)
+
+
+def test_own_data_designs_are_synonymous_and_their_effects_are_predicted(trained, tmp_path):
+    made = trained("concat")
+    given = "ATGGCTAAACTGGAAGATTCCTGA"
+    new, out = fasta(tmp_path / "cds.fa", one=given, no="MKV"), tmp_path / "design.csv"
+    words = ["--model", made, "--input", new, "--out", out, "--changes", 2, "--aim", "lower"]
+    assert run("codons", "design", *words) == 0
+    with out.open() as file:
+        rows = list(csv.DictReader(file))
+    first, singles = rows[0], [row for row in rows if row["kind"] == "single"]
+    designed = [row for row in rows if row["kind"] == "designed"]
+    assert (first["kind"], {row["id"] for row in rows}) == ("given", {"one"})
+    # Each effect is the difference of what `predict` says of both sequences.
+    changed = {}
+    for number, row in enumerate(singles):
+        place = 3 * (int(row["codon"]) - 1)
+        assert given[place : place + 3] == row["from"]
+        assert code(1)[row["from"]] == code(1)[row["to"]] == row["residue"]
+        changed[f"m{number}"] = given[:place] + row["to"] + given[place + 3 :]
+    assert len(set(changed.values())) == len(singles) > 10
+    changed |= {"given": given} | {f"d{row['changes']}": row["sequence"] for row in designed}
+    assert run("codons", "predict", "--model", made, "--input", fasta(tmp_path / "m.fa", **changed),
+               "--out", tmp_path / "m.csv") == 0  # fmt: skip
+    said = {name: float(row["prediction"]) for name, row in said_of(tmp_path / "m.csv").items()}
+    for number, row in enumerate(singles):
+        effect = said[f"m{number}"] - said["given"]
+        assert float(row["effect"]) == pytest.approx(effect, abs=1e-6)
+    best = min(singles, key=lambda row: float(row["effect"]))
+    assert [row["changes"] for row in designed] == ["1", "2"]
+    assert [designed[0][key] for key in ("codon", "to")] == [best[key] for key in ("codon", "to")]
+    assert said["d2"] < said["d1"] < said["given"]
+    for row in designed:
+        assert float(row["prediction"]) == pytest.approx(said[f"d{row['changes']}"], abs=1e-6)
+        # The stop codon stays where it was.
+        assert row["sequence"].endswith("TGA") and len(row["sequence"]) == len(given)
+    assert sum(a != b for a, b in zip(designed[1]["sequence"], given, strict=True)) >= 2
+
+
+def twice(folder):
+    path = folder / "twice.fa"
+    path.write_text(">a\nATG\n>a\nATG\n")
+    return path

@@ -1,0 +1,88 @@
+"""Rows that cannot be used: counted by what is wrong with them, with the places of the first."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from seqfuse.bio.file_kinds import FASTA
+from seqfuse.errors import UserError, printable, quoted
+
+NAMED = 10  # rows of a kind that are named, and kinds that are told
+_ID = 24  # characters of an id
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a row stands in its source: the line of a text file, the row of a table, from 1."""
+
+    file: str
+    number: int
+    id: str | None = None
+    unit: str = "line"
+
+    def __str__(self) -> str:
+        return f"{printable(self.file)}: {self.unit} {self.within}"
+
+    @property
+    def within(self) -> str:
+        """The place without its file."""
+        return str(self.number) if self.id is None else f"{self.number} (id {quoted(self.id, _ID)})"
+
+
+def place(
+    file: str | None, number: int | None, row: int, id: str | None, records: Path | str
+) -> Place:
+    """The place of record number `row` (from 0), by the columns `file` and `line` of `RECORDS`; of
+    what was generated, its row in the table `records`."""
+    if file is None or number is None:
+        return Place(str(records), row + 1, id, "row")
+    text = file.lower().removesuffix(".gz").endswith((".csv", ".tsv", ".jsonl", *FASTA))
+    return Place(file, number, id, "line" if text else "row")
+
+
+@dataclass
+class Kind:
+    """Rows of one file with one fault: `what` has {} for the value, of which `example` is one."""
+
+    what: str
+    fix: str
+    example: object
+    rows: int = 0
+    places: list[Place] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """The fault whatever the value."""
+        return self.what.replace(" {}", "")
+
+    def __str__(self) -> str:
+        example = str(self.example) if isinstance(self.example, int) else quoted(self.example)
+        first, said = self.places[0], self.what.replace("{}", example)
+        where = str(first)
+        if self.rows > 1:
+            numbers = ", ".join([first.within, *(str(place.number) for place in self.places[1:])])
+            more = ", …" if self.rows > len(self.places) else ""
+            where = f"{printable(first.file)}: {self.rows:,} rows ({first.unit}s {numbers}{more})"
+        return f"{where}: {said}; {self.fix}"
+
+
+class BadRows:
+    """The kinds of bad rows of a pass over some files."""
+
+    def __init__(self) -> None:
+        self._kinds: dict[tuple[str, str], Kind] = {}
+
+    def __iter__(self) -> Iterator[Kind]:
+        return iter(self._kinds.values())
+
+    def add(self, place: Place, what: str, fix: str, example: object = None) -> None:
+        """Count a row."""
+        kind = self._kinds.setdefault((place.file, what), Kind(what, fix, example))
+        kind.rows += 1
+        if len(kind.places) < NAMED:
+            kind.places.append(place)
+
+    def refuse(self) -> None:
+        """Stop if there is any, with a line a kind."""
+        if self._kinds:
+            raise UserError("\n".join(str(kind) for kind in [*self][:NAMED]))

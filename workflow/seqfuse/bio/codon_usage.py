@@ -1,0 +1,103 @@
+"""Codon usage of a set of coding sequences, and the synonymous mutants that it allows.
+
+Which residue a codon stands for is read off the frames, because a set may have its own genetic
+code; a codon that no sequence of the set uses is proposed nowhere.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from seqfuse.bio.frames import UNKNOWN
+
+_CODON = 3
+# What a codon counts as that the reference set never uses, so that one of them does not make an
+# index 0 (Bulmer 1988).
+_UNUSED = 0.5
+
+
+class Mutant(NamedTuple):
+    """Codon `codon` at `position` in place of `reference`; the first of a sequence changes nothing.
+
+    `dna` is the whole sequence.
+    """
+
+    position: int
+    residue: str
+    reference: str
+    codon: str
+    dna: str
+
+
+def counted(
+    dna: Sequence[str], proteins: Sequence[str], training: Collection[int]
+) -> list[tuple[str, str, int]]:
+    """(codon, residue, times in the rows `training`) of every codon of a set's frames, sorted."""
+    pairs, training = Counter(), set(training)
+    for row, (sequence, protein) in enumerate(zip(dna, proteins, strict=True)):
+        found = Counter(zip(codons_of(sequence), protein, strict=True))
+        pairs.update(found if row in training else dict.fromkeys(found, 0))
+    return [(codon, residue, times) for (codon, residue), times in sorted(pairs.items())]
+
+
+class Synonyms:
+    """The codons of each residue, as a set uses them, with how often its training rows do."""
+
+    def __init__(self, usage: Iterable[tuple[str, str, int]]):
+        self.training: Counter = Counter()
+        self.of: dict[str, list[str]] = {}
+        for codon, residue, times in usage:
+            self.training[codon] += times
+            if residue != UNKNOWN:
+                self.of.setdefault(residue, []).append(codon)
+
+    def usage(self) -> Iterator[dict]:
+        """Codon, residue, count in the training rows, and relative adaptiveness.
+
+        The weights of the codon adaptation index (Sharp and Li 1987), with the training sequences
+        as the reference set.
+        """
+        for residue, codons in self.of.items():
+            most = max(self.training[codon] for codon in codons)
+            for codon in codons:
+                count = self.training[codon]
+                share = count / most if most else 0.0
+                yield {"codon": codon, "residue": residue, "count": count, "adaptiveness": share}
+
+    def adaptation(self, dna: str, protein: str) -> float:
+        """The codon adaptation index of a sequence: the geometric mean of the adaptiveness of its
+        codons, those left out that have no synonym; NaN where all are."""
+        logs = []
+        for codon, residue in zip(codons_of(dna), protein, strict=True):
+            codons = self.of.get(residue, ())
+            if len(codons) > 1 and codon in codons:
+                most = max(self.training[other] for other in codons)
+                logs.append(math.log((self.training[codon] or _UNUSED) / (most or _UNUSED)))
+        return math.exp(sum(logs) / len(logs)) if logs else math.nan
+
+    def mutants(self, dna: str, protein: str) -> list[Mutant]:
+        """The sequence itself, then each synonymous mutant of one codon."""
+        found = [Mutant(0, protein[0], dna[:_CODON], dna[:_CODON], dna)]
+        for position, (reference, residue) in enumerate(zip(codons_of(dna), protein, strict=True)):
+            for codon in self.of.get(residue, ()):
+                if codon != reference:
+                    changed = with_codon(dna, position, codon)
+                    found.append(Mutant(position, residue, reference, codon, changed))
+        return found
+
+
+def with_codon(dna: str, position: int, codon: str) -> str:
+    """A sequence with another codon at a position, which counts codons from 0."""
+    start = _CODON * position
+    return dna[:start] + codon + dna[start + _CODON :]
+
+
+def codons_of(dna: str) -> list[str]:
+    """The whole codons of a sequence."""
+    return [dna[i : i + _CODON] for i in range(0, len(dna) - _CODON + 1, _CODON)]
+
+
+def gc(dna: str) -> float:
+    """The share of G and C."""
+    return (dna.count("G") + dna.count("C")) / len(dna)

@@ -1,0 +1,1 @@
+"""A trained arm used: what it says of new sequences, and of synonymous changes to them."""

@@ -1,0 +1,192 @@
+"""A trained arm, read from its folder alone and run on sequences that no store holds.
+
+They are embedded as the training rows were, by the encoders that the checkpoints record, each held
+to the checksums of its files. What is embedded stays in a store, from which an interrupted call
+goes on.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from seqfuse.codons import checkpoint, trainable_encoder
+from seqfuse.codons.application import training_facts
+from seqfuse.codons.application.new_records import NewRecords
+from seqfuse.codons.dataset import Dataset, with_one_hot, with_views
+from seqfuse.codons.model import Shape, parts
+from seqfuse.codons.training import Passes, Scale, predict
+from seqfuse.encoders import live_states, recorded
+from seqfuse.encoders.embedder import Embedder
+from seqfuse.encoders.store import Store
+from seqfuse.encoders.store_writer import Writer
+from seqfuse.errors import UserError
+from seqfuse.files import checksums
+from seqfuse.progress import say, track
+from seqfuse.registry.arms import ARMS, Arm
+from seqfuse.training.device import device
+from seqfuse.training.preemption import Interruption
+
+# What of how states are made may be another machine's or version's, which changes last digits.
+_LAST_DIGITS = {"computed": "precision", "code": "version of the encoders' code"}
+
+
+class Said(NamedTuple):
+    """What one seed says: predictions float64 [n, outputs] (values, or log probabilities of the
+    labels), and weights [n, M] if the arm weighs its modalities."""
+
+    seed: int
+    predictions: np.ndarray
+    weights: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class AppliedArm:
+    """The arm in `folder`; `given` names the folders of encoders that lie elsewhere now."""
+
+    folder: Path
+    given: Mapping[str, Path]
+
+    @cached_property
+    def checkpoints(self) -> list[Path]:
+        """The file of each seed, by seed."""
+        return checkpoint.of_seeds(self.folder)
+
+    @cached_property
+    def description(self) -> checkpoint.Description:
+        """What the first seed's checkpoint says, which holds for all."""
+        return checkpoint.describe(self.checkpoints[0])
+
+    @cached_property
+    def arm(self) -> Arm:
+        """The arm's entry; a control that is no model of the sequences themselves is refused."""
+        arm = ARMS[self.description.arm]
+        if arm.shuffled or arm.random:
+            raise UserError(
+                f"{self.folder}: {arm.name} is a control ({arm.title}), which says nothing of new"
+                " sequences; give another arm"
+            )
+        return arm
+
+    @cached_property
+    def training(self) -> tuple[training_facts.Facts, np.ndarray]:
+        """What the arm was trained on, and the codon usage of training rows."""
+        return training_facts.read(self.folder)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes, or none where it predicts a value."""
+        return tuple(self.description.labels)
+
+    def introduce(self) -> None:
+        """Say what the arm is and what it is worth."""
+        facts, name = self.training[0], self.description.dataset
+        low, high = facts.codons
+        values = "labels " + ", ".join(facts.labels)
+        if facts.values:
+            values = f"values from {facts.values[0]:g} to {facts.values[1]:g}"
+        say(f"{self.folder}: {self.arm.title}, trained on {facts.rows} sequences of {name}")
+        say(f"its training range: {low} to {high} codons, {values}")
+        say(f"its score: {facts.score_in_words}")
+        random = [e["name"] for e in self.description.encoders.values() if e.get("scratch")]
+        if random:
+            say(f"its encoders have random weights ({', '.join(random)}): no evidence of anything")
+
+    def places(self) -> dict[str, Path]:
+        """The folder of the encoder of each modality."""
+        return {
+            view: recorded.find(
+                encoder,
+                self.folder,
+                self.given.get(view),
+                f"--{view}-encoder",
+                f"encoders/{view}",
+            )
+            for view, encoder in self.description.encoders.items()
+        }
+
+    def embed(self, records: NewRecords, store: Path, shown: bool = True) -> dict[str, Store]:
+        """The stores of the modalities that are read from one, with all usable rows in them; a row
+        that an encoder does not take is refused. `store` keeps what it has if the call is ended."""
+        stores = {}
+        for view in self.description.encoders:
+            if view in self._tuned:
+                _count(records, view, trainable_encoder.TokenIds(self._encoders[view]).spans)
+                continue
+            embedder = self._embedder(view)
+            counted = {}
+            _count(records, view, lambda one, e=embedder, c=counted: c.update(e.count({one: "it"})))
+            with Interruption() as stop, Writer(store, embedder.description) as writer:
+                missing = {one: n for one, n in counted.items() if one not in writer.held}
+                rows = embedder.rows(missing)
+                for row in track(rows, len(missing), f"{view} embedded") if shown else rows:
+                    writer.add(row)
+                    if stop.asked:
+                        break
+            stores[view] = Store(writer.folder)
+        return stores
+
+    def viewed(self, dataset: Dataset, stores: Mapping[str, Store], memory: Path) -> Dataset:
+        """A dataset with the arm's views; `memory` is a folder for decoded states."""
+        if self.arm.one_hot:
+            return with_one_hot(dataset)
+        outputs = parts(self.arm, self.description.shape["upsampling"])
+        dataset = with_views(dataset, stores, outputs, memory, self.arm.aligned)
+        dataset = trainable_encoder.with_ids(dataset, self._encoders, outputs)
+        views = {view: dataset.views[view] for view in self.arm.modalities}
+        return Dataset(**{**vars(dataset), "views": views})
+
+    def predict(self, dataset: Dataset) -> Iterator[Said]:
+        """What every seed says of a dataset that has its views, in the batches of training."""
+        place, rows = device(), np.arange(len(dataset.ids))
+        folders = {view: self.places()[view] for view in self._tuned}
+        for path in self.checkpoints:
+            model, found = checkpoint.load(path, folders)
+            passes = Passes(found.batch, found.precision)
+            scale = Scale(found.mean, found.deviation)
+            said = predict(model.to(place), dataset, rows, passes, place, scale=scale)
+            yield Said(found.seed, *said)
+
+    def _embedder(self, view: str) -> Embedder:
+        """The encoder of a modality, held to what the checkpoints record of it."""
+        if view not in self._loaded:
+            place, encoder = self.places()[view], self.description.encoders[view]
+            made = live_states.embedder(place, encoder["made"])
+            files = made.description["files"]
+            recorded.hold(files, encoder, place, self.folder, f"--{view}-encoder")
+            for key, words in _LAST_DIGITS.items():
+                if made.description[key] != encoder["made"][key]:
+                    say(f"{view}: another {words} than in training; last digits may differ")
+            self._loaded[view] = made
+        return self._loaded[view]
+
+    @cached_property
+    def _loaded(self) -> dict[str, Embedder]:
+        return {}
+
+    @property
+    def _tuned(self) -> Sequence[str]:
+        """The modalities whose encoder was trained with the arm."""
+        return Shape(**self.description.shape).tuned
+
+    @cached_property
+    def _encoders(self) -> dict:
+        folders = {view: self.places()[view] for view in self._tuned}
+        for view, place in folders.items():
+            encoder = self.description.encoders[view]
+            recorded.hold(checksums(place), encoder, place, self.folder, f"--{view}-encoder")
+        rank = self.description.shape["lora_rank"]
+        return trainable_encoder.load(folders, self.arm.tuning, rank) if folders else {}
+
+
+def _count(records: NewRecords, view: str, tokens) -> None:
+    """Refuse the rows whose letters of one view `tokens` does not take."""
+    for row in records.usable().tolist():
+        try:
+            tokens(records.frames[view][row])
+        except UserError as error:
+            # What follows is about the configuration of a run.
+            records.refused[row] = f"{view}: {str(error).partition('; ')[0]}"

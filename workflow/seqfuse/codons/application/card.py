@@ -1,0 +1,126 @@
+"""Say of a trained arm what it takes to use it: what it was trained on, and what it is worth.
+
+Reads the folder that `seqfuse codons train` wrote, and the records, frames and clusters that it was
+trained and tested on. Writes into the folder: README.md, a card for people; arm.json, the ranges of
+the training rows, their codons, and the arm's score on test with its interval; and
+training_codons.safetensors, the codon usage of training rows, by which `seqfuse codons predict`
+finds a sequence that is unlike all of them.
+
+    seqfuse codons card --trained results/demo/codons/demo-expression/mil \\
+        --records results/demo/sequences/demo-expression/records.parquet \\
+        --frames results/demo/sequences/demo-expression/frames.parquet \\
+        --clusters results/demo/sequences/demo-expression/clusters.parquet
+"""
+
+import argparse
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seqfuse.files import atomic, canonical_json, digest, read_json
+
+if TYPE_CHECKING:
+    from seqfuse.codons.application.training_facts import Facts
+    from seqfuse.codons.checkpoint import Description
+
+_COST = ("learning_rate", "best_epoch", "epochs", "steps", "trained_parameters")
+_USE = """
+The folder is all it takes, with the encoders below; neither the run nor the store of embeddings:
+
+    seqfuse codons predict --model . --input new.fa --out predictions.csv
+    seqfuse codons design --model . --input cds.fa --out mutants.csv
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--trained", required=True, type=Path, metavar="DIR", help="train's --out")
+    parser.add_argument("--records", required=True, type=Path, help="cleaned records")
+    parser.add_argument("--frames", required=True, type=Path, help="codon frames")
+    parser.add_argument("--clusters", required=True, type=Path, help="which records are one sample")
+
+
+def run(args: argparse.Namespace) -> None:
+    import pyarrow as pa
+
+    from seqfuse import tables
+    from seqfuse.bio import clusters
+    from seqfuse.codons import checkpoint, dataset
+    from seqfuse.codons.application import prediction_rows, training_facts
+
+    seeds = checkpoint.of_seeds(args.trained)
+    description = checkpoint.describe(seeds[0])
+    found = dataset.read(description.dataset, args.records, args.frames)
+    ids = [found.ids[row] for row in found.rows("test")]
+    predicted = tables.read(args.trained / "predictions.parquet", tables.PREDICTIONS)
+    said = prediction_rows.values_of(predicted.to_pylist(), ids, found.labels)
+    cluster = clusters.read(args.clusters, pa.array(ids, pa.string()))
+    facts = training_facts.write(args.trained, found, said, cluster)
+    cost = read_json(args.trained / "cost.json")["seeds"][0]
+    with atomic(args.trained / "README.md") as temporary:
+        temporary.write_text(text(description, facts, cost), encoding="utf-8")
+
+
+def text(description: "Description", facts: "Facts", cost: Mapping) -> str:
+    """The card of an arm; `cost` is the entry of its first seed in cost.json."""
+    from seqfuse.registry.arms import ARMS
+
+    sections = {
+        "Use": _USE,
+        "Encoders": "\n" + "\n".join(_encoders(description)),
+        "Data": "\n" + "\n".join(_data(description, facts)),
+        "Score": "\n" + _score(facts),
+        "Configuration": "\n" + "\n".join(_table(description.shape)),
+        "Training": "\n" + "\n".join(_table({name: cost[name] for name in _COST})),
+        "Licence": "\nBound by the licences of its data and of its encoders.",
+    }
+    head = "---\nlicense: other\ntags: [rna, codon]\n---\n\n"
+    head += f"# {ARMS[description.arm].title} on {description.dataset}\n"
+    parts = (f"\n## {heading}\n{body.rstrip()}\n" for heading, body in sections.items())
+    return head + "".join(parts)
+
+
+def _encoders(description: "Description") -> Iterator[str]:
+    if not description.encoders:
+        yield "None: the arm reads the codons themselves."
+        return
+    yield "| modality | encoder | commit | weights | layer | too long |\n|---|---|---|---|---|---|"
+    for view, encoder in description.encoders.items():
+        made = encoder["made"]
+        name = encoder.get("repository", encoder["name"])
+        name += ", random weights (a copy is in `encoders/`)" if encoder.get("scratch") else ""
+        name += ", trained with the arm" if "layer" not in made else ""
+        weights = digest(canonical_json(made["files"]))[:12]
+        facts = [made.get("layer", "last"), made.get("too_long", "refuse")]
+        cells = [view, name, encoder.get("revision", "none")[:12], weights, *facts]
+        yield "| " + " | ".join(map(str, cells)) + " |"
+    yield (
+        "\nAn encoder with trained weights is looked for where it lay in training, or taken from"
+        " `--dna-encoder`, `--rna-encoder` and `--protein-encoder`; it is held to the checksums of"
+        " its files."
+    )
+
+
+def _data(description: "Description", facts: "Facts") -> Iterator[str]:
+    low, high = facts.codons
+    yield f"Trained on {facts.rows} sequences of {low} to {high} codons of `{description.dataset}`,"
+    if facts.values:
+        yield f"with values from {facts.values[0]:g} to {facts.values[1]:g};"
+    else:
+        labels = ", ".join(f"{label} ({count})" for label, count in facts.labels.items())
+        yield f"of the classes {labels};"
+    yield "chosen by val; test was not read for either."
+
+
+def _score(facts: "Facts") -> str:
+    from seqfuse.codons.application.training_facts import CONFIDENCE
+
+    return (
+        f"{facts.score_in_words}: the mean over seeds, with its {CONFIDENCE:.0%} interval. It means"
+        " little without the controls, which stand beside it in the report of the run."
+    )
+
+
+def _table(values: Mapping) -> Iterator[str]:
+    yield "| setting | value |\n|---|---|"
+    for key, value in values.items():
+        yield f"| `{key}` | `{canonical_json(value)}` |"

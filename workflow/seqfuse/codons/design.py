@@ -1,0 +1,94 @@
+"""Change a coding sequence without its protein, by what a trained arm predicts of the changes.
+
+Reads the folder of an arm, as `seqfuse codons predict` does, and coding sequences. Predicts every
+synonymous change of one codon, then keeps the best one and tries the best next ones on top of it,
+up to --changes of them. Says first what the arm scores on its own test rows: its predictions of
+mutants are worth no more than that, and less where no mutant was measured. Writes a row a sequence
+as given, a change, and a designed sequence: its effect (the mean over seeds of what it gains, and
+the standard deviation), the codon adaptation index by the training sequences, GC, and of designed
+ones the whole sequence. Codons are those that the arm's set uses.
+
+    seqfuse codons design --model results/demo/codons/demo-expression/concat --input cds.fa \\
+        --changes 5 --out design.csv
+"""
+
+import argparse
+from functools import partial
+from pathlib import Path
+
+from seqfuse.codons.predict import add_shared, opened, working_store
+from seqfuse.errors import UserError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", required=True, type=Path, metavar="DIR", help="folder of an arm")
+    parser.add_argument(
+        "--input", required=True, type=Path, metavar="FILE", help="coding sequences"
+    )
+    parser.add_argument(
+        "--changes", type=int, default=3, metavar="N", help="codons to change at most (default: 3)"
+    )
+    parser.add_argument(
+        "--aim", choices=["higher", "lower"], default="higher", help="default: higher"
+    )
+    parser.add_argument("--label", help="of an arm that tells classes: whose probability to change")
+    add_shared(parser)
+    parser.add_argument("--out", required=True, type=Path, metavar="FILE", help=".csv or .tsv")
+
+
+def run(args: argparse.Namespace) -> None:
+    from seqfuse.bio.codon_usage import Synonyms
+    from seqfuse.codons.application import new_records, prediction_table, synonymous_search
+    from seqfuse.files import scratch_directory
+    from seqfuse.progress import say
+
+    if args.out.suffix not in prediction_table.DELIMITERS:
+        raise UserError(f"--out {args.out}: give it one of the suffixes .csv, .tsv")
+    if args.changes < 1:
+        raise UserError(f"--changes {args.changes}: give at least 1")
+    applied, records = opened(args)
+    if applied.labels and args.label not in applied.labels:
+        raise UserError(f"--label: give one of the arm's classes, {', '.join(applied.labels)}")
+    search = synonymous_search.Search(
+        Synonyms(applied.training[0].usage), args.changes, 1 if args.aim == "higher" else -1
+    )
+    written: list[dict] = []
+    with working_store(args.store, args.out) as store, scratch_directory(args.out) as memory:
+        applied.embed(records, store, shown=False)
+        new_records.compare(records, records.usable(), *applied.training)
+        for row, name in enumerate(records.ids):
+            for note in records.notes[row]:
+                say(f"{name}: {note}")
+            if row in records.refused:
+                say(f"{name}: not designed: {records.refused[row]}")
+                continue
+            dna, protein = records.frames["dna"][row], records.frames["protein"][row]
+            predict = partial(_predict, applied, args.label, store, memory, protein)
+            written += search.rows(name, dna, records.behind[row], protein, predict)
+            say(f"{name}: {_best(written[-1])}")
+        prediction_table.write_rows(args.out, synonymous_search.NAMES, iter(written))
+    say("effects are predicted, not measured: they are worth the score above at most")
+
+
+def _predict(applied, label: str | None, store: Path, memory: Path, protein: str, dna: list[str]):
+    """What each seed says [seeds, n] of DNA of one protein: the value, or a label's probability."""
+    import numpy as np
+
+    from seqfuse.codons.application.new_records import synonymous
+
+    mutants = synonymous(dna, protein)
+    stores = applied.embed(mutants, store, shown=False)
+    dataset = mutants.dataset("mutants", mutants.usable(), applied.labels)
+    said = [one.predictions for one in applied.predict(applied.viewed(dataset, stores, memory))]
+    if not applied.labels:
+        return np.stack(said)[:, :, 0]
+    return np.exp(np.stack(said)[:, :, applied.labels.index(label)])
+
+
+def _best(line: dict) -> str:
+    if line["kind"] != "designed":
+        return "no synonymous change is predicted to help"
+    return (
+        f"{line['prediction']:.4g} with {line['changes']} changes, {line['effect']:+.4g} on the"
+        " sequence as given"
+    )

@@ -1,0 +1,137 @@
+"""Whether rows look like coding sequences, which do not, and what might be the matter with them."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from seqfuse.bio import frames
+from seqfuse.bio.bad_rows import NAMED, Place
+from seqfuse.errors import several
+
+# A set counts as coding if at most a tenth of its rows have a stop inside, or if it has at most a
+# tenth of the stops inside that chance would put there (a selenoprotein has one), and if that says
+# something: half of the rows begin with a start codon, or half of them would have a stop by chance
+# (windows of a coding sequence need not begin with one). Of random 27 codons, 1.6 % begin with ATG
+# and 73 % have a stop.
+STARTS, STOPS, CHANCE = 0.5, 0.1, 0.5
+# An open frame ATG ... stop is told of if it holds so much of its sequence; of rows with a stop
+# inside, so many are looked at, and so many of these must have one elsewhere.
+_OPEN, _LOOKED_AT, _SHIFTED = 0.5, 200, 0.5
+
+
+class Coding:
+    """Counts, batch by batch, whether rows look like coding sequences of a genetic code."""
+
+    def __init__(self, table: int):
+        self.table = table
+        self.stops = [codon for codon, residue in frames.code(table).items() if residue == "*"]
+        self.rows, self.counts, self.codons = 0, Counter(), Counter()
+        self.places: list[Place] = []
+        self.open: list[tuple[Place, int, int]] = []
+        self.looked_at = 0
+
+    def add(self, found: pa.RecordBatch, sequences: pa.Array, places: Sequence[Place]) -> None:
+        """Take the frames of rows that are kept, with their whole sequences and their places."""
+        self.rows += len(found)
+        codons, inside = np.array(found["codons"]), np.array(found["internal_stops"])
+        open_by_chance = (1 - len(self.stops) / 64) ** codons
+        self.counts["starts"] += pc.sum(found["start"]).as_py() or 0
+        self.counts["with_stops"] += int((inside > 0).sum())
+        self.counts["with_stops_by_chance"] += float((1 - open_by_chance).sum())
+        self.counts["stops"] += int(inside.sum())
+        self.counts["stops_by_chance"] += float(codons.sum() * len(self.stops) / 64)
+        for row in np.flatnonzero(inside):
+            dna = found["dna"][int(row)].as_py()
+            self.codons.update(c for c in re.findall("...", dna) if c in self.stops)
+            if len(self.places) < NAMED:
+                self.places.append(places[row])
+            if self.looked_at < _LOOKED_AT:
+                self._look(sequences[int(row)].as_py(), places[row])
+
+    def _look(self, sequence: str, place: Place) -> None:
+        """Whether a sequence that does not begin with ATG has an open frame elsewhere."""
+        self.looked_at += 1
+        if sequence.startswith("ATG"):
+            return
+        first, last = _longest(sequence, self.stops)
+        if last - first >= _OPEN * len(sequence):
+            self.open.append((place, first + 1, last))
+
+    def said(self) -> dict:
+        """Whether rows are coding sequences, and by which thresholds."""
+        rows, counts = max(1, self.rows), self.counts
+        starts, stops, chance = (
+            counts[name] / rows for name in ("starts", "with_stops", "with_stops_by_chance")
+        )
+        excess = counts["stops"] / counts["stops_by_chance"] if counts["stops_by_chance"] else 0.0
+        telling = starts >= STARTS or chance >= CHANCE
+        return {
+            "share_start": starts,
+            "share_internal_stop": stops,
+            "share_internal_stop_by_chance": chance,
+            "internal_stops_to_chance": excess,
+            "rows_with_internal_stops": counts["with_stops"],
+            "internal_stop_codons": dict(sorted(self.codons.items())),
+            "first": [str(place) for place in self.places],
+            "is_coding": telling and (stops <= STOPS or excess <= STOPS),
+            "rule": f"share_internal_stop <= {STOPS} or internal_stops_to_chance <= {STOPS}, and"
+            f" share_start >= {STARTS} or share_internal_stop_by_chance >= {CHANCE}",
+        }
+
+    def warnings(self) -> Iterator[str]:
+        """What a reader of the audit should know."""
+        said = self.said()
+        if not said["is_coding"]:
+            yield (
+                f"not coding sequences: {100 * said['share_start']:.1f} % start with"
+                f" {'ATG' if self.table == 1 else 'a start codon'}, "
+                f"{100 * said['share_internal_stop']:.1f} % have a stop inside; codons mean nothing"
+                " here"
+            )
+        rows = said["rows_with_internal_stops"]
+        if rows:
+            first, *others = self.places
+            numbers = ", ".join([first.within, *(str(place.number) for place in others)])
+            more = ", …" if rows > len(self.places) else ""
+            yield (
+                f"{rows:,} of {self.rows:,} rows have a stop inside ({first.unit}s"
+                f" {numbers}{more}): {self._cause()}; internal_stops: drop leaves them out"
+            )
+
+    def _cause(self) -> str:
+        """What stops inside may come from."""
+        if len(self.open) > _SHIFTED * self.looked_at:
+            place, first, last = self.open[0]
+            return (
+                f"an open frame lies elsewhere, at nt {first}-{last} of {place.unit}"
+                f" {place.number}: give its ends as columns cds_start and cds_end"
+            )
+        codons = ", ".join(sorted(self.codons))
+        others = [
+            str(table)
+            for table in frames.TABLES
+            if all(frames.code(table)[codon] != "*" for codon in self.codons)
+        ]
+        if not others:
+            return f"{codons}, so a frameshift or no coding sequence"
+        rare = " or selenocysteine" if [*self.codons] == ["TGA"] else ""
+        return f"{codons} alone, so another genetic_code ({several(others, 20)}){rare}"
+
+
+def _longest(sequence: str, stops: list[str]) -> tuple[int, int]:
+    """The longest stretch ATG ... stop (from, to; from 0), stop included; (0, 0) without one."""
+    best = (0, 0)
+    for frame in range(3):
+        start = None
+        for place in range(frame, len(sequence) - 2, 3):
+            codon = sequence[place : place + 3]
+            if start is None and codon == "ATG":
+                start = place
+            elif start is not None and codon in stops:
+                best = max(best, (start, place + 3), key=lambda ends: ends[1] - ends[0])
+                start = None
+    return best
