@@ -1,9 +1,9 @@
 """The peak memory of a step of fine-tuning: computed, and taken by a process.
 
-Computed: as `seqfuse rehearse` does, from the coefficients of the method's own step on fake tensors.
-Measured: the high-water mark of a new process that makes two such steps, above what its imports
-took. Every method of the papers and their controls, in a small language model, on prompts that are
-cut to a quarter of KEGG's.
+Computed: as `seqfuse rehearse` does, from the coefficients of the method's own step on fake
+tensors. Measured: the high-water mark of a new process that makes two such steps, above what its
+imports took. Every method of the papers and their controls, in a small language model, on prompts
+of half KEGG's nucleotides.
 """
 
 import os

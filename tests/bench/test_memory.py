@@ -1,19 +1,22 @@
-"""The computed peak memory of a step: what is alive is counted once, and until it is gone."""
+"""The computed peak memory of a step is that of a process which takes it."""
 
-import torch
-from torch._subclasses.fake_tensor import FakeTensorMode
+import pytest
 
-from bench.memory import Live
+from bench import memory
+from seqfuse.registry.methods import METHODS
+
+# How far the two may be apart.
+TOLERANCE = 0.15
+# In every run of the tests: a frozen backbone, one that is trained whole, and recomputation.
+FEW = [("qformer", False), ("onevocab", False), ("text_only", True)]
 
 
-def test_a_peak_is_the_most_that_was_alive_at_once():
-    with FakeTensorMode(), Live() as live:
-        one = torch.empty(1000)
-        view = one.view(10, 100)
-        assert live.now == live.peak == 4000
-        two = torch.empty(500) + 1  # two tensors of 2,000 bytes, the first of which is gone
-        assert (live.now, live.peak) == (6000, 8000)
-        del one
-        assert live.now == 6000, "the view keeps the storage"
-        del view, two
-        assert (live.now, live.peak) == (0, 8000)
+@pytest.mark.parametrize(("method", "checkpointing"), FEW)
+def test_rehearse_computes_what_a_process_takes(method, checkpointing):
+    assert memory.compared(method, checkpointing)["of"] == pytest.approx(1, abs=TOLERANCE)
+
+
+@pytest.mark.whole
+@pytest.mark.parametrize("method", METHODS)
+def test_rehearse_computes_what_every_method_takes(method):
+    assert memory.compared(method)["of"] == pytest.approx(1, abs=TOLERANCE)

@@ -1,8 +1,8 @@
 """What a computation takes of memory and of FLOP, found without taking either.
 
-A module that lies on `meta` is given fake CPU tensors, which have shapes and no values; its own code
-runs on them, and the storages that live at once are summed. Kernels are those of a CPU: what a GPU's
-keep beside them is not seen.
+A module that lies on `meta` is given fake CPU tensors, which have shapes and no values; its own
+code runs on them, and the storages that live at once are summed. Kernels are those of a CPU: what a
+GPU's keep beside them is not seen.
 """
 
 import weakref

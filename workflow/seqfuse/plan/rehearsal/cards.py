@@ -1,4 +1,4 @@
-"""What jobs compute on: memory and speed of a card, by its data sheet, and how much of that is used.
+"""What jobs compute on: memory and speed of a card by its data sheet, and how much of it is used.
 
 The shares that are used were measured on an H200 (docs/gpu.md). Of a training step there a quarter
 is matrix products, the rest passes over memory, which other cards make slower in other proportions:
