@@ -86,13 +86,16 @@ def card(settings: Mapping, named: str | None = None) -> Card:
             f"{named or gpu['model']}: no card that is known{nearest(name, known)}; give --card one"
             f" of {', '.join(known)}, with its memory where there are several: a100-80"
         )
-    wanted = float(size) if size.isdigit() else None if named else gpu["memory_gb"]
-    sold = [sheet for sheet in _SHEETS[name] if wanted is None or sheet[0] >= wanted]
-    if not sold or size and not size.isdigit():
+    if size:
+        sold = [sheet for sheet in _SHEETS[name] if str(sheet[0]) == size]
+    else:
+        wanted = 0 if named else gpu["memory_gb"]
+        sold = [sheet for sheet in _SHEETS[name] if sheet[0] >= wanted]
+    if not sold:
         sizes = ", ".join(f"{name}-{sheet[0]}" for sheet in _SHEETS[name])
-        raise UserError(f"{named or name}: no {name} has {size or wanted} GB; there are {sizes}")
+        raise UserError(f"no {name} has {size or wanted} GB; there are {sizes}")
     memory, tflops, bandwidth = sold[-1]
-    found = Card(name, memory if named else wanted or memory, tflops, bandwidth)
+    found = Card(name, memory if named else gpu["memory_gb"], tflops, bandwidth)
     slower = _PRODUCTS * _H200.tflops / tflops + (1 - _PRODUCTS) * _H200.bandwidth / bandwidth
     faster = _H200.tflops / tflops / slower
     return replace(found, training=_TRAINING * faster, reading=_READING * faster)

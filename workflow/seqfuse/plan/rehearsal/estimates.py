@@ -106,6 +106,7 @@ class Estimates:
         found = self._finetuning(suite, name, fitted["gradient_checkpointing"])
         memory = self._step(suite, name, found, fitted["chunk_tokens"])
         steps, work = self._steps(suite, given), self._suite(suite, name)
+        longest = max(p.learnt.most for _, p in work)
         rows = sum(sum(w.rows.get(split, 0) for split in ("train",)) for w, _ in work)
         validated = min(given["validation_rows"], sum(w.rows.get("val", 0) for w, _ in work))
         share = sum(
@@ -130,7 +131,7 @@ class Estimates:
             seconds=self.card.seconds(flops, self.card.training, given["precision"]) / gpus,
             gpus=gpus,
             remedy=self._remedy(given, fitted),
-            notes=fitted | {"steps": steps, "examples": examples},
+            notes=fitted | {"steps": steps, "examples": examples, "longest": longest},
         )
 
     def fitted(self, suite: str, name: str) -> dict:
