@@ -190,7 +190,7 @@ def test_any_file_is_refused_in_a_line_or_read_to_the_row(file, entry, ambiguous
         source, records, out = folder / f"a.{suffix}", folder / "records.parquet", folder / "out"
         source.write_bytes(data)
         words = json.dumps(entry | {"files": [{"path": str(source)}]})
-        status, _ = run(folder, "data", "records", "--name", "mine", "--entry", words,
+        status, _ = run(folder, "data", "records", "--name", "mine", f"--entry={words}",
                         "--out", records, "--card", folder / "card.json")  # fmt: skip
         event(f"data records: {status}")
         if status:
@@ -241,7 +241,7 @@ def test_any_entry_is_refused_in_lines_or_followed(entry, sound):
         source.write_text("id,sequence,value,split\n" + "a,ACG,1,train\nb,ACC,2,val\n")
         if sound and isinstance(entry, dict):
             entry = {"source": "files", "study": "codons", "files": [{"path": str(source)}]} | entry
-        status, _ = run(folder, "data", "records", "--name", "mine", "--entry", json.dumps(entry),
+        status, _ = run(folder, "data", "records", "--name", "mine", f"--entry={json.dumps(entry)}",
                         "--out", records, "--card", folder / "card.json")  # fmt: skip
         assert records.exists() == (not status)
 
