@@ -35,16 +35,28 @@ def _record(folder: Path, home: Path) -> dict:
 
 def find(encoder: Mapping, home: Path, given: Path | None, flag: str, kept: str = "") -> Path:
     """The folder of the encoder that the model in `home` was trained on: the one that `flag` gives,
-    a copy that lies in the model's folder as `kept`, or where the encoder lay in training."""
+    or a copy that lies in the model's folder as `kept`, where the encoder lay in training, or its
+    commit in the hub's cache."""
     lay = Path(os.path.normpath(home / encoder["folder"]))
-    places = [given] if given else [home / kept, lay] if kept else [lay]
-    place = next((place for place in places if (place / "config.json").is_file()), places[-1])
-    if not (place / "config.json").is_file():
-        raise UserError(
-            f"{place}: no encoder here, and {home} reads the states of one, {called(encoder)}; name"
-            f" its folder with {flag}"
-        )
-    return place
+    places = [given] if given else [*([home / kept] if kept else []), lay, *_cached(encoder)]
+    for place in places:
+        if (place / "config.json").is_file():
+            return place
+    raise UserError(
+        f"{given or lay}: no encoder here, and {home} reads the states of one, {called(encoder)};"
+        f" name its folder with {flag}"
+    )
+
+
+def _cached(encoder: Mapping) -> list[Path]:
+    """The folder of an encoder's commit in the hub's cache, if all of its files are there."""
+    if not encoder.get("revision"):
+        return []
+    from huggingface_hub import try_to_load_from_cache
+
+    commit = {"repo_id": encoder["repository"], "revision": encoder["revision"]}
+    found = [try_to_load_from_cache(filename=name, **commit) for name in encoder["made"]["files"]]
+    return [Path(found[0]).parent] if found and all(isinstance(one, str) for one in found) else []
 
 
 def called(encoder: Mapping) -> str:
@@ -55,8 +67,11 @@ def called(encoder: Mapping) -> str:
 
 
 def hold(files: Mapping, encoder: Mapping, place: Path, home: Path, flag: str) -> None:
-    """Refuse another encoder than that of training, by the checksums of its files."""
-    if files != encoder["made"]["files"]:
+    """Refuse another encoder than that of training, by the checksums of its `files`; a folder may
+    hold more, as a published one does, but no other tensors."""
+    wanted = encoder["made"]["files"]
+    other = [name for name in files if ".safetensors" in name and name not in wanted]
+    if other or any(files.get(name) != digest for name, digest in wanted.items()):
         raise UserError(
             f"{place}: its files are not those of the encoder that {home} was trained with,"
             f" {called(encoder)}; name that one with {flag}"

@@ -94,9 +94,9 @@ def _encoders(description: "Description") -> Iterator[str]:
         cells = [view, name, encoder.get("revision", "none")[:12], weights, *facts]
         yield "| " + " | ".join(map(str, cells)) + " |"
     yield (
-        "\nAn encoder with trained weights is looked for where it lay in training, or taken from"
-        " `--dna-encoder`, `--rna-encoder` and `--protein-encoder`; it is held to the checksums of"
-        " its files."
+        "\nAn encoder with trained weights is looked for where it lay in training and in the hub's"
+        " cache; `--dna-encoder`, `--rna-encoder` and `--protein-encoder` name other folders. It is"
+        " held to the checksums of its files."
     )
 
 
