@@ -57,11 +57,11 @@ class Model:
 
     def load(self, encoder: Path | None) -> None:
         """Load the method and, where it reads states, the encoder that makes them."""
-        from seqfuse.encoders import live_states
+        from seqfuse.encoders import found_again
         from seqfuse.language.finetuning import checkpoint
 
         if self.entry.reads_store:
-            self._states = live_states.Live(self.description.encoder, self.folder, encoder)
+            self._states = found_again.Live(self.description.encoder, self.folder, encoder)
         self.method = checkpoint.load(self.folder, self._states, self.precision)
 
     def replies(self, asked: Sequence[Prompt], batch: int, once: Once) -> Iterator[dict]:
