@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from seqfuse.encoders import random_models, random_text_models
+from seqfuse.language.backbones.chat import Chat
 from seqfuse.language.finetuning import checkpoint
 from seqfuse.language.methods import method
 from seqfuse.language.methods.method import Example, LanguageMethod, Setup
@@ -200,17 +201,19 @@ def build(
     )
     torch.manual_seed(0)
     made = mock.patch.object(method, "load_backbone", lambda folder: _backbone(config))
-    with made, device:
+    worded = mock.patch.object(method, "load_chat", lambda folder: Chat(tokeniser(), folder))
+    with made, worded, device:
         return checkpoint.build(name, setup).to(device)
 
 
-def _backbone(config: dict) -> tuple[object, object]:
+def _backbone(config: dict):
     from transformers import Qwen3Config, Qwen3ForCausalLM
 
-    words = tokeniser()
-    end, _, stop = words.convert_tokens_to_ids(["<|endoftext|>", "<|im_start|>", "<|im_end|>"])
+    end, _, stop = tokeniser().convert_tokens_to_ids(
+        ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+    )
     ids = {"bos_token_id": end, "eos_token_id": stop, "pad_token_id": end}
-    return words, Qwen3ForCausalLM(Qwen3Config(**config, **ids))
+    return Qwen3ForCausalLM(Qwen3Config(**config, **ids))
 
 
 @cache

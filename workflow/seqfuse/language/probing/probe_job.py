@@ -94,4 +94,7 @@ def _asked(
         for record, dna in zip(chosen, shown, strict=True):
             if dna is not None:
                 columns = dict(zip(("sequence", "variant"), (*dna, None), strict=False))
-                yield name, prompts.from_record(dataset, {**record, **columns}, thinks)
+                yield (
+                    name,
+                    prompts.from_record(dataset, {**record, **columns}, thinks, settings.system),
+                )
