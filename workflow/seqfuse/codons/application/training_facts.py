@@ -55,7 +55,7 @@ class Facts:
         title = METRICS[found["metric"]].title
         return (
             f"{title} {found['value']:.3f} {interval} on {found['rows']} test sequences"
-            f" ({found['clusters']} clusters, {found['seeds']} seeds)"
+            f" ({found['clusters']} clusters, {found['seeds']} seed{'s' * (found['seeds'] > 1)})"
         )
 
 
