@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from seqfuse.encoders import random_models, random_text_models
+from seqfuse.language.backbones.chat import Chat
 from seqfuse.language.finetuning import checkpoint
 from seqfuse.language.methods.method import Example, LanguageMethod, Setup
 from seqfuse.language.prompts import Dna, Prompt
@@ -196,19 +197,21 @@ def build(
         encoder=encoder if METHODS[name].trains_encoder else None,
         labels={"bench": LABELS},
         load_backbone=lambda folder: _backbone(config),
+        load_chat=lambda folder: Chat(tokeniser(), folder),
     )
     torch.manual_seed(0)
     with device:
         return checkpoint.build(name, setup).to(device)
 
 
-def _backbone(config: dict) -> tuple[object, object]:
+def _backbone(config: dict):
     from transformers import Qwen3Config, Qwen3ForCausalLM
 
-    words = tokeniser()
-    end, _, stop = words.convert_tokens_to_ids(["<|endoftext|>", "<|im_start|>", "<|im_end|>"])
+    end, _, stop = tokeniser().convert_tokens_to_ids(
+        ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+    )
     ids = {"bos_token_id": end, "eos_token_id": stop, "pad_token_id": end}
-    return words, Qwen3ForCausalLM(Qwen3Config(**config, **ids))
+    return Qwen3ForCausalLM(Qwen3Config(**config, **ids))
 
 
 @cache

@@ -311,7 +311,7 @@ def linear_cross_entropy(card: Card, shape: Shape, folder: Path) -> dict:
 def _vocabulary_loss(card: Card, shape: Shape, baseline: Callable) -> dict:
     """`summed_nats` beside another way to compute the same from hidden states, tables, targets and
     weights, forward and backward, under bfloat16 autocast."""
-    from seqfuse.language.methods.chunked_cross_entropy import summed_nats
+    from seqfuse.language.backbones.chunked_cross_entropy import summed_nats
 
     torch.manual_seed(0)
     width, rows = shape.backbone["hidden_size"], 7 * 490 // shape.shrink

@@ -12,7 +12,7 @@ import yaml
 
 from bench.gpu import script, shapes, steps
 from bench.gpu.card import PEAKS, Card
-from seqfuse.language.methods.backbone import checkpoint_blocks
+from seqfuse.language.backbones.loading import checkpoint_blocks
 from seqfuse.training.trainer import Trainer
 
 # What the machine with the card may lack.

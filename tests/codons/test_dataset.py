@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from seqfuse.codons.dataset import OneHot, by_length, collate, moments, shuffled
+from seqfuse.codons.dataset import OneHot, by_length, collate, moments, read, shuffled
 from seqfuse.codons.training import Scale, task_loss
 
 
@@ -64,3 +64,16 @@ def test_the_loss_of_classes_is_cross_entropy():
     wanted = -(np.log(0.5) + np.log(0.8)) / 2
     found = task_loss(prediction, torch.tensor([0, 1]), ("a", "b"), Scale())
     assert found.item() == pytest.approx(wanted)
+
+
+def test_own_data_a_start_codon_is_methionine_at_the_start_alone(study, tmp_path):
+    """As NCBI's table 11 has GTG: valine elsewhere, which is no disagreement."""
+    frames = [dict(frame) for frame in study.frames]
+    first = max(frames, key=lambda frame: frame["codons"])
+    for frame, residue in ((first, "M"), (min(frames, key=lambda f: f["codons"]), "V")):
+        frame["dna"] = "GTG" + frame["dna"][3:]
+        frame["rna"] = frame["dna"].replace("T", "U")
+        frame["protein"] = residue + frame["protein"][1:]
+    made = study.write(tmp_path, frames=frames)
+    found = read("small", made.folder / "records.parquet", made.folder / "frames.parquet")
+    assert first["protein"] in found.frames["protein"]

@@ -137,6 +137,13 @@ def test_adaptiveness_is_counted_on_the_training_rows_alone():
     }  # fmt: skip
 
 
+def test_own_data_a_start_codon_is_no_synonym_of_methionine_inside():
+    # NCBI's table 11: GTG is methionine at the start, and valine elsewhere.
+    known = synonyms_of([("GTGATGGTGGTC", "MMVV")], train=1)
+    assert known.of == {"M": ["ATG"], "V": ["GTC", "GTG"]}
+    assert [mutant.dna for mutant in known.mutants("GTGATGGTG", "MMV")[1:]] == ["GTGATGGTC"]
+
+
 def test_own_data_adaptation_index_by_hand():
     known = synonyms_of([("AAAAAAAAAAAGATGTGC", "KKKKMC"), ("TGTATG", "CM")], train=1)
     # Of K: 1 and 1/3; M has no synonym, and TGT, never used, counts as half a codon of TGC's one.

@@ -4,6 +4,7 @@ import csv
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from seqfuse.codons.application.training_facts import distances, root_usage
 from seqfuse.codons.train import MODALITIES
 from seqfuse.encoders import store_writer
 from seqfuse.files import read_json, write_json
+from seqfuse.registry.arms import ARMS
 
 RESOLUTION = {"dna": "native", "rna": "codon", "protein": "native"}
 
@@ -260,6 +262,10 @@ def test_own_data_mistakes_are_one_line(trained, held_out, tmp_path, capsys):
     write_json(other / "config.json", found | {"note": "another"})
     said = about(copy, held_out, *COLUMNS, "--dna-encoder", other)
     assert "its files are not those of the encoder" in said
+    words = ["--model", copy, "--input", held_out, *COLUMNS, "--out", tmp_path / "o.parquet"]
+    moved = ["--dna-encoder", made / "encoders" / "dna"]
+    assert run("codons", "predict", *words, *moved) == 0
+    assert tables.read(words[-1], tables.PREDICTIONS).to_pylist() == of_pipeline(made)
     (copy / "arm.json").unlink()
     assert "run `seqfuse codons card`" in about(copy, held_out, *COLUMNS)
 
@@ -299,6 +305,53 @@ def test_own_data_designs_are_synonymous_and_their_effects_are_predicted(trained
         # The stop codon stays where it was.
         assert row["sequence"].endswith("TGA") and len(row["sequence"]) == len(given)
     assert sum(a != b for a, b in zip(designed[1]["sequence"], given, strict=True)) >= 2
+
+
+def test_own_data_a_file_of_which_nothing_can_be_used_is_told_row_by_row(trained, tmp_path):
+    new, out = fasta(tmp_path / "new.fa", a="MKVLA", b="AT"), tmp_path / "said.csv"
+    words = ["--model", trained("concat"), "--input", new, "--out", out]
+    assert run("codons", "predict", *words) == 0
+    assert [row["note"][:13] for row in said_of(out).values()] == ["not predicted"] * 2
+
+
+def test_own_data_a_published_encoder_is_found_in_the_hubs_cache(
+    trained, embedded, study, held_out, tmp_path, monkeypatch
+):
+    model, commit = study.models["dna"], "0123456789" * 4
+    published = {"name": "tiny", "scratch": False, "repository": "some/tiny", "revision": commit}
+    before = read_json(model / "model.json")
+    write_json(model / "model.json", published)
+    copy = copied(trained("dna"), tmp_path)
+    write_json(model / "model.json", before)
+    assert not (copy / "encoders").exists()
+    assert "| dna | some/tiny | 012345678901 |" in (copy / "README.md").read_text()
+    words = ["codons", "predict", "--model", copy, "--input", held_out, *COLUMNS]
+    words += ["--out", tmp_path / "said.parquet"]
+    cache = tmp_path / "cache"
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
+    assert run(*words) == 2
+    snapshot = cache / "models--some--tiny" / "snapshots" / commit
+    shutil.copytree(model, snapshot)
+    (snapshot / "modeling.py").touch()
+    assert run(*words) == 0
+    assert tables.read(words[-1], tables.PREDICTIONS).to_pylist() == of_pipeline(copy)
+    # Other tensors beside those of training would be read in their place.
+    (snapshot / "model.safetensors.index.json").touch()
+    assert run(*words) == 2
+
+
+def test_own_data_only_arms_that_say_something_of_sequences_are_applied(
+    trained, tmp_path, capsys, monkeypatch
+):
+    words = ["codons", "predict", "--model", trained("onehot")]
+    words += ["--input", fasta(tmp_path / "new.fa", a="ATG"), "--out", tmp_path / "o.csv"]
+    with monkeypatch.context() as patched:
+        patched.setitem(ARMS, "onehot", replace(ARMS["onehot"], shuffled="codons"))
+        assert run(*words) == 2
+    assert "onehot is a control (One-hot codons)" in capsys.readouterr().err
+    monkeypatch.delitem(ARMS, "onehot")
+    assert run(*words) == 2
+    assert "there is no arm 'onehot'" in capsys.readouterr().err
 
 
 def twice(folder):

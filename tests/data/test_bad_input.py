@@ -78,7 +78,7 @@ def test_an_id_that_a_second_file_repeats_is_placed_there(make):
     files = {"a.csv": "id,sequence,value,split\na,A,1,train\nb,A,1,train\n"}
     files["b.csv"] = "id,sequence,value,split\nc,A,1,val\nb,A,1,val\n"
     made = make(files)
-    assert made.status == 2 and "b.csv: line 3: the id 'b' occurs twice" in made.said
+    assert made.status == 2 and "b.csv: line 3 (id 'b'): the id 'b' occurs twice" in made.said
 
 
 def test_bytes_in_parquet_are_no_text(make, tmp_path):

@@ -284,7 +284,8 @@ def test_layout_of_any_decoder_that_transformers_reads(scratch, build, tmp_path,
 
     sizes = {"hidden_size": 8, "intermediate_size": 8, "vocab_size": 1024, "num_hidden_layers": 1}
     heads = {"num_attention_heads": 1, "num_key_value_heads": 1, "head_dim": 8}
-    config = AutoConfig.for_model(layout, **sizes, **heads)
+    ids = dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id"), 1)
+    config = AutoConfig.for_model(layout, **sizes, **heads, **ids)
     shutil.copytree(scratch["qwen3"], tmp_path / "source")
     AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path / "source")
     made = build({"kind": "folder", "layout": layout, "path": str(tmp_path / "source")})

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from seqfuse.bio.readers import Reader
 from seqfuse.data import assemble, download
 from seqfuse.errors import UserError
 
@@ -171,6 +172,15 @@ def test_columns_of_json_lines_are_those_of_all_lines(make):
     assert "line 1 (id 'a'): the split is empty; fill it in, say what it is with" in line
     made = make({"a.jsonl": text}, columns=columns, splits={"": "test"})
     assert made.column("split") == ["test", "train", "val"]
+
+
+def test_a_json_line_has_every_column_that_is_asked_for(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"id": "a"}\n\n{"id": "b", "split": "val"}\n')
+    reader = Reader(path)
+    assert reader.columns() == ["id", "split"]
+    rows = [{"id": "a", "split": None}, {"id": "b", "split": "val"}]
+    assert list(reader.numbered(["id", "split"])) == list(zip([1, 3], rows, strict=True))
 
 
 def test_a_field_that_the_first_json_line_lacks_is_a_column(make):

@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
 from seqfuse.cli import main
+from seqfuse.settings import datasets
 
 DRAWS = int(os.environ.get("SEQFUSE_FUZZ", 0))
 FUZZ = settings(
@@ -166,7 +167,8 @@ def run(folder: Path, *words: object) -> tuple[int, list[str]]:
     errors = [line for line in lines if ": error: " in line]
     assert status in (0, 2) and bool(status) == bool(errors), lines
     if status:
-        assert len(lines) <= 12 and all(str(folder) in e or "'mine'" in e for e in errors), lines
+        named = (str(folder), "'mine'", "--entry: ")
+        assert len(lines) <= 12 and all(any(n in line for n in named) for line in errors), lines
     return status, lines
 
 
@@ -188,7 +190,7 @@ def test_any_file_is_refused_in_a_line_or_read_to_the_row(file, entry, ambiguous
         source, records, out = folder / f"a.{suffix}", folder / "records.parquet", folder / "out"
         source.write_bytes(data)
         words = json.dumps(entry | {"files": [{"path": str(source)}]})
-        status, _ = run(folder, "data", "records", "--name", "mine", "--entry", words,
+        status, _ = run(folder, "data", "records", "--name", "mine", f"--entry={words}",
                         "--out", records, "--card", folder / "card.json")  # fmt: skip
         event(f"data records: {status}")
         if status:
@@ -214,6 +216,34 @@ def test_any_file_is_refused_in_a_line_or_read_to_the_row(file, entry, ambiguous
         assert all((row["file"], row["line"]) == lines[row["id"]] for row in rejected)
         before = {row["id"]: row["sequence"] for row in read}
         assert all(row["sequence"] == spelt(before[row["id"]]) for row in kept)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9) | ODD,
+    lambda values: (
+        st.lists(values, max_size=3)
+        | st.dictionaries(st.text(max_size=5) | ODD, values, max_size=3)
+    ),
+    max_leaves=5,
+)
+KEYS = st.sampled_from([*datasets.schema()["properties"]])
+
+
+@FUZZ
+@given(st.dictionaries(KEYS, JSON, max_size=2) | JSON, st.booleans())
+@example([1], False)
+@example({"title": "\ud800"}, True)
+def test_any_entry_is_refused_in_lines_or_followed(entry, sound):
+    """Whatever stands in an entry, alone or beside what a sound one has."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        source, records = folder / "a.csv", folder / "records.parquet"
+        source.write_text("id,sequence,value,split\n" + "a,ACG,1,train\nb,ACC,2,val\n")
+        if sound and isinstance(entry, dict):
+            entry = {"source": "files", "study": "codons", "files": [{"path": str(source)}]} | entry
+        status, _ = run(folder, "data", "records", "--name", "mine", f"--entry={json.dumps(entry)}",
+                        "--out", records, "--card", folder / "card.json")  # fmt: skip
+        assert records.exists() == (not status)
 
 
 def unchanged(read: list[dict], rows: list[dict], entry: dict, suffix: str) -> None:

@@ -27,7 +27,7 @@ def test_attention_is_that_of_the_layers_at_the_tokens_of_the_variant(method, pr
     sequence, variant = "ACGTACGTAC", "ACGTTCGTAC"
     said = method.tokens(" the site is lost").tolist()
     example = answered(method, prompt(sequence, variant), said)
-    found = attention(method, example, sequence, variant)
+    found = attention(method, example, variant)
     # The second block between <dna> and </dna>: three 3-mers and the letter C.
     vocabulary = method.vocabulary
     starts, stops = (np.flatnonzero(example.ids == i) for i in (vocabulary.start, vocabulary.stop))
@@ -52,7 +52,7 @@ def test_attention_is_that_of_the_layers_at_the_tokens_of_the_variant(method, pr
 
 def test_attention_leaves_the_model_as_it_was(method, prompt):
     before = method.backbone.config._attn_implementation
-    attention(method, answered(method, prompt("ACG", "ACT"), [5]), "ACG", "ACT")
+    attention(method, answered(method, prompt("ACG", "ACT"), [5]), "ACT")
     assert method.backbone.config._attn_implementation == before != "eager"
 
 

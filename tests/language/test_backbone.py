@@ -7,9 +7,10 @@ import torch
 from safetensors import safe_open
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from seqfuse.encoders.formats import loaded_bytes
 from seqfuse.errors import UserError
-from seqfuse.language.methods import backbone as loading
-from seqfuse.language.methods.backbone import load_backbone, loaded_bytes
+from seqfuse.language.backbones import loading
+from seqfuse.language.backbones.loading import load_backbone
 
 
 @pytest.fixture
@@ -24,8 +25,8 @@ def sharded(backbone, tmp_path):
 
 def test_sharded_files_are_the_same_model(backbone, sharded):
     assert len(list(sharded.glob("model-*.safetensors"))) > 2
-    _, whole = load_backbone(backbone)
-    _, parts = load_backbone(sharded)
+    whole = load_backbone(backbone)
+    parts = load_backbone(sharded)
     ids = torch.arange(20)[None]
     torch.testing.assert_close(parts(ids).logits, whole(ids).logits, atol=0, rtol=0)
 

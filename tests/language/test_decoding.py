@@ -297,8 +297,6 @@ def test_label_tree_by_hand():
 @pytest.mark.parametrize("name", ["onevocab", "linear"])
 def test_full_scale_no_answer_holds_dna_or_a_row_that_is_no_text(build, prompt, tmp_path, name):
     """Before it is saved, and after, when table and tokeniser hold the DNA's tokens as well."""
-    from seqfuse.language.prompts import END
-
     method = build(name).eval()
     assert method.logits(torch.randn(1, 32)).requires_grad
     known = set(method.tokeniser.get_vocab().values())
@@ -325,7 +323,7 @@ def test_full_scale_no_answer_holds_dna_or_a_row_that_is_no_text(build, prompt, 
     assert again.text_ids() == sorted(known) and again.end == method.end
     assert len(again.tokeniser.get_vocab()) > len(known)
     found = Generation(again, [again.encode(p, answer=False) for p in of_lengths(prompt)]).run(6)
-    assert found.texts() == said.texts() and END not in found.texts()[0]
+    assert found.texts() == said.texts() and "<|im_end|>" not in found.texts()[0]
     for ours, saved in zip(scores, found.label_scores([LABELS] * 4), strict=True):
         assert saved == pytest.approx(ours, rel=1e-4)
 

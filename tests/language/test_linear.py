@@ -15,7 +15,7 @@ def embeddings_by_hand(method, made) -> torch.Tensor:
     """The input embeddings [T, width] of a prompt, segment by segment."""
     table = method.backbone.get_input_embeddings().weight
     parts = []
-    for segment in made.segments:
+    for segment in method.chat.segments(made):
         if isinstance(segment, str):
             parts.append(table[torch.tensor(method.tokeniser(segment)["input_ids"])])
         else:
@@ -142,9 +142,11 @@ def test_an_adapter_of_another_encoder_is_refused(build, tmp_path):
 
 
 def test_a_backbone_that_is_cut_or_foreign_is_refused(backbone, tmp_path, build):
+    shutil.copytree(backbone, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "config.json").rename(tmp_path / "elsewhere.json")
     with pytest.raises(UserError, match="no config.json"):
         build("linear", folder=tmp_path)
-    shutil.copytree(backbone, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "elsewhere.json").rename(tmp_path / "config.json")
     whole = load_file(tmp_path / "model.safetensors")
     lost = "model.layers.1.mlp.up_proj.weight"
     path, extra = tmp_path / "model.safetensors", {"model.foreign": torch.zeros(1)}
@@ -175,5 +177,5 @@ def test_a_backbone_without_the_end_token_is_refused(backbone, tmp_path, build):
     shutil.copytree(backbone, tmp_path, dirs_exist_ok=True)
     for path in tmp_path.glob("tokenizer*.json"):
         path.write_text(path.read_text().replace("<|im_end|>", "<|fin|>"))
-    with pytest.raises(UserError, match=r"no token '<\|im_end\|>'"):
+    with pytest.raises(UserError, match=r"'<\|im_end\|>' is no token, so nothing ends an answer"):
         build("text_only", folder=tmp_path)

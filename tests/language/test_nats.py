@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from seqfuse.language.methods import chunked_cross_entropy
+from seqfuse.language.backbones import chunked_cross_entropy
 
 
 @pytest.fixture(params=[1, 60, 2**19], ids=["row by row", "three rows", "one block"])

@@ -186,7 +186,8 @@ def test_plain_transformers_loads_the_export_and_says_the_same(
     assert model.config.vocab_size == ROWS + 32
     tokeniser = AutoTokenizer.from_pretrained(tmp_path)
     text = "".join(
-        s if isinstance(s, str) else written(method.vocabulary, s.sequence) for s in made.segments
+        s if isinstance(s, str) else written(method.vocabulary, s.sequence)
+        for s in method.chat.segments(made)
     )
     ids = tokeniser(text + "".join(made.answer) + "<|im_end|>", return_tensors="pt")["input_ids"]
     assert ids.tolist() == batch.ids.tolist()

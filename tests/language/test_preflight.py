@@ -44,7 +44,7 @@ def test_a_control_token_of_the_tokeniser_is_found_at_start(
 ):
     method = build("text_only")
     method.tokeniser.add_tokens(["<s>"], special_tokens=True)
-    monkeypatch.setattr(method, "_control", prompts.control_tokens(method.tokeniser))
+    monkeypatch.setattr(method.chat, "control", prompts.control_tokens(method.tokeniser))
     rows = suite_rows(0, 28)
     rows[place] |= {"split": split, column: "grey <s>"}
     message = rf"mice, record 'r{place}': {column} holds '<s>', a control token"

@@ -14,44 +14,21 @@ THINKING = Settings(reasoning=True, max_tokens=100, max_new_tokens=10)
 SHORT = Settings(reasoning=False, max_tokens=100, max_new_tokens=10)
 
 
-def test_segments_of_reference_variant_and_question(record):
-    made = prompts.from_record(
-        "kegg", record(sequence="AC", variant="AG", question="Why?", label="yes"), thinks=False
-    )
-    assert made.segments == [
-        "<|im_start|>user\n",
-        Dna("AC"),
-        Dna("AG"),
-        "Why?<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n",
-    ]
+def test_answer_without_reasoning(record):
+    row = record(sequence="AC", variant="AG", question="Why?", label="yes")
+    made = prompts.from_record("kegg", row, thinks=False)
+    assert made.dna == (Dna("AC"), Dna("AG"))
     assert made.answer == ("Answer:", " yes")
 
 
-def test_segments_of_a_prompt_that_thinks(record):
-    made = prompts.from_record(
-        "kegg", record(question="Why?", label="yes", reasoning="It is so."), thinks=True
-    )
-    assert made.segments == [
-        "<|im_start|>user\n",
-        Dna("ACGT"),
-        "Why?<|im_end|>\n<|im_start|>assistant\n<think>\n",
-    ]
+def test_answer_of_a_prompt_that_thinks(record):
+    row = record(question="Why?", label="yes", reasoning="It is so.")
+    made = prompts.from_record("kegg", row, thinks=True)
     assert made.answer == ("It is so.\n</think>\n\nAnswer:", " yes")
 
 
-def test_reasoning_of_the_record_stays_out_of_the_shown_prompt(record):
-    row = record(question="Why?", label="sickle", reasoning="Beta globin.")
-    for thinks in (False, True):
-        shown = str(prompts.from_record("kegg", row, thinks).segments)
-        assert "sickle" not in shown
-        assert "globin" not in shown
-
-
 def test_hash_by_hand(prompt):
-    text = (
-        '["<|im_start|>user\\n",["ACGT"],'
-        '"Q?<|im_end|>\\n<|im_start|>assistant\\n<think>\\n\\n</think>\\n\\n"]'
-    )
+    text = '[null,["ACGT"],"Q?",false]'
     assert prompt("ACGT", question="Q?").hash == hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -73,6 +73,7 @@ def test_a_row_runs_its_own_chain_and_embeds_one_sequence(finished):
         "sequences_codons",
         "embeddings",
         "codons_train",
+        "codons_card",
         "controls_codons",
         "evaluation",
         "figures",

@@ -107,6 +107,10 @@ STAGES: dict[str, tuple[str, dict[str, str]]] = {
         {"": "seqfuse.plan.tools.rescore"},
     ),
     "report": ("one HTML file that opens without a network", {"": "seqfuse.report.build"}),
+    "models": (
+        "what a model's folder can be used for",
+        {"check": "seqfuse.language.check"},
+    ),
     "ask": ("a question about DNA, answered on a terminal", {"": "seqfuse.language.ask"}),
 }
 

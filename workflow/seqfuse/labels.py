@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from seqfuse.errors import UserError
 
-CLOSE = "\n</think>\n\n"
+OPEN, CLOSE = "<think>\n", "\n</think>\n\n"
 FIELD = "Answer:"
 
 

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from seqfuse.bio.frames import UNKNOWN
+from seqfuse.bio.frames import UNKNOWN, is_initiator
 
 _CODON = 3
 # What a codon counts as that the reference set never uses, so that one of them does not make an
@@ -36,7 +36,8 @@ def counted(
     """(codon, residue, times in the rows `training`) of every codon of a set's frames, sorted."""
     pairs, training = Counter(), set(training)
     for row, (sequence, protein) in enumerate(zip(dna, proteins, strict=True)):
-        found = Counter(zip(codons_of(sequence), protein, strict=True))
+        first = int(is_initiator(sequence, protein))
+        found = Counter(list(zip(codons_of(sequence), protein, strict=True))[first:])
         pairs.update(found if row in training else dict.fromkeys(found, 0))
     return [(codon, residue, times) for (codon, residue), times in sorted(pairs.items())]
 
@@ -77,9 +78,12 @@ class Synonyms:
         return math.exp(sum(logs) / len(logs)) if logs else math.nan
 
     def mutants(self, dna: str, protein: str) -> list[Mutant]:
-        """The sequence itself, then each synonymous mutant of one codon."""
+        """The sequence itself, then each synonymous mutant of one codon; another start codon than
+        ATG is left alone, which stands for methionine nowhere else."""
         found = [Mutant(0, protein[0], dna[:_CODON], dna[:_CODON], dna)]
-        for position, (reference, residue) in enumerate(zip(codons_of(dna), protein, strict=True)):
+        first = int(is_initiator(dna, protein))
+        codons = list(enumerate(zip(codons_of(dna), protein, strict=True)))
+        for position, (reference, residue) in codons[first:]:
             for codon in self.of.get(residue, ()):
                 if codon != reference:
                     changed = with_codon(dna, position, codon)

@@ -90,7 +90,8 @@ class Reader:
         elif form in file_kinds.FASTA:
             yield from self._fasta(form)
         elif form == ".jsonl":
-            yield from self._json_lines(form)
+            nothing = dict.fromkeys(columns)
+            yield from ((number, nothing | row) for number, row in self._json_lines(form))
         else:
             yield from self._table(form)
 

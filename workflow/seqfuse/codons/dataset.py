@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from seqfuse import tables
-from seqfuse.bio.frames import UNKNOWN, code
+from seqfuse.bio.frames import UNKNOWN, code, is_initiator
 from seqfuse.codons.align import NUCLEOTIDES, Packed, Placement, place, place_in_order
 from seqfuse.encoders.store import Store
 from seqfuse.errors import UserError
@@ -271,7 +271,10 @@ def _check_frames(
                 f" {codons[row]} codons do not agree"
             )
     index = np.concatenate([OneHot.indices(dna) for dna in views["dna"]])
-    residue = np.frombuffer("".join(views["protein"]).encode(), np.uint8)
+    residue = np.frombuffer(bytearray("".join(views["protein"]).encode()), np.uint8)
+    for row, first in enumerate(np.cumsum(codons) - codons):
+        if is_initiator(views["dna"][row], views["protein"][row]):
+            residue[first] = ord(UNKNOWN)  # it is methionine at the start alone
     votes = np.zeros((OneHot.width, 256), np.int64)
     np.add.at(votes, (index, residue), residue != ord(UNKNOWN))
     usual = votes.argmax(1)

@@ -218,4 +218,10 @@ def _check_unique(path: Path, found: np.ndarray) -> None:
 
 def _place(rows: pa.RecordBatch | pa.Table, row: int) -> Place:
     """Where a record was read."""
-    return place(rows["file"][row].as_py(), rows["line"][row].as_py(), row, None, "generated")
+    return place(
+        rows["file"][row].as_py(),
+        rows["line"][row].as_py(),
+        row,
+        rows["id"][row].as_py(),
+        "generated",
+    )

@@ -19,6 +19,14 @@ def add_arguments(parser: argparse.ArgumentParser, kind: str) -> None:
 def entry(args: argparse.Namespace) -> dict:
     """The entry as it was written."""
     try:
-        return json.loads(args.entry)
+        found = json.loads(args.entry)
+        json.dumps(found, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
         raise UserError(f"--entry: not valid JSON ({error})") from None
+    except RecursionError:
+        raise UserError("--entry: nested too deeply") from None
+    except ValueError:
+        raise UserError("--entry: half a character, or a number of too many digits") from None
+    if not isinstance(found, dict):
+        raise UserError("--entry: not a JSON object; write {...}")
+    return found

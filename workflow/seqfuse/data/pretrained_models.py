@@ -8,6 +8,7 @@ from pathlib import Path
 
 from seqfuse.data import first_download
 from seqfuse.data.download import hub_offline
+from seqfuse.encoders.formats import hold_format
 from seqfuse.errors import UserError
 from seqfuse.files import MANIFEST, read_json, sha256, write_json
 from seqfuse.progress import say
@@ -15,11 +16,13 @@ from seqfuse.progress import say
 
 def check_entry(name: str, entry: dict) -> None:
     """Refuse what cannot be had, as far as that is known without a network."""
-    if entry["kind"] == "folder" and not Path(entry["path"]).is_dir():
-        raise UserError(
-            f"model {name!r}: {entry['path']}: no such folder; give the folder of a downloaded "
-            "checkpoint"
-        )
+    if entry["kind"] == "folder":
+        path = Path(entry["path"])
+        if not path.is_dir():
+            try:
+                hold_format(path)
+            except UserError as error:
+                raise UserError(f"model {name!r}: {error}") from None
     if entry["kind"] == "hub" and not entry.get("revision"):
         raise UserError(
             f"model {name!r}: no revision is pinned; look at {entry['repository']} on the hub and "
@@ -132,8 +135,7 @@ def check(layout: str, folder: Path) -> None:
 
 def _check_text_model(folder: Path) -> str:
     found = read_json(folder / "config.json").get("model_type")
-    if not any(folder.glob("*.safetensors")):
-        raise UserError(f"{folder}: no *.safetensors; other formats are not read")
+    hold_format(folder)
     if not any((folder / name).is_file() for name in ("tokenizer.json", "vocab.json", "vocab.txt")):
         raise UserError(f"{folder}: no tokenizer.json, vocab.json or vocab.txt")
     return str(found)

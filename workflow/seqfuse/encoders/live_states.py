@@ -1,14 +1,13 @@
-"""States of sequences that no store holds, from the encoder that a model was trained on."""
+"""States of sequences that no store holds, made as those of a store were."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from seqfuse.encoders import recorded
 from seqfuse.encoders.embedder import Embedder, Settings
-from seqfuse.encoders.rows import Row, describe, sequence_hash
+from seqfuse.encoders.rows import Row, sequence_hash
 
 
 def embedder(folder: Path, made: Mapping) -> Embedder:
@@ -42,24 +41,3 @@ class Embedded:
     def spans(self, sequence: str) -> np.ndarray:
         """For each of its tokens the range of letters [start, end), int32 [T, 2]."""
         return self.rows[sequence_hash(sequence)].spans
-
-
-class Live:
-    """The encoder that the model in `home` was trained on, and the states of some sequences at a
-    time: `hold` embeds them, `get` is that of a store."""
-
-    def __init__(self, encoder: Mapping, home: Path, given: Path | None):
-        place = recorded.find(encoder, home, given, "--encoder")
-        self._embedder = embedder(place, encoder["made"])
-        files = self._embedder.description["files"]
-        recorded.hold(files, encoder, place, home, "--encoder")
-        self._held = Embedded(self._embedder.width, {})
-
-    def hold(self, sequences: Iterable[str]) -> None:
-        """Embed sequences, and forget those of before."""
-        said = {sequence: describe(sequence) for sequence in sequences}
-        self._held = Embedded.by(self._embedder, said)
-
-    def get(self, sequence: str) -> np.ndarray:
-        """States [T, D] of one of the sequences."""
-        return self._held.get(sequence)

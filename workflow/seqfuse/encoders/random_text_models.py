@@ -8,6 +8,15 @@ from pathlib import Path
 _ROWS = 128
 _QWEN_SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 _QWEN_THINK = ["<think>", "</think>"]
+# Turns as Qwen3's own template writes them.
+_QWEN_TEMPLATE = """{% for message in messages -%}
+<|im_start|>{{ message.role + '\n' }}
+{%- if message.role == 'assistant' %}{{ '<think>\n' }}
+{{- message.reasoning_content | default('') }}{{ '\n</think>\n\n' }}{% endif %}
+{{- message.content }}<|im_end|>{{ '\n' }}
+{%- endfor %}
+{%- if add_generation_prompt %}<|im_start|>{{ 'assistant\n' }}
+{%- if enable_thinking is false %}{{ '<think>\n\n</think>\n\n' }}{% endif %}{% endif %}"""
 # Words of the chat format and of the answer, which stand around every text.
 _QWEN_FORMAT = "user\n assistant\n\nAnswer:"
 _BERT_SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -95,6 +104,7 @@ def qwen_tokeniser(texts: list[str], size: int):
     )
     tokeniser.add_tokens(_QWEN_SPECIAL, special_tokens=True)
     tokeniser.add_tokens([AddedToken(token, normalized=False) for token in _QWEN_THINK])
+    tokeniser.chat_template = _QWEN_TEMPLATE
     return tokeniser
 
 

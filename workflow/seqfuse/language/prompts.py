@@ -1,8 +1,9 @@
 """Prompts: what a model is shown, and what it should answer; seqfuse/labels.py reads the answer.
 
-A prompt is a list of segments, text or DNA: the reference, the variant, the question, in the chat
-format of Qwen3. The answer is `reasoning </think> Answer: label`, or `Answer: label` behind an
-empty think block. How a DNA segment becomes tokens or vectors is each method's own affair.
+A prompt is a reference, a variant and a question; `backbones/chat.py` puts them into the turns of
+the backbone's own chat template. The answer is `reasoning </think> Answer: label`, or
+`Answer: label` without reasoning. How a DNA segment becomes tokens or vectors is each method's own
+affair.
 """
 
 import re
@@ -14,9 +15,6 @@ from seqfuse.files import canonical_json, digest
 from seqfuse.labels import CLOSE, FIELD, normalise, parse
 from seqfuse.settings.sections import Section
 
-USER, ASSISTANT = "<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n"
-END = "<|im_end|>"
-OPEN = "<think>\n"
 # A record that holds one of these could close its own turn or fake an answer.
 _CONTROL = re.compile(r"<\|.*?\|>|</?think>|</?dna>")
 # What a tokeniser adds to its vocabulary is a control token if it says so or looks like one: <s>.
@@ -36,7 +34,8 @@ class Dna:
 
 @dataclass(frozen=True)
 class Prompt:
-    """One question about one record. `thinks`: reasoning is asked for before the answer.
+    """One question about one record. `thinks`: reasoning is asked for before the answer; `system`
+    is the text of the system's turn, if not the template's own.
 
     `reasoning` and `label` are what the record says; both are null where nothing is known, as in a
     question from a terminal.
@@ -49,28 +48,23 @@ class Prompt:
     thinks: bool
     reasoning: str | None = None
     label: str | None = None
-
-    @property
-    def segments(self) -> list[str | Dna]:
-        """What the model is shown: reference, variant, question, and the opened answer."""
-        opened = OPEN if self.thinks else f"{OPEN}{CLOSE}"
-        return [USER, *self.dna, f"{self.question}{ASSISTANT}{opened}"]
+    system: str | None = None
 
     @property
     def answer(self) -> tuple[str, str]:
-        """What the model should say: everything up to the label, and the label; END follows."""
+        """What the model should say: everything up to the label, and the label; the template's end
+        token follows."""
         before = f"{self.reasoning}{CLOSE}" if self.thinks else ""
         return f"{before}{FIELD}", f" {self.label}"
 
     @property
     def hash(self) -> str:
-        """The SHA-256 of the segments, whatever the method makes of them."""
-        return digest(
-            canonical_json([s if isinstance(s, str) else [s.sequence] for s in self.segments])
-        )
+        """The SHA-256 of what is shown, whatever template and method make of it."""
+        dna = [segment.sequence for segment in self.dna]
+        return digest(canonical_json([self.system, dna, self.question, self.thinks]))
 
 
-def from_record(dataset: str, record: Mapping, thinks: bool) -> Prompt:
+def from_record(dataset: str, record: Mapping, thinks: bool, system: str | None = None) -> Prompt:
     """The prompt of a cleaned record (a row of `tables.CLEAN` as a dictionary)."""
     where = f"{dataset}, record {record['id']!r}"
     refuse(_CONTROL, where, {name: record[name] for name in ("question", "reasoning", "label")})
@@ -83,11 +77,12 @@ def from_record(dataset: str, record: Mapping, thinks: bool) -> Prompt:
         thinks,
         record["reasoning"],
         record["label"],
+        system,
     )
 
 
 def control_tokens(tokeniser) -> re.Pattern:
-    """What no text may hold: the prompt format's own signs, and the tokeniser's control tokens."""
+    """What no text may hold: our own signs, and the tokeniser's control tokens."""
     added = tokeniser.added_tokens_decoder.values()
     tokens = {t.content for t in added if t.special or _TAG.fullmatch(t.content)}
     own = sorted(token for token in tokens if not _CONTROL.fullmatch(token))
@@ -113,7 +108,7 @@ def for_training(dataset: str, records: Iterable[Mapping], settings: Settings) -
                 " give it one or reject the record"
             )
         thinks = settings.reasoning and bool(record["reasoning"])
-        yield from_record(dataset, record, thinks)
+        yield from_record(dataset, record, thinks, settings.system)
 
 
 def for_prediction(
@@ -127,7 +122,7 @@ def for_prediction(
     thinks = settings.reasoning and reasons(records)
     for record in records:
         if record["split"] != "train":
-            yield from_record(dataset, record, thinks)
+            yield from_record(dataset, record, thinks, settings.system)
 
 
 def reasons(records: Iterable[Mapping]) -> bool:

@@ -9,6 +9,7 @@ from seqfuse.errors import nearest
 from seqfuse.registry.arms import ARMS
 from seqfuse.registry.controls import CONTROLS
 from seqfuse.registry.judges import REFERENCES
+from seqfuse.registry.layouts import DECODERS, LAYOUTS, TEXT_LAYOUTS
 from seqfuse.registry.methods import METHODS, OWN_SETTINGS
 from seqfuse.registry.metrics import MEAN
 from seqfuse.settings.schema import section
@@ -48,7 +49,8 @@ def check_known(settings: Mapping, places: Places) -> None:
         for name, variant in settings["language"]["variants"].items()
         if variant["method"] in METHODS
     ]
-    kinds = (_unknown, _of_another_study, _taken, _not_interpreted, _alike, _of_no_seed)
+    kinds = (_unknown, _of_another_study, _of_another_layout, _taken, _not_interpreted, _alike)
+    kinds += (_of_no_seed,)
     wrong = [mistake for kind in kinds for mistake in kind(settings)]
     together(variants, [places.located(*mistake) for mistake in wrong])
 
@@ -104,6 +106,18 @@ def _of_another_study(settings: Mapping) -> Iterator[Mistake]:
             listed = _LISTED[own]
             said = f"dataset {name!r} is of study {own}, not {study}; list it {listed}"
             yield path, f"{_key(path)}: {said}"
+
+
+def _of_another_layout(settings: Mapping) -> Iterator[Mistake]:
+    """A language model where an encoder is wanted, or the other way round."""
+    models = settings["models"]
+    fits = {"backbone": DECODERS, "text_encoder": TEXT_LAYOUTS, "encoder": LAYOUTS}
+    for path, kind, name in _named(settings):
+        role = "encoder" if path[:2] == ("codons", "encoders") else path[-1]
+        layout = models.get(name, {}).get("layout")
+        if kind == "model" and layout and layout not in fits[role]:
+            said = f"{name!r} is of the layout {layout}; choose a model of"
+            yield path, f"{_key(path)}: {said} {', '.join(fits[role])}"
 
 
 def _taken(settings: Mapping) -> Iterator[Mistake]:

@@ -13,6 +13,8 @@ from typing import Any
 from seqfuse.errors import UserError, nearest
 from seqfuse.settings.yaml_files import NOWHERE, KeyPath, Place, Places, dotted
 
+_QUOTED = 60  # characters of a value, and of a key
+
 
 def hold(
     value: Mapping, schema: Mapping, source: str, places: Places = NOWHERE, at: KeyPath = ()
@@ -70,12 +72,12 @@ def _validator(schema: Mapping):
 def _explain(error, places: Places, at: KeyPath) -> Iterator[tuple[KeyPath, str]]:
     """The path and the words of each mistake in one error of jsonschema."""
     path = tuple(error.absolute_path)
-    where = f"{dotted(path)}: " if path else ""
+    where = f"{_cut(dotted(path))}: " if path else ""
     if error.validator == "additionalProperties":
         known = error.schema["properties"]
         for unknown in sorted(key for key in error.instance if key not in known):
             below = (*path, unknown)
-            yield below, f"unknown key {dotted(below)!r}{nearest(unknown, known)}"
+            yield below, f"unknown key {_cut(dotted(below))!r}{nearest(unknown, known)}"
     elif error.validator == "required":
         for missing in error.validator_value:
             if missing not in error.instance:
@@ -89,12 +91,19 @@ def _explain(error, places: Places, at: KeyPath) -> Iterator[tuple[KeyPath, str]
         values = error.instance
         for number, value in enumerate(values):
             if value in values[:number]:
-                yield (*path, number), f"{where}{value!r} is listed twice"
+                yield (*path, number), f"{where}{_cut(repr(value))} is listed twice"
     elif error.validator == "enum":
         hint = nearest(error.instance, map(str, error.validator_value))
-        yield path, f"{where}{error.instance!r} is not allowed{hint}"
+        yield path, f"{where}{_cut(repr(error.instance))} is not allowed{hint}"
     else:
-        yield path, f"{where}{error.message}"
+        # jsonschema begins its messages with the value.
+        value = repr(error.instance)
+        yield path, where + error.message.replace(value, _cut(value), 1)
+
+
+def _cut(text: str) -> str:
+    """A text of the user's as messages quote it."""
+    return text if len(text) <= _QUOTED else f"{text[: _QUOTED - 1]}…"
 
 
 def _of_type(value: Any, kinds: list[str], place: Place) -> str:
@@ -103,7 +112,8 @@ def _of_type(value: Any, kinds: list[str], place: Place) -> str:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         read_as = f"the number {value}" if is_number else json.dumps(value)
         return f'YAML reads {place.text} as {read_as}; write "{place.text}"'
-    spelled = json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
+    plain = value is None or isinstance(value, bool)
+    spelled = _cut(json.dumps(value) if plain else repr(value))
     refused = f"{spelled} is not of type {' or '.join(kinds)}"
     if value is None and place.text == "":
         return f"nothing is written, which YAML reads as null; it must be {' or '.join(kinds)}"

@@ -19,7 +19,7 @@ from seqfuse.codons.application.new_records import NewRecords
 from seqfuse.codons.dataset import Dataset, with_one_hot, with_views
 from seqfuse.codons.model import Shape, parts
 from seqfuse.codons.training import Passes, Scale, predict
-from seqfuse.encoders import live_states, recorded
+from seqfuse.encoders import found_again, live_states
 from seqfuse.encoders.embedder import Embedder
 from seqfuse.encoders.store import Store
 from seqfuse.encoders.store_writer import Writer
@@ -98,7 +98,7 @@ class AppliedArm:
     def places(self) -> dict[str, Path]:
         """The folder of the encoder of each modality."""
         return {
-            view: recorded.find(
+            view: found_again.find(
                 encoder,
                 self.folder,
                 self.given.get(view),
@@ -156,7 +156,7 @@ class AppliedArm:
             place, encoder = self.places()[view], self.description.encoders[view]
             made = live_states.embedder(place, encoder["made"])
             files = made.description["files"]
-            recorded.hold(files, encoder, place, self.folder, f"--{view}-encoder")
+            found_again.hold(files, encoder, place, self.folder, f"--{view}-encoder")
             for key, words in _LAST_DIGITS.items():
                 if made.description[key] != encoder["made"][key]:
                     say(f"{view}: another {words} than in training; last digits may differ")
@@ -177,7 +177,7 @@ class AppliedArm:
         folders = {view: self.places()[view] for view in self._tuned}
         for view, place in folders.items():
             encoder = self.description.encoders[view]
-            recorded.hold(checksums(place), encoder, place, self.folder, f"--{view}-encoder")
+            found_again.hold(checksums(place), encoder, place, self.folder, f"--{view}-encoder")
         rank = self.description.shape["lora_rank"]
         return trainable_encoder.load(folders, self.arm.tuning, rank) if folders else {}
 

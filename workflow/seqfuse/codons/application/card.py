@@ -41,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     from seqfuse import tables
     from seqfuse.bio import clusters
@@ -51,7 +52,9 @@ def run(args: argparse.Namespace) -> None:
     description = checkpoint.describe(seeds[0])
     found = dataset.read(description.dataset, args.records, args.frames)
     ids = [found.ids[row] for row in found.rows("test")]
-    predicted = tables.read(args.trained / "predictions.parquet", tables.PREDICTIONS)
+    columns = ["id", "seed", "probe", "predicted_value", "loglik"]
+    predicted = tables.read(args.trained / "predictions.parquet", tables.PREDICTIONS, columns)
+    predicted = predicted.filter(pc.equal(predicted["probe"], "none"))
     said = prediction_rows.values_of(predicted.to_pylist(), ids, found.labels)
     cluster = clusters.read(args.clusters, pa.array(ids, pa.string()))
     facts = training_facts.write(args.trained, found, said, cluster)
@@ -94,9 +97,9 @@ def _encoders(description: "Description") -> Iterator[str]:
         cells = [view, name, encoder.get("revision", "none")[:12], weights, *facts]
         yield "| " + " | ".join(map(str, cells)) + " |"
     yield (
-        "\nAn encoder with trained weights is looked for where it lay in training, or taken from"
-        " `--dna-encoder`, `--rna-encoder` and `--protein-encoder`; it is held to the checksums of"
-        " its files."
+        "\nAn encoder with trained weights is looked for where it lay in training and in the hub's"
+        " cache; `--dna-encoder`, `--rna-encoder` and `--protein-encoder` name other folders. It is"
+        " held to the checksums of its files."
     )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from seqfuse.bio.frames import frames
+from seqfuse.bio.frames import METHIONINE, frames
 from seqfuse.bio.normalise import first_foreign, normalise
 from seqfuse.bio.readers import Reader
 from seqfuse.codons.application.training_facts import Facts, distances, root_usage
@@ -20,7 +20,7 @@ from seqfuse.codons.dataset import Dataset
 from seqfuse.errors import UserError, nearest
 
 FIELDS = ("id", "sequence")
-# Where at least so many of the training rows begin with ATG, one that does not is noted.
+# Where at least such a share of the training rows has a start codon, one without is noted.
 _BEGIN_ALIKE = 0.9
 
 
@@ -138,8 +138,9 @@ def compare(records: NewRecords, rows: np.ndarray, facts: Facts, usage: np.ndarr
     low, high = facts.codons
     for row, sequence, distance in zip(rows.tolist(), dna, far, strict=True):
         notes, codons = records.notes[row], len(sequence) // 3
-        if facts.starts >= _BEGIN_ALIKE and not sequence.startswith("ATG"):
-            notes.append("does not begin with ATG, as the training sequences do")
+        begins = records.frames["protein"][row].startswith(METHIONINE)
+        if facts.starts >= _BEGIN_ALIKE and not begins:
+            notes.append("does not begin with a start codon, as the training sequences do")
         if not low <= codons <= high:
             notes.append(f"{codons} codons; the training sequences have {low} to {high}")
         if distance > facts.usual_distance:

@@ -30,10 +30,11 @@ def rows_of(
 
 
 def values_of(rows: Iterable[dict], ids: Sequence[str], labels: Sequence[str]) -> list[np.ndarray]:
-    """What each seed says of the records `ids`, [n, outputs], from rows of the table."""
+    """What each seed says of the records `ids`, [n, outputs], from rows of the table that no probe
+    altered."""
     place, of_seed = {name: row for row, name in enumerate(ids)}, {}
     for row in rows:
-        if row["probe"] == "none" and row["id"] in place:
+        if row["id"] in place:
             said = of_seed.setdefault(row["seed"], np.full((len(ids), len(labels) or 1), np.nan))
             found = dict(row["loglik"] or ())
             values = [found[label] for label in labels] if labels else [row["predicted_value"]]

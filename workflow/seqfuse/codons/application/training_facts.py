@@ -14,6 +14,7 @@ import numpy as np
 from safetensors import numpy as safetensors
 
 from seqfuse.bio.codon_usage import counted
+from seqfuse.bio.frames import METHIONINE
 from seqfuse.codons.dataset import Dataset, OneHot
 from seqfuse.codons.scores import resampled
 from seqfuse.errors import UserError
@@ -33,8 +34,8 @@ _USUAL = 0.99
 @dataclass(frozen=True)
 class Facts:
     """`codons` and `values` are the least and the most of a training row; `labels` counts their
-    classes, `starts` is the share that begins with ATG. `usage` holds (codon, residue, times in the
-    training rows) of every codon of the set. `usual_distance` is as `_USUAL` says."""
+    classes, `starts` is the share that begins with a start codon. `usage` holds (codon, residue,
+    times in the training rows) of every codon of the set. `usual_distance` is as `_USUAL` says."""
 
     rows: int
     codons: tuple[int, int]
@@ -55,7 +56,7 @@ class Facts:
         title = METRICS[found["metric"]].title
         return (
             f"{title} {found['value']:.3f} {interval} on {found['rows']} test sequences"
-            f" ({found['clusters']} clusters, {found['seeds']} seeds)"
+            f" ({found['clusters']} clusters, {found['seeds']} seed{'s' * (found['seeds'] > 1)})"
         )
 
 
@@ -73,7 +74,7 @@ def write(folder: Path, dataset: Dataset, said: Sequence[np.ndarray], cluster: n
         (int(codons.min()), int(codons.max())),
         None if dataset.labels else (float(target.min()), float(target.max())),
         dict(counts),
-        float(np.mean([dataset.frames["dna"][row].startswith("ATG") for row in train])),
+        float(np.mean([dataset.frames["protein"][row].startswith(METHIONINE) for row in train])),
         counted(dataset.frames["dna"], dataset.frames["protein"], train.tolist()),
         float(np.quantile(near, _USUAL)),
         _score(dataset, said, cluster),

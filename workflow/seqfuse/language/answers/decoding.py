@@ -5,8 +5,10 @@ once: generation grows it, and the labels are scored on it, all in one pass, eac
 the model's own reasoning and its own tokens only.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -15,6 +17,7 @@ from transformers.cache_utils import Cache, DynamicLayer
 
 from seqfuse.errors import UserError
 from seqfuse.labels import CLOSE, FIELD
+from seqfuse.language.backbones.masks import layer_masks
 from seqfuse.language.methods.method import Example, LanguageMethod
 from seqfuse.language.prompts import Prompt, Settings
 from seqfuse.training.batches import chunks
@@ -162,6 +165,7 @@ class Generation:
         self.mask = batch.mask
         self.cache = Cache(layer_class_to_replicate=GrowingLayer)
         # The last prompt token is kept out of the cache: a step feeds it, whatever comes next.
+        self.positions = batch.positions
         self.last, self.position = batch.ids[:, -1:], batch.positions[:, -1:]
         embedded = method.embed(batch)[:, :-1]
         if embedded.shape[1]:
@@ -238,24 +242,29 @@ class Generation:
         ids, positions, seen = (
             torch.from_numpy(array).to(self.method.device) for array in (ids, positions, seen)
         )
-        hidden = self._step(self.method.token_embeddings(ids), seen[:, None], positions)
+        keys = torch.cat([self._cached_positions(), positions], dim=1)
+        masks = layer_masks(self.method.backbone.config, seen, positions, keys)
+        hidden = self._step(self.method.token_embeddings(ids), masks, positions)
         return [
             dict(zip(names, tree.scores(self.method, hidden[row]), strict=True))
             for row, (tree, names) in enumerate(zip(trees, labels, strict=True))
         ]
+
+    def _cached_positions(self) -> Tensor:
+        """The position of every token in the cache, int64 [B, T]: prompt, then what was said."""
+        said = (
+            self.position + 1 + torch.arange(self.generated.shape[1], device=self.position.device)
+        )
+        return torch.cat([self.positions, said], dim=1)[:, : self.cache.get_seq_length()]
 
     def _tree(self, prompt: Prompt, said: list[int], labels: list[str]) -> tuple[int, "LabelTree"]:
         """How many generated tokens of the cache a row's context keeps, and what follows them."""
         method = self.method
         lead = method.tokens(FIELD)
         if prompt.thinks:
-            close = method.tokens(CLOSE.strip()).tolist()
-            places = [i for i in range(len(said)) if said[i : i + len(close)] == close]
-            if places:
-                said = said[: places[-1] + len(close)]
-                lead = method.tokens(CLOSE.rpartition(CLOSE.strip())[2] + FIELD)
-            else:
-                lead = method.tokens(CLOSE + FIELD)
+            closed, gap = self._closed(said)
+            lead = method.tokens(gap + FIELD if closed else CLOSE + FIELD)
+            said = closed or said
         else:
             said = []
         # The last generated token was never fed, so the cache does not hold it.
@@ -264,7 +273,22 @@ class Generation:
         tails = [label_tokens(method, label) for label in labels]
         return kept, LabelTree(lead, tails)
 
-    def _step(self, embedded: Tensor, mask: Tensor, positions: Tensor) -> Tensor:
+    def _closed(self, said: list[int]) -> tuple[list[int], str]:
+        """What was said up to and with its last `</think>`, which may be several tokens, and what
+        is missing of the gap before the answer; nothing of an unclosed reasoning."""
+        mark, gap = CLOSE.strip(), CLOSE.rpartition(CLOSE.strip())[2]
+        decode = partial(self.method.tokeniser.decode, skip_special_tokens=False)
+        marks = decode(said).count(mark)
+        if not marks:
+            return [], gap
+        length = bisect_left(range(len(said)), marks, key=lambda n: decode(said[:n]).count(mark))
+        behind = decode(said[:length]).rpartition(mark)[2]
+        # The token that ends the mark may hold line breaks behind it.
+        return said[:length], gap.removeprefix(behind) if gap.startswith(behind) else gap
+
+    def _step(
+        self, embedded: Tensor, mask: Tensor | dict[str, Tensor], positions: Tensor
+    ) -> Tensor:
         return self.method.backbone.base_model(
             inputs_embeds=embedded,
             attention_mask=mask,

@@ -41,13 +41,13 @@ class Model:
     def prompts(self, records: Sequence[dict], question: str | None) -> list[Prompt]:
         """The question about each record, or the record's own, in the form of training."""
         thinks = self.settings.reasoning and self.dataset in self.description.thinks
-        asked = []
+        asked, system = [], self.description.system
         for record in records:
             own = question or record.get("question")
             if not own:
                 raise UserError("--question: give one, or a table with a column `question`")
             unknown = {"question": own, "reasoning": None, "label": None}
-            asked.append(prompts.from_record(self.dataset, record | unknown, thinks))
+            asked.append(prompts.from_record(self.dataset, record | unknown, thinks, system))
         return asked
 
     def fingerprint(self, asked: Sequence[Prompt]) -> str:
@@ -57,11 +57,11 @@ class Model:
 
     def load(self, encoder: Path | None) -> None:
         """Load the method and, where it reads states, the encoder that makes them."""
-        from seqfuse.encoders import live_states
+        from seqfuse.encoders import found_again
         from seqfuse.language.finetuning import checkpoint
 
         if self.entry.reads_store:
-            self._states = live_states.Live(self.description.encoder, self.folder, encoder)
+            self._states = found_again.Live(self.description.encoder, self.folder, encoder)
         self.method = checkpoint.load(self.folder, self._states, self.precision)
 
     def replies(self, asked: Sequence[Prompt], batch: int, once: Once) -> Iterator[dict]:

@@ -35,8 +35,6 @@ def read_dna(
 
 def _read(path: Path, columns: Mapping[str, str]) -> dict[str, dict]:
     """The records of a file by name, their DNA as `seqfuse sequences` spells it."""
-    if not path.is_file():
-        raise UserError(f"{path}: no such file")
     reader = Reader(path)
     place = _places(path, reader.columns(), columns)
     found: dict[str, dict] = {}

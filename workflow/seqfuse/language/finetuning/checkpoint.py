@@ -27,7 +27,8 @@ class Description:
     `encoder` what `encoders.recorded` says of the encoder they are from, `labels` the closed labels
     of every dataset, `thinks` the datasets that it was trained to reason about, `precision` that of
     its training, in which it answers too unless another is asked for, `lengths` the least and the
-    most nucleotides of each dataset's training DNA (none of a model that an older version made).
+    most nucleotides of each dataset's training DNA (none of a model that an older version made),
+    `system` the text of the system's turn, if it is not the template's own.
     """
 
     method: str
@@ -42,6 +43,7 @@ class Description:
     thinks: list[str]
     precision: str
     lengths: dict[str, list[int]] = field(default_factory=dict)
+    system: str | None = None
 
     def answers_in(self, asked: str) -> str:
         """The precision of its answers where `asked` is wanted, which may name its training's."""

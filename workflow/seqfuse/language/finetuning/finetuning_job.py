@@ -222,14 +222,15 @@ class Job:
             [name for name in records if self.prompt.reasoning and reasons(records[name])],
             self.training.precision,
             {name: _lengths(records[name]) for name in self._labels},
+            self.prompt.system,
         )
 
     def _card(self, folder: Path, method, description, cost: dict, progress: Progress) -> None:
-        written = method.dna_as_text() if self.method.generates else ("", "")
+        use = model_card.Use.of(method, description) if self.method.generates else None
         model_card.write(
             folder,
             description,
-            written,
+            use,
             self.backbone,
             self._suite.records,
             [read_json(path) for path in self.cards],
@@ -259,7 +260,8 @@ class Job:
     @property
     def _shown(self) -> dict:
         """The settings of the prompt that training reads; how much is generated is none of them."""
-        return {"reasoning": self.prompt.reasoning, "max_tokens": self.prompt.max_tokens}
+        shown = {"reasoning": self.prompt.reasoning, "max_tokens": self.prompt.max_tokens}
+        return shown | ({"system": self.prompt.system} if self.prompt.system else {})
 
     @cached_property
     def _fingerprint(self) -> str:

@@ -3,10 +3,15 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from seqfuse.files import canonical_json, read_json
 from seqfuse.language.finetuning.checkpoint import Description
+from seqfuse.language.prompts import Dna, Prompt
 from seqfuse.registry.methods import METHODS
+
+if TYPE_CHECKING:
+    from seqfuse.language.methods.method import LanguageMethod
 
 _ALONE = """
 The folder is a language model that transformers loads, without this project's code:
@@ -24,12 +29,42 @@ DNA enters as vectors that adapter.safetensors makes, so the model needs this pr
 
     seqfuse ask --model . --dna dna.fa --question "..."
 """
+_SHOWN = """
+It is then shown, with vectors in place of [reference] and [variant],
+`{prompt!r}`.
+"""
+_REFERENCE, _VARIANT = "GATTACAGATTACAGATTACA", "GATTACAGATGACAGATTACA"
+# Labels that a card lists of each dataset.
+_LABELS = 50
+
+
+class Use(NamedTuple):
+    """How a method that answers in text is asked: the text of a prompt, DNA in it (or what stands
+    for its vectors), and the form of DNA in words."""
+
+    prompt: str
+    form: str
+
+    @classmethod
+    def of(cls, method: "LanguageMethod", description: Description) -> "Use":
+        """Of a trained method, with a reference and a variant; it reasons if it was taught to."""
+        pair = {_REFERENCE: "[reference]", _VARIANT: "[variant]"}
+        shown = tuple(map(Dna, pair)) if METHODS[description.method].sees_dna else ()
+        thinks = bool(description.thinks)
+        prompt = Prompt("", "", shown, "Question?", thinks, system=description.system)
+        text = "".join(
+            segment
+            if isinstance(segment, str)
+            else method.dna_as_text(segment.sequence) or pair[segment.sequence]
+            for segment in method.chat.segments(prompt)
+        )
+        return cls(text, method.dna_form(_REFERENCE))
 
 
 def write(
     folder: Path,
     description: Description,
-    dna: tuple[str, str],
+    use: Use | None,
     backbone: Path,
     records: Mapping[str, Sequence[Mapping]],
     cards: Sequence[Mapping],
@@ -39,14 +74,15 @@ def write(
 ) -> None:
     """Write the card of the checkpoint in `folder`.
 
-    `dna` is what `dna_as_text` of its method gives, `cards` are the datasets' card.json, `cost` is
+    `use` is how it is asked, if it answers in text, `cards` are the datasets' card.json, `cost` is
     its entry of cost.json, `validation_loss` nats an answer token of the step that was kept.
     """
     base = read_json(backbone / "model.json") if (backbone / "model.json").is_file() else {}
     name = base.get("repository", base.get("name", backbone.name))
     title = METHODS[description.method].title
     sections = {
-        "Use": _use(folder, description, dna),
+        "Use": _use(folder, use),
+        "Labels": "\n" + "\n".join(_labels(description.labels)),
         "Data": "\n" + "\n".join(_data(records, cards)),
         "Configuration": "\n" + "\n".join(_configuration(name, base, configuration)),
         "Metrics": "\n" + "\n".join(_metrics(cost, validation_loss)),
@@ -58,13 +94,20 @@ def write(
     (folder / "README.md").write_text(text, encoding="utf-8")
 
 
-def _use(folder: Path, description: Description, dna: tuple[str, str]) -> str:
-    if (folder / "adapter.safetensors").is_file():
+def _use(folder: Path, use: Use | None) -> str:
+    if use is None:
         return _ADAPTED
-    example, explained = dna
-    opened = "<think>\n" if description.thinks else "<think>\n\n</think>\n\n"
-    prompt = f"<|im_start|>user\n{example}Question?<|im_end|>\n<|im_start|>assistant\n{opened}"
-    return _ALONE.format(prompt=prompt) + explained
+    if (folder / "adapter.safetensors").is_file():
+        return _ADAPTED + _SHOWN.format(prompt=use.prompt)
+    return _ALONE.format(prompt=use.prompt) + use.form
+
+
+def _labels(known: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    yield "What an answer may say, behind `Answer:`.\n"
+    for name, labels in known.items():
+        more = len(labels) - _LABELS
+        tail = f", and {more} more, see method.json" if more > 0 else ""
+        yield f"- {name}: {', '.join(labels[:_LABELS])}{tail}"
 
 
 def _data(records: Mapping[str, Sequence[Mapping]], cards: Sequence[Mapping]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 A method is run on fake tensors (`training.live_memory`) with batches of several sizes. What it
 takes is linear in the tokens of a batch, in its encoder states and in the tokens that are learnt:
-the coefficients are all that is kept. Each is linear in the number of the backbone's blocks, too, so
+the coefficients are all that is kept. Each is linear in the number of blocks of the backbone, so
 that two shallow models tell of a deep one; but where the blocks are trained whole, whose gradients
 grow while what was kept for them goes, so that the peak moves.
 """
@@ -18,6 +18,7 @@ from torch import nn
 
 from seqfuse.encoders import random_models, random_text_models
 from seqfuse.language.answers.decoding import Generation
+from seqfuse.language.backbones.chat import Chat
 from seqfuse.language.finetuning import checkpoint
 from seqfuse.language.methods.method import LanguageMethod, Setup
 from seqfuse.language.prompts import Dna, Prompt
@@ -165,6 +166,9 @@ def build(asked: Mapping, depth: int) -> nn.Module:
     shape = (backbone or {"shape": {}})["shape"] | {"num_hidden_layers": depth}
     learns = asked["job"] == "finetune"
     width = random_models.hollow(encoder["layout"], encoder["shape"]).width if encoder else 0
+    if backbone:
+        layout = backbone["layout"]
+        made = random_text_models.hollow(layout, random_models.sized(layout, shape))
     setup = Setup(
         backbone=Path("shape"),
         lora_rank=asked["lora_rank"] if learns else 0,
@@ -173,9 +177,8 @@ def build(asked: Mapping, depth: int) -> nn.Module:
         states=_States(width) if entry.reads_store else None,
         encoder_width=width,
         labels={"shape": _LABELS},
-        load_backbone=lambda folder: random_text_models.hollow(
-            backbone["layout"], random_models.sized(backbone["layout"], shape)
-        ),
+        load_backbone=lambda folder: made[1],
+        load_chat=lambda folder: Chat(made[0], folder),
         load_encoder=lambda folder: random_models.hollow(encoder["layout"], encoder["shape"]),
     )
     with torch.device("meta"):

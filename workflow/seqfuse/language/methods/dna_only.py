@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seqfuse.language.methods.backbone import load_exactly
+from seqfuse.language.backbones.loading import load_exactly
 from seqfuse.language.methods.method import Setup
 from seqfuse.language.prompts import Prompt
 from seqfuse.training.batches import chunks

@@ -31,9 +31,10 @@ class Linear(LanguageMethod):
 
 
 def marker_vectors(method: LanguageMethod) -> Tensor:
-    """Start values of the markers [2, width]: two rows drawn like those of the embedding table."""
+    """Start values of the markers [2, width]: two vectors drawn like those of text."""
     table = method.backbone.get_input_embeddings().weight
-    return torch.randn(2, method.width) * table.std().detach() + table.mean(0).detach()
+    rows = torch.randn(2, method.width) * table.std().detach() + table.mean(0).detach()
+    return rows * method.scale
 
 
 def between_markers(markers: Tensor, pieces: list[Tensor]) -> Tensor:

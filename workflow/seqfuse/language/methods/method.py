@@ -1,8 +1,8 @@
 """A language model that is shown DNA: what all methods that answer in text have in common.
 
 A method subclasses `LanguageMethod` and says how a DNA segment enters: as token ids of a shared
-vocabulary, as vectors that take the place of token embeddings, or not at all. The backbone is a
-Qwen3 folder (or any causal language model that transformers knows), loaded and saved by it.
+vocabulary, as vectors that take the place of token embeddings, or not at all. The backbone is the
+folder of a causal language model that transformers loads and saves.
 """
 
 from abc import ABC, abstractmethod
@@ -20,14 +20,16 @@ from torch.nn import functional as F
 from seqfuse import encoders
 from seqfuse.labels import FIELD
 from seqfuse.language import prompts
-from seqfuse.language.methods.backbone import (
+from seqfuse.language.backbones.chat import Chat
+from seqfuse.language.backbones.chunked_cross_entropy import summed_nats
+from seqfuse.language.backbones.loading import (
     checkpoint_blocks,
     load_backbone,
+    load_chat,
     load_exactly,
-    single_token,
 )
-from seqfuse.language.methods.chunked_cross_entropy import summed_nats
-from seqfuse.language.prompts import END, Dna, Prompt
+from seqfuse.language.backbones.projection import Projection, embedding_scale
+from seqfuse.language.prompts import Dna, Prompt
 from seqfuse.training.lora import add_lora, merge_lora
 
 LABEL = "label"
@@ -112,8 +114,8 @@ class Batch:
 class Setup:
     """What a method is built from. `states` gives encoder states of a sequence, if it reads any;
     `encoder` is the folder of an encoder that the method trains; `labels` are the closed labels of
-    every dataset, which only a classifier needs. `load_backbone` and `load_encoder` read their
-    folders; what asks for the shape of a method alone gives others."""
+    every dataset, which only a classifier needs. `load_backbone`, `load_chat` and
+    `load_encoder` read their folders; what asks for the shape of a method alone gives others."""
 
     backbone: Path
     lora_rank: int = 0
@@ -125,7 +127,8 @@ class Setup:
     pretrained: Path | None = None
     encoder: Path | None = None
     labels: dict[str, list[str]] = field(default_factory=dict)
-    load_backbone: Callable[[Path], tuple] = load_backbone
+    load_backbone: Callable[[Path], nn.Module] = load_backbone
+    load_chat: Callable[[Path], Chat] = load_chat
     load_encoder: Callable[[Path], nn.Module] = encoders.load
 
 
@@ -135,11 +138,13 @@ class LanguageMethod(nn.Module, ABC):
     def __init__(self, setup: Setup):
         super().__init__()
         self.setup = setup
-        self.tokeniser, self.backbone = setup.load_backbone(setup.backbone)
+        self.chat = setup.load_chat(setup.backbone)
+        self.tokeniser, self.end = self.chat.tokeniser, self.chat.end
+        self.backbone = setup.load_backbone(setup.backbone)
         self.width = self.backbone.config.hidden_size
-        self.end = single_token(self.tokeniser, END, setup.backbone)
-        self._control = prompts.control_tokens(self.tokeniser)
-        self._tokenised: dict[str, np.ndarray] = {}
+        self.to_logits = Projection.of(self.backbone.config)
+        self.scale = embedding_scale(self.backbone.get_input_embeddings())
+        self._tokenised: dict[tuple[str, bool], np.ndarray] = {}
         if setup.lora_rank:
             add_lora(self.backbone, setup.lora_rank)
         if setup.gradient_checkpointing:
@@ -156,20 +161,22 @@ class LanguageMethod(nn.Module, ABC):
         raise TypeError(f"{type(self).__name__} turns DNA into tokens and fills no slot")
 
     def token_embeddings(self, ids: Tensor) -> Tensor:
-        """The rows of the embedding table for ids [...] -> [..., width]."""
+        """The rows of the embedding table for ids [...], as they enter -> [..., width]."""
         return self.backbone.get_input_embeddings()(ids)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Scores of what an answer may hold from hidden states [..., width] -> [..., vocabulary];
         minus infinity at every id that is no text."""
         tables = self.output_tables()
+        hidden = self.to_logits.divided(hidden)
         scores = F.linear(hidden, torch.cat(tables) if len(tables) > 1 else tables[0])
-        return scores.index_fill(-1, self._unspeakable, -torch.inf)
+        return self.to_logits.capped(scores).index_fill(-1, self._unspeakable, -torch.inf)
 
     def text_ids(self) -> list[int]:
-        """The ids that an answer may hold: the tokeniser's. A table often has more rows, which no
-        text reaches."""
-        return sorted(self.tokeniser.get_vocab().values())
+        """The ids that an answer may hold: the tokeniser's that the table has a row for. A table
+        often has more rows, which no text reaches."""
+        rows = self.backbone.get_input_embeddings().num_embeddings
+        return sorted(i for i in self.tokeniser.get_vocab().values() if i < rows)
 
     @cached_property
     def _unspeakable(self) -> Tensor:
@@ -192,27 +199,41 @@ class LanguageMethod(nn.Module, ABC):
         """The settings that a saved model is built from."""
         return dict(self.setup.settings)
 
-    def dna_as_text(self) -> tuple[str, str]:
-        """How DNA is written in the text of a saved model: an example, and the form in words; both
-        empty where it is not."""
-        return "", ""
+    def dna_as_text(self, sequence: str) -> str:
+        """DNA in the text of a prompt to a saved model; empty where no text shows it."""
+        return ""
+
+    def dna_form(self, example: str) -> str:
+        """The form of DNA in such a text, in words; empty where there is none to learn."""
+        return ""
 
     def save_backbone(self, folder: Path) -> None:
-        """Write backbone and tokeniser as a folder that transformers loads; LoRA is merged in."""
+        """Write backbone and tokeniser as a folder that transformers loads; LoRA is merged in.
+
+        `generate` answers as `answers.decoding` does, whatever the published model was set to.
+        """
+        from transformers import GenerationConfig
+
         merge_lora(self.backbone)
+        self.backbone.generation_config = GenerationConfig(
+            do_sample=False,
+            eos_token_id=self.end,
+            pad_token_id=self.end,
+            suppress_tokens=self._unspeakable.tolist() or None,
+        )
         self.backbone.save_pretrained(folder)
         self.tokeniser.save_pretrained(folder)
 
     # --- text and DNA to tokens -------------------------------------------------------------------
 
-    def tokens(self, text: str) -> np.ndarray:
-        """The backbone's own ids of a text, int64; what was asked for lately is remembered."""
-        if text not in self._tokenised:
+    def tokens(self, text: str, first: bool = False) -> np.ndarray:
+        """The backbone's own ids of a text, int64, which is the `first` of a prompt or stands
+        within; what was asked for lately is remembered."""
+        if (text, first) not in self._tokenised:
             if len(self._tokenised) == _TEXTS:
                 self._tokenised.clear()
-            ids = self.tokeniser(text, add_special_tokens=False)["input_ids"]
-            self._tokenised[text] = np.array(ids, np.int64)
-        return self._tokenised[text]
+            self._tokenised[text, first] = np.array(self.chat.ids(text, first), np.int64)
+        return self._tokenised[text, first]
 
     def encode(self, prompt: Prompt, answer: bool) -> Example:
         """A prompt as an `Example`; with `answer`, what should be said is appended and weighed.
@@ -221,18 +242,18 @@ class LanguageMethod(nn.Module, ABC):
         other token of the answer 1. A text that holds a control token is a `UserError`.
         """
         texts = {name: getattr(prompt, name) for name in ("question", "reasoning", "label")}
-        prompts.refuse(self._control, f"{prompt.dataset}, record {prompt.id!r}", texts)
+        prompts.refuse(self.chat.control, f"{prompt.dataset}, record {prompt.id!r}", texts)
         parts: list[np.ndarray] = []
         slots: list[Slot] = []
         length = 0
-        for segment in prompt.segments:
+        for segment in self.chat.segments(prompt):
             if isinstance(segment, Dna):
                 ids = self.segment(segment.sequence)
                 if isinstance(ids, int):
                     slots.append(Slot(length, ids, segment.sequence))
                     ids = np.zeros(ids, np.int64)
             else:
-                ids = self.tokens(segment)
+                ids = self.tokens(segment, first=not parts)
             parts.append(ids)
             length += len(ids)
         weights = [np.zeros(length, np.float32)]
@@ -251,13 +272,13 @@ class LanguageMethod(nn.Module, ABC):
         """The columns int64[n] that hold DNA in the example of a prompt, in the order of its
         sequences; the marker on either side of a sequence is left out."""
         columns, start = [], 0
-        for segment in prompt.segments:
+        for segment in self.chat.segments(prompt):
             if isinstance(segment, Dna):
                 ids = self.segment(segment.sequence)
                 length = ids if isinstance(ids, int) else len(ids)
                 columns.append(np.arange(start + 1, start + length - 1))
             else:
-                length = len(self.tokens(segment))
+                length = len(self.tokens(segment, first=not start))
             start += length
         return np.concatenate([np.empty(0, np.int64), *columns])
 
@@ -321,10 +342,11 @@ class LanguageMethod(nn.Module, ABC):
         ).last_hidden_state
         rows, columns = batch.weighed
         return summed_nats(
-            hidden[rows, columns - 1],
+            self.to_logits.divided(hidden[rows, columns - 1]),
             self.output_tables(),
             batch.ids[rows, columns],
             batch.weights[rows, columns],
+            self.to_logits.cap,
         )
 
     def shard(self) -> None:

@@ -78,7 +78,7 @@ class OneVocab(LanguageMethod):
             return super().token_embeddings(ids)
         offset = self.vocabulary.offset
         text = super().token_embeddings(ids.clamp(max=offset - 1))
-        dna = F.embedding((ids - offset).clamp(min=0), self.dna_input)
+        dna = F.embedding((ids - offset).clamp(min=0), self.dna_input) * self.scale
         return torch.where((ids >= offset)[..., None], dna, text)
 
     def text_ids(self) -> list[int]:
@@ -105,13 +105,14 @@ class OneVocab(LanguageMethod):
         super().save_backbone(folder)
         extend_tokeniser(folder / "tokenizer.json", self.vocabulary)
 
-    def dna_as_text(self) -> tuple[str, str]:
-        """An example in the form that the exported tokeniser reads, and that form in words."""
-        vocabulary = self.vocabulary
-        dna = ("GATTACA" * 3)[: 2 * vocabulary.k + 1]
-        form = written(vocabulary, dna)
-        facts = {name: getattr(vocabulary, name) for name in ("k", "alphabet", "offset")}
-        return form, _WRITTEN.format(example=dna, form=form, **facts)
+    def dna_as_text(self, sequence: str) -> str:
+        """As the exported tokeniser reads it."""
+        return written(self.vocabulary, sequence)
+
+    def dna_form(self, example: str) -> str:
+        """What stands between `<dna>` and `</dna>`, and where its ids begin."""
+        facts = {name: getattr(self.vocabulary, name) for name in ("k", "alphabet", "offset")}
+        return _WRITTEN.format(example=example, form=written(self.vocabulary, example), **facts)
 
     @property
     def _tied(self) -> bool:
@@ -194,7 +195,9 @@ def extend_tokeniser(path: Path, vocabulary: KmerVocabulary) -> None:
     `<|unused-N|>`, because a tokeniser numbers what it adds without gaps.
     """
     content = json.loads(path.read_text(encoding="utf-8"))
-    added = content["added_tokens"]
+    # A token behind the table's last row has no vector, and no text holds it.
+    added = [token for token in content["added_tokens"] if token["id"] < vocabulary.offset]
+    content["added_tokens"] = added
     known = [*content["model"]["vocab"].values(), *(token["id"] for token in added)]
     words = [f"<|{word}|>" for word in vocabulary.words[:-2]] + vocabulary.words[-2:]
     names = [f"<|unused-{i}|>" for i in range(max(known) + 1, vocabulary.offset)] + words

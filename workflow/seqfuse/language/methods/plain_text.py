@@ -10,6 +10,9 @@ class PlainText(LanguageMethod):
     k-mers must beat."""
 
     def segment(self, sequence: str) -> np.ndarray:
-        """The tokens of the sequence on a line of its own; not kept, as sequences are many."""
-        ids = self.tokeniser(f"{sequence}\n", add_special_tokens=False)["input_ids"]
-        return np.array(ids, np.int64)
+        """The tokens of the sequence; not kept, as sequences are many."""
+        return np.array(self.chat.ids(self.dna_as_text(sequence)), np.int64)
+
+    def dna_as_text(self, sequence: str) -> str:
+        """The sequence on a line of its own."""
+        return f"{sequence}\n"

@@ -3,7 +3,7 @@
 from safetensors import safe_open
 
 from seqfuse.errors import UserError
-from seqfuse.language.methods.backbone import load_exactly
+from seqfuse.language.backbones.loading import load_exactly
 from seqfuse.language.methods.linear import Linear
 from seqfuse.language.methods.method import Setup
 

@@ -30,6 +30,9 @@ class TextEncoder:
             raise UserError(f"{folder}: no config.json, so this is no folder of a text encoder")
         self._folder, self._pooling, self._precision = folder, pooling, precision
         self.tokeniser = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        if self.tokeniser.pad_token is None:
+            # Any token will do: the mask covers it.
+            self.tokeniser.pad_token = self.tokeniser.eos_token
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
         self.longest: int = config.max_position_embeddings
 

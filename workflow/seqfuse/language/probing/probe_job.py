@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from seqfuse.encoders import live_states
+from seqfuse.encoders import found_again
 from seqfuse.errors import UserError
 from seqfuse.language import prompts
 from seqfuse.language.answers import prediction
@@ -58,8 +58,8 @@ def probe(
     shared = len(encoders) == 1
     of_seed = dict(zip(trained, [*encoders] * len(trained) if shared else encoders, strict=False))
 
-    def states(folder: Path, description: Description) -> live_states.Live:
-        live = live_states.Live(description.encoder, folder, of_seed.get(folder))
+    def states(folder: Path, description: Description) -> found_again.Live:
+        live = found_again.Live(description.encoder, folder, of_seed.get(folder))
         live.hold(prediction.sequences(about))
         return live
 
@@ -94,4 +94,7 @@ def _asked(
         for record, dna in zip(chosen, shown, strict=True):
             if dna is not None:
                 columns = dict(zip(("sequence", "variant"), (*dna, None), strict=False))
-                yield name, prompts.from_record(dataset, {**record, **columns}, thinks)
+                yield (
+                    name,
+                    prompts.from_record(dataset, {**record, **columns}, thinks, settings.system),
+                )

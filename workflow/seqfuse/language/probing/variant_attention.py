@@ -19,7 +19,7 @@ from seqfuse.language.finetuning import checkpoint
 from seqfuse.language.methods.method import Example
 from seqfuse.language.methods.onevocab import OneVocab
 from seqfuse.language.probing.probe_job import sample
-from seqfuse.language.prompts import USER, Prompt, Settings
+from seqfuse.language.prompts import Prompt, Settings
 from seqfuse.language.suite import Suite
 from seqfuse.training.precision import products
 
@@ -52,7 +52,7 @@ def attend(
         for name, found in suite.records.items()
         for thinks in [settings.reasoning and prompts.reasons(found)]
         for record in sample(name, [row for row in found if row["variant"]], rows)
-        for prompt in [prompts.from_record(name, record, thinks)]
+        for prompt in [prompts.from_record(name, record, thinks, settings.system)]
     ]
     if not asked:
         raise UserError(f"{', '.join(map(str, records))}: no test record with a variant")
@@ -81,7 +81,7 @@ def _of_record(
     room = method.room(prompt, method.setup.labels[prompt.dataset], settings.max_new_tokens)
     decoding.check_lengths(method, [example], settings, [room])
     said = decoding.Generation(method, [example]).run(room).rows[0]
-    paid = attention(method, answered(method, prompt, said), record["sequence"], variant)
+    paid = attention(method, answered(method, prompt, said), variant)
     lost = mutagenesis(method, prompt, said, list(around))
     for here, effect in zip(around, lost, strict=True):
         yield {
@@ -111,14 +111,14 @@ def answered(method: OneVocab, prompt: Prompt, said: list[int]) -> Example:
 
 
 @torch.inference_mode()
-def attention(method: OneVocab, example: Example, sequence: str, variant: str) -> np.ndarray:
+def attention(method: OneVocab, example: Example, variant: str) -> np.ndarray:
     """Attention to the token of each nucleotide of the variant, float64[len(variant)], over that
     to its average token: 1 everywhere is a model that looks at all of them alike.
 
     It is paid at the positions that the answer's tokens are predicted from.
     """
     ids = method.vocabulary.encode(variant)
-    start = len(method.tokens(USER)) + len(method.segment(sequence)) + 1
+    columns = method.dna_columns(example.prompt)[-len(ids) :]
     batch = method.batch([example])
     before = method.backbone.config._attn_implementation
     # Fused kernels give no attention back.
@@ -129,7 +129,7 @@ def attention(method: OneVocab, example: Example, sequence: str, variant: str) -
     method.backbone.set_attn_implementation(before)
     asking = np.flatnonzero(example.weights) - 1
     paid = torch.stack([layer[0].double().mean(0)[asking].mean(0) for layer in layers]).mean(0)
-    tokens = paid[start : start + len(ids)].cpu().numpy()
+    tokens = paid[columns].cpu().numpy()
     words = method.vocabulary.words
     spans = [len(words[i - method.vocabulary.offset]) for i in ids]
     return np.repeat(tokens / tokens.mean(), spans)

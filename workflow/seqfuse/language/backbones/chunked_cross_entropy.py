@@ -10,8 +10,15 @@ _BLOCK = {"cpu": 2**19, "cuda": 2**28}
 _ROWS = 96
 
 
-def summed_nats(hidden: Tensor, tables: list[Tensor], targets: Tensor, weights: Tensor) -> Tensor:
-    """The weighted sum of -log softmax(hidden @ table.T)[target] over rows, as a float32 scalar.
+def summed_nats(
+    hidden: Tensor,
+    tables: list[Tensor],
+    targets: Tensor,
+    weights: Tensor,
+    cap: float | None = None,
+) -> Tensor:
+    """The weighted sum of -log softmax(hidden @ table.T)[target] over rows, as a float32 scalar;
+    with `cap`, logits are cap tanh(product / cap).
 
     hidden [N, W], tables [V_i, W] (one vocabulary, its parts one below the other), targets
     int64[N], weights float32[N]. Logits are made and used up block by block; the gradients are
@@ -19,7 +26,7 @@ def summed_nats(hidden: Tensor, tables: list[Tensor], targets: Tensor, weights: 
     never copied into one table, nor is its gradient cut apart again. Under autocast the products
     are taken in its type, and sums over blocks in the tables' own.
     """
-    return _SummedNats.apply(hidden, targets, weights, *tables)
+    return _SummedNats.apply(hidden, targets, weights, cap, *tables)
 
 
 def rows_at_once(device: str, vocabulary: int) -> int:
@@ -29,8 +36,15 @@ def rows_at_once(device: str, vocabulary: int) -> int:
 
 class _SummedNats(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, hidden: Tensor, targets: Tensor, weights: Tensor, *tables: Tensor) -> Tensor:
-        wants_hidden, *wants_tables = ctx.needs_input_grad[:1] + ctx.needs_input_grad[3:]
+    def forward(
+        ctx,
+        hidden: Tensor,
+        targets: Tensor,
+        weights: Tensor,
+        cap: float | None,
+        *tables: Tensor,
+    ) -> Tensor:
+        wants_hidden, *wants_tables = ctx.needs_input_grad[:1] + ctx.needs_input_grad[4:]
         to_hidden = torch.empty_like(hidden) if wants_hidden else None
         to_tables = [
             torch.empty_like(table) if wanted else None
@@ -48,6 +62,11 @@ class _SummedNats(torch.autograd.Function):
         ):
             block = block.to(dtype)
             scores = torch.cat([(block @ table.T).float() for table in cast], dim=1)
+            slant = None
+            if cap is not None:
+                scores = scores.div_(cap).tanh_()
+                slant = 1 - scores.square()
+                scores = scores.mul_(cap)
             own = target[:, None]
             chosen = scores.gather(1, own)[:, 0]
             highest = scores.amax(1, keepdim=True)
@@ -59,6 +78,8 @@ class _SummedNats(torch.autograd.Function):
             # d nats / d scores = softmax - one at the target.
             slopes = odds.mul_(weight[:, None] / sums)
             slopes.scatter_add_(1, own, -weight[:, None])
+            if slant is not None:
+                slopes = slopes.mul_(slant)
             parts = slopes.to(dtype).split(sizes, dim=1)
             if to_hidden is not None:
                 to_hidden[start : start + rows] = sum(
@@ -74,7 +95,7 @@ class _SummedNats(torch.autograd.Function):
     def backward(ctx, slope: Tensor):
         # In place: they are this function's own, and as large as the tables.
         found = [None if grad is None else grad.mul_(slope) for grad in ctx.saved_tensors]
-        return found[0], None, None, *found[1:]
+        return found[0], None, None, None, *found[1:]
 
 
 def _product_dtype(hidden: Tensor, table: Tensor) -> torch.dtype:

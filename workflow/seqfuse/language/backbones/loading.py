@@ -4,7 +4,6 @@ Safetensors only, no remote code. Every tensor of a checkpoint must have its pla
 left at random; a folder that does not fit into memory is refused before it is read.
 """
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,27 +11,46 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from seqfuse.encoders.formats import hold_format, loaded_bytes
 from seqfuse.errors import UserError
 from seqfuse.files import read_json
+from seqfuse.language.backbones.chat import Chat
+from seqfuse.registry.layouts import refusal
 from seqfuse.training.device import free_memory
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-def load_backbone(folder: Path) -> tuple[object, "PreTrainedModel"]:
-    """Tokeniser and language model of a local folder: safetensors only, no remote code, float32.
+def load_chat(folder: Path) -> Chat:
+    """Tokeniser and chat template of a folder that can be a backbone, without its weights."""
+    # Four seconds of imports, which a method without a language model does not pay for.
+    from transformers import AutoTokenizer
+
+    hold_format(folder)
+    if not (folder / "config.json").is_file():
+        raise UserError(f"{folder}: no config.json, so this is no folder of a language model")
+    config = read_json(folder / "config.json")
+    if reason := refusal(config):
+        raise UserError(f"{folder / 'config.json'}: {reason}")
+    chat = Chat(AutoTokenizer.from_pretrained(folder, local_files_only=True), folder)
+    if chat.highest >= config["vocab_size"]:
+        raise UserError(
+            f"{folder}: its chat template uses a token that the embedding table of"
+            f" {config['vocab_size']} rows has none for"
+        )
+    return chat
+
+
+def load_backbone(folder: Path) -> "PreTrainedModel":
+    """The language model of a local folder: safetensors only, no remote code, float32.
 
     A checkpoint that lacks a tensor of its own configuration, or holds a foreign one, is refused.
     """
-    # Four seconds of imports, which a method without a language model does not pay for.
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    folder = Path(folder)
-    if not (folder / "config.json").is_file():
-        raise UserError(f"{folder}: no config.json, so this is no folder of a language model")
     index = folder / "model.safetensors.index.json"
     if index.is_file():
         for name in sorted(set(read_json(index)["weight_map"].values())):
@@ -59,19 +77,7 @@ def load_backbone(folder: Path) -> tuple[object, "PreTrainedModel"]:
             raise UserError(
                 f"{folder}: {kind.replace('_', ' ')} in the checkpoint, such as {found}"
             )
-    return AutoTokenizer.from_pretrained(folder, local_files_only=True), model
-
-
-def loaded_bytes(folder: Path) -> int:
-    """What the weights of a folder take in float32, from the headers of its safetensors files."""
-    from safetensors import safe_open
-
-    total = 0
-    for path in folder.glob("*.safetensors"):
-        with safe_open(path, "pt") as file:
-            names = file.keys()
-            total += sum(4 * math.prod(file.get_slice(name).get_shape()) for name in names)
-    return total
+    return model
 
 
 def load_exactly(module: nn.Module, path: Path, names: Sequence[str]) -> None:
@@ -94,14 +100,6 @@ def load_exactly(module: nn.Module, path: Path, names: Sequence[str]) -> None:
                 f" {list(wanted[name].shape)}"
             )
     module.load_state_dict(found, strict=False)
-
-
-def single_token(tokeniser, text: str, folder: Path) -> int:
-    """The id of a text that must be one token."""
-    ids = tokeniser(text, add_special_tokens=False)["input_ids"]
-    if len(ids) != 1:
-        raise UserError(f"{folder}: the tokeniser has no token {text!r}; a chat backbone is needed")
-    return ids[0]
 
 
 def checkpoint_blocks(backbone: nn.Module) -> None:

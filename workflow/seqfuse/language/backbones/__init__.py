@@ -1,0 +1,1 @@
+"""The language model that a method builds on: its folder, its chat template, its vocabulary."""

@@ -1,0 +1,131 @@
+"""What a model can be here: backbone, encoder, text encoder; and what it lacks.
+
+Reads a checkpoint folder, or that of a model of the catalogue, which config.yaml may add to.
+
+    seqfuse models check smollm2-135m
+    seqfuse models check /data/models/SmolLM2-135M-Instruct
+"""
+
+import argparse
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seqfuse.encoders.formats import hold_format, loaded_bytes
+from seqfuse.errors import UserError, nearest
+from seqfuse.files import MANIFEST, read_json
+from seqfuse.labels import OPEN
+from seqfuse.registry.layouts import TEXT_LAYOUTS
+
+if TYPE_CHECKING:
+    from seqfuse.encoders.encoder import Encoder
+    from seqfuse.language.backbones.chat import Chat
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "model", metavar="NAME|FOLDER", help="a model of the catalogue, or a checkpoint folder"
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    for name, said in _facts(_folder(args.model)):
+        print(f"{name:14}{said}")
+
+
+def _folder(model: str) -> Path:
+    """The folder that is named, or that of a model of the catalogue."""
+    if os.sep in model or Path(model).exists():
+        return Path(model)
+    from seqfuse.settings import configuration, sources
+
+    own = Path("config.yaml")
+    written = sources.read_all([own] if own.is_file() else [])
+    settings = configuration.resolve(written.settings, written.places, written.mistakes)
+    known: Mapping[str, dict] = settings["models"]
+    if model not in known:
+        hint = nearest(model, known, "resources/models.yaml")
+        raise UserError(f"{model}: no such folder, and there is no model {model!r}{hint}")
+    made = Path("results", settings["run"], "data", "models", model)
+    if made.is_dir():
+        return made
+    if known[model]["kind"] == "folder":
+        return Path(known[model]["path"])
+    raise UserError(
+        f"model {model!r}: {made} is not there yet; make it: snakemake {made}/{MANIFEST}"
+    )
+
+
+def _facts(folder: Path) -> Iterator[tuple[str, str]]:
+    """(fact, what is said of it): one line each."""
+    hold_format(folder)
+    config = read_json(folder / "config.json")
+    encoder, not_encoder = _encoder(folder, config)
+    layout = encoder.layout if encoder else str(config.get("model_type"))
+    yield "folder", str(folder)
+    yield "layout", layout
+    if encoder:
+        yield "shape", f"{encoder.width} wide, {encoder.depth} layers"
+        yield "context", f"{encoder.max_length} tokens"
+    else:
+        yield from _text_model(folder)
+    yield "weights", f"{loaded_bytes(folder) / 1e9:.2f} GB in float32"
+    chat, not_backbone = _chat(folder)
+    if chat:
+        yield "template", _template(chat)
+    yield "backbone", not_backbone or "yes"
+    yield "encoder", not_encoder or "yes"
+    read = layout in TEXT_LAYOUTS
+    yield "text encoder", "yes" if read else f"no: one is of {', '.join(TEXT_LAYOUTS)}"
+    if read or encoder:
+        entry = f"{{kind: folder, layout: {layout}, path: {folder.resolve()}}}"
+        yield "config.yaml", f"models: {{NAME: {entry}}}"
+
+
+def _encoder(folder: Path, config: Mapping) -> tuple["Encoder | None", str]:
+    """The encoder in a folder, or why there is none."""
+    from seqfuse import encoders
+
+    try:
+        encoders.recognise(config, folder / "config.json")
+        return encoders.load(folder), ""
+    except UserError as error:
+        return None, f"no: {error}"
+
+
+def _text_model(folder: Path) -> Iterator[tuple[str, str]]:
+    """Shape and context of what transformers reads."""
+    from transformers import AutoConfig
+
+    try:
+        found = AutoConfig.from_pretrained(folder, local_files_only=True)
+        table = "tied" if found.tie_word_embeddings else "untied"
+        shape = f"{found.hidden_size} wide, {found.num_hidden_layers} layers"
+        yield "shape", f"{shape}, {table} tables of {found.vocab_size} rows"
+        yield "context", f"{found.max_position_embeddings} tokens"
+    except (ValueError, AttributeError) as error:
+        yield "shape", f"transformers cannot say ({' '.join(str(error).split())[:120]})"
+
+
+def _chat(folder: Path) -> tuple["Chat | None", str]:
+    """The chat template of a folder that can be a backbone, or why it cannot."""
+    from seqfuse.language.backbones.loading import load_chat
+
+    try:
+        return load_chat(folder), ""
+    except UserError as error:
+        return None, f"no: {error}"
+
+
+def _template(chat: "Chat") -> str:
+    """What a chat template has."""
+    thinks = OPEN.strip() in chat.frame(None, False).opened
+    try:
+        chat.frame("A text.", False)
+        system = "a system turn"
+    except UserError:
+        system = "no system turn"
+    thinking = "thinking" if thinks else "no thinking (reasoning is written as text)"
+    end = chat.tokeniser.convert_ids_to_tokens(chat.end)
+    return f"{system}, {thinking}, an answer ends with {end}"
