@@ -1,4 +1,4 @@
-"""`seqfuse rehearse`: cards, workloads, estimates, budgets, each worked out by hand; then the papers'
+"""`seqfuse rehearse`: cards, workloads, estimates, budgets, each worked out by hand; and the papers'
 presets, whose every job must fit a card of 80 GB."""
 
 from types import SimpleNamespace
