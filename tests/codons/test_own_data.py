@@ -13,6 +13,7 @@ from seqfuse import tables
 from seqfuse.bio.frames import code
 from seqfuse.cli import main
 from seqfuse.codons import checkpoint
+from seqfuse.codons.application import new_records
 from seqfuse.codons.application.training_facts import distances, root_usage
 from seqfuse.codons.train import MODALITIES
 from seqfuse.encoders import store_writer
@@ -187,6 +188,16 @@ def test_own_data_no_row_is_lost_and_what_is_odd_is_noted(trained, study, tmp_pa
         assert said[name]["prediction"] == said[name]["seed0"] == ""
     assert all(np.isfinite(float(said[name]["prediction"])) for name in list(said)[:5])
     assert "5 predicted, " in capsys.readouterr().err
+
+
+def test_own_data_a_table_may_say_where_the_coding_part_lies(tmp_path):
+    path = tmp_path / "new.csv"
+    rows = ["a,CCATGGCTTAACC,3,11", "b,ATGGCT,,", "c,ATGGCT,4,9", "d,ATGGCT,x,"]
+    path.write_text("\n".join(["id,sequence,cds_start,cds_end", *rows, ""]))
+    found = new_records.read(path, {}, 1)
+    assert found.frames["dna"] == ["ATGGCT", "ATGGCT", "", ""] and found.behind[0] == "TAA"
+    assert found.refused[2] == "cds_start..cds_end is 4..9, which is no part of it"
+    assert list(found.usable()) == [0, 1]
 
 
 def test_own_data_codon_usage_by_hand():

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from seqfuse.bio.readers import Reader
+from seqfuse.cli import main
 from seqfuse.data import assemble, download
 from seqfuse.errors import UserError
 
@@ -218,6 +219,18 @@ def test_a_record_knows_where_it_was_read(make, tmp_path):
     parquet(tmp_path / "a.parquet", sequence=["ACG"] * 3, value=[1, 2, 3])
     made = make(files=[{"path": "a.parquet"}], mirror=[tmp_path])
     assert made.column("line") == [1, 2, 3] and set(made.column("file")) == {"a.parquet"}
+
+
+def test_a_row_that_is_rejected_later_is_placed_in_its_file(make, tmp_path):
+    text = HEADER + '"a\nb",ACG,1,train\n\nc,NNN,2,val\nd,NN,3,test\ne,ACC,3,test\n'
+    assert make({"a.csv": text}, only={"split": ["train", "test"]}).status == 0
+    words = ["--records", tmp_path / "out" / "records.parquet", "--study", "language"]
+    words += ["--out", tmp_path / "clean", "--ambiguous", "drop"]
+    assert main(["sequences", *map(str, words)]) == 2  # one row of test is left
+    assert make({"a.csv": text + "f,AGG,4,test\n"}, only={"split": ["train", "test"]}).status == 0
+    assert main(["sequences", *map(str, words)]) == 0
+    [reject] = pq.read_table(tmp_path / "clean" / "rejects.parquet").to_pylist()
+    assert (reject["file"], reject["line"], reject["id"]) == (str(tmp_path / "a.csv"), 6, "d")
 
 
 def test_a_split_that_is_made_is_said(make, tmp_path):

@@ -307,3 +307,22 @@ def test_layout_check_of_what_is_not_there(model, said, tmp_path, monkeypatch, c
     monkeypatch.chdir(tmp_path)
     assert cli.main(["models", "check", model]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_layout_of_a_text_encoder_without_a_pad_token(folder):
+    """A short text beside a long one has the vector that it has alone."""
+    from seqfuse.language.pretraining.text_tower import TextEncoder
+
+    tower = TextEncoder(folder, pooling="mean")
+    both = tower.embed(["A kinase.", "A ligase of many words, and some more."])
+    alone = TextEncoder(folder, pooling="mean").embed(["A kinase."])
+    assert both["A kinase."] == pytest.approx(alone["A kinase."], abs=1e-5)
+
+
+def test_layout_of_a_text_encoder_larger_than_memory_is_refused(folder, monkeypatch):
+    from seqfuse.language.backbones import loading
+    from seqfuse.language.pretraining.text_tower import TextEncoder
+
+    monkeypatch.setattr(loading, "free_memory", lambda: 1)
+    with pytest.raises(UserError, match="its weights take 0.0 GB in float32"):
+        TextEncoder(folder).embed(["A kinase."])

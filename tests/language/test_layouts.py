@@ -277,3 +277,42 @@ def test_layout_is_trained_asked_and_exported_by_the_commands(project, commands,
         room = max(row["answer_tokens"], 1)
         said = export.generate(**ids, max_new_tokens=room)[0, ids["input_ids"].shape[1] :].tolist()
         assert tokeniser.decode([i for i in said if i != method.end]) == row["text"]
+
+
+@pytest.mark.parametrize("name", ["gemma2", "mistral", "gpt_neox"])
+def test_layout_resumes_to_the_same_weights(
+    build, examples_of, folders, tmp_path, monkeypatch, name
+):
+    from seqfuse.training.trainer import Trainer, Training
+
+    settings = Training(
+        steps=4, batch=4, learning_rate=0.01, validate_every=2, checkpoint_minutes=1e-9
+    )
+
+    def trainer(state):
+        method = build("onevocab", folders[name])
+        return Trainer(method, settings, 0, tmp_path / state, "f"), examples_of(method)
+
+    def weights(made):
+        return {key: weight.detach().clone() for key, weight in made.trained.items()}
+
+    whole, examples = trainer("whole")
+    whole.run(examples, examples[::3])
+    cut, examples = trainer("cut")
+    step, calls = cut._step, iter(range(4))
+
+    def failing(part):
+        if next(calls) == 2:
+            raise RuntimeError("the node is lost")
+        return step(part)
+
+    monkeypatch.setattr(cut, "_step", failing)
+    with pytest.raises(RuntimeError, match="the node is lost"):
+        cut.run(examples, examples[::3])
+    again, examples = trainer("cut")
+    rest, step = [], again._step
+    monkeypatch.setattr(again, "_step", lambda part: rest.append(part) or step(part))
+    assert again.run(examples, examples[::3]).step == 4
+    assert len(rest) == 2
+    torch.testing.assert_close(weights(again), weights(whole), rtol=0, atol=0)
+    assert not torch.equal(weights(again)["dna_input"], build("onevocab", folders[name]).dna_input)

@@ -44,7 +44,7 @@ def add_shared(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="FIELD=COLUMN",
-        help="what a table calls id and sequence, as in sequence=cds",
+        help="what a table calls id, sequence, cds_start and cds_end, as in sequence=cds",
     )
     for modality in MODALITIES:
         text = f"the {modality} encoder, where it lies neither in the folder nor where it did"

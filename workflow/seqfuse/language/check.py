@@ -91,7 +91,7 @@ def _encoder(folder: Path, config: Mapping) -> tuple["Encoder | None", str]:
         encoders.recognise(config, folder / "config.json")
         return encoders.load(folder), ""
     except UserError as error:
-        return None, f"no: {error}"
+        return None, _no(folder, error)
 
 
 def _text_model(folder: Path) -> Iterator[tuple[str, str]]:
@@ -115,7 +115,12 @@ def _chat(folder: Path) -> tuple["Chat | None", str]:
     try:
         return load_chat(folder), ""
     except UserError as error:
-        return None, f"no: {error}"
+        return None, _no(folder, error)
+
+
+def _no(folder: Path, reason: UserError) -> str:
+    """A refusal without the folder's name, which stands above."""
+    return f"no: {str(reason).removeprefix(str(folder)).removeprefix('/').removeprefix(': ')}"
 
 
 def _template(chat: "Chat") -> str:

@@ -19,7 +19,7 @@ from seqfuse.codons.application.training_facts import Facts, distances, root_usa
 from seqfuse.codons.dataset import Dataset
 from seqfuse.errors import UserError, nearest
 
-FIELDS = ("id", "sequence")
+FIELDS = ("id", "sequence", "cds_start", "cds_end")
 # Where at least such a share of the training rows has a start codon, one without is noted.
 _BEGIN_ALIKE = 0.9
 
@@ -76,13 +76,17 @@ def read(path: Path, columns: Mapping[str, str], genetic_code: int) -> NewRecord
     for row, cells in enumerate(reader.rows(list(place.values()))):
         name = str(cells[place["id"]] or "") if "id" in place else f"row-{row + 1}"
         sequence = cells[place["sequence"]]
+        ends = [cells[place[end]] if end in place else None for end in FIELDS[2:]]
         if not name:
             raise UserError(f"{path}: row {row + 1} has no id; give each row one")
-        found = normalise(pa.array([None if sequence is None else str(sequence)], pa.string()))
+        part = _coding_part("" if sequence is None else str(sequence), *ends)
+        found = normalise(pa.array([part or ""], pa.string()))
         ids.append(name)
         spelt.append(found.letters[0].as_py() or "")
-        if found.foreign[0]:
-            refused[row] = f"{first_foreign(str(sequence))!r} is no nucleotide code"
+        if part is None:
+            refused[row] = f"cds_start..cds_end is {ends[0]}..{ends[1]}, which is no part of it"
+        elif found.foreign[0]:
+            refused[row] = f"{first_foreign(part)!r} is no nucleotide code"
         elif not found.known[0]:
             refused[row] = "no A, C, G or T"
     if not ids:
@@ -91,6 +95,18 @@ def read(path: Path, columns: Mapping[str, str], genetic_code: int) -> NewRecord
     if times > 1:
         raise UserError(f"{path}: {times} rows are called {name!r}; give each its own id")
     return _framed(ids, spelt, refused, genetic_code)
+
+
+def _coding_part(sequence: str, start: object, end: object) -> str | None:
+    """What lies from `start` to `end`, nucleotides counted from 1, or None where nothing does."""
+    letters = "".join(sequence.split())
+    try:
+        first = int(str(start)) if start else 1
+        last = int(str(end)) if end else len(letters)
+    except ValueError:
+        return None
+    whole = start is end is None
+    return letters[first - 1 : last] if whole or 1 <= first <= last <= len(letters) else None
 
 
 def _places(path: Path, header: list[str], columns: Mapping[str, str]) -> dict[str, str]:

@@ -56,12 +56,7 @@ def load_backbone(folder: Path) -> "PreTrainedModel":
         for name in sorted(set(read_json(index)["weight_map"].values())):
             if not (folder / name).is_file():
                 raise UserError(f"{folder / name}: no such file, though {index.name} names it")
-    needed, free = loaded_bytes(folder), free_memory()
-    if needed > free:
-        raise UserError(
-            f"{folder}: its weights take {needed / 1e9:.1f} GB in float32 and {free / 1e9:.1f} GB"
-            " are free; choose a smaller backbone or a machine with more memory"
-        )
+    hold_memory(folder)
     model, report = AutoModelForCausalLM.from_pretrained(
         folder,
         local_files_only=True,
@@ -78,6 +73,16 @@ def load_backbone(folder: Path) -> "PreTrainedModel":
                 f"{folder}: {kind.replace('_', ' ')} in the checkpoint, such as {found}"
             )
     return model
+
+
+def hold_memory(folder: Path) -> None:
+    """A `UserError` if a folder's weights would not fit into memory."""
+    needed, free = loaded_bytes(folder), free_memory()
+    if needed > free:
+        raise UserError(
+            f"{folder}: its weights take {needed / 1e9:.1f} GB in float32 and {free / 1e9:.1f} GB"
+            " are free; choose a smaller model or a machine with more memory"
+        )
 
 
 def load_exactly(module: nn.Module, path: Path, names: Sequence[str]) -> None:

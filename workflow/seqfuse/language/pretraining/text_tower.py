@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from seqfuse.encoders.formats import hold_format
 from seqfuse.errors import UserError
 from seqfuse.files import atomic, canonical_json, checksums, digest
+from seqfuse.language.backbones.loading import hold_memory
 from seqfuse.language.prompts import control_tokens, refuse
 from seqfuse.training import processes
 from seqfuse.training.batches import chunks
@@ -26,6 +28,7 @@ class TextEncoder:
     def __init__(self, folder: Path, pooling: str = "first", precision: str = "float32"):
         from transformers import AutoConfig, AutoTokenizer
 
+        hold_format(folder)
         if not (folder / "config.json").is_file():
             raise UserError(f"{folder}: no config.json, so this is no folder of a text encoder")
         self._folder, self._pooling, self._precision = folder, pooling, precision
@@ -87,6 +90,7 @@ class TextEncoder:
         from transformers import AutoModel
         from transformers.utils import logging
 
+        hold_memory(self._folder)
         logging.disable_progress_bar()
         model, report = AutoModel.from_pretrained(
             self._folder,
