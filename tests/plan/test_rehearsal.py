@@ -1,5 +1,7 @@
-"""`seqfuse rehearse`: cards, workloads, estimates, budgets, each worked out by hand; and the papers'
-presets, whose every job must fit a card of 80 GB."""
+"""`seqfuse rehearse`: cards, workloads, estimates, budgets, each worked out by hand.
+
+And the papers' presets, whose every job must fit a card of 80 GB.
+"""
 
 from types import SimpleNamespace
 
