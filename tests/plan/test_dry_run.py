@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import re
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +13,7 @@ from seqfuse.plan import dry_run, job_log
 from seqfuse.plan.tools import accept, fetch, why
 
 MADE = "data/a/records.parquet"
-TUNING = {"gpu": "2", "gpu_model": "a100", "mem_mb": "<TBD>"}
+TUNING = {"gpu": "2", "gpu_model": "a100", "mem_mb": "32000"}
 PLAN = [
     dry_run.Job(
         "data_records",
@@ -41,17 +42,32 @@ def test_a_file_is_known_by_the_rule_that_makes_it():
 
 
 def test_each_rule_gets_one_line(monkeypatch, capsys):
-    monkeypatch.setattr(dry_run, "plan", lambda words: PLAN)
+    settings = {"gpu": {"memory_gb": 40}}
+    monkeypatch.setattr(dry_run, "planned", lambda words: (PLAN, settings))
     arguments = dry_run.argparse.ArgumentParser()
     dry_run.add_arguments(arguments)
     why.run(arguments.parse_args([]))
-    lines = [line.split(maxsplit=5) for line in capsys.readouterr().out.splitlines()]
-    assert lines[1] == ["data_records", "1", "-", "here", "-", "-  not made yet"]
-    assert lines[2] == [
-        "language_finetune", "2", "2", "2.0", "1.5",
-        "GB     -  its code changed; --k 6 -> 3; follows data_records",
-    ]  # fmt: skip
-    assert lines[3][:4] == ["together", "3", "2", "2.0"]
+    header, *lines = capsys.readouterr().out.splitlines()
+    assert header.split("  ")[-1] == "why"
+    assert "memory limit" in header
+    assert "hours limit" in header
+    lines = [re.split("  +", line) for line in lines]
+    assert lines[0] == ["data_records", "1", "-", "-", "here", "-", "-", "not made yet"]
+    assert lines[1] == [
+        *("language_finetune", "2", "2", "32.0 GB", "2.0", "1.5 GB", "-"),
+        "its code changed; --k 6 -> 3; follows data_records",
+    ]
+    assert lines[2][:5] == ["together", "3", "2", "32.0 GB", "2.0"]
+
+
+def test_no_gpu_is_shown_where_none_is_used(monkeypatch, capsys):
+    settings = {"gpu": {"memory_gb": None}}
+    monkeypatch.setattr(dry_run, "planned", lambda words: (PLAN, settings))
+    arguments = dry_run.argparse.ArgumentParser()
+    dry_run.add_arguments(arguments)
+    why.run(arguments.parse_args([]))
+    lines = [re.split("  +", line) for line in capsys.readouterr().out.splitlines()[1:]]
+    assert [line[2] for line in lines] == ["-", "-", "-"]
 
 
 def test_what_would_run_again_is_told_with_what_it_took(tmp_path, monkeypatch, capsys):
@@ -63,7 +79,8 @@ def test_what_would_run_again_is_told_with_what_it_took(tmp_path, monkeypatch, c
         dry_run.Job("language_finetune", "not made yet", benchmark=str(tmp_path / name))
         for name in times
     ]
-    monkeypatch.setattr(dry_run, "plan", lambda words: jobs)
+    settings = {"gpu": {"memory_gb": None}}
+    monkeypatch.setattr(dry_run, "planned", lambda words: (jobs, settings))
     arguments = dry_run.argparse.ArgumentParser()
     dry_run.add_arguments(arguments)
     why.run(arguments.parse_args([]))

@@ -2,9 +2,8 @@
 
 A method is run on fake tensors (`training.live_memory`) with batches of several sizes. What it
 takes is linear in the tokens of a batch, in its encoder states and in the tokens that are learnt:
-the coefficients are all that is kept. Each is linear in the number of blocks of the backbone, so
-that two shallow models tell of a deep one; but where the blocks are trained whole, whose gradients
-grow while what was kept for them goes, so that the peak moves.
+the coefficients are all that is kept. Each is linear in the number of the backbone's blocks, too,
+so that two shallow models tell of a deep one.
 """
 
 import contextlib
@@ -63,8 +62,6 @@ def traced(asked: Mapping) -> dict[str, dict[str, float]]:
     if asked["job"] in ("embed", "contrast"):
         return encoder_traced(asked)
     depth = (asked["backbone"] or {"shape": {}})["shape"].get("num_hidden_layers", _DEPTHS[0])
-    if not asked["lora_rank"] and asked["job"] == "finetune":
-        return _of_depth(asked, depth)
     low, high = (_of_depth(asked, blocks) for blocks in _DEPTHS)
     return {
         kind: {name: _at(depth, low[kind][name], high[kind][name]) for name in low[kind]}
@@ -201,7 +198,8 @@ def encoded(method: nn.Module, size: Size, learns: bool) -> list:
 
 def run(method: nn.Module, examples: Sequence, asked: Mapping) -> Taken:
     """What the method's own step of training, or the reading of prompts, takes."""
-    # Gradients of a chunk are added to those of the last one; what is frozen has none.
+    # Gradients of a chunk are added to those of the last one: with these the peak stands where the
+    # backward pass begins, whatever the depth. What is frozen has none.
     chunks = 1 if asked["lora_rank"] else 2
 
     def step(method: nn.Module) -> None:
