@@ -66,9 +66,11 @@ def _tables(folder: Path, asked: dict[str, list[str]]) -> Iterator[str]:
         read(folder / f"{name}.csv") for name in ("scores", "comparisons", "cost")
     )
     for suite, names in asked.items():
-        here = [row for row in scores if row["suite"] == suite and row["split"] == "test"]
+        tested = [row for row in scores if row["suite"] == suite and row["split"] == "test"]
+        here = [row for row in tested if row["metric"] == "accuracy"]
         if here:
             yield from _accuracy(suite, here, names)
+            yield from _answers(tested, names)
             yield from _probes(here, names)
             yield from _differences([row for row in comparisons if row["suite"] == suite], names)
         scored = {row["method"] for row in here}
@@ -94,6 +96,19 @@ def _accuracy(suite: str, rows: list[dict], names: list[str]) -> Iterator[str]:
     yield ""
 
 
+def _answers(rows: list[dict], names: list[str]) -> Iterator[str]:
+    found = {(row["method"], row["metric"]): row for row in rows if row["probe"] == "none"}
+    yield "| all rows | label of highest likelihood is right | answer is no label |"
+    yield "|---|---|---|"
+    for name in names:
+        if (name, "invalid_rate") in found:
+            cells = [
+                _interval(found[name, m], "value") for m in ("likelihood_accuracy", "invalid_rate")
+            ]
+            yield f"| {title(name)} | {' | '.join(cells)} |"
+    yield ""
+
+
 def _probes(rows: list[dict], names: list[str]) -> Iterator[str]:
     found = {(row["method"], row["probe"]): row for row in rows if row["subset"] == "all"}
     probed = [name for name in names if (name, "revert") in found or (name, "scramble") in found]
@@ -110,13 +125,19 @@ def _probes(rows: list[dict], names: list[str]) -> Iterator[str]:
 
 def _differences(rows: list[dict], names: list[str]) -> Iterator[str]:
     against = ("text_only", "question_lookup", "kmer")
-    shown = [r for r in rows if r["method"] in names and r["against"] in (*against, *names)]
+    shown = [
+        row
+        for row in rows
+        if row["subset"] in SUBSETS
+        and row["method"] in names
+        and row["against"] in (*against, *names)
+    ]
     if not shown:
         return
     yield "| | against | rows | difference | smallest detectable | verdict |"
     yield "|---|---|---|---|---|---|"
     for row in shown:
-        rows_of = SUBSETS.get(row["subset"], row["subset"])
+        rows_of = SUBSETS[row["subset"]]
         yield (
             f"| {title(row['method'])} | {title(row['against'])} | {rows_of} |"
             f" {_interval(row, 'difference')} | {float(row['detectable']):.3f} | {row['verdict']} |"

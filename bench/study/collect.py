@@ -3,7 +3,8 @@
     python -m bench.study.collect            # results/study -> docs/study/*.csv
 
 Reads every evaluation of the run, those of `snakemake ablations` too, and what each training cost.
-Writes scores.csv (accuracy of test and val, its subsets and probes), comparisons.csv (on test) and
+Writes scores.csv (accuracy of test and val, its subsets and probes; of all rows also whether the
+label of highest likelihood is right, and answers that are no label), comparisons.csv (on test) and
 cost.csv. A suite or method that has not been scored yet is in none of them.
 """
 
@@ -15,7 +16,8 @@ import pandas as pd
 from seqfuse.files import read_json
 
 ROOT = Path(__file__).resolve().parents[2]
-SCORED = ["suite", "dataset", "split", "subset", "method", "probe"]
+SCORED = ["suite", "dataset", "split", "subset", "method", "probe", "metric"]
+METRICS = ["accuracy", "likelihood_accuracy", "invalid_rate"]
 COMPARED = ["suite", "dataset", "subset", "method", "against"]
 COST = ["suite", "method", "seed"]
 
@@ -26,19 +28,21 @@ def evaluations(run: Path, name: str) -> pd.DataFrame:
     found = [pd.read_parquet(path) for place in places for path in run.glob(f"{place}/*/{name}")]
     if not found:
         raise SystemExit(f"{run}: no {name} in {' or '.join(places)}; nothing has been scored")
-    return pd.concat(found).query("metric == 'accuracy'")
+    return pd.concat(found)
 
 
 def scores(run: Path) -> pd.DataFrame:
     columns = ["value", "low", "high", "n", "clusters", "seeds", "trained_parameters", "kind"]
     found = evaluations(run, "metrics.parquet").drop_duplicates(SCORED)
+    found = found.query("metric == 'accuracy' or (metric in @METRICS and subset == 'all')")
     return found[SCORED + columns].sort_values(SCORED)
 
 
 def comparisons(run: Path) -> pd.DataFrame:
     columns = ["difference", "low", "high", "p_holm", "detectable", "n", "clusters", "verdict"]
     found = evaluations(run, "comparisons.parquet")
-    found = found.query("split == 'test' and probe == 'none'").drop_duplicates(COMPARED)
+    found = found.query("metric == 'accuracy' and split == 'test' and probe == 'none'")
+    found = found.drop_duplicates(COMPARED)
     return found[COMPARED + columns].sort_values(COMPARED)
 
 

@@ -43,7 +43,8 @@ def write_run(folder):
             ("majority", "none", "all", 0.125),
         )
     ]
-    scored.append(scored[0] | {"metric": "mcc", "value": 0.75})
+    for metric, value in (("mcc", 0.75), ("invalid_rate", 0.375), ("likelihood_accuracy", 0.625)):
+        scored.append(scored[0] | {"metric": metric, "value": value})
     place = folder / "evaluation/language/kegg"
     place.mkdir(parents=True)
     pd.DataFrame(scored).to_parquet(place / "metrics.parquet")
@@ -66,6 +67,7 @@ def test_study_scores_become_tables_and_what_has_none_is_not_run(tables, tmp_pat
     assert "0.750" not in page
     lines = page.splitlines()
     assert "| *Text only* | 0.500 [0.100, 0.900] | none | 0.250 [0.100, 0.900] | 7 |" in lines
+    assert "| *Text only* | 0.625 [0.100, 0.900] | 0.375 [0.100, 0.900] |" in lines
     assert "| *Majority class* | 0.125 [0.100, 0.900] | none | none | 7 |" in lines
     assert (
         "| *Text only* | *Question lookup* | all | -0.400 [0.100, 0.900] | 0.062 | worse |" in lines
