@@ -18,7 +18,7 @@ from seqfuse.plan.tools import rehearse
 from seqfuse.settings import configuration
 
 PRESETS = ("paper", "paper-slice", "published", "upstream")
-CARD = cards.Card("made-up", 10.0, tflops=100, bandwidth=1, training=0.5, own_gb=0)
+CARD = cards.Card("made-up", 10, 100, 1, training=0.5, own_gb=0, kept=1, logits=0)
 
 
 def run_of(**changed) -> Run:

@@ -13,6 +13,9 @@ from seqfuse.errors import UserError, nearest
 # Measured on an H200: the share of its products that training and reading reach, that of an encoder
 # alone, and the share of its memory's speed that writing an answer token by token reaches.
 _TRAINING, _READING, _EMBEDDING, _WRITING = 0.13, 0.08, 0.35, 0.05
+# Of what CPU kernels keep alive of a step beside its gradients, a GPU's keep so much; and so many
+# bytes of logits stand there at once (language/backbones/chunked_cross_entropy.py).
+_KEPT, _LOGITS = 0.85, 2.2e9
 # Of the time of a step there, what goes with the speed of products.
 _PRODUCTS = 0.25
 # What is free of a card's memory, and what its driver, torch and their blocks take of it.
@@ -36,6 +39,8 @@ class Card:
     writing: float = _WRITING
     float32: float = _FLOAT32
     own_gb: float = _OWN_GB
+    kept: float = _KEPT
+    logits: float = _LOGITS
 
     @property
     def room(self) -> float | None:
@@ -77,7 +82,15 @@ def card(settings: Mapping, named: str | None = None) -> Card:
         core = Card(CPU, None, _CORE_TFLOPS * threads, _CORE_BANDWIDTH * threads)
         name = f"{threads} CPU cores"
         return replace(
-            core, name=name, training=0.5, reading=0.5, embedding=0.6, writing=0.7, float32=1
+            core,
+            name=name,
+            training=0.5,
+            reading=0.5,
+            embedding=0.6,
+            writing=0.7,
+            float32=1,
+            kept=1,
+            logits=0,
         )
     name, _, size = (named or gpu["model"] or "a100").partition("-")
     if name not in _SHEETS:

@@ -183,11 +183,12 @@ class Estimates:
         trained = _FLOAT * found["resident"]["trained"]
         processes = gpu["count"] * gpu["nodes"]
         share = 1 / processes if given["fsdp"] and processes > 1 else 1
+        logits = self.card.logits if self.run.method(name).generates else 0
         return {
             "weights": found["resident"]["bytes"] * share,
             "gradients": trained * share,
             "optimiser": _MOMENTS * trained * share,
-            "activations": max(0.0, peak - trained),
+            "activations": self._alive(peak - trained) + logits,
         }
 
     def _remedy(self, given: Mapping, fitted: Mapping) -> str:
@@ -346,7 +347,7 @@ class Estimates:
             weights=found["resident"]["bytes"] + tower["resident"]["bytes"],
             gradients=trained,
             optimiser=_MOMENTS * trained,
-            activations=max(0.0, peak - trained),
+            activations=self._alive(peak - trained),
             host=self._host(_FLOAT * (2 * found["resident"]["parameters"]) + 3 * trained),
             disk=_FLOAT * found["resident"]["parameters"] + 4 * trained,
             tokens=tokens + texts,
@@ -483,6 +484,10 @@ class Estimates:
         )
 
     # --- all --------------------------------------------------------------------------------------
+
+    def _alive(self, traced: float) -> float:
+        """Bytes that the card's kernels keep alive, of those that a CPU's do."""
+        return max(0.0, traced) * self.card.kept
 
     def _host(self, held: float) -> float:
         """Bytes of a process that holds so many beside the model."""
