@@ -3,26 +3,25 @@
 Computed: as `seqfuse rehearse` does, from the coefficients of the method's own step on fake
 tensors. Measured: the high-water mark of a new process that makes two such steps, above what its
 imports took. Every method of the papers and their controls, in a small language model, on prompts
-of half KEGG's nucleotides.
+of a third of KEGG's nucleotides.
 """
 
 import os
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from bench.measure import Setting, apart, result
-from seqfuse.language.finetuning import traced_step
-from seqfuse.language.finetuning.traced_step import Size
+from seqfuse.language.tracing import traced_step
+from seqfuse.language.tracing.traced_step import Size
 from seqfuse.registry.methods import METHODS
 
 # Prompts of a step, and their lengths.
-SIZE = Size(rows=4, nucleotides=2000, question=100, reasoning=120)
+SIZE = Size(rows=4, nucleotides=2400, question=500, reasoning=200)
 BACKBONE = {
-    "vocab_size": 20_000,
-    "hidden_size": 256,
-    "intermediate_size": 768,
+    "vocab_size": 40_000,
+    "hidden_size": 384,
+    "intermediate_size": 1152,
     "num_hidden_layers": 6,
     "num_attention_heads": 8,
     "num_key_value_heads": 4,
@@ -46,6 +45,7 @@ _OWN = {
         "trainable_parts": ["dna", "text", "backbone"],
     },
 }
+_TINY = {"vocab_size": 1000, "hidden_size": 32, "intermediate_size": 32}
 # glibc keeps smaller blocks for later, which would count as the step's own.
 _MMAP = {"MALLOC_MMAP_THRESHOLD_": "65536"}
 
@@ -98,26 +98,27 @@ def _computed(request: dict) -> float:
 
 
 def _measured(request: dict) -> int:
-    """Bytes that the same steps take at most in this process, above what it has taken before."""
-    from seqfuse.training.lora import add_lora
-
-    add_lora(nn.Sequential(nn.Linear(2, 2)), 1, ["0"])  # imports
-    warm = nn.Linear(2, 2)
-    torch.optim.AdamW(warm.parameters(), fused=True)
-    method = traced_step.build(request, BACKBONE["num_hidden_layers"])
-    examples = traced_step.encoded(method, SIZE, learns=True)
+    """Bytes that the same steps take at most in this process, above what it has taken before: a
+    tiny step loads what the first one of any size does."""
+    tiny = BACKBONE | _TINY
+    _steps(request | {"backbone": {"layout": "qwen3", "shape": tiny}}, 1, Size(1, 80, 8, 8))
     before = _high_water()
-    method = method.to_empty(device="cpu")
+    _steps(request, BACKBONE["num_hidden_layers"], SIZE)
+    return _high_water() - before
+
+
+def _steps(request: dict, blocks: int, size: Size) -> None:
+    method = traced_step.build(request, blocks)
+    examples = traced_step.encoded(method, size, learns=True)
+    method = method.to_empty(device="cpu").train()
     for tensor in (*method.parameters(), *method.buffers()):
         tensor.data.fill_(0.01)
-    method.train()
     trained = [p for p in method.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(trained, lr=1e-6, fused=True)
     for _ in range(2):
         method.loss(method.batch(examples)).backward()
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
-    return _high_water() - before
 
 
 def _high_water() -> int:

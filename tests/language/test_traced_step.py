@@ -4,8 +4,8 @@ formula, and what counting must not keep alive."""
 import pytest
 import torch
 
-from seqfuse.language.finetuning import traced_step
-from seqfuse.language.finetuning.traced_step import Size
+from seqfuse.language.tracing import traced_step
+from seqfuse.language.tracing.traced_step import Size
 from seqfuse.training.cost import flop_counter
 from seqfuse.training.live_memory import Live, taken
 

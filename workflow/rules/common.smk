@@ -53,8 +53,7 @@ in_conda = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_met
 
 logger.addFilter(job_log.JobLog(workflow, settings))
 
-if workflow.remote_exec:
-    # A job on a node computes from what was fetched; nodes often have no network.
+if workflow.remote_exec:  # a job on a node computes from what was fetched
     os.environ.update(HF_HUB_OFFLINE="1")
 
 if in_conda:
@@ -75,8 +74,7 @@ pathvars:
 STATE = f"{plan.results}/state"
 
 
-# What reads data for the first time goes first, so that a mistake in one set is found before models
-# are trained on another.
+# What reads data for the first time goes first: a mistake is found before models are trained.
 FINDS_MISTAKES = 1
 
 

@@ -56,7 +56,7 @@ STAGES: dict[str, tuple[str, dict[str, str]]] = {
             "leakage": "seqfuse.language.leakage",
             "predict": "seqfuse.language.predict",
             "probe": "seqfuse.language.probe",
-            "trace": "seqfuse.language.trace",
+            "trace": "seqfuse.language.tracing.trace",
         },
     ),
     "codons": (

@@ -61,9 +61,11 @@ def _counted(path: Path, changed: int) -> Workload:
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    table = pq.read_table(
-        path, columns=["split", "sequence", "variant", "question", "reasoning", "label"]
-    )
+    columns = ["split", "sequence", "variant", "question", "reasoning", "label"]
+    try:
+        table = pq.read_table(path, columns=columns)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: not cleaned records ({error})") from error
 
     def length(*columns: str) -> Length:
         found = [pc.fill_null(pc.utf8_length(table[name]), 0) for name in columns]

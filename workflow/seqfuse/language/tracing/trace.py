@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> None:
     import sys
 
     from seqfuse.files import read_json, write_json
-    from seqfuse.language.finetuning import traced_step
+    from seqfuse.language.tracing import traced_step
     from seqfuse.progress import track
 
     asked = json.load(sys.stdin) if args.requests == "-" else read_json(args.requests)

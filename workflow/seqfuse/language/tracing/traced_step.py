@@ -6,8 +6,7 @@ the coefficients are all that is kept. Each is linear in the number of the backb
 so that two shallow models tell of a deep one.
 """
 
-import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,9 +20,9 @@ from seqfuse.language.backbones.chat import Chat
 from seqfuse.language.finetuning import checkpoint
 from seqfuse.language.methods.method import LanguageMethod, Setup
 from seqfuse.language.prompts import Dna, Prompt
-from seqfuse.registry.layouts import TEXT_LAYOUTS
+from seqfuse.language.tracing.coefficients import never_packed, resident, solved
+from seqfuse.language.tracing.traced_encoder import encoder_traced
 from seqfuse.registry.methods import METHODS
-from seqfuse.training.cost import total_parameters, trained_parameters
 from seqfuse.training.live_memory import Taken, taken
 from seqfuse.training.precision import products, round_frozen
 
@@ -79,28 +78,19 @@ def _of_depth(asked: Mapping, depth: int) -> dict[str, dict[str, float]]:
     batches, peaks, flops, learns = [], [], [], asked["job"] == "finetune"
     for size in _SIZES:
         method = build(asked, depth)
-        resident = _resident(method) | {"cached": _cached(method, asked["precision"])}
+        held = resident(method) | {"cached": _cached(method, asked["precision"])}
         examples = encoded(method, size, learns)
         batches.append(measures(asked, examples))
         found = run(method, examples, asked)
         peaks.append(found.peak)
         flops.append(found.flops)
     return {
-        "resident": resident,
+        "resident": held,
         # A batch that is padded on the left has a mask of its own for every row.
-        "peak": _solved(
+        "peak": solved(
             ("fixed", "tokens", "states", "answers" if learns else "squares"), batches, peaks
         ),
-        "flops": _solved(("tokens", "squares", "states", "answers"), batches, flops),
-    }
-
-
-def _resident(module: nn.Module) -> dict[str, float]:
-    """Parameters, those that are trained, and their bytes."""
-    return {
-        "parameters": total_parameters(module),
-        "trained": trained_parameters(module),
-        "bytes": sum(p.numel() * p.element_size() for p in set(module.parameters())),
+        "flops": solved(("tokens", "squares", "states", "answers"), batches, flops),
     }
 
 
@@ -131,19 +121,6 @@ def measures(asked: Mapping, examples: Sequence) -> dict[str, float]:
 def _tokens(sequence: str) -> int:
     """Tokens of an encoder that reads 6-mers, and the rest letter by letter."""
     return len(sequence) // 6 + len(sequence) % 6
-
-
-def _solved(
-    names: Sequence[str], batches: Sequence[Mapping], values: Sequence[float]
-) -> dict[str, float]:
-    """Least squares over what differs between batches; for the rest, 0."""
-    columns = np.array([[batch[name] for name in names] for batch in batches], float)
-    used = [i for i in range(len(names)) if names[i] == "fixed" or np.ptp(columns[:, i])]
-    scale = columns[:, used].max(0)
-    found = np.linalg.lstsq(columns[:, used] / scale, np.array(values, float), rcond=None)[0]
-    return dict.fromkeys(names, 0.0) | {
-        names[i]: float(v) for i, v in zip(used, found / scale, strict=True)
-    }
 
 
 class _States:
@@ -216,55 +193,6 @@ def run(method: nn.Module, examples: Sequence, asked: Mapping) -> Taken:
             else:
                 method(examples)
 
-    with _never_packed():
+    with never_packed():
         found = taken(method, step if asked["job"] == "finetune" else read)
     return replace(found, flops=found.flops // chunks) if asked["job"] == "finetune" else found
-
-
-@contextlib.contextmanager
-def _never_packed() -> Iterator[None]:
-    """Let transformers, which cannot look into fake positions, not take a row for several
-    sequences, each with a mask of its own."""
-    from transformers import masking_utils
-
-    own = masking_utils.find_packed_sequence_indices
-    masking_utils.find_packed_sequence_indices = lambda positions: None
-    try:
-        yield
-    finally:
-        masking_utils.find_packed_sequence_indices = own
-
-
-def encoder_traced(asked: Mapping) -> dict[str, dict[str, float]]:
-    """The same of an encoder alone, of sequences or of text, which only reads (`job: embed`) or is
-    trained (`job: contrast`)."""
-    learns, peaks, flops, batches = asked["job"] == "contrast", [], [], []
-    layout, shape = asked["encoder"]["layout"], asked["encoder"]["shape"]
-    for rows, length in ((4, 300), (4, 500), (8, 300)):
-        if layout in TEXT_LAYOUTS:
-            encoder = random_text_models.hollow_encoder(layout, random_models.sized(layout, shape))
-        else:
-            encoder = random_models.hollow(layout, shape)
-        encoder.requires_grad_(learns)
-        ids = torch.zeros(rows, length, dtype=torch.long)
-
-        def work(encoder, ids=ids) -> None:
-            with torch.set_grad_enabled(learns), products(_CPU, asked["precision"]):
-                found = encoder(ids)
-                states = found if isinstance(found, torch.Tensor) else found.last_hidden_state
-            if learns:
-                states.float().mean().backward()
-
-        width = getattr(encoder, "width", None) or encoder.config.hidden_size
-        resident = _resident(encoder) | {"width": width}
-        with _never_packed():
-            found = taken(encoder, work)
-        peaks.append(found.peak)
-        flops.append(found.flops)
-        tokens = rows * length
-        batches.append({"fixed": 1, "tokens": tokens, "squares": tokens * length})
-    return {
-        "resident": resident,
-        "peak": _solved(("fixed", "tokens"), batches, peaks),
-        "flops": _solved(("tokens", "squares"), batches, flops),
-    }

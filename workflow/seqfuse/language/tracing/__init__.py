@@ -1,0 +1,1 @@
+"""What methods and encoders take of memory and of FLOP, found by their shapes alone."""

@@ -1,0 +1,48 @@
+"""What an encoder of sequences or of text takes, by its shape alone."""
+
+from collections.abc import Mapping
+
+import torch
+
+from seqfuse.encoders import random_models, random_text_models
+from seqfuse.language.tracing.coefficients import never_packed, resident, solved
+from seqfuse.registry.layouts import TEXT_LAYOUTS
+from seqfuse.training.live_memory import taken
+from seqfuse.training.precision import products
+
+_CPU = torch.device("cpu")
+
+
+def encoder_traced(asked: Mapping) -> dict[str, dict[str, float]]:
+    """The coefficients of an encoder alone, which only reads (`job: embed`) or is
+    trained (`job: contrast`)."""
+    learns, peaks, flops, batches = asked["job"] == "contrast", [], [], []
+    layout, shape = asked["encoder"]["layout"], asked["encoder"]["shape"]
+    for rows, length in ((4, 300), (4, 500), (8, 300)):
+        if layout in TEXT_LAYOUTS:
+            encoder = random_text_models.hollow_encoder(layout, random_models.sized(layout, shape))
+        else:
+            encoder = random_models.hollow(layout, shape)
+        encoder.requires_grad_(learns)
+        ids = torch.zeros(rows, length, dtype=torch.long)
+
+        def work(encoder, ids=ids) -> None:
+            with torch.set_grad_enabled(learns), products(_CPU, asked["precision"]):
+                found = encoder(ids)
+                states = found if isinstance(found, torch.Tensor) else found.last_hidden_state
+            if learns:
+                states.float().mean().backward()
+
+        width = getattr(encoder, "width", None) or encoder.config.hidden_size
+        held = resident(encoder) | {"width": width}
+        with never_packed():
+            found = taken(encoder, work)
+        peaks.append(found.peak)
+        flops.append(found.flops)
+        tokens = rows * length
+        batches.append({"fixed": 1, "tokens": tokens, "squares": tokens * length})
+    return {
+        "resident": held,
+        "peak": solved(("fixed", "tokens"), batches, peaks),
+        "flops": solved(("tokens", "squares"), batches, flops),
+    }
