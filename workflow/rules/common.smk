@@ -91,10 +91,8 @@ wildcard_constraints:
 
 def before_submission(workflow):
     """What is held to the site before the first job goes to Slurm; one line if it refuses."""
-    if workflow.executor_plugin.name != "slurm":
-        return
     jobs = [job for job in workflow.dag.needrun_jobs() if not job.is_local]
-    if not jobs:
+    if workflow.executor_plugin.name != "slurm" or not jobs:
         return
     partitions = workflow.executor_settings.partition_config
     with told_as("configuration error"):
