@@ -3,6 +3,7 @@
 And the papers' presets, whose every job must fit a card of 80 GB.
 """
 
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -215,6 +216,31 @@ def test_rehearse_says_what_to_change_where_a_job_does_not_fit(made_up, capsys):
     assert any("does not fit: " + found.remedy in line for line in lines)
     with pytest.raises(UserError, match="does not fit: .* on made-up of 10 GB; change "):
         raise UserError(rehearse._too_large(CARD, [(job, found)]))
+
+
+def test_rehearse_exits_with_1_where_a_job_does_not_fit(made_up, monkeypatch, capsys):
+    run = run_of(gpu={"model": "a10", "memory_gb": 1})
+    job = Job("language_finetune", wildcards="suite=kegg, method=linear, seed=0")
+    monkeypatch.setattr(rehearse.dry_run, "planned", lambda words: ([job], run.settings))
+    parser = rehearse.argparse.ArgumentParser()
+    rehearse.add_arguments(parser)
+    with pytest.raises(SystemExit) as left:
+        rehearse.run(parser.parse_args(["--json"]))
+    said = capsys.readouterr()
+    assert left.value.code == 1
+    assert "does not fit" in said.err
+    found = json.loads(said.out)
+    assert not found["fits"]
+    assert found["jobs"][0]["change"]
+
+
+def test_rehearse_answers_as_many_at_once_as_fit(made_up):
+    roomy, tight = (
+        made_up(run_of(), tokens=tokens).predict(SimpleNamespace(suite="nt", method="linear"))
+        for tokens in (1, 1e6)
+    )
+    assert roomy.notes["at_once"] > tight.notes["at_once"] >= 1
+    assert tight.fits(CARD)
 
 
 def test_rehearse_needs_shapes_of_a_model_or_its_folder(tmp_path):

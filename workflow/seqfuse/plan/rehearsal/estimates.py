@@ -261,10 +261,17 @@ class Estimates:
         )
 
     def _answers(
-        self, wildcards, asked: list[tuple[float, Prompted]], writes: bool = True
+        self,
+        wildcards,
+        asked: list[tuple[float, Prompted]],
+        writes: bool = True,
+        beside: float = 0,
     ) -> Estimate:
         """So many prompts of each kind, of every seed: read at once, answered token by token, or
-        by the likelihood of their labels alone."""
+        by the likelihood of their labels alone; `beside` are bytes that this takes, too.
+
+        As many are answered at once as the card has room for: batches are halved until they fit.
+        """
         suite, name = wildcards.suite, wildcards.method
         language, seeds = self.run.settings["language"], len(self.run.seeds)
         wanted = language["prediction"]["precision"]
@@ -282,7 +289,20 @@ class Estimates:
             for count, p in asked
         )
         seconds = self.card.seconds(flops, self.card.reading, precision)
+        states = max(p.states.most for _, p in asked)
+
+        def alive(prompts: float) -> float:
+            batch = {"fixed": 1, "tokens": prompts * longest, "squares": prompts * longest**2}
+            batch["states"] = prompts * states
+            peak = sum(found["peak"].get(key, 0) * value for key, value in batch.items())
+            # Caches grow by being copied.
+            return max(0.0, peak) + 2 * resident["cached"] * room * prompts + beside
+
         at_once = min(rows, _PROMPTS, max(1, _ANSWERED[self.kind] // (longest + room)))
+        while (
+            self.card.room and at_once > 1 and resident["bytes"] + alive(at_once) > self.card.room
+        ):
+            at_once = max(1, at_once // 2)
         cached = resident["cached"] * (longest + room) * at_once
         if writes and self.run.method(name).generates:
             batches = math.ceil(rows / max(1, at_once))
@@ -291,13 +311,9 @@ class Estimates:
             # A batch goes on until its last row has ended.
             longest_answer = max(p.answer.most for _, p in asked)
             seconds += batches * longest_answer * max(step, _STEP_SECONDS[self.kind])
-        batch = {"fixed": 1, "tokens": at_once * longest}
-        batch |= {"states": at_once * max(p.states.most for _, p in asked)}
-        peak = sum(found["peak"].get(key, 0) * value for key, value in batch.items())
         return Estimate(
             weights=resident["bytes"],
-            # Caches grow by being copied.
-            activations=max(0.0, peak) + 2 * resident["cached"] * room * at_once,
+            activations=alive(at_once),
             host=self._host(_FLOAT * resident["parameters"]),
             tokens=seeds * sum(count * (p.prompt.mean + p.answer.mean) for count, p in asked),
             flops=seeds * flops,
@@ -313,14 +329,11 @@ class Estimates:
         mutants = 2 + 3 * (2 * settings["window"] + 1)
         works = self._suite(wildcards.suite, wildcards.method)
         asked = [(mutants * min(settings["rows"], w.rows.get("test", 0)), p) for w, p in works]
-        found = self._answers(wildcards, asked, writes=False)
         backbone = coefficients.model(self.run, self.run.model_of(wildcards.method, "backbone"))
         heads = backbone["shape"].get("num_attention_heads", 16)
         longest = max(p.prompt.most for _, p in works)
         # Weights of one block's heads, in float32 and once more for their softmax.
-        return Estimate(
-            **{**vars(found), "activations": found.activations + 8.0 * heads * longest**2}
-        )
+        return self._answers(wildcards, asked, writes=False, beside=8.0 * heads * longest**2)
 
     def pretrain(self, wildcards) -> Estimate:
         """SeqCLIP's contrast: genes are read, and learnt from chunk by chunk, beside a tower of

@@ -21,6 +21,7 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
+from typing import NoReturn
 
 from seqfuse.errors import UserError
 from seqfuse.files import write_json
@@ -57,9 +58,15 @@ def run(args: argparse.Namespace) -> None:
         for line in table(card, found, by_job=args.jobs):
             print(line)
     if over:
-        raise UserError(_too_large(card, over))
+        _leave(_too_large(card, over))
     if budget is not None and hours > budget and card.room is not None:
-        raise UserError(budgets.over(hours, budget))
+        _leave(budgets.over(hours, budget))
+
+
+def _leave(reason: str) -> NoReturn:
+    """End with the status that says no to the plan; 2 says that there is none."""
+    print(f"seqfuse rehearse: {reason}", file=sys.stderr)
+    raise SystemExit(1)
 
 
 def estimated(run_of: Run, card: Card, jobs: Sequence[dry_run.Job]) -> list[Estimated]:
