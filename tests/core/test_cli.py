@@ -93,3 +93,19 @@ def test_a_closed_pipe_ends_a_command_quietly():
         writing.stdout.readline()
         writing.stdout.close()
         assert (writing.stderr.read(), writing.wait()) == (b"", 141)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["ask", "--model", "m", "--dna", "d.fa", "--threads", "0"], "--threads: at least 1"),
+        (["codons", "predict", "--model", "m", "--input", "."], "--input: . is a folder"),
+        (["ask", "--model", "m", "--dna", "x" * 5000 + ".fa"], "File name too long"),
+    ],
+)
+def test_own_data_mistakes_on_the_command_line_are_one_line(words, said, capsys):
+    assert main(words) == 2
+    found = capsys.readouterr().err
+    assert said in found
+    assert found.count("\n") == 1
+    assert len(found) < 400

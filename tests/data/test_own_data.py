@@ -78,6 +78,11 @@ REFUSED = {
                   ["line 2 (id 'a')", "the variant is missing"]),
     "coding part": ("a.csv", csv("ACGTACGTA,1,3,99", header="sequence,value,cds_start,cds_end\n"),
                     {}, ["line 2", "'3..99 of 9 nt'", "from 1"]),
+    "coding part of two": (
+        "a.csv", csv("CCATGGCC,CCATGTCC,yes,3", header="sequence,variant,label,cds_start\n"),
+        LANGUAGE, ["line 2", "has a variant", "give both sequences cut"]),
+    "a word for a place": ("a.csv", csv("ACGTACGTA,1,x", header="sequence,value,cds_start\n"),
+                           {}, ["line 2", "the cds_start 'x' is not a number"]),
     # Places.
     "after blank lines": ("a.csv", HEADER + "a,ACG,1,train\n\n\nb,ACG,x,train\n", {}, ["line 5 ("]),
     "after quoted lines": ("a.csv", HEADER + '"a\n\nz",ACG,1,train\nb,ACG,x,train\n', {},
@@ -241,6 +246,9 @@ def test_a_split_that_is_made_is_said(make, tmp_path):
         f"{name} {count}" for name, count in counts.items()
     )
     assert made.card["made_splits"] == how + ")" and how in made.said
+    named = [f"{row},train" for row in rows]
+    made = make({"a.csv": csv(*named, header="sequence,value,split\n")})
+    assert "neither val nor test is given: rows are split 80/10/10" in made.said
     files = {
         "train.csv": csv(*rows, header="sequence,value\n"),
         "test.csv": "sequence,value\nA,1\n",
@@ -289,6 +297,10 @@ def test_a_sequence_is_cut_to_its_coding_part(make):
     whole = make({"a.csv": csv(rows[0], header="sequence,value,cds_start,cds_end\n")},
                  columns={"cds_start": None, "cds_end": None})  # fmt: skip
     assert whole.column("sequence") == ["GGATGAAATAACC"]
+    # What is whole already is not counted as cut.
+    rows = ["ATGAAATAA,1,1,9", "ATGAAATAA,2,,9", "GATGAAATAA,3,2,"]
+    made = make({"a.csv": csv(*rows, header="sequence,value,cds_start,cds_end\n")})
+    assert made.card["files"][0]["cut"] == 1
 
 
 def test_a_split_by_groups_of_a_file_without_any_is_refused_before_the_run(tmp_path):

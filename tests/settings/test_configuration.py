@@ -24,6 +24,9 @@ def test_seeds_are_counted_or_listed():
 def test_run_is_named_after_the_preset_unless_named():
     assert configuration.resolve({"preset": "demo"})["run"] == "demo"
     assert configuration.resolve({"preset": "demo", "run": "mine"})["run"] == "mine"
+    own = {"source": "files", "study": "codons", "files": [{"path": "x.csv"}]}
+    named = {"datasets": {"pilot": own}, "codons": {"datasets": ["pilot"]}}
+    assert configuration.resolve(named)["run"] == "own-pilot", "not like another preset's"
 
 
 def test_own_data_gets_a_run_of_its_own():

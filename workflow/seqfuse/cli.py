@@ -120,12 +120,15 @@ _OBJECTS = 50_000
 # And another one at the end, when the system is about to take the memory back at once.
 atexit.register(gc.freeze)
 
-# What a user can do about a disk, by the error's number.
+# Letters of a path that a complaint shows.
+_NAME = 200
+# What a user can do about a path or a disk, by the error's number.
 _OF_THE_DISK = {
     errno.ENOSPC: "free some space and run this again",
     errno.EDQUOT: "free some of your quota and run this again",
     errno.EROFS: "write to another folder",
     errno.EACCES: "ask for access, or use another folder",
+    errno.ENAMETOOLONG: "name it shorter",
 }
 
 
@@ -146,6 +149,8 @@ def main(argv: list[str] | None = None) -> int:
         with preemption.interruptible():
             _register_plugins()
             args = _parser(argv).parse_args(argv)
+            if getattr(args, "threads", 1) < 1:
+                raise UserError("--threads: at least 1")
             args.run(args)
             sys.stdout.flush()
     except BrokenPipeError:
@@ -159,7 +164,8 @@ def main(argv: list[str] | None = None) -> int:
             raise
         # Arrow's own text is about bytes; the system's says what is wrong.
         reason, fix = os.strerror(error.errno), _OF_THE_DISK[error.errno]
-        return _complain(args, f"{error.filename or 'standard output'}: {reason}; {fix}")
+        name = str(error.filename or "standard output")
+        return _complain(args, f"{name[:_NAME]}{'...' * (len(name) > _NAME)}: {reason}; {fix}")
     except RuntimeError as error:
         # Known by its name, because most commands import no torch.
         if type(error).__name__ != "OutOfMemoryError":

@@ -68,7 +68,7 @@ def load(path: Path, models: Mapping[str, Path] | None = None) -> tuple[CodonMod
 
 def of_seeds(folder: Path) -> list[Path]:
     """The checkpoint of each seed of an arm, by seed."""
-    found = folder.glob("seed*.safetensors")
+    found = [path for path in folder.glob("seed*.safetensors") if path.stem[4:].isdecimal()]
     found = sorted(found, key=lambda path: int(path.stem.removeprefix("seed")))
     if not found:
         raise UserError(

@@ -60,7 +60,9 @@ def run(args: argparse.Namespace) -> None:
     from seqfuse.files import scratch_directory
     from seqfuse.progress import say
 
-    out = args.out or Path(f"{args.input.name.removesuffix('.gz')}").with_suffix(".predictions.csv")
+    if not args.input.name:
+        raise UserError(f"--input: {args.input} is a folder; name a file with sequences")
+    out = args.out or Path(args.input.name.removesuffix(".gz")).with_suffix(".predictions.csv")
     prediction_table.check(out)
     applied, records = opened(args)
     with working_store(args.store, out) as store, scratch_directory(out) as memory:

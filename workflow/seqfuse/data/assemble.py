@@ -72,7 +72,9 @@ def missing_splits(entry: dict, sources: list[Source]) -> MadeSplits | None:
     why = (
         "no val is given: a tenth of train becomes val"
         if "test" in names
-        else ("no split is given: rows are split 80/10/10")
+        else "neither val nor test is given: rows are split 80/10/10"
+        if names == {"train"}
+        else "no split is given: rows are split 80/10/10"
     )
     return MadeSplits(split, f"{why}, by seed {entry['seed']} ({counts})")
 

@@ -113,9 +113,14 @@ class SourceFile:
         ends = [record.pop(field, None) for field in _ENDS]
         if ends == [None, None]:
             return
+        if record.get("variant"):
+            raise _Bad(
+                "cds_start..cds_end of a sequence that has a variant",
+                fix="give both sequences cut, because an indel moves the places of one of them",
+            )
         sequence = "".join(record["sequence"].split())
-        start = self._number(ends[0]) if ends[0] else 1
-        end = self._number(ends[1]) if ends[1] else len(sequence)
+        start = self._number(ends[0], "cds_start") if ends[0] else 1
+        end = self._number(ends[1], "cds_end") if ends[1] else len(sequence)
         if not (start % 1 == end % 1 == 0 and 1 <= start <= end <= len(sequence)):
             raise _Bad(
                 "cds_start..cds_end is {}, which is no part of its sequence",
@@ -123,7 +128,7 @@ class SourceFile:
                 "count nucleotides from 1, both ends included",
             )
         record["sequence"] = sequence[int(start) - 1 : int(end)]
-        self.source.cut += 1
+        self.source.cut += len(record["sequence"]) < len(sequence)
 
     def _select(self, row: dict) -> None:
         """Leave out a row that is not among those that the entry asks for."""
@@ -236,10 +241,10 @@ class SourceFile:
             raise _Bad("the label {} is nothing but punctuation", text, "write a word")
         return label
 
-    def _number(self, text: str) -> float:
+    def _number(self, text: str, what: str = "value") -> float:
         value = float(text) if _NUMBER.fullmatch(text.strip()) else math.nan
         if not math.isfinite(value):
-            raise _Bad("the value {} is not a number", text, "correct it or remove the row")
+            raise _Bad(f"the {what} {{}} is not a number", text, "correct it or remove the row")
         return value
 
     def _first_group(self, key: str, text: str | None) -> str:

@@ -88,6 +88,14 @@ def run(args: argparse.Namespace) -> None:
         model.answer_aloud(asked)
 
 
+def _without_dna(found: list[dict]) -> str:
+    """How many labels the DNA decides, in words."""
+    if not any(reply["blanked"] for reply in found):
+        return "the method is shown no DNA"
+    same = sum(reply["likeliest"] == reply["blanked"]["likeliest"] for reply in found)
+    return f"{same} have the same likeliest label without their DNA"
+
+
 def _write(model, asked: list, args: argparse.Namespace) -> None:
     """Answer into a file; finished batches are kept beside it until it is written."""
     from seqfuse.files import atomic
@@ -111,8 +119,7 @@ def _write(model, asked: list, args: argparse.Namespace) -> None:
                 table = csv.DictWriter(out, list(rows[0]), delimiter=delimiter)
                 table.writeheader()
                 table.writerows(rows)
-    same = sum(bool(r["blanked"]) and r["likeliest"] == r["blanked"]["likeliest"] for r in found)
     noted = sum(bool(reply["note"]) for reply in found)
-    say(f"{args.out}: {len(found)} records; {same} have the same likeliest label without their DNA")
+    say(f"{args.out}: {len(found)} records; {_without_dna(found)}")
     if noted:
         say(f"{noted} have DNA of a length outside that of training")

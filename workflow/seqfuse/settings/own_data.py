@@ -6,6 +6,7 @@ In the run of a preset they would replace its report, and under the preset's tit
 from collections.abc import Collection, Mapping
 
 from seqfuse.settings import datasets
+from seqfuse.settings.schema import schema
 
 
 def used(settings: Mapping, catalogue: Collection[str]) -> dict[str, list[str]]:
@@ -26,6 +27,9 @@ def used(settings: Mapping, catalogue: Collection[str]) -> dict[str, list[str]]:
 
 def run_name(settings: Mapping, catalogue: Collection[str]) -> str:
     """What a run is called where the user does not say: after the preset, or after the first
-    dataset of one's own, so that a second one joins it."""
+    dataset of one's own, so that a second one joins it; never like another preset's."""
     own = {name for names in used(settings, catalogue).values() for name in names}
-    return next((name for name in settings["datasets"] if name in own), settings["preset"])
+    first = next((name for name in settings["datasets"] if name in own), None)
+    if first is None:
+        return settings["preset"]
+    return f"own-{first}" if first in schema()["properties"]["preset"]["enum"] else first

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from safetensors import SafetensorError
 from safetensors import numpy as safetensors
 
 from seqfuse.bio.codon_usage import counted
@@ -92,8 +93,11 @@ def read(folder: Path) -> tuple[Facts, np.ndarray]:
     found = read_json(folder / _FACTS)
     try:
         return Facts(**found), safetensors.load_file(folder / _CODONS)["root_usage"]
-    except (TypeError, KeyError, OSError):
-        raise UserError(f"{folder}: its {_FACTS} or {_CODONS} is of another version") from None
+    except (TypeError, KeyError, OSError, SafetensorError):
+        raise UserError(
+            f"{folder}: its {_FACTS} or {_CODONS} is cut or of another version; copy the folder"
+            " again, or run `seqfuse codons card` of this arm"
+        ) from None
 
 
 def root_usage(sequences: Sequence[str]) -> np.ndarray:

@@ -15,8 +15,8 @@ from seqfuse.language import prompts
 from seqfuse.language.prompts import ClosedLabels, Dna, Prompt, Settings
 from seqfuse.registry.methods import METHODS
 
-# What a text is answered in parts by: computes a part, unless it was computed before.
-Once = Callable[[str, Callable[[], list]], list]
+# How a reply is had: computed, unless it was before.
+Once = Callable[[str, Callable[[], dict]], dict]
 
 
 class Model:
@@ -51,9 +51,20 @@ class Model:
         return asked
 
     def fingerprint(self, asked: Sequence[Prompt]) -> str:
-        """What answers are made from."""
-        prompted = [[prompt.id, prompt.hash] for prompt in asked]
-        return digest(canonical_json([checksums(self.folder), prompted, vars(self.settings)]))
+        """What answers are made from; how many are had at a time is not among it."""
+        from seqfuse import fingerprint
+        from seqfuse.training.provenance import surroundings
+
+        module = self.entry.implementation.split(":")[0]
+        made_from = [
+            checksums(self.folder),
+            [[prompt.id, prompt.dataset, prompt.hash] for prompt in asked],
+            vars(self.settings),
+            self.precision,
+            surroundings(),
+            fingerprint.code("seqfuse.language.answers.interactive", module),
+        ]
+        return digest(canonical_json(made_from))
 
     def load(self, encoder: Path | None) -> None:
         """Load the method and, where it reads states, the encoder that makes them."""
@@ -67,7 +78,16 @@ class Model:
     def replies(self, asked: Sequence[Prompt], batch: int, once: Once) -> Iterator[dict]:
         """What there is to say about each prompt, `batch` of them answered at a time."""
         for start in range(0, len(asked), batch):
-            yield from once(str(start), lambda part=asked[start : start + batch]: self._part(part))
+            part = asked[start : start + batch]
+            said: list[dict] = []
+            for place in range(len(part)):
+
+                def reply(part=part, said=said, place=place) -> dict:
+                    if not said:
+                        said.extend(self._part(part))
+                    return said[place]
+
+                yield once(str(start + place), reply)
 
     def _part(self, asked: Sequence[Prompt]) -> list[dict]:
         """Answers to some prompts, and to the same with blank DNA, each different one once."""

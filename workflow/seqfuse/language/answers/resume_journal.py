@@ -46,7 +46,7 @@ class Journal:
             say(f"{self.path}: made with another model, other data or code; starting anew")
             found, size = {}, 0
         if found:
-            say(f"{self.path}: resuming behind {len(found)} batches")
+            say(f"{self.path}: resuming behind {len(found)} of its parts")
         self._file = self._stack.enter_context(self.path.open("a", encoding="utf-8"))
         self._file.truncate(size)
         if not size:

@@ -3,7 +3,8 @@
 A method is run on fake tensors (`training.live_memory`) with batches of several sizes. What it
 takes is linear in the tokens of a batch, in its encoder states and in the tokens that are learnt:
 the coefficients are all that is kept. Each is linear in the number of the backbone's blocks, too,
-so that two shallow models tell of a deep one.
+so that two shallow models tell of a deep one; but where blocks are trained whole and computed again
+for their gradients, the depth is the model's own.
 """
 
 from collections.abc import Mapping, Sequence
@@ -61,6 +62,9 @@ def traced(asked: Mapping) -> dict[str, dict[str, float]]:
     if asked["job"] in ("embed", "contrast"):
         return encoder_traced(asked)
     depth = (asked["backbone"] or {"shape": {}})["shape"].get("num_hidden_layers", _DEPTHS[0])
+    if not asked["lora_rank"] and asked["gradient_checkpointing"]:
+        # What is kept for a block is less than its gradients, so that the peak moves with depth.
+        return _of_depth(asked, depth)
     low, high = (_of_depth(asked, blocks) for blocks in _DEPTHS)
     return {
         kind: {name: _at(depth, low[kind][name], high[kind][name]) for name in low[kind]}
