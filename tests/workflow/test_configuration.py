@@ -190,8 +190,8 @@ def test_a_file_that_cannot_be_had_stops_a_run_unless_its_records_are_there(make
     (tmp_path / "sets").mkdir()
     (tmp_path / "sets" / "mine.csv").write_text("sequence,value\n")
     assert not lacking(project.snakemake("-n", "--config", f"mirror=[{tmp_path}]").stdout)
-    (project.root / "results" / "demo" / "data" / "mine").mkdir(parents=True)
-    (project.root / "results" / "demo" / "data" / "mine" / "records.parquet").touch()
+    (project.root / "results" / "mine" / "data" / "mine").mkdir(parents=True)
+    (project.root / "results" / "mine" / "data" / "mine" / "records.parquet").touch()
     assert not lacking(project.snakemake("-n").stdout)
 
 
