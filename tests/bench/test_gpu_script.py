@@ -138,7 +138,8 @@ def test_gpu_script_trains_as_the_papers_preset_says(root):
     for name in ("weight_decay", "precision", "lora_rank"):
         assert getattr(settings, name) == language["training"][name]
     assert language["overrides"]["onevocab"]["lora_rank"] == 0
-    assert language["overrides"]["onevocab"]["gradient_checkpointing"]
+    # Left to the card; whole training is measured with it, as 40 GB ask for.
+    assert language["training"]["gradient_checkpointing"] is None
     assert shapes.WHOLE == ("onevocab",)
 
 
