@@ -86,7 +86,7 @@ def test_full_scale_memory_of_a_node_counts_its_processes(make_run, tmp_path):
     """Slurm's memory is that of a node: 4 GPUs on each of two nodes are four processes there."""
     (tmp_path / "a").write_bytes(bytes(2_500_000))
     run = make_run(gpu={"count": 4, "nodes": 2, "model": None})
-    ask = Needs(run, Inputs(run), unknown=str).training(None)["mem_mb"]
+    ask = Needs(run, Inputs(run), unknown=str).training("language_finetune", None)["mem_mb"]
     assert ask(None, [tmp_path / "a"], 2) == 2 * 4 * (1000 + 3 * 2)
 
 
@@ -192,17 +192,22 @@ def test_interpretation_maps_what_its_fusions_read(needs, receipt, of):
 
 
 def test_a_training_job_on_one_node(needs):
-    asked = needs.training(needs.tables_disk)
+    asked = needs.training("language_finetune", needs.tables_disk)
     assert list(asked) == ["gpu", "gpu_model", "mem_mb", "disk_mb", "runtime", "nodes"]
     assert (asked["gpu"], asked["gpu_model"], asked["nodes"]) == (2, "a100", 1)
     assert asked["mem_mb"](None, [], 1) == 2 * 1000 and asked["disk_mb"](None, []) == 0
     assert asked["runtime"](None, 1) == 2 * 30
-    assert needs.training(needs.tables_disk, needs.runtime("gpu"))["runtime"](None, 1) == 30
+    assert (
+        needs.training("language_finetune", needs.tables_disk, needs.runtime("gpu"))["runtime"](
+            None, 1
+        )
+        == 30
+    )
 
 
 def test_a_training_job_on_several_nodes_starts_its_own_processes(make_run):
     run = make_run(gpu={"count": 4, "nodes": 2, "model": None})
-    asked = Needs(run, Inputs(run), unknown=str).training(None)
+    asked = Needs(run, Inputs(run), unknown=str).training("language_finetune", None)
     kept = ("gpu", "gpu_model", "nodes", "tasks", "mpi", "tasks_per_gpu")
     assert [asked[name] for name in kept] == [8, None, 2, 2, "srun", 0]
 

@@ -111,7 +111,7 @@ def test_what_changes_no_result_is_not_tracked(run):
     given = run.finetuning("one", "onevocab")
     kept = tracked(given, "language/training")
     apart = untracked(given, "language/training")
-    assert apart.keys() == {"gradient_checkpointing", "checkpoint_minutes"}
+    assert apart.keys() == {"gradient_checkpointing", "chunk_tokens", "checkpoint_minutes"}
     assert kept | apart == given and kept["k"] == given["k"]
 
 
@@ -273,10 +273,10 @@ def test_disk_is_the_estimate_and_twice_the_tables_or_unknown(needs, tmp_path):
 
 
 def test_a_training_job_of_several_nodes_starts_its_own_processes(needs):
-    assert needs.training(needs.tables_disk)["gpu"] == 1
-    assert "mpi" not in needs.training(needs.tables_disk)
+    assert needs.training("language_finetune", needs.tables_disk)["gpu"] == 1
+    assert "mpi" not in needs.training("language_finetune", needs.tables_disk)
     run = make(gpu={"count": 2, "nodes": 3})
-    several = Needs(run, Inputs(run), unknown=str).training(needs.tables_disk)
+    several = Needs(run, Inputs(run), unknown=str).training("language_finetune", needs.tables_disk)
     assert (several["gpu"], several["nodes"], several["tasks"]) == (6, 3, 3)
     assert several["mpi"] == "srun" and several["tasks_per_gpu"] == 0
 

@@ -205,6 +205,7 @@ def test_ablations_train_what_varies_and_nothing_again(demo):
     # Shuffled sequences, and the encoder that was aligned with shuffled pairs.
     assert embedded and all("@" in path or "seqclip_shuffled" in path for path in embedded)
     trained = {"language_finetune", "language_predict", "codons_train", "codons_train_weighed"}
+    trained.add("codons_card")
     controls = {"controls_shuffle", "controls_folds", "embeddings", "language_pretrain"}
     assert demo.planned("ablations") == trained | controls | {
         "evaluation_ablations",

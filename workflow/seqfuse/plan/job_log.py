@@ -30,11 +30,11 @@ _MOST = 8
 class JobLog(logging.Filter):
     """Shortens the reasons of the jobs of a workflow, whose resolved settings the plan names."""
 
-    def __init__(self, workflow, settings: Mapping):
+    def __init__(self, workflow, settings: Mapping | None = None):
         super().__init__()
         self._workflow, self._jobs = workflow, {}
         if PLAN in os.environ:
-            _add({"settings": settings})
+            _add({"settings": settings or {}})
 
     def filter(self, record: logging.LogRecord) -> bool:
         if getattr(record, "event", None) == "job_info":
