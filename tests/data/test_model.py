@@ -434,11 +434,15 @@ def test_what_presets_and_defaults_name_is_in_the_catalogue():
     assert [name for name in wanted if name not in CATALOGUE] == []
 
 
-@pytest.mark.parametrize("name", [n for n, e in CATALOGUE.items() if e["kind"] == "scratch"])
+# Those of the rehearsal are built by the same code, and have gigabytes.
+SMALL = [n for n, e in CATALOGUE.items() if e["kind"] == "scratch" and "rehearsal" not in n]
+
+
+@pytest.mark.parametrize("name", SMALL)
 def test_scratch_models_of_the_catalogue_are_built(build, name):
     folder = build(CATALOGUE[name], name)
     pretrained_models.check(CATALOGUE[name]["layout"], folder)
     config = json.loads((folder / "config.json").read_text())
     for key, value in CATALOGUE[name].get("config", {}).items():
-        if key not in ("vocab_size", "learned_tokens"):
+        if key != "vocab_size":
             assert config[key] == value
