@@ -279,9 +279,22 @@ class Fixed:
 def test_rehearse_holds_a_run_to_its_budget(capsys):
     three = [("known", None), ("known", None), ("light", None)]
     assert budget.total(Fixed(run_of()), three) == (4.0, 0)
-    budget.hold(Fixed(run_of(budget_gpu_hours=4)), three)
+    fixed = Fixed(run_of())
+    budget.hold(lambda: fixed, three, 4)
     assert "4.0 GPU-hours on made-up of 10 GB" in capsys.readouterr().err
     with pytest.raises(UserError, match="takes 4.0 GPU-hours, budget_gpu_hours is 3"):
-        budget.hold(Fixed(run_of(budget_gpu_hours=3)), three)
+        budget.hold(lambda: fixed, three, 3)
     with pytest.raises(UserError, match="what 1 jobs take is not known"):
-        budget.hold(Fixed(run_of(budget_gpu_hours=9)), [*three, ("unknown", None)])
+        budget.hold(lambda: fixed, [*three, ("unknown", None)], 9)
+
+
+def test_rehearse_stops_no_run_on_a_card_that_it_does_not_know(capsys):
+    """A site may have any, unless its hours are to be held to a budget."""
+
+    def made():
+        return cards.card(run_of(gpu={"model": "v100", "memory_gb": 16}).settings)
+
+    budget.hold(made, [], None)
+    assert "GPU-hours are not known: v100: no card that is known" in capsys.readouterr().err
+    with pytest.raises(UserError, match="v100: no card that is known"):
+        budget.hold(made, [], 10)

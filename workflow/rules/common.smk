@@ -96,7 +96,8 @@ def before_submission(workflow):
         return
     partitions = workflow.executor_settings.partition_config
     with told_as("configuration error"):
-        budget.hold(needs.estimates, ((job.rule.name, job.wildcards) for job in jobs))
+        named = [(job.rule.name, job.wildcards) for job in jobs]
+        budget.hold(lambda: needs.estimates, named, settings["budget_gpu_hours"])
     with told_as("cluster error"):
         slurm.prepare(Path.cwd(), partitions, [job.resources for job in jobs])
         # In conda each job has an environment of its own, which this process does not know.

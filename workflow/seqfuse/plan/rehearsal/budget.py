@@ -1,6 +1,6 @@
 """What a run comes to in GPU-hours, before its first job is submitted."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 
 from seqfuse.errors import UserError
@@ -8,13 +8,22 @@ from seqfuse.plan.rehearsal.estimates import Estimates
 from seqfuse.progress import say
 
 
-def hold(estimates: Estimates, jobs: Iterable[tuple[str, SimpleNamespace]]) -> None:
-    """Say what the jobs (rule, wildcards) come to; over `budget_gpu_hours` it is a `UserError`, and
-    so is a budget that cannot be held because some job's shapes are not known."""
+def hold(
+    made: Callable[[], Estimates], jobs: Iterable[tuple[str, SimpleNamespace]], budget: float | None
+) -> None:
+    """Say what the jobs (rule, wildcards) come to; over the `budget` it is a `UserError`, and so is
+    a budget that cannot be held, because the card or some job's shapes are not known. Without a
+    budget, a site's card may be any."""
+    try:
+        estimates = made()
+    except UserError as error:
+        if budget is not None:
+            raise
+        say(f"GPU-hours are not known: {error}")
+        return
     hours, unknown = total(estimates, jobs)
-    budget, card = estimates.run.settings["budget_gpu_hours"], estimates.card
     least = "at least " if unknown else ""
-    say(f"{least}{hours:,.1f} GPU-hours on {card.title}, as `seqfuse rehearse` computes")
+    say(f"{least}{hours:,.1f} GPU-hours on {estimates.card.title}, as `seqfuse rehearse` computes")
     if budget is None:
         return
     if unknown:

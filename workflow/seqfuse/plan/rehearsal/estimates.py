@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 
 from seqfuse.plan.rehearsal import coefficients, workload
@@ -107,7 +107,7 @@ class Estimates:
         memory = self._step(suite, name, found, fitted["chunk_tokens"])
         steps, work = self._steps(suite, given), self._suite(suite, name)
         longest = max(p.learnt.most for _, p in work)
-        rows = sum(sum(w.rows.get(split, 0) for split in ("train",)) for w, _ in work)
+        rows = sum(w.rows.get("train", 0) for w, _ in work)
         validated = min(given["validation_rows"], sum(w.rows.get("val", 0) for w, _ in work))
         share = sum(
             w.rows.get("train", 0) / max(1, rows) * self._flops(found, p.learnt, p) for w, p in work
@@ -251,13 +251,11 @@ class Estimates:
     def _with_encoder(self, found: Estimate, method: str, tokens: float) -> Estimate:
         name = self.run.model_of(method, "encoder")
         read = self._reading(name, tokens, 1000)
-        return Estimate(
-            **{
-                **vars(found),
-                "weights": found.weights + read.weights,
-                "flops": found.flops + read.flops,
-                "seconds": found.seconds + read.seconds,
-            }
+        return replace(
+            found,
+            weights=found.weights + read.weights,
+            flops=found.flops + read.flops,
+            seconds=found.seconds + read.seconds,
         )
 
     def _answers(
@@ -381,12 +379,11 @@ class Estimates:
         found = self._reading(
             encoder, rows * work.nucleotides.mean / letters, work.nucleotides.mean / letters
         )
-        width = self.known.of(coefficients.of_encoder(self.run, encoder, "embed", self._precision))[
-            "resident"
-        ]["width"]
+        request = coefficients.of_encoder(self.run, encoder, "embed", self._precision)
+        width = self.known.of(request)["resident"]["width"]
         stored = {"float16": 2, "float32": 4}[self.run.settings["embeddings"]["dtype"]]
         states = rows * work.nucleotides.mean / (3 if wildcards.view == "rna" else letters)
-        return Estimate(**{**vars(found), "disk": states * width * stored})
+        return replace(found, disk=states * width * stored)
 
     @property
     def _precision(self) -> str:
@@ -449,17 +446,15 @@ class Estimates:
             tokens = work.nucleotides.map(lambda nt, per=letters[view]: nt / per)
             flops = found.tokens * 3 / letters[view] * _row(learnt, tokens.mean)
             at_once = given["batch"] * tokens.most
-            found = Estimate(
-                **{
-                    **vars(found),
-                    "weights": found.weights + learnt["resident"]["bytes"],
-                    "gradients": found.gradients + trained,
-                    "optimiser": found.optimiser + _MOMENTS * trained,
-                    "activations": found.activations + learnt["peak"]["tokens"] * at_once,
-                    "flops": found.flops + flops,
-                    "seconds": found.seconds
-                    + self.card.seconds(flops, self.card.training, given["precision"]),
-                }
+            seconds = self.card.seconds(flops, self.card.training, given["precision"])
+            found = replace(
+                found,
+                weights=found.weights + learnt["resident"]["bytes"],
+                gradients=found.gradients + trained,
+                optimiser=found.optimiser + _MOMENTS * trained,
+                activations=found.activations + learnt["peak"]["tokens"] * at_once,
+                flops=found.flops + flops,
+                seconds=found.seconds + seconds,
             )
         return found
 

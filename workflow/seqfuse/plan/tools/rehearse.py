@@ -72,8 +72,11 @@ def _leave(reason: str) -> NoReturn:
 def estimated(run_of: Run, card: Card, jobs: Sequence[dry_run.Job]) -> list[Estimated]:
     """The jobs that compute with a model, with their estimates; shapes that no file knows yet are
     asked for first, and kept."""
-    estimates = Estimates(run_of, card)
+    estimates, asked = Estimates(run_of, card), []
     while unknown := _unknown(estimates, jobs):
+        if any(request in asked for request in unknown):
+            raise UserError(f"{coefficients.OWN}: it does not hold what was just asked for")
+        asked += unknown
         say(f"{len(unknown)} shapes that are not known yet: a minute or so each, once")
         _ask(unknown)
         estimates = Estimates(run_of, card)
