@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from seqfuse.bio.readers import Reader
+from seqfuse.bio.reading.readers import Reader
 from seqfuse.cli import main
 from seqfuse.data import assemble, download
 from seqfuse.errors import UserError

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from seqfuse.bio.readers import Reader
+from seqfuse.bio.reading.readers import Reader
 
 ROWS = [
     {"id": "a", "sequence": "ACGT"},

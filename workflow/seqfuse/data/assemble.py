@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 
 from seqfuse import labels as labels_of_answers
 from seqfuse import tables
-from seqfuse.bio.bad_rows import BadRows, Place, place
 from seqfuse.bio.normalise import keys, normalise
+from seqfuse.bio.reading.bad_rows import BadRows, Place, place
 from seqfuse.bio.splits import SPLITS, assign
 from seqfuse.data.demo import generators
 from seqfuse.data.download import Source

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from seqfuse.bio.bad_rows import Kind
+from seqfuse.bio.reading.bad_rows import Kind
 from seqfuse.data import first_download
 from seqfuse.errors import UserError, printable, quoted, several
 from seqfuse.files import atomic, sha256
@@ -107,7 +107,7 @@ def _refuse_absent(name: str, item: dict, mirrors: list[str]) -> None:
 
 
 def _refuse_ungrouped(name: str, entry: dict, path: Path) -> None:
-    from seqfuse.bio.readers import Reader
+    from seqfuse.bio.reading.readers import Reader
 
     fields, separator = entry.get("header_fields", ()), entry.get("header_separator", "|")
     columns = Reader(path, tuple(fields), separator).columns()

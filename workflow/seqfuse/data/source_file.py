@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from seqfuse import labels
-from seqfuse.bio.bad_rows import BadRows, Place
-from seqfuse.bio.readers import Reader
+from seqfuse.bio.reading.bad_rows import BadRows, Place
+from seqfuse.bio.reading.readers import Reader
 from seqfuse.bio.splits import SPLITS
 from seqfuse.data import conversations
 from seqfuse.data.download import Source

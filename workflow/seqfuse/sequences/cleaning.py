@@ -16,10 +16,10 @@ import pyarrow.parquet as pq
 
 from seqfuse import tables
 from seqfuse.bio import frames, record_batches
-from seqfuse.bio.bad_rows import BadRows, Place, place
 from seqfuse.bio.homology import Search
 from seqfuse.bio.normalise import first_foreign, keys, normalise
 from seqfuse.bio.proteins import Coding as CodingProteins
+from seqfuse.bio.reading.bad_rows import BadRows, Place, place
 from seqfuse.errors import UserError
 from seqfuse.sequences.coding import Coding
 from seqfuse.sequences.plan import Plan

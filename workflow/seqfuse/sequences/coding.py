@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from seqfuse.bio import frames
-from seqfuse.bio.bad_rows import NAMED, Place
+from seqfuse.bio.reading.bad_rows import NAMED, Place
 from seqfuse.errors import several
 
 # A set counts as coding if at most a tenth of its rows have a stop inside, or if it has at most a

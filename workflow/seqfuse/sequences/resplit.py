@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 
 from seqfuse.bio import clusters, sketch
-from seqfuse.bio.bad_rows import place
 from seqfuse.bio.normalise import keys
 from seqfuse.bio.proteins import Coding, Proteins
+from seqfuse.bio.reading.bad_rows import place
 from seqfuse.bio.splits import SPLITS, assign, in_one_group, taught
 from seqfuse.errors import UserError
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from seqfuse.bio.frames import METHIONINE, frames
 from seqfuse.bio.normalise import first_foreign, normalise
-from seqfuse.bio.readers import Reader
+from seqfuse.bio.reading.readers import Reader
 from seqfuse.codons.application.training_facts import Facts, distances, root_usage
 from seqfuse.codons.dataset import Dataset
 from seqfuse.errors import UserError, nearest

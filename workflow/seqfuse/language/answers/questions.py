@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from seqfuse.bio.readers import Reader
+from seqfuse.bio.reading.readers import Reader
 from seqfuse.errors import UserError, nearest
 
 FIELDS = ("id", "sequence", "variant", "question")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from seqfuse.bio.file_kinds import FASTA
+from seqfuse.bio.reading.file_kinds import FASTA
 from seqfuse.errors import UserError, printable, quoted
 
 NAMED = 10  # rows of a kind that are named, and kinds that are told

@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from seqfuse.bio import file_kinds, record_batches
+from seqfuse.bio import record_batches
+from seqfuse.bio.reading import file_kinds
 from seqfuse.errors import UserError, quoted, several
 
 csv.field_size_limit(2**31 - 1)  # a chromosome is a cell too
