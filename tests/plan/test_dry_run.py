@@ -167,6 +167,6 @@ def test_what_does_not_fit_is_refused(monkeypatch):
 
 def test_without_a_network_the_hubs_cache_alone_is_asked(monkeypatch):
     asked = []
-    monkeypatch.setattr(fetch.download, "hub_offline", lambda: "no network")
+    monkeypatch.setattr(fetch.network, "hub_offline", lambda: "no network")
     assert fetch._asked(lambda *args, **options: asked.append(options), "a") is None
     assert asked == [{"dry_run": True, "local_files_only": True}]

@@ -8,9 +8,7 @@ read whole, by `seqfuse.data.repository`.
 """
 
 import shutil
-import socket
 import urllib.error
-import urllib.parse
 import urllib.request
 from collections import Counter
 from collections.abc import Iterable
@@ -19,6 +17,7 @@ from pathlib import Path
 
 from seqfuse.bio.reading.bad_rows import Kind
 from seqfuse.data import first_download
+from seqfuse.data.network import hub_offline
 from seqfuse.errors import UserError, printable, quoted, several
 from seqfuse.files import atomic, sha256
 from seqfuse.progress import say
@@ -254,23 +253,6 @@ def _from_hub(hub: dict, path: str, copy: str) -> Path:
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         where = f"{hub['repository']}: {path}"
         raise UserError(_unreachable(where, offline or error, copy)) from None
-
-
-def hub_offline() -> str | None:
-    """Why the hub is not asked and only its cache is looked into; None where it can be asked.
-
-    Without a network its own retries take half a minute. Behind a proxy, names need not resolve.
-    """
-    from huggingface_hub import constants
-
-    if constants.HF_HUB_OFFLINE:
-        return "HF_HUB_OFFLINE is set"
-    if not urllib.request.getproxies():
-        try:
-            socket.getaddrinfo(urllib.parse.urlsplit(constants.ENDPOINT).hostname, None)
-        except OSError as error:
-            return f"no network: {error.strerror}"
-    return None
 
 
 def _from_url(url: str, target: Path, copy: str) -> Path:

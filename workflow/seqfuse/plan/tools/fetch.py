@@ -15,7 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from seqfuse.data import download
+from seqfuse.data import download, network
 from seqfuse.errors import UserError
 from seqfuse.plan import dry_run
 from seqfuse.training.preemption import Interruption
@@ -136,7 +136,7 @@ def _asked(ask, *args, **options):
     """What the hub says of a download; None without a network or an answer."""
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    offline = download.hub_offline() is not None
+    offline = network.hub_offline() is not None
     try:
         return ask(*args, **options, dry_run=True, local_files_only=offline)
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError):
