@@ -36,10 +36,10 @@ from seqfuse.codons.train import MODALITIES
 from seqfuse.codons.training import Training
 from seqfuse.codons.training_job import Job
 from seqfuse.encoders.embedder import keep_freed_memory
-from seqfuse.encoders.encoder import Encoder
-from seqfuse.encoders.rows import Row, sequence_hash
-from seqfuse.encoders.store import Store
-from seqfuse.encoders.store_writer import Writer
+from seqfuse.encoders.models.encoder import Encoder
+from seqfuse.encoders.store.reader import Store
+from seqfuse.encoders.store.rows import Row, sequence_hash
+from seqfuse.encoders.store.writer import Writer
 from seqfuse.files import write_json
 from seqfuse.registry.arms import ARMS, Arm
 

@@ -22,8 +22,8 @@ from torch.nn.utils.rnn import pad_sequence
 from bench.measure import Setting, alternate, exhaust, result
 from seqfuse import encoders
 from seqfuse.cli import main
-from seqfuse.encoders.encoder import Encoder
-from seqfuse.encoders.store import Store
+from seqfuse.encoders.models.encoder import Encoder
+from seqfuse.encoders.store.reader import Store
 
 # States of both sides are float16, and float32 differs in the last place between batch shapes.
 TOLERANCE = 4e-3

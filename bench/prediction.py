@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from bench.measure import Setting, alternate, result
-from seqfuse.encoders import random_models
+from seqfuse.encoders.models import random_models
 from seqfuse.language.answers.decoding import Generation, answer, label_tokens
 from seqfuse.language.methods.kmers import KmerVocabulary
 from seqfuse.language.methods.method import Example, Setup

@@ -19,7 +19,7 @@ from transformers import AutoModelForCausalLM
 from bench.embeddings import embed, sequence_table
 from bench.measure import Setting, alternate, result
 from seqfuse import encoders
-from seqfuse.encoders import random_models
+from seqfuse.encoders.models import random_models
 from seqfuse.language.methods.linear import Linear, between_markers
 from seqfuse.language.methods.linear_tuned import LinearTuned
 from seqfuse.language.methods.method import Batch, Example, Setup, Slot

@@ -35,7 +35,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "workflow")]
 
 from bench import compare  # noqa: E402
 from seqfuse.data.demo import generators  # noqa: E402
-from seqfuse.encoders.store import Store  # noqa: E402
+from seqfuse.encoders.store.reader import Store  # noqa: E402
 
 COPIED = ("Snakefile", "config.yaml", "workflow", "envs", "resources", "profiles", "slurm")
 # In the environment of a run's processes, by which those that outlive their snakemake are found.

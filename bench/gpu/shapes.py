@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from seqfuse.encoders import random_models, random_text_models
+from seqfuse.encoders.models import random_models, random_text_models
 from seqfuse.language.backbones.chat import Chat
 from seqfuse.language.finetuning import checkpoint
 from seqfuse.language.methods.method import Example, LanguageMethod, Setup

@@ -5,7 +5,7 @@ import torch
 
 from seqfuse.errors import UserError
 from seqfuse.training import device as devices
-from seqfuse.training import launch
+from seqfuse.training.distributed import launch
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from seqfuse.bio.frames import code
 from seqfuse.codons.train import MODALITIES
 from seqfuse.codons.training import Training
 from seqfuse.codons.training_job import Job
-from seqfuse.encoders import random_models
-from seqfuse.encoders.rows import Row, sequence_hash
-from seqfuse.encoders.store_writer import Writer
+from seqfuse.encoders.models import random_models
+from seqfuse.encoders.store.rows import Row, sequence_hash
+from seqfuse.encoders.store.writer import Writer
 from seqfuse.files import write_json
 from seqfuse.registry.arms import ARMS
 from seqfuse.sequences import clusters

@@ -121,7 +121,7 @@ def test_any_sequence_with_n_is_exact(letters, parts):
 def test_the_spans_of_the_encoder_are_those_used_here(tmp_path):
     """Tokens of the real tokeniser, special ones left out, have the spans that the tests assume."""
     from seqfuse import encoders
-    from seqfuse.encoders import random_models
+    from seqfuse.encoders.models import random_models
 
     random_models.write("nucleotide-transformer-v2", {}, 0, [], tmp_path)
     tokeniser = encoders.implementation("nucleotide-transformer-v2").read_tokeniser(tmp_path)

@@ -16,7 +16,7 @@ from seqfuse.codons import checkpoint
 from seqfuse.codons.application import new_records
 from seqfuse.codons.application.training_facts import distances, root_usage
 from seqfuse.codons.train import MODALITIES
-from seqfuse.encoders import store_writer
+from seqfuse.encoders.store import writer as store_writer
 from seqfuse.files import read_json, write_json
 from seqfuse.registry.arms import ARMS
 
@@ -211,7 +211,7 @@ KILLED = """
 import os, signal, sys
 from seqfuse.bio.frames import code
 from seqfuse.cli import main
-from seqfuse.encoders.store_writer import Writer
+from seqfuse.encoders.store.writer import Writer
 finish = Writer._finish_shard
 
 def killed(self):

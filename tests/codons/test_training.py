@@ -9,10 +9,10 @@ import pytest
 
 from seqfuse import tables
 from seqfuse.codons.training import Trainer
-from seqfuse.encoders.store import Store
+from seqfuse.encoders.store.reader import Store
 from seqfuse.files import read_json
 from seqfuse.registry.arms import ARMS
-from seqfuse.training.preemption import Interrupted
+from seqfuse.training.interruption.preemption import Interrupted
 
 # Files of an arm that depend on its inputs alone; cost.json also holds seconds and memory.
 SAME = ("seed0.safetensors", "seed1.safetensors", "predictions.parquet", "log.jsonl")

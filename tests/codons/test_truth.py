@@ -17,9 +17,9 @@ from seqfuse.codons.scores import resampled
 from seqfuse.codons.train import MODALITIES
 from seqfuse.codons.training_job import Job
 from seqfuse.data.demo.codons import FAVOURED, codon_score, has_motif
-from seqfuse.encoders.rows import Row
-from seqfuse.encoders.store import Store
-from seqfuse.encoders.store_writer import Writer
+from seqfuse.encoders.store.reader import Store
+from seqfuse.encoders.store.rows import Row
+from seqfuse.encoders.store.writer import Writer
 from seqfuse.files import read_json, write_json
 from seqfuse.registry.arms import ARMS
 from seqfuse.settings.yaml_files import load_yaml

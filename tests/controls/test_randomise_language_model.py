@@ -5,7 +5,7 @@ import pytest
 
 @pytest.fixture
 def backbone(tmp_path):
-    from seqfuse.encoders import random_models
+    from seqfuse.encoders.models import random_models
 
     sizes = {"vocab_size": 300, "hidden_size": 16, "intermediate_size": 24, "head_dim": 8}
     sizes |= {"num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 1}

@@ -9,7 +9,7 @@ from seqfuse import encoders, tables
 from seqfuse.bio.frames import code
 from seqfuse.cli import main
 from seqfuse.controls.properties.codon_shuffling import frames
-from seqfuse.encoders import random_models
+from seqfuse.encoders.models import random_models
 
 RESIDUE = code(1)
 

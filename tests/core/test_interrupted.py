@@ -10,13 +10,13 @@ import threading
 import pytest
 
 from seqfuse.language.answers.resume_journal import Journal
-from seqfuse.training.preemption import SIGNALS, Interrupted, Interruption, locked
+from seqfuse.training.interruption.preemption import SIGNALS, Interrupted, Interruption, locked
 
 # A command that says when it works, and takes its time over tidying up.
 COMMAND = """
 import argparse, signal, sys, time
 from seqfuse import cli
-from seqfuse.training.preemption import Interruption
+from seqfuse.training.interruption.preemption import Interruption
 
 def run(args):
     try:

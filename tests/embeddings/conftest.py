@@ -8,9 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from seqfuse.cli import main
-from seqfuse.encoders.rows import Row
-from seqfuse.encoders.store import Store
-from seqfuse.encoders.store_writer import Writer
+from seqfuse.encoders.store.reader import Store
+from seqfuse.encoders.store.rows import Row
+from seqfuse.encoders.store.writer import Writer
 
 WIDTH = 4
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqfuse.encoders import store as module
-from seqfuse.encoders import store_writer as writer
-from seqfuse.encoders.store import Store, decode_spans, encode_spans
+from seqfuse.encoders.store import reader as module
+from seqfuse.encoders.store import writer
+from seqfuse.encoders.store.reader import Store, decode_spans, encode_spans
 from seqfuse.errors import UserError
 
 SEQUENCES = ["A" * length + "CG" for length in range(100)]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seqfuse.cli import main
-from seqfuse.encoders.store_writer import Writer
+from seqfuse.encoders.store.writer import Writer
 
 
 @pytest.fixture

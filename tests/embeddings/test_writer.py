@@ -9,16 +9,16 @@ import threading
 import numpy as np
 import pytest
 
-from seqfuse.encoders import store_writer as module
-from seqfuse.encoders.store import Store
-from seqfuse.encoders.store_writer import Writer
+from seqfuse.encoders.store import writer as module
+from seqfuse.encoders.store.reader import Store
+from seqfuse.encoders.store.writer import Writer
 
 SEQUENCES = ["A" * length + "CG" for length in range(150)]
 # Embeds with small shards, and dies when the fourth one is written but not yet published.
 KILLED = """
 import os, signal, sys
 from seqfuse.cli import main
-from seqfuse.encoders import store_writer as writer
+from seqfuse.encoders.store import writer
 writer.BYTES_A_SHARD = 4000
 publish, count = writer._Shard.publish, 0
 

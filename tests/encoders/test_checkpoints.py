@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from seqfuse import encoders
-from seqfuse.encoders.tokenisers import EsmTokeniser, RnaFmTokeniser
+from seqfuse.encoders.models.tokenisers import EsmTokeniser, RnaFmTokeniser
 from seqfuse.errors import UserError
 
 KEYS = json.loads((Path(__file__).parent / "golden" / "keys.json").read_text())
@@ -96,7 +96,7 @@ def test_a_missing_tensor_is_named(golden, broken):
 
 def test_every_single_tensor_is_needed(golden, broken, monkeypatch):
     optional = {name for name in golden.weights if "contact_head" in name}
-    from seqfuse.encoders import checkpoint
+    from seqfuse.encoders.models import checkpoint
 
     accepted = set()
     for name in golden.weights:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqfuse import encoders
-from seqfuse.encoders.tokenisers import EsmTokeniser, RnaFmTokeniser
+from seqfuse.encoders.models.tokenisers import EsmTokeniser, RnaFmTokeniser
 from seqfuse.errors import UserError
 
 ALPHABETS = {"ntv2": "ACGTN", "rnafm": "ACGURYKMSWBDHVN-", "esm2": "LAGVSERTIDPKQNFYMHWCXBUZO.-"}

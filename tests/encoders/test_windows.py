@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seqfuse.encoders import windows
-from seqfuse.encoders.tokenisers import Tokens
+from seqfuse.encoders.models.tokenisers import Tokens
 
 
 def test_windows_of_ten_by_hand():

@@ -49,7 +49,7 @@ def _backbone(folder: Path, **config) -> Path:
     """A scratch model with sharper weights: as drawn, it gives all tokens one probability."""
     from safetensors.torch import load_file, save_file
 
-    from seqfuse.encoders import random_models
+    from seqfuse.encoders.models import random_models
 
     random_models.write("qwen3", SIZES | config, 0, TEXTS, folder)
     path = folder / "model.safetensors"
@@ -154,7 +154,7 @@ def _together(count: int, work, folder: Path, joins: bool = False) -> list:
         place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count, "MASTER_PORT": port}
         os.environ.update({k: str(v) for k, v in place.items()}, MASTER_ADDR="localhost")
         torch.set_num_threads(1)
-        from seqfuse.training import launch
+        from seqfuse.training.distributed import launch
 
         with contextlib.nullcontext() if joins else launch.started(count):
             (folder / f"{rank}.pickle").write_bytes(pickle.dumps(work()))
@@ -260,7 +260,7 @@ def suite_rows():
 def project(tmp_path_factory) -> Path:
     """Records of two datasets and of gene-text pairs, models, receipts, and a pre-training."""
     from seqfuse import cli
-    from seqfuse.encoders import random_models
+    from seqfuse.encoders.models import random_models
 
     root = tmp_path_factory.mktemp("project")
     for name, seed in (("mice", 0), ("rats", 1)):

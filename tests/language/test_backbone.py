@@ -7,7 +7,7 @@ import torch
 from safetensors import safe_open
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from seqfuse.encoders.formats import loaded_bytes
+from seqfuse.encoders.models.formats import loaded_bytes
 from seqfuse.errors import UserError
 from seqfuse.language.backbones import loading
 from seqfuse.language.backbones.loading import load_backbone

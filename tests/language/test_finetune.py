@@ -182,7 +182,7 @@ def test_what_a_method_needs_and_is_not_given(project, commands, tmp_path):
 
 
 def test_an_adapter_for_another_language_model(project, commands, tmp_path):
-    from seqfuse.encoders import random_models
+    from seqfuse.encoders.models import random_models
 
     wide = tmp_path / "wide"
     wide.mkdir()

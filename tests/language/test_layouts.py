@@ -197,7 +197,7 @@ def test_layout_gradients_are_the_same_with_activations_computed_again(build, pr
 def test_layout_sharded_over_two_processes_has_the_loss_of_one(
     build, prompt, folders, together, tmp_path, name
 ):
-    from seqfuse.training import processes
+    from seqfuse.training.distributed import processes
 
     def work():
         method = build("onevocab", folders[name])

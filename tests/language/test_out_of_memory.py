@@ -13,7 +13,7 @@ from seqfuse.errors import UserError
 from seqfuse.language.answers import decoding
 from seqfuse.language.answers.decoding import Generation
 from seqfuse.language.prompts import Settings
-from seqfuse.training import processes
+from seqfuse.training.distributed import processes
 from seqfuse.training.trainer import Trainer, Training
 
 SETTINGS = Training(

@@ -21,8 +21,8 @@ from seqfuse.language.pretraining.contrastive_pretraining import (
     contrastive,
     duplicate_pairs,
 )
-from seqfuse.training import launch, processes
-from seqfuse.training.resume_checkpoint import discard
+from seqfuse.training.distributed import launch, processes
+from seqfuse.training.interruption.resume_checkpoint import discard
 from seqfuse.training.trainer import CLOCKED, Trainer, Training, load_best
 
 SETTINGS = Training(

@@ -4,7 +4,7 @@ import multiprocessing
 
 import pytest
 
-from seqfuse.training.shared_folder import shared
+from seqfuse.training.interruption.shared_folder import shared
 
 
 def _use(folder, ready, go) -> None:

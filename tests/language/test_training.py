@@ -17,7 +17,7 @@ from torch import nn
 
 from seqfuse.errors import UserError
 from seqfuse.training import trainer
-from seqfuse.training.preemption import Interrupted
+from seqfuse.training.interruption.preemption import Interrupted
 from seqfuse.training.trainer import CLOCKED, Trainer, Training, schedule
 
 SETTINGS = Training(

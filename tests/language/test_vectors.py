@@ -7,7 +7,7 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from seqfuse import tables
-from seqfuse.encoders.store import Store
+from seqfuse.encoders.store.reader import Store
 from seqfuse.language.answers import input_vectors
 from seqfuse.registry.methods import METHODS
 

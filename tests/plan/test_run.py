@@ -132,7 +132,7 @@ def test_pre_trainings(run):
 def test_an_encoder_is_the_variants_own(run):
     assert run.encoders_of("linear", run.seeds) == ["demo-nt"]
     assert run.encoders_of("linear_full", run.seeds) == ["nt-v2-100m"]
-    assert run.layout("nt-v2-100m") == ["seqfuse.encoders.nucleotide_transformer"]
+    assert run.layout("nt-v2-100m") == ["seqfuse.encoders.models.nucleotide_transformer"]
     assert run.layout("demo-qwen3") == []
 
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from bench.workflow import finish
-from seqfuse.encoders import random_models
+from seqfuse.encoders.models import random_models
 from seqfuse.files import read_json
 from seqfuse.plan import dry_run
 

@@ -16,7 +16,7 @@ from typing import NoReturn
 
 from seqfuse import __version__, fingerprint
 from seqfuse.errors import UserError, lines
-from seqfuse.training import preemption
+from seqfuse.training.interruption import preemption
 
 # stage -> (what it does, {command -> module}); a stage with one nameless command is the command.
 STAGES: dict[str, tuple[str, dict[str, str]]] = {

@@ -17,7 +17,7 @@ from seqfuse.canary import findings, folders, gpus, ranks
 from seqfuse.canary.findings import Finding
 from seqfuse.canary.submitted import VARIABLE, Submitted
 from seqfuse.progress import say
-from seqfuse.training import launch
+from seqfuse.training.distributed import launch
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from seqfuse import encoders
 from seqfuse.codons.align import Packed
 from seqfuse.codons.dataset import Dataset, View, by_length, collate, placed
-from seqfuse.encoders.encoder import Encoder
+from seqfuse.encoders.models.encoder import Encoder
 from seqfuse.errors import UserError
 from seqfuse.training.lora import add_lora
 

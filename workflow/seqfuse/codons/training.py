@@ -19,15 +19,15 @@ from seqfuse.codons.dataset import Batch, Dataset, by_length, collate, shuffled
 from seqfuse.codons.fusions.fusion import Bounded
 from seqfuse.codons.model import CodonModel, Shape
 from seqfuse.codons.scores import score
-from seqfuse.encoders.encoder import Encoder
+from seqfuse.encoders.models.encoder import Encoder
 from seqfuse.errors import UserError
 from seqfuse.progress import say, track
 from seqfuse.registry.arms import Arm
 from seqfuse.settings.sections import Section
 from seqfuse.training.cost import flop_counter
+from seqfuse.training.interruption.preemption import Interruption
+from seqfuse.training.interruption.resume_checkpoint import Checkpoint
 from seqfuse.training.precision import products
-from seqfuse.training.preemption import Interruption
-from seqfuse.training.resume_checkpoint import Checkpoint
 
 _PLATEAU_FACTOR = 0.1
 

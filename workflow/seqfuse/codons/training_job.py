@@ -28,8 +28,8 @@ from seqfuse.codons.training import (
     predict,
 )
 from seqfuse.encoders import recorded
-from seqfuse.encoders.encoder import Encoder
-from seqfuse.encoders.store import Store
+from seqfuse.encoders.models.encoder import Encoder
+from seqfuse.encoders.store.reader import Store
 from seqfuse.files import (
     atomic_directory,
     canonical_json,
@@ -44,10 +44,10 @@ from seqfuse.progress import say
 from seqfuse.registry.arms import Arm
 from seqfuse.training.cost import cost, write_log
 from seqfuse.training.device import device
-from seqfuse.training.preemption import locked
+from seqfuse.training.interruption.preemption import locked
+from seqfuse.training.interruption.resume_checkpoint import discard
+from seqfuse.training.interruption.shared_folder import shared
 from seqfuse.training.provenance import surroundings
-from seqfuse.training.resume_checkpoint import discard
-from seqfuse.training.shared_folder import shared
 
 
 @dataclass(frozen=True)

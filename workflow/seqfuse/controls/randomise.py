@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Load, draw new weights, save."""
     from seqfuse import encoders
-    from seqfuse.encoders import random_models, random_text_models
+    from seqfuse.encoders.models import random_models, random_text_models
     from seqfuse.files import atomic_directory, read_json, write_manifest
     from seqfuse.registry.layouts import DECODERS
 

@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> None:
     from pathlib import Path
 
     from seqfuse.data import pretrained_models
-    from seqfuse.encoders import random_models, random_text_models
+    from seqfuse.encoders.models import random_models, random_text_models
     from seqfuse.files import atomic_directory, write_json, write_manifest
 
     entry = validate(args.name, entry_flags.entry(args))

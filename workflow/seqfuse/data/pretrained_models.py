@@ -8,7 +8,7 @@ from pathlib import Path
 
 from seqfuse.data import first_download
 from seqfuse.data.network import hub_offline
-from seqfuse.encoders.formats import hold_format
+from seqfuse.encoders.models.formats import hold_format
 from seqfuse.errors import UserError
 from seqfuse.files import MANIFEST, read_json, sha256, write_json
 from seqfuse.progress import say

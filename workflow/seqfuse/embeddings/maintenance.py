@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from seqfuse.encoders.rows import Row
-from seqfuse.encoders.store import Store, shards
-from seqfuse.encoders.store_writer import alone, damaged_shards
+from seqfuse.encoders.store.reader import Store, shards
+from seqfuse.encoders.store.rows import Row
+from seqfuse.encoders.store.writer import alone, damaged_shards
 from seqfuse.errors import UserError
 from seqfuse.files import read_json
 

@@ -40,10 +40,10 @@ def run(args: argparse.Namespace) -> None:
     import torch
 
     from seqfuse.encoders.embedder import Embedder, Settings, keep_freed_memory
-    from seqfuse.encoders.store_writer import Writer
+    from seqfuse.encoders.store.writer import Writer
     from seqfuse.files import write_json
     from seqfuse.progress import say, track
-    from seqfuse.training.preemption import Interruption
+    from seqfuse.training.interruption.preemption import Interruption
 
     torch.set_num_threads(args.threads)
     keep_freed_memory()

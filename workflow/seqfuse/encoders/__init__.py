@@ -18,7 +18,7 @@ from seqfuse.registry.layouts import LAYOUTS
 if TYPE_CHECKING:
     import torch
 
-    from seqfuse.encoders.encoder import Encoder
+    from seqfuse.encoders.models.encoder import Encoder
 
 
 def implementation(layout: str) -> type[Encoder]:
@@ -48,7 +48,7 @@ def load(
     """
     import torch
 
-    from seqfuse.encoders import checkpoint
+    from seqfuse.encoders.models import checkpoint
 
     folder = Path(folder)
     config = read_json(folder / "config.json")

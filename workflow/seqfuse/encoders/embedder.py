@@ -17,8 +17,8 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from seqfuse import encoders, fingerprint
-from seqfuse.encoders.rows import Row, describe, sequence_hash
-from seqfuse.encoders.tokenisers import Tokens
+from seqfuse.encoders.models.tokenisers import Tokens
+from seqfuse.encoders.store.rows import Row, describe, sequence_hash
 from seqfuse.encoders.windows import OVERLAP, places
 from seqfuse.errors import UserError
 from seqfuse.files import checksums

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from seqfuse.encoders import live_states
-from seqfuse.encoders.rows import describe
+from seqfuse.encoders.store.rows import describe
 from seqfuse.errors import UserError
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from seqfuse.encoders.embedder import Embedder, Settings
-from seqfuse.encoders.rows import Row, sequence_hash
+from seqfuse.encoders.store.rows import Row, sequence_hash
 
 
 def embedder(folder: Path, made: Mapping) -> Embedder:

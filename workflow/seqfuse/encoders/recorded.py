@@ -8,7 +8,7 @@ folder lay, relative to the model: `found_again` finds it by that.
 import os
 from pathlib import Path
 
-from seqfuse.encoders.store import Store
+from seqfuse.encoders.store.reader import Store
 from seqfuse.files import checksums, read_json
 
 _NAMED = ("name", "repository", "revision", "scratch")

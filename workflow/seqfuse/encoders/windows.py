@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from seqfuse.encoders.tokenisers import Tokeniser, Tokens
+from seqfuse.encoders.models.tokenisers import Tokeniser, Tokens
 
 # Neighbouring windows share a quarter of their tokens, and each keeps its half of what they share.
 OVERLAP = 1 / 4

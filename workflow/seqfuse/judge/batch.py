@@ -16,7 +16,7 @@ from seqfuse.judge.budget import Budget, Ledger, Question
 from seqfuse.judge.server import about, read_verdict, request, said, secret
 from seqfuse.judge.store import Store
 from seqfuse.progress import say
-from seqfuse.training.preemption import Interruption
+from seqfuse.training.interruption.preemption import Interruption
 
 _ENDPOINT = "/v1/chat/completions"
 _POLL = 30.0

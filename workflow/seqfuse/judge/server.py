@@ -21,7 +21,7 @@ from seqfuse.files import digest
 from seqfuse.judge.budget import Budget, Ledger, Question
 from seqfuse.judge.store import Store
 from seqfuse.progress import say
-from seqfuse.training.preemption import Interruption
+from seqfuse.training.interruption.preemption import Interruption
 
 KEY = "OPENAI_API_KEY"
 # Codes of errors by which a server says that it will not judge this text: a refusal.

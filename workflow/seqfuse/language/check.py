@@ -12,14 +12,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seqfuse.encoders.formats import hold_format, loaded_bytes
+from seqfuse.encoders.models.formats import hold_format, loaded_bytes
 from seqfuse.errors import UserError, nearest
 from seqfuse.files import MANIFEST, read_json
 from seqfuse.labels import OPEN
 from seqfuse.registry.layouts import TEXT_LAYOUTS
 
 if TYPE_CHECKING:
-    from seqfuse.encoders.encoder import Encoder
+    from seqfuse.encoders.models.encoder import Encoder
     from seqfuse.language.backbones.chat import Chat
 
 

@@ -22,7 +22,7 @@ from seqfuse.errors import UserError
 from seqfuse.files import read_json
 from seqfuse.registry.methods import METHODS, OWN_SETTINGS
 from seqfuse.settings import cli_flags, schema
-from seqfuse.training import launch
+from seqfuse.training.distributed import launch
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

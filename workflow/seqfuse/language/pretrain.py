@@ -19,7 +19,7 @@ import argparse
 from pathlib import Path
 
 from seqfuse.settings import cli_flags
-from seqfuse.training import launch
+from seqfuse.training.distributed import launch
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from seqfuse import tables
 from seqfuse.bio import draws, record_batches
-from seqfuse.encoders.store import MemoryMap, Store
+from seqfuse.encoders.store.reader import MemoryMap, Store
 from seqfuse.errors import UserError
 from seqfuse.files import read_json
 from seqfuse.language import prompts

@@ -14,7 +14,7 @@ fine-tuning with that seed and rate finds it finished.
 import argparse
 
 from seqfuse.language import finetune
-from seqfuse.training import launch
+from seqfuse.training.distributed import launch
 
 add_arguments = finetune.add_arguments
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 # layout -> (module, class), in the order in which a config.json is tried.
 LAYOUTS: dict[str, tuple[str, str]] = {
     "nucleotide-transformer-v2": (
-        "seqfuse.encoders.nucleotide_transformer",
+        "seqfuse.encoders.models.nucleotide_transformer",
         "NucleotideTransformerV2",
     ),
-    "rna-fm": ("seqfuse.encoders.rna_fm", "RnaFm"),
-    "esm2": ("seqfuse.encoders.esm2", "Esm2"),
+    "rna-fm": ("seqfuse.encoders.models.rna_fm", "RnaFm"),
+    "esm2": ("seqfuse.encoders.models.esm2", "Esm2"),
 }
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from seqfuse.encoders.tokenisers import Tokens
+from seqfuse.encoders.models.tokenisers import Tokens
 
 # Steps whose examples are sorted by length together: more wastes less padding and mixes less.
 _POOL = 16

@@ -13,9 +13,9 @@ import torch
 
 from seqfuse.errors import UserError
 from seqfuse.progress import say
-from seqfuse.training import processes
 from seqfuse.training.device import device
-from seqfuse.training.processes import Chunk, Shortage
+from seqfuse.training.distributed import processes
+from seqfuse.training.distributed.processes import Chunk, Shortage
 
 Result = TypeVar("Result")
 

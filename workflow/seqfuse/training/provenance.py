@@ -2,8 +2,8 @@
 
 import torch
 
-from seqfuse.training import processes
 from seqfuse.training.device import device
+from seqfuse.training.distributed import processes
 
 
 def surroundings() -> list:

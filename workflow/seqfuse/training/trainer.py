@@ -21,14 +21,18 @@ from torch.distributed.tensor import DTensor
 from seqfuse.errors import UserError
 from seqfuse.progress import say, track
 from seqfuse.settings.sections import Section
-from seqfuse.training import processes, sharding
 from seqfuse.training.batches import chunks_for_rank, step_indices
 from seqfuse.training.cost import cost, flop_counter
 from seqfuse.training.device import peak_memory_mb
+from seqfuse.training.distributed import processes, sharding
+from seqfuse.training.interruption.preemption import Interruption
+from seqfuse.training.interruption.resume_checkpoint import (
+    Checkpoint,
+    random_state,
+    set_random_state,
+)
 from seqfuse.training.memory import TokenBudget
 from seqfuse.training.precision import products
-from seqfuse.training.preemption import Interruption
-from seqfuse.training.resume_checkpoint import Checkpoint, random_state, set_random_state
 
 # Between the seeds of two processes, whatever the seeds of the runs are.
 _APART = 2**32

@@ -21,14 +21,14 @@ from seqfuse.codons.model import Shape, parts
 from seqfuse.codons.training import Passes, Scale, predict
 from seqfuse.encoders import found_again, live_states
 from seqfuse.encoders.embedder import Embedder
-from seqfuse.encoders.store import Store
-from seqfuse.encoders.store_writer import Writer
+from seqfuse.encoders.store.reader import Store
+from seqfuse.encoders.store.writer import Writer
 from seqfuse.errors import UserError
 from seqfuse.files import checksums
 from seqfuse.progress import say, track
 from seqfuse.registry.arms import ARMS, Arm
 from seqfuse.training.device import device
-from seqfuse.training.preemption import Interruption
+from seqfuse.training.interruption.preemption import Interruption
 
 # What of how states are made may be another machine's or version's, which changes last digits.
 _LAST_DIGITS = {"computed": "precision", "code": "version of the encoders' code"}

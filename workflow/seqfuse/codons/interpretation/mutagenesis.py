@@ -15,7 +15,7 @@ from seqfuse.codons.interpretation.trained_arms import Trained, Trials, with_vie
 from seqfuse.encoders import live_states
 from seqfuse.encoders.embedder import Embedder
 from seqfuse.encoders.live_states import Embedded
-from seqfuse.encoders.store import Store
+from seqfuse.encoders.store.reader import Store
 from seqfuse.errors import UserError
 
 # Sequences embedded and kept at once: a long gene has some thousand mutants.

@@ -14,7 +14,7 @@ from seqfuse.codons import checkpoint
 from seqfuse.codons.dataset import Batch, Dataset, View, by_length, collate, placed
 from seqfuse.codons.dataset import read as read_dataset
 from seqfuse.codons.model import CodonModel, Output, parts
-from seqfuse.encoders.store import Store
+from seqfuse.encoders.store.reader import Store
 from seqfuse.errors import UserError
 from seqfuse.registry.arms import ARMS, Arm
 from seqfuse.training.device import device

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from seqfuse.progress import say
-from seqfuse.training.preemption import locked, set_aside
+from seqfuse.training.interruption.preemption import locked, set_aside
 
 _FINGERPRINT = "fingerprint"
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from seqfuse.encoders.formats import hold_format, loaded_bytes
+from seqfuse.encoders.models.formats import hold_format, loaded_bytes
 from seqfuse.errors import UserError
 from seqfuse.files import read_json
 from seqfuse.language.backbones.chat import Chat

@@ -30,15 +30,15 @@ from seqfuse.language.suite import Suite, read_states
 from seqfuse.progress import say
 from seqfuse.registry.methods import Method
 from seqfuse.settings.schema import of_results
-from seqfuse.training import processes
 from seqfuse.training.cost import write_log
 from seqfuse.training.device import device
+from seqfuse.training.distributed import processes
 from seqfuse.training.example_store import Stored
+from seqfuse.training.interruption.preemption import locked
+from seqfuse.training.interruption.resume_checkpoint import discard
+from seqfuse.training.interruption.shared_folder import shared
 from seqfuse.training.precision import round_frozen
-from seqfuse.training.preemption import locked
 from seqfuse.training.provenance import surroundings
-from seqfuse.training.resume_checkpoint import discard
-from seqfuse.training.shared_folder import shared
 from seqfuse.training.trainer import (
     Diverged,
     Progress,

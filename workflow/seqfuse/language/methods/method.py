@@ -353,7 +353,7 @@ class LanguageMethod(nn.Module, ABC):
         """Spread the backbone's blocks, their gradients and their optimiser state over all
         processes; the vocabulary's tables and what a method adds stay whole in each."""
         # A second of imports, which one process does not pay for.
-        from seqfuse.training.sharding import shard
+        from seqfuse.training.distributed.sharding import shard
 
         body = self.backbone.base_model
         shard(body, body.layers, whole=set(body.get_input_embeddings().parameters()))

@@ -16,10 +16,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seqfuse.encoders.encoder import Encoder
-from seqfuse.encoders.tokenisers import Tokens
-from seqfuse.training import processes
+from seqfuse.encoders.models.encoder import Encoder
+from seqfuse.encoders.models.tokenisers import Tokens
 from seqfuse.training.batches import chunks, padded
+from seqfuse.training.distributed import processes
 from seqfuse.training.trainer import Trainer
 
 # The temperature never falls below it, as in CLIP (arXiv 2103.00020), nor rises above 1.

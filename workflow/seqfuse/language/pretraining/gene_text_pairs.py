@@ -9,8 +9,8 @@ import numpy as np
 
 from seqfuse import tables
 from seqfuse.encoders import windows
-from seqfuse.encoders.encoder import Encoder
-from seqfuse.encoders.tokenisers import Tokens
+from seqfuse.encoders.models.encoder import Encoder
+from seqfuse.encoders.models.tokenisers import Tokens
 from seqfuse.errors import UserError
 from seqfuse.language.pretraining.contrastive_pretraining import Pair, pieces
 from seqfuse.language.pretraining.text_tower import TextEncoder

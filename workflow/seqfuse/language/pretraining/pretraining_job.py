@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from seqfuse import encoders, fingerprint, tables
-from seqfuse.encoders.encoder import Encoder
+from seqfuse.encoders.models.encoder import Encoder
 from seqfuse.errors import UserError
 from seqfuse.files import (
     atomic_directory,
@@ -28,12 +28,12 @@ from seqfuse.language.pretraining.contrastive_pretraining import (
 )
 from seqfuse.language.pretraining.gene_text_pairs import GeneTextPairs, Settings
 from seqfuse.language.pretraining.text_tower import TextEncoder
-from seqfuse.training import processes
 from seqfuse.training.cost import write_log
 from seqfuse.training.device import device
-from seqfuse.training.preemption import locked
+from seqfuse.training.distributed import processes
+from seqfuse.training.interruption.preemption import locked
+from seqfuse.training.interruption.resume_checkpoint import discard
 from seqfuse.training.provenance import surroundings
-from seqfuse.training.resume_checkpoint import discard
 from seqfuse.training.trainer import Progress, Training, step_cost
 
 # Most validation pairs: all of them are each other's negatives, in one batch.

@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from seqfuse.encoders.formats import hold_format
+from seqfuse.encoders.models.formats import hold_format
 from seqfuse.errors import UserError
 from seqfuse.files import atomic, canonical_json, checksums, digest
 from seqfuse.language.backbones.loading import hold_memory
 from seqfuse.language.prompts import control_tokens, refuse
-from seqfuse.training import processes
 from seqfuse.training.batches import chunks
 from seqfuse.training.device import device
-from seqfuse.training.preemption import set_aside
+from seqfuse.training.distributed import processes
+from seqfuse.training.interruption.preemption import set_aside
 from seqfuse.training.provenance import surroundings
 
 # Tokens that go through the text encoder at once, padding included.

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import torch
 
-from seqfuse.encoders import random_models, random_text_models
+from seqfuse.encoders.models import random_models, random_text_models
 from seqfuse.language.tracing.coefficients import never_packed, resident, solved
 from seqfuse.registry.layouts import TEXT_LAYOUTS
 from seqfuse.training.live_memory import taken

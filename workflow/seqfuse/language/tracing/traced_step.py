@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from seqfuse.encoders import random_models, random_text_models
+from seqfuse.encoders.models import random_models, random_text_models
 from seqfuse.language.answers.decoding import Generation
 from seqfuse.language.backbones.chat import Chat
 from seqfuse.language.finetuning import checkpoint

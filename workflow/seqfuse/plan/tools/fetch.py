@@ -18,7 +18,7 @@ from pathlib import Path
 from seqfuse.data import download, network
 from seqfuse.errors import UserError
 from seqfuse.plan import dry_run
-from seqfuse.training.preemption import Interruption
+from seqfuse.training.interruption.preemption import Interruption
 
 RULES = ("data_records", "data_model")
 _SECONDS = 20

@@ -5,8 +5,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from seqfuse.encoders.encoder import Encoder
-from seqfuse.encoders.layers import Unused
+from seqfuse.encoders.models.encoder import Encoder
+from seqfuse.encoders.models.layers import Unused
 from seqfuse.errors import UserError
 from seqfuse.files import read_json
 

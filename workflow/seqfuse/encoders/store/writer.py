@@ -17,10 +17,10 @@ from typing import IO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from seqfuse.encoders.rows import Row
-from seqfuse.encoders.store import FOOTER_KEY, SHARD, Store, encode_spans, key_of, shards
+from seqfuse.encoders.store.reader import FOOTER_KEY, SHARD, Store, encode_spans, key_of, shards
+from seqfuse.encoders.store.rows import Row
 from seqfuse.files import canonical_json, named, readable, sha256, write_json
-from seqfuse.training.preemption import set_aside
+from seqfuse.training.interruption.preemption import set_aside
 
 ROWS_A_GROUP = 32
 BYTES_A_SHARD = 256 * 2**20

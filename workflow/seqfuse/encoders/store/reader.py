@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from seqfuse.encoders.rows import Row, describe, sequence_hash
+from seqfuse.encoders.store.rows import Row, describe, sequence_hash
 from seqfuse.errors import UserError
 from seqfuse.files import atomic, canonical_json, digest, read_json
 

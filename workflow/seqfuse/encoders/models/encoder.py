@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from seqfuse.encoders.tokenisers import Tokeniser, Tokens
+from seqfuse.encoders.models.tokenisers import Tokeniser, Tokens
 from seqfuse.errors import UserError
 from seqfuse.files import atomic, write_json
 

@@ -11,9 +11,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seqfuse.encoders.encoder import Encoder
-from seqfuse.encoders.layers import Head, RotarySelfAttention, Unused, contact_head, embedding
-from seqfuse.encoders.tokenisers import EsmTokeniser
+from seqfuse.encoders.models.encoder import Encoder
+from seqfuse.encoders.models.layers import (
+    Head,
+    RotarySelfAttention,
+    Unused,
+    contact_head,
+    embedding,
+)
+from seqfuse.encoders.models.tokenisers import EsmTokeniser
 
 
 class NucleotideTransformerV2(Encoder):

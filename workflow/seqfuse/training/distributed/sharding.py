@@ -17,7 +17,7 @@ from torch.distributed.fsdp._fully_shard._fsdp_collectives import (
 )
 from torch.distributed.tensor import DTensor
 
-from seqfuse.training import processes
+from seqfuse.training.distributed import processes
 
 
 class _AllGather(DefaultAllGather):

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from seqfuse.files import atomic
 from seqfuse.progress import say
-from seqfuse.training import processes
 from seqfuse.training.device import device
-from seqfuse.training.preemption import set_aside
+from seqfuse.training.distributed import processes
+from seqfuse.training.interruption.preemption import set_aside
 
 # Folders beside the file, with what each process of a sharded model has for itself.
 _PARTS = "parts-"

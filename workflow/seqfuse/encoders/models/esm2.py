@@ -11,9 +11,9 @@ from pathlib import Path
 from torch import Tensor, nn
 from transformers.models.esm.modeling_esm import EsmConfig, EsmForMaskedLM
 
-from seqfuse.encoders.encoder import Encoder
-from seqfuse.encoders.layers import RotarySelfAttention, Unused, contact_head
-from seqfuse.encoders.tokenisers import EsmTokeniser
+from seqfuse.encoders.models.encoder import Encoder
+from seqfuse.encoders.models.layers import RotarySelfAttention, Unused, contact_head
+from seqfuse.encoders.models.tokenisers import EsmTokeniser
 
 
 class Esm2(Encoder):

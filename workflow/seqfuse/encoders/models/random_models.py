@@ -12,13 +12,13 @@ import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seqfuse.encoders import random_text_models
+from seqfuse.encoders.models import random_text_models
 from seqfuse.errors import UserError, nearest
 from seqfuse.files import write_json
 from seqfuse.registry.layouts import TEXT_LAYOUTS
 
 if TYPE_CHECKING:
-    from seqfuse.encoders.encoder import Encoder
+    from seqfuse.encoders.models.encoder import Encoder
 
 # How much larger queries and keys are: attention logits then have the variance 1.5^4, about 5.
 _SHARPNESS = 1.5
@@ -179,7 +179,7 @@ def fill(encoder: Encoder, seed: int, folder: Path) -> None:
     """Write an encoder into `folder` with seeded random weights in place of its own."""
     import torch
 
-    from seqfuse.encoders import checkpoint
+    from seqfuse.encoders.models import checkpoint
 
     generator = torch.Generator().manual_seed(seed)
     tensors = {
@@ -195,7 +195,7 @@ def _initial(name: str, shape: tuple[int, ...], generator):
     """The initial value of one tensor, by its name and shape; see the top of this file."""
     import torch
 
-    from seqfuse.encoders.layers import Rotary
+    from seqfuse.encoders.models.layers import Rotary
 
     if name.endswith("inv_freq"):
         return Rotary(2 * shape[0]).inv_freq

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seqfuse.encoders.encoder import Encoder
-from seqfuse.encoders.layers import Head, attend, contact_head, embedding
-from seqfuse.encoders.tokenisers import RnaFmTokeniser
+from seqfuse.encoders.models.encoder import Encoder
+from seqfuse.encoders.models.layers import Head, attend, contact_head, embedding
+from seqfuse.encoders.models.tokenisers import RnaFmTokeniser
 
 # The reference leaves the default of torch in place.
 _EPS = 1e-5

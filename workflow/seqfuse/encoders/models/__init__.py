@@ -1,0 +1,1 @@
+"""The published encoders behind one interface; their checkpoints and tokenisers; random ones."""

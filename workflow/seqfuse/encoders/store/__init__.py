@@ -1,0 +1,1 @@
+"""The embedding store: its rows, and how they are read and written."""

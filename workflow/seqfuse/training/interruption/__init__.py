@@ -1,0 +1,1 @@
+"""What lets a long command be interrupted, and go on where it was."""
