@@ -74,13 +74,11 @@ class Run:
         wrong = place and processes.rank() == rank
         self.passed = run_out(method, place, fit) if wrong else []
         made, self.gradients = Trainer(method, settings, 0, state, "f"), []
-        clip = made._clip
 
-        def clipped():
-            self.gradients.append({k: _whole(p.grad) for k, p in made.trained.items()})
-            return clip()
+        def kept(*_):
+            self.gradients.append({k: _whole(p.grad).clone() for k, p in made.trained.items()})
 
-        made._clip = clipped
+        made.optimiser.register_step_pre_hook(kept)
         examples = examples_of(method)
         self.log = made.run(examples, examples[::3]).log
         self.tokens = made.budget.tokens

@@ -18,7 +18,8 @@ from torch import nn
 from seqfuse.errors import UserError
 from seqfuse.training import trainer
 from seqfuse.training.interruption.preemption import Interrupted
-from seqfuse.training.trainer import CLOCKED, Trainer, Training, schedule
+from seqfuse.training.optimiser import schedule
+from seqfuse.training.trainer import CLOCKED, Trainer, Training
 
 SETTINGS = Training(
     steps=12,

@@ -13,7 +13,8 @@ from seqfuse.files import write_json
 from seqfuse.plan.dry_run import Job
 from seqfuse.plan.rehearsal import budget, cards, coefficients, workload
 from seqfuse.plan.rehearsal.coefficients import Coefficients
-from seqfuse.plan.rehearsal.estimates import Estimate, Estimates
+from seqfuse.plan.rehearsal.estimate import Estimate
+from seqfuse.plan.rehearsal.estimates import Estimates
 from seqfuse.plan.run import Run
 from seqfuse.plan.tools import rehearse
 from seqfuse.settings import configuration
@@ -187,8 +188,8 @@ def made_up(tmp_path):
 
 def test_rehearse_adds_weights_gradients_moments_and_what_is_alive(made_up):
     training = {"gradient_checkpointing": False, "chunk_tokens": 4096}
-    found = made_up(run_of(language={"training": training})).finetune(
-        SimpleNamespace(suite="kegg", method="linear", seed="0")
+    found = made_up(run_of(language={"training": training})).of(
+        "language_finetune", SimpleNamespace(suite="kegg", method="linear", seed="0")
     )
     assert (found.weights, found.gradients, found.optimiser) == (2e9, 4e8, 8e8)
     # One row of the most tokens that a prompt may have.
@@ -236,7 +237,9 @@ def test_rehearse_exits_with_1_where_a_job_does_not_fit(made_up, monkeypatch, ca
 
 def test_rehearse_answers_as_many_at_once_as_fit(made_up):
     roomy, tight = (
-        made_up(run_of(), tokens=tokens).predict(SimpleNamespace(suite="nt", method="linear"))
+        made_up(run_of(), tokens=tokens).of(
+            "language_predict", SimpleNamespace(suite="nt", method="linear")
+        )
         for tokens in (1, 1e6)
     )
     assert roomy.notes["at_once"] > tight.notes["at_once"] >= 1

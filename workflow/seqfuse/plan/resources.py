@@ -11,7 +11,9 @@ from seqfuse.errors import UserError
 from seqfuse.plan import disk
 from seqfuse.plan.inputs import Inputs
 from seqfuse.plan.rehearsal import cards
-from seqfuse.plan.rehearsal.estimates import FEWEST_TOKENS, Estimate, Estimates
+from seqfuse.plan.rehearsal.estimate import Estimate
+from seqfuse.plan.rehearsal.estimates import Estimates
+from seqfuse.plan.rehearsal.learning import FEWEST_TOKENS
 from seqfuse.plan.run import Run
 from seqfuse.registry.arms import ARMS
 

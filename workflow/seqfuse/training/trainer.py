@@ -8,8 +8,8 @@ from what does not.
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -22,7 +22,8 @@ from seqfuse.errors import UserError
 from seqfuse.progress import say, track
 from seqfuse.settings.sections import Section
 from seqfuse.training.batches import chunks_for_rank, step_indices
-from seqfuse.training.cost import cost, flop_counter
+from seqfuse.training.board import shown
+from seqfuse.training.cost import flop_counter
 from seqfuse.training.device import peak_memory_mb
 from seqfuse.training.distributed import processes, sharding
 from seqfuse.training.interruption.preemption import Interruption
@@ -31,13 +32,15 @@ from seqfuse.training.interruption.resume_checkpoint import (
     random_state,
     set_random_state,
 )
+from seqfuse.training.interruption.run_progress import Progress
+from seqfuse.training.interruption.trained_state import TrainedState
 from seqfuse.training.memory import TokenBudget
+from seqfuse.training.optimiser import adamw, clip, schedule
 from seqfuse.training.precision import products
 
 # Between the seeds of two processes, whatever the seeds of the runs are.
 _APART = 2**32
 _NAME = "checkpoint.pt"
-_MOMENTS = ("exp_avg", "exp_avg_sq")
 Result = TypeVar("Result")
 # What of a log entry is another number each time.
 CLOCKED = ("seconds", "tokens_per_second", "peak_memory_mb")
@@ -63,25 +66,6 @@ class Trainable(Protocol):
     def batch(self, examples: Sequence) -> object: ...
 
     def loss(self, batch) -> Tensor: ...
-
-
-@dataclass
-class Progress:
-    """What a run has come to: everything but the tensors of a checkpoint.
-
-    `flops` are those of all steps, by their tokens, from the ones of the steps that were counted.
-    """
-
-    step: int = 0
-    examples: int = 0
-    tokens: int = 0
-    flops: int = 0
-    counted_flops: int = 0
-    counted_tokens: int = 0
-    seconds: float = 0.0
-    best_step: int = 0
-    best_loss: float = math.inf
-    log: list[dict] = field(default_factory=list)
 
 
 class Trainer:
@@ -110,13 +94,8 @@ class Trainer:
         if processes.rank():
             # Each process drops other units; their weights all start alike.
             torch.manual_seed(seed + _APART * processes.rank())
-        self.optimiser = torch.optim.AdamW(
-            _decay_groups(self.trained, training.weight_decay),
-            lr=training.learning_rate,
-            betas=(0.9, 0.999),
-            fused=True,
-        )
-        self.best: dict[str, Tensor] = {}
+        self.optimiser = adamw(self.trained, training.learning_rate, training.weight_decay)
+        self.tensors = TrainedState(self.trained, self.optimiser)
         self.budget = TokenBudget(training.chunk_tokens, self.remedy)
 
     @property
@@ -162,9 +141,7 @@ class Trainer:
                     self._save()
                 if asked:
                     stop.leave(f" and saved at step {progress.step} of seed {self.seed}")
-        if not any(isinstance(p, DTensor) for p in self.trained.values()):
-            for name, tensor in self.best.items():
-                _set(self.trained[name], tensor)
+        self.tensors.load_best()
         self.method.eval()
         return progress
 
@@ -186,7 +163,7 @@ class Trainer:
                 f" {training.learning_rate})"
             )
         processes.average_gradients(p for p in self.trained.values() if not isinstance(p, DTensor))
-        norm = self._clip()
+        norm = clip(self.trained.values(), training.max_grad_norm)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
         tokens = sum(example.length for example in examples)
@@ -247,18 +224,6 @@ class Trainer:
 
         return self.budget.attempt(work, again)
 
-    def _clip(self) -> Tensor:
-        """Scale all gradients down to the norm `max_grad_norm` together; their norm before."""
-        trained = [p for p in self.trained.values() if p.grad is not None]
-        sharded = [p for p in trained if isinstance(p, DTensor)]
-        plain = [p for p in trained if not isinstance(p, DTensor)]
-        groups = [found for found in (plain, sharded) if found]
-        norms = [_whole(nn.utils.get_total_norm([p.grad for p in group])) for group in groups]
-        norm = torch.linalg.vector_norm(torch.stack(norms))
-        for group in groups:
-            nn.utils.clip_grads_with_norm_(group, self.training.max_grad_norm, norm)
-        return norm
-
     def _validate(self, validation: Sequence) -> dict:
         """The validation loss; a new best is remembered, without validation rows the last one."""
         found = {"validation_loss": None}
@@ -268,11 +233,7 @@ class Trainer:
         if loss is None or loss < self.progress.best_loss:
             self.progress.best_step = self.progress.step
             self.progress.best_loss = math.inf if loss is None else loss
-            self.best = {
-                name: sharding.local(parameter.detach()).to("cpu", copy=True)
-                for name, parameter in self.trained.items()
-                if isinstance(parameter, DTensor) or processes.leads()
-            }
+            self.tensors.remember()
         return found
 
     @torch.no_grad()
@@ -299,84 +260,32 @@ class Trainer:
             f" {last['peak_memory_mb']} MB at most"
         )
 
-    @contextlib.contextmanager
-    def _shown(self) -> Iterator[Callable[[dict], None]]:
-        """What shows an entry of the log on TensorBoard, where that is wanted."""
+    def _shown(self) -> contextlib.AbstractContextManager[Callable[[dict], None]]:
         if self.board is None or not processes.leads():
-            yield lambda entry: None
-            return
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError:
-            raise UserError(
-                "--tensorboard: the package tensorboard is not installed; run `pip install"
-                " tensorboard`, or leave it out"
-            ) from None
-        # What an interrupted run showed behind its checkpoint comes again.
-        with SummaryWriter(self.board, purge_step=self.progress.step + 1) as writer:
-            yield lambda entry: [
-                writer.add_scalar(name, value, entry["step"])
-                for name, value in entry.items()
-                if isinstance(value, int | float) and name not in ("seed", "step")
-            ]
+            return contextlib.nullcontext(lambda entry: None)
+        return shown(self.board, self.progress.step + 1)
 
     def _save(self) -> None:
-        state = {
+        whole = {
             "progress": asdict(self.progress),
             "chunk_tokens": self.budget.tokens,
-            "groups": self.optimiser.state_dict()["param_groups"],
-            **self._tensors(sharded=False),
+            **self.tensors.whole(),
         }
-        sharded = any(isinstance(p, DTensor) for p in self.trained.values())
-        self.checkpoint.save(state, self._tensors(sharded=True) if sharded else None)
-
-    def _tensors(self, sharded: bool) -> dict[str, dict]:
-        """What a checkpoint holds of this process's parts of the sharded weights, or of the whole
-        others: by their names values, moments, and the values that were best."""
-        kept = {k: p for k, p in self.trained.items() if isinstance(p, DTensor) == sharded}
-        return {
-            "trained": {name: sharding.local(p.detach()) for name, p in kept.items()},
-            "moments": {
-                name: {key: sharding.local(value) for key, value in self.optimiser.state[p].items()}
-                for name, p in kept.items()
-            },
-            "best": {name: self.best[name] for name in kept if name in self.best},
-        }
+        self.checkpoint.save(
+            whole, self.tensors.parts(sharded=True) if self.tensors.sharded else None
+        )
 
     def _resume(self) -> None:
         """Take up the checkpoint, if there is one that fits."""
         found = self.checkpoint.resume()
         if found is None:
             return
-        part = found["part"] or {}
-        trained, moments, best = (
-            found[name] | part.get(name, {}) for name in ("trained", "moments", "best")
-        )
-        for name, parameter in self.trained.items():
-            _set(parameter, trained[name])
-        self.optimiser.load_state_dict(
-            {"param_groups": found["groups"], "state": self._optimised(moments)}
-        )
-        for name, tensor in best.items():
-            if isinstance(self.trained[name], DTensor) or processes.leads():
-                self.best[name] = tensor.clone()
+        self.tensors.take_up(found)
         self.budget.tokens = found["chunk_tokens"]
         if processes.leads():
             say(f"seed {self.seed}: resuming behind step {found['progress']['step']}")
         for name, value in found["progress"].items():
             setattr(self.progress, name, value)
-
-    def _optimised(self, moments: dict[str, dict]) -> dict[int, dict]:
-        """Moments by name as the optimiser numbers them, each spread as its weight is."""
-        names = {parameter: name for name, parameter in self.trained.items()}
-        ordered = [p for group in self.optimiser.param_groups for p in group["params"]]
-        return {
-            number: {
-                key: sharding.like(parameter, value) if key in _MOMENTS else value.clone()
-                for key, value in moments[names[parameter]].items()
-            }
-            for number, parameter in enumerate(ordered)
-        }
 
 
 def load_best(method: nn.Module, state: Path, fingerprint: str) -> Progress:
@@ -394,43 +303,3 @@ def load_best(method: nn.Module, state: Path, fingerprint: str) -> Progress:
     method.load_state_dict(state["best"] | sharded, strict=False)
     method.eval()
     return Progress(**state["progress"])
-
-
-def step_cost(seed: int, method: nn.Module, rate: float, progress: Progress) -> dict:
-    """What training one seed took."""
-    steps = {"steps": progress.step, "best_step": progress.best_step}
-    return cost(seed, method, rate, progress, **steps, processes=processes.count())
-
-
-def schedule(step: int, steps: int, warmup: float, kind: str) -> float:
-    """The factor on the peak learning rate at a step counted from 0: linear warm-up over the share
-    `warmup` of the steps, then constant, or half a cosine down to zero."""
-    warm = round(warmup * steps)
-    if step < warm:
-        return (step + 1) / warm
-    if kind == "constant":
-        return 1.0
-    return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
-
-
-def _decay_groups(parameters: dict[str, nn.Parameter], decay: float) -> list[dict]:
-    """Weight decay on matrices, none on biases, norms and other vectors; sharded ones apart."""
-    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
-    for parameter in parameters.values():
-        kind = (isinstance(parameter, DTensor), parameter.ndim <= 1)
-        groups.setdefault(kind, []).append(parameter)
-    return [
-        {"params": groups[kind], "weight_decay": 0.0 if kind[1] else decay}
-        for kind in sorted(groups)
-    ]
-
-
-def _whole(tensor: Tensor) -> Tensor:
-    """A tensor as a single process has it."""
-    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
-
-
-@torch.no_grad()
-def _set(parameter: nn.Parameter, value: Tensor) -> None:
-    """Put a value, or this process's part of it, into a weight."""
-    sharding.local(parameter).copy_(value)

@@ -36,16 +36,15 @@ from seqfuse.training.distributed import processes
 from seqfuse.training.example_store import Stored
 from seqfuse.training.interruption.preemption import locked
 from seqfuse.training.interruption.resume_checkpoint import discard
+from seqfuse.training.interruption.run_progress import Progress, step_cost
 from seqfuse.training.interruption.shared_folder import shared
 from seqfuse.training.precision import round_frozen
 from seqfuse.training.provenance import surroundings
 from seqfuse.training.trainer import (
     Diverged,
-    Progress,
     Trainer,
     Training,
     load_best,
-    step_cost,
 )
 
 

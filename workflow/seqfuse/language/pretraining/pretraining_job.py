@@ -33,8 +33,9 @@ from seqfuse.training.device import device
 from seqfuse.training.distributed import processes
 from seqfuse.training.interruption.preemption import locked
 from seqfuse.training.interruption.resume_checkpoint import discard
+from seqfuse.training.interruption.run_progress import Progress, step_cost
 from seqfuse.training.provenance import surroundings
-from seqfuse.training.trainer import Progress, Training, step_cost
+from seqfuse.training.trainer import Training
 
 # Most validation pairs: all of them are each other's negatives, in one batch.
 _VALIDATION = 512

@@ -29,7 +29,8 @@ from seqfuse.plan import dry_run
 from seqfuse.plan.rehearsal import budget as budgets
 from seqfuse.plan.rehearsal import cards, coefficients
 from seqfuse.plan.rehearsal.cards import Card
-from seqfuse.plan.rehearsal.estimates import Estimate, Estimates
+from seqfuse.plan.rehearsal.estimate import Estimate
+from seqfuse.plan.rehearsal.estimates import Estimates
 from seqfuse.plan.run import Run
 from seqfuse.progress import say
 
