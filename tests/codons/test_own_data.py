@@ -170,7 +170,7 @@ def test_own_data_no_row_is_lost_and_what_is_odd_is_noted(trained, study, tmp_pa
         empty="NNN",
         short="AT",
     )
-    assert run("codons", "predict", "--model", made, "--input", new, "--out", out) == 0
+    assert run("codons", "predict", "--model", made, "--input", new, "--out", out) == 1
     said = said_of(out)
     assert list(said) == ["usual", "stops", "tail", "long", "odd", "protein", "empty", "short"]
     assert said["usual"]["note"] == "" and said["usual"]["codons"] == str(len(known) // 3)
@@ -179,7 +179,7 @@ def test_own_data_no_row_is_lost_and_what_is_odd_is_noted(trained, study, tmp_pa
     assert "80 codons; the training sequences have 2 to " in said["long"]["note"]
     assert "codon usage is unlike that of any training sequence" in said["odd"]["note"]
     refused = {
-        "protein": "'L' is no nucleotide",
+        "protein": "sequence has 'L'",
         "empty": "no A, C",
         "short": "shorter than a codon",
     }
@@ -187,7 +187,10 @@ def test_own_data_no_row_is_lost_and_what_is_odd_is_noted(trained, study, tmp_pa
         assert said[name]["note"].startswith("not predicted: ") and reason in said[name]["note"]
         assert said[name]["prediction"] == said[name]["seed0"] == ""
     assert all(np.isfinite(float(said[name]["prediction"])) for name in list(said)[:5])
-    assert "5 predicted, " in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "5 predicted, " in told
+    assert "new.fa: line 11 (id 'protein'): sequence has 'L', which is no nucleotide code" in told
+    assert "new.fa: line 15 (id 'short'): shorter than a codon" in told
 
 
 def test_own_data_a_table_may_say_where_the_coding_part_lies(tmp_path):
@@ -196,7 +199,6 @@ def test_own_data_a_table_may_say_where_the_coding_part_lies(tmp_path):
     path.write_text("\n".join(["id,sequence,cds_start,cds_end", *rows, ""]))
     found = new_records.read(path, {}, 1)
     assert found.frames["dna"] == ["ATGGCT", "ATGGCT", "", ""] and found.behind[0] == "TAA"
-    assert found.refused[2] == "cds_start..cds_end is 4..9, which is no part of it"
     assert list(found.usable()) == [0, 1]
 
 
@@ -259,7 +261,7 @@ def test_own_data_mistakes_are_one_line(trained, held_out, tmp_path, capsys):
     assert "no column 'cd'; did you mean 'cds'?" in about(
         made, held_out, "--columns", "sequence=cd"
     )
-    assert "2 rows are called 'a'" in about(made, twice(tmp_path))
+    assert "line 3 (id 'a'): the id 'a' occurs twice" in about(made, twice(tmp_path))
     assert "give it one of the suffixes" in refused(
         "--model", made, "--input", held_out, "--out", tmp_path / "o.xlsx"
     )
@@ -284,9 +286,9 @@ def test_own_data_mistakes_are_one_line(trained, held_out, tmp_path, capsys):
 def test_own_data_designs_are_synonymous_and_their_effects_are_predicted(trained, tmp_path):
     made = trained("concat")
     given = "ATGGCTAAACTGGAAGATTCCTGA"
-    new, out = fasta(tmp_path / "cds.fa", one=given, no="MKV"), tmp_path / "design.csv"
+    new, out = fasta(tmp_path / "cds.fa", one=given, no="MKVL"), tmp_path / "design.csv"
     words = ["--model", made, "--input", new, "--out", out, "--changes", 2, "--aim", "lower"]
-    assert run("codons", "design", *words) == 0
+    assert run("codons", "design", *words) == 1  # a row is no DNA
     with out.open() as file:
         rows = list(csv.DictReader(file))
     first, singles = rows[0], [row for row in rows if row["kind"] == "single"]
@@ -318,11 +320,22 @@ def test_own_data_designs_are_synonymous_and_their_effects_are_predicted(trained
     assert sum(a != b for a, b in zip(designed[1]["sequence"], given, strict=True)) >= 2
 
 
-def test_own_data_a_file_of_which_nothing_can_be_used_is_told_row_by_row(trained, tmp_path):
-    new, out = fasta(tmp_path / "new.fa", a="MKVLA", b="AT"), tmp_path / "said.csv"
-    words = ["--model", trained("concat"), "--input", new, "--out", out]
-    assert run("codons", "predict", *words) == 0
-    assert [row["note"][:13] for row in said_of(out).values()] == ["not predicted"] * 2
+def test_own_data_rows_that_cannot_be_used_stop_it_where_that_is_asked_or_they_are_all(
+    trained, tmp_path, capsys
+):
+    bad, out = {"a": "MKVLA", "b": "AT", "long": "ATG" * 400}, tmp_path / "said.csv"
+    words = ["--model", trained("concat"), "--out", out, "--input", fasta(tmp_path / "a.fa", **bad)]
+    capsys.readouterr()
+    assert run("codons", "predict", *words) == 2
+    said = [line for line in capsys.readouterr().err.splitlines() if "a.fa: line" in line]
+    assert [line.partition("a.fa: ")[2][:21] for line in said] == [
+        "line 1 (id 'a'): sequ", "line 3 (id 'b'): shor", "line 5 (id 'long'): r",
+    ]  # fmt: skip
+    words[-1] = fasta(tmp_path / "a.fa", good="ATGGCT", **bad)
+    assert run("codons", "predict", *words, "--bad-rows", "refuse") == 2
+    assert not out.exists()
+    assert run("codons", "predict", *words) == 1
+    assert [row["note"][:13] for row in said_of(out).values()][1:] == ["not predicted"] * 3
 
 
 def test_own_data_a_published_encoder_is_found_in_the_hubs_cache(

@@ -192,24 +192,82 @@ def test_probabilities_by_hand():
 
 
 def test_one_record_each_belong_together_whatever_their_names(fasta):
-    found = read_dna(fasta("r.fa", ("ref", "acguN-R")), fasta("v.fa", ("alt", "AC")))
-    assert found == [{"id": "ref", "sequence": "ACGTNN", "variant": "AC"}]
+    [row] = read_dna(fasta("r.fa", ("ref", "acguN-R")), fasta("v.fa", ("alt", "AC")))
+    assert row.cells == {"id": "ref", "sequence": "ACGTNN", "variant": "AC"}
+    assert row.fault is None
 
 
-@pytest.mark.parametrize(
-    ("dna", "variant", "message"),
-    [
-        ([("a", "ACGX")], None, "dna.fa: record 'a' holds 'X', which is no nucleotide"),
-        ([("a", "")], None, "dna.fa: record 'a' has no sequence"),
-        ([("a", "A"), ("a", "C")], None, "two records are called 'a'"),
-        ([("a", "A"), ("b", "C")], [("a", "C"), ("c", "G")], "record 'b' stands in only one of"),
-    ],
-)
-def test_bad_dna(commands, fasta, tmp_path, capsys, dna, variant, message):
-    words = ["ask", "--model", tmp_path, "--dna", fasta("dna.fa", *dna), "--question", QUESTION]
-    words += ["--variant", fasta("variant.fa", *variant)] if variant else []
-    assert cli.main(list(map(str, words))) == 2
-    assert message in capsys.readouterr().err
+def test_own_data_a_row_without_its_other_half_is_named(fasta):
+    dna = fasta("r.fa", ("a", "A"), ("b", "C"), ("d", "G"))
+    rows = read_dna(dna, fasta("v.fa", ("a", "C"), ("c", "G"), ("d", "GX")))
+    assert [(row.id, str(row.fault)) for row in rows] == [
+        ("a", "None"),
+        ("b", "no variant of this name in v.fa"),
+        ("d", "its variant: sequence has 'X', which is no nucleotide code"),
+        ("c", "no sequence of this name in r.fa"),
+    ]
+    assert (rows[0].cells["variant"], str(rows[3].place)) == (
+        "C",
+        f"{dna.parent}/v.fa: line 3 (id 'c')",
+    )
+
+
+BAD = """name,dna,question
+a,ACGTACGTACGT,Which colour?
+b,ACGX,Which colour?
+c,,Which colour?
+d,ACGTACGTACGT,
+
+e,ACGTACGTACGT,Is it <think>?
+f,ACGT,Which colour?,more
+0,{long},Which colour?
+h,ACGTACGTACGA,Which colour?
+"""
+
+
+def test_own_data_good_rows_are_answered_and_bad_ones_named(commands, fasta, tmp_path, capsys):
+    model = commands.finetune("onevocab", tmp_path / "model", "--seeds", 0)
+    new, out = tmp_path / "new.csv", tmp_path / "said.csv"
+    new.write_text(BAD.format(long="ACGT" * 60))
+    words = ["ask", "--model", model, "--dna", new, "--columns", "id=name", "sequence=dna"]
+    words += ["--dataset", "rats", "--max-new-tokens", 12, "--max-tokens", 90, "--reasoning"]
+    words = list(map(str, [*words, "false"]))
+    capsys.readouterr()
+    assert cli.main([*words, "--out", str(out)]) == 1
+    said = [line for line in capsys.readouterr().err.splitlines() if "left out: " in line]
+    assert [line.partition("new.csv: ")[2] for line in said[:-1]] == [
+        "line 3 (id 'b'): sequence has 'X', which is no nucleotide code",
+        "line 4 (id 'c'): the sequence is missing",
+        "line 5 (id 'd'): the question is missing",
+        "line 7 (id 'e'): question holds '<think>', a control token",
+        "line 8 (id 'row-6'): a row of 4 cells under a header of 3",
+    ]
+    # What only the model can tell.
+    assert "line 9 (id '0'): " in said[-1] and " are over the limit of 90" in said[-1]
+    with out.open() as file:
+        rows = {row["id"]: row for row in csv.DictReader(file)}
+    assert list(rows) == ["a", "b", "c", "d", "e", "row-6", "0", "h"]
+    assert [name for name, row in rows.items() if row["likeliest"]] == ["a", "h"]
+    assert rows["b"]["note"] == "not answered: sequence has 'X', which is no nucleotide code"
+    assert cli.main([*words, "--json"]) == 1
+    replies = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [reply["id"] for reply in replies] == list(rows)
+    assert replies[6]["note"] == rows["0"]["note"]
+    assert cli.main(words) == 1
+    assert f"> 0\n{rows['0']['note']}\n> h\n" in capsys.readouterr().out
+    # As `data records` does by default.
+    assert cli.main([*words, "--bad-rows", "refuse"]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 5 and "error: " in said[0]
+    assert said[1].endswith("fill it in or remove the row, or leave such rows out with --bad-rows"
+                            " reject")  # fmt: skip
+    # Where no row is left, nothing is written.
+    bad = str(fasta("bad.fa", ("a", "MKVL"), ("b", "")))
+    out.unlink()
+    assert cli.main([*words[:4], bad, *words[8:], "--question", QUESTION, "--out", str(out)]) == 2
+    said = capsys.readouterr().err
+    assert "bad.fa: line 1 (id 'a'): sequence has 'L', which is no nucleotide code; is it a" in said
+    assert "bad.fa: line 3 (id 'b'): the sequence is missing" in said and not out.exists()
 
 
 def test_a_model_that_is_not_there_is_said_before_torch_is_imported(fasta, tmp_path):

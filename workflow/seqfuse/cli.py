@@ -140,8 +140,9 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command. A user's mistake is one line on standard error and exit status 2; so is a
-    signal that ends it, with 128 plus its number."""
+    """Run one command. Its status is 0, or 1 where it did a part of what was asked and said what it
+    left out. A user's mistake is one line on standard error and exit status 2; so is a signal that
+    ends it, with 128 plus its number."""
     gc.set_threshold(_OBJECTS)
     argv = list(sys.argv[1:] if argv is None else argv)
     args = argparse.Namespace(command="seqfuse")
@@ -151,7 +152,7 @@ def main(argv: list[str] | None = None) -> int:
             args = _parser(argv).parse_args(argv)
             if getattr(args, "threads", 1) < 1:
                 raise UserError("--threads: at least 1")
-            args.run(args)
+            status = args.run(args) or 0
             sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read our output (`| head`) has seen enough; nothing may be written at exit either.
@@ -176,7 +177,7 @@ def main(argv: list[str] | None = None) -> int:
     except preemption.Interrupted as interruption:
         print(f"{args.command}: {interruption.line}", file=sys.stderr)
         return interruption.code
-    return 0
+    return status
 
 
 def _register_plugins() -> None:

@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", required=True, type=Path, metavar="FILE", help=".csv or .tsv")
 
 
-def run(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> int:
     from seqfuse.bio.codon_usage import Synonyms
     from seqfuse.codons.application import new_records, prediction_table, synonymous_search
     from seqfuse.files import scratch_directory
@@ -56,18 +56,17 @@ def run(args: argparse.Namespace) -> None:
     with working_store(args.store, args.out) as store, scratch_directory(args.out) as memory:
         applied.embed(records, store, shown=False)
         new_records.compare(records, records.usable(), *applied.training)
-        for row, name in enumerate(records.ids):
+        for row in records.usable().tolist():
+            name = records.rows[row].id
             for note in records.notes[row]:
                 say(f"{name}: {note}")
-            if row in records.refused:
-                say(f"{name}: not designed: {records.refused[row]}")
-                continue
             dna, protein = records.frames["dna"][row], records.frames["protein"][row]
             predict = partial(_predict, applied, args.label, store, memory, protein)
             written += search.rows(name, dna, records.behind[row], protein, predict)
             say(f"{name}: {_best(written[-1])}")
         prediction_table.write_rows(args.out, synonymous_search.NAMES, iter(written))
     say("effects are predicted, not measured: they are worth the score above at most")
+    return int(len(records.usable()) < len(records.rows))
 
 
 def _predict(applied, label: str | None, store: Path, memory: Path, protein: str, dna: list[str]):

@@ -6,6 +6,8 @@ encoders that the arm was trained on, aligned codon by codon, and predicted by e
 first what the arm was trained on and what it scores on its own test rows. Writes a row a sequence:
 the mean over seeds and its standard deviation, each seed, the weights of the modalities if the arm
 weighs them, and a note on a sequence that is not coding, or unlike any that the arm was trained on.
+A row that cannot be used is named with its line and the reason, in its place of the table, too, and
+the status is 1.
 A .parquet holds the predictions as the pipeline's own. What is embedded stays beside the output
 until that is written, so that the same command goes on where it was ended; or in --store.
 
@@ -19,6 +21,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from seqfuse.bio.reading import input_flags
 from seqfuse.codons.train import MODALITIES
 from seqfuse.errors import UserError
 
@@ -39,13 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_shared(parser: argparse.ArgumentParser) -> None:
     """What every use of a trained arm takes."""
-    parser.add_argument(
-        "--columns",
-        nargs="+",
-        default=[],
-        metavar="FIELD=COLUMN",
-        help="what a table calls id, sequence, cds_start and cds_end, as in sequence=cds",
-    )
+    input_flags.add(parser, input_flags.CODING)
     for modality in MODALITIES:
         text = f"the {modality} encoder, where it lies neither in the folder nor where it did"
         parser.add_argument(f"--{modality}-encoder", type=Path, metavar="DIR", help=text)
@@ -55,7 +52,7 @@ def add_shared(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
 
 
-def run(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> int:
     from seqfuse.codons.application import new_records, prediction_table
     from seqfuse.files import scratch_directory
     from seqfuse.progress import say
@@ -69,14 +66,13 @@ def run(args: argparse.Namespace) -> None:
         stores = applied.embed(records, store)
         rows = records.usable()
         new_records.compare(records, rows, *applied.training)
-        said = []
-        if len(rows):
-            dataset = records.dataset(str(args.input), rows, applied.labels)
-            said = list(applied.predict(applied.viewed(dataset, stores, memory)))
+        dataset = records.dataset(str(args.input), rows, applied.labels)
+        said = list(applied.predict(applied.viewed(dataset, stores, memory)))
         prediction_table.write(out, applied, records, rows, said)
     noted = sum(bool(records.notes[row]) for row in rows)
-    refused = len(records.refused)
-    say(f"{out}: {len(rows)} predicted, {noted} of them with a note, {refused} not predicted")
+    bad = len(records.rows) - len(rows)
+    say(f"{out}: {len(rows)} predicted, {noted} of them with a note, {bad} not predicted")
+    return int(bad > 0)
 
 
 @contextlib.contextmanager
@@ -89,16 +85,16 @@ def working_store(given: Path | None, out: Path) -> Iterator[Path]:
 
 
 def opened(args: argparse.Namespace):
-    """The arm and the new records of a command line, threads set, the arm introduced."""
+    """The arm and the new records of a command line, threads set, the arm introduced, bad rows
+    rejected."""
     import torch
 
+    from seqfuse.bio.reading import new_sequences
     from seqfuse.codons.application import new_records
     from seqfuse.codons.application.applied_arm import AppliedArm
     from seqfuse.encoders.embedder import keep_freed_memory
 
-    columns = dict(word.partition("=")[::2] for word in args.columns)
-    if "" in columns.values():
-        raise UserError("--columns: write FIELD=COLUMN, such as sequence=cds")
+    columns = input_flags.columns(args)
     torch.set_num_threads(args.threads)
     keep_freed_memory()
     given = {name: getattr(args, f"{name}_encoder") for name in MODALITIES}
@@ -106,4 +102,6 @@ def opened(args: argparse.Namespace):
     applied.arm  # noqa: B018  what cannot be applied is refused before anything is read
     records = new_records.read(args.input, columns, applied.description.genetic_code)
     applied.introduce()
+    applied.reject(records)
+    new_sequences.sound(records.rows, args.bad_rows)
     return applied, records

@@ -27,6 +27,7 @@ VAL_SHARES = {"train": 0.9, "val": 0.1}
 # Rows of val or test below which is said that a score says little: the 95 % interval of a rank
 # correlation over 30 rows is some 0.36 wide to either side (Fisher's z).
 FEW = 30
+_OTHERWISE = ", or leave such rows out with bad_rows: reject"
 
 
 def demo(entry: dict) -> Iterator[pa.RecordBatch]:
@@ -109,7 +110,7 @@ def _batches(entry: dict, sources: list[Source]) -> Iterator[pa.RecordBatch]:
             yield pa.RecordBatch.from_pylist(rows, schema=schema)
         source.bad = [kind for kind in bad if kind.places[0].file == str(source.file)]
     if entry["bad_rows"] == "refuse":
-        bad.refuse()
+        bad.refuse(_OTHERWISE)
 
 
 def write(path: str | Path, batches: Iterable[pa.RecordBatch], sources: list[Source]) -> dict:
@@ -176,7 +177,7 @@ def remarks(
         if source.cut:
             yield f"{source.path}: {source.cut:,} sequences are cut to cds_start..cds_end"
         for kind in source.bad:
-            yield f"left out: {kind}"
+            yield f"left out: {kind.fault}"
     for reason, times in sum((source.left_out for source in sources), Counter()).most_common():
         yield f"{times:,} rows are left out: {reason}"
     held_out = {name: counts["rows"][name] for name in ("val", "test")}

@@ -1,12 +1,12 @@
 """A source file under an entry of the catalogue: the column of each field, every row checked."""
 
-import math
 import re
 from collections import Counter
 from collections.abc import Iterator
 
 from seqfuse import labels
-from seqfuse.bio.reading.bad_rows import BadRows, Place
+from seqfuse.bio.reading import cells
+from seqfuse.bio.reading.bad_rows import BadRow, BadRows, Place
 from seqfuse.bio.reading.readers import Reader
 from seqfuse.bio.splits import SPLITS
 from seqfuse.data import conversations
@@ -16,17 +16,6 @@ from seqfuse.settings.datasets import FIELDS
 
 _TARGET = {"classification": "label", "regression": "value", "pairs": "text"}
 _ENDS = ("cds_start", "cds_end")
-# What `float` takes, without underscores and with digits 0 to 9 alone.
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
-_REJECT = "or leave such rows out with bad_rows: reject"
-
-
-class _Bad(Exception):
-    """A row that cannot be a record: what is wrong, the value that is, and what to do."""
-
-    def __init__(self, what: str, example: object = None, fix: str = "correct it", hint: str = ""):
-        super().__init__(what)
-        self.what, self.example, self.fix = what, example, f"{fix}, {_REJECT}{hint}"
 
 
 class SourceFile:
@@ -51,16 +40,18 @@ class SourceFile:
         """
         unit = self.reader.unit
         self.source.unread = [name for name in self.available if name not in self.used]
-        for number, row in self.reader.numbered(sorted(self.used)):
+        for number, row in self.reader.each(sorted(self.used)):
             numbers[self.source.split] += 1
             try:
+                if isinstance(row, BadRow):
+                    raise row
                 record = self._record(row, numbers[self.source.split])
                 yield record | {"file": self.source.path, "line": number}
             except conversations.LeftOut as reason:
                 self.source.left_out[str(reason)] += 1
-            except _Bad as fault:
-                place = Place(str(self.source.file), number, self._id(row), unit)
-                bad.add(place, fault.what, fault.fix, fault.example)
+            except BadRow as fault:
+                id = None if fault is row else self._id(row)
+                bad.add(Place(str(self.source.file), number, id, unit), fault)
 
     def _id(self, row: dict) -> str | None:
         """The row's own id, for messages."""
@@ -72,7 +63,7 @@ class SourceFile:
         if self.exchanges and "label" in self.columns:
             label = self.columns["label"]
             row = row | {label: conversations.only_one(row.get(label))}
-        record = {field: self._text(row.get(c)) for field, c in self.columns.items()}
+        record = {field: cells.text(row.get(c)) for field, c in self.columns.items()}
         if self.exchanges:
             self._converse(record, row.get(self.exchanges))
         split = self._split(row)
@@ -82,7 +73,7 @@ class SourceFile:
         if record.get("label") is not None:
             record["label"] = self._label(record["label"])
         if record.get("value") is not None:
-            record["value"] = self._number(record["value"])
+            record["value"] = cells.number(record["value"], "value")
         if "group_pattern" in self.entry:
             record["group"] = self._first_group("group_pattern", record["question"])
         if "text_pattern" in self.entry and record.get("text"):
@@ -100,9 +91,9 @@ class SourceFile:
             needed.append("variant")
         for field in needed:
             if record.get(field) is None:
-                raise _Bad(f"the {field} is missing", fix="fill it in or remove the row")
+                raise BadRow(f"the {field} is missing", fix="fill it in or remove the row")
         if record.get("variant") and min(len(record["sequence"]), len(record["variant"])) == 1:
-            raise _Bad(
+            raise BadRow(
                 "sequence and variant are alleles ({})",
                 f"{record['sequence']}>{record['variant']}",
                 "give the window around the variant, with either allele in it",
@@ -111,29 +102,19 @@ class SourceFile:
     def _cut(self, record: dict) -> None:
         """Cut the sequence to `cds_start`..`cds_end`, nucleotides counted from 1."""
         ends = [record.pop(field, None) for field in _ENDS]
-        if ends == [None, None]:
-            return
-        if record.get("variant"):
-            raise _Bad(
+        if ends != [None, None] and record.get("variant"):
+            raise BadRow(
                 "cds_start..cds_end of a sequence that has a variant",
                 fix="give both sequences cut, because an indel moves the places of one of them",
             )
-        sequence = "".join(record["sequence"].split())
-        start = self._number(ends[0], "cds_start") if ends[0] else 1
-        end = self._number(ends[1], "cds_end") if ends[1] else len(sequence)
-        if not (start % 1 == end % 1 == 0 and 1 <= start <= end <= len(sequence)):
-            raise _Bad(
-                "cds_start..cds_end is {}, which is no part of its sequence",
-                f"{start:g}..{end:g} of {len(sequence)} nt",
-                "count nucleotides from 1, both ends included",
-            )
-        record["sequence"] = sequence[int(start) - 1 : int(end)]
-        self.source.cut += len(record["sequence"]) < len(sequence)
+        whole = record["sequence"]
+        record["sequence"] = cells.coding_part(whole, *ends)
+        self.source.cut += len(record["sequence"]) < len("".join(whole.split()))
 
     def _select(self, row: dict) -> None:
         """Leave out a row that is not among those that the entry asks for."""
         for column, values in self.entry["only"].items():
-            text = self._text(row.get(column))
+            text = cells.text(row.get(column))
             if text not in values:
                 raise conversations.LeftOut(f"{printable(column)} is {quoted(text)}")
 
@@ -174,7 +155,7 @@ class SourceFile:
 
     def _missing(self, field: str, column: str) -> None:
         where = field if field not in FIELDS else f"columns: {{{field}: ...}}"
-        if any(_NUMBER.fullmatch(name.strip()) for name in self.available):
+        if any(map(cells.looks_like_number, self.available)):
             raise UserError(
                 f"{self.source.file}: row 1 has no column {quoted(column)} and looks like data"
                 f" ({several(self.available, 60)}); write a line of column names above it"
@@ -189,10 +170,9 @@ class SourceFile:
         """Stop at a column that is called like a field but for case, blanks or `_`."""
         named = {*self.columns.values(), self.split_column, *self.entry["only"]}
         others = {*_TARGET.values()} - {_TARGET[self.entry["task"]]}
-        fields = {_plain(field): field for field in ("split", *FIELDS) if field not in others}
-        for column in self.available:
-            field = fields.get(_plain(column))
-            if field is None or column in named or field in self.columns:
+        fields = [field for field in ("split", *FIELDS) if field not in others]
+        for column, field in cells.near_misses(self.available, fields):
+            if column in named or field in self.columns:
                 continue
             if field == "split":
                 if self.split_column or self.source.split:
@@ -220,38 +200,32 @@ class SourceFile:
     def _split(self, row: dict) -> str | None:
         if not self.split_column:
             return self.source.split
-        word = (self._text(row.get(self.split_column)) or "").strip()
+        word = (cells.text(row.get(self.split_column)) or "").strip()
         split = self.entry["splits"].get(word, word)
         if split not in SPLITS:
             if not word:
                 fix = 'fill it in, say what it is with splits: {"": train} in the dataset\'s entry'
-                raise _Bad("the split is empty", fix=fix)
+                raise BadRow("the split is empty", fix=fix)
             fix = f"say what it is with splits: {{{printable(word[:40])}: ...}} in the entry"
-            raise _Bad("the split {} is none of train, val, test", word, fix)
+            raise BadRow("the split {} is none of train, val, test", word, fix)
         return split
 
     def _label(self, text: str) -> str:
         known = self.entry["labels"]
         if known and text not in known:
-            raise _Bad(
+            raise BadRow(
                 "the label {} is not among `labels`", text, hint=nearest(text, known, most=60)
             )
         label = known.get(text, text)
         if not labels.normalise(label):
-            raise _Bad("the label {} is nothing but punctuation", text, "write a word")
+            raise BadRow("the label {} is nothing but punctuation", text, "write a word")
         return label
-
-    def _number(self, text: str, what: str = "value") -> float:
-        value = float(text) if _NUMBER.fullmatch(text.strip()) else math.nan
-        if not math.isfinite(value):
-            raise _Bad(f"the {what} {{}} is not a number", text, "correct it or remove the row")
-        return value
 
     def _first_group(self, key: str, text: str | None) -> str:
         found = re.search(self.entry[key], text or "")
         if not found:
             what = {"group_pattern": "question", "text_pattern": "text"}[key]
-            raise _Bad(f"{key} does not match the {what}", fix="widen the pattern")
+            raise BadRow(f"{key} does not match the {what}", fix="widen the pattern")
         return found.group(1)
 
     def _anonymous(self, question: str | None) -> str:
@@ -259,27 +233,8 @@ class SourceFile:
         for pattern, replacement in self.entry["anonymise"].items():
             question, times = re.subn(pattern, replacement, question)
             if not times:
-                raise _Bad(
+                raise BadRow(
                     f"anonymise: {quoted(pattern)} does not match the question",
                     fix="widen the pattern",
                 )
         return question
-
-    def _text(self, value: object) -> str | None:
-        """A cell as text; whole floats lose their `.0`, which a missing cell gives to integers."""
-        if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
-            return None
-        if isinstance(value, float) and value.is_integer():
-            return str(int(value))
-        if isinstance(value, dict | list | bytes):
-            fix = "write one text or number"
-            raise _Bad(f"a cell holds {type(value).__name__} and not one text or number", fix=fix)
-        text = str(value)
-        if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
-            raise _Bad("a cell holds half a character ({})", text, "write whole characters")
-        return text
-
-
-def _plain(name: str) -> str:
-    """A column's name without case, blanks, `_` and `-`."""
-    return re.sub(r"[\s_-]", "", name).casefold()

@@ -3,7 +3,8 @@
 Reads the folder that `seqfuse language finetune` wrote, or one seed's folder in it (of several, the
 lowest seed answers), and DNA: FASTA, or a table (CSV, TSV, JSONL, Parquet) with columns id,
 sequence, and if there are, variant and question. A record of --variant belongs to the record of
---dna of the same name. One question is asked of all, or each record's own.
+--dna of the same name. One question is asked of all, or each record's own. A record that cannot be
+used is named with its line and the reason, in its place of the output, too, and the status is 1.
 
 Shows the text while it is generated, then the closed labels by probability: their share of the
 summed likelihood of all labels, conditioned on the model's own reasoning. Then the likeliest label
@@ -19,8 +20,10 @@ Methods that read encoder states run the encoder.
 
 import argparse
 import csv
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from seqfuse.bio.reading import input_flags
 from seqfuse.errors import UserError
 from seqfuse.settings import cli_flags
 
@@ -32,13 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dna", required=True, type=Path, metavar="FILE", help="FASTA or table")
     parser.add_argument("--variant", type=Path, metavar="FILE", help="FASTA of the variants")
     parser.add_argument("--question", help="the same for every record (default: column question)")
-    parser.add_argument(
-        "--columns",
-        nargs="+",
-        default=[],
-        metavar="FIELD=COLUMN",
-        help="what a table calls id, sequence, variant and question, as in sequence=dna",
-    )
+    input_flags.add(parser, input_flags.ASKED)
     parser.add_argument(
         "--dataset", metavar="NAME", help="whose labels to list, where the model knows several"
     )
@@ -62,30 +59,55 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     cli_flags.add(parser, "language/prediction", "precision")
 
 
-def run(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> int:
+    from seqfuse.bio.reading import new_sequences
     from seqfuse.language import prompts
     from seqfuse.language.answers import interactive, questions
 
     settings = cli_flags.take(args, prompts.Settings)
     if args.batch < 1 or (args.out and args.out.suffix not in (*_DELIMITERS, ".jsonl")):
         raise UserError("--out: name a .csv, .tsv or .jsonl; --batch: at least 1")
-    columns = dict(word.partition("=")[::2] for word in args.columns)
     # What can be wrong so far is said before torch is imported, which takes seconds.
-    records = questions.read_dna(args.dna, args.variant, columns)
+    rows = questions.read_dna(args.dna, args.variant, input_flags.columns(args))
     model = interactive.Model(args.model, args.dataset, settings, args.precision)
-    asked = model.prompts(records, args.question)
+    asked = [model.prompt(row, args.question) for row in rows]
+    sound = new_sequences.sound(rows, args.bad_rows)
 
     import torch
 
     torch.set_num_threads(args.threads)
     model.load(args.encoder)
     if args.out:
-        _write(model, asked, args)
+        _write(model, rows, asked, args)
     elif args.json:
-        for reply in model.replies(asked, args.batch, lambda key, work: work()):
+        for reply in _replies(model, rows, asked, args, lambda key, work: work()):
             print(interactive.as_json(reply), flush=True)
     else:
-        model.answer_aloud(asked)
+        model.answer_aloud(sound, [prompt for prompt in asked if prompt is not None])
+        new_sequences.sound(sound, args.bad_rows)
+    return int(any(row.fault for row in rows))
+
+
+def _replies(
+    model, rows: list, asked: list, args: argparse.Namespace, once: Callable
+) -> Iterator[dict]:
+    """The reply to each row, in order, or why there is none; what only the model can tell of a row
+    is said at the end."""
+    from seqfuse.bio.reading import new_sequences
+    from seqfuse.bio.reading.bad_rows import BadRow
+    from seqfuse.language.answers import interactive
+
+    sound = [row for row in rows if row.fault is None]
+    replies = model.replies([prompt for prompt in asked if prompt is not None], args.batch, once)
+    for row in rows:
+        if row.fault is None:
+            reply = next(replies)
+            if "fault" not in reply:
+                yield reply
+                continue
+            row.reject(BadRow(*reply["fault"]))
+        yield interactive.unanswered(row)
+    new_sequences.sound(sound, args.bad_rows)
 
 
 def _without_dna(found: list[dict]) -> str:
@@ -96,7 +118,7 @@ def _without_dna(found: list[dict]) -> str:
     return f"{same} have the same likeliest label without their DNA"
 
 
-def _write(model, asked: list, args: argparse.Namespace) -> None:
+def _write(model, rows: list, asked: list, args: argparse.Namespace) -> None:
     """Answer into a file; finished batches are kept beside it until it is written."""
     from seqfuse.files import atomic
     from seqfuse.language.answers import interactive
@@ -104,9 +126,9 @@ def _write(model, asked: list, args: argparse.Namespace) -> None:
     from seqfuse.progress import say, track
 
     with Journal(args.out) as journal:
-        journal.begin(model.fingerprint(asked))
-        replies = model.replies(asked, args.batch, journal.once)
-        found = list(track(replies, len(asked), "records answered"))
+        journal.begin(model.fingerprint([prompt for prompt in asked if prompt is not None]))
+        replies = _replies(model, rows, asked, args, journal.once)
+        found = list(track(replies, len(rows), "records"))
         with (
             atomic(args.out) as temporary,
             temporary.open("w", encoding="utf-8", newline="") as out,
@@ -114,12 +136,13 @@ def _write(model, asked: list, args: argparse.Namespace) -> None:
             if args.out.suffix == ".jsonl":
                 out.writelines(interactive.as_json(reply) + "\n" for reply in found)
             else:
-                rows = [interactive.as_row(reply) for reply in found]
-                delimiter = _DELIMITERS[args.out.suffix]
-                table = csv.DictWriter(out, list(rows[0]), delimiter=delimiter)
+                lines = [interactive.as_row(reply) for reply in found]
+                names, delimiter = max(lines, key=len), _DELIMITERS[args.out.suffix]
+                table = csv.DictWriter(out, names, restval="", delimiter=delimiter)
                 table.writeheader()
-                table.writerows(rows)
-    noted = sum(bool(reply["note"]) for reply in found)
-    say(f"{args.out}: {len(found)} records; {_without_dna(found)}")
+                table.writerows(lines)
+    answered = [reply for reply in found if "loglik" in reply]
+    noted = sum(bool(reply["note"]) for reply in answered)
+    say(f"{args.out}: {len(answered)} of {len(found)} answered; {_without_dna(answered)}")
     if noted:
         say(f"{noted} have DNA of a length outside that of training")

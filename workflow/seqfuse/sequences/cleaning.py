@@ -19,7 +19,8 @@ from seqfuse.bio import frames, record_batches
 from seqfuse.bio.homology import Search
 from seqfuse.bio.normalise import first_foreign, keys, normalise
 from seqfuse.bio.proteins import Coding as CodingProteins
-from seqfuse.bio.reading.bad_rows import BadRows, Place, place
+from seqfuse.bio.reading import cells
+from seqfuse.bio.reading.bad_rows import BadRow, BadRows, Place, place
 from seqfuse.errors import UserError
 from seqfuse.sequences.coding import Coding
 from seqfuse.sequences.plan import Plan
@@ -106,8 +107,9 @@ class Cleaner:
             unknown = (found.known + found.ambiguous == 0) & ~missing
             for i in np.flatnonzero(found.foreign):
                 letter = first_foreign(column[i].as_py())
-                what, fix = f"{name} has {{}}, which is no nucleotide code", _fix(letter)
-                self._refuse(part, i, policy != "drop", what, fix, letter)
+                fault = cells.foreign(letter, name)
+                fix = f"{fault.fix}, or reject such rows with ambiguous: drop"
+                self._refuse(part, i, policy != "drop", fault.what, fix, letter)
             for i in np.flatnonzero(unknown & (found.foreign == 0)):
                 what, fix = f"{name} has no A, C, G or T", "remove the row or set ambiguous: drop"
                 self._refuse(part, i, policy != "drop", what, fix)
@@ -184,21 +186,8 @@ class Cleaner:
             where = place(
                 found["file"], found["line"], int(part.rows[i]), found["id"], self.records
             )
-            self.bad.add(where, what, fix, example)
+            self.bad.add(where, BadRow(what, example, fix))
         part.reject(i, what.format(repr(example)))
-
-
-def _fix(letter: str) -> str:
-    """What to do about a letter that is no nucleotide code."""
-    if letter == ".":
-        said = "in alignments `.` is a gap or the letter above: write `-` or that letter"
-    elif letter.isdigit():
-        said = "take out the numbers, which GenBank prints beside a sequence"
-    elif letter.upper() in "EFILPQZJOX*":
-        said = "is it a protein? Give DNA or RNA"
-    else:
-        said = "correct it"
-    return f"{said}, or reject such rows with ambiguous: drop"
 
 
 def clean(cleaner: Cleaner, folder: Path) -> dict:

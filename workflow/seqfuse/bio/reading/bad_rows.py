@@ -1,11 +1,13 @@
 """Rows that cannot be used: counted by what is wrong with them, with the places of the first."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from seqfuse.bio.reading.file_kinds import FASTA
 from seqfuse.errors import UserError, printable, quoted
+from seqfuse.progress import say
 
 NAMED = 10  # rows of a kind that are named, and kinds that are told
 _ID = 24  # characters of an id
@@ -40,30 +42,46 @@ def place(
     return Place(file, number, id, "line" if text else "row")
 
 
+class BadRow(Exception):
+    """Why a row cannot be used: `what` has {} where the value `example` stands, `fix` is what to
+    do, and `hint` what the value may have meant."""
+
+    def __init__(self, what: str, example: object = None, fix: str = "correct it", hint: str = ""):
+        super().__init__(what)
+        self.what, self.example, self.fix, self.hint = what, example, fix, hint
+
+    def __str__(self) -> str:
+        example = str(self.example) if isinstance(self.example, int) else quoted(self.example)
+        return self.what.replace("{}", example, 1)
+
+
 @dataclass
 class Kind:
-    """Rows of one file with one fault: `what` has {} for the value, of which `example` is one."""
+    """Rows of one file with one fault, of which `first` is one."""
 
-    what: str
-    fix: str
-    example: object
+    first: BadRow
     rows: int = 0
     places: list[Place] = field(default_factory=list)
 
     @property
     def name(self) -> str:
         """The fault whatever the value."""
-        return self.what.replace(" {}", "")
+        return re.sub(r" \(?\{\}\)?", "", self.first.what, count=1)
 
-    def __str__(self) -> str:
-        example = str(self.example) if isinstance(self.example, int) else quoted(self.example)
-        first, said = self.places[0], self.what.replace("{}", example)
+    @property
+    def fault(self) -> str:
+        """Where it is, and what is wrong."""
+        first = self.places[0]
         where = str(first)
         if self.rows > 1:
             numbers = ", ".join([first.within, *(str(place.number) for place in self.places[1:])])
             more = ", …" if self.rows > len(self.places) else ""
             where = f"{printable(first.file)}: {self.rows:,} rows ({first.unit}s {numbers}{more})"
-        return f"{where}: {said}; {self.fix}"
+        return f"{where}: {self.first}"
+
+    def advice(self, otherwise: str = "") -> str:
+        """The fault, and what to do about it."""
+        return f"{self.fault}; {self.first.fix}{otherwise}{self.first.hint}"
 
 
 class BadRows:
@@ -75,14 +93,21 @@ class BadRows:
     def __iter__(self) -> Iterator[Kind]:
         return iter(self._kinds.values())
 
-    def add(self, place: Place, what: str, fix: str, example: object = None) -> None:
-        """Count a row."""
-        kind = self._kinds.setdefault((place.file, what), Kind(what, fix, example))
+    def add(self, place: Place, row: BadRow) -> None:
+        """Count a row; a number in what is wrong is no other kind."""
+        kind = self._kinds.setdefault((place.file, re.sub(r"\d+", "0", row.what)), Kind(row))
         kind.rows += 1
         if len(kind.places) < NAMED:
             kind.places.append(place)
 
-    def refuse(self) -> None:
-        """Stop if there is any, with a line a kind."""
+    def refuse(self, otherwise: str = "") -> None:
+        """Stop if there is any, with a line a kind; `otherwise` goes behind what to do."""
         if self._kinds:
-            raise UserError("\n".join(str(kind) for kind in [*self][:NAMED]))
+            raise UserError("\n".join(kind.advice(otherwise) for kind in [*self][:NAMED]))
+
+    def say(self, what: str) -> None:
+        """Name them on standard error; `what` is what becomes of them."""
+        for kind in [*self][:NAMED]:
+            say(f"{what}: {printable(kind.fault)}")
+        if len(self._kinds) > NAMED:
+            say(f"{what}: rows with {len(self._kinds) - NAMED:,} more kinds of fault")

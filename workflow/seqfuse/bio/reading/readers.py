@@ -1,8 +1,9 @@
 """Rows of a source file, one at a time: CSV, TSV, Parquet, FASTA and JSON lines, plain or gzipped.
 
 The suffix tells the format. Every mistake names the file, the line or row, and what to do. Rows are
-dictionaries of the file's own column names; an empty CSV cell is None. Memory does not grow with
-the file.
+dictionaries of the file's own column names; an empty CSV cell is None. A row that does not have the
+form of its file, such as one with a cell too many, is a `BadRow`, for the caller to count or to
+stop at. Memory does not grow with the file.
 """
 
 import csv
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from seqfuse.bio import record_batches
 from seqfuse.bio.reading import file_kinds
+from seqfuse.bio.reading.bad_rows import BadRow, Place
 from seqfuse.errors import UserError, quoted, several
 
 csv.field_size_limit(2**31 - 1)  # a chromosome is a cell too
@@ -47,13 +49,18 @@ class Reader:
         if form == ".parquet":
             return self._header(record_batches.opened(self.path).schema_arrow.names)
         if form in file_kinds.FASTA:
-            next(self._fasta(form))
+            next(self._fasta(form), None)
             return [*(self.header_fields or ["id"]), "sequence"]
         if form == ".jsonl":
-            names = list(dict.fromkeys(name for _, row in self._json_lines(form) for name in row))
+            names: dict[str, None] = {}
+            for number, row in self._json_lines(form):
+                if isinstance(row, dict):
+                    names |= dict.fromkeys(row)
+                elif not names:  # no JSON lines at all
+                    raise self._stop(number, row)
             if not names:
                 raise UserError(f"{self.path}: no row; {_ONE_OBJECT}")
-            return names
+            return [*names]
         return self._header(next(self._cells(form), (0, []))[1])
 
     def rows(self, columns: list[str]) -> Iterator[dict]:
@@ -68,8 +75,18 @@ class Reader:
     def numbered(self, columns: list[str]) -> Iterator[tuple[int, dict]]:
         """The rows, each with the line of the file in which it begins; of Parquet the row's number.
 
-        Both from 1, whatever lines are blank or cells hold line ends.
+        Both from 1, whatever lines are blank or cells hold line ends. The first bad row ends it.
         """
+        for number, row in self.each(columns):
+            if isinstance(row, BadRow):
+                raise self._stop(number, row)
+            yield number, row
+
+    def _stop(self, number: int, row: BadRow) -> UserError:
+        return UserError(f"{Place(str(self.path), number, None, self.unit)}: {row}; {row.fix}")
+
+    def each(self, columns: list[str]) -> Iterator[tuple[int, dict | BadRow]]:
+        """As `numbered`, but of a bad row what is wrong with it."""
         form = self._form()
         if form == ".parquet":
             file = record_batches.opened(self.path)
@@ -92,7 +109,8 @@ class Reader:
             yield from self._fasta(form)
         elif form == ".jsonl":
             nothing = dict.fromkeys(columns)
-            yield from ((number, nothing | row) for number, row in self._json_lines(form))
+            for number, row in self._json_lines(form):
+                yield number, row if isinstance(row, BadRow) else nothing | row
         else:
             yield from self._table(form)
 
@@ -179,18 +197,17 @@ class Reader:
             )
         return header
 
-    def _table(self, form: str) -> Iterator[tuple[int, dict]]:
+    def _table(self, form: str) -> Iterator[tuple[int, dict | BadRow]]:
         cells = self._cells(form)
         header = self._header(next(cells, (0, []))[1])
         for line, row in cells:
-            if len(row) != len(header):
-                raise UserError(
-                    f"{self.path}: line {line} has {len(row)} cells and the header {len(header)}; "
-                    f"quote cells that hold {_DELIMITERS[form]!r}"
-                )
-            yield line, {name: cell or None for name, cell in zip(header, row, strict=True)}
+            if len(row) == len(header):
+                yield line, {name: cell or None for name, cell in zip(header, row, strict=True)}
+                continue
+            what = f"a row of {{}} cells under a header of {len(header)}"
+            yield line, BadRow(what, len(row), f"quote cells that hold {_DELIMITERS[form]!r}")
 
-    def _fasta(self, form: str) -> Iterator[tuple[int, dict]]:
+    def _fasta(self, form: str) -> Iterator[tuple[int, dict | BadRow]]:
         header, parts, number = None, [], 0
         for number, line in enumerate(self._lines(form), start=1):
             line = line.strip()
@@ -215,50 +232,42 @@ class Reader:
             raise UserError(f"{self.path}: no record; FASTA records begin with a line '>name'")
         yield self._fasta_row(header, parts)
 
-    def _fasta_row(self, header: tuple[str, int], parts: list[str]) -> tuple[int, dict]:
+    def _fasta_row(self, header: tuple[str, int], parts: list[str]) -> tuple[int, dict | BadRow]:
         text, number = header
         fields = ("id",) if not self.header_fields else self.header_fields
         values = text.split(self.separator) if self.header_fields else text.split()[:1]
+        if not text:
+            return number, BadRow("a header without a name", fix="write '>name'")
         if len(values) != len(fields):
-            form = self.separator.join(fields)
-            raise UserError(
-                f"{self.path}: line {number}: the header {quoted(text)} is not "
-                f"{quoted(form)}; set header_fields in the dataset's entry"
-                if text
-                else f"{self.path}: line {number}: a header without a name; write '>name'"
-            )
+            form, fix = self.separator.join(fields), "set header_fields in the dataset's entry"
+            return number, BadRow(f"the header {{}} is not {quoted(form)}", text, fix)
         named = {name: value.strip() or None for name, value in zip(fields, values, strict=True)}
         return number, named | {"sequence": "".join(parts) or None}
 
-    def _json_lines(self, form: str) -> Iterator[tuple[int, dict]]:
+    def _json_lines(self, form: str) -> Iterator[tuple[int, dict | BadRow]]:
         for number, line in enumerate(self._lines(form), start=1):
-            if not line.strip():
-                continue
-            where = f"{self.path}: line {number}"
-            try:
-                row = json.loads(line, object_pairs_hook=_once)
-            except json.JSONDecodeError as error:
-                raise UserError(f"{where} is not JSON: {error.msg}; {_ONE_OBJECT}") from None
-            except RecursionError:
-                raise UserError(
-                    f"{where} is nested too deeply; {_ONE_OBJECT}, of texts and numbers"
-                ) from None
-            except _Twice as name:
-                raise UserError(f"{where}: the key {name} occurs twice; keep one") from None
-            except ValueError:
-                raise UserError(f"{where} holds a number of too many digits; correct it") from None
-            if not isinstance(row, dict):
-                raise UserError(f"{where} is not a JSON object; {_ONE_OBJECT}")
-            yield number, row
+            if line.strip():
+                yield number, _json_object(line)
 
 
-class _Twice(Exception):
-    """A key that one JSON object holds twice."""
+def _json_object(line: str) -> dict | BadRow:
+    try:
+        row = json.loads(line, object_pairs_hook=_once)
+    except json.JSONDecodeError as error:
+        return BadRow(f"not JSON ({error.msg})", fix=_ONE_OBJECT)
+    except RecursionError:
+        return BadRow("nested too deeply", fix=f"{_ONE_OBJECT}, of texts and numbers")
+    except BadRow as fault:
+        return fault
+    except ValueError:
+        return BadRow("a number of too many digits")
+    return row if isinstance(row, dict) else BadRow("not a JSON object", fix=_ONE_OBJECT)
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict:
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
-        raise _Twice(quoted(next(name for name in names if names.count(name) > 1)))
+        twice = next(name for name in names if names.count(name) > 1)
+        raise BadRow("the key {} occurs twice", twice, "keep one")
     return found

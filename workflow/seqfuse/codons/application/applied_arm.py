@@ -7,12 +7,13 @@ goes on.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from seqfuse.bio.reading.bad_rows import BadRow
 from seqfuse.codons import checkpoint, trainable_encoder
 from seqfuse.codons.application import training_facts
 from seqfuse.codons.application.new_records import NewRecords
@@ -108,17 +109,30 @@ class AppliedArm:
             for view, encoder in self.description.encoders.items()
         }
 
+    def reject(self, records: NewRecords) -> None:
+        """Reject the rows that an encoder does not take."""
+        for view in self.description.encoders:
+            if view in self._tuned:
+                tokens = trainable_encoder.TokenIds(self._encoders[view]).spans
+            else:
+                tokens = partial(_counted, self._embedder(view))
+            for row in records.usable().tolist():
+                try:
+                    tokens(records.frames[view][row])
+                except UserError as error:
+                    # What follows is about the configuration of a run.
+                    reason = str(error).partition("; ")[0]
+                    records.rows[row].reject(BadRow(f"{view}: {reason}", fix="shorten it"))
+
     def embed(self, records: NewRecords, store: Path, shown: bool = True) -> dict[str, Store]:
-        """The stores of the modalities that are read from one, with all usable rows in them; a row
-        that an encoder does not take is refused. `store` keeps what it has if the call is ended."""
+        """The stores of the modalities that are read from one, with all usable rows in them.
+        `store` keeps what it has if the call is ended."""
         stores = {}
         for view in self.description.encoders:
             if view in self._tuned:
-                _count(records, view, trainable_encoder.TokenIds(self._encoders[view]).spans)
                 continue
-            embedder = self._embedder(view)
-            counted = {}
-            _count(records, view, lambda one, e=embedder, c=counted: c.update(e.count({one: "it"})))
+            embedder, letters = self._embedder(view), records.frames[view]
+            counted = _counted(embedder, *(letters[row] for row in records.usable()))
             with Interruption() as stop, Writer(store, embedder.description) as writer:
                 missing = {one: n for one, n in counted.items() if one not in writer.held}
                 rows = embedder.rows(missing)
@@ -182,11 +196,6 @@ class AppliedArm:
         return trainable_encoder.load(folders, self.arm.tuning, rank) if folders else {}
 
 
-def _count(records: NewRecords, view: str, tokens) -> None:
-    """Refuse the rows whose letters of one view `tokens` does not take."""
-    for row in records.usable().tolist():
-        try:
-            tokens(records.frames[view][row])
-        except UserError as error:
-            # What follows is about the configuration of a run.
-            records.refused[row] = f"{view}: {str(error).partition('; ')[0]}"
+def _counted(embedder: Embedder, *sequences: str) -> dict[str, int]:
+    """The tokens of each sequence."""
+    return embedder.count(dict.fromkeys(sequences, "it"))

@@ -30,7 +30,7 @@ def write(
     """Write what `said` predicts of `rows`; .csv and .tsv hold every row of the file, .parquet the
     predictions as the pipeline's table of them does."""
     if out.suffix == _PIPELINE:
-        ids, found = [records.ids[row] for row in rows], applied.description
+        ids, found = [records.rows[row].id for row in rows], applied.description
         made = [
             row
             for one in said
@@ -43,9 +43,8 @@ def write(
         for row, found in predicted.items():
             if not values[0] <= found["prediction"] <= values[1]:
                 records.notes[row].append("the prediction is beyond the training values")
-    known = predicted or {0: {}}
-    names = ["id", *next(iter(known.values())), "codons", "note"]
-    write_rows(out, names, (_line(records, row, predicted) for row in range(len(records.ids))))
+    names = ["id", *next(iter(predicted.values())), "codons", "note"]
+    write_rows(out, names, (_line(records, row, predicted) for row in range(len(records.rows))))
 
 
 def write_rows(out: Path, names: Sequence[str], rows: Iterator[dict]) -> None:
@@ -57,18 +56,16 @@ def write_rows(out: Path, names: Sequence[str], rows: Iterator[dict]) -> None:
 
 
 def _line(records: NewRecords, row: int, predicted: dict[int, dict]) -> dict:
-    notes = records.notes[row]
-    if row in records.refused:
-        notes = [f"not predicted: {records.refused[row]}"]
+    record, notes = records.rows[row], records.notes[row]
+    if record.fault is not None:
+        notes = [f"not predicted: {record.fault}"]
     codons = len(records.frames["protein"][row])
-    common = {"id": records.ids[row], "codons": codons, "note": "; ".join(notes)}
+    common = {"id": record.id, "codons": codons, "note": "; ".join(notes)}
     return common | predicted.get(row, {})
 
 
 def _predicted(applied: AppliedArm, said: Sequence[Said], count: int) -> Iterator[dict]:
     """The columns of each row: mean and spread over seeds, each seed, the mean weights."""
-    if not count:
-        return
     outputs = np.stack([one.predictions for one in said])
     if applied.labels:
         outputs = np.exp(outputs)

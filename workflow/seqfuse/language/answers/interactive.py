@@ -8,6 +8,8 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
+from seqfuse.bio.reading.bad_rows import BadRow
+from seqfuse.bio.reading.new_sequences import NewSequence
 from seqfuse.errors import UserError
 from seqfuse.files import canonical_json, checksums, digest
 from seqfuse.labels import CLOSE
@@ -15,6 +17,7 @@ from seqfuse.language import prompts
 from seqfuse.language.prompts import ClosedLabels, Dna, Prompt, Settings
 from seqfuse.registry.methods import METHODS
 
+_NOT_ANSWERED = "not answered"
 # How a reply is had: computed, unless it was before.
 Once = Callable[[str, Callable[[], dict]], dict]
 
@@ -38,17 +41,27 @@ class Model:
         self.entry = METHODS[self.description.method]
         self.method = self._states = None
 
-    def prompts(self, records: Sequence[dict], question: str | None) -> list[Prompt]:
-        """The question about each record, or the record's own, in the form of training."""
+    def prompt(self, row: NewSequence, question: str | None) -> Prompt | None:
+        """The question about a row, or the row's own, in the form of training; None of a row that
+        cannot be used."""
+        if row.fault is not None:
+            return None
+        if not question and "question" not in row.cells:
+            raise UserError("--question: give one, or a table with a column `question`")
+        own = question or row.cells["question"]
+        if not own:
+            row.reject(BadRow("the question is missing", fix="fill it in or give --question"))
+            return None
+        unknown = {"variant": None, "reasoning": None, "label": None}
+        record = unknown | row.cells | {"id": row.id, "question": own}
         thinks = self.settings.reasoning and self.dataset in self.description.thinks
-        asked, system = [], self.description.system
-        for record in records:
-            own = question or record.get("question")
-            if not own:
-                raise UserError("--question: give one, or a table with a column `question`")
-            unknown = {"question": own, "reasoning": None, "label": None}
-            asked.append(prompts.from_record(self.dataset, record | unknown, thinks, system))
-        return asked
+        try:
+            return prompts.from_record(self.dataset, record, thinks, self.description.system)
+        except UserError as error:
+            if question:
+                raise
+            row.reject(BadRow(*_fault(error, row.id)))
+            return None
 
     def fingerprint(self, asked: Sequence[Prompt]) -> str:
         """What answers are made from; how many are had at a time is not among it."""
@@ -76,7 +89,8 @@ class Model:
         self.method = checkpoint.load(self.folder, self._states, self.precision)
 
     def replies(self, asked: Sequence[Prompt], batch: int, once: Once) -> Iterator[dict]:
-        """What there is to say about each prompt, `batch` of them answered at a time."""
+        """What there is to say about each prompt, `batch` of them answered at a time; of one that
+        the model does not take `fault`, [what is wrong, what to do]."""
         for start in range(0, len(asked), batch):
             part = asked[start : start + batch]
             said: list[dict] = []
@@ -90,6 +104,16 @@ class Model:
                 yield once(str(start + place), reply)
 
     def _part(self, asked: Sequence[Prompt]) -> list[dict]:
+        """Replies to some prompts; those that the model does not take are found by halves."""
+        try:
+            return self._replies(asked)
+        except UserError as error:
+            if len(asked) == 1:
+                return [{"fault": _fault(error, asked[0].id)}]
+        half = len(asked) // 2
+        return self._part(asked[:half]) + self._part(asked[half:])
+
+    def _replies(self, asked: Sequence[Prompt]) -> list[dict]:
         """Answers to some prompts, and to the same with blank DNA, each different one once."""
         blanked = [self._blanked(prompt) for prompt in asked] if self.entry.sees_dna else []
         distinct = {prompt.hash: prompt for prompt in (*asked, *blanked)}
@@ -112,28 +136,35 @@ class Model:
             found = decoding.answer(self.method, asked, labels, self.settings)
         return [(one.text, one.loglik) for one in found]
 
-    def answer_aloud(self, asked: Sequence[Prompt]) -> None:
+    def answer_aloud(self, rows: Sequence[NewSequence], asked: Sequence[Prompt]) -> None:
         """Print each answer while it is generated, then the labels, the likeliest first, and what
-        the answer would be with the DNA blanked."""
-        for prompt in asked:
+        the answer would be with the DNA blanked; a row that the model does not take is rejected."""
+        for row, prompt in zip(rows, asked, strict=True):
             if len(asked) > 1:
                 print(f"> {prompt.id}")
-            if self.entry.generates:
-                self._embed([prompt])
-                with self._products():
-                    loglik = self._speak(prompt)
-            else:
-                [(_, loglik)] = self._answered([prompt])
-            shares = probabilities(loglik)
-            for label in sorted(shares, key=shares.get, reverse=True):
-                print(f"{shares[label]:8.3f}  {label}")
-            if self.entry.sees_dna:
-                blank = self._blanked(prompt)
-                without = self._short(*self._answered([blank])[0], blank)
-                share = without["probabilities"][without["likeliest"]]
-                print(f"with the DNA blanked: {without['likeliest']} ({share:.3f})")
-            if note := self._note(prompt):
-                print(f"note: {note}")
+            try:
+                self._answer_aloud(prompt)
+            except UserError as error:
+                row.reject(BadRow(*_fault(error, row.id)))
+                print(f"{_NOT_ANSWERED}: {row.fault}")
+
+    def _answer_aloud(self, prompt: Prompt) -> None:
+        if self.entry.generates:
+            self._embed([prompt])
+            with self._products():
+                loglik = self._speak(prompt)
+        else:
+            [(_, loglik)] = self._answered([prompt])
+        shares = probabilities(loglik)
+        for label in sorted(shares, key=shares.get, reverse=True):
+            print(f"{shares[label]:8.3f}  {label}")
+        if self.entry.sees_dna:
+            blank = self._blanked(prompt)
+            without = self._short(*self._answered([blank])[0], blank)
+            share = without["probabilities"][without["likeliest"]]
+            print(f"with the DNA blanked: {without['likeliest']} ({share:.3f})")
+        if note := self._note(prompt):
+            print(f"note: {note}")
 
     def _embed(self, asked: Sequence[Prompt]) -> None:
         from seqfuse.language.answers import prediction
@@ -220,6 +251,17 @@ def readable(text: str, whole: bool = True) -> str:
     return f"{before}\n\n{behind}" if before else behind
 
 
+def unanswered(row: NewSequence) -> dict:
+    """What stands for the reply to a row that cannot be used."""
+    return {"id": row.id, "note": f"{_NOT_ANSWERED}: {row.fault}"}
+
+
+def _fault(error: UserError, id: str) -> list[str]:
+    """What is wrong with a row, and what to do, of a message about it."""
+    what, _, fix = str(error).rpartition(f"record {id!r}: ")[2].partition("; ")
+    return [what, fix]
+
+
 def as_json(reply: dict) -> str:
     """A reply as a line of JSON."""
     return json.dumps(reply, ensure_ascii=False)
@@ -227,6 +269,8 @@ def as_json(reply: dict) -> str:
 
 def as_row(reply: dict) -> dict:
     """A reply as a row of a table."""
+    if "loglik" not in reply:
+        return reply
     blanked = reply["blanked"] or {"likeliest": "", "probabilities": {"": ""}}
     row = {key: reply[key] for key in ("id", "question", "answer", "likeliest")}
     row |= {f"p({label})": share for label, share in reply["probabilities"].items()}

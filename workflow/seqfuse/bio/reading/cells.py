@@ -1,0 +1,97 @@
+"""Cells of a user's table: texts, numbers, sequences, and columns that are called like a field.
+
+What a cell cannot be is a `BadRow`.
+"""
+
+import math
+import re
+from collections.abc import Collection, Iterator
+
+import pyarrow as pa
+
+from seqfuse.bio.normalise import first_foreign, normalise
+from seqfuse.bio.reading.bad_rows import BadRow
+
+# What `float` takes, without underscores and with digits 0 to 9 alone.
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+_PROTEIN = "EFILPQZJOX*"  # letters that no nucleotide code is, and a residue or a stop
+
+
+def text(value: object) -> str | None:
+    """A cell as text; whole floats lose their `.0`, which a missing cell gives to integers."""
+    if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, dict | list | bytes):
+        fix = "write one text or number"
+        raise BadRow(f"a cell holds {type(value).__name__} and not one text or number", fix=fix)
+    found = str(value)
+    if not found.isascii() and any("\ud800" <= letter <= "\udfff" for letter in found):
+        raise BadRow("a cell holds half a character ({})", found, "write whole characters")
+    return found
+
+
+def looks_like_number(cell: str) -> bool:
+    """Whether a text is a number as one writes it."""
+    return _NUMBER.fullmatch(cell.strip()) is not None
+
+
+def number(cell: str, field: str) -> float:
+    """The finite number that a text is."""
+    value = float(cell) if looks_like_number(cell) else math.nan
+    if not math.isfinite(value):
+        raise BadRow(f"the {field} {{}} is not a number", cell, "correct it or remove the row")
+    return value
+
+
+def coding_part(sequence: str, start: str | None, end: str | None) -> str:
+    """A sequence cut to `cds_start`..`cds_end`, nucleotides counted from 1, both included."""
+    if start is end is None:
+        return sequence
+    sequence = "".join(sequence.split())
+    first = number(start, "cds_start") if start else 1
+    last = number(end, "cds_end") if end else len(sequence)
+    if not (first % 1 == last % 1 == 0 and 1 <= first <= last <= len(sequence)):
+        raise BadRow(
+            "cds_start..cds_end is {}, which is no part of its sequence",
+            f"{first:g}..{last:g} of {len(sequence)} nt",
+            "count nucleotides from 1, both ends included",
+        )
+    return sequence[int(first) - 1 : int(last)]
+
+
+def nucleotides(sequence: str, field: str) -> str:
+    """A sequence in the stored spelling."""
+    spelt = normalise(pa.array([sequence], pa.string()))
+    if spelt.foreign[0]:
+        raise foreign(first_foreign(sequence), field)
+    if not spelt.known[0]:
+        raise BadRow(f"{field} has no A, C, G or T", fix="remove the row")
+    return spelt.letters[0].as_py()
+
+
+def foreign(letter: str, field: str) -> BadRow:
+    """What a letter in a sequence may mean that is no nucleotide code."""
+    if letter == ".":
+        fix = "in alignments `.` is a gap or the letter above: write `-` or that letter"
+    elif letter.isdigit():
+        fix = "take out the numbers, which GenBank prints beside a sequence"
+    elif letter.upper() in _PROTEIN:
+        fix = "is it a protein? Give DNA or RNA"
+    else:
+        fix = "correct it"
+    return BadRow(f"{field} has {{}}, which is no nucleotide code", letter, fix)
+
+
+def near_misses(header: Collection[str], fields: Collection[str]) -> Iterator[tuple[str, str]]:
+    """(column, field) of columns that are called like a field but for case, blanks, `_`, `-`."""
+    plain = {_plain(field): field for field in fields}
+    for column in header:
+        field = plain.get(_plain(column))
+        if field is not None and field != column:
+            yield column, field
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_-]", "", name).casefold()
