@@ -27,7 +27,7 @@ CASES = {
     "tabs in csv": ("a.csv", "sequence\tvalue\nA\t1\n", {}, ["row 1", "'\\t'", "tabs in .tsv"]),
     "commas in tsv": ("a.tsv", GOOD, {}, ["row 1", "','", "tabs in .tsv"]),
     "column twice": ("a.csv", "sequence,value,value\nA,1,2\n", {}, ["row 1", "'value'", "twice"]),
-    "ragged row": ("a.csv", HEADER + "A,1,train\nC,1\n", {}, ["line 3", "2 cells", "header 3"]),
+    "ragged row": ("a.csv", HEADER + "A,1,train\nC,1\n", {}, ["line 3", "2 cells", "header of 3"]),
     "open quote": ("a.csv", HEADER + '"A,1,train\n', {}, ["line 2"]),
     "not utf-8": ("a.csv", HEADER.encode() + b"A,1,caf\xe9\n", {}, ["line 2", "UTF-8", "iconv"]),
     "cut gzip": ("a.csv.gz", gzip.compress(GOOD.encode(), mtime=0)[:-9], {},
