@@ -9,7 +9,7 @@ import pytest
 
 from seqfuse.judge import batch as judge_batch
 
-from .conftest import KEY, verdict
+from .openai_server import KEY, verdict
 
 ASKED = 3
 
@@ -54,11 +54,11 @@ def test_each_model_has_a_batch(judged, server):
 
 
 def test_a_run_that_is_stopped_while_it_waits_picks_its_batch_up(judged, server, monkeypatch):
-    def stop(seconds):
+    async def stop(seconds):
         os.kill(os.getpid(), signal.SIGINT)
 
     with monkeypatch.context() as patched:
-        patched.setattr(judge_batch.time, "sleep", stop)
+        patched.setattr(judge_batch.asyncio, "sleep", stop)
         assert ask(judged, server) == 130
     [waiting] = (judged.folder / "store").glob("*.batch.*")
     assert KEY not in waiting.read_text()
@@ -68,18 +68,21 @@ def test_a_run_that_is_stopped_while_it_waits_picks_its_batch_up(judged, server,
 
 
 def test_questions_without_an_answer_are_asked_anew(judged, server, capsys):
-    server.behave = lambda number, request: (500, {}, "") if number == 1 else verdict()
+    server.behave = lambda number, request: (500, {}, "") if number in (1, 3) else verdict()
+    assert ask(judged, server, "--attempts", "2") == 2
+    assert "1 of 3 questions came back without a verdict (HTTP 500" in error(capsys)
+    assert ask(judged, server) == 0
+    assert [len(server.files[f"file-{n}"]) for n in (0, 1, 2)] == [ASKED, 1, 1]
+
+
+def test_a_question_that_the_server_refuses_is_not_asked_again_by_the_same_run(
+    judged, server, capsys
+):
+    wrong = (400, {}, json.dumps({"error": {"message": "no such model", "code": "unknown"}}))
+    server.behave = lambda number, request: wrong if number == 1 else verdict()
     assert ask(judged, server) == 2
-    assert "1 of 3 questions came back without a verdict; run again" in error(capsys)
-    assert ask(judged, server) == 0
-    assert [len(server.files[f"file-{n}"]) for n in (0, 1)] == [1, ASKED][::-1]
-
-
-def test_refused_and_malformed_are_kept(judged, server):
-    answers = [{"content": None, "refusal": "No."}, {"content": '{"reason": "cut'}, verdict()]
-    server.behave = lambda number, request: answers[number]
-    assert ask(judged, server) == 0
-    assert judged.statuses() == {"refused": 1, "malformed": 1, "ok": 4}
+    assert "1 of 3 questions came back without a verdict (HTTP 400: unknown)" in error(capsys)
+    assert len(server.batches) == 1
 
 
 def test_a_batch_over_the_budget_is_not_sent(judged, server, capsys):
@@ -104,4 +107,4 @@ def test_a_wrong_key_and_an_unreachable_server_are_one_line(judged, server, caps
     assert "refuses the key in OPENAI_API_KEY (HTTP 401)" in error(capsys)
     server.close()
     assert ask(judged, server, "--attempts", "1") == 2
-    assert "no connection to the server at 127.0.0.1; run again later" in error(capsys)
+    assert "the server at 127.0.0.1: no connection; run again later" in error(capsys)

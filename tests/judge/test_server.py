@@ -14,10 +14,10 @@ import time
 import pytest
 
 from seqfuse.judge import budget as judge_budget
-from seqfuse.judge import server as judge_server
-from seqfuse.judge import verdicts
+from seqfuse.judge import connection, question, reading, verdicts
+from seqfuse.judge.question import Question
 
-from .conftest import KEY, verdict
+from .openai_server import KEY, verdict
 
 # Two records; the second has no reasoning, which is not sent. One record, three dimensions.
 ASKED = 3
@@ -61,30 +61,28 @@ def test_the_judge_sees_the_texts_and_not_the_method(judged, server):
 
 
 def test_refused_and_malformed_are_kept_and_counted(judged, server, capsys):
-    answers = {
-        0: {"role": "assistant", "content": None, "refusal": "I cannot judge this."},
-        1: {"role": "assistant", "content": '{"reason": "cut sh'},
-        2: verdict(11),
-    }
+    refused = {"role": "assistant", "content": None, "refusal": "I cannot judge this."}
+    malformed = {"role": "assistant", "content": '{"reason": "cut sh'}
+    answers = [refused, malformed, malformed, verdict(11), verdict(11)]
     server.behave = lambda number, request: answers[number]
     assert ask(judged, server, "--concurrency", "1") == 0
     assert judged.statuses() == {"refused": 1, "malformed": 2, "ok": 3}
-    assert "refused: 1 of 12 verdicts" in capsys.readouterr().err
+    assert "refused: 1 of" in capsys.readouterr().err
     rows = judged.verdicts()
     assert rows[rows["status"] != "ok"]["score"].isna().all()
     assert "I cannot judge this." in set(rows["reason"])
     # They were paid for: nothing is asked again.
     assert ask(judged, server) == 0
-    assert len(server.requests) == ASKED
+    assert len(server.requests) == ASKED + 2
 
 
 @pytest.mark.parametrize(
     "body",
     [
-        "not json",
-        "[]",
-        '{"choices": []}',
         json.dumps({"choices": [{"message": {"content": "8"}}]}),
+        json.dumps({"choices": [{"message": {"content": None}}]}),
+        json.dumps({"choices": [{"message": {"content": '{"score": "11", "reason": "x"}'}}]}),
+        json.dumps({"choices": [{"message": {"content": '{"score": "8/9", "reason": "x"}'}}]}),
         json.dumps({"choices": [{"message": {"content": '{"score": 8}'}}]}),
         json.dumps({"choices": [{"message": {"content": '{"score": 7.5, "reason": "x"}'}}]}),
         json.dumps({"choices": [{"message": {"content": '{"score": true, "reason": "x"}'}}]}),
@@ -93,13 +91,41 @@ def test_refused_and_malformed_are_kept_and_counted(judged, server, capsys):
     ],
 )
 def test_malformed_bodies(body):
-    found = judge_server.read_verdict(body)
+    found = reading.read_verdict(body)
     assert (found["status"], found["score"]) == ("malformed", None)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"score": 7, "reason": "x"}',
+        '{"score": 7.0, "reason": "x"}',
+        '{"score": "7", "reason": "x"}',
+        '{"score": "7/10", "reason": "x"}',
+        '```json\n{"reason": "x", "score": 7}\n```',
+        '<think>{"score": 2, "reason": "no"} Hm.</think>\n{"reason": "x", "score": 7}',
+        'My verdict {so far}: {"reason": "x", "score": 7}. I hope it helps.',
+        "x\nScore: 7/10",
+        "x\n\n**7 / 10**",
+    ],
+)
+def test_forms_of_a_verdict_that_are_read(content):
+    found = reading.read_verdict(json.dumps({"choices": [{"message": {"content": content}}]}))
+    assert (found["status"], found["score"], found["reason"]) == ("ok", 7.0, "x")
+
+
+def test_another_length_or_form_of_answer_is_another_question(judged, server, monkeypatch):
+    assert ask(judged, server) == 0
+    assert ask(judged, server, "--answer-tokens", "200") == 0
+    assert len(server.requests) == 2 * ASKED
+    monkeypatch.setitem(question.SCHEMA, "additionalProperties", True)
+    assert ask(judged, server) == 0
+    assert len(server.requests) == 3 * ASKED
 
 
 def test_a_filtered_answer_is_a_refusal():
     choice = {"message": {"content": ""}, "finish_reason": "content_filter"}
-    assert judge_server.read_verdict(json.dumps({"choices": [choice]}))["status"] == "refused"
+    assert reading.read_verdict(json.dumps({"choices": [choice]}))["status"] == "refused"
 
 
 def test_a_busy_server_is_asked_again_after_the_time_it_names(judged, server):
@@ -114,7 +140,7 @@ def test_a_busy_server_is_asked_again_after_the_time_it_names(judged, server):
 
 @pytest.mark.parametrize("trouble", [None, (500, {"Retry-After": "0.01"}, "down"), 0.5])
 def test_trouble_passes(judged, server, monkeypatch, trouble):
-    monkeypatch.setattr(judge_server.random, "uniform", lambda low, high: 0.02)
+    monkeypatch.setattr(connection.random, "uniform", lambda low, high: 0.02)
     server.behave = lambda number, request: trouble if number == 1 else verdict()
     assert ask(judged, server, "--concurrency", "1", "--timeout", "0.25") == 0
     assert judged.statuses() == {"ok": 6}
@@ -131,7 +157,7 @@ def test_trouble_that_stays_ends_in_one_line(judged, server, capsys):
 
 
 def test_an_unreachable_server_ends_in_one_line(judged, server, capsys, monkeypatch):
-    monkeypatch.setattr(judge_server.random, "uniform", lambda low, high: 0.01)
+    monkeypatch.setattr(connection.random, "uniform", lambda low, high: 0.01)
     url = server.url
     server.close()
     assert judged.run("--judge", "openai", "--base-url", url, "--attempts", "2") == 2
@@ -322,13 +348,14 @@ def test_no_more_requests_are_in_flight_than_allowed(judged, server):
 
 
 def test_the_pause_before_another_attempt(monkeypatch):
-    monkeypatch.setattr(judge_server.random, "uniform", lambda low, high: high)
-    assert [judge_server.pause(n, {}) for n in (0, 1, 2, 20)] == [0.5, 1.0, 2.0, 60.0]
-    assert judge_server.pause(3, {"retry-after": "7"}) == 7.0
-    assert judge_server.pause(0, {"retry-after": "99999"}) == 300.0
-    assert judge_server.pause(0, {"retry-after": "soon"}) == 0.5
+    monkeypatch.setattr(connection.random, "uniform", lambda low, high: high)
+    assert [connection.pause(n, {}) for n in (0, 1, 2, 20)] == [0.5, 1.0, 2.0, 60.0]
+    assert connection.pause(3, {"retry-after": "7"}) == 7.0
+    assert connection.pause(0, {"retry-after-ms": "250", "retry-after": "7"}) == 0.25
+    assert connection.pause(0, {"retry-after": "99999"}) == 300.0
+    assert connection.pause(0, {"retry-after": "soon"}) == 0.5
     date = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 30))
-    assert 27 < judge_server.pause(0, {"retry-after": date}) <= 30
+    assert 27 < connection.pause(0, {"retry-after": date}) <= 30
 
 
 def test_a_budget_in_money_is_never_passed(judged, server, capsys):
@@ -348,11 +375,13 @@ def test_a_budget_in_money_is_never_passed(judged, server, capsys):
 
 
 def test_prices_by_hand():
-    budget = judge_budget.Budget(9, None, input_price=2, output_price=8, answer_tokens=500)
+    budget = judge_budget.Budget(9, None, input_price=2, output_price=8)
     assert budget.price(1_000_000, 500_000) == 6.0
-    # At most a token a byte, "é" holds two: 5 prompt tokens and 500 of the answer.
-    question = judge_budget.Question("key", "model", "completeness", "abé", "c")
-    assert budget.most(question) == pytest.approx((5 * 2 + 500 * 8) / 1e6)
+    # At most a token a byte of the request, "é" holds two, and 500 of the answer.
+    empty, full = (Question("model", "completeness", *texts, 500) for texts in ("  ", ("abé", "c")))
+    assert budget.most(full) - budget.most(empty) == pytest.approx((5 - 2) * 2 / 1e6)
+    rest = len(json.dumps(empty.body, separators=(",", ":")))
+    assert budget.most(empty) == pytest.approx((rest * 2 + 500 * 8) / 1e6)
 
 
 def test_a_budget_in_money_needs_prices(judged, server, capsys):
@@ -383,7 +412,7 @@ def test_a_dry_run_counts_and_asks_nothing(judged, server, capsys):
     assert "3 requests with about" in capsys.readouterr().err
     assert server.requests == []
     assert not (judged.folder / "out.parquet").exists()
-    assert ask(judged, server) == 0
+    assert ask(judged, server, *prices) == 0
     assert ask(judged, server, "--dry-run", *prices) == 0
     assert "0 requests with about 0 prompt tokens" in capsys.readouterr().err
 
@@ -462,7 +491,7 @@ def test_what_another_process_stored_meanwhile_is_not_asked(judged, server):
 
 
 def test_a_request_that_may_have_been_charged_counts(judged, server, capsys, monkeypatch):
-    monkeypatch.setattr(judge_server.random, "uniform", lambda low, high: 0.02)
+    monkeypatch.setattr(connection.random, "uniform", lambda low, high: 0.02)
     server.behave = lambda number, request: 1.0 if number == 0 else verdict()
     # An answer costs .01 USD, one that never came .02 USD: .03 are spent, another may cost .02.
     money = ["--output-price", "1000", "--answer-tokens", "20", "--max-cost", "0.045"]
@@ -472,7 +501,7 @@ def test_a_request_that_may_have_been_charged_counts(judged, server, capsys, mon
 
 
 def test_an_unreachable_server_costs_nothing(judged, server, capsys, monkeypatch):
-    monkeypatch.setattr(judge_server.random, "uniform", lambda low, high: 0.01)
+    monkeypatch.setattr(connection.random, "uniform", lambda low, high: 0.01)
     url = server.url
     server.close()
     money = ["--output-price", "1000", "--answer-tokens", "20", "--max-cost", "0.03"]
@@ -482,18 +511,20 @@ def test_an_unreachable_server_costs_nothing(judged, server, capsys, monkeypatch
 
 
 def test_processes_that_share_a_store_share_the_budget(tmp_path):
-    budget = judge_budget.Budget(5, 1.0, 0, 0, 1)
+    budget = judge_budget.Budget(5, 1.0, 0, 0)
     ledgers = [judge_budget.Ledger(tmp_path, budget) for _ in range(2)]
-    assert [ledgers[n % 2].reserve([0.2]) for n in range(4)] == [None] * 4
-    ledgers[0].correct(-0.15)
+    attempts = [judge_budget.Attempt(0.2) for _ in range(4)]
+    assert [ledgers[n % 2].reserve(one) for n, one in enumerate(attempts)] == [None] * 4
+    for _ in range(2):  # the second time, as after a crash, changes nothing
+        ledgers[1].settle(attempts[0].name, 0.05)
     # .65 USD are spent: .35 are left, and one request.
-    assert "0.6500 are spent" in ledgers[1].reserve([0.36])
-    assert ledgers[1].reserve([0.35]) is None
-    assert "5 of them sent" in ledgers[0].reserve([0.0])
+    assert "0.6500 are spent" in ledgers[1].reserve(judge_budget.Attempt(0.36))
+    assert ledgers[1].reserve(judge_budget.Attempt(0.35)) is None
+    assert "5 of them sent" in ledgers[0].reserve(judge_budget.Attempt(0.0))
     # A line that a crash cut short hides no other one.
     with (tmp_path / "spending.ndjson").open("ab") as handle:
         handle.write(b'\n{"requests": 1, "us')
-    later = judge_budget.Ledger(tmp_path, judge_budget.Budget(6, None, 0, 0, 1))
-    assert later.reserve([0.0]) is None
+    later = judge_budget.Ledger(tmp_path, judge_budget.Budget(6, None, 0, 0))
+    assert later.reserve(judge_budget.Attempt(0.0)) is None
     again = judge_budget.Ledger(tmp_path, budget)
     assert (again.requests, again.spent) == (6, pytest.approx(1.0))

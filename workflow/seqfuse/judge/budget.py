@@ -1,44 +1,46 @@
 """What judging may cost, and the ledger of what it has cost: one for all that share a store.
 
 Every process that judges into a store, and every later run, counts against one budget. The ledger
-is a file of JSON lines beside the verdicts: before a request is sent it is entered at the most that
-it can cost, and corrected when its price is known. After a crash what was entered stays: it may
-have been charged.
+is a file of JSON lines beside the verdicts: an attempt is entered before it is sent, at the most
+that it can cost, and settled when its price is known. One that is never settled stays as it was
+entered: it may have been charged, and its answer may still be had.
 """
 
 import contextlib
 import fcntl
 import json
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from seqfuse.files import canonical_json
+from seqfuse.judge.question import Question
+
 
 @dataclass(frozen=True)
-class Question:
-    """One thing to ask a model: prompt, material, and the key that the verdict is stored under."""
+class Attempt:
+    """What is about to be sent: a request, or a batch of them, at `usd` at most.
 
-    key: str
-    model: str
-    dimension: str
-    prompt: str
-    material: str
+    The server keeps `name` with it. `key` is that of the question, of a single request.
+    """
+
+    usd: float
+    requests: int = 1
+    key: str | None = None
+    name: str = field(default_factory=lambda: uuid.uuid4().hex)
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What may be spent: requests, and money (None: any) at prices in USD a million tokens.
-
-    `answer_tokens` is the most that an answer may hold, hidden reasoning included.
-    """
+    """What may be spent: requests, and money (None: any) at prices in USD a million tokens."""
 
     requests: int
     cost: float | None
     input_price: float
     output_price: float
-    answer_tokens: int
 
     def price(self, prompt_tokens: int, answer_tokens: int) -> float:
         """USD of one request."""
@@ -46,7 +48,8 @@ class Budget:
 
     def most(self, question: Question) -> float:
         """USD that a question costs at most: a token is at least one byte."""
-        return self.price(len((question.prompt + question.material).encode()), self.answer_tokens)
+        body = canonical_json(question.body).encode()
+        return self.price(len(body), question.answer_tokens)
 
     def paid(self, verdict: dict, most: float) -> float:
         """USD of one verdict by the server's count of tokens; `most` where it gave no count."""
@@ -62,26 +65,47 @@ class Ledger:
         """Read what was spent so far."""
         self._path, self._budget = folder / "spending.ndjson", budget
         self._read = 0
+        self._open: dict[str, Attempt] = {}
         self.requests, self.spent = 0, 0.0
         with self._locked():
             pass
 
-    def reserve(self, most: Sequence[float]) -> str | None:
-        """Enter one request for each of `most`, the USD that it may cost; or say why none may go.
+    def reserve(self, attempt: Attempt) -> str | None:
+        """Enter what is about to be sent, or say why it may not be.
 
         Reading and entering happen under one lock, so that two processes cannot both take the last
         of a budget.
         """
         with self._locked() as handle:
-            refusal = self._refusal(len(most), sum(most))
+            refusal = self._refusal(attempt.requests, attempt.usd)
             if refusal is None:
-                self._enter(handle, len(most), sum(most))
+                self._enter(handle, vars(attempt))
             return refusal
 
-    def correct(self, usd: float) -> None:
-        """Enter USD, mostly less than none: a price that became known."""
+    def settle(self, name: str, usd: float) -> None:
+        """Enter what an attempt has cost. A second time, as after a crash, changes nothing."""
         with self._locked() as handle:
-            self._enter(handle, 0, usd)
+            if name in self._open:
+                known = self._open[name].usd
+                self._enter(handle, {"requests": 0, "usd": usd - known, "settled": name})
+
+    def cancel(self, name: str) -> None:
+        """Take back an attempt that the server never got."""
+        with self._locked() as handle:
+            if name in self._open:
+                known = self._open[name]
+                entry = {"requests": -known.requests, "usd": -known.usd, "settled": name}
+                self._enter(handle, entry)
+
+    def is_open(self, name: str) -> bool:
+        """Whether an attempt was entered and not settled yet."""
+        with self._locked():
+            return name in self._open
+
+    def lost(self, key: str) -> list[str]:
+        """The names of the open attempts at one question: whose answers did not arrive."""
+        with self._locked():
+            return [name for name, attempt in self._open.items() if attempt.key == key]
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[BinaryIO]:
@@ -120,16 +144,21 @@ class Ledger:
             except ValueError:
                 # Cut short by a crash before its request was sent.
                 continue
-            self.requests += entry["requests"]
-            self.spent += entry["usd"]
+            self._count(entry)
         self._read = handle.tell()
 
-    def _enter(self, handle: BinaryIO, requests: int, usd: float) -> None:
+    def _count(self, entry: dict) -> None:
+        self.requests += entry["requests"]
+        self.spent += entry["usd"]
+        if "name" in entry:
+            self._open[entry["name"]] = Attempt(**entry)
+        self._open.pop(entry.get("settled", ""), None)
+
+    def _enter(self, handle: BinaryIO, entry: dict) -> None:
         # A line of its own even behind one that a crash cut short.
         line = b"\n" * bool(self._read)
-        handle.write(line + json.dumps({"requests": requests, "usd": usd}).encode())
+        handle.write(line + json.dumps(entry).encode())
         handle.flush()
         os.fsync(handle.fileno())
         self._read = handle.tell()
-        self.requests += requests
-        self.spent += usd
+        self._count(entry)

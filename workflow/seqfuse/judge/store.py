@@ -2,7 +2,8 @@
 
 A verdict's key is the hash of judge, prompt and inputs, so that the same question is never paid for
 twice, whatever run or method asks it. Every file of the folder is read; a process appends to its
-own. A line that is cut or corrupt is named and passed over, and its verdict asked again.
+own. A line that is cut or corrupt is named and passed over, and its verdict asked again. So is a
+malformed verdict, once.
 """
 
 import json
@@ -10,6 +11,9 @@ import os
 from pathlib import Path
 
 from seqfuse.progress import say
+
+# Times that a question is asked whose verdicts cannot be read.
+_TRIES = 2
 
 
 class Store:
@@ -24,20 +28,21 @@ class Store:
         self._read: dict[Path, int] = {}
         self._catch_up()
 
-    def __contains__(self, key: str) -> bool:
-        return key in self._verdicts
-
     def __getitem__(self, key: str) -> dict:
         return self._verdicts[key]
 
     def holds(self, key: str) -> bool:
         """Whether the verdict is there by now, from this process or another one."""
-        if key not in self._verdicts:
+        if not self._settled(key):
             self._catch_up()
-        return key in self._verdicts
+        return self._settled(key)
 
-    def add(self, verdict: dict) -> None:
-        """Append a verdict, which holds its "key"."""
+    def add(self, verdict: dict, attempt: str) -> None:
+        """Append the verdict of an attempt; it holds its "key". A second time changes nothing."""
+        before = self._verdicts.get(verdict["key"], {})
+        if before.get("attempt") == attempt:
+            return
+        verdict = verdict | {"attempt": attempt, "tries": before.get("tries", 0) + 1}
         line = json.dumps(verdict, sort_keys=True, ensure_ascii=False).encode() + b"\n"
         with self._path.open("ab+") as handle:
             if handle.tell() and not _ends_whole(handle):
@@ -46,6 +51,16 @@ class Store:
             handle.flush()
             os.fsync(handle.fileno())
         self._verdicts[verdict["key"]] = verdict
+
+    def under_way(self) -> list[Path]:
+        """The files of batches that were sent, or were about to be, by whichever process."""
+        return sorted(self.folder.glob("*.batch.*.json"))
+
+    def _settled(self, key: str) -> bool:
+        verdict = self._verdicts.get(key)
+        return verdict is not None and (
+            verdict["status"] != "malformed" or verdict["tries"] >= _TRIES
+        )
 
     def _catch_up(self) -> None:
         """Read the whole lines that were appended since the last look."""

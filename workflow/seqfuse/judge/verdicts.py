@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from seqfuse.errors import UserError
 from seqfuse.files import canonical_json, digest
 from seqfuse.judge import overlap, reasoning
-from seqfuse.judge.budget import Budget, Ledger, Question
+from seqfuse.judge.budget import Budget, Ledger
+from seqfuse.judge.question import Question
 from seqfuse.judge.reasoning import Answer
 from seqfuse.registry.judges import DIMENSIONS, REFERENCES
 from seqfuse.settings.paths import RESOURCES, in_checkout
@@ -46,7 +47,7 @@ def by_overlap(answers: list[Answer]) -> list[dict]:
         for dimension in DIMENSIONS:
             score, reason = overlap.score(dimension, answer.reference, answer.candidate)
             verdict = {"status": "ok", "score": score, "reason": reason}
-            key = _key("overlap", dimension, _material(answer, candidate_first=False))
+            key = digest(canonical_json(["overlap", dimension, answer.reference, answer.candidate]))
             rows.append(_row(answer, "overlap", dimension, key, verdict))
     return rows
 
@@ -60,9 +61,8 @@ def by_server(answers: list[Answer], settings, folder: Path, name: str) -> list[
 
     store = Store(folder, name)
     asked = _questions(answers, settings)
-    new = _new(asked, store)
-    if new:
-        _server(settings, store).ask(list(new.values()))
+    if new := _new(asked, store):
+        _ask(new, settings, store)
     nothing = {"status": "ok", "score": 0.0, "reason": "no reasoning was generated"}
     return [
         _row(
@@ -76,8 +76,8 @@ def by_server(answers: list[Answer], settings, folder: Path, name: str) -> list[
     ]
 
 
-def _server(settings, store: "Store"):
-    """What asks: requests in parallel, or batches."""
+def _ask(questions: list[Question], settings, store: "Store") -> None:
+    """Ask in parallel, or in batches; what earlier batches will answer is not asked again."""
     # The package takes half a second to import, which the local judge does not need.
     from seqfuse.judge.batch import Batches
     from seqfuse.judge.server import Server
@@ -85,8 +85,15 @@ def _server(settings, store: "Store"):
     common = {"base_url": settings.base_url, "budget": _budget(settings), "store": store}
     common |= {"attempts": settings.attempts, "timeout": settings.timeout}
     if settings.batch:
-        return Batches(**common)
-    return Server(**common, concurrency=settings.concurrency)
+        Batches(**common).ask(questions)
+        return
+    if store.under_way():
+        Batches(**common).pick_up(questions)
+    keeps = settings.keep_answers
+    if keeps is None:
+        keeps = settings.base_url is None
+    server = Server(**common, concurrency=settings.concurrency, keeps=keeps)
+    server.ask([question for question in questions if not store.holds(question.key)])
 
 
 def estimate(answers: list[Answer], settings, folder: Path, name: str) -> str:
@@ -94,9 +101,9 @@ def estimate(answers: list[Answer], settings, folder: Path, name: str) -> str:
     from seqfuse.judge.store import Store
 
     store, budget = Store(folder, name), _budget(settings)
-    new = _new(_questions(answers, settings), store).values()
+    new = _new(_questions(answers, settings), store)
     # English has about four bytes a token; "at most" is what the budget reserves.
-    tokens = sum(len((question.prompt + question.material).encode()) for question in new) // 4
+    tokens = sum(len(canonical_json(question.body).encode()) for question in new) // 4
     most = sum(budget.most(question) for question in new)
     return (
         f"{len(new)} requests with about {tokens} prompt tokens: {budget.price(tokens, 0):.4f} USD "
@@ -135,19 +142,20 @@ def _questions(answers: list[Answer], settings) -> dict[tuple, Question]:
         for answer in answers:
             for dimension, prompt in prompts.items():
                 material = _material(answer, judge.candidate_first)
-                key = _key(judge.model, prompt, material, judge.repeat)
-                asked = Question(key, judge.model, dimension, prompt, material)
-                found[judge.name, answer, dimension] = asked
+                found[judge.name, answer, dimension] = Question(
+                    judge.model, dimension, prompt, material, settings.answer_tokens, judge.repeat
+                )
     return found
 
 
-def _new(asked: dict[tuple, Question], store: "Store") -> dict[str, Question]:
-    """{key: question} of what there is to ask: each once, and nothing about an empty answer."""
-    return {
+def _new(asked: dict[tuple, Question], store: "Store") -> list[Question]:
+    """What there is to ask: each question once, and nothing about an empty answer."""
+    new = {
         question.key: question
         for (_, answer, _), question in asked.items()
-        if answer.candidate and question.key not in store
+        if answer.candidate and not store.holds(question.key)
     }
+    return list(new.values())
 
 
 def _budget(settings) -> Budget:
@@ -161,7 +169,6 @@ def _budget(settings) -> Budget:
         cost=settings.max_cost,
         input_price=settings.input_price,
         output_price=settings.output_price,
-        answer_tokens=settings.answer_tokens,
     )
 
 
@@ -174,12 +181,6 @@ def _material(answer: Answer, candidate_first: bool) -> str:
     texts = {"reference": answer.reference, "candidate": answer.candidate}
     names = ("candidate", "reference") if candidate_first else ("reference", "candidate")
     return json.dumps({name: texts[name] for name in names}, ensure_ascii=False)
-
-
-def _key(model: str, prompt: str, material: str, repeat: int = 1) -> str:
-    """The hash of what is asked; a repeat is a question of its own."""
-    again = [repeat] if repeat > 1 else []
-    return digest(canonical_json([model, prompt, material, *again]))
 
 
 def _row(answer: Answer, judge: str, dimension: str, key: str, verdict: dict) -> dict:
