@@ -30,11 +30,7 @@ from seqfuse.judge.question import Question
 from seqfuse.judge.reading import FLAGGED, parsed, read_verdict, refused
 from seqfuse.judge.store import Store
 from seqfuse.progress import say
-<<<<<<< HEAD
-from seqfuse.training.interruption.preemption import Interruption
-=======
 from seqfuse.training.interruption.preemption import Interruption, locked
->>>>>>> 8a49148 (Judge: intent first, answers fetched by name, bad answers are attempts; a fault server)
 
 _SAY_EVERY = 50
 # Seconds after which a pause is over early because a signal came.
