@@ -19,7 +19,7 @@ from seqfuse.plan.run import Run
 from seqfuse.plan.tools import rehearse
 from seqfuse.settings import configuration
 
-PRESETS = ("paper", "paper-slice", "published", "upstream")
+PRESETS = ("paper", "paper-slice", "published", "upstream", "small")
 CARD = cards.Card("made-up", 10, 100, 1, training=0.5, own_gb=0, kept=1, logits=0)
 
 
@@ -59,6 +59,15 @@ def jobs(run: Run, ablations: bool = True) -> list[tuple[str, SimpleNamespace]]:
     return found
 
 
+def tried(run: Run, rule: str, wildcards: SimpleNamespace) -> bool:
+    """Whether a job finds its training finished by the trial of its learning rate."""
+    return (
+        rule == "language_finetune"
+        and bool(run.rates(wildcards.suite, wildcards.method))
+        and run.trained_seeds(wildcards) == run.seeds[:1]
+    )
+
+
 @pytest.mark.parametrize("preset", PRESETS)
 def test_rehearse_fits_the_presets_on_a_card_of_80_gb(preset):
     run = Run(configuration.resolve({"preset": preset}))
@@ -69,10 +78,22 @@ def test_rehearse_fits_the_presets_on_a_card_of_80_gb(preset):
         found = estimates.of(rule, wildcards)
         what = (rule, vars(wildcards), f"{found.memory / 1e9:.1f} GB")
         assert found.fits(large), what
-        assert found.flops > 0 and found.seconds > 0, what
+        assert (found.flops > 0) != tried(run, rule, wildcards), what
         if not smaller.of(rule, wildcards).fits(small):
             not_small.append(what)
     print(f"{preset}: {len(not_small)} jobs do not fit 40 GB", *not_small, sep="\n")
+
+
+def test_rehearse_keeps_preset_small_on_a_small_card_and_on_eight_cores():
+    """Two hours of an A100, twelve of eight cores."""
+    run = Run(configuration.resolve({"preset": "small"}))
+    for card, hours in ((cards.card(run.settings), 2), (cards.card(run.settings, "cpu"), 12)):
+        estimates = Estimates(run, card)
+        asked = jobs(run, ablations=False)
+        assert all(found.fits(card) for job in asked if (found := estimates.of(*job)))
+        total, unknown = budget.total(estimates, asked)
+        assert not unknown
+        assert 0 < total < hours
 
 
 def test_rehearse_keeps_the_slice_of_the_paper_under_its_budget():
@@ -197,6 +218,17 @@ def test_rehearse_adds_weights_gradients_moments_and_what_is_alive(made_up):
     assert found.memory == found.weights + found.gradients + found.optimiser + found.activations
     # 10 passes over 1,159 rows; validations read a third of what learning them would be.
     assert found.notes["steps"] == round(10 * 1159 / 64) == 181
+
+
+def test_rehearse_counts_what_a_trial_trained_once(made_up):
+    training = {"learning_rate": [1e-4, 1e-3]}
+    estimates = made_up(run_of(seeds=2, language={"training": training}))
+    of = {"suite": "kegg", "method": "linear"}
+    trial = estimates.of("language_trial", SimpleNamespace(**of, rate="0.001"))
+    chosen = estimates.of("language_finetune", SimpleNamespace(**of))
+    assert chosen.flops == trial.flops > 0  # of the second seed alone
+    alone = estimates.of("language_finetune", SimpleNamespace(**of, seed="0"))
+    assert alone.flops == 0
 
 
 def test_rehearse_recomputes_only_where_the_card_has_no_room_otherwise(made_up):

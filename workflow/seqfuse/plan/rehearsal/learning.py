@@ -70,7 +70,7 @@ class Learning(Estimator):
         )
         tokens = sum(w.rows.get("train", 0) / max(1, rows) * p.learnt.mean for w, p in work)
         examples, validations = steps * given["batch"], max(1, steps // given["validate_every"])
-        seeds = len(self.run.trained_seeds(wildcards))
+        seeds = len(self._waiting(wildcards))
         # Reading is a third of learning.
         flops = seeds * share * (examples + validations * validated / 3)
         parameters, trained = found["resident"]["parameters"], found["resident"]["trained"]
@@ -89,6 +89,15 @@ class Learning(Estimator):
             remedy=self._remedy(given, fitted),
             notes=fitted | {"steps": steps, "examples": examples, "longest": longest},
         )
+
+    def _waiting(self, wildcards) -> list[int]:
+        """The seeds that a job trains; of several learning rates, the trial of the chosen one has
+        trained the first seed already."""
+        seeds = self.run.trained_seeds(wildcards)
+        tried = self.run.rates(wildcards.suite, wildcards.method)
+        if not tried or hasattr(wildcards, "rate"):
+            return seeds
+        return [seed for seed in seeds if seed != self.run.seeds[0]]
 
     def fitted(self, suite: str, name: str) -> dict:
         """Whether a fine-tuning recomputes activations, and how many tokens go through its model at
