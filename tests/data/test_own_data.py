@@ -55,18 +55,23 @@ def row(**fields) -> str:
 REFUSED = {
     # Columns that are called nearly like a field.
     "Split": ("a.csv", csv("a,ACG,1,train", header="id,sequence,value,Split\n"), {},
-              ["'Split'", "split_column: Split"]),
+              ["'Split'", "split_column: Split, or rename"]),
     "ID": ("a.csv", csv("a,ACG,1,train", header="ID,sequence,value,split\n"), {},
            ["'ID'", "columns: {id: ID}", "{id: null}"]),
     "blank in a name": ("a.csv", csv("a,ACG,1,g", header="id,sequence,value, group\n"), {},
-                        ["' group'", "columns: {group:  group}"]),
+                        ["' group'", "columns: {group: ' group'}"]),
+    "a long name": ("a.csv", csv("a,ACG,1,g", header=f"id,sequence,value,group{' ' * 99}\n"),
+                    {}, ["is called like group; rename it"]),
     # What no tool should have to guess.
     "two labels": ("a.csv", csv("ACG,High", "ACC,low", "AGG,high", header="sequence,label\n"),
-                   CLASSES, ["line 4", "'High' and 'high'", "labels: {'high': 'High'"]),
+                   CLASSES, ["line 4", "'High' and 'high'",
+                             "labels: {High: High, low: low, high: High}"]),
     "label with a blank": ("a.csv", csv("ACG,high", "AGG,high ", header="sequence,label\n"),
                            LANGUAGE, ["line 3", "'high' and 'high '", "one class"]),
     "empty split": ("a.csv", csv("a,ACG,1,train", "b,ACG,1,"), {},
-                    ["line 3 (id 'b')", "the split is empty", 'splits: {"": train}']),
+                    ["line 3 (id 'b')", "the split is empty", "splits: {'': train} in"]),
+    "a split with a colon": ("a.csv", csv("a,ACG,1,train", "b,ACG,1,no: 2"), {},
+                             ["line 3 (id 'b')", "as in splits: {'no: 2': train}, in"]),
     "underscore": ("a.csv", csv("a,ACG,1_234,train"), {}, ["line 2 (id 'a')", "'1_234'"]),
     "arabic digits": ("a.csv", csv("a,ACG,١٢,train"), {}, ["line 2 (id 'a')", "'١٢'"]),
     "decimal comma": ("a.tsv", "sequence\tvalue\nACG\t1,5\n", {}, ["line 2", "'1,5'"]),
@@ -329,3 +334,23 @@ def test_numbers_as_they_are_written(make):
     written = ["1", "-1.5", "+2.", ".5", "1e-3", " 7 ", "1E+2"]
     made = make({"a.csv": csv(*(f"ACG,{number}" for number in written), header="sequence,value\n")})
     assert sorted(made.column("value")) == sorted([1, -1.5, 2, 0.5, 0.001, 7, 100])
+
+
+def test_rows_without_the_form_of_their_file_follow_the_policy(make):
+    ragged = csv("a,ACG,1,train", "b,ACG,1", "c,ACC,1,val", "d,ACG,1,train,more", "e,ACG,1")
+    [line] = lines_of(make({"a.csv": ragged}))
+    assert "3 rows (lines 3 (id 'row" not in line
+    assert "a.csv: 3 rows (lines 3, 5, 6): a row of 3 cells under a header of 4; quote" in line
+    assert line.endswith("or leave such rows out with bad_rows: reject")
+    made = make({"a.csv": ragged}, bad_rows="reject")
+    assert made.column("id") == ["a", "c"]
+    assert made.card["left_out"] == {"a row of cells under a header of 4": 3}
+    [said] = [line for line in made.said.splitlines() if "left out" in line]
+    # What to do is no news to whoever has done it.
+    assert said.endswith("(lines 3, 5, 6): a row of 3 cells under a header of 4")
+    lines = row(sequence="ACG", value=1) + '{"sequence": "ACC"\n' + '[1]\n{"id": 1, "id": 2}\n'
+    made = make({"a.jsonl": lines + row(sequence="ACC", value=2)}, bad_rows="reject")
+    assert made.column("line") == [1, 5] and sum(made.card["left_out"].values()) == 3
+    fasta = ">a|1\nACG\n>b\nACG\n>\nACG\n>c|2\nACC\n"
+    made = make({"a.fa": fasta}, bad_rows="reject", header_fields=["id", "value"])
+    assert made.column("id") == ["a", "c"] and sum(made.card["left_out"].values()) == 2

@@ -70,7 +70,9 @@ def test_a_whole_coding_sequence():
         ("ATG", "M", 0, True, False, 0),
         ("ATGG", "M", 1, True, False, 0),
         ("ATGGC", "M", 2, True, False, 0),
-        ("ATGTAAG", "MX", 1, True, False, 1),  # the stop does not end the sequence
+        ("ATGTAAG", "M", 1, True, True, 0),  # what is behind the stop is a UTR
+        ("ATGTAATGAGC", "M", 2, True, True, 0),
+        ("ATGTAAGCCG", "MXA", 1, True, False, 1),
         ("TAAATGTAGTGA", "XM", 0, False, True, 1),  # both stops behind ATG end it
         ("CTGTAA", "L", 0, False, True, 0),
         ("ATGNCANNNTAN", "M" + 3 * "X", 0, True, False, 0),

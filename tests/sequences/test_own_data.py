@@ -4,8 +4,10 @@ import pyarrow as pa
 import pytest
 
 from seqfuse import tables
+from seqfuse.bio.codon_usage import Synonyms, counted
 from seqfuse.bio.frames import code, frames, proteins
 from seqfuse.cli import main
+from seqfuse.codons import dataset as codons_dataset
 from seqfuse.controls.properties import codon_shuffling
 
 RESIDUES = ("GCC", "AAA", "CTG", "GAT")
@@ -117,6 +119,49 @@ def test_a_start_is_told_and_no_synonym_of_methionine(clean):
     for seed in range(20):
         shuffled = codon_shuffling.frames(found.frames, "synonymous", seed)
         assert [row["dna"] for row in shuffled] == ["GTGATGGTG", "TTGATGGTG"]
+
+
+@pytest.mark.parametrize("table", [4, 11, 32])
+def test_another_start_is_methionine_at_the_start_alone(table, clean, tmp_path):
+    """ATA starts translation in these codes, and is isoleucine elsewhere."""
+    splits = {"GCC": "train", "GCA": "train", "GCT": "val", "GCG": "test", "GCGGCG": "test"}
+    rows = [
+        {"sequence": f"ATAATAGTG{codons}TAA", "value": 1.0, "split": split}
+        for codons, split in splits.items()
+    ]
+    found = clean(rows, "codons", genetic_code=table)
+    expected = [(True, "MIVA")] * 4 + [(True, "MIVAA")]
+    assert [(frame["start"], frame["protein"]) for frame in found.frames] == expected
+    # A fusion reads such a set, counts no methionine, and leaves the start alone.
+    dataset = codons_dataset.read(
+        "small", tmp_path / "out" / "records.parquet", tmp_path / "out" / "frames.parquet"
+    )
+    dna, proteins = dataset.frames["dna"], dataset.frames["protein"]
+    usage = counted(dna, proteins, [0, 1])
+    assert usage == [
+        ("ATA", "I", 2),
+        ("GCA", "A", 1),
+        ("GCC", "A", 1),
+        ("GCT", "A", 0),
+        ("GTG", "V", 2),
+    ]
+    mutants = Synonyms(usage).mutants(dna[0], proteins[0])[1:]
+    assert [(one.position, one.codon) for one in mutants] == [(3, "GCA"), (3, "GCG"), (3, "GCT")]
+    for seed in range(9):
+        assert all(row["dna"].startswith("ATAATAGTG")
+                   for row in codon_shuffling.frames(found.frames, "synonymous", seed))  # fmt: skip
+
+
+def test_a_stop_before_the_last_nucleotides_ends_the_sequence(clean):
+    """What lies behind it is a UTR that was cut; a part of a codon is no reason to translate it."""
+    found = clean(
+        [f"{WHOLE}G", f"ATG{BODY}TAATGAGC", f"ATG{BODY}GC"], "codons", partial_codon="keep"
+    )
+    assert [frame["protein"] for frame in found.frames] == ["M" + "AKLD" * 25] * 3
+    assert [frame["tail"] for frame in found.frames] == [1, 2, 2]
+    assert [frame["stop"] for frame in found.frames] == [True, True, False]
+    assert found.audit["coding"]["rows_with_internal_stops"] == 0
+    assert protein(f"{WHOLE}G", 1) == "M" + "AKLD" * 25
 
 
 def test_what_cleaning_changes_is_counted(clean):

@@ -1,8 +1,9 @@
 """Codon frames: a coding sequence as DNA, mRNA and protein, codon by codon.
 
-The protein is the frame: stop codons that end the sequence are no residues, so they are left out of
-all three views and told by `stop`; a stop inside, or a codon with an N, is residue X. Nucleotides
-behind the last whole codon are counted in `tail`.
+The protein is the frame: stop codons behind the last residue are no residues, so they are left out
+of all three views and told by `stop`; a stop inside, or a codon with an N, is residue X. The one or
+two nucleotides behind the last whole codon are counted in `tail`: behind a stop they are the
+beginning of a UTR, and the stop ends the sequence as it does without them.
 
 The first codon is methionine where it starts translation, whatever it codes for elsewhere.
 """
@@ -101,27 +102,30 @@ def frames(ids: pa.Array, column: pa.Array, table: int = 1) -> pa.RecordBatch:
     """The `FRAMES` rows of a batch of normalised DNA sequences."""
     rows = {name: [] for name in ("dna", "rna", "protein", "codons", "tail")}
     rows |= {name: [] for name in ("start", "stop", "internal_stops")}
+    starts = ("ATG", *_INITIATORS.get(table, "").split())
     sequences = column.to_pylist()
     proteins = _initiated(sequences, translate(column, table).to_pylist(), table)
     for dna, protein in zip(sequences, proteins, strict=True):
         tail = len(dna) - 3 * len(protein)
-        stop = protein.endswith(STOP) and not tail
-        protein = protein.rstrip(STOP) if stop else protein
+        stop = protein.endswith(STOP)
+        protein = protein.rstrip(STOP)
         whole = dna[: 3 * len(protein)]
         rows["dna"].append(whole)
         rows["rna"].append(whole.replace("T", "U"))
         rows["protein"].append(protein.replace(STOP, UNKNOWN))
         rows["codons"].append(len(protein))
         rows["tail"].append(tail)
-        rows["start"].append(dna.startswith("ATG") or is_initiator(dna, protein))
+        rows["start"].append(protein.startswith(METHIONINE) and dna[:3] in starts)
         rows["stop"].append(stop)
         rows["internal_stops"].append(protein.count(STOP))
     return pa.RecordBatch.from_pydict({"id": ids} | rows)
 
 
 def is_initiator(dna: str, protein: str) -> bool:
-    """Whether the first codon is methionine only because it is the first."""
-    return protein[:1] == METHIONINE and dna[:3] not in ("ATG", "ATA")
+    """Whether a frame begins with methionine by another codon than ATG: GTG, say, which is valine
+    elsewhere. In some codes ATA is methionine everywhere; as the first codon it counts here, too,
+    because no other codon does there what it does."""
+    return protein[:1] == METHIONINE and dna[:3] != "ATG"
 
 
 def _initiated(sequences: list[str], proteins: list[str], table: int) -> list[str]:
@@ -131,7 +135,7 @@ def _initiated(sequences: list[str], proteins: list[str], table: int) -> list[st
         return proteins
 
     def starts(dna: str, protein: str) -> bool:
-        whole = len(dna) % 3 == 0 and protein.endswith(STOP) and STOP not in protein.rstrip(STOP)
+        whole = protein.endswith(STOP) and STOP not in protein.rstrip(STOP)
         return dna[:3] in initiators and (dna[:3] in _COMMON or whole)
 
     return [

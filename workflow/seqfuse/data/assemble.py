@@ -19,6 +19,7 @@ from seqfuse.data.download import Source
 from seqfuse.data.source_file import SourceFile
 from seqfuse.errors import UserError, quoted, several
 from seqfuse.files import atomic
+from seqfuse.settings.advice import in_yaml
 
 _BATCH = 512
 # Shares of the splits that are made where the files give none, or no val.
@@ -27,6 +28,7 @@ VAL_SHARES = {"train": 0.9, "val": 0.1}
 # Rows of val or test below which is said that a score says little: the 95 % interval of a rank
 # correlation over 30 rows is some 0.36 wide to either side (Fisher's z).
 FEW = 30
+_PASTED = 80  # characters of a setting that is worth pasting
 _OTHERWISE = ", or leave such rows out with bad_rows: reject"
 
 
@@ -195,10 +197,12 @@ def _refuse_one_label_spelt_twice(first: dict[str, Place]) -> None:
     for label in first:
         other = forms.setdefault(labels_of_answers.normalise(label), label)
         if other != label:
+            spelt = in_yaml({"labels": {one: other if one == label else one for one in first}})
+            listed = spelt if len(spelt) < _PASTED else "each under `labels`"
             raise UserError(
                 f"{first[label]}: the labels {quoted(other)} and {quoted(label)} are one class"
                 " (case, white space and outer punctuation do not count); spell them alike, or"
-                f" list every label under labels: {{{quoted(label)}: {quoted(other)}, ...}}"
+                f" list all in the dataset's entry: {listed}"
             )
 
 

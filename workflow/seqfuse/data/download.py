@@ -21,6 +21,7 @@ from seqfuse.data.network import hub_offline
 from seqfuse.errors import UserError, printable, quoted, several
 from seqfuse.files import atomic, sha256
 from seqfuse.progress import say
+from seqfuse.settings.advice import REVISION, in_yaml
 
 _SECONDS = 60
 # Beside what is downloaded of a dataset.
@@ -140,8 +141,7 @@ def _short(path: Path | str) -> str:
 def _refuse_unpinned(name: str, hub: dict) -> None:
     raise UserError(
         f"dataset {name!r}: no revision is pinned; look at {hub['repository']} on the hub and "
-        "write the commit you mean: "
-        f"datasets: {{{name}: {{hub: {{revision: <40 hexadecimal digits>}}}}}}"
+        "write the commit you mean: " + in_yaml({"datasets": {name: {"hub": REVISION}}})
     )
 
 
@@ -177,7 +177,8 @@ def _whole_repository(name: str, entry: dict, folder: Path) -> list[Source]:
     if own or not kept.is_dir():
         offline = None if own else hub_offline()
         if offline:
-            copy = f"give a copy of it: datasets: {{{name}: {{hub: {{repository: FOLDER}}}}}}"
+            copy = in_yaml({"datasets": {name: {"hub": {"repository": "FOLDER"}}}})
+            copy = f"give a copy of it: {copy}"
             raise UserError(_unreachable(hub["repository"], offline, copy))
         say(f"{name}: {hub['repository']}" + ("" if own else f" at {hub['revision']}"))
         repository.save(hub["repository"], None if own else hub["revision"], kept)

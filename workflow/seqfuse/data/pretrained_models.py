@@ -12,6 +12,7 @@ from seqfuse.encoders.models.formats import hold_format
 from seqfuse.errors import UserError
 from seqfuse.files import MANIFEST, read_json, sha256, write_json
 from seqfuse.progress import say
+from seqfuse.settings.advice import REVISION, in_yaml
 
 
 def check_entry(name: str, entry: dict) -> None:
@@ -26,7 +27,7 @@ def check_entry(name: str, entry: dict) -> None:
     if entry["kind"] == "hub" and not entry.get("revision"):
         raise UserError(
             f"model {name!r}: no revision is pinned; look at {entry['repository']} on the hub and "
-            f"write the commit you mean: models: {{{name}: {{revision: <40 hexadecimal digits>}}}}"
+            f"write the commit you mean: {in_yaml({'models': {name: REVISION}})}"
         )
 
 
@@ -145,7 +146,7 @@ def _verify(name: str, entry: dict, folder: Path, record: Path) -> None:
     """Hold every file to its checksum in the entry, or to that of its first download."""
 
     def pin(file: str, digest: str) -> str:
-        return f"write models: {{{name}: {{sha256: {{{file}: {digest}}}}}}} in config.yaml"
+        return f"write {in_yaml({'models': {name: {'sha256': {file: digest}}}})} in config.yaml"
 
     found = {path.name: sha256(path) for path in sorted(folder.iterdir())}
     wanted = {file: digest for file, digest in entry["sha256"].items() if digest}

@@ -17,6 +17,7 @@ from datasets.exceptions import DatasetsError
 from seqfuse.bio.splits import SPLITS
 from seqfuse.errors import UserError, nearest
 from seqfuse.files import atomic_directory
+from seqfuse.settings.advice import in_yaml
 
 _ROWS = 1000
 
@@ -40,7 +41,7 @@ def split(name: str, known: dict[str, str]) -> str:
     if found not in SPLITS:
         raise UserError(
             f"the repository's split {name!r} is none of train, val, test{nearest(name, SPLITS)}; "
-            f"say what it is with splits: {{{name}: ...}} in the dataset's entry"
+            f"say what it is, as in {in_yaml({'splits': {name: 'train'}})}, in the dataset's entry"
         )
     return found
 

@@ -12,10 +12,12 @@ from seqfuse.bio.splits import SPLITS
 from seqfuse.data import conversations
 from seqfuse.data.download import Source
 from seqfuse.errors import UserError, nearest, printable, quoted, several
+from seqfuse.settings.advice import in_yaml
 from seqfuse.settings.datasets import FIELDS
 
 _TARGET = {"classification": "label", "regression": "value", "pairs": "text"}
 _ENDS = ("cds_start", "cds_end")
+_PASTED = 80  # characters of a setting that is worth pasting
 
 
 class SourceFile:
@@ -154,7 +156,7 @@ class SourceFile:
         return found
 
     def _missing(self, field: str, column: str) -> None:
-        where = field if field not in FIELDS else f"columns: {{{field}: ...}}"
+        where = in_yaml({"columns": {field: "COLUMN"}}) if field in FIELDS else field
         if any(map(cells.looks_like_number, self.available)):
             raise UserError(
                 f"{self.source.file}: row 1 has no column {quoted(column)} and looks like data"
@@ -177,16 +179,18 @@ class SourceFile:
             if field == "split":
                 if self.split_column or self.source.split:
                     continue
-                key = f"split_column: {printable(column[:40])}"
-                other = f"{key}, or rename the column"
+                key, other = in_yaml({"split_column": column}), "rename the column"
             elif field in self.entry["columns"]:
                 continue  # null leaves it out
             else:
-                key = f"columns: {{{field}: {printable(column[:40])}}}"
-                other = f"{key}, or {{{field}: null}} to leave it out"
+                key = in_yaml({"columns": {field: column}})
+                other = f"{in_yaml({'columns': {field: None}})} to leave it out"
             raise UserError(
                 f"{self.source.file}: the column {quoted(column)} is read only if it is named:"
-                f" write {other}, in the dataset's entry"
+                f" write {key}, or {other}, in the dataset's entry"
+                if len(key) < _PASTED
+                else f"{self.source.file}: the column {quoted(column)} is called like {field};"
+                " rename it"
             )
 
     def _split_column(self) -> str | None:
@@ -204,9 +208,12 @@ class SourceFile:
         split = self.entry["splits"].get(word, word)
         if split not in SPLITS:
             if not word:
-                fix = 'fill it in, say what it is with splits: {"": train} in the dataset\'s entry'
-                raise BadRow("the split is empty", fix=fix)
-            fix = f"say what it is with splits: {{{printable(word[:40])}: ...}} in the entry"
+                fix = f"fill it in, say what it is with {in_yaml({'splits': {'': 'train'}})} in the"
+                raise BadRow("the split is empty", fix=f"{fix} dataset's entry")
+            key = in_yaml({"splits": {word: "train"}})
+            fix = (
+                f"say what it is, as in {key}, in the entry" if len(key) < _PASTED else "correct it"
+            )
             raise BadRow("the split {} is none of train, val, test", word, fix)
         return split
 

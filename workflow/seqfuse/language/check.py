@@ -17,6 +17,7 @@ from seqfuse.errors import UserError, nearest
 from seqfuse.files import MANIFEST, read_json
 from seqfuse.labels import OPEN
 from seqfuse.registry.layouts import TEXT_LAYOUTS
+from seqfuse.settings.advice import in_yaml
 
 if TYPE_CHECKING:
     from seqfuse.encoders.models.encoder import Encoder
@@ -79,8 +80,8 @@ def _facts(folder: Path) -> Iterator[tuple[str, str]]:
     read = layout in TEXT_LAYOUTS
     yield "text encoder", "yes" if read else f"no: one is of {', '.join(TEXT_LAYOUTS)}"
     if read or encoder:
-        entry = f"{{kind: folder, layout: {layout}, path: {folder.resolve()}}}"
-        yield "config.yaml", f"models: {{NAME: {entry}}}"
+        entry = {"kind": "folder", "layout": layout, "path": str(folder.resolve())}
+        yield "config.yaml", in_yaml({"models": {"NAME": entry}})
 
 
 def _encoder(folder: Path, config: Mapping) -> tuple["Encoder | None", str]:

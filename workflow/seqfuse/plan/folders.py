@@ -11,6 +11,7 @@ from pathlib import Path
 
 from seqfuse.errors import UserError
 from seqfuse.files import read_json, write_json
+from seqfuse.settings.advice import in_yaml
 
 _TRIED = bytes(1 << 16)
 # The preset of a run, written as it starts; what it was made with in full, as it is reported.
@@ -39,10 +40,10 @@ def check_preset(results: str | Path, preset: str) -> None:
     written = [path for name in (_STARTED, _REPORTED) if (path := Path(results) / name).is_file()]
     begun = read_json(written[0]).get("preset") if written else None
     if begun not in (None, preset):
+        other = in_yaml({"run": f"{Path(results).name}-{preset}"})
         raise UserError(
             f"{results} holds a run of preset {begun}, which preset {preset} would replace; give"
-            f" this one a folder of its own, as in `run: {Path(results).name}-{preset}`, or write"
-            f" `preset: {begun}`"
+            f" this one a folder of its own, as in `{other}`, or write `preset: {begun}`"
         )
 
 

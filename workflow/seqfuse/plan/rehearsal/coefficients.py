@@ -15,6 +15,7 @@ from seqfuse.errors import UserError
 from seqfuse.files import canonical_json, read_json, write_json
 from seqfuse.plan.run import Run
 from seqfuse.registry.methods import OWN_SETTINGS
+from seqfuse.settings.advice import in_yaml
 from seqfuse.settings.paths import RESOURCES
 
 SHIPPED = RESOURCES / "coefficients.json"
@@ -85,9 +86,10 @@ def model(run: Run, name: str) -> dict:
             }
     sizes = _sizes(entry.get("config", {}) | entry.get("shape", {}))
     if not sizes and entry["kind"] != "scratch":
+        key = in_yaml({"models": {plain: {"shape": {"hidden_size": "SIZE"}}}})
         raise UserError(
             f"model {plain!r}: its entry does not say how large it is; give it the sizes of its"
-            f" config.json, models: {{{plain}: {{shape: {{hidden_size: ...}}}}}}, or fetch it first"
+            f" config.json, {key} and the others, or fetch it first"
         )
     return {"layout": entry["layout"], "shape": sizes}
 
