@@ -32,7 +32,11 @@ MAY_IMPORT = {
 }
 # Commands that stand in plan/ because they are no stage: what a command line may, they may.
 # Canaries are submitted by the plan, and it reads what they found.
-COMMANDS = {"seqfuse.plan.tools.fetch": {"data", "training"}, "seqfuse.plan.canaries": {"canary"}}
+COMMANDS = {
+    "seqfuse.plan.tools.fetch": {"data", "training"},
+    "seqfuse.plan.tools.price": {"judge"},
+    "seqfuse.plan.canaries": {"canary"},
+}
 # Import what they are asked for, whatever that is.
 FACES = {"seqfuse", "seqfuse.cli"}
 # What must not be imported, whatever it is imported through.

@@ -230,12 +230,12 @@ def _judge(root: Path) -> None:
     for method, level in levels.items():
         rows = []
         for record in range(40):
-            for dimension in ("semantic_similarity", "logical_coherence", "completeness"):
+            for dimension in ("word_overlap",):
                 score = np.clip(10 * level + 2 * noise(method, record, dimension), 0, 10)
                 refused = record == 7
                 rows.append(
                     {"id": f"r{record}", "dataset": "demo-variants", "method": method, "seed": 0}
-                    | {"judge": "overlap", "dimension": dimension, "reason": "words in common"}
+                    | {"judge": "word overlap", "dimension": dimension, "reason": "words in common"}
                     | {"score": None if refused else float(score)}
                     | {"status": "refused" if refused else "ok", "key": f"{method}{record}"}
                 )
@@ -290,10 +290,10 @@ def _ablations(root: Path) -> None:
         write_json(root / "ablations" / "runs" / method / "cost.json", cost)
         verdicts += [
             {"id": f"r{n}", "dataset": "demo-variants", "method": method, "seed": 0, "key": "x"}
-            | {"judge": "overlap", "dimension": dimension, "reason": "", "status": "ok"}
+            | {"judge": "word overlap", "dimension": dimension, "reason": "", "status": "ok"}
             | {"score": float((n + place) % 10)}
             for n in range(20)
-            for dimension in ("semantic_similarity", "logical_coherence", "completeness")
+            for dimension in ("word_overlap",)
         ]
     folder = root / "ablations" / "language" / "variants"
     folder.mkdir(parents=True)

@@ -501,7 +501,7 @@ def test_the_made_up_run_shows_what_was_put_in(drawn, made_up):
         mean = one(read(drawn, "means"), method=name)["value"]
         assert mean == pytest.approx(of.mean(), abs=1e-5)
     assert set(shown.loc[shown["kind"] == "control", "method"]) == {"dna_only"}
-    # 40 records, one of them refused; three dimensions.
+    # 40 records, one of them refused.
     verdicts = read(drawn, "judge")
     assert set(verdicts["n"]) == {39} and set(verdicts["refused"]) == {1}
     # 100 test rows and two seeds.
@@ -612,13 +612,38 @@ def test_each_average_stands_beside_the_papers_one_number(monkeypatch):
 def test_the_papers_judge_stands_beside_models_alone():
     row = {"id": "a", "dataset": "kegg", "method": "linear", "seed": 0, "status": "ok"}
     row |= {"dimension": "completeness", "score": 5.0}
-    verdicts = pd.DataFrame([row | {"judge": j} for j in ("o3", "overlap")])
+    verdicts = pd.DataFrame([row | {"judge": j} for j in ("o3", "word overlap")])
     table = judge.table({"verdicts": verdicts, "clusters": apart("a", dataset="kegg")})
     ours = one(table, judge="o3")
     # Its Table 3 has 5.41 for BioReason.
     assert (ours["published"], ours["difference"]) == (5.41, pytest.approx(-0.41))
     assert "prompts are not public" in ours["published_note"]
-    assert pd.isna(one(table, judge="overlap")["published"])
+    assert pd.isna(one(table, judge="word overlap")["published"])
+
+
+def test_a_judged_method_is_held_against_every_control_paired_by_record():
+    base = np.array([2.0, 3.0, 5.0, 7.0, 8.0, 8.0, 6.0, 4.0])
+    noise = np.array([0.3, -0.2, 0.1, 0.0, 0.2, -0.3, 0.1, -0.1])
+    scores = {"linear": base + 1 + noise, "shuffled": base, "retrieval": base + 1 - noise}
+    scores |= {"padded": base + 1 + noise / 2, "ceiling": np.full(8, 10.0)}
+    rows = [
+        {"id": f"r{n}", "dataset": "d", "method": name, "seed": 0, "judge": "o3", "score": score}
+        | {"dimension": "completeness", "status": "ok"}
+        for name, of_records in scores.items()
+        for n, score in enumerate(of_records)
+    ]
+    frames = {"verdicts": pd.DataFrame(rows), "clusters": apart(*(f"r{n}" for n in range(8)))}
+    table = judge.table(frames)
+    ours = one(table, method="linear")
+    # The records differ far more than the methods, which the pairs see.
+    assert ours["verdict"] == "does not beat padded, retrieval"
+    assert (ours["against"], ours["gain"]) == ("padded", pytest.approx(noise.mean() / 2))
+    assert ours["gain_low"] < ours["gain"] < ours["gain_high"]
+    padded = one(table, method="padded")
+    assert (padded["against"], padded["verdict"]) == ("shuffled", "better")
+    assert padded["gain"] == pytest.approx(1 + noise.mean() / 2)
+    # The ceiling is no control that a method must beat; nor does a control say what it beats.
+    assert table.set_index("method")["against"].isna()[["ceiling", "retrieval"]].all()
 
 
 def test_what_is_trained_stands_beside_table_2_at_full_scale():

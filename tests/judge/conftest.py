@@ -69,7 +69,7 @@ class Judged:
     def verdicts(self) -> pd.DataFrame:
         """What was written, held to its schema; of a server's judges where there is one."""
         rows = self.everything()
-        asked = rows["judge"] != "overlap"
+        asked = rows["judge"] != "word overlap"
         return rows[asked] if asked.any() else rows
 
     def everything(self) -> pd.DataFrame:

@@ -1,8 +1,11 @@
 """What is judged: the reasoning in an answer, and the judge's control rows."""
 
+from collections import Counter
+
 import pytest
 
 from seqfuse import tables
+from seqfuse.judge import reasoning
 from seqfuse.judge.reasoning import extract
 
 
@@ -56,23 +59,48 @@ def test_the_same_label_is_retrieved_whatever_the_question(judged):
 def test_shuffled_is_another_records_reference(judged):
     judged.records([("r1", "one"), ("r2", "two"), ("r3", "three")])
     rows = candidates(judged, "shuffled")
-    assert len(rows) == 9
+    assert len(rows) == 3
     assert (rows["score"] == 0).all()
 
 
-def test_the_overlap_judge_scores_every_seed_and_dimension(judged):
+def test_the_ceiling_is_the_reference_and_padding_adds_no_word_of_it(judged):
+    judged.records([("r1", "kappa leads to ataxia"), ("r2", "sigma leads to anaemia")])
+    assert (candidates(judged, "ceiling")["score"] == 10).all()
+    # Shared: leads, to of 4 and 4 words, then of 4 and 8.
+    assert candidates(judged, "shuffled")["score"].tolist() == [5, 5]
+    assert candidates(judged, "padded")["score"].tolist() == pytest.approx([10 / 3, 10 / 3])
+
+
+def test_the_overlap_of_words_scores_every_seed_in_one_column(judged):
     judged.texts({"r1": "kappa leads to cobalt ataxia", "r2": "Answer: y"}, seeds=(0, 4))
     assert judged.run() == 0
     rows = judged.verdicts().set_index(["seed", "id", "dimension"])["score"]
-    assert len(rows) == 2 * 2 * 3
-    assert rows[4, "r1", "completeness"] == 10
-    assert rows[0, "r2", "completeness"] == 0
-    assert set(judged.verdicts()["judge"]) == {"overlap"}
+    assert len(rows) == 2 * 2
+    assert rows[4, "r1", "word_overlap"] == 10
+    assert rows[0, "r2", "word_overlap"] == 0
+    assert set(judged.verdicts()["judge"]) == {"word overlap"}
 
 
-def test_only_the_first_records_are_judged(judged):
+def test_the_records_judged_are_a_draw_in_which_each_label_has_its_share():
+    rows = [
+        {"id": f"r{n}", "label": "abbccccccc"[n % 10] if n < 90 else f"rare{n}"} for n in range(100)
+    ]
+    first = reasoning.drawn(rows, 20, seed=0)
+    counts = Counter(row["label"][:4] for row in first)
+    assert (counts["a"], counts["b"], counts["c"]) in {
+        (a, b, c) for a in (1, 2, 3) for b in (3, 4, 5) for c in (12, 13, 14)
+    }
+    assert reasoning.drawn(rows[::-1], 20, seed=0) == first
+    assert reasoning.drawn(rows, 20, seed=1) != first
+    # A label of one record has its chance.
+    drawn = [row["label"] for seed in range(20) for row in reasoning.drawn(rows, 20, seed)]
+    assert 20 <= sum(label.startswith("rare") for label in drawn) <= 60
+    assert reasoning.drawn(rows, 1000, seed=0) and len(reasoning.drawn(rows, 1000, 0)) == 100
+
+
+def test_only_so_many_records_are_judged(judged):
     assert judged.run("--rows", "1") == 0
-    assert set(judged.verdicts()["id"]) == {"r1"}
+    assert judged.verdicts()["id"].nunique() == 1
 
 
 def refused(judged, capsys, **how) -> str:

@@ -452,8 +452,8 @@ def test_repeats_are_judges_of_their_own_and_questions_of_their_own(judged, serv
 def test_the_overlap_judge_stands_beside_the_model_under_its_own_name(judged, server):
     assert ask(judged, server) == 0
     rows = judged.everything().groupby("judge")
-    assert rows.size().to_dict() == {"o3-mini": 6, "overlap": 6}
-    assert rows.get_group("overlap")["prompt"].isna().all()
+    assert rows.size().to_dict() == {"o3-mini": 6, "word overlap": 2}
+    assert rows.get_group("word overlap")["prompt"].isna().all()
 
 
 def test_a_verdict_says_its_prompt_and_what_it_took(judged, server, root):

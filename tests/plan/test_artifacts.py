@@ -14,7 +14,7 @@ SEEDS = [3, 5]
 ARMS = ["dna", "protein", "mil", "xattn", "concat_lora", "concat_shuffled"]
 METHODS = ["linear", "seqclip", "onevocab", "linear_tuned", "text_only", "dna_only"]
 JUDGED = ["linear", "seqclip", "onevocab", "linear_tuned", "text_only"]
-CONTROLS = ["retrieval", "same_label", "shuffled"]
+CONTROLS = ["retrieval", "same_label", "shuffled", "padded", "ceiling"]
 VARIANTS = ["onevocab_k3", "seqclip_hot", "seqclip_random", "dna_only_long"]
 LANGUAGE_SETS = ["demo-variants", "demo-promoter", "demo-splice"]
 

@@ -283,16 +283,14 @@ def test_every_figure_comes_with_its_caption_and_its_numbers(page, results):
 
 def test_judges_are_scored_in_words_and_counts(page, results):
     (grid,) = _grids(page, "judge")
-    assert grid.all("figcaption")[0].text.startswith("Judge overlap:")
+    assert grid.all("figcaption")[0].text.startswith("Judge word overlap:")
     rows = _rows(grid)
     verdicts = tables.read(results / "judge" / "variants" / "linear.parquet", tables.VERDICTS)
-    scores = [
-        r["score"] for r in verdicts.to_pylist() if r["dimension"] == "completeness" and r["score"]
-    ]
+    scores = [r["score"] for r in verdicts.to_pylist() if r["score"]]
     (row,) = [
         r
         for r in rows
-        if (r["Dimension"].text, r["Reasoning of"].text) == ("Completeness", title("linear"))
+        if (r["Dimension"].text, r["Reasoning of"].text) == ("Word overlap", title("linear"))
     ]
     assert _exact(row["Mean score"]) == pytest.approx(sum(scores) / 39)
     assert row["Mean score"].text.count("[") == 1
@@ -320,7 +318,8 @@ def asked(results, build, read, tmp_path):
     ]
     # An equal text, which was asked once.
     rows += [verdict("o3", "d", 5.0, **tokens) | {"key": "o3c"}]
-    rows += [verdict("overlap", record, 2.0) for record in "abcd"]
+    words = {"dimension": "word_overlap"}
+    rows += [verdict("word overlap", record, 2.0, **words) for record in "abcd"]
     path = tmp_path / "judge" / "kegg" / "linear.parquet"
     tables.write(path, tables.from_rows(rows, tables.VERDICTS), tables.VERDICTS)
     clusters = tmp_path / "sequences" / "kegg" / "clusters.parquet"
@@ -364,17 +363,17 @@ def test_what_only_the_paper_has_has_no_value_of_ours():
 def test_judges_are_compared_and_their_cost_is_said(asked):
     *means, agreed = _grids(asked, "judge")
     assert [grid.attributes["id"] for grid in means] == [
-        "judge-o3", "judge-o3.44.32repeat.322", "judge-overlap",
+        "judge-o3", "judge-o3.44.32repeat.322", "judge-word.32overlap",
     ]  # fmt: skip
     rows = {(row["Judge"].text, row["Other judge"].text): row for row in _rows(agreed)}
-    assert len(rows) == 3
+    # The overlap of words is held against no model's score.
+    assert len(rows) == 1
     # Ranks 1 2 3 and 2 1 3: 1 - 6 * 2 / 24; differences 2, -2, 2.
     repeat = rows["o3", "o3, repeat 2"]
     assert _exact(repeat["Spearman"]) == pytest.approx(0.5)
     assert _exact(repeat["Mean difference"]) == pytest.approx(2 / 3)
     assert _exact(repeat["Mean distance"]) == pytest.approx(2)
     assert _exact(repeat["Answers"]) == 3
-    assert rows["o3", "overlap"]["Spearman"].text == "not defined"
     head = asked.all("header")[0].text
     # 3 verdicts of 1000 and 500 tokens: .03 + .15 USD.
     said = "3 verdicts, 3,000 prompt and 1,500 answer tokens, 0.18 USD at the configured prices."

@@ -106,6 +106,10 @@ STAGES: dict[str, tuple[str, dict[str, str]]] = {
         "compute an archive's numbers again, say what differs",
         {"": "seqfuse.plan.tools.rescore"},
     ),
+    "price": (
+        "what judging a run would ask and cost; asks nothing",
+        {"": "seqfuse.plan.tools.price"},
+    ),
     "report": ("one HTML file that opens without a network", {"": "seqfuse.report.build"}),
     "models": (
         "what a model's folder can be used for",

@@ -99,7 +99,8 @@ def run(args):
     # One thread: the order in which a BLAS sums would change the last bits with their number.
     os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
     from seqfuse import tables
-    from seqfuse.evaluation import compare, suite
+    from seqfuse.evaluation import suite
+    from seqfuse.statistics import comparisons
 
     settings = cli_flags.take(args, Settings)
     files = args.datasets, args.records, args.clusters
@@ -115,7 +116,7 @@ def run(args):
     files = zip(args.records, args.clusters, strict=True)
     records = dict(zip(args.datasets, files, strict=True))
     scored |= suite.score_folds(args.study, records, args.folds, known)
-    rule = compare.Rule(1 - settings.confidence, settings.margin)
+    rule = comparisons.Rule(1 - settings.confidence, settings.margin)
     compared = suite.comparison_rows(scored, golds, methods, rule)
     for name, schema, rows in (
         ("metrics", tables.METRICS, suite.metric_rows(scored, methods, settings.confidence)),

@@ -8,13 +8,13 @@ import numpy as np
 
 from seqfuse import labels, tables
 from seqfuse.errors import UserError
-from seqfuse.evaluation import compare, metrics
+from seqfuse.evaluation import metrics
 from seqfuse.evaluation.answers import FOLDS, Answers, Gold, read_answers, read_gold
 from seqfuse.evaluation.score import Score, scores
 from seqfuse.files import read_json
 from seqfuse.registry.controls import CONTROLS
 from seqfuse.registry.metrics import EVERY_CONTROL, MEAN, METRICS, UNALTERED
-from seqfuse.statistics import inference
+from seqfuse.statistics import comparisons, inference
 
 # Selection happens on val, comparison on test; the two together are there because published KEGG
 # scores may be over both.
@@ -313,7 +313,7 @@ def comparison_rows(
     scored: dict[Place, dict[str, Score]],
     golds: dict[str, Gold],
     methods: dict[str, Method],
-    rule: compare.Rule,
+    rule: comparisons.Rule,
 ) -> list[dict]:
     """The rows of comparisons.parquet, less study and suite.
 
@@ -323,7 +323,7 @@ def comparison_rows(
     families of both. Where a score is not defined, nothing is compared.
     """
     rows: list[dict] = []
-    compared: list[compare.Compared] = []
+    compared: list[comparisons.Compared] = []
     families: dict[tuple, list[int]] = {}
     for dataset, subset in dict.fromkeys(
         (place.dataset, place.subset) for place in scored if place.split == "test"
@@ -341,12 +341,20 @@ def comparison_rows(
             probed = other == UNALTERED
             for name in dict.fromkeys([method, *_trained_methods([against], methods)]):
                 families.setdefault((dataset, subset, name, probed), []).append(len(rows))
-            compared.append(compare.compare(one, two, METRICS[metric], paired=probed))
+            compared.append(
+                comparisons.compare(
+                    one.estimate,
+                    two.estimate,
+                    METRICS[metric].better,
+                    METRICS[metric].ends,
+                    paired=probed,
+                )
+            )
             place = {"dataset": dataset, "split": "test", "subset": subset, "metric": metric}
             who = {"method": method, "against": UNALTERED if probed else against, "probe": probe}
             more = {"n": one.rows, "seeds": _seeds(there, methods, method, against, probe)}
             rows.append(place | who | more)
-    judged = compare.judged(compared, list(families.values()), rule)
+    judged = comparisons.judged(compared, list(families.values()), rule)
     rows = [row | found for row, found in zip(rows, judged, strict=True)]
     return rows + _against_every_control(rows, methods)
 
@@ -470,7 +478,7 @@ def _against_every_control(rows: list[dict], methods: dict[str, Method]) -> list
         _hardest(pairs)
         | {
             "against": EVERY_CONTROL,
-            "verdict": compare.verdict_on_all(pairs),
+            "verdict": comparisons.verdict_on_all(pairs),
         }
         for pairs in found.values()
     ]

@@ -1,17 +1,21 @@
 """Judge generated reasoning against the reference, 0 to 10 in three dimensions.
 
 Reads a suite's cleaned records and one method's predictions. Writes one row a verdict. `overlap`
-counts shared words: local, deterministic, no evidence of meaning. `openai` asks a model behind the
-OpenAI API, or any compatible server (judge.base_url), with the prompts of resources/judge/ and the
-key in the environment variable OPENAI_API_KEY; each verdict is stored under --store when it arrives
-and is never asked twice. The judge is never told the method. A second model, the model
-with the texts swapped, and its repeats are judges of their own in the table, and so is `overlap`,
-which judges beside it; how far two judges agree is said in the log and shown in the report.
---dry-run says what a run would ask and cost, and asks nothing.
+counts the words shared with the reference, one score: local, deterministic, no evidence of meaning.
+`openai` asks a model behind the OpenAI API, or any compatible server (judge.base_url), with the
+prompts of resources/judge/ and the key in the environment variable OPENAI_API_KEY; each verdict is
+stored under --store when it arrives and is never asked twice. The judge is never told the method. A
+second model, the model with the texts swapped, and its repeats are judges of their own in the
+table, and so is the word overlap, which stands beside them; how far two models agree is said in the
+log and shown in the report. --dry-run says what this would ask and cost, and asks nothing; `seqfuse
+price` does so for a whole run.
 
-The methods `retrieval`, `same_label` and `shuffled` are controls that need no predictions: the
-training record's reasoning for the same question, that of a training record with the same label,
-and another test record's reference.
+Of the test records, a draw is judged in which each label has its share; `judge.seed` draws others.
+
+Controls need no predictions: `retrieval`, the reasoning of the training record with the same
+question; `same_label`, that of one with the same label; `shuffled`, another test record's
+reference; `padded`, the same with as many empty words, which shows what length alone is worth;
+`ceiling`, the reference itself.
 
     seqfuse judge --suite variants --method onevocab --datasets demo-variants
         --records results/demo/sequences/demo-variants/records.parquet
@@ -55,11 +59,14 @@ def run(args):
 
     settings = cli_flags.take(args, Settings)
     answers = verdicts.answers(
-        args.method, args.datasets, args.records, args.predictions, settings.rows
+        args.method, args.datasets, args.records, args.predictions, settings.rows, settings.seed
     )
     name = f"{args.suite}.{args.method}"
     if args.dry_run:
-        say(verdicts.estimate(answers, settings, args.store, name))
+        from seqfuse.judge import pricing
+
+        for line in pricing.lines([args], seeds=0):
+            say(line)
         return
     asks = settings.judge == "openai"
     rows = verdicts.by_server(answers, settings, args.store, name) if asks else []

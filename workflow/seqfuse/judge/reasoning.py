@@ -7,6 +7,15 @@ from pathlib import Path
 from seqfuse import tables
 from seqfuse.errors import UserError
 from seqfuse.files import digest
+from seqfuse.registry.judges import CEILING
+
+# Sentences that fit any text and add nothing to it.
+_EMPTY = (
+    "It is worth considering each of these points in turn.",
+    "Taken together, they should be read in the context of what was said before.",
+    "Each step has its place, and none of them stands alone.",
+    "All of this has to be kept in mind when the whole is looked at.",
+)
 
 
 @dataclass(frozen=True)
@@ -31,13 +40,35 @@ def extract(text: str) -> str:
     return thought.strip()
 
 
-def read_records(path: Path, most: int) -> tuple[list[dict], list[dict]]:
-    """Training records with a reasoning, and the first `most` test records with one, by id."""
+def read_records(path: Path, most: int, seed: int) -> tuple[list[dict], list[dict]]:
+    """Training records with a reasoning, and a draw of `most` test records with one, by id."""
     columns = ["id", "split", "question", "label", "reasoning"]
     rows = [row for row in tables.read(path, tables.CLEAN, columns).to_pylist() if row["reasoning"]]
     rows.sort(key=lambda row: row["id"])
     train = [row for row in rows if row["split"] == "train"]
-    return train, [row for row in rows if row["split"] == "test"][:most]
+    test = [row for row in rows if row["split"] == "test"]
+    return train, sorted(drawn(test, most, seed), key=lambda row: row["id"])
+
+
+def drawn(rows: list[dict], most: int, seed: int) -> list[dict]:
+    """`most` of the rows, each label with its share, to a row more or less.
+
+    Of each label, every so many-th row is taken in the order of a hash, from a random start, so
+    that rare labels have their chance. Neither other rows' order nor a method's presence counts.
+    """
+
+    def hashed(*names: str) -> float:
+        return int(digest("\n".join([str(seed), *names]))[:13], 16) / 16**13
+
+    labels: dict[str, list[str]] = {}
+    for row in rows:
+        labels.setdefault(row["label"] or "", []).append(row["id"])
+    place = {
+        name: (rank + hashed("label", label)) / len(names)
+        for label, names in labels.items()
+        for rank, name in enumerate(sorted(names, key=lambda name: hashed("row", name)))
+    }
+    return sorted(rows, key=lambda row: (place[row["id"]], row["id"]))[:most]
 
 
 def of_method(path: Path, dataset: str, method: str, judged: list[dict]) -> Iterator[Answer]:
@@ -63,14 +94,20 @@ def of_method(path: Path, dataset: str, method: str, judged: list[dict]) -> Iter
 def of_reference(name: str, dataset: str, train: list[dict], judged: list[dict]) -> list[Answer]:
     """The judge's control rows (see catalogue.REFERENCES), as if a method had written them.
 
-    "shuffled" takes the reasoning of the test record half the list away. "retrieval" takes that of
-    a training record with the same question, "same_label" that of one with the same label. The hash
-    of the record's id picks among several, and among all where there is none.
+    "ceiling" is the reference itself. "shuffled" takes the reasoning of the test record half the
+    list away, "padded" adds as many empty words to that. "retrieval" takes that of a training
+    record with the same question, "same_label" that of one with the same label. The hash of the
+    record's id picks among several, and among all where there is none.
     """
-    if name == "shuffled":
-        texts = [row["reasoning"] for row in judged]
-        half = len(texts) // 2
-        found = texts[half:] + texts[:half]
+    texts = [row["reasoning"] for row in judged]
+    half = len(texts) // 2
+    others = texts[half:] + texts[:half]
+    if name == CEILING:
+        found = texts
+    elif name == "shuffled":
+        found = others
+    elif name == "padded":
+        found = [padded(text) for text in others]
     else:
         if not train:
             raise UserError(f"{dataset}: no training record has a reasoning to retrieve")
@@ -84,6 +121,14 @@ def of_reference(name: str, dataset: str, train: list[dict], judged: list[dict])
         Answer(row["id"], dataset, name, 0, row["reasoning"], candidate)
         for row, candidate in zip(judged, found, strict=True)
     ]
+
+
+def padded(text: str) -> str:
+    """A text and as many words again that say nothing."""
+    words = len(text.split())
+    empty = [word for sentence in _EMPTY for word in sentence.split()]
+    more = (empty * (words // len(empty) + 1))[:words]
+    return " ".join([text, *more]).strip()
 
 
 def _picked(record: dict, rows: list[dict]) -> dict:

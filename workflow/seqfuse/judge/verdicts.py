@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from seqfuse.errors import UserError
 from seqfuse.files import canonical_json, digest
 from seqfuse.judge import overlap, reasoning
-from seqfuse.judge.budget import Budget, Ledger
+from seqfuse.judge.budget import Budget
 from seqfuse.judge.question import Question
 from seqfuse.judge.reasoning import Answer
-from seqfuse.registry.judges import DIMENSIONS, REFERENCES
+from seqfuse.registry.judges import DIMENSIONS, OVERLAP, REFERENCES, WORD_OVERLAP
 from seqfuse.settings.paths import RESOURCES, in_checkout
 
 if TYPE_CHECKING:
@@ -19,9 +19,14 @@ if TYPE_CHECKING:
 
 
 def answers(
-    method: str, datasets: list[str], records: list[Path], predictions: Path | None, most: int
+    method: str,
+    datasets: list[str],
+    records: list[Path],
+    predictions: Path | None,
+    most: int,
+    seed: int,
 ) -> list[Answer]:
-    """What is judged: at most `most` test records of each dataset that has reasoning."""
+    """What is judged: a draw of at most `most` test records of each dataset with reasoning."""
     if len(datasets) != len(records):
         raise UserError(
             f"--records: {len(records)} files for {len(datasets)} datasets; give one each, in order"
@@ -30,7 +35,7 @@ def answers(
         raise UserError(f"--predictions is missing: {method} is no control of the judge")
     found: list[Answer] = []
     for dataset, path in zip(datasets, records, strict=True):
-        train, judged = reasoning.read_records(path, most)
+        train, judged = reasoning.read_records(path, most, seed)
         if method in REFERENCES:
             found += reasoning.of_reference(method, dataset, train, judged)
         else:
@@ -42,13 +47,13 @@ def answers(
 
 def by_overlap(answers: list[Answer]) -> list[dict]:
     """The local judge's verdicts."""
+    [dimension] = WORD_OVERLAP
     rows = []
     for answer in answers:
-        for dimension in DIMENSIONS:
-            score, reason = overlap.score(dimension, answer.reference, answer.candidate)
-            verdict = {"status": "ok", "score": score, "reason": reason}
-            key = digest(canonical_json(["overlap", dimension, answer.reference, answer.candidate]))
-            rows.append(_row(answer, "overlap", dimension, key, verdict))
+        score, reason = overlap.score(answer.reference, answer.candidate)
+        key = digest(canonical_json([OVERLAP, answer.reference, answer.candidate]))
+        verdict = {"status": "ok", "score": score, "reason": reason}
+        rows.append(_row(answer, OVERLAP, dimension, key, verdict))
     return rows
 
 
@@ -61,7 +66,7 @@ def by_server(answers: list[Answer], settings, folder: Path, name: str) -> list[
 
     store = Store(folder, name)
     asked = _questions(answers, settings)
-    if new := _new(asked, store):
+    if new := missing(answers, settings, store):
         _ask(new, settings, store)
     nothing = {"status": "ok", "score": 0.0, "reason": "no reasoning was generated"}
     return [
@@ -76,13 +81,23 @@ def by_server(answers: list[Answer], settings, folder: Path, name: str) -> list[
     ]
 
 
+def missing(answers: list[Answer], settings, store: "Store") -> list[Question]:
+    """What there is to ask: each question once, and nothing about an empty answer."""
+    new = {
+        question.key: question
+        for (_, answer, _), question in _questions(answers, settings).items()
+        if answer.candidate and not store.holds(question.key)
+    }
+    return list(new.values())
+
+
 def _ask(questions: list[Question], settings, store: "Store") -> None:
     """Ask in parallel, or in batches; what earlier batches will answer is not asked again."""
     # The package takes half a second to import, which the local judge does not need.
     from seqfuse.judge.batch import Batches
     from seqfuse.judge.server import Server
 
-    common = {"base_url": settings.base_url, "budget": _budget(settings), "store": store}
+    common = {"base_url": settings.base_url, "budget": budget(settings), "store": store}
     common |= {"attempts": settings.attempts, "timeout": settings.timeout}
     if settings.batch:
         Batches(**common).ask(questions)
@@ -94,21 +109,6 @@ def _ask(questions: list[Question], settings, store: "Store") -> None:
         keeps = settings.base_url is None
     server = Server(**common, concurrency=settings.concurrency, keeps=keeps)
     server.ask([question for question in questions if not store.holds(question.key)])
-
-
-def estimate(answers: list[Answer], settings, folder: Path, name: str) -> str:
-    """What a run would ask and cost, in one line; nothing is sent."""
-    from seqfuse.judge.store import Store
-
-    store, budget = Store(folder, name), _budget(settings)
-    new = _new(_questions(answers, settings), store)
-    # English has about four bytes a token; "at most" is what the budget reserves.
-    tokens = sum(len(canonical_json(question.body).encode()) for question in new) // 4
-    most = sum(budget.most(question) for question in new)
-    return (
-        f"{len(new)} requests with about {tokens} prompt tokens: {budget.price(tokens, 0):.4f} USD "
-        f"before any answer, {most:.4f} USD at most{Ledger(folder, budget).total()} so far"
-    )
 
 
 @dataclass(frozen=True)
@@ -148,17 +148,8 @@ def _questions(answers: list[Answer], settings) -> dict[tuple, Question]:
     return found
 
 
-def _new(asked: dict[tuple, Question], store: "Store") -> list[Question]:
-    """What there is to ask: each question once, and nothing about an empty answer."""
-    new = {
-        question.key: question
-        for (_, answer, _), question in asked.items()
-        if answer.candidate and not store.holds(question.key)
-    }
-    return list(new.values())
-
-
-def _budget(settings) -> Budget:
+def budget(settings) -> Budget:
+    """What the settings let a run spend."""
     if settings.max_cost is not None and not settings.output_price:
         raise UserError(
             "judge.max_cost limits nothing without a price; set judge.input_price and "

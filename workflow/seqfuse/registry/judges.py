@@ -10,9 +10,22 @@ DIMENSIONS: dict[str, str] = {
     "completeness": "Completeness",
 }
 
+# The local judge, which reads no meaning, and its one score.
+OVERLAP = "word overlap"
+WORD_OVERLAP: dict[str, str] = {"word_overlap": "Word overlap"}
+TITLES: dict[str, str] = DIMENSIONS | WORD_OVERLAP
+
 # Rows that no model wrote, judged like a method's: what a score of the judge must be read against.
+CEILING = "ceiling"
 REFERENCES: dict[str, str] = {
     "retrieval": "Training row's reasoning for the same question",
     "same_label": "Training row's reasoning for the same label",
     "shuffled": "Another test row's reference reasoning",
+    "padded": "Another test row's reasoning, twice as long by empty words",
+    CEILING: "The reference itself (ceiling)",
 }
+
+
+def dimensions(judge: str) -> dict[str, str]:
+    """What a judge scores."""
+    return WORD_OVERLAP if judge == OVERLAP else DIMENSIONS

@@ -4,7 +4,7 @@ import math
 
 from seqfuse.registry.arms import ARMS
 from seqfuse.registry.figures import FIGURES
-from seqfuse.registry.judges import DIMENSIONS
+from seqfuse.registry.judges import DIMENSIONS, TITLES
 from seqfuse.registry.methods import METHODS
 from seqfuse.registry.metrics import MEAN, METRICS
 from seqfuse.registry.subsets import subset
@@ -125,18 +125,36 @@ def judged(run: Run) -> list[Grid]:
     for row in drawing.records():
         judge = row["judge"]
         columns = ["Dataset", "Dimension", "Reasoning of", "Mean score", "Records", "Refused"]
+        columns += ["Malformed", "Over the closest control", "p (Holm)", "Verdict"]
         caption = f"Judge {judge}: mean score of the reasoning, 0 to 10"
-        grid = grids.setdefault(judge, Grid(f"judge-{judge}", caption, [*columns, "Malformed"]))
+        grid = grids.setdefault(judge, Grid(f"judge-{judge}", caption, columns))
         grid.add(
             row["dataset"],
-            DIMENSIONS.get(row["dimension"], row["dimension"]),
+            TITLES.get(row["dimension"], row["dimension"]),
             row["title"],
             cells.interval(row, 2) if row["value"] else Cell("none scored"),
             *(cells.count(float(row[name])) for name in ("n", "refused", "malformed")),
+            *_compared(row),
             kind=row["kind"],
         )
         grid.sources = [drawing.source]
     return list(grids.values())
+
+
+def _compared(row: dict[str, str]) -> list[Cell]:
+    """A judged method's difference from the control that comes closest, and what it beats."""
+    if not row["against"]:
+        return [Cell(""), Cell(""), Cell("")]
+    gain, low, high, p = (
+        float(row[name] or "nan") for name in ("gain", "gain_low", "gain_high", "p_holm")
+    )
+    ends = cells.ends({"low": low, "high": high}, cells.signed)
+    note = f"{ends} over: {title(row['against'])}"
+    return [
+        Cell(cells.signed(gain), gain, note),
+        cells.exact(cells.p_value, p),
+        Cell(row["verdict"]),
+    ]
 
 
 def agreement(run: Run) -> list[Grid]:

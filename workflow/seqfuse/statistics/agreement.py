@@ -1,4 +1,4 @@
-"""How far two judges agree on the same answers; the overlap of words is one of them."""
+"""How far two judges agree on the same answers."""
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence

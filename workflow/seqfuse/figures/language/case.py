@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from seqfuse.figures.drawing import names
 from seqfuse.figures.language import judge
-from seqfuse.registry.judges import DIMENSIONS, REFERENCES
+from seqfuse.registry.judges import REFERENCES, TITLES, dimensions
 
 _REFERENCE = "reference"
 _DECIDED = "sequence_decides"
@@ -17,7 +17,7 @@ _GREY = "#555555"
 
 
 def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """One row a dataset and method: the text of the first seed and one judge's three scores.
+    """One row a dataset and method: the text of the first seed and one judge's scores.
 
     The record is no pick of ours: of those judged (where a set has records that only the sequence
     decides, of these) it is the one whose mean score over methods and dimensions is the median.
@@ -40,9 +40,9 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
         for name in names.order({name: names.kind(name) for name in of_record["method"]}):
             judged = of_record[of_record["method"] == name].set_index("dimension")
             text = texts[dataset, name, judged["seed"].iloc[0], record.name]
-            scores = {dimension: judged["score"].get(dimension) for dimension in DIMENSIONS}
+            scores = {dimension: judged["score"].get(dimension) for dimension in dimensions(reader)}
             rows.append(said | {"method": name, "title": names.title(name), "text": text} | scores)
-    columns = ["dataset", "judge", "id", "method", "title", "text", *DIMENSIONS]
+    columns = ["dataset", "judge", "id", "method", "title", "text", *TITLES]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -92,7 +92,7 @@ def _wrapped(text: str | None) -> list[str]:
 
 
 def _scores(row) -> str:
-    found = {title: getattr(row, name) for name, title in DIMENSIONS.items()}
+    found = {title: getattr(row, name) for name, title in dimensions(row.judge).items()}
     if all(pd.isna(score) for score in found.values()):
         return "" if row.method == _REFERENCE else "not scored"
     return ", ".join(

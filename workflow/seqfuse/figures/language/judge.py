@@ -1,19 +1,26 @@
-"""Mean judge scores of the generated reasoning, by judge, dimension and method."""
+"""Mean judge scores of the generated reasoning, by judge, dimension and method, and whether they
+beat the controls."""
+
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from seqfuse.figures.drawing import intervals, names, published, ranking
-from seqfuse.registry.judges import DIMENSIONS
-from seqfuse.statistics import jackknife
+from seqfuse.registry.judges import CEILING, OVERLAP, REFERENCES, TITLES
+from seqfuse.statistics import comparisons, jackknife
+from seqfuse.statistics.inference import Estimate
 
 _SCALE = (0.0, 10.0)
 _COLUMNS = ("value", "low", "high", "n", "seeds", "refused", "malformed")
+_COMPARED = ("against", "gain", "gain_low", "gain_high", "p_holm", "verdict")
+_RULE = comparisons.Rule(level=1 - intervals.CONFIDENCE, margin=0.05)
 
 
 def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """One row a judge, dataset, dimension and method: mean score, interval, counts.
+    """One row a judge, dataset, dimension and method: mean score, interval, counts, and how it
+    compares with the best control on the rows that both have a score of.
 
     The paper's score stands beside those of a model, never beside the overlap of words.
     """
@@ -24,11 +31,17 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
         for key, verdicts in judged.groupby(keys)
     ]
     rows = pd.DataFrame(rows, columns=[*keys, *_COLUMNS])
+    compared = [
+        dict(zip(keys, (*key, method), strict=True)) | columns
+        for key, verdicts in judged[judged["status"] == "ok"].groupby(keys[:-1])
+        for method, columns in _compared(verdicts)
+    ]
+    rows = rows.merge(pd.DataFrame(compared, columns=[*keys, *_COMPARED]), on=keys, how="left")
     kinds = {name: names.kind(name) for name in rows["method"]}
     rows = rows.assign(
         title=rows["method"].map(names.title),
         kind=rows["method"].map(kinds),
-        _dimension=rows["dimension"].map({name: n for n, name in enumerate(DIMENSIONS)}),
+        _dimension=rows["dimension"].map({name: n for n, name in enumerate(TITLES)}),
         _method=rows["method"].map({name: n for n, name in enumerate(names.order(kinds))}),
     )
     rows = rows.sort_values(["judge", "dataset", "_dimension", "_method"], kind="stable")
@@ -38,7 +51,7 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
 def with_published(rows: pd.DataFrame) -> pd.DataFrame:
     """Add the paper's score (Table 3) to those of a model, with our difference from it."""
     papers = [
-        published.value(row.dataset, row.method, row.dimension) if row.judge != "overlap" else None
+        published.value(row.dataset, row.method, row.dimension) if row.judge != OVERLAP else None
         for row in rows.itertuples()
     ]
     return published.beside(rows, papers)
@@ -48,7 +61,7 @@ def draw(frame: pd.DataFrame) -> Figure:
     """One panel a dimension, one block of panels a judge and dataset."""
     frame = frame.dropna(subset="value")
     panels = [
-        f"{DIMENSIONS.get(row.dimension, row.dimension)}\n{row.judge} judge, {row.dataset}"
+        f"{TITLES.get(row.dimension, row.dimension)}\n{row.judge} judge, {row.dataset}"
         for row in frame.itertuples()
     ]
     frame = frame.assign(
@@ -60,7 +73,7 @@ def draw(frame: pd.DataFrame) -> Figure:
 
 def first(judges: pd.Series) -> str:
     """The judge that is shown where there is room for one: a model, not what checks it."""
-    return min(judges.dropna(), key=lambda name: (name == "overlap", len(name), name))
+    return min(judges.dropna(), key=lambda name: (name == OVERLAP, len(name), name))
 
 
 def _summary(verdicts: pd.DataFrame) -> dict:
@@ -74,11 +87,62 @@ def _summary(verdicts: pd.DataFrame) -> dict:
     }
     if not counts["n"]:
         return {"value": np.nan, "low": np.nan, "high": np.nan, **counts}
+    return intervals.of(_estimate(scored), _SCALE) | counts
+
+
+def _estimate(scored: pd.DataFrame) -> Estimate:
+    """The mean score of one method, with what its error is made of."""
     means = scored.groupby("id")["score"].mean().to_numpy()
-    estimate = jackknife.estimate(
+    return jackknife.estimate(
         lambda weights: weights @ means / weights.sum(1),
         scored.groupby("seed")["score"].mean().to_numpy(),
         scored.groupby("id")["cluster"].first().to_numpy(),
-        verdicts["dataset"].iloc[0],
+        scored["dataset"].iloc[0],
     )
-    return intervals.of(estimate, _SCALE) | counts
+
+
+def _compared(verdicts: pd.DataFrame) -> Iterator[tuple[str, dict]]:
+    """Each method with the control that scores highest, paired by record, and a verdict on all.
+
+    The family of tests is one method's with all controls. Of the controls, the padded text is held
+    against the plain one: what the judge gives for length alone.
+    """
+    of_method = dict(iter(verdicts.groupby("method")))
+    controls = [name for name in of_method if names.kind(name) == "control" and name != CEILING]
+    families = {
+        name: [other for other in controls if other != name]
+        for name in of_method
+        if name not in REFERENCES
+    }
+    if {"padded", "shuffled"} <= of_method.keys():
+        families["padded"] = ["shuffled"]
+    for name, others in families.items():
+        pairs = [(other, _pair(of_method[name], of_method[other])) for other in others]
+        pairs = [(other, pair) for other, pair in pairs if pair is not None]
+        found = comparisons.judged([pair for _, pair in pairs], [[*range(len(pairs))]], _RULE)
+        rows = [{"against": other} | row for (other, _), row in zip(pairs, found, strict=True)]
+        if rows:
+            closest = min(rows, key=lambda row: row["difference"])
+            beats = comparisons.verdict_on_all(rows)
+            yield (
+                name,
+                {
+                    "against": closest["against"],
+                    "gain": closest["difference"] * _SCALE[1],
+                    "gain_low": closest["low"] * _SCALE[1],
+                    "gain_high": closest["high"] * _SCALE[1],
+                    "p_holm": closest["p_holm"],
+                    "verdict": closest["verdict"] if name in REFERENCES else beats,
+                },
+            )
+
+
+def _pair(one: pd.DataFrame, other: pd.DataFrame) -> comparisons.Compared | None:
+    """The difference of two methods on the records that both have a score of, as a share of the
+    scale."""
+    both = set(one["id"]) & set(other["id"])
+    if not both:
+        return None
+    shared = [rows[rows["id"].isin(both)] for rows in (one, other)]
+    shares = [rows.assign(score=rows["score"] / _SCALE[1]) for rows in shared]
+    return comparisons.compare(*map(_estimate, shares))

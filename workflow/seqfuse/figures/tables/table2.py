@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from seqfuse.figures.drawing import published, scores
 from seqfuse.figures.language import judge
 from seqfuse.figures.tables import sweeps, table_layout
-from seqfuse.registry.judges import DIMENSIONS
+from seqfuse.registry.judges import OVERLAP, TITLES
 from seqfuse.registry.metrics import METRICS
 
 _PARTS = {"dna": "DNA rows", "text": "text rows", "backbone": "backbone"}
@@ -34,7 +34,7 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
     for part in _PARTS:
         rows[part] = ["yes" if part in trained[name] else "no" for name in rows["method"]]
     rows = published.beside(rows, papers)
-    order = {name: place for place, name in enumerate([*_METRICS, *DIMENSIONS])}
+    order = {name: place for place, name in enumerate([*_METRICS, *TITLES])}
     places = {"_metric": rows["metric"].map(order), "_row": rows["method"].map(list(trained).index)}
     rows = rows.assign(**places).sort_values(["dataset", "_metric", "judge", "_row"], kind="stable")
     return rows.drop(columns=["_metric", "_row"])
@@ -42,7 +42,7 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 def _paper(row, trained: frozenset) -> published.Published | None:
     """Our overlap judge stands beside no score of a model."""
-    if row.judge == "overlap" or trained not in _VARIANTS:
+    if row.judge == OVERLAP or trained not in _VARIANTS:
         return None
     name = _METRICS.get(row.metric, row.metric)
     return published.value(row.dataset, sweeps.METHOD, name, _VARIANTS[trained])
@@ -53,7 +53,7 @@ def draw(frame: pd.DataFrame) -> Figure:
     if frame["judge"].notna().any():
         frame = frame[frame["judge"].isna() | (frame["judge"] == judge.first(frame["judge"]))]
     titles = {name: METRICS[name].title.replace(" over gold classes", "") for name in _METRICS}
-    titles |= DIMENSIONS
+    titles |= TITLES
     parts = [
         ", ".join(f"{title}: {getattr(row, part)}" for part, title in _PARTS.items())
         for row in frame.itertuples()

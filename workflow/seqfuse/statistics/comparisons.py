@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seqfuse.evaluation.score import Score
-from seqfuse.registry.metrics import BEATS_ALL, Metric
+from seqfuse.registry.metrics import BEATS_ALL
 from seqfuse.statistics import inference
 
 
@@ -37,11 +36,18 @@ class Compared:
         return not math.isnan(self.difference.p)
 
 
-def compare(method: Score, against: Score, metric: Metric, paired: bool = False) -> Compared:
-    """The difference of two scores; `paired` where one training made both."""
-    found = inference.difference(method.estimate, against.estimate, paired)
-    clusters = min(part.clusters for part in method.estimate.parts)
-    return Compared(found, metric.better, metric.ends[1] - metric.ends[0], clusters)
+def compare(
+    one: inference.Estimate,
+    other: inference.Estimate,
+    better: str = "higher",
+    ends: tuple[float, float] = (0.0, 1.0),
+    paired: bool = False,
+) -> Compared:
+    """The difference of two scores of a metric that lies between `ends`; `paired` where one
+    training made both."""
+    found = inference.difference(one, other, paired)
+    clusters = min(part.clusters for part in one.parts)
+    return Compared(found, better, ends[1] - ends[0], clusters)
 
 
 def judged(
