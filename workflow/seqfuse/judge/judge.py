@@ -65,7 +65,7 @@ def run(args):
     if args.dry_run:
         from seqfuse.judge import pricing
 
-        for line in pricing.lines([args], seeds=0):
+        for line in pricing.lines([(args, settings)], seeds=0):
             say(line)
         return
     asks = settings.judge == "openai"

@@ -7,19 +7,17 @@ from dataclasses import replace
 from seqfuse.files import canonical_json
 from seqfuse.judge import reasoning, verdicts
 from seqfuse.judge.budget import Budget, Ledger
-from seqfuse.judge.judge import Settings
 from seqfuse.judge.question import Question
 from seqfuse.judge.reasoning import Answer
 from seqfuse.judge.store import Store
 from seqfuse.registry.judges import REFERENCES
-from seqfuse.settings import cli_flags
 
 
-def lines(calls: Sequence[argparse.Namespace], seeds: int) -> Iterator[str]:
-    """A line for each call of `seqfuse judge`, and their sum; a method has so many `seeds`."""
+def lines(calls: Sequence[tuple[argparse.Namespace, object]], seeds: int) -> Iterator[str]:
+    """A line for each call of `seqfuse judge` (its arguments and settings), and their sum; a method
+    has so many `seeds`."""
     asked: dict[str, Question] = {}
-    for call in calls:
-        settings = cli_flags.take(call, Settings)
+    for call, settings in calls:
         if settings.judge != "openai":
             yield "judge.judge is overlap: words are counted here, nothing is asked"
             return
@@ -37,7 +35,7 @@ def lines(calls: Sequence[argparse.Namespace], seeds: int) -> Iterator[str]:
         asked |= {f"{'' if there else who}{question.key}": question for question in questions}
     if asked:
         budget = verdicts.budget(settings)
-        ledger = Ledger(calls[-1].store, budget)
+        ledger = Ledger(call.store, budget)
         yield f"together: {cost(list(asked.values()), budget)}{ledger.total()} so far"
     elif not calls:
         yield "Nothing is left to judge."
@@ -54,7 +52,7 @@ def cost(questions: Sequence[Question], budget: Budget) -> str:
     )
 
 
-def _answers(call: argparse.Namespace, settings: Settings, seeds: int) -> list[Answer]:
+def _answers(call: argparse.Namespace, settings, seeds: int) -> list[Answer]:
     """What is judged; of `seeds` that have not answered yet, their references in their place."""
     if not seeds or call.method in REFERENCES:
         return verdicts.answers(

@@ -12,6 +12,7 @@ import argparse
 import shlex
 
 from seqfuse.plan import dry_run
+from seqfuse.settings import cli_flags
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +26,8 @@ def run(args: argparse.Namespace) -> None:
     parser = argparse.ArgumentParser()
     judge.add_arguments(parser)
     calls = [parser.parse_args(_words(job.command)) for job in jobs if job.rule == "judge"]
-    for line in pricing.lines(calls, len(settings["seeds"])):
+    asked = [(call, cli_flags.take(call, judge.Settings)) for call in calls]
+    for line in pricing.lines(asked, len(settings["seeds"])):
         print(line)
 
 
