@@ -155,11 +155,12 @@ def test_what_every_command_imports_is_light(package):
 
 
 def test_all_that_is_imported_is_declared(package, root):
-    """Nothing comes in by way of another distribution; `yaml` is PyYAML, `sklearn` scikit-learn."""
+    """Nothing comes in by way of another distribution; `yaml` is PyYAML, `RNA` ViennaRNA."""
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
-    lines = project["dependencies"] + project["optional-dependencies"]["tensorboard"]
+    extras = project["optional-dependencies"]
+    lines = project["dependencies"] + extras["tensorboard"] + extras["structure"]
     declared = {line.split("=")[0].split(">")[0].strip().replace("-", "_") for line in lines}
-    declared |= {"yaml", "sklearn", "umap"}
+    declared |= {"yaml", "sklearn", "umap", "RNA"}
     foreign = {name for module in package.modules for name in package.foreign(module)}
     assert foreign - sys.stdlib_module_names - declared == set()
 

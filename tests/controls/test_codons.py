@@ -1,15 +1,19 @@
 """Controls of study B: the late mean by hand, composition against what it can and cannot see."""
 
 import re
+import sys
+import types
 
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
 from seqfuse import tables
+from seqfuse.bio import homology
 from seqfuse.cli import main
 from seqfuse.controls.baselines import regressions
-from seqfuse.controls.properties import late_fusion, property_controls
+from seqfuse.controls.properties import late_fusion, property_controls, relatives, structure
+from seqfuse.controls.properties.coding import Coding
 
 SPLITS = [*["train"] * 120, *["val"] * 20, *["test"] * 60]
 LABELS = ["high", "low"]
@@ -207,6 +211,88 @@ def test_controls_do_not_read_held_out_targets(tmp_path):
     files(tmp_path, sequences, SPLITS, value=changed)
     assert run(tmp_path) == 0
     assert (tmp_path / "out.parquet").read_bytes() == before
+
+
+def test_amino_acids_by_hand():
+    found = relatives.amino_acids(["AAR", "X", ""])
+    assert found.shape == (3, 20)
+    assert found[0, :2] == pytest.approx([2 / 3, 1 / 3])
+    assert found[1:].sum() == 0
+
+
+def related(proteins, frames, target, train, classes=()) -> np.ndarray:
+    """What the nearest training rows say of the rows that are not trained on."""
+    rows = np.arange(len(proteins))
+    asked = np.setdiff1d(rows, train)
+    names = [f"r{n}" for n in rows]
+    target = np.array(target)
+    found = Coding(
+        names, frames, frames, proteins, target, [*classes], np.array(train), asked[:0], asked
+    )
+    return relatives.nearest(found)
+
+
+def test_the_nearest_protein_lends_its_value():
+    rng = np.random.default_rng(0)
+    one, two, alone = ("".join(rng.choice([*homology.RESIDUES], 80)) for _ in range(3))
+    mutant = one[:20] + "".join(rng.choice([*homology.RESIDUES], 10)) + one[30:]
+    frames = ["AAA" * 80] * 4
+    proteins = [one, two, mutant, alone]
+    # The mutant is like the first; the last one is like none and has the mean.
+    assert related(proteins, frames, [1.0, 5.0, 0.0, 0.0], [0, 1])[:, 0].tolist() == [1.0, 3.0]
+    found = related(proteins, frames, [0, 1, 2, 2], [0, 1], ["high", "low"])
+    assert np.exp(found) == pytest.approx(np.array([[0.75, 0.25], [0.5, 0.5]]))
+
+
+def test_of_one_protein_the_most_codons_in_common_decide():
+    frames = ["AAAAAAAAA", "AAGAAGAAA", "AAGAAGAAG", "AAGAAGAAA", "AAAAAAAAG"]
+    found = related(["KKK"] * 5, frames, [1.0, 2.0, 3.0, 4.0, 0.0], [0, 1, 2, 3])
+    # Two codons in common with the first, one with the third, none with the others.
+    assert found[:, 0].tolist() == [1.0]
+    # Without it the first row has one codon in common with two rows.
+    again = related(["KKK"] * 5, frames, [1.0, 2.0, 7.0, 4.0, 0.0], [1, 2, 3])
+    assert again[:, 0].tolist() == [3.0, 7.0]
+
+
+def test_places_are_bounded_whatever_the_lengths(monkeypatch):
+    monkeypatch.setattr(property_controls, "_MOST_CELLS", 24)
+    found = property_controls.places(["ACGTACGTACGT", "C"])
+    assert found.shape == (2, 12)
+    assert found[0].reshape(3, 4).argmax(1).tolist() == [0, 1, 2]
+
+
+def test_structure_is_an_extra(tmp_path, values, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "RNA", None)
+    monkeypatch.setattr(structure.importlib.util, "find_spec", lambda name: None)
+    assert run(tmp_path) == 0
+    assert "no control of structure: ViennaRNA is not installed" in capsys.readouterr().err
+    assert ("structure", 0) not in predicted(tmp_path)
+
+
+def test_structure_is_energy_and_unpaired_probability_along_the_sequence(
+    tmp_path, values, monkeypatch
+):
+    """A made-up folding: every second nucleotide is unpaired, a nucleotide is worth 0.5 kcal."""
+
+    def compound(rna, details, option):
+        assert set(rna) <= set("ACGU") and details.max_bp_span <= len(rna)
+        return types.SimpleNamespace(mfe_window_cb=lambda callback, data: -0.5 * len(rna))
+
+    def unpaired(rna, longest, window, span):
+        return [(), *((None, float(place % 2)) for place in range(len(rna)))]
+
+    module = types.SimpleNamespace(
+        md=types.SimpleNamespace, fold_compound=compound, OPTION_WINDOW=1, pfl_fold_up=unpaired
+    )
+    monkeypatch.setitem(sys.modules, "RNA", module)
+    monkeypatch.setattr(structure.importlib.util, "find_spec", lambda name: module)
+    found = structure.features(["ACGT" * 20])
+    assert found.shape == (1, 23)
+    assert found[0].tolist() == [-40.0, -0.5, 0.5, *[0.5] * 20]
+    assert run(tmp_path) == 0
+    assert len(predicted(tmp_path)["structure", 0]) == 4
+    monkeypatch.setattr(structure, "MOST", 10)
+    assert "nucleotides are more than 10" in structure.lacking(["ACGTACGTACGT"])
 
 
 def test_places_by_hand():

@@ -150,6 +150,27 @@ def test_the_command_predicts_val_and_test_with_every_control(tmp_path):
     assert (row["seed"], row["probe"]) == (0, "none")
 
 
+def test_the_wording_of_a_new_question_gives_its_label_away(tmp_path):
+    """No question is seen twice, and the DNA says nothing; a word and an ending do."""
+    random = np.random.default_rng(0)
+    rows = []
+    for i in range(120):
+        sick = i % 2 == 0
+        word = "names gene" if sick else "is intergenic"
+        rows.append(
+            {"split": ("train", "train", "val", "test")[i // 30], "sequence": "ACGT"}
+            | {"label": CLASSES[sick], "question": f"Site {random.integers(1e9)} {word}"}
+        )
+    found = predicted(tmp_path, "d", records(tmp_path / "d.parquet", rows))
+    gold = {f"r{i}": row["label"] for i, row in enumerate(rows)}
+    said = {
+        method: np.mean([row["predicted"] == gold[name] for name, row in by_id.items()])
+        for (_, method), by_id in found.items()
+    }
+    assert said["question_words"] == 1.0
+    assert said["question_lookup"] == said["kmer"] == 0.5
+
+
 def test_each_dataset_learns_from_its_own_training_records(tmp_path):
     def one(label):
         return [

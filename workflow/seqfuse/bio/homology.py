@@ -71,6 +71,22 @@ class Search:
         return METHODS[self.method](proteins, self.identity)
 
 
+def nearest(proteins: Sequence[str], known: np.ndarray) -> np.ndarray:
+    """The number of the known protein that scores highest with each: itself, where it is `known`
+    (bool[n]), the first at a tie, and -1 where none shares two seeds; int64[n]."""
+    letters = [_CODE[np.frombuffer(protein.encode(), np.uint8)] for protein in proteins]
+    best = np.where(known, np.arange(len(proteins)), -1)
+    highest = np.zeros(len(proteins), np.int64)
+    for block in _candidates(letters):
+        for (i, j), diagonals in block:
+            if known[i] != known[j]:
+                asked, other = (j, i) if known[i] else (i, j)
+                score = _aligned(letters[i], letters[j], diagonals)[0]
+                if (score, -other) > (highest[asked], -best[asked]) or best[asked] < 0:
+                    best[asked], highest[asked] = other, score
+    return best
+
+
 def _by_seeds(proteins: Sequence[str], identity: float) -> np.ndarray:
     letters = [_CODE[np.frombuffer(protein.encode(), np.uint8)] for protein in proteins]
     found = [
@@ -161,7 +177,14 @@ class _Stretch(NamedTuple):
 
 
 def _alike(one: np.ndarray, other: np.ndarray, diagonals: list[int], identity: float) -> bool:
-    """Whether the stretches without gaps on these diagonals are enough for homologues.
+    """Whether the stretches without gaps on these diagonals are enough for homologues."""
+    score, equal, length = _aligned(one, other, diagonals)
+    chance = _K * min(len(one), len(other)) * _SEARCHED * np.exp(-LAMBDA * score)
+    return chance <= _EVALUE and equal >= identity * length
+
+
+def _aligned(one: np.ndarray, other: np.ndarray, diagonals: list[int]) -> tuple[int, int, int]:
+    """Score, equal residues and length of the best stretches without gaps on these diagonals.
 
     Of stretches that overlap in either protein one counts, so that a repeat counts once.
     """
@@ -171,9 +194,7 @@ def _alike(one: np.ndarray, other: np.ndarray, diagonals: list[int], identity: f
         if more.score > _GAP and all(more.follows(k) or k.follows(more) for k in kept):
             kept.append(more)
     score = sum(stretch.score for stretch in kept) - _GAP * (len(kept) - 1)
-    chance = _K * min(len(one), len(other)) * _SEARCHED * np.exp(-LAMBDA * score)
-    equal, length = (sum(getattr(k, name) for k in kept) for name in ("equal", "length"))
-    return chance <= _EVALUE and equal >= identity * length
+    return (score, *(sum(getattr(k, name) for k in kept) for name in ("equal", "length")))
 
 
 def _stretch(one: np.ndarray, other: np.ndarray, diagonal: int) -> _Stretch:

@@ -39,6 +39,13 @@ _ALL = (
         "The commonest training label of the very same question text; no DNA is read.",
     ),
     Control(
+        "question_words",
+        "Question's words",
+        "language",
+        "Logistic regression on the words of the question and on runs of 3 to 5 letters: what its "
+        "wording gives away, also of questions that training does not hold; no DNA is read.",
+    ),
+    Control(
         "pair_lookup",
         "DNA-pair lookup",
         "language",
@@ -109,6 +116,21 @@ _ALL = (
         "Ridge regression (of classes: logistic) on the share of each of the 64 codons.",
     ),
     Control(
+        "amino_acids",
+        "Amino acids",
+        "codons",
+        "Ridge regression (of classes: logistic) on the share of each of the 20 amino acids: what "
+        "codon frequencies beat by codon usage, and what they owe to the protein.",
+    ),
+    Control(
+        "homologue",
+        "Most similar training sequence",
+        "codons",
+        "The value or label of the training record whose protein scores highest in an alignment "
+        "(BLOSUM62, stretches without gaps); of several with the very same protein, of those with "
+        "the most codons in common.",
+    ),
+    Control(
         "kmer",
         "Counts of 4-mers",
         "codons",
@@ -124,8 +146,15 @@ _ALL = (
         "boosting",
         "Composition and place, boosting",
         "codons",
-        "Gradient-boosted trees on counts of 1- to 4-mers and on the nucleotide at every place; "
-        "validation chooses the number of rounds.",
+        "Gradient-boosted trees on counts of 1- to 4-mers and on the nucleotide at every place, of "
+        "many or long sequences the first; validation chooses the number of rounds.",
+    ),
+    Control(
+        "structure",
+        "Composition, place and structure, boosting",
+        "codons",
+        "The same trees with the minimum free energy of the folded mRNA and how likely its "
+        "nucleotides are unpaired along the sequence (ViennaRNA). Where that is installed.",
     ),
     Control(
         "late_mean",

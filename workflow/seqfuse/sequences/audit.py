@@ -15,7 +15,7 @@ from seqfuse import tables
 from seqfuse.bio import record_batches, sketch
 from seqfuse.bio.normalise import keys
 from seqfuse.bio.splits import SPLITS
-from seqfuse.sequences import lookups
+from seqfuse.sequences import lookups, wording
 from seqfuse.statistics.correlation import spearman
 from seqfuse.statistics.inference import FEWEST
 
@@ -50,7 +50,7 @@ class _Rows:
 
 def audit(records: Path, clusters: dict) -> dict:
     """The audit of a table of cleaned records; `clusters` is what `clusters.write` says of them."""
-    rows, labels = _collect(records)
+    rows, labels, words = _collect(records)
     counts = {name: int(rows.of(name).sum()) for name in SPLITS}
     found = {
         "splits": counts,
@@ -64,14 +64,16 @@ def audit(records: Path, clusters: dict) -> dict:
         "duplicates": _duplicates(rows),
         "near_duplicates": _near_duplicates(records, rows),
         "lookups": {name: _lookups(rows, name) for name in HELD_OUT if counts[name]},
+        "telling_words": words.telling(),
     }
     return found | {"warnings": _warnings(found, rows)}
 
 
-def _collect(records: Path) -> tuple[_Rows, dict[str, Counter]]:
+def _collect(records: Path) -> tuple[_Rows, dict[str, Counter], wording.Words]:
     columns = ("split", "sequence", "variant", "question", "label", "value")
     parts: dict[str, list[np.ndarray]] = {}
     labels: dict[str, Counter] = {}
+    words = wording.Words()
     for batch in record_batches.read(records, _schema(*columns)):
         split = batch["split"].to_pylist()
         found = {
@@ -88,12 +90,13 @@ def _collect(records: Path) -> tuple[_Rows, dict[str, Counter]]:
         }
         for name, values in found.items():
             parts.setdefault(name, []).append(values)
+        words.add(split, batch["question"].to_pylist(), batch["label"].to_pylist())
         for name, label in zip(split, batch["label"].to_pylist(), strict=True):
             if label is not None:
                 labels.setdefault(name, Counter())[label] += 1
     joined = {name: np.concatenate(values) for name, values in parts.items()}
     flags = {name: bool(joined.pop(name).all()) for name in list(joined) if name.startswith("has_")}
-    return _Rows(**joined, **flags), labels
+    return _Rows(**joined, **flags), labels, words
 
 
 def _constant(rows: _Rows, split: str) -> bool:
@@ -273,6 +276,7 @@ def _warnings(found: dict, rows: _Rows) -> list[str]:
                 warnings.append(
                     f"a dictionary of questions scores {percent} on {name}, without DNA"
                 )
+    warnings += wording.warnings(found["telling_words"])
     if rows.has_label and found["splits"]["train"]:
         known = np.unique(rows.label[rows.of("train")])
         missing = int((~np.isin(rows.label, known)).sum())

@@ -1,12 +1,14 @@
 """Linear models on standardised features: logistic regression of classes, ridge of values.
 
 Both are scikit-learn's. A fit returns its prediction, features [n, f] -> outputs, and ignores
-features that do not vary in training.
+features that do not vary in training. Sparse features, such as counts of words, are taken as they
+are.
 """
 
 from collections.abc import Callable
 
 import numpy as np
+from scipy.sparse import issparse, sparray
 from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
@@ -15,12 +17,14 @@ from sklearn.preprocessing import StandardScaler
 # A logistic fit stops where no gradient of the mean loss is larger. scikit-learn's default of 1e-4
 # is far from the optimum of a weak penalty: on the demo, probabilities were off by up to 0.8.
 _TOLERANCE, _MOST_STEPS = 1e-8, 5000
+# Of tens of thousands of words, no more is worth its time.
+_TOLERANCE_OF_SPARSE = 1e-4
 # Log-probability of a class that no fitted row has: unlikely, not impossible.
 _ABSENT = np.log(1e-6)
 
 
 def logistic(
-    features: np.ndarray, labels: np.ndarray, classes: int, strength: float = 1.0
+    features: np.ndarray | sparray, labels: np.ndarray, classes: int, strength: float = 1.0
 ) -> Callable[[np.ndarray], np.ndarray]:
     """Log-probabilities float64[n, classes] that minimise cross-entropy + |W|^2 / (2 * strength).
 
@@ -32,12 +36,14 @@ def logistic(
         # Of two classes scikit-learn fits the difference of the columns, whose square is twice
         # the sum of theirs.
         inverse = strength * (2 if len(present) == 2 else 1)
-        model = make_pipeline(
-            StandardScaler(), LogisticRegression(C=inverse, tol=_TOLERANCE, max_iter=_MOST_STEPS)
-        ).fit(features, labels)
+        sparse = issparse(features)
+        tolerance = _TOLERANCE_OF_SPARSE if sparse else _TOLERANCE
+        model = LogisticRegression(C=inverse, tol=tolerance, max_iter=_MOST_STEPS)
+        steps = [model] if sparse else [StandardScaler(), model]
+        model = make_pipeline(*steps).fit(features, labels)
 
-    def log_probabilities(asked: np.ndarray) -> np.ndarray:
-        found = np.full((len(asked), classes), _ABSENT)
+    def log_probabilities(asked: np.ndarray | sparray) -> np.ndarray:
+        found = np.full((asked.shape[0], classes), _ABSENT)
         if len(present) == 1:
             found[:, present] = 0.0
             return found

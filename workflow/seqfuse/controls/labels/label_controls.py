@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy.sparse import sparray
 
 from seqfuse import tables
-from seqfuse.controls.baselines import composition, lookups, regressions
+from seqfuse.controls.baselines import composition, lookups, regressions, wording
 from seqfuse.errors import UserError
 from seqfuse.registry import plugins
 
@@ -52,9 +53,12 @@ def read(path: Path) -> Records:
     return Records(columns, rows["train"], rows["val"], rows["val"] + rows["test"], classes)
 
 
-def features(columns: dict[str, list]) -> dict[str, np.ndarray]:
+def features(columns: dict[str, list]) -> dict[str, np.ndarray | sparray]:
     """{control: float64[rows, features]} of the controls that are fitted, for every row."""
-    found = {
+    found = (
+        {"question_words": wording.counts(columns["question"])} if all(columns["question"]) else {}
+    )
+    found |= {
         "gc": _with_change(columns, composition.gc),
         "composition": _with_change(columns, _nucleotides),
         "kmer": _with_change(columns, _kmers),
@@ -66,7 +70,9 @@ def features(columns: dict[str, list]) -> dict[str, np.ndarray]:
     return found
 
 
-def controls(records: Records, fitted: dict[str, np.ndarray]) -> Iterator[tuple[str, np.ndarray]]:
+def controls(
+    records: Records, fitted: dict[str, np.ndarray | sparray]
+) -> Iterator[tuple[str, np.ndarray]]:
     """(name, log-probabilities float64[asked, classes]) of every control that the columns allow;
     `fitted` are the `features` of the columns."""
     train, asked, classes = records.train, records.asked, records.classes
@@ -118,7 +124,7 @@ def _with_change(columns: dict[str, list], of: Callable[[list[str]], np.ndarray]
     return np.concatenate([reference, of(columns["variant"]) - reference], axis=1)
 
 
-def _fitted(records: Records, features: np.ndarray) -> np.ndarray:
+def _fitted(records: Records, features: np.ndarray | sparray) -> np.ndarray:
     """Log-probabilities of the asked rows from a regression fitted on the training rows."""
     code = {name: index for index, name in enumerate(records.classes)}
     train = np.array(records.train)

@@ -18,12 +18,14 @@ class Coding:
     """One dataset: `target` float64[n] values, or int64[n] indices into `classes`.
 
     `classes` are the training labels, sorted; another label has the index behind the last. `train`,
-    `val` and `asked` (val, then test) are row numbers. `frames` are the whole codons, as DNA.
+    `val` and `asked` (val, then test) are row numbers. `frames` are the whole codons, as DNA, and
+    `proteins` their residues.
     """
 
     ids: list[str]
     sequences: list[str]
     frames: list[str]
+    proteins: list[str]
     target: np.ndarray
     classes: list[str]
     train: np.ndarray
@@ -41,8 +43,9 @@ def read(records: Path, frames: Path) -> Coding:
     """Records with a value or a label each, and their codons."""
     names = ["id", "split", "sequence", "label", "value"]
     columns = tables.read(records, tables.CLEAN, names).to_pydict()
-    framed = tables.read(frames, tables.FRAMES, ["id", "dna"]).to_pydict()
+    framed = tables.read(frames, tables.FRAMES, ["id", "dna", "protein"]).to_pydict()
     dna = dict(zip(framed["id"], framed["dna"], strict=True))
+    protein = dict(zip(framed["id"], framed["protein"], strict=True))
     column = "value" if any(value is not None for value in columns["value"]) else "label"
     for name, target in zip(columns["id"], columns[column], strict=True):
         if name not in dna:
@@ -63,11 +66,11 @@ def read(records: Path, frames: Path) -> Coding:
         code = {name: index for index, name in enumerate(classes)}
         target = np.array([code.get(label, len(classes)) for label in columns["label"]])
     asked = np.concatenate([rows["val"], rows["test"]])
-    frames_in_order = [dna[name] for name in columns["id"]]
     return Coding(
         columns["id"],
         columns["sequence"],
-        frames_in_order,
+        [dna[name] for name in columns["id"]],
+        [protein[name] for name in columns["id"]],
         target,
         classes,
         rows["train"],

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from seqfuse.controls.baselines import composition, lookups, regressions
-from seqfuse.controls.properties import trees
+from seqfuse.controls.properties import relatives, structure, trees
 from seqfuse.controls.properties.coding import Coding, loss
+from seqfuse.progress import say
 from seqfuse.registry import plugins
 
 # Inverse strengths of the L2 penalty; the one with the least validation loss is taken, as a
@@ -18,6 +19,8 @@ STRENGTHS = (1e-4, 1e-3, 0.01, 0.1, 1.0, 10.0)
 # Counted words of the k-mer control have one to so many letters.
 _LONGEST = 4
 _NUCLEOTIDES, _LETTERS = 3, "ACGT"
+# Entries of one-hot places that boosting is given: 160 MB as the doubles that it makes of them.
+_MOST_CELLS = 20_000_000
 
 
 def controls(
@@ -38,11 +41,19 @@ def controls(
     yield "nucleotide_counts", _fitted(coding, composition.kmers(coding.sequences, 1))
     frequencies = codon_frequencies(coding.frames)
     yield "codon_frequencies", _fitted(coding, frequencies)
+    yield "amino_acids", _fitted(coding, relatives.amino_acids(coding.proteins))
+    yield "homologue", relatives.nearest(coding)
     kmers = composition.kmers(coding.sequences, _LONGEST)
     yield "kmer", _fitted(coding, kmers)
     yield "codon_forest", trees.forest(coding, frequencies, settings, threads)
     placed = np.concatenate([kmers, places(coding.sequences)], axis=1, dtype=np.float32)
     yield "boosting", trees.boosting(coding, placed, settings)
+    if lacking := structure.lacking(coding.sequences):
+        say(f"no control of structure: {lacking}")
+    else:
+        folded = structure.features(coding.sequences)
+        placed = np.concatenate([placed, folded], axis=1, dtype=np.float32)
+        yield "structure", trees.boosting(coding, placed, settings)
     for name, features_of in plugins.features("codons").items():
         yield name, _fitted(coding, features_of(coding.sequences))
 
@@ -76,14 +87,16 @@ def codon_frequencies(frames: Sequence[str]) -> np.ndarray:
 
 
 def places(sequences: Sequence[str]) -> np.ndarray:
-    """Which nucleotide stands at each place, uint8[n, 4 * longest]: one-hot A, C, G and T.
+    """Which nucleotide stands at each place, uint8[n, 4 * places]: one-hot A, C, G and T.
 
-    Places behind the end of a sequence, and letters that are none of the four, are all 0.
+    Places behind the end of a sequence, and letters that are none of the four, are all 0. Of many
+    or long sequences, the first places alone, as many as `_MOST_CELLS` have room for.
     """
-    longest = max(map(len, sequences))
+    most = max(1, _MOST_CELLS // (len(sequences) * len(_LETTERS)))
+    longest = min(most, max(map(len, sequences)))
     found = np.zeros((len(sequences), longest, len(_LETTERS)), np.uint8)
     for row, sequence in enumerate(sequences):
-        letters = np.frombuffer(sequence.encode("ascii"), np.uint8)[:, None]
+        letters = np.frombuffer(sequence[:longest].encode("ascii"), np.uint8)[:, None]
         found[row, : len(letters)] = letters == np.frombuffer(_LETTERS.encode(), np.uint8)
     return found.reshape(len(sequences), -1)
 

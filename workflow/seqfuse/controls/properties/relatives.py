@@ -1,0 +1,68 @@
+"""What a protein and its relatives say: amino acids, and the most similar training record.
+
+`outputs` are as in coding.py.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from seqfuse.bio import homology
+from seqfuse.controls.properties.coding import Coding
+
+_NUCLEOTIDES = 3
+
+
+def amino_acids(proteins: Sequence[str]) -> np.ndarray:
+    """Shares float64[n, 20] of the amino acids among a protein's residues."""
+    counts = [[protein.count(residue) for residue in homology.RESIDUES] for protein in proteins]
+    lengths = np.array([[max(1, len(protein))] for protein in proteins])
+    return np.array(counts, np.float64) / lengths
+
+
+def nearest(coding: Coding) -> np.ndarray:
+    """Outputs of each asked row's most similar training rows: their mean value or label's shares.
+
+    That is those whose protein aligns best, and of several with one protein those with the most
+    codons in common. Where no training protein is alike, the mean or shares of all; of classes,
+    these count as one row more, so that no class is impossible.
+    """
+    distinct, number = np.unique(np.array(coding.proteins, object), return_inverse=True)
+    known = np.zeros(len(distinct), bool)
+    known[number[coding.train]] = True
+    best = homology.nearest(distinct.tolist(), known)
+    of_protein: dict[int, list[int]] = {}
+    for row in coding.train.tolist():
+        of_protein.setdefault(int(number[row]), []).append(row)
+    codons = _Codons(coding.frames)
+    said = np.eye(len(coding.classes))[coding.target[coding.train]] if coding.classes else None
+    prior = said.mean(0) if coding.classes else np.array([coding.target[coding.train].mean()])
+    outputs = np.empty((len(coding.asked), len(prior)))
+    for place, row in enumerate(coding.asked.tolist()):
+        relatives = codons.closest(row, of_protein.get(int(best[number[row]]), []))
+        values = coding.target[relatives]
+        if not coding.classes:
+            outputs[place] = values.mean() if len(values) else prior
+            continue
+        shares = np.bincount(values, minlength=len(prior)) / max(1, len(values))
+        outputs[place] = np.log((shares + prior) / (1 + bool(len(values))))
+    return outputs
+
+
+class _Codons:
+    """The codons of every row, as numbers, to be compared place by place."""
+
+    def __init__(self, frames: Sequence[str]):
+        self._of = [
+            np.frombuffer(dna.encode("ascii"), f"S{_NUCLEOTIDES}", len(dna) // _NUCLEOTIDES)
+            for dna in frames
+        ]
+
+    def closest(self, row: int, rows: list[int]) -> list[int]:
+        """Those of `rows`, all of one protein, that share the most codons with `row`."""
+        if len(rows) < 2:
+            return rows
+        others = np.stack([self._of[other] for other in rows])
+        length = min(len(self._of[row]), others.shape[1])
+        shared = (others[:, :length] == self._of[row][:length]).sum(1)
+        return [other for other, count in zip(rows, shared, strict=True) if count == shared.max()]
