@@ -39,8 +39,8 @@ _DISTRIBUTIONS = {
     "umap": "umap-learn",
     "yaml": "pyyaml",
 }
-# What a user installs where it is asked for: no result depends on it.
-_UNLOCKED = ("tensorboard",)
+# Extras that a user installs: no result depends on the one, and a control of its own on ViennaRNA.
+_UNLOCKED = ("tensorboard", "RNA")
 
 
 class Closure(NamedTuple):

@@ -55,14 +55,13 @@ def read(path: Path) -> Records:
 
 def features(columns: dict[str, list]) -> dict[str, np.ndarray | sparray]:
     """{control: float64[rows, features]} of the controls that are fitted, for every row."""
-    found = (
-        {"question_words": wording.counts(columns["question"])} if all(columns["question"]) else {}
-    )
-    found |= {
+    found = {
         "gc": _with_change(columns, composition.gc),
         "composition": _with_change(columns, _nucleotides),
         "kmer": _with_change(columns, _kmers),
     }
+    if all(columns["question"]):
+        found["question_words"] = wording.counts(columns["question"])
     if all(columns["variant"]):
         found["reference_only"] = _kmers(columns["sequence"])
     for name, features_of in plugins.features("language").items():
