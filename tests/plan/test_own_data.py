@@ -5,7 +5,9 @@ import pytest
 from seqfuse.errors import UserError
 from seqfuse.files import write_json
 from seqfuse.plan import folders, notices
-from seqfuse.settings import configuration
+from seqfuse.settings import configuration, own_data
+from seqfuse.settings.paths import RESOURCES
+from seqfuse.settings.yaml_files import load_yaml
 
 OWN = {"study": "codons", "source": "files", "files": [{"path": "my.csv"}]}
 CODONS = {"studies": ["codons"], "datasets": {"mine": OWN}, "codons": {"datasets": ["mine"]}}
@@ -30,6 +32,31 @@ def test_own_data_a_run_of_before_is_known_by_its_report(tmp_path):
     folders.check_preset(tmp_path, "pilot")
     with pytest.raises(UserError, match="holds a run of preset pilot"):
         folders.check_preset(tmp_path, "demo")
+
+
+def test_own_data_a_set_added_above_the_first_renames_no_run(tmp_path):
+    def names(*sets: str) -> list[str]:
+        own = {"datasets": dict.fromkeys(sets, OWN), "codons": {"datasets": sorted(sets)}}
+        settings = configuration.resolve({"studies": ["codons"]} | own)
+        found = own_data.run_names(settings, load_yaml(RESOURCES / "datasets.yaml"))
+        assert settings["run"] == found[0]
+        return found
+
+    assert names("mine") == ["mine"] and names("demo", "mine") == ["own-demo", "mine"]
+    folders.check_name(tmp_path / "new", names("new", "mine"))
+    folders.claim(tmp_path / "mine", "demo")
+    with pytest.raises(UserError) as refused:
+        folders.check_name(tmp_path / "new", names("new", "mine"))
+    assert str(refused.value) == (
+        f"{tmp_path}/mine holds a run of dataset mine, and this one would be called new, after the"
+        " first dataset of your own; write `run: mine` to go on with it, or `run: new-mine` for one"
+        " of its own"
+    )
+    # Whoever says so, or adds a set below, or has begun both, goes on.
+    folders.check_name(tmp_path / "new-mine", names("new", "mine"))
+    folders.check_name(tmp_path / "mine", names("mine", "new"))
+    folders.claim(tmp_path / "new", "demo")
+    folders.check_name(tmp_path / "new", names("new", "mine"))
 
 
 def said(**user) -> list[str]:

@@ -46,7 +46,7 @@ with told_as("configuration error"):
 os.environ[PLUGINS] = os.pathsep.join(settings["plugins"])
 plan = Run(settings)
 with told_as("cannot run here"):
-    folders.check(plan.results, settings["preset"], settings["store"])
+    folders.check(plan.results, settings)
 artifacts, inputs = Artifacts(plan), Inputs(plan)
 needs = Needs(plan, inputs, unknown=TBDString)
 in_conda = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method

@@ -27,9 +27,12 @@ def used(settings: Mapping, catalogue: Collection[str]) -> dict[str, list[str]]:
 
 def run_name(settings: Mapping, catalogue: Collection[str]) -> str:
     """What a run is called where the user does not say: after the preset, or after the first
-    dataset of one's own, so that a second one joins it; never like another preset's."""
+    dataset of one's own, so that a second one joins it."""
+    return next(iter(run_names(settings, catalogue)), settings["preset"])
+
+
+def run_names(settings: Mapping, catalogue: Collection[str]) -> list[str]:
+    """What a run would be called after each dataset of one's own; never like another preset's."""
     own = {name for names in used(settings, catalogue).values() for name in names}
-    first = next((name for name in settings["datasets"] if name in own), None)
-    if first is None:
-        return settings["preset"]
-    return f"own-{first}" if first in schema()["properties"]["preset"]["enum"] else first
+    presets = schema()["properties"]["preset"]["enum"]
+    return [f"own-{n}" if n in presets else n for n in settings["datasets"] if n in own]
