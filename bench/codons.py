@@ -27,8 +27,8 @@ from bench.measure import Setting, apart, medians, result, seconds
 from seqfuse import encoders, tables
 from seqfuse.bio.frames import code
 from seqfuse.cli import main
-from seqfuse.codons import dataset as batches
 from seqfuse.codons import training
+from seqfuse.codons.inputs import dataset as batches
 from seqfuse.codons.interpretation import mutagenesis
 from seqfuse.codons.interpretation.trained_arms import Trained, Trials
 from seqfuse.codons.model import CodonModel, Shape

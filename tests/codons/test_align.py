@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from seqfuse.codons.align import Average, Packed, Transposed, place, place_in_order
+from seqfuse.codons.inputs.align import Average, Packed, Transposed, place, place_in_order
 from seqfuse.errors import UserError
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from seqfuse.codons.dataset import OneHot, by_length, collate, moments, read, shuffled
+from seqfuse.codons.inputs.dataset import OneHot, by_length, collate, moments, read, shuffled
 from seqfuse.codons.training import Scale, task_loss
 
 

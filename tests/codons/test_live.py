@@ -6,11 +6,12 @@ import torch
 from safetensors import safe_open
 
 from seqfuse import encoders, tables
-from seqfuse.codons import checkpoint, trainable_encoder
-from seqfuse.codons.dataset import collate
+from seqfuse.codons import checkpoint
+from seqfuse.codons.inputs import trainable_encoder
+from seqfuse.codons.inputs.dataset import collate
+from seqfuse.codons.inputs.trainable_encoder import Live
 from seqfuse.codons.model import CodonModel
 from seqfuse.codons.train import MODALITIES
-from seqfuse.codons.trainable_encoder import Live
 from seqfuse.errors import UserError
 from seqfuse.files import read_json
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from seqfuse.codons import checkpoint
-from seqfuse.codons.dataset import collate
+from seqfuse.codons.inputs.dataset import collate
 from seqfuse.codons.model import CodonModel, fit_width
 from seqfuse.codons.training_job import knock_outs
 from seqfuse.errors import UserError

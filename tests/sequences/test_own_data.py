@@ -7,7 +7,7 @@ from seqfuse import tables
 from seqfuse.bio.codon_usage import Synonyms, counted
 from seqfuse.bio.frames import code, frames, proteins
 from seqfuse.cli import main
-from seqfuse.codons import dataset as codons_dataset
+from seqfuse.codons.inputs import dataset as codons_dataset
 from seqfuse.controls.properties import codon_shuffling
 
 RESIDUES = ("GCC", "AAA", "CTG", "GAT")

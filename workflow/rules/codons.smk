@@ -92,7 +92,7 @@ rule codons_card:
         disk_mb=needs.disk_mb(needs.tables_disk),
         runtime=needs.runtime("light"),
     params:
-        code=code("seqfuse.codons.application.card"),
+        code=code("seqfuse.codons.card"),
         trained=subpath(input.cost, parent=True),
     shell:
         "exec seqfuse codons card --trained {params.trained} --records {input.records}"

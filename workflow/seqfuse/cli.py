@@ -63,7 +63,7 @@ STAGES: dict[str, tuple[str, dict[str, str]]] = {
         "codon-level fusion: train an arm, use it on new sequences, interpret trained fusions",
         {
             "train": "seqfuse.codons.train",
-            "card": "seqfuse.codons.application.card",
+            "card": "seqfuse.codons.card",
             "predict": "seqfuse.codons.predict",
             "design": "seqfuse.codons.design",
             "interpret": "seqfuse.codons.interpret",

@@ -11,7 +11,7 @@ from seqfuse.bio.homology import Search
 
 
 @dataclass(frozen=True)
-class Coding:
+class ProteinSearch:
     """How sequences are translated, and how homologues among their proteins are found."""
 
     search: Search
@@ -21,7 +21,7 @@ class Coding:
 class Proteins:
     """The proteins of rows, collected batch by batch, and which of them are homologous."""
 
-    def __init__(self, coding: Coding):
+    def __init__(self, coding: ProteinSearch):
         self.coding = coding
         self.rows: list[int] = []
         self.known: dict[str, int] = {}

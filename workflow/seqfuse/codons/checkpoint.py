@@ -8,7 +8,7 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 from safetensors import torch as safetensors
 
-from seqfuse.codons import trainable_encoder
+from seqfuse.codons.inputs import trainable_encoder
 from seqfuse.codons.model import CodonModel, Shape
 from seqfuse.errors import UserError
 from seqfuse.files import canonical_json

@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from seqfuse.codons.align import Average, Packed, Transposed
-from seqfuse.codons.dataset import Batch
 from seqfuse.codons.fusions.heads import HEADS
-from seqfuse.codons.trainable_encoder import Live
+from seqfuse.codons.inputs.align import Average, Packed, Transposed
+from seqfuse.codons.inputs.dataset import Batch
+from seqfuse.codons.inputs.trainable_encoder import Live
 from seqfuse.errors import UserError
 from seqfuse.registry import plugins
 from seqfuse.registry.arms import SINGLE, Arm

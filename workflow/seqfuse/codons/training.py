@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from seqfuse.codons.dataset import Batch, Dataset, by_length, collate, shuffled
 from seqfuse.codons.fusions.fusion import Bounded
+from seqfuse.codons.inputs.dataset import Batch, Dataset, by_length, collate, shuffled
 from seqfuse.codons.model import CodonModel, Shape
 from seqfuse.codons.scores import score
 from seqfuse.encoders.models.encoder import Encoder

@@ -12,14 +12,15 @@ import pyarrow as pa
 import torch
 
 from seqfuse import fingerprint, tables
-from seqfuse.codons import checkpoint, trainable_encoder
-from seqfuse.codons.application.prediction_rows import rows_of
-from seqfuse.codons.dataset import SPLITS, Dataset, moments, read, with_one_hot, with_views
+from seqfuse.codons import checkpoint
+from seqfuse.codons.inputs import trainable_encoder
+from seqfuse.codons.inputs.dataset import SPLITS, Dataset, moments, read, with_one_hot, with_views
 from seqfuse.codons.model import (
     Shape,
     fit_width,
     parts,
 )
+from seqfuse.codons.prediction_rows import rows_of
 from seqfuse.codons.training import (
     Recipe,
     Trainer,

@@ -18,11 +18,11 @@ from seqfuse import tables
 from seqfuse.bio import frames, record_batches
 from seqfuse.bio.homology import Search
 from seqfuse.bio.normalise import first_foreign, keys, normalise
-from seqfuse.bio.proteins import Coding as CodingProteins
+from seqfuse.bio.proteins import ProteinSearch
 from seqfuse.bio.reading import cells
 from seqfuse.bio.reading.bad_rows import BadRow, BadRows, Place, place
 from seqfuse.errors import UserError
-from seqfuse.sequences.coding import Coding
+from seqfuse.sequences.coding import CodingCheck
 from seqfuse.sequences.plan import Plan
 from seqfuse.sequences.windows import cut
 from seqfuse.settings.sections import Section
@@ -169,13 +169,13 @@ class Cleaner:
                 what = "a stop inside the frame"
                 self._refuse(part, i, policy == "refuse", what, fix)
 
-    def proteins(self) -> CodingProteins | None:
+    def proteins(self) -> ProteinSearch | None:
         """How homologous proteins are found, where the settings ask for it."""
         settings = self.settings
         if not self.coding or settings.homologues == "none":
             return None
         search = Search(settings.homologues, settings.homologue_identity)
-        return CodingProteins(search, settings.genetic_code)
+        return ProteinSearch(search, settings.genetic_code)
 
     def _refuse(
         self, part: Part, i: int, stops: bool, what: str, fix: str, example: object = ""
@@ -195,7 +195,7 @@ def clean(cleaner: Cleaner, folder: Path) -> dict:
     records, settings = cleaner.records, cleaner.settings
     plan = Plan.of(cleaner)
     ambiguous = _ambiguous_questions(records)
-    tally, reasons_seen, coding = Counter(), Counter(), Coding(settings.genetic_code)
+    tally, reasons_seen, coding = Counter(), Counter(), CodingCheck(settings.genetic_code)
     changed = {name: Counter(rows=0, letters=0) for name in _CHANGES}
     with _writers(folder, cleaner.framed) as writers:
         for part in cleaner.cleaned():

@@ -22,7 +22,7 @@ from seqfuse import tables
 from seqfuse.bio import homology, record_batches, sketch
 from seqfuse.bio.clusters import joined
 from seqfuse.bio.normalise import keys
-from seqfuse.bio.proteins import Coding, Proteins
+from seqfuse.bio.proteins import Proteins, ProteinSearch
 from seqfuse.registry.subsets import SEEN
 
 HELD_OUT = ("val", "test")
@@ -32,7 +32,7 @@ MOST = 100_000
 _SHARE = 0.01
 
 
-def write(records: Path, out: Path, most: int = MOST, coding: Coding | None = None) -> dict:
+def write(records: Path, out: Path, most: int = MOST, coding: ProteinSearch | None = None) -> dict:
     """Write `CLUSTERS`; say how many clusters (`independent`) and groups val and test have, how
     many distinct sequences are scored, whether near-duplicates were looked for, how many rows train
     has `seen`, and by what search `homologues` were found."""

@@ -23,7 +23,7 @@ STARTS, STOPS, CHANCE = 0.5, 0.1, 0.5
 _OPEN, _LOOKED_AT, _SHIFTED = 0.5, 200, 0.5
 
 
-class Coding:
+class CodingCheck:
     """Counts, batch by batch, whether rows look like coding sequences of a genetic code."""
 
     def __init__(self, table: int):

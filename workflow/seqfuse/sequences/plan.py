@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from seqfuse.bio import splits
 from seqfuse.bio.normalise import keys
-from seqfuse.sequences.coding import Coding
+from seqfuse.sequences.coding import CodingCheck
 from seqfuse.sequences.resplit import Collector
 
 _CONTENT = ("sequence", "variant", "question", "label")
@@ -35,7 +35,7 @@ class Plan:
         if (settings.split_by, settings.duplicates, *settings.draw) == ("official", "keep"):
             return None
         collected = Collector(settings.split_by, cleaner.records, cleaner.proteins())
-        contents, kept, values, coding = [], [], [], Coding(settings.genetic_code)
+        contents, kept, values, coding = [], [], [], CodingCheck(settings.genetic_code)
         for part in cleaner.cleaned():
             collected.add(part.batch)
             contents.append(keys(*(part.batch[name] for name in _CONTENT)))

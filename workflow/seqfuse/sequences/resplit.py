@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from seqfuse.bio import clusters, sketch
 from seqfuse.bio.normalise import keys
-from seqfuse.bio.proteins import Coding, Proteins
+from seqfuse.bio.proteins import Proteins, ProteinSearch
 from seqfuse.bio.reading.bad_rows import place
 from seqfuse.bio.splits import SPLITS, assign, in_one_group, taught
 from seqfuse.errors import UserError
@@ -19,7 +19,7 @@ class Collector:
     A group-disjoint split leaves out the rows of `left_out`, and has every other label in train.
     """
 
-    def __init__(self, method: str, records: Path, coding: Coding | None = None):
+    def __init__(self, method: str, records: Path, coding: ProteinSearch | None = None):
         self.method, self.records = method, records
         self.proteins = Proteins(coding) if coding and method == "cluster" else None
         self.official: list[np.ndarray] = []

@@ -14,10 +14,11 @@ from typing import NamedTuple
 import numpy as np
 
 from seqfuse.bio.reading.bad_rows import BadRow
-from seqfuse.codons import checkpoint, trainable_encoder
+from seqfuse.codons import checkpoint
 from seqfuse.codons.application import training_facts
 from seqfuse.codons.application.new_records import NewRecords
-from seqfuse.codons.dataset import Dataset, with_one_hot, with_views
+from seqfuse.codons.inputs import trainable_encoder
+from seqfuse.codons.inputs.dataset import Dataset, with_one_hot, with_views
 from seqfuse.codons.model import Shape, parts
 from seqfuse.codons.training import Passes, Scale, predict
 from seqfuse.encoders import found_again, live_states

@@ -16,7 +16,7 @@ from seqfuse.bio.reading.bad_rows import BadRow, Place
 from seqfuse.bio.reading.input_flags import CODING
 from seqfuse.bio.reading.new_sequences import NewSequence
 from seqfuse.codons.application.training_facts import Facts, distances, root_usage
-from seqfuse.codons.dataset import Dataset
+from seqfuse.codons.inputs.dataset import Dataset
 
 # Where at least such a share of the training rows has a start codon, one without is noted.
 _BEGIN_ALIKE = 0.9

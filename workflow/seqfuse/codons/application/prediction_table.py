@@ -9,7 +9,7 @@ import numpy as np
 from seqfuse import tables
 from seqfuse.codons.application.applied_arm import AppliedArm, Said
 from seqfuse.codons.application.new_records import NewRecords
-from seqfuse.codons.application.prediction_rows import rows_of
+from seqfuse.codons.prediction_rows import rows_of
 from seqfuse.errors import UserError
 from seqfuse.files import atomic
 

@@ -16,7 +16,7 @@ from safetensors import numpy as safetensors
 
 from seqfuse.bio.codon_usage import counted
 from seqfuse.bio.frames import METHIONINE
-from seqfuse.codons.dataset import Dataset, OneHot
+from seqfuse.codons.inputs.dataset import Dataset, OneHot
 from seqfuse.codons.scores import resampled
 from seqfuse.errors import UserError
 from seqfuse.files import atomic, read_json, write_json

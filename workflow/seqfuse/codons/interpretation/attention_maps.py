@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from seqfuse.codons.dataset import collate
 from seqfuse.codons.fusions.xattn import CrossAttention
+from seqfuse.codons.inputs.dataset import collate
 from seqfuse.codons.interpretation.trained_arms import Trained, Trials
 
 

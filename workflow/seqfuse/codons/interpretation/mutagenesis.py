@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from seqfuse.bio.codon_usage import Synonyms, counted
-from seqfuse.codons.dataset import Dataset
+from seqfuse.codons.inputs.dataset import Dataset
 from seqfuse.codons.interpretation.trained_arms import Trained, Trials, with_view
 from seqfuse.encoders import live_states
 from seqfuse.encoders.embedder import Embedder

@@ -11,8 +11,8 @@ import torch
 
 from seqfuse.bio.clusters import read as read_clusters
 from seqfuse.codons import checkpoint
-from seqfuse.codons.dataset import Batch, Dataset, View, by_length, collate, placed
-from seqfuse.codons.dataset import read as read_dataset
+from seqfuse.codons.inputs.dataset import Batch, Dataset, View, by_length, collate, placed
+from seqfuse.codons.inputs.dataset import read as read_dataset
 from seqfuse.codons.model import CodonModel, Output, parts
 from seqfuse.encoders.store.reader import Store
 from seqfuse.errors import UserError

@@ -14,7 +14,7 @@ from seqfuse.errors import UserError
 
 
 @dataclass(frozen=True)
-class Coding:
+class CodingSet:
     """One dataset: `target` float64[n] values, or int64[n] indices into `classes`.
 
     `classes` are the training labels, sorted; another label has the index behind the last. `train`,
@@ -39,7 +39,7 @@ class Coding:
         return self.val[known]
 
 
-def read(records: Path, frames: Path) -> Coding:
+def read(records: Path, frames: Path) -> CodingSet:
     """Records with a value or a label each, and their codons."""
     names = ["id", "split", "sequence", "label", "value"]
     columns = tables.read(records, tables.CLEAN, names).to_pydict()
@@ -66,7 +66,7 @@ def read(records: Path, frames: Path) -> Coding:
         code = {name: index for index, name in enumerate(classes)}
         target = np.array([code.get(label, len(classes)) for label in columns["label"]])
     asked = np.concatenate([rows["val"], rows["test"]])
-    return Coding(
+    return CodingSet(
         columns["id"],
         columns["sequence"],
         [dna[name] for name in columns["id"]],
@@ -80,7 +80,7 @@ def read(records: Path, frames: Path) -> Coding:
 
 
 def predictions(
-    dataset: str, method: str, seed: int, coding: Coding, outputs: np.ndarray
+    dataset: str, method: str, seed: int, coding: CodingSet, outputs: np.ndarray
 ) -> list[dict]:
     """The rows of the table of predictions; of classes, the likeliest is the answer."""
     common = {"dataset": dataset, "method": method, "seed": seed, "probe": "none"}

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from seqfuse import tables
-from seqfuse.controls.properties.coding import Coding, loss
+from seqfuse.controls.properties.coding import CodingSet, loss
 from seqfuse.controls.properties.property_controls import STRENGTHS, regression
 from seqfuse.errors import UserError
 
@@ -17,7 +17,9 @@ from seqfuse.errors import UserError
 _FOLDS = 5
 
 
-def read(dataset: str, coding: Coding, singles: Sequence[Path]) -> Iterator[tuple[int, np.ndarray]]:
+def read(
+    dataset: str, coding: CodingSet, singles: Sequence[Path]
+) -> Iterator[tuple[int, np.ndarray]]:
     """(seed, outputs [modalities, asked, ...]); every modality must have the same seeds."""
     tables_of_seeds = [_read(path, dataset, coding) for path in singles]
     first = sorted(tables_of_seeds[0])
@@ -30,12 +32,12 @@ def read(dataset: str, coding: Coding, singles: Sequence[Path]) -> Iterator[tupl
         yield seed, np.stack([found[seed] for found in tables_of_seeds])
 
 
-def mean(coding: Coding, said: np.ndarray) -> np.ndarray:
+def mean(coding: CodingSet, said: np.ndarray) -> np.ndarray:
     """Outputs of the mean over the modalities: of values, or of the classes' probabilities."""
     return np.log(np.exp(said).mean(axis=0)) if coding.classes else said.mean(axis=0)
 
 
-def stack(coding: Coding, said: np.ndarray) -> np.ndarray | None:
+def stack(coding: CodingSet, said: np.ndarray) -> np.ndarray | None:
     """Outputs of a regression on what the modalities say, fitted on the validation rows alone.
 
     Ridge of values, logistic of log-probabilities. Its penalty is chosen by cross-validation among
@@ -65,7 +67,7 @@ def stack(coding: Coding, said: np.ndarray) -> np.ndarray | None:
     return outputs
 
 
-def _read(path: Path, dataset: str, coding: Coding) -> dict[int, np.ndarray]:
+def _read(path: Path, dataset: str, coding: CodingSet) -> dict[int, np.ndarray]:
     """{seed: outputs} of one modality's unaltered predictions, in the order of the asked rows."""
     names = ["id", "dataset", "seed", "probe", "predicted_value", "loglik"]
     found: dict[int, dict[str, list[float]]] = {}
@@ -82,7 +84,7 @@ def _read(path: Path, dataset: str, coding: Coding) -> dict[int, np.ndarray]:
     return {seed: np.array([said[name] for name in asked]) for seed, said in found.items()}
 
 
-def _outputs(path: Path, row: dict, coding: Coding) -> list[float]:
+def _outputs(path: Path, row: dict, coding: CodingSet) -> list[float]:
     """One row's value, or its log-probabilities in the order of the classes."""
     if not coding.classes:
         values = [row["predicted_value"]]

@@ -9,7 +9,7 @@ import numpy as np
 
 from seqfuse.controls.baselines import composition, lookups, regressions
 from seqfuse.controls.properties import relatives, structure, trees
-from seqfuse.controls.properties.coding import Coding, loss
+from seqfuse.controls.properties.coding import CodingSet, loss
 from seqfuse.progress import say
 from seqfuse.registry import plugins
 
@@ -24,7 +24,7 @@ _MOST_CELLS = 20_000_000
 
 
 def controls(
-    coding: Coding, settings: trees.Settings, threads: int
+    coding: CodingSet, settings: trees.Settings, threads: int
 ) -> Iterator[tuple[str, np.ndarray]]:
     """(name, outputs) of every control that needs the records alone."""
     known = [coding.sequences[row] for row in coding.train]
@@ -110,7 +110,7 @@ def regression(
     return regressions.ridge(features, target, strength)
 
 
-def _fitted(coding: Coding, features: np.ndarray) -> np.ndarray:
+def _fitted(coding: CodingSet, features: np.ndarray) -> np.ndarray:
     """Outputs of a regression (ridge, or logistic of classes) fitted on the training rows."""
     train, val, classes = coding.train, coding.known_val, len(coding.classes)
     strengths = STRENGTHS if len(val) else STRENGTHS[-1:]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from seqfuse.bio import homology
-from seqfuse.controls.properties.coding import Coding
+from seqfuse.controls.properties.coding import CodingSet
 
 _NUCLEOTIDES = 3
 
@@ -20,7 +20,7 @@ def amino_acids(proteins: Sequence[str]) -> np.ndarray:
     return np.array(counts, np.float64) / lengths
 
 
-def nearest(coding: Coding) -> np.ndarray:
+def nearest(coding: CodingSet) -> np.ndarray:
     """Outputs of each asked row's most similar training rows: their mean value or label's shares.
 
     That is those whose protein aligns best, and of several with one protein those with the most

@@ -5,7 +5,7 @@ Outputs are as in coding.py, over the asked rows.
 
 import numpy as np
 
-from seqfuse.controls.properties.coding import Coding, loss
+from seqfuse.controls.properties.coding import CodingSet, loss
 from seqfuse.settings.sections import Section
 
 # Each split looks at a share of the features, which all but the first few trees gain from where
@@ -19,7 +19,7 @@ class Settings(Section, path="codons/controls"):
     """How large both may grow."""
 
 
-def forest(coding: Coding, features: np.ndarray, settings: Settings, threads: int) -> np.ndarray:
+def forest(coding: CodingSet, features: np.ndarray, settings: Settings, threads: int) -> np.ndarray:
     """Outputs of a random forest on features [n, f], fitted on the training rows."""
     from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
@@ -31,7 +31,7 @@ def forest(coding: Coding, features: np.ndarray, settings: Settings, threads: in
     return model.predict(features[coding.asked])[:, None]
 
 
-def boosting(coding: Coding, features: np.ndarray, settings: Settings) -> np.ndarray:
+def boosting(coding: CodingSet, features: np.ndarray, settings: Settings) -> np.ndarray:
     """Outputs of gradient-boosted trees on features [n, f], fitted on the training rows.
 
     Of up to `settings.rounds` rounds, validation chooses how many count, as it chooses a method's

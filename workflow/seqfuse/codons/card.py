@@ -45,8 +45,9 @@ def run(args: argparse.Namespace) -> None:
 
     from seqfuse import tables
     from seqfuse.bio import clusters
-    from seqfuse.codons import checkpoint, dataset
-    from seqfuse.codons.application import prediction_rows, training_facts
+    from seqfuse.codons import checkpoint, prediction_rows
+    from seqfuse.codons.application import training_facts
+    from seqfuse.codons.inputs import dataset
 
     seeds = checkpoint.of_seeds(args.trained)
     description = checkpoint.describe(seeds[0])

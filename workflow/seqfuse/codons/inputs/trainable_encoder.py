@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from seqfuse import encoders
-from seqfuse.codons.align import Packed
-from seqfuse.codons.dataset import Dataset, View, by_length, collate, placed
+from seqfuse.codons.inputs.align import Packed
+from seqfuse.codons.inputs.dataset import Dataset, View, by_length, collate, placed
 from seqfuse.encoders.models.encoder import Encoder
 from seqfuse.errors import UserError
 from seqfuse.training.lora import add_lora

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from seqfuse import tables
 from seqfuse.bio.frames import UNKNOWN, code, is_initiator
-from seqfuse.codons.align import NUCLEOTIDES, Packed, Placement, place, place_in_order
+from seqfuse.codons.inputs.align import NUCLEOTIDES, Packed, Placement, place, place_in_order
 from seqfuse.encoders.store.reader import Store
 from seqfuse.errors import UserError
 
