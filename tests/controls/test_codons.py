@@ -13,7 +13,7 @@ from seqfuse.bio import homology
 from seqfuse.cli import main
 from seqfuse.controls.baselines import regressions
 from seqfuse.controls.properties import late_fusion, property_controls, relatives, structure
-from seqfuse.controls.properties.coding import Coding
+from seqfuse.controls.properties.coding import CodingSet
 
 SPLITS = [*["train"] * 120, *["val"] * 20, *["test"] * 60]
 LABELS = ["high", "low"]
@@ -226,7 +226,7 @@ def related(proteins, frames, target, train, classes=()) -> np.ndarray:
     asked = np.setdiff1d(rows, train)
     names = [f"r{n}" for n in rows]
     target = np.array(target)
-    found = Coding(
+    found = CodingSet(
         names, frames, frames, proteins, target, [*classes], np.array(train), asked[:0], asked
     )
     return relatives.nearest(found)
