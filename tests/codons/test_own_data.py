@@ -1,10 +1,12 @@
 """A trained arm on new sequences: from its folder alone, to the bytes of the pipeline."""
 
+import contextlib
 import csv
 import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -86,6 +88,18 @@ def copied(folder, elsewhere):
     return copy
 
 
+@contextlib.contextmanager
+def gone(*folders):
+    """Folders that are not there meanwhile."""
+    for folder in folders:
+        folder.rename(f"{folder}.gone")
+    try:
+        yield
+    finally:
+        for folder in folders:
+            folder.with_name(f"{folder.name}.gone").rename(folder)
+
+
 COLUMNS = ("--columns", "id=name", "sequence=cds")
 
 
@@ -96,11 +110,13 @@ def of_pipeline(folder) -> list[dict]:
 
 @pytest.mark.parametrize("arm", ["concat", "mil", "onehot", "concat_lora"])
 def test_own_data_a_copied_arm_gives_the_bytes_of_the_pipeline(
-    arm, trained, held_out, study, tmp_path, capsys
+    arm, trained, held_out, study, embedded, tmp_path, capsys
 ):
     made, copy, out = trained(arm), copied(trained(arm), tmp_path), tmp_path / "said.parquet"
     words = ["--model", copy, "--input", held_out, *COLUMNS]
-    assert run("codons", "predict", *words, "--out", out) == 0
+    with gone(embedded, study.folder.parent):  # the run, its store and its models
+        assert not made.exists() and not any(map(Path.exists, study.models.values()))
+        assert run("codons", "predict", *words, "--out", out) == 0
     assert tables.read(out, tables.PREDICTIONS).to_pylist() == of_pipeline(made)
     said = capsys.readouterr().err
     assert "its training range: " in said and "its score: " in said
