@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from seqfuse.codons.fusions.concat import Concat
-from seqfuse.codons.fusions.mil import GatedMil, SharedMil, TokenMil
+from seqfuse.codons.fusions.mil import GatedMil, OneGateMil, SharedMil, TokenMil
 from seqfuse.codons.fusions.single import Single
 from seqfuse.codons.fusions.xattn import HEADS, CrossAttention
 
@@ -68,21 +68,25 @@ def test_concat_of_two_leaves_the_third_out(views, mask):
     check(layer(pair, mask), 0, torch.tanh(affine(layer.project[0], joined)))
 
 
-def gate(layer: GatedMil, state: torch.Tensor) -> torch.Tensor:
-    """s = w' (tanh(V h) * sigmoid(U h)) of one vector."""
-    content, open_ = affine(layer.content, state), affine(layer.gate, state)
+def gate(layer: GatedMil, view: str, state: torch.Tensor) -> torch.Tensor:
+    """s = w' (tanh(V h) * sigmoid(U h)) of one vector of a modality."""
+    name = view if view in layer.content else "one"
+    content, open_ = affine(layer.content[name], state), affine(layer.gate[name], state)
     return (layer.score.weight[0] * torch.tanh(content) / (1 + torch.exp(-open_))).sum()
 
 
 def mil_by_hand(layer, states) -> tuple[torch.Tensor, torch.Tensor]:
     """(alpha [M], Z [C, W]) of one sequence from its projected modalities."""
-    scores = torch.stack([gate(layer, h.mean(0)) for h in states]) / layer.log_temperature.exp()
+    scores = [gate(layer, view, h.mean(0)) for view, h in zip(WIDTHS, states, strict=True)]
+    scores = torch.stack(scores) / layer.log_temperature.exp()
     alpha = torch.exp(scores) / torch.exp(scores).sum()
     return alpha, sum(a * h for a, h in zip(alpha, states, strict=True))
 
 
-def test_mil_weighs_the_modalities_of_a_sequence(views, mask):
-    layer = GatedMil(WIDTHS, WIDTH)
+@pytest.mark.parametrize(("kind", "gates"), [(GatedMil, [*WIDTHS]), (OneGateMil, ["one"])])
+def test_mil_weighs_the_modalities_of_a_sequence(kind, gates, views, mask):
+    layer = kind(WIDTHS, WIDTH)
+    assert list(layer.content) == list(layer.gate) == gates
     nn.init.constant_(layer.log_temperature, math.log(0.3))
     fused = layer(views, mask)
     assert torch.allclose(fused.weights.sum(1), torch.ones(3), atol=1e-6)
@@ -138,7 +142,8 @@ def test_full_scale_the_temperature_is_clamped_and_comes_back(temperature, held_
 def test_equal_modalities_weigh_the_same_and_have_the_largest_entropy(mask):
     layer = GatedMil({"dna": 4, "rna": 4, "protein": 4}, WIDTH)
     for view in ("rna", "protein"):
-        layer.project[view].load_state_dict(layer.project["dna"].state_dict())
+        for part in (layer.project, layer.content, layer.gate):
+            part[view].load_state_dict(part["dna"].state_dict())
     same = torch.randn(*mask.shape, 4)
     fused = layer({"dna": same, "rna": same, "protein": same}, mask)
     assert torch.allclose(fused.weights, torch.full((3, 3), 1 / 3))

@@ -1,5 +1,7 @@
 """The interpretation of trained fusions, against independent and hand-made values."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -115,6 +117,26 @@ def test_rows_of_one_gene_are_one_sample(study, read, tmp_path):
 def synonyms_of(frames: list[tuple[str, str]], train: int) -> Synonyms:
     dna, proteins = zip(*frames, strict=True)
     return Synonyms(counted(dna, proteins, range(train)))
+
+
+def test_how_long_mutagenesis_takes_is_said_beforehand(monkeypatch):
+    """By the time that some mutants of the first sequence take; a minute for a nucleotide here."""
+    clock, asked = [0.0], []
+
+    def predict(trials, seeds, live, row, sequences):
+        asked.append((row, len(sequences)))
+        clock[0] += 60 * sum(map(len, sequences))
+
+    monkeypatch.setattr(mutagenesis, "predict", predict)
+    monkeypatch.setattr(mutagenesis.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(mutagenesis, "_TIMED", 2)
+    frames = {"dna": ["ATGAAA", "ATGAAGAAATGG"], "protein": ["MK", "MKKW"]}
+    trials = SimpleNamespace(dataset=SimpleNamespace(frames=frames), arms={"mil": ["seed"]})
+    synonyms = synonyms_of([("AAAAAGATGTGG", "KKMW")], train=1)
+    said = mutagenesis.foretell(trials, "mil", None, synonyms, [0, 1])
+    # Itself and one mutant of 6 nt, itself and two of 12 nt: 48 nt.
+    assert said == "mutagenesis of 2 sequences: 5 mutants, about 48 min by the first 2 of them"
+    assert asked == [(0, 2)]
 
 
 def test_mutants_are_every_synonym_at_every_position():

@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+import yaml
 
 from seqfuse.codons import checkpoint
 from seqfuse.codons.inputs.dataset import collate
-from seqfuse.codons.model import CodonModel, fit_width
+from seqfuse.codons.model import CodonModel, Shape, compared_parameters, fit_width
 from seqfuse.codons.training_job import knock_outs
 from seqfuse.errors import UserError
 from seqfuse.registry.arms import ARMS
@@ -82,9 +83,46 @@ def test_every_set_of_modalities_is_knocked_out_but_all():
 def test_every_arm_comes_near_the_budget(arm, study, tmp_path):
     budget = 6000
     shape = study.job(arm, tmp_path, parameter_budget=budget).shape
-    size = trained_parameters(CodonModel(ARMS[arm], shape))
-    wider = trained_parameters(CodonModel(ARMS[arm], replace(shape, width=shape.width + 4)))
+    size = compared_parameters(CodonModel(ARMS[arm], shape))
+    wider = compared_parameters(CodonModel(ARMS[arm], replace(shape, width=shape.width + 4)))
     assert size <= budget < wider
+
+
+# Of the papers' encoders: nt-v2-100m, rna-fm-t12, esm2-8m.
+PAPERS = {"dna": 512, "rna": 640, "protein": 320}
+
+
+def of_paper(arm, root, **fixed) -> CodonModel:
+    """An arm as the preset `paper` sizes it, without its weights."""
+    given = yaml.safe_load((root / "workflow" / "presets" / "paper.yaml").read_text())["codons"]
+    settings = given["training"] | given["overrides"].get(arm, {}) | fixed
+    views = {view: PAPERS[view] for view in ARMS[arm].modalities}
+    sizes = [settings[key] for key in ("width", "channels")]
+    shape = Shape(views, 1, *sizes, 0.2, "textcnn", "kernel2", True)
+    if settings["parameter_budget"]:
+        shape = fit_width(ARMS[arm], shape, settings["parameter_budget"])
+    with torch.device("meta"):
+        return CodonModel(ARMS[arm], shape)
+
+
+def test_the_default_budget_holds_every_arm_of_the_papers_encoders(root):
+    """Upsampling alone takes 524,800 parameters at the width of the Nucleotide Transformer."""
+    sizes = {}
+    for arm in ("dna", "rna", "protein", "concat", "mil", "xattn"):
+        model = of_paper(arm, root, channels=64, parameter_budget=100_000)
+        sizes[arm] = compared_parameters(model)
+        assert trained_parameters(model.align) == 524_800 * ("dna" in ARMS[arm].modalities)
+    assert min(sizes.values()) > 85_000 and max(sizes.values()) <= 100_000
+
+
+def test_a_matched_arm_stands_beside_the_papers_own_sizes(root):
+    size = {
+        arm: compared_parameters(of_paper(arm, root))
+        for arm in ("mil", "mil_matched", "rna", "rna_matched")
+    }
+    assert size["mil"] > 8 * size["rna"]
+    assert size["mil_matched"] == pytest.approx(size["rna"], rel=0.02)
+    assert size["rna_matched"] == pytest.approx(size["mil"], rel=0.02)
 
 
 def test_a_budget_that_no_width_meets_is_refused(study, tmp_path):

@@ -390,6 +390,11 @@ def test_a_codon_map_counts_from_both_ends():
     table = codon_map.table({"mutagenesis": pd.concat([rows, middle])})
     found = table[table["codon"] == "AAG"][["end", "position", "effect"]]
     assert found.to_numpy().tolist() == [["start", 0, 2.0], ["stop", -1, 3.0]]
+    assert set(table["sequences"]) == set(table["seeds"]) == {1}
+    title = codon_map.draw(table).axes[0].get_title()
+    assert "n = 1 sequences, 1 seeds" in title
+    bar = codon_map.draw(table).axes[-1].get_xlabel()
+    assert bar == "effect among synonyms\n(unit of the value)"
 
 
 def test_a_codon_map_of_classes_shows_the_class_that_codons_move_most():

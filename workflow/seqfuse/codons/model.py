@@ -148,15 +148,15 @@ def parts(arm: Arm, upsampling: str) -> dict[str, int]:
 
 
 def fit_width(arm: Arm, shape: Shape, budget: int) -> Shape:
-    """The shape with the widest projection whose trained parameters are at most `budget`.
+    """The shape with the widest projection whose `compared` parameters are at most `budget`.
 
-    So arms with one modality and with three train equally many parameters, to within one step.
-    What an encoder inside the model trains comes on top.
+    So arms with one modality and with three have equally large fusions and heads, to within one
+    step. Upsampling, and what an encoder inside the model trains, come on top.
     """
 
     def size(width: int) -> int:
         with torch.device("meta"):
-            return trained_parameters(CodonModel(arm, replace(shape, width=width)))
+            return compared_parameters(CodonModel(arm, replace(shape, width=width)))
 
     low, high = _STEP, _WIDEST
     if size(low) > budget:
@@ -168,6 +168,12 @@ def fit_width(arm: Arm, shape: Shape, budget: int) -> Shape:
         middle = (low + high) // 2 // _STEP * _STEP
         low, high = (middle, high) if size(middle) <= budget else (low, middle)
     return replace(shape, width=low)
+
+
+def compared_parameters(model: CodonModel) -> int:
+    """Trained parameters of what arms are compared by: the fusion and the head, without what
+    brings a view to codons."""
+    return trained_parameters(model.fuse) + trained_parameters(model.head)
 
 
 def fusion(arm: Arm) -> type[nn.Module]:

@@ -17,6 +17,7 @@ from seqfuse.codons.inputs import trainable_encoder
 from seqfuse.codons.inputs.dataset import SPLITS, Dataset, moments, read, with_one_hot, with_views
 from seqfuse.codons.model import (
     Shape,
+    compared_parameters,
     fit_width,
     parts,
 )
@@ -291,6 +292,7 @@ class Job:
             best_epoch=progress.best_epoch,
             steps=progress.steps,
             entropy=trainer.trial.entropy,
+            compared_parameters=compared_parameters(trainer.model),
         )
 
 

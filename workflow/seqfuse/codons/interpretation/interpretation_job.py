@@ -12,7 +12,7 @@ from seqfuse.codons.interpretation import attention_maps, knockout, mutagenesis
 from seqfuse.codons.interpretation.trained_arms import Trials
 from seqfuse.errors import UserError
 from seqfuse.files import atomic_directory
-from seqfuse.progress import track
+from seqfuse.progress import say, track
 from seqfuse.settings.sections import Section
 
 _SEED = 0  # draws the test sequences that are looked at one by one
@@ -47,6 +47,8 @@ def write(
     ]
     views = {view: trials.stores[view] for view in trials.arms[arm][0].arm.modalities}
     live = mutagenesis.Embedders(views, encoders)
+    if len(drawn):
+        say(mutagenesis.foretell(trials, arm, live, synonyms, drawn.tolist()))
     mutated = track(drawn.tolist(), len(drawn), "sequences mutated")
     usage = ({"dataset": trials.dataset.name} | row for row in synonyms.usage())
     with atomic_directory(out) as folder:

@@ -4,6 +4,7 @@ The protein stays what it is, so its states come from the store; DNA and mRNA ar
 the encoders that the stores were made with, in the same batches and the same precision.
 """
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from seqfuse.errors import UserError
 
 # Sequences embedded and kept at once: a long gene has some thousand mutants.
 _AT_ONCE = 256
+# Mutants by which the time of all is told beforehand.
+_TIMED = 32
 # What may differ from how a store was written: a GPU computes in bfloat16.
 _DEVICE = ("computed",)
 
@@ -70,6 +73,27 @@ def predict(
             dataset = with_view(dataset, seeds[0], view, states[view], spans)
         said.append([trials.predict(trained, dataset) for trained in seeds])
     return np.concatenate(said, axis=1)
+
+
+def foretell(
+    trials: Trials, arm: str, live: Embedders, synonyms: Synonyms, rows: Sequence[int]
+) -> str:
+    """How long `scan` of these rows takes, in words, by some mutants of the first one."""
+    frames = trials.dataset.frames
+    sizes = [
+        sum(map(len, (mutant.dna for mutant in synonyms.mutants(*both))))
+        for both in ((frames["dna"][row], frames["protein"][row]) for row in rows)
+    ]
+    lengths = [len(frames["dna"][row]) for row in rows]
+    mutants = sum(size // length for size, length in zip(sizes, lengths, strict=True))
+    first = synonyms.mutants(frames["dna"][rows[0]], frames["protein"][rows[0]])[:_TIMED]
+    started = time.monotonic()
+    predict(trials, trials.arms[arm], live, rows[0], [mutant.dna for mutant in first])
+    seconds = (time.monotonic() - started) * sum(sizes) / (len(first) * lengths[0])
+    return (
+        f"mutagenesis of {len(rows)} sequences: {mutants:,} mutants, about "
+        f"{max(1, round(seconds / 60)):,} min by the first {len(first)} of them"
+    )
 
 
 def scan(trials: Trials, arm: str, live: Embedders, synonyms: Synonyms, row: int) -> Iterator[dict]:

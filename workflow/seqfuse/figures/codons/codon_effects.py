@@ -38,6 +38,11 @@ def effect_at_positions(mutants: pd.DataFrame) -> pd.DataFrame:
     return every.assign(effect=every["change"] - mean)
 
 
+def unit(label: object) -> str:
+    """What an effect is measured in: the unit of the set's values, or that of classes."""
+    return "unit of the value" if pd.isna(label) else "log probability"
+
+
 def draw(frame: pd.DataFrame) -> Figure:
     """One panel a dataset (and class): effect over relative adaptiveness, coloured by GC3."""
     frame = frame.assign(dataset=frame["dataset"] + _of_class(frame["label"]))
@@ -65,8 +70,10 @@ def _panel(axis: Axes, rows: pd.DataFrame) -> None:
         )  # fmt: skip
     rho = rows[["adaptiveness", "effect"]].corr("spearman").iloc[0, 1]
     gap = rows.groupby("gc3")["effect"].mean().reindex([True, False]).fillna(0)
-    text = f"rho = {rho:.2f}; GC3 - AT3 = {gap[True] - gap[False]:.2g}"
+    text = f"n = {rows['sequences'].max()} sequences\nrho = {rho:.2f}; "
+    text += f"GC3 - AT3 = {gap[True] - gap[False]:.2g}"
     axis.text(0.03, 0.98, text, transform=axis.transAxes, va="top", fontsize=6)
     low, high = axis.get_ylim()
-    axis.set_ylim(low, high + 0.15 * (high - low))
-    axis.set(xlabel="relative adaptiveness", ylabel="mean effect")
+    axis.set_ylim(low, high + 0.25 * (high - low))
+    axis.set(xlabel="relative adaptiveness", ylabel=f"mean effect ({unit(rows['label'].iloc[0])})")
+    axis.yaxis.label.set_fontsize(6)

@@ -16,10 +16,13 @@ _KEYS = ["dataset", "method", "label", "end", "position", "residue", "codon"]
 def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Mean effect of a codon at the first and the last positions, over sequences and seeds.
 
-    `position` counts codons: 0 is the first, -1 the last before the stop. Of a set with classes
-    the one class is kept whose probability synonymous codons move most.
+    `n` counts the sequences and seeds of a cell; `sequences` and `seeds` are those of the whole
+    map. `position` counts codons: 0 is the first, -1 the last before the stop. Of a set with
+    classes the one class is kept whose probability synonymous codons move most.
     """
     effects = codon_effects.effect_at_positions(frames["mutagenesis"])
+    asked = frames["mutagenesis"].groupby(["dataset", "method"])[["id", "seed"]].nunique()
+    asked = asked.set_axis(["sequences", "seeds"], axis=1).reset_index()
     parts = []
     for _, rows in effects.groupby(["dataset", "method"]):
         if rows["label"].notna().any():
@@ -28,7 +31,8 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
         back = rows.assign(position=rows["position"] - rows["codons"], end="stop")
         parts += [from_start, back[back["position"] >= -_POSITIONS]]
     groups = pd.concat(parts).groupby(_KEYS, dropna=False)["effect"]
-    return pd.DataFrame({"effect": groups.mean(), "n": groups.size()}).reset_index()
+    found = pd.DataFrame({"effect": groups.mean(), "n": groups.size()}).reset_index()
+    return found.merge(asked, on=["dataset", "method"])
 
 
 def draw(frame: pd.DataFrame) -> Figure:
@@ -44,9 +48,10 @@ def draw(frame: pd.DataFrame) -> Figure:
             _panel(axis, rows[rows["end"] == end], codons, limit)
         label = rows["label"].iloc[0]
         of_class = "" if pd.isna(label) else f", class {label}"
-        pair[0].set_title(f"{dataset}{of_class}\n{names.title(method)}")
+        count = f"n = {rows['sequences'].iloc[0]} sequences, {rows['seeds'].iloc[0]} seeds"
+        pair[0].set_title(f"{dataset}{of_class}\n{names.title(method)}\n{count}")
         bar = figure.colorbar(pair[0].images[0], ax=pair, location="bottom", aspect=30, pad=0.01)
-        bar.set_label("effect among synonyms")
+        bar.set_label(f"effect among synonyms\n({codon_effects.unit(label)})")
         bar.ax.locator_params(nbins=3)
     marks = [f"{row.residue} {row.codon}" for row in codons.itertuples()]
     axes[0].set_yticks(range(len(codons)), marks, fontsize=5.5, family="DejaVu Sans Mono")
