@@ -10,14 +10,19 @@ import os
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from bench.measure import Setting, apart, result
+from seqfuse.language.answers.decoding import Generation
+from seqfuse.language.methods.method import LanguageMethod
 from seqfuse.language.tracing import traced_step
 from seqfuse.language.tracing.traced_step import Size
+from seqfuse.plan.rehearsal.answering import cached_beyond
 from seqfuse.registry.methods import METHODS
 
-# Prompts of a step, and their lengths.
+# Prompts of a step, their lengths, and tokens of an answer.
 SIZE = Size(rows=4, nucleotides=2400, question=500, reasoning=200)
+SAID = 200
 BACKBONE = {
     "vocab_size": 40_000,
     "hidden_size": 384,
@@ -67,6 +72,43 @@ def asked(name: str, checkpointing: bool = False) -> dict:
     }
 
 
+def answered(name: str) -> dict:
+    """Computed and measured megabytes of a method that answers prompts, and their ratio."""
+    os.environ.update(_MMAP)
+    request = asked(name) | {"job": "predict", "lora_rank": 0}
+    (_, measured), (_, found) = apart(_answering, request), apart(_answers, request)
+    return {"computed": found / 1e6, "measured": measured / 1e6, "of": found / measured}
+
+
+def _answers(request: dict) -> float:
+    """Bytes at the peak of answering."""
+    found = traced_step.traced(request)
+    method = traced_step.build(request, BACKBONE["num_hidden_layers"])
+    batch = traced_step.measures(request, traced_step.encoded(method, SIZE, learns=False))
+    peak = sum(found["peak"].get(key, 0) * value for key, value in batch.items())
+    prompt = batch["tokens"] / SIZE.rows
+    cached = found["resident"]["cached"] * SIZE.rows * cached_beyond("cpu", prompt, SAID)
+    return found["resident"]["bytes"] + max(0.0, peak + cached)
+
+
+def _answering(request: dict) -> int:
+    """Bytes that the same answers take at most in this process, above what it has taken before."""
+    tiny = BACKBONE | _TINY
+    _say(request | {"backbone": {"layout": "qwen3", "shape": tiny}}, 1, Size(1, 80, 8, 8))
+    before = _high_water()
+    _say(request, BACKBONE["num_hidden_layers"], SIZE)
+    return _high_water() - before
+
+
+def _say(request: dict, blocks: int, size: Size) -> None:
+    method = _filled(traced_step.build(request, blocks)).eval()
+    examples = traced_step.encoded(method, size, learns=False)
+    if isinstance(method, LanguageMethod):
+        Generation(method, examples).run(SAID)
+    else:
+        method(examples)
+
+
 def peak_memory(setting: Setting) -> dict:
     """Computed and measured megabytes of every method, in the order of the registry; the ratio is
     that of the worst."""
@@ -110,15 +152,27 @@ def _measured(request: dict) -> int:
 def _steps(request: dict, blocks: int, size: Size) -> None:
     method = traced_step.build(request, blocks)
     examples = traced_step.encoded(method, size, learns=True)
-    method = method.to_empty(device="cpu").train()
-    for tensor in (*method.parameters(), *method.buffers()):
-        tensor.data.fill_(0.01)
+    method = _filled(method).train()
     trained = [p for p in method.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(trained, lr=1e-6, fused=True)
     for _ in range(2):
         method.loss(method.batch(examples)).backward()
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
+
+
+def _filled(method: nn.Module) -> nn.Module:
+    one: dict[int, list[str]] = {}
+    for name, parameter in method.named_parameters(remove_duplicate=False):
+        one.setdefault(id(parameter), []).append(name)
+    method = method.to_empty(device="cpu")
+    # `to_empty` makes two of a table that is the head as well.
+    for first, *others in one.values():
+        for module, _, attribute in (name.rpartition(".") for name in others):
+            setattr(method.get_submodule(module), attribute, method.get_parameter(first))
+    for tensor in (*method.parameters(), *method.buffers()):
+        tensor.data.fill_(0.01)
+    return method
 
 
 def _high_water() -> int:

@@ -16,6 +16,7 @@ from seqfuse.language.answers.decoding import (
     check_lengths,
 )
 from seqfuse.language.prompts import Settings
+from seqfuse.plan.rehearsal.answering import cached_beyond
 
 METHODS = ["linear", "qformer", "onevocab", "text_only"]
 LABELS = ["yes", "no", "anaemia of the site", "y"]
@@ -274,6 +275,17 @@ def test_a_growing_layer_holds_what_concatenation_holds():
         expected = torch.cat(parts[:count], dim=2)
         assert torch.equal(keys, expected) and torch.equal(values, -expected)
         assert layer.get_seq_length() == expected.shape[2]
+
+
+@pytest.mark.parametrize(("prompt", "said"), [(5, 2), (5, 6), (4, 20), (1, 50)])
+def test_rehearse_knows_the_room_of_a_growing_layer(prompt, said):
+    layer = GrowingLayer()
+    for count in (prompt, *[1] * said):
+        new = torch.zeros(1, 1, count, 1)
+        layer.update(new, new)
+    room = layer._buffers[0].shape[2]
+    assert cached_beyond("cuda", prompt, said) == room - 2 * prompt
+    assert cached_beyond("cpu", prompt, said) == layer.get_seq_length() - 2 * prompt
 
 
 def test_label_tree_by_hand():

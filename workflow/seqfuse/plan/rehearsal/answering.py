@@ -86,8 +86,8 @@ class Answering(Estimator):
             batch = {"fixed": 1, "tokens": prompts * longest, "squares": prompts * longest**2}
             batch["states"] = prompts * states
             peak = sum(found["peak"].get(key, 0) * value for key, value in batch.items())
-            # Caches grow by being copied.
-            return max(0.0, peak) + 2 * resident["cached"] * room * prompts + beside
+            more = cached_beyond(self.kind, longest, room if writes else 0)
+            return max(0.0, peak + resident["cached"] * more * prompts) + beside
 
         at_once = min(rows, _PROMPTS, max(1, _ANSWERED[self.kind] // (longest + room)))
         while (
@@ -125,3 +125,20 @@ class Answering(Estimator):
         longest = max(p.prompt.most for _, p in works)
         # Weights of one block's heads, in float32 and once more for their softmax.
         return self._answers(wildcards, asked, writes=False, beside=8.0 * heads * longest**2)
+
+
+def cached_beyond(kind: str, prompt: float, said: float) -> float:
+    """Tokens of a row's cache beyond those that reading its prompt has allocated, at the end of an
+    answer of `said` tokens.
+
+    A cache has room for twice what it holds when it must grow, as after the prompt
+    (language/answers/decoding.py). A GPU's memory is taken with the room, the host's as it is
+    filled.
+    """
+    allocated = 2 * prompt
+    if kind == "cpu":
+        return prompt + said - allocated
+    room = allocated
+    while room < prompt + said:
+        room = 2 * (room + 1)
+    return room - allocated
