@@ -21,7 +21,7 @@ REFERENCES: dict[str, str] = {
     "retrieval": "Training row's reasoning for the same question",
     "same_label": "Training row's reasoning for the same label",
     "shuffled": "Another test row's reference reasoning",
-    "padded": "Another test row's reasoning, twice as long by empty words",
+    "padded": "Another test row's reference, padded",
     CEILING: "The reference itself (ceiling)",
 }
 
