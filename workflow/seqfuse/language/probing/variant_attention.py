@@ -5,18 +5,21 @@ for the attention of answer tokens to DNA tokens; the averaging is ours). It tel
 looks, not what its answer hangs on; that is what mutagenesis tells.
 """
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from seqfuse.errors import UserError
 from seqfuse.language import prompts
 from seqfuse.language.answers import decoding, prediction
+from seqfuse.language.backbones.chunked_cross_entropy import rows_at_once
 from seqfuse.language.finetuning import checkpoint
-from seqfuse.language.methods.method import Example
+from seqfuse.language.methods.method import Batch, Example
 from seqfuse.language.methods.onevocab import OneVocab
 from seqfuse.language.probing.probe_job import sample
 from seqfuse.language.prompts import Prompt, Settings
@@ -24,8 +27,10 @@ from seqfuse.language.suite import Suite
 from seqfuse.training.precision import products
 
 _LETTERS = "ACGT"
-# Mutants that go through the model at once: their scores of all tokens are in memory together.
+# Mutants that go through the model at once.
 _BATCH = 16
+# What transformers calls a block's attention.
+_ATTENTION = ("self_attn", ".attention")
 
 
 def attend(
@@ -120,19 +125,33 @@ def attention(method: OneVocab, example: Example, variant: str) -> np.ndarray:
     ids = method.vocabulary.encode(variant)
     columns = method.dna_columns(example.prompt)[-len(ids) :]
     batch = method.batch([example])
-    before = method.backbone.config._attn_implementation
-    # Fused kernels give no attention back.
-    method.backbone.set_attn_implementation("eager")
-    layers = method.backbone.base_model(
-        inputs_embeds=method.embed(batch), use_cache=False, output_attentions=True
-    ).attentions
-    method.backbone.set_attn_implementation(before)
     asking = np.flatnonzero(example.weights) - 1
-    paid = torch.stack([layer[0].double().mean(0)[asking].mean(0) for layer in layers]).mean(0)
+    paid = torch.stack(_attended(method, batch, asking)).mean(0)
     tokens = paid[columns].cpu().numpy()
     words = method.vocabulary.words
     spans = [len(words[i - method.vocabulary.offset]) for i in ids]
     return np.repeat(tokens / tokens.mean(), spans)
+
+
+def _attended(method: OneVocab, batch: Batch, asking: np.ndarray) -> list[torch.Tensor]:
+    """The mean attention of the positions `asking` to every token, float64[T], of each layer. A
+    layer's weights of all heads and tokens are gone before the next layer's are made."""
+    found, body = [], method.backbone.base_model
+
+    def look(module: nn.Module, given: tuple, made: tuple) -> tuple:
+        found.append(made[1][0, :, asking].double().mean((0, 1)))
+        return (made[0], None)
+
+    before = method.backbone.config._attn_implementation
+    # Fused kernels give no attention back.
+    method.backbone.set_attn_implementation("eager")
+    with contextlib.ExitStack() as hooks:
+        for name, module in body.named_modules():
+            if name.endswith(_ATTENTION):
+                hooks.callback(module.register_forward_hook(look).remove)
+        body(inputs_embeds=method.embed(batch), use_cache=False)
+    method.backbone.set_attn_implementation(before)
+    return found
 
 
 def mutagenesis(
@@ -164,8 +183,19 @@ def _nats(method: OneVocab, examples: list[Example]) -> np.ndarray:
             inputs_embeds=method.embed(batch), attention_mask=batch.mask, use_cache=False
         ).last_hidden_state
         rows, columns = batch.weights.nonzero(as_tuple=True)
-        scores = method.logits(hidden[rows, columns - 1]).double().log_softmax(-1)
-        nats = scores.gather(1, batch.ids[rows, columns][:, None])[:, 0]
+        at_once = rows_at_once(method.device.type, sum(map(len, method.output_tables())))
+        nats = torch.cat(
+            [
+                _scored(method, hidden[row, column - 1], batch.ids[row, column])
+                for row, column in zip(rows.split(at_once), columns.split(at_once), strict=True)
+            ]
+        )
         summed = torch.zeros(len(batch.examples), dtype=nats.dtype, device=nats.device)
         found.append(summed.index_add(0, rows, nats).cpu().numpy())
     return np.concatenate(found)
+
+
+def _scored(method: OneVocab, hidden: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """The log-likelihood float64[N] of the next tokens, from the states [N, width] before them."""
+    scores = method.logits(hidden).double().log_softmax(-1)
+    return scores.gather(1, targets[:, None])[:, 0]

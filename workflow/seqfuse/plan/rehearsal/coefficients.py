@@ -71,20 +71,17 @@ def keep(path: Path, answers: Iterable[tuple[Request, Mapping]]) -> None:
 
 
 def model(run: Run, name: str) -> dict:
-    """Layout and sizes of a model: of its folder where it is there, else of its entry."""
+    """Layout and sizes of a model: those that its entry states, which are answered for with the
+    package, else those of its folder, where it is there."""
     plain = name.removesuffix("@random")
     if name in run.pretrainings():
         plain = run.model_of(name, "encoder").removesuffix("@random")
     entry = run.settings["models"][plain]
-    path = Path(run.results, "data", "models", plain, "config.json")
-    folder = Path(entry.get("path", ""), "config.json")
-    for place in (path, *([folder] if entry["kind"] == "folder" else [])):
-        if place.is_file():
-            return {
-                "layout": entry["layout"],
-                "shape": _sizes(json.loads(place.read_text("utf-8"))),
-            }
     sizes = _sizes(entry.get("config", {}) | entry.get("shape", {}))
+    places = [Path(run.results, "data", "models", plain), Path(entry.get("path", "nowhere"))]
+    found = [path / "config.json" for path in places if (path / "config.json").is_file()]
+    if found and not sizes:
+        sizes = _sizes(json.loads(found[0].read_text("utf-8")))
     if not sizes and entry["kind"] != "scratch":
         key = in_yaml({"models": {plain: {"shape": {"hidden_size": "SIZE"}}}})
         raise UserError(
