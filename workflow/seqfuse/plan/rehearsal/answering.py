@@ -105,7 +105,11 @@ class Answering(Estimator):
         return Estimate(
             weights=resident["bytes"],
             activations=alive(at_once),
-            host=self.host(FLOAT * resident["parameters"]),
+            host=self.host(
+                FLOAT * resident["parameters"],
+                resident["bytes"],
+                resident["bytes"] + alive(at_once),
+            ),
             tokens=seeds * sum(count * (p.prompt.mean + p.answer.mean) for count, p in asked),
             flops=seeds * flops,
             seconds=seeds * seconds,

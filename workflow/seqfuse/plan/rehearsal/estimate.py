@@ -78,10 +78,12 @@ class Estimator:
         found = self.known.of(request)
         flops = tokens * row_flop(found, length)
         at_once = min(tokens, max(_EMBEDDED[self.kind], length))
+        weights = found["resident"]["bytes"]
+        alive = max(0.0, found["peak"]["fixed"] + found["peak"]["tokens"] * at_once)
         return Estimate(
-            weights=found["resident"]["bytes"],
-            activations=max(0.0, found["peak"]["fixed"] + found["peak"]["tokens"] * at_once),
-            host=self.host(FLOAT * found["resident"]["parameters"]),
+            weights=weights,
+            activations=alive,
+            host=self.host(FLOAT * found["resident"]["parameters"], weights, weights + alive),
             tokens=tokens,
             flops=flops,
             seconds=self.card.seconds(flops, self.card.embedding, self.precision),
@@ -96,9 +98,13 @@ class Estimator:
         """Bytes that the card's kernels keep alive, of those that a CPU's do."""
         return max(0.0, traced) * self.card.kept
 
-    def host(self, held: float) -> float:
-        """Bytes of a process that holds so many beside the model."""
-        return _PROCESS + (held + _DRIVER if self.kind == "cuda" else min(held, 8e9))
+    def host(self, held: float, device: float = 0.0, peak: float = 0.0) -> float:
+        """Bytes of a process beside the model: `held` of them on the host while a model is loaded
+        or saved. Where the host is the device, that is not at the time of its peak: what counts is
+        by how much held and what the device holds then (`device`) are over the `peak`."""
+        if self.kind == "cuda":
+            return _PROCESS + _DRIVER + held
+        return _PROCESS + max(0.0, held + device - peak)
 
 
 def prompt_flop(found: Mapping, length, prompted: Prompted, answers: float | None = None) -> float:

@@ -41,12 +41,17 @@ class Learning(Estimator):
         at_once = min(given["chunk_tokens"], given["batch"] * genes.most)
         trained = FLOAT * found["resident"]["trained"]
         peak = found["peak"]["fixed"] + found["peak"]["tokens"] * max(at_once, genes.most)
+        memory = {
+            "weights": found["resident"]["bytes"] + tower["resident"]["bytes"],
+            "gradients": trained,
+            "optimiser": MOMENTS * trained,
+            "activations": self.alive(peak - trained),
+        }
+        held = FLOAT * 2 * found["resident"]["parameters"] + 3 * trained
+        resting = memory["weights"] + memory["optimiser"]
         return Estimate(
-            weights=found["resident"]["bytes"] + tower["resident"]["bytes"],
-            gradients=trained,
-            optimiser=MOMENTS * trained,
-            activations=self.alive(peak - trained),
-            host=self.host(FLOAT * (2 * found["resident"]["parameters"]) + 3 * trained),
+            **memory,
+            host=self.host(held, resting, sum(memory.values())),
             disk=FLOAT * found["resident"]["parameters"] + 4 * trained,
             tokens=tokens + texts,
             flops=flops,
@@ -77,10 +82,15 @@ class Learning(Estimator):
         gpu = self.run.settings["gpu"]
         gpus = gpu["count"] * gpu["nodes"]
         saved = FLOAT * (parameters if self.run.method(name).generates else trained)
-        copies = 2 * saved + 3 * FLOAT * trained
+        best = FLOAT * trained
+        if self.kind == "cuda":
+            host = self.host(2 * saved + 3 * best)
+        else:  # the best weights stand beside a step, and the saved ones beside those
+            resting = memory["weights"] + memory["optimiser"]
+            host = best + self.host(saved, resting, sum(memory.values()))
         return Estimate(
             **memory,
-            host=self.host(copies),
+            host=host,
             disk=seeds * saved + (MOMENTS + 2) * FLOAT * trained,
             tokens=seeds * tokens * examples,
             flops=flops,
