@@ -3,6 +3,7 @@
 Nothing is lost: a row that cannot be used stays, with its place in the file and what is wrong.
 """
 
+import re
 import shlex
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -14,7 +15,10 @@ from seqfuse.bio.reading.readers import Reader
 from seqfuse.errors import UserError, nearest, quoted, several
 
 _SEQUENCES = ("sequence", "variant")
+# Of a column's first cell: it is likely the column of sequences.
+_DNA = re.compile("[ACGTUN]{6,}", re.IGNORECASE)
 _ENDS = ("cds_start", "cds_end")
+_TYPED = 40  # letters of a column's name
 
 
 @dataclass
@@ -44,7 +48,7 @@ def read(path: Path, fields: Collection[str], columns: Mapping[str, str]) -> lis
     of a table that are called otherwise.
     """
     reader = Reader(path)
-    column_of = _columns(path, reader.columns(), fields, columns)
+    column_of = _columns(reader, fields, columns)
     rows = []
     for count, (number, row) in enumerate(reader.each([*column_of.values()]), start=1):
         found: dict[str, str | None] = {}
@@ -96,10 +100,9 @@ def _spelt(row: NewSequence) -> NewSequence:
     return row
 
 
-def _columns(
-    path: Path, header: list[str], fields: Collection[str], columns: Mapping[str, str]
-) -> dict[str, str]:
+def _columns(reader: Reader, fields: Collection[str], columns: Mapping[str, str]) -> dict[str, str]:
     """The column of each field that the file has."""
+    path, header = reader.path, reader.columns()
     for field, column in columns.items():
         if field not in fields:
             raise UserError(f"--columns: there is no field {quoted(field)}{nearest(field, fields)}")
@@ -113,16 +116,19 @@ def _columns(
                 f" {_flag(field, column)}, or rename it"
             )
     if "sequence" not in found:
-        other = next((name for name in header if name not in fields), "cds")
+        _, first = next(reader.each(header), (0, {}))
+        cell_of = {} if isinstance(first, BadRow) else first
+        likely = (name for name in header if _DNA.fullmatch(str(cell_of.get(name))))
         raise UserError(
             f"{path}: no column 'sequence' among {several(header, 60)}; say which it is, as in"
-            f" {_flag('sequence', other)}"
+            f" {_flag('sequence', next(likely, 'COLUMN'))}"
         )
     return found
 
 
 def _flag(field: str, column: str) -> str:
-    return f"`--columns {field}={shlex.quote(column[:40])}`"
+    """What to type, if the name is short enough to be typed."""
+    return f"`--columns {field}={shlex.quote(column) if len(column) <= _TYPED else 'COLUMN'}`"
 
 
 def _refuse_repeated_ids(rows: list[NewSequence]) -> None:
