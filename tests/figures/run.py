@@ -65,7 +65,7 @@ def metric_row(study, suite, dataset, subset, method, kind, metric, value, n, **
     return row | {"low": value - half, "high": value + 0.8 * half} | other
 
 
-def tested(gain: float) -> dict:
+def inference_columns(gain: float) -> dict:
     """The columns of comparisons.parquet that hold what was tested, of a difference."""
     found = {"low": gain - 0.05, "high": gain + 0.05, "p": 0.01, "p_holm": 0.04}
     found |= {"detectable": 0.08, "p_equivalent": 0.7, "n": 400, "clusters": 60, "seeds": 2}
@@ -125,7 +125,7 @@ def _probes() -> tuple[list[dict], list[dict]]:
             effects.append(
                 {key: rows[-2][key] for key in keys}
                 | {"against": "unaltered", "difference": loss, "verdict": "worse"}
-                | tested(loss)
+                | inference_columns(loss)
             )
     for method in ("text_only", "question_lookup", "pair_lookup", "gc"):
         row = (*where, method, "probe", "accuracy", CONTROLS[method], 100)
@@ -185,7 +185,7 @@ def _metrics(
                 {key: row[key] for key in keys}
                 | {"against": other["method"], "difference": gain, "verdict": verdict}
                 | {"probe": "none"}
-                | tested(gain)
+                | inference_columns(gain)
             )
     write_table(folder / "comparisons.parquet", compared + (effects or []), tables.COMPARISONS)
 
@@ -303,7 +303,7 @@ def _ablations(root: Path) -> None:
         {key: rows[0][key] for key in ("study", "suite", "dataset", "split", "subset", "metric")}
         | {"method": "onevocab", "against": "onevocab_k3", "probe": "none", "verdict": "better"}
         | {"difference": 0.1}
-        | tested(0.1)
+        | inference_columns(0.1)
     ]
     write_table(folder / "comparisons.parquet", compared, tables.COMPARISONS)
 
