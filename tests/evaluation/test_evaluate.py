@@ -366,7 +366,7 @@ def test_the_same_files_give_the_same_bytes(suite):
         assert suite.run() == 0
         out = suite.folder / "out"
         written.append([path.read_bytes() for path in sorted(out.iterdir())])
-    assert len(written[0]) == 3
+    assert len(written[0]) == 4
     assert written[0] == written[1]
 
 
@@ -495,3 +495,25 @@ def test_a_split_that_is_not_said_to_be_one_of_several_is_refused(suite, capsys)
         "the cost of suite 'set+cluster.0' (codons), not of 'set+cluster'"
         in capsys.readouterr().err
     )
+
+
+def test_a_card_has_each_score_on_test_beside_every_control(suite):
+    suite.dataset("data", gold(*LABELS * 3, variant="ACGA"))
+    for name, kind, right in (
+        ("linear", "method", 9), ("text_only", "control", 11), ("majority", "control", 6),
+    ):  # fmt: skip
+        answers = [*(LABELS * 3)[:right], *[None] * (12 - right)]
+        suite.predict(name, said(*answers))
+        if name != "majority":
+            suite.train(name, kind)
+    assert suite.run() == 0
+    lines = (suite.folder / "out" / "README.md").read_text().splitlines()
+    assert "## data, all rows (12 rows)" in lines
+    start = lines.index("| | Accuracy | interval | seeds | |") + 2
+    cells = [line.split(" | ") for line in lines[start : start + 3]]
+    assert [(row[0], row[1]) for row in cells] == [
+        ("| Linear adapter (BioReason)", "0.750"), ("| Text only", "0.917"), ("| Majority class", "0.500"),
+    ]  # fmt: skip
+    assert cells[0][-1].startswith("does not beat ")
+    assert "Text only" in cells[0][-1]
+    assert [row[-1] for row in cells[1:]] == ["control |", "control |"]

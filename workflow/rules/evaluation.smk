@@ -22,6 +22,7 @@ rule evaluation:
         metrics="<results>/evaluation/{study}/{suite}/metrics.parquet",
         comparisons="<results>/evaluation/{study}/{suite}/comparisons.parquet",
         calibration="<results>/evaluation/{study}/{suite}/calibration.parquet",
+        card="<results>/evaluation/{study}/{suite}/README.md",
     log:
         "<logs>/evaluation/{study}.{suite}.log",
     benchmark:
@@ -73,6 +74,7 @@ use rule evaluation as evaluation_ablations with:
         metrics="<results>/ablations/{study}/{suite}/metrics.parquet",
         comparisons="<results>/ablations/{study}/{suite}/comparisons.parquet",
         calibration="<results>/ablations/{study}/{suite}/calibration.parquet",
+        card="<results>/ablations/{study}/{suite}/README.md",
     log:
         "<logs>/evaluation_ablations/{study}.{suite}.log",
     benchmark:

@@ -2,7 +2,8 @@
 
 Reads a suite's cleaned records and their clusters, the predictions of its methods and controls, the
 methods' costs, and their probes: answers to altered inputs. Writes metrics.parquet,
-comparisons.parquet and calibration.parquet into one folder.
+comparisons.parquet, calibration.parquet and README.md, the scores on test beside every control,
+into one folder.
 
 Rows are scored all together and apart: where the question decides the label and where only the
 sequence does, and by how well train knows them (exactly, nearly, homologously, not at all). Every
@@ -99,7 +100,8 @@ def run(args):
     # One thread: the order in which a BLAS sums would change the last bits with their number.
     os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
     from seqfuse import tables
-    from seqfuse.evaluation import suite
+    from seqfuse.evaluation import scores_card, suite
+    from seqfuse.files import atomic
     from seqfuse.statistics import comparisons
 
     settings = cli_flags.take(args, Settings)
@@ -118,10 +120,14 @@ def run(args):
     scored |= suite.score_folds(args.study, records, args.folds, known)
     rule = comparisons.Rule(1 - settings.confidence, settings.margin)
     compared = suite.comparison_rows(scored, golds, methods, rule)
+    measured = suite.metric_rows(scored, methods, settings.confidence)
     for name, schema, rows in (
-        ("metrics", tables.METRICS, suite.metric_rows(scored, methods, settings.confidence)),
+        ("metrics", tables.METRICS, measured),
         ("comparisons", tables.COMPARISONS, compared),
         ("calibration", tables.CALIBRATION, suite.calibration_rows(golds, answers, methods)),
     ):
         table = tables.from_rows([names | row for row in rows], schema)
         tables.write(args.out / f"{name}.parquet", table, schema)
+    card = scores_card.text(args.suite, measured, compared, settings.confidence)
+    with atomic(args.out / "README.md") as file:
+        file.write_text(card, encoding="utf-8")

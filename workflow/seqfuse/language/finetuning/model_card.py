@@ -85,7 +85,7 @@ def write(
         "Labels": "\n" + "\n".join(_labels(description.labels)),
         "Data": "\n" + "\n".join(_data(records, cards)),
         "Configuration": "\n" + "\n".join(_configuration(name, base, configuration)),
-        "Metrics": "\n" + "\n".join(_metrics(cost, validation_loss)),
+        "Metrics": "\n" + "\n".join(_metrics(description.suite, cost, validation_loss)),
         "Licence": f"\n{_licence(name, base, cards)}",
     }
     head = f"---\nlibrary_name: transformers\nlicense: other\ntags: [dna]\n---\n\n# {title}"
@@ -132,7 +132,7 @@ def _configuration(name: str, base: Mapping, configuration: Mapping) -> Iterator
         yield f"| `{key}` | `{canonical_json(value)}` |"
 
 
-def _metrics(cost: Mapping, validation_loss: float) -> Iterator[str]:
+def _metrics(suite: str, cost: Mapping, validation_loss: float) -> Iterator[str]:
     yield "| metric | value |\n|---|---|"
     yield f"| validation loss (nats an answer token) | {validation_loss:.4f} |"
     for key in ("best_step", "steps", "examples", "tokens"):
@@ -140,7 +140,8 @@ def _metrics(cost: Mapping, validation_loss: float) -> Iterator[str]:
     yield f"| FLOP executed | {cost['flops']} |"
     for key in ("trained_parameters", "total_parameters"):
         yield f"| {key.replace('_', ' ')} | {cost[key]} |"
-    yield "\nScores on test, with controls and intervals, come from `seqfuse evaluation`."
+    yield "\nScores on test stand beside those of every control in the run that this comes from:"
+    yield f"evaluation/language/{suite}/README.md, by `seqfuse evaluation`."
 
 
 def _licence(name: str, base: Mapping, cards: Sequence[Mapping]) -> str:
