@@ -66,6 +66,9 @@ REFUSED = {
     "two labels": ("a.csv", csv("ACG,High", "ACC,low", "AGG,high", header="sequence,label\n"),
                    CLASSES, ["line 4", "'High' and 'high'",
                              "labels: {High: High, low: low, high: High}"]),
+    "three spellings": (
+        "a.csv", csv("ACG,High", "ACC,high", "AGG,high ", header="sequence,label\n"), CLASSES,
+        ["line 3", "labels: {High: High, high: High, 'high ': High}"]),
     "label with a blank": ("a.csv", csv("ACG,high", "AGG,high ", header="sequence,label\n"),
                            LANGUAGE, ["line 3", "'high' and 'high '", "one class"]),
     "empty split": ("a.csv", csv("a,ACG,1,train", "b,ACG,1,"), {},

@@ -194,10 +194,10 @@ def remarks(
 def _refuse_one_label_spelt_twice(first: dict[str, Place]) -> None:
     """Labels that are one after the normalisation by which answers are scored."""
     forms: dict[str, str] = {}
-    for label in first:
-        other = forms.setdefault(labels_of_answers.normalise(label), label)
+    alike = {label: forms.setdefault(labels_of_answers.normalise(label), label) for label in first}
+    for label, other in alike.items():
         if other != label:
-            spelt = in_yaml({"labels": {one: other if one == label else one for one in first}})
+            spelt = in_yaml({"labels": alike})
             listed = spelt if len(spelt) < _PASTED else "each under `labels`"
             raise UserError(
                 f"{first[label]}: the labels {quoted(other)} and {quoted(label)} are one class"
