@@ -3,7 +3,7 @@
 import re
 
 import yaml
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from seqfuse.settings.advice import REVISION, in_yaml
@@ -14,6 +14,7 @@ NAMES = st.text(max_size=9) | st.sampled_from([
 ])  # fmt: skip
 
 
+@settings(deadline=None, derandomize=True)
 @given(NAMES, NAMES)
 @example("x" * 300, "a")
 def test_own_data_a_setting_can_be_pasted(name, value):
