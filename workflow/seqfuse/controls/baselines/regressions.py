@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 # is far from the optimum of a weak penalty: on the demo, probabilities were off by up to 0.8.
 _TOLERANCE, _MOST_STEPS = 1e-8, 5000
 # Of tens of thousands of words, no more is worth its time.
-_TOLERANCE_OF_SPARSE = 1e-4
+_TOLERANCE_OF_SPARSE = 1e-3
 # Log-probability of a class that no fitted row has: unlikely, not impossible.
 _ABSENT = np.log(1e-6)
 
