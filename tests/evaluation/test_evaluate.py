@@ -512,8 +512,10 @@ def test_a_card_has_each_score_on_test_beside_every_control(suite):
     start = lines.index("| | Accuracy | interval | seeds | |") + 2
     cells = [line.split(" | ") for line in lines[start : start + 3]]
     assert [(row[0], row[1]) for row in cells] == [
-        ("| Linear adapter (BioReason)", "0.750"), ("| Text only", "0.917"), ("| Majority class", "0.500"),
-    ]  # fmt: skip
+        ("| Linear adapter (BioReason)", "0.750"),
+        ("| Text only", "0.917"),
+        ("| Majority class", "0.500"),
+    ]
     assert cells[0][-1].startswith("does not beat ")
     assert "Text only" in cells[0][-1]
     assert [row[-1] for row in cells[1:]] == ["control |", "control |"]
