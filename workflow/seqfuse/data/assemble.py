@@ -13,12 +13,14 @@ from seqfuse import labels as labels_of_answers
 from seqfuse import tables
 from seqfuse.bio.normalise import keys, normalise
 from seqfuse.bio.reading.bad_rows import BadRows, Place, place
+from seqfuse.bio.reading.joined import Table
 from seqfuse.bio.splits import SPLITS, assign
 from seqfuse.data.demo import generators
 from seqfuse.data.download import Source
 from seqfuse.data.source_file import SourceFile
 from seqfuse.errors import UserError, quoted, several
 from seqfuse.files import atomic
+from seqfuse.settings import datasets
 from seqfuse.settings.advice import in_yaml
 
 _BATCH = 512
@@ -99,10 +101,14 @@ def _batches(entry: dict, sources: list[Source]) -> Iterator[pa.RecordBatch]:
     """Records with the split that the files give, null where they give none."""
     schema = pa.schema([field.with_nullable(True) for field in tables.RECORDS])
     numbers, bad = Counter(), BadRows()
-    for source in sources:
+    beside = {source.role: source.file for source in sources}
+    table = Table(beside["join"], datasets.joined_on(entry)[1]) if "join" in beside else None
+    files = [source for source in sources if source.role == "rows"]
+    for source in files:
         rows, source.rows, source.later_turns, source.cut = [], 0, 0, 0
         source.left_out.clear()
-        for record in SourceFile(entry, source).records(numbers, bad):
+        file = SourceFile(entry, source, beside.get("genome"), table, bad)
+        for record in file.records(numbers):
             rows.append(record)
             source.rows += 1
             if len(rows) == _BATCH:
@@ -110,7 +116,13 @@ def _batches(entry: dict, sources: list[Source]) -> Iterator[pa.RecordBatch]:
                 rows = []
         if rows:
             yield pa.RecordBatch.from_pylist(rows, schema=schema)
+    if table is not None:
+        table.finish(several([source.file.name for source in files]), bad)
+    for source in sources:
         source.bad = [kind for kind in bad if kind.places[0].file == str(source.file)]
+        if source.role == "join":
+            source.rows = len(table.used)
+            source.noted["rows share the values of another"] = table.shared
     if entry["bad_rows"] == "refuse":
         bad.refuse(_OTHERWISE)
 
@@ -162,7 +174,8 @@ def card(
 def left_out(sources: list[Source]) -> Counter:
     """The rows that became no record, by reason; with the records they are all that were read."""
     counted = sum((source.left_out for source in sources), Counter())
-    for kind in (kind for source in sources for kind in source.bad):
+    files = [source for source in sources if source.role == "rows"]
+    for kind in (kind for source in files for kind in source.bad):
         counted[kind.name] += kind.rows
     return counted
 
@@ -178,6 +191,9 @@ def remarks(
             yield f"{source.path}: columns that nothing reads: {several(source.unread)}"
         if source.cut:
             yield f"{source.path}: {source.cut:,} sequences are cut to cds_start..cds_end"
+        for what, rows in source.noted.items():
+            if rows:
+                yield f"{source.path}: {rows:,} {what}"
         for kind in source.bad:
             yield f"left out: {kind.fault}"
     for reason, times in sum((source.left_out for source in sources), Counter()).most_common():

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from seqfuse.bio.reading import file_kinds
 from seqfuse.bio.reading.bad_rows import Kind
 from seqfuse.data import first_download
 from seqfuse.data.network import hub_offline
@@ -36,7 +37,8 @@ class Source:
     (unverified, or one's own).
     Counted when it is read: `rows` that became records, rows that did not by reason, records of
     conversations that go on after the first answer, and sequences that are `cut` to a coding part;
-    `unread` are the columns that no key names, `bad` the kinds of rows that cannot be records.
+    `unread` are the columns that no key names, `bad` the kinds of rows that cannot be records;
+    `noted` counts what is odd about rows. Another `role` than "rows": the "join" table, the "genome".
     """
 
     path: str
@@ -50,6 +52,8 @@ class Source:
     cut: int = 0
     unread: list[str] = field(default_factory=list)
     bad: list[Kind] = field(default_factory=list)
+    role: str = "rows"
+    noted: Counter = field(default_factory=Counter)
 
     def card(self) -> dict:
         """What the card says of it."""
@@ -58,7 +62,9 @@ class Source:
             {"what": kind.name, "rows": kind.rows, "first": [place.within for place in kind.places]}
             for kind in self.bad
         ]
-        remarks = {"unread": self.unread, "cut": self.cut, "bad": bad}
+        noted = {what: rows for what, rows in self.noted.items() if rows}
+        remarks = {"unread": self.unread, "cut": self.cut, "bad": bad, "noted": noted}
+        remarks["role"] = "" if self.role == "rows" else self.role
         return found | {"rows": self.rows} | {key: value for key, value in remarks.items() if value}
 
 
@@ -70,7 +76,17 @@ def obtain(name: str, entry: dict, mirrors: Iterable[str], folder: Path) -> list
         say(f"{name}: the mirror folder {mirror} does not exist")
     if "files" not in entry:
         return _whole_repository(name, entry, folder)
-    return [_source(name, entry, item, mirrors, folder) for item in entry["files"]]
+    found = [_source(name, entry, item, mirrors, folder) for item in entry["files"]]
+    for role, path in beside(entry).items():
+        file = here({"path": path}, mirrors)
+        found.append(Source(path, file, None, sha256(file), "nothing", role=role))
+    return found
+
+
+def beside(entry: dict) -> dict[str, str]:
+    """What is read with the files of an entry, by its role: the table to join, the genome."""
+    found = {"join": entry.get("join", {}).get("path"), "genome": entry.get("genome")}
+    return {role: path for role, path in found.items() if path}
 
 
 def check_entry(name: str, entry: dict, mirrors: Iterable[str], split_by: str = "") -> None:
@@ -86,9 +102,19 @@ def check_entry(name: str, entry: dict, mirrors: Iterable[str], split_by: str = 
                 _refuse_unpinned(name, hub)
         elif "url" not in item and not here(item, mirrors):
             _refuse_absent(name, item, mirrors)
+    for item in entry.get("files", []):
+        form = file_kinds.suffix_form(item["path"])
+        if form not in ("txt", None) and (form == "vcf") != (entry.get("source") == "vcf"):
+            what, wanted = ("a VCF", "vcf, and name its genome") if form == "vcf" else ("no VCF", "files")
+            raise UserError(
+                f"dataset {name!r}: {_short(item['path'])} is {what}; write source: {wanted}"
+            )
+    for path in beside(entry).values():
+        if not here({"path": path}, mirrors):
+            _refuse_absent(name, {"path": path}, mirrors)
     if split_by == "group" and "group_pattern" not in entry:
         for path in filter(None, (here(item, mirrors) for item in entry.get("files", []))):
-            _refuse_ungrouped(name, entry, path)
+            _refuse_ungrouped(name, entry, path, mirrors)
 
 
 def _refuse_absent(name: str, item: dict, mirrors: list[str]) -> None:
@@ -106,11 +132,13 @@ def _refuse_absent(name: str, item: dict, mirrors: list[str]) -> None:
     )
 
 
-def _refuse_ungrouped(name: str, entry: dict, path: Path) -> None:
+def _refuse_ungrouped(name: str, entry: dict, path: Path, mirrors: list[str]) -> None:
     from seqfuse.bio.reading.readers import Reader
 
     fields, separator = entry.get("header_fields", ()), entry.get("header_separator", "|")
     columns = Reader(path, tuple(fields), separator).columns()
+    if "join" in entry:
+        columns += Reader(here(entry["join"], mirrors)).columns()
     column = entry.get("columns", {}).get("group", "group")
     if column not in columns:
         raise UserError(
@@ -159,6 +187,7 @@ def unpinned(entry: dict, mirrors: Iterable[str]) -> list[str]:
         found = Path(entry["hub"]["repository"]).rglob("*")
         return sorted(str(path) for path in found if path.is_file())
     items = [item for item in entry.get("files", []) if item.get("sha256") in (None, "unverified")]
+    items += [{"path": path} for path in beside(entry).values()]
     found = [here(item, mirrors) for item in items]
     return [str(path) for path in found if path]
 

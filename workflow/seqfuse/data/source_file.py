@@ -3,17 +3,19 @@
 import re
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 from seqfuse import labels
 from seqfuse.bio.reading import cells
 from seqfuse.bio.reading.bad_rows import BadRow, BadRows, Place
+from seqfuse.bio.reading.joined import Joined, Table
 from seqfuse.bio.reading.readers import Reader
 from seqfuse.bio.splits import SPLITS
 from seqfuse.data import conversations
 from seqfuse.data.download import Source
 from seqfuse.errors import UserError, nearest, printable, quoted, several
 from seqfuse.settings.advice import in_yaml
-from seqfuse.settings.datasets import FIELDS
+from seqfuse.settings.datasets import FIELDS, joined_on
 
 _TARGET = {"classification": "label", "regression": "value", "pairs": "text"}
 _ENDS = ("cds_start", "cds_end")
@@ -23,19 +25,32 @@ _PASTED = 80  # characters of a setting that is worth pasting
 class SourceFile:
     """One source file under an entry: maps its columns to fields and checks every row."""
 
-    def __init__(self, entry: dict, source: Source):
+    def __init__(
+        self,
+        entry: dict,
+        source: Source,
+        genome: Path | None = None,
+        table: Table | None = None,
+        bad: BadRows | None = None,
+    ):
         self.entry, self.source = entry, source
-        fields = tuple(entry.get("header_fields", ()))
-        self.reader = Reader(source.file, fields, entry["header_separator"])
+        self.bad = BadRows() if bad is None else bad
+        fields, separator = tuple(entry.get("header_fields", ())), entry["header_separator"]
+        window, strand = entry["window"], entry["strand"]
+        self.reader = Reader(source.file, fields, separator, genome, window, strand)
+        source.noted = self.reader.noted
+        if table is not None:
+            self.reader = Joined(self.reader, joined_on(entry)[0], table, self.bad)
         self.available = self.reader.columns()
         self.columns = self._columns()
         self.split_column = self._split_column()
         self._refuse_near_misses()
         self.exchanges = self.columns.pop("exchanges", None)
         self.used = {*self.columns.values(), *entry["only"], self.exchanges, self.split_column}
+        self.used |= {joined_on(entry)[0]} if table is not None else set()
         self.used -= {None}
 
-    def records(self, numbers: Counter, bad: BadRows) -> Iterator[dict]:
+    def records(self, numbers: Counter) -> Iterator[dict]:
         """The file's records; `numbers` counts the rows of each split over all files, for ids.
 
         A row that cannot be one goes to `bad`.
@@ -52,8 +67,8 @@ class SourceFile:
             except conversations.LeftOut as reason:
                 self.source.left_out[str(reason)] += 1
             except BadRow as fault:
-                id = None if fault is row else self._id(row)
-                bad.add(Place(str(self.source.file), number, id, unit), fault)
+                id = fault.id if fault is row else self._id(row)
+                self.bad.add(Place(str(self.source.file), number, id, unit), fault)
 
     def _id(self, row: dict) -> str | None:
         """The row's own id, for messages."""

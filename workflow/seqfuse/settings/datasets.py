@@ -26,7 +26,13 @@ RESPLIT = {
     "group": ("no group in two splits", {"split_by": "group"}),
     "cluster": ("no cluster in two splits", {"split_by": "cluster"}),
 }
-_NEEDS = {"synthetic": "generator", "files": "files", "hub": "hub"}
+_NEEDS = {
+    "synthetic": ["generator"],
+    "files": ["files"],
+    "hub": ["hub"],
+    "vcf": ["files", "genome"],
+}
+_OF_VARIANTS = ("window", "strand")
 
 
 @functools.cache
@@ -41,9 +47,12 @@ def validate(name: str, entry: Mapping, places: Places = NOWHERE) -> dict:
     """The entry `name` with its defaults; a mistake is one line with the nearest spelling."""
     entry = copy.deepcopy(dict(entry))
     hold(entry, schema(), f"dataset {name!r}", places, ("datasets", name))
-    needed = _NEEDS[entry["source"]]
-    if needed not in entry and "proprietary" not in entry:
-        raise UserError(f"dataset {name!r}: source {entry['source']} needs the key {needed!r}")
+    for needed in _NEEDS[entry["source"]]:
+        if needed not in entry and "proprietary" not in entry:
+            raise UserError(f"dataset {name!r}: source {entry['source']} needs the key {needed!r}")
+    for key in _OF_VARIANTS if entry["source"] != "vcf" else ():
+        if key in entry:
+            raise UserError(f"dataset {name!r}: {key} is a key of `source: vcf` alone; remove it")
     for key in ("group_pattern", "text_pattern"):
         if key in entry:
             _check_pattern(name, key, entry[key])
@@ -119,9 +128,16 @@ def has_reasoning(entry: Mapping) -> bool:
     return bool(entry.get("columns", {}).get("reasoning")) or entry.get("generator") == "variants"
 
 
+def joined_on(entry: Mapping) -> tuple[str, str]:
+    """The columns by which rows and the table of `join` belong together, that of the files first."""
+    on = entry["join"]["on"]
+    return (on, on) if isinstance(on, str) else next(iter(on.items()))
+
+
 def has_variants(entry: Mapping) -> bool:
     """Whether an entry names a variant sequence beside the reference."""
-    return bool(entry.get("columns", {}).get("variant")) or entry.get("generator") == "variants"
+    named = bool(entry.get("columns", {}).get("variant"))
+    return named or entry.get("generator") == "variants" or entry.get("source") == "vcf"
 
 
 def _defaults(name: str) -> dict:

@@ -139,9 +139,11 @@ def _child(start, value, path: KeyPath, name: str, places: Places) -> Iterator[s
 
 
 def _misread_key(key, where: str, path: KeyPath) -> Iterator[str]:
-    """Whether YAML makes something else of a key than its text; `0` and `12` stay as they are."""
+    """Whether YAML makes something else of a key than its text; `0` and `12` stay as they are, and
+    so does the key `on` of ours."""
     kind = key.tag.removeprefix(_TAG)
     as_written = kind == "int" and re.fullmatch("0|[1-9][0-9]*", key.value)
+    as_written = as_written or path[-2:] == ("join", "on")
     if kind != "str" and not as_written:
         read_as = {"bool": "a truth value", "null": "null", "timestamp": "a date"}
         yield (

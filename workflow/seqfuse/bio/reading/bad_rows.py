@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from seqfuse.bio.reading.file_kinds import FASTA
+from seqfuse.bio.reading.file_kinds import suffix_form
 from seqfuse.errors import UserError, printable, quoted
 from seqfuse.progress import say
 
@@ -38,17 +38,29 @@ def place(
     what was generated, its row in the table `records`."""
     if file is None or number is None:
         return Place(str(records), row + 1, id, "row")
-    text = file.lower().removesuffix(".gz").endswith((".csv", ".tsv", ".jsonl", *FASTA))
-    return Place(file, number, id, "line" if text else "row")
+    is_table = suffix_form(file) in (None, "parquet")
+    return Place(file, number, id, "row" if is_table else "line")
 
 
 class BadRow(Exception):
     """Why a row cannot be used: `what` has {} where the value `example` stands, `fix` is what to
-    do, and `hint` what the value may have meant."""
+    do, and `hint` what the value may have meant. `id` names the row where its file does not.
 
-    def __init__(self, what: str, example: object = None, fix: str = "correct it", hint: str = ""):
+    A row that does not `stop` the reading is left out, counted and named.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        example: object = None,
+        fix: str = "correct it",
+        hint: str = "",
+        id: str | None = None,
+        stops: bool = True,
+    ):
         super().__init__(what)
         self.what, self.example, self.fix, self.hint = what, example, fix, hint
+        self.id, self.stops = id, stops
 
     def __str__(self) -> str:
         example = str(self.example) if isinstance(self.example, int) else quoted(self.example)
@@ -102,8 +114,9 @@ class BadRows:
 
     def refuse(self, otherwise: str = "") -> None:
         """Stop if there is any, with a line a kind; `otherwise` goes behind what to do."""
-        if self._kinds:
-            raise UserError("\n".join(kind.advice(otherwise) for kind in [*self][:NAMED]))
+        stopping = [kind for kind in self if kind.first.stops]
+        if stopping:
+            raise UserError("\n".join(kind.advice(otherwise) for kind in stopping[:NAMED]))
 
     def say(self, what: str) -> None:
         """Name them on standard error; `what` is what becomes of them."""

@@ -1,29 +1,29 @@
-"""Rows of a source file, one at a time: CSV, TSV, Parquet, FASTA and JSON lines, plain or gzipped.
+"""Rows of a source file, one at a time, whatever its format: a table, FASTA, annotation, variants.
 
-The suffix tells the format. Every mistake names the file, the line or row, and what to do. Rows are
+The suffix tells the format; of .txt, the content. Every mistake names the file, the line or row, and what to do. Rows are
 dictionaries of the file's own column names; an empty CSV cell is None. A row that does not have the
 form of its file, such as one with a cell too many, is a `BadRow`, for the caller to count or to
-stop at. Memory does not grow with the file.
+stop at. Memory does not grow with the rows of a file.
 """
 
 import csv
-import gzip
+import itertools
 import json
 import re
-import zlib
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from seqfuse.bio import record_batches
-from seqfuse.bio.reading import file_kinds
+from seqfuse.bio.reading import features, file_kinds, gff3, vcf
 from seqfuse.bio.reading.bad_rows import BadRow, Place
+from seqfuse.bio.reading.text import lines as text_lines
 from seqfuse.errors import UserError, quoted, several
 
 csv.field_size_limit(2**31 - 1)  # a chromosome is a cell too
 _PARQUET_ROWS = 256
-_DELIMITERS = {".csv": ",", ".tsv": "\t"}
-SUFFIXES = (*_DELIMITERS, ".parquet", *file_kinds.FASTA, ".jsonl")
+_DELIMITERS = {"csv": ",", "tsv": "\t"}
 _ONE_OBJECT = "write one JSON object a line"
 # A name of a column that must be a cell: so many nucleotides, and nothing else.
 _SEQUENCE = re.compile("[ACGTUN]{12,}", re.IGNORECASE)
@@ -37,21 +37,29 @@ _CSV_FAULTS = {
 
 @dataclass(frozen=True)
 class Reader:
-    """A source file; FASTA headers are split at `separator` into `header_fields`."""
+    """A source file; FASTA headers are split at `separator` into `header_fields`. Variants become
+    windows of `window` nucleotides of the `genome`, GFF3 the coding sequences of it.
+
+    `noted` counts, in words, what is odd about rows that are read all the same.
+    """
 
     path: Path
     header_fields: tuple[str, ...] = ()
     separator: str = "|"
+    genome: Path | None = None
+    window: int = vcf.WINDOW
+    strand: str = "+"
+    noted: Counter[str] = field(default_factory=Counter, compare=False)
 
     def columns(self) -> list[str]:
         """The names of the file's columns; of JSON lines all that any line has."""
         form = self._form()
-        if form == ".parquet":
+        if form == "parquet":
             return self._header(record_batches.opened(self.path).schema_arrow.names)
-        if form in file_kinds.FASTA:
+        if form == "fasta":
             next(self._fasta(form), None)
             return [*(self.header_fields or ["id"]), "sequence"]
-        if form == ".jsonl":
+        if form == "jsonl":
             names: dict[str, None] = {}
             for number, row in self._json_lines(form):
                 if isinstance(row, dict):
@@ -61,7 +69,9 @@ class Reader:
             if not names:
                 raise UserError(f"{self.path}: no row; {_ONE_OBJECT}")
             return [*names]
-        return self._header(next(self._cells(form), (0, []))[1])
+        if form in _DELIMITERS:
+            return self._header(next(self._cells(form), (0, []))[1])
+        return self._parser(form).columns()
 
     def rows(self, columns: list[str]) -> Iterator[dict]:
         """The rows, as {column: value} of at least `columns`."""
@@ -70,7 +80,7 @@ class Reader:
     @property
     def unit(self) -> str:
         """What `numbered` counts."""
-        return "row" if self._form() == ".parquet" else "line"
+        return "row" if self._form() == "parquet" else "line"
 
     def numbered(self, columns: list[str]) -> Iterator[tuple[int, dict]]:
         """The rows, each with the line of the file in which it begins; of Parquet the row's number.
@@ -83,12 +93,12 @@ class Reader:
             yield number, row
 
     def _stop(self, number: int, row: BadRow) -> UserError:
-        return UserError(f"{Place(str(self.path), number, None, self.unit)}: {row}; {row.fix}")
+        return UserError(f"{Place(str(self.path), number, row.id, self.unit)}: {row}; {row.fix}")
 
     def each(self, columns: list[str]) -> Iterator[tuple[int, dict | BadRow]]:
         """As `numbered`, but of a bad row what is wrong with it."""
         form = self._form()
-        if form == ".parquet":
+        if form == "parquet":
             file = record_batches.opened(self.path)
             number = 1
             for batch in record_batches.batches(self.path, file, _PARQUET_ROWS, columns):
@@ -105,64 +115,46 @@ class Reader:
                     ) from None
                 yield from enumerate(rows, start=number)
                 number += len(rows)
-        elif form in file_kinds.FASTA:
+        elif form == "fasta":
             yield from self._fasta(form)
-        elif form == ".jsonl":
+        elif form == "jsonl":
             nothing = dict.fromkeys(columns)
             for number, row in self._json_lines(form):
                 yield number, row if isinstance(row, BadRow) else nothing | row
-        else:
+        elif form in _DELIMITERS:
             yield from self._table(form)
+        else:
+            self.noted.clear()
+            yield from self._parser(form).each()
+
+    def _parser(self, form: str) -> "vcf.Vcf | gff3.Gff3 | features.Features":
+        """What reads annotation or variants."""
+        if form == "vcf":
+            return vcf.Vcf(self.path, self.genome, self.window, self.strand, self.noted)
+        if form == "gff3":
+            return gff3.Gff3(self.path, self.genome, self.noted)
+        return features.Features(self.path, form, self.noted)
 
     def _form(self) -> str:
-        name = self.path.name.lower()
-        compressed = name.endswith(".gz")
-        name = name.removesuffix(".gz")
-        form = next((suffix for suffix in SUFFIXES if name.endswith(suffix)), None)
-        if form is None:
-            raise UserError(f"{self.path}: unknown suffix; known: {', '.join(SUFFIXES)} (and .gz)")
-        if form == ".parquet" and compressed:
-            raise UserError(f"{self.path}: Parquet compresses by itself; decompress it: gunzip")
         if not self.path.exists():
             raise UserError(f"{self.path}: no such file")
         if not self.path.is_file():
             raise UserError(f"{self.path}: a folder, pipe or device; give a file")
         if self.path.stat().st_size == 0:
             raise UserError(f"{self.path}: the file is empty")
-        said = None if form == ".parquet" else file_kinds.misnamed(self.path, compressed)
-        if said:
-            raise UserError(f"{self.path}: this is {said}")
-        return form
-
-    def _lines(self, form: str) -> Iterator[str]:
-        opened = gzip.open if self.path.name.lower().endswith(".gz") else open
-        number = 0
-        try:
-            with opened(self.path, "rb") as handle:
-                said = file_kinds.strange_text(handle.read(file_kinds.HEAD), form)
-                if said:
-                    raise UserError(f"{self.path}: this is {said}")
-                handle.seek(0)
-                for number, line in enumerate(handle, start=1):
-                    yield line.decode("utf-8-sig" if number == 1 else "utf-8")
-        except UnicodeDecodeError:
-            raise UserError(
-                f"{self.path}: line {number} is not UTF-8; convert it: iconv -f LATIN1 -t UTF-8"
-            ) from None
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise UserError(
-                f"{self.path}: cut or broken gzip after line {number} ({error}); fetch it again"
-            ) from None
+        return file_kinds.form(self.path)
 
     def _cells(self, form: str) -> Iterator[tuple[int, list[str]]]:
         """(the line in which it begins, its cells) of each row that is not blank."""
-        reader = csv.reader(self._lines(form), delimiter=_DELIMITERS[form], strict=True)
-        line = 1
+        delimiter = _DELIMITERS[form]
+        comments, lines = _without_comments(text_lines(self.path, form), delimiter)
+        reader = csv.reader(lines, delimiter=delimiter, strict=True)
+        line = comments + 1
         try:
             for row in reader:
                 if row:
                     yield line, row
-                line = reader.line_num + 1
+                line = comments + reader.line_num + 1
         except csv.Error as error:
             known = (said for start, said in _CSV_FAULTS.items() if start in str(error))
             raise UserError(f"{self.path}: line {line}: {next(known, str(error))}") from None
@@ -209,12 +201,14 @@ class Reader:
 
     def _fasta(self, form: str) -> Iterator[tuple[int, dict | BadRow]]:
         header, parts, number = None, [], 0
-        for number, line in enumerate(self._lines(form), start=1):
+        for number, line in enumerate(text_lines(self.path, form), start=1):
             line = line.strip()
             if line.startswith(">"):
                 if header is not None:
                     yield self._fasta_row(header, parts)
                 header, parts = (line[1:], number), []
+                continue
+            if header is None and line.startswith((";", "#")):
                 continue
             if line and header is None:
                 raise UserError(
@@ -245,9 +239,27 @@ class Reader:
         return number, named | {"sequence": "".join(parts) or None}
 
     def _json_lines(self, form: str) -> Iterator[tuple[int, dict | BadRow]]:
-        for number, line in enumerate(self._lines(form), start=1):
+        for number, line in enumerate(text_lines(self.path, form), start=1):
             if line.strip():
                 yield number, _json_object(line)
+
+
+def _without_comments(lines: Iterator[str], delimiter: str) -> tuple[int, Iterator[str]]:
+    """How many lines of comment a table begins with, and its other lines.
+
+    Comments begin with #. The last of them is the header where it has as many cells as the line
+    behind it.
+    """
+    comments, first = [], []
+    for line in lines:
+        if not line.startswith("#"):
+            first.append(line)
+            break
+        comments.append(line)
+    cells = first[0].count(delimiter) if first else 0
+    if comments and cells and comments[-1].count(delimiter) == cells:
+        first.insert(0, comments.pop().lstrip("# "))
+    return len(comments), itertools.chain(first, lines)
 
 
 def _json_object(line: str) -> dict | BadRow:

@@ -1,0 +1,163 @@
+"""GenBank and EMBL, by Biopython's parser: each coding sequence (CDS) as a row, spliced and on its
+own strand. One record of the file is in memory at a time."""
+
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seqfuse.bio.reading import text
+from seqfuse.bio.reading.bad_rows import BadRow
+from seqfuse.errors import UserError
+
+if TYPE_CHECKING:
+    from Bio.SeqFeature import SeqFeature
+    from Bio.SeqRecord import SeqRecord
+
+# Qualifiers of a CDS that are columns.
+QUALIFIERS = ("gene", "locus_tag", "product", "protein_id", "transl_table", "codon_start")
+COLUMNS = ("id", "sequence", *QUALIFIERS, "partial", "record", "organism", "location")
+# How the line begins on which a CDS does.
+_CDS = {"genbank": "     CDS  ", "embl": "FT   CDS  "}
+_NO_CODON = "it codes for no whole protein"
+
+
+class Features:
+    """The coding sequences of an annotated file."""
+
+    def __init__(self, path: Path, form: str, noted: Counter[str]):
+        self.path, self.form, self.noted = path, form, noted
+
+    def columns(self) -> list[str]:
+        """The same for every file; what a CDS lacks is None."""
+        return [*COLUMNS]
+
+    def each(self) -> Iterator[tuple[int, dict | BadRow]]:
+        """A row a CDS, with the line on which it begins."""
+        lines = _Lines(self.path, self.form)
+        records = 0
+        for record in self._records(lines):
+            records += 1
+            found = [feature for feature in record.features if feature.type == "CDS"]
+            places = lines.starts[: len(found)]
+            lines.starts.clear()
+            for number, feature in zip(places, found, strict=True):
+                yield number, self._row(record, feature)
+        if not records:
+            raise UserError(f"{self.path}: no record; one begins with a line LOCUS or ID")
+
+    def _records(self, lines: "_Lines") -> "Iterator[SeqRecord]":
+        from Bio import SeqIO
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            records = SeqIO.parse(lines, self.form)
+            while True:
+                try:
+                    record = next(records, None)
+                except (ValueError, AssertionError, IndexError, AttributeError) as error:
+                    reason = " ".join(str(error).split())[:120] or type(error).__name__
+                    raise UserError(
+                        f"{self.path}: line {lines.number}: {self.form} breaks off or goes wrong"
+                        f" here or above ({reason}); fetch it again"
+                    ) from None
+                if record is None:
+                    return
+                yield record
+
+    def _row(self, record: "SeqRecord", feature: "SeqFeature") -> dict | BadRow:
+        said = {name: values[0] for name, values in feature.qualifiers.items()}
+        location = None if feature.location is None else str(feature.location)
+        named = said.get("protein_id") or said.get("locus_tag") or said.get("gene")
+        id = named or f"{record.id}:{location}"
+        if "pseudo" in said or "pseudogene" in said:
+            return BadRow("a pseudogene", None, _NO_CODON, id=id, stops=False)
+        letters = self._letters(record, feature, id)
+        if isinstance(letters, BadRow):
+            return letters
+        start = said.get("codon_start", "1")
+        if start not in ("1", "2", "3"):
+            return BadRow("codon_start is {} and not 1, 2 or 3", start, "correct it", id=id)
+        partial = _partial(feature)
+        self.noted["coding sequences are partial"] += partial != "no"
+        note_table(self.noted, said.get("transl_table"))
+        row = {name: said.get(name) for name in QUALIFIERS}
+        row["transl_table"] = row["transl_table"] or "1"
+        organism = record.annotations.get("organism")
+        row |= {"record": record.id, "organism": organism, "location": location}
+        return row | {"id": id, "partial": partial, "sequence": letters[int(start) - 1 :] or None}
+
+    def _letters(self, record: "SeqRecord", feature: "SeqFeature", id: str) -> str | BadRow:
+        """What a CDS consists of, spliced and on its strand."""
+        from Bio.Seq import UndefinedSequenceError
+
+        location = feature.location
+        if location is None:
+            return BadRow("a location that cannot be read", None, "correct it", id=id)
+        others = next((part.ref for part in location.parts if part.ref), None)
+        if others is not None:
+            return BadRow("a part lies in another record, {}", others, "give both in one", id=id)
+        if getattr(location, "operator", "join") == "order":
+            return BadRow("order(...) does not say that its parts are joined", None, "leave it out", id=id)
+        try:
+            size = len(record.seq)
+            _ = str(record.seq[:1])
+        except UndefinedSequenceError:
+            size = 0
+        if not size:
+            fix = "fetch it with its sequence (GenBank (full), or gbwithparts)"
+            return BadRow("its record {} has no sequence", record.id, fix, id=id)
+        if not 0 <= int(location.start) < int(location.end) <= size:
+            where = f"{location} of {size:,} nt"
+            return BadRow("its location is outside of its record: {}", where, "correct it", id=id)
+        return str(feature.extract(record.seq))
+
+
+def note_table(noted: Counter[str], table: str | None) -> None:
+    """Count a CDS of another genetic code than the standard one."""
+    if table not in (None, "1"):
+        noted[f"coding sequences have transl_table {table}: genetic_code in the cleaning"] += 1
+
+
+def _partial(feature: "SeqFeature") -> str:
+    """Which end of a CDS lies outside its record: 5', 3', both, or no."""
+    from Bio.SeqFeature import AfterPosition, BeforePosition
+
+    open_start = isinstance(feature.location.start, BeforePosition)
+    open_end = isinstance(feature.location.end, AfterPosition)
+    if feature.location.strand == -1:
+        open_start, open_end = open_end, open_start
+    return {(True, True): "both", (True, False): "5'", (False, True): "3'"}.get(
+        (open_start, open_end), "no"
+    )
+
+
+class _Lines:
+    """The lines of a file as Biopython reads them, and where its CDSs began."""
+
+    def __init__(self, path: Path, form: str):
+        self.number = 0
+        self.starts: list[int] = []
+        self._begins = _CDS[form]
+        self._lines = text.lines(path, form)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.readline, "")
+
+    def __next__(self) -> str:
+        line = self.readline()
+        if not line:
+            raise StopIteration
+        return line
+
+    def read(self, size: int) -> str:
+        """Nothing, as a text file says that it is open in text mode."""
+        return ""
+
+    def readline(self) -> str:
+        line = next(self._lines, "")
+        self.number += bool(line)
+        if line.startswith(self._begins):
+            self.starts.append(self.number)
+        return line

@@ -1,0 +1,97 @@
+"""A genome: any part of any contig, without the rest of it in memory.
+
+Reads FASTA, plain or bgzipped, by pyfaidx. The index (.fai, and .gzi of bgzip) is the one that
+samtools writes and is kept beside the genome; in a folder that cannot be written, or on a path that
+must not be, it goes into a temporary folder and with it.
+"""
+
+import shutil
+import tempfile
+import warnings
+from pathlib import Path
+
+from seqfuse.bio.reading import file_kinds
+from seqfuse.errors import UserError, several
+
+_INDEXES = (".fai", ".gzi")
+# Contigs that are one under two names.
+_ALIASES = {"chrM": "MT", "MT": "chrM", "M": "chrM", "chrMT": "MT"}
+
+
+class Genome:
+    """The contigs of a FASTA file, in upper case."""
+
+    def __init__(self, path: Path, keep_index: bool = True):
+        self.path = path
+        _refuse_unreadable(path)
+        self._names: dict[str, str | None] = {}
+        self._faidx = self._opened(keep_index)
+
+    def named(self, contig: str) -> str | None:
+        """What the genome calls a contig, with `chr` or without it; None if it has none such."""
+        if contig not in self._names:
+            bare = contig.removeprefix("chr")
+            names = (contig, bare, f"chr{bare}", _ALIASES.get(contig, contig))
+            self._names[contig] = next((n for n in names if n in self._faidx.index), None)
+        return self._names[contig]
+
+    def length(self, contig: str) -> int:
+        """Nucleotides of a contig, by the genome's own name for it."""
+        return self._faidx.index[contig].rlen
+
+    def fetch(self, contig: str, start: int, end: int) -> str:
+        """The nucleotides `start` to `end` of a contig, from 1, as far as the contig has them."""
+        start, end = max(1, start), min(end, self.length(contig))
+        return self._faidx.fetch(contig, start, end).upper() if start <= end else ""
+
+    def known(self) -> str:
+        """What its contigs are called."""
+        return f"{self.path} has {several([*self._faidx.index], 60)}"
+
+    def _opened(self, keep: bool):
+        places = [Path(f"{self.path}{suffix}") for suffix in _INDEXES]
+        packed = self.path.suffix.lower() in file_kinds.GZIPPED
+        needed = places if packed else places[:1]
+        changed = self.path.stat().st_mtime
+        if all(place.is_file() and place.stat().st_mtime >= changed for place in needed):
+            return self._indexed(places)
+        with tempfile.TemporaryDirectory(prefix="seqfuse-") as folder:
+            made = [Path(folder) / f"index{suffix}" for suffix in _INDEXES]
+            faidx = self._indexed(made)
+            for index, place in zip(made, needed, strict=False) if keep else ():
+                try:  # beside its place first, so that nobody reads half an index
+                    beside = Path(shutil.copy(index, f"{place}.{Path(folder).name}"))
+                    beside.replace(place)
+                except OSError:
+                    break
+            return faidx
+
+    def _indexed(self, places: list[Path]):
+        import pyfaidx
+
+        fai, gzi = map(str, places)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return pyfaidx.Faidx(
+                    str(self.path), indexname=fai, gzi_indexname=gzi, as_raw=True, rebuild=True
+                )
+        except pyfaidx.UnsupportedCompressionFormat:
+            raise UserError(
+                f"{self.path}: gzip, in which no place can be found; compress it by blocks: "
+                "gunzip, then bgzip"
+            ) from None
+        except (pyfaidx.FastaIndexingError, ValueError, OSError, IndexError) as error:
+            reason = " ".join(str(error).replace(str(self.path), "it").split())[:160]
+            raise UserError(
+                f"{self.path}: not a genome that can be indexed ({reason}); give FASTA whose lines"
+                " are equally long and whose names differ"
+            ) from None
+
+
+def _refuse_unreadable(path: Path) -> None:
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; give the genome as FASTA, plain or bgzipped")
+    form = file_kinds.form(path)
+    if form != "fasta":
+        raise UserError(f"{path}: this is no FASTA but {form}; give the genome as FASTA")

@@ -1,0 +1,156 @@
+"""GFF3 and its genome: each coding sequence (CDS), its parts spliced, on its own strand.
+
+The CDSs of a contig are in memory until the next contig or `###`; the genome is not.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote
+
+from seqfuse.bio.reading import text
+from seqfuse.bio.reading.bad_rows import BadRow
+from seqfuse.bio.reading.features import note_table
+from seqfuse.bio.reading.genome import Genome
+from seqfuse.errors import UserError
+
+# Attributes that are columns; `transcript` is the CDS's Parent.
+ATTRIBUTES = ("gene", "locus_tag", "product", "protein_id", "transl_table")
+COLUMNS = ("id", "sequence", "transcript", *ATTRIBUTES, "partial", "record", "location")
+
+
+@dataclass
+class _Cds:
+    """The parts of one CDS, {(start, end): phase}, and the attributes of the first."""
+
+    contig: str
+    strand: str
+    said: dict[str, str]
+    parts: dict[tuple[int, int], str] = field(default_factory=dict)
+
+
+class Gff3:
+    """The coding sequences of an annotation."""
+
+    def __init__(self, path: Path, genome: Path | None, noted: Counter[str]):
+        self.path, self.noted = path, noted
+        self._genome = genome
+
+    def columns(self) -> list[str]:
+        """The same for every file; what a CDS lacks is None."""
+        return [*COLUMNS]
+
+    def each(self) -> Iterator[tuple[int, dict | BadRow]]:
+        """A row a CDS, with the line of its first part."""
+        if self._genome is None:
+            raise UserError(
+                f"{self.path}: GFF3 says where coding sequences lie; name the genome that they lie"
+                " in (genome: ref.fa in the dataset's entry)"
+            )
+        genome, seen = Genome(self._genome), set()
+        for contig, held, parents in self._contigs():
+            for id, (line, found) in held.items():
+                if isinstance(found, BadRow):
+                    yield line, found
+                elif (contig, id) in seen:
+                    fix = "sort the file, so that the parts of a CDS stand together"
+                    yield line, BadRow("parts of this CDS stand apart", None, fix, id=id)
+                else:
+                    seen.add((contig, id))
+                    yield line, self._row(id, found, parents, genome)
+
+    def _contigs(self) -> Iterator[tuple[str, dict, dict]]:
+        """(contig, {CDS: (its first line, its parts or a fault)}, {feature: its attributes}) of each
+        contig."""
+        contig, held, parents = None, {}, {}
+        for number, line in enumerate(text.lines(self.path, "gff3"), start=1):
+            line = line.rstrip("\r\n")
+            if line.startswith("##FASTA"):
+                break
+            cells = line.split("\t")
+            if line.startswith("###") or (line[:1] not in ("#", "") and cells[0] != contig):
+                if held:
+                    yield contig, held, parents
+                contig, held, parents = cells[0], {}, {}
+            if not line.strip() or line.startswith("#"):
+                continue
+            if len(cells) != 9:
+                fault = BadRow("{} columns, and GFF3 has 9", len(cells), "separate them by tabs")
+                held[f"line {number}"] = (number, fault)
+                continue
+            self._hold(number, cells, held, parents)
+        if held:
+            yield contig, held, parents
+
+    def _hold(self, number: int, cells: list[str], held: dict, parents: dict) -> None:
+        contig, _, kind, start, end, _, strand, phase, attributes = cells
+        said = _attributes(attributes)
+        if kind != "CDS":
+            if "ID" in said:
+                parents[said["ID"]] = said
+            return
+        id = said.get("ID") or said.get("Parent")
+        fault = _fault(id, start, end, strand, phase)
+        if fault:
+            held[f"line {number}"] = (number, fault)
+            return
+        line, cds = held.setdefault(id, (number, _Cds(contig, strand, said)))
+        if isinstance(cds, _Cds):
+            cds.parts[int(start), int(end)] = phase
+            if cds.strand != strand:
+                fix = "parts on both strands are not joined; leave it out"
+                held[id] = (line, BadRow("its parts lie on both strands", None, fix, id=id))
+
+    def _row(self, id: str, cds: _Cds, parents: dict, genome: Genome) -> dict | BadRow:
+        from Bio.Seq import reverse_complement
+
+        contig = genome.named(cds.contig)
+        if contig is None:
+            fix = f"give the genome of this annotation; {genome.known()}"
+            return BadRow("no contig {} in the genome", cds.contig, fix, id=id)
+        parts = sorted(cds.parts)
+        location = ",".join(f"{start}..{end}" for start, end in parts)
+        if any(start <= before for (_, before), (start, _) in zip(parts, parts[1:], strict=False)):
+            fix = "give each CDS an ID of its own"
+            return BadRow("its parts overlap: {}", location, fix, id=id)
+        if parts[-1][1] > genome.length(contig):
+            where = f"{parts[-1][1]:,} of {genome.length(contig):,}"
+            fix = "give the genome of this annotation"
+            return BadRow("it ends outside of its contig: {}", where, fix, id=id)
+        if {"pseudo", "pseudogene"} & cds.said.keys():
+            return BadRow("a pseudogene", None, "it codes for no whole protein", id=id, stops=False)
+        letters = "".join(genome.fetch(contig, start, end) for start, end in parts)
+        first = parts[0]
+        if cds.strand == "-":
+            letters, first = reverse_complement(letters), parts[-1]
+        phase = int(cds.parts[first])
+        partial = "yes" if cds.said.get("partial") == "true" else "no"
+        self.noted["coding sequences are partial"] += partial != "no"
+        note_table(self.noted, cds.said.get("transl_table"))
+        transcript = cds.said.get("Parent")
+        row = {name: cds.said.get(name) for name in ATTRIBUTES}
+        above = parents.get(transcript, {})
+        row["gene"] = row["gene"] or above.get("gene") or above.get("Parent")
+        row["transl_table"] = row["transl_table"] or "1"
+        row |= {"transcript": transcript, "partial": partial, "record": cds.contig}
+        row |= {"location": f"{location} ({cds.strand})", "id": id}
+        return row | {"sequence": letters[phase:] or None}
+
+
+def _fault(id: str | None, start: str, end: str, strand: str, phase: str) -> BadRow | None:
+    """What is wrong with the line of a CDS."""
+    if id is None:
+        return BadRow("a CDS without ID and Parent", None, "write ID=..., which its parts share")
+    if not (start.isdecimal() and end.isdecimal() and 1 <= int(start) <= int(end)):
+        return BadRow("start..end is {}", f"{start}..{end}", "count from 1, start <= end", id=id)
+    if strand not in ("+", "-"):
+        return BadRow("the strand is {}", strand, "write + or -", id=id)
+    if phase not in ("0", "1", "2"):
+        return BadRow("the phase is {}", phase, "a CDS has phase 0, 1 or 2", id=id)
+    return None
+
+
+def _attributes(text: str) -> dict[str, str]:
+    pairs = (part.strip().partition("=") for part in text.split(";"))
+    return {key: unquote(value) for key, sign, value in pairs if sign}
