@@ -181,6 +181,7 @@ def _finish() -> None:
 
     touch.Executor.SLEEPING_TIME = 0  # before each job
     own = [item["path"] for entry in RUN["datasets"].values() for item in entry.get("files", [])]
+    own += ["own/values.csv", "own/other.csv", "own/genome.fa", "own/other.fa", "own/records.vcf"]
     own.append("elsewhere/own/records.csv")  # of a mirror
     own += [f"{entry['path']}/config.json" for entry in RUN["models"].values() if "path" in entry]
     for path in map(Path, [*own, *(path for path, *_ in _outputs(RUN))]):

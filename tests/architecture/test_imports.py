@@ -160,7 +160,7 @@ def test_all_that_is_imported_is_declared(package, root):
     extras = project["optional-dependencies"]
     lines = project["dependencies"] + extras["tensorboard"] + extras["structure"]
     declared = {line.split("=")[0].split(">")[0].strip().replace("-", "_") for line in lines}
-    declared |= {"yaml", "sklearn", "umap", "RNA"}
+    declared |= {"Bio", "yaml", "sklearn", "umap", "RNA"}
     foreign = {name for module in package.modules for name in package.foreign(module)}
     assert foreign - sys.stdlib_module_names - declared == set()
 

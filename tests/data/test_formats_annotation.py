@@ -73,7 +73,9 @@ def test_embl_holds_what_genbank_holds(tmp_path):
     found = read(write(tmp_path, "a.embl", out.getvalue()))
     ours = read(write(tmp_path, "a.gbff", BOTH))
     same = [name for name in ours[0][1] if name != "organism"]
-    assert [[row[n] for n in same] for _, row in found] == [[row[n] for n in same] for _, row in ours]
+    assert [[row[n] for n in same] for _, row in found] == [
+        [row[n] for n in same] for _, row in ours
+    ]
     lines = out.getvalue().splitlines()
     assert [number for number, _ in found] == [
         number for number, line in enumerate(lines, start=1) if line.startswith("FT   CDS")
@@ -125,7 +127,9 @@ def test_gff3_takes_its_parts_from_the_genome(tmp_path):
     assert (plus["gene"], plus["transcript"], plus["product"]) == ("gene1", "rna1", "a;b")
     assert minus["transl_table"] == "11"
     # The phase of the first part says where the first codon begins, on either strand.
-    shifted = GFF.replace("\t3\t8\t.\t+\t0", "\t4\t8\t.\t+\t2").replace("32\t43\t.\t-\t0", "32\t42\t.\t-\t2")
+    shifted = GFF.replace("\t3\t8\t.\t+\t0", "\t4\t8\t.\t+\t2").replace(
+        "32\t43\t.\t-\t0", "32\t42\t.\t-\t2"
+    )
     [(_, plus), (_, minus)] = read(write(tmp_path, "b.gff", shifted), genome)
     assert (plus["sequence"], minus["sequence"]) == (PLUS[3:], MINUS[3:])
 
@@ -143,13 +147,15 @@ def test_gff3_and_genbank_agree_on_a_file_with_values(make, tmp_path):
     assert "1 coding sequences have transl_table 11" in first.said
 
 
-CUT = genbank(feature("3..8", locus_tag='"T"')).rpartition("ORIGIN")[0] + "ORIGIN\n        1 ccatgg\n"
+CUT = (
+    genbank(feature("3..8", locus_tag='"T"')).rpartition("ORIGIN")[0] + "ORIGIN\n        1 ccatgg\n"
+)
 T = {"locus_tag": '"T"'}
 # what is wrong -> (file name, content, what the line says)
 REFUSED = {
-    "no sequence": ("a.gb", HEAD.format(60) + feature("3..8", **T) + "CONTIG      join(X.1:1..60)\n//\n",
+    "no sequence": ("a.gb", HEAD.format(60) + feature("3..8", **T) + "CONTIG      join(X.1:1..60)\n//\n",  # noqa: E501
                     ["line 6 (id 'T')", "'TEST.1' has no sequence", "GenBank (full)"]),
-    "outside": ("a.gb", genbank(feature("3..80", **T)), ["line 6 (id 'T')", "outside of its record"]),
+    "outside": ("a.gb", genbank(feature("3..80", **T)), ["line 6 (id 'T')", "outside of its record"]),  # noqa: E501
     "elsewhere": ("a.gb", genbank(feature("join(3..8,Y0.1:1..3)", **T)),
                   ["line 6 (id 'T')", "another record, 'Y0.1'"]),
     "no place": ("a.gb", genbank(feature("somewhere", **T)), ["line 6 (id 'T')", "cannot be read"]),
@@ -178,9 +184,9 @@ REFUSED = {
     "gff overlap": ("a.gff3", GFF + "chr1\tx\tCDS\t40\t45\t.\t-\t0\tParent=rna2\n",
                     ["line 6 (id 'rna2')", "overlap: '32..43,40..45'"]),
     "gff apart": ("a.gff3", GFF + "chr2\tx\tgene\t1\t2\t.\t+\t.\tID=y\n"
-                  "chr1\tx\tCDS\t50\t52\t.\t-\t0\tParent=rna2\n", ["line 8 (id 'rna2')", "stand apart"]),
-    "gff no id": ("a.gff3", GFF + "chr1\tx\tCDS\t3\t8\t.\t+\t0\tNote=z\n", ["line 7", "without ID"]),
-    "gtf": ("a.gff", 'chr1\tx\tCDS\t3\t8\t.\t+\t0\tgene_id "a"; transcript_id "b";\n', ["GTF", "gffread"]),
+                  "chr1\tx\tCDS\t50\t52\t.\t-\t0\tParent=rna2\n", ["line 8 (id 'rna2')", "stand apart"]),  # noqa: E501
+    "gff no id": ("a.gff3", GFF + "chr1\tx\tCDS\t3\t8\t.\t+\t0\tNote=z\n", ["line 7", "without ID"]),  # noqa: E501
+    "gtf": ("a.gff", 'chr1\tx\tCDS\t3\t8\t.\t+\t0\tgene_id "a"; transcript_id "b";\n', ["GTF", "gffread"]),  # noqa: E501
 }  # fmt: skip
 
 
@@ -232,7 +238,9 @@ def test_txt_is_told_by_its_content(tmp_path, text, pack):
     reader = Reader(path)
     assert reader.columns() == TEXTS[text]
     [(line, row)] = reader.each(TEXTS[text])
-    wanted = next(n for n, s in enumerate(text.splitlines(), 1) if s.startswith((">", "a,", "a\t", "{")))
+    wanted = next(
+        n for n, s in enumerate(text.splitlines(), 1) if s.startswith((">", "a,", "a\t", "{"))
+    )
     assert line == wanted and "a" in row.values()
 
 

@@ -1,4 +1,4 @@
-"""FASTA and a table of values: what belongs together, what has no partner, keys that stand twice."""
+"""FASTA and a table of values: what belongs together, what has no partner, keys that repeat."""
 
 import pytest
 
@@ -95,14 +95,14 @@ REFUSED = {
                                ["values.csv: no column 'id' to join by; known: gene, value"]),
     "no column in the file": (FASTA, "gene,value\na,1\n", {"on": "gene"},
                               ["genes.fa: no column 'gene' to join by; known: id, sequence"]),
-    "same column": (FASTA, "id,sequence,value\ng0.1,A,1\n", ON_ID, ["both have a column 'sequence'"]),
-    "no key": (FASTA, VALUES + ",7,train\n", ON_ID, ["values.csv: line 8: there is nothing to join"]),
+    "same column": (FASTA, "id,sequence,value\ng0.1,A,1\n", ON_ID, ["both have a column 'sequence'"]),  # noqa: E501
+    "no key": (FASTA, VALUES + ",7,train\n", ON_ID, ["values.csv: line 8: there is nothing to join"]),  # noqa: E501
     "no value": (FASTA, VALUES.replace("g4.1,4", "g4.1,"), ON_ID,
                  ["genes.fa: line 9 (id 'g4.1'): the value is missing"]),
     "no number": (FASTA, VALUES.replace("g4.1,4", "g4.1,n/a"), ON_ID,
                   ["genes.fa: line 9 (id 'g4.1'): the value 'n/a' is not a number"]),
     "glued header": (FASTA + "ACGT>x\nAC\n", VALUES, ON_ID, ["genes.fa: line 13: '>' inside"]),
-    "a cell too many": (FASTA, VALUES + "g5.2,1,train,x\n", ON_ID, ["values.csv: line 8: a row of 4"]),
+    "a cell too many": (FASTA, VALUES + "g5.2,1,train,x\n", ON_ID, ["values.csv: line 8: a row of 4"]),  # noqa: E501
 }  # fmt: skip
 
 

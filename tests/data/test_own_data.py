@@ -122,7 +122,7 @@ REFUSED = {
     "CR in fasta": ("a.fa", ">a\rACG\r>b\rACG\r", {}, ["CR alone", "tr "]),
     "CR inside": ("a.csv", HEADER + "a,AC\rG,1,train\n", {}, ["line 2", "CR"]),
     "CR inside fasta": ("a.fa", ">a\nACG\rACG\n", {"header_fields": ["id"]}, ["line 2", "'\\r'"]),
-    "genbank": ("a.fa", GENBANK, {}, ["GenBank", "convert it to FASTA"]),
+    "genbank": ("a.fa", GENBANK, {}, ["GenBank", "end in .gb"]),
     "fastq": ("a.fa", "@r1\nACG\n+\nIII\n", {}, ["FASTQ", "convert it to FASTA"]),
     "fasta as csv": ("a.csv", ">a\nACG\n", {}, ["FASTA", "end in .fasta"]),
     "glued header": ("a.fa", ">a|1\nACGT>b|2\nACG\n", {"header_fields": ["id", "value"]},

@@ -35,6 +35,7 @@ _SETTINGS = "settings"
 DATA = (".css", ".j2", ".js", ".yaml")
 # Distributions that are not called as what they hold is imported.
 _DISTRIBUTIONS = {
+    "Bio": "biopython",
     "sklearn": "scikit-learn",
     "umap": "umap-learn",
     "yaml": "pyyaml",

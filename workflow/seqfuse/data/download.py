@@ -38,7 +38,7 @@ class Source:
     Counted when it is read: `rows` that became records, rows that did not by reason, records of
     conversations that go on after the first answer, and sequences that are `cut` to a coding part;
     `unread` are the columns that no key names, `bad` the kinds of rows that cannot be records;
-    `noted` counts what is odd about rows. Another `role` than "rows": the "join" table, the "genome".
+    `noted` counts what is odd about rows. Its `role` may also be "join" (a table) or "genome".
     """
 
     path: str
@@ -105,7 +105,9 @@ def check_entry(name: str, entry: dict, mirrors: Iterable[str], split_by: str = 
     for item in entry.get("files", []):
         form = file_kinds.suffix_form(item["path"])
         if form not in ("txt", None) and (form == "vcf") != (entry.get("source") == "vcf"):
-            what, wanted = ("a VCF", "vcf, and name its genome") if form == "vcf" else ("no VCF", "files")
+            what, wanted = (
+                ("a VCF", "vcf, and name its genome") if form == "vcf" else ("no VCF", "files")
+            )
             raise UserError(
                 f"dataset {name!r}: {_short(item['path'])} is {what}; write source: {wanted}"
             )

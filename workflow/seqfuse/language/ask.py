@@ -16,6 +16,11 @@ Methods that read encoder states run the encoder.
     seqfuse ask --model results/demo/language/variants/onevocab/model \\
         --dna reference.fa --variant variant.fa \\
         --question "Unnamed gene. What disease does this variant contribute to?"
+
+--vcf asks about each alternative allele, by windows of its --genome in the form of KEGG's pairs
+(--window 4000: 2,000 nt, the allele, 2,000 nt); the id of a record is then CHROM:POS:REF>ALT.
+
+    seqfuse ask --model MODEL --vcf my.vcf.gz --genome ref.fa --question "..." --out answers.csv
 """
 
 import argparse
@@ -32,8 +37,15 @@ _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", required=True, type=Path, metavar="DIR", help="finetune's --out")
-    parser.add_argument("--dna", required=True, type=Path, metavar="FILE", help="FASTA or table")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--dna", type=Path, metavar="FILE", help="FASTA or table")
+    source.add_argument("--vcf", type=Path, metavar="FILE", help="variants, with their --genome")
     parser.add_argument("--variant", type=Path, metavar="FILE", help="FASTA of the variants")
+    parser.add_argument("--genome", type=Path, metavar="FILE", help="FASTA that --vcf speaks of")
+    parser.add_argument(
+        "--window", type=int, metavar="N", help="nt of the genome around an allele (default: 4000)"
+    )
+    parser.add_argument("--strand", metavar="S", help="+, - or an INFO field (default: +)")
     parser.add_argument("--question", help="the same for every record (default: column question)")
     input_flags.add(parser, input_flags.ASKED)
     parser.add_argument(
@@ -62,13 +74,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from seqfuse.bio.reading import new_sequences
     from seqfuse.language import prompts
-    from seqfuse.language.answers import interactive, questions
+    from seqfuse.language.answers import interactive
 
     settings = cli_flags.take(args, prompts.Settings)
     if args.batch < 1 or (args.out and args.out.suffix not in (*_DELIMITERS, ".jsonl")):
         raise UserError("--out: name a .csv, .tsv or .jsonl; --batch: at least 1")
     # What can be wrong so far is said before torch is imported, which takes seconds.
-    rows = questions.read_dna(args.dna, args.variant, input_flags.columns(args))
+    rows = _rows(args)
     model = interactive.Model(args.model, args.dataset, settings, args.precision)
     asked = [model.prompt(row, args.question) for row in rows]
     sound = new_sequences.sound(rows, args.bad_rows)
@@ -86,6 +98,26 @@ def run(args: argparse.Namespace) -> int:
         model.answer_aloud(sound, [prompt for prompt in asked if prompt is not None])
         new_sequences.sound(sound, args.bad_rows)
     return int(any(row.fault for row in rows))
+
+
+def _rows(args: argparse.Namespace) -> list:
+    """What is asked about: records, or the alleles of a VCF."""
+    from seqfuse.bio.reading import vcf
+    from seqfuse.language.answers import questions
+
+    of_vcf = {"--genome": args.genome, "--window": args.window, "--strand": args.strand}
+    of_dna = {"--variant": args.variant, "--columns": args.columns or None}
+    for flag, value in (of_dna if args.vcf else of_vcf).items():
+        if value is not None:
+            raise UserError(
+                f"{flag} does not go with {'--vcf' if args.vcf else '--dna'}; remove it"
+            )
+    if args.vcf is None:
+        return questions.read_dna(args.dna, args.variant, input_flags.columns(args))
+    window = vcf.WINDOW if args.window is None else args.window
+    if window < 2:
+        raise UserError("--window: at least 2")
+    return questions.read_vcf(args.vcf, args.genome, window, args.strand or "+")
 
 
 def _replies(

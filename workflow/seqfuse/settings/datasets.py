@@ -129,7 +129,7 @@ def has_reasoning(entry: Mapping) -> bool:
 
 
 def joined_on(entry: Mapping) -> tuple[str, str]:
-    """The columns by which rows and the table of `join` belong together, that of the files first."""
+    """The columns by which the rows of the files and of the table of `join` belong together."""
     on = entry["join"]["on"]
     return (on, on) if isinstance(on, str) else next(iter(on.items()))
 

@@ -99,7 +99,9 @@ class Features:
         if others is not None:
             return BadRow("a part lies in another record, {}", others, "give both in one", id=id)
         if getattr(location, "operator", "join") == "order":
-            return BadRow("order(...) does not say that its parts are joined", None, "leave it out", id=id)
+            return BadRow(
+                "order(...) does not say that its parts are joined", None, "leave it out", id=id
+            )
         try:
             size = len(record.seq)
             _ = str(record.seq[:1])

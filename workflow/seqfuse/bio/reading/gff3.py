@@ -61,8 +61,7 @@ class Gff3:
                     yield line, self._row(id, found, parents, genome)
 
     def _contigs(self) -> Iterator[tuple[str, dict, dict]]:
-        """(contig, {CDS: (its first line, its parts or a fault)}, {feature: its attributes}) of each
-        contig."""
+        """Of each contig (its name, {CDS: (line, parts or fault)}, {feature: attributes})."""
         contig, held, parents = None, {}, {}
         for number, line in enumerate(text.lines(self.path, "gff3"), start=1):
             line = line.rstrip("\r\n")

@@ -41,13 +41,18 @@ class NewSequence:
         self.fault = self.fault or fault
 
 
-def read(path: Path, fields: Collection[str], columns: Mapping[str, str]) -> list[NewSequence]:
+def read(
+    path: Path,
+    fields: Collection[str],
+    columns: Mapping[str, str],
+    reader: Reader | None = None,
+) -> list[NewSequence]:
     """The rows of a file, in order.
 
     `fields` are what a row may have, `sequence` at least; `columns` (field -> column) names those
-    of a table that are called otherwise.
+    of a table that are called otherwise. A `reader` knows the genome, where one is needed.
     """
-    reader = Reader(path)
+    reader = reader or Reader(path)
     column_of = _columns(reader, fields, columns)
     rows = []
     for count, (number, row) in enumerate(reader.each([*column_of.values()]), start=1):
@@ -58,7 +63,8 @@ def read(path: Path, fields: Collection[str], columns: Mapping[str, str]) -> lis
                 found |= {field: cells.text(row[column]) for field, column in column_of.items()}
         except BadRow as error:
             fault = error
-        place = Place(str(path), number, found.get("id") or f"row-{count}", reader.unit)
+        id = found.get("id") or (fault and fault.id) or f"row-{count}"
+        place = Place(str(path), number, id, reader.unit)
         rows.append(_spelt(NewSequence(place, found, fault)))
     if not rows:
         raise UserError(f"{path}: there is no row; give a file with sequences")
@@ -79,6 +85,7 @@ def sound(rows: Iterable[NewSequence], policy: str) -> list[NewSequence]:
         bad.refuse(", or leave such rows out with --bad-rows reject")
     if not found:
         bad.refuse()
+        raise UserError("no row is left that can be used")
     bad.say("left out")
     return found
 

@@ -1,9 +1,9 @@
 """Rows of a source file, one at a time, whatever its format: a table, FASTA, annotation, variants.
 
-The suffix tells the format; of .txt, the content. Every mistake names the file, the line or row, and what to do. Rows are
-dictionaries of the file's own column names; an empty CSV cell is None. A row that does not have the
-form of its file, such as one with a cell too many, is a `BadRow`, for the caller to count or to
-stop at. Memory does not grow with the rows of a file.
+The suffix tells the format; of .txt, the content. Every mistake names the file, the line or row,
+and what to do. Rows are dictionaries of the file's own column names; an empty CSV cell is None. A
+row that does not have the form of its file, such as one with a cell too many, is a `BadRow`, for
+the caller to count or to stop at. Memory does not grow with the rows of a file.
 """
 
 import csv

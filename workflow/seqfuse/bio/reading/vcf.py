@@ -77,7 +77,7 @@ class Vcf:
                 if not header:
                     raise UserError(
                         f"{self.path}: line {number}: a variant before the line of column names;"
-                        " write #CHROM, POS, ID, REF, ALT, QUAL, FILTER and INFO above it, with tabs"
+                        " write #CHROM, POS, ID, REF, ALT, QUAL, FILTER, INFO above it, with tabs"
                     )
                 yield number, line
         if not header:

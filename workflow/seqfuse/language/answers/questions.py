@@ -7,6 +7,19 @@ from seqfuse.bio.reading import new_sequences
 from seqfuse.bio.reading.bad_rows import BadRow
 from seqfuse.bio.reading.input_flags import ASKED
 from seqfuse.bio.reading.new_sequences import NewSequence
+from seqfuse.bio.reading.readers import Reader
+from seqfuse.progress import say
+
+
+def read_vcf(vcf: Path, genome: Path | None, window: int, strand: str) -> list[NewSequence]:
+    """A row an alternative allele: windows of the genome with either allele. The id of each says
+    where it lies, CHROM:POS:REF>ALT."""
+    reader = Reader(vcf, genome=genome, window=window, strand=strand)
+    rows = new_sequences.read(vcf, ("id", "sequence", "variant"), {}, reader)
+    for what, count in reader.noted.items():
+        if count:
+            say(f"{vcf}: {count:,} {what}")
+    return rows
 
 
 def read_dna(
