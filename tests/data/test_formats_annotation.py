@@ -162,7 +162,7 @@ REFUSED = {
     "order": ("a.gb", genbank(feature("order(3..8,21..26)", **T)), ["line 6 (id 'T')", "order("]),
     "codon start": ("a.gb", genbank(feature("3..8", codon_start="4", **T)),
                     ["line 6 (id 'T')", "codon_start is '4'"]),
-    "cut": ("a.gb", CUT, ["line 9", "breaks off"]),
+    "cut": ("a.gb", CUT, ["line 6 (id 'T')", "outside of its record"]),
     "fasta": ("a.gb", ">a\nACG\n", ["FASTA", ".fasta"]),
     "embl": ("a.gb", "ID   X; SV 1;\nXX\n", ["EMBL", ".embl"]),
     "no record": ("a.gb", "\n\n", ["no record"]),
