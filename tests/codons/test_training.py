@@ -234,7 +234,7 @@ def test_the_entropy_term_makes_the_weights_decisive(study, tmp_path):
             "entropy": (weight,),
             "epochs": 30,
             "early_stopping_patience": 30,
-            "learning_rate": (0.01,),
+            "learning_rate": (0.1,),
         }
         out = tmp_path / f"{weight}.out"
         study.job("mil", tmp_path / f"{weight}", seeds=(0,), **settings).run(out)

@@ -143,17 +143,18 @@ def without(trials, modalities) -> np.ndarray:
 
 @pytest.mark.parametrize("dead", MODALITIES)
 def test_a_modality_of_noise_is_reported_as_dead(demo, dead):
-    """Trained with noise in place of one modality, a fusion loses nothing with other noise there.
+    """Trained with noise in place of one modality, a fusion loses nothing with its mean there.
 
-    Its mean does not lower the score either, and may raise it: what the fusion makes of noise ends.
+    Other noise costs it less than any modality that says something: it knows its training rows by
+    theirs, a little.
     """
     trials = demo.train("concat", seeds=(0,), noise=dead)
     rows = [row for row in knockout.measure(trials, "concat", CONFIDENCE) if "seed" not in row]
     lost = {(row["modalities"], row["replacement"]): row for row in rows}
-    assert lost[dead, "noise"]["low"] <= 0 <= lost[dead, "noise"]["high"]
     assert lost[dead, "mean"]["low"] <= 0
     for alive in set(MODALITIES) - {dead}:
-        assert lost[alive, "mean"]["low"] > 0 and lost[alive, "noise"]["low"] > 0
+        least = min(lost[alive, "mean"]["low"], lost[alive, "noise"]["low"])
+        assert least > max(0, lost[dead, "noise"]["high"])
 
 
 def test_the_codon_part_survives_in_dna_or_rna_and_in_nothing_else(demo):

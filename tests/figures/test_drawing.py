@@ -33,7 +33,7 @@ SHOWN = {
     "table1": "value",
     "table2": "value",
     "table4": "value",
-    "case": "semantic_similarity",
+    "case": "word_overlap",
     "training": "loss",
     "fusion": "high",
     "truth": "prediction",

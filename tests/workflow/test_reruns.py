@@ -84,7 +84,7 @@ def test_k_of_onevocab_trains_onevocab_alone(demo, tmp_path):
 
 
 def test_an_encoder_runs_everything_below_it(demo, package):
-    module = package / "encoders" / "nucleotide_transformer.py"
+    module = package / "encoders" / "models" / "nucleotide_transformer.py"
     with edited(module, statement(module)):
         jobs = planned(demo)
     assert stages(jobs) >= {"embeddings", "language", "codons", "controls", "evaluation"}
