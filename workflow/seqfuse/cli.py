@@ -23,6 +23,7 @@ STAGES: dict[str, tuple[str, dict[str, str]]] = {
     "data": (
         "catalogue, download, readers, the synthetic demo data, model folders",
         {
+            "look": "seqfuse.data.looking.look",
             "records": "seqfuse.data.records",
             "card": "seqfuse.data.card",
             "model": "seqfuse.data.model",

@@ -1,0 +1,92 @@
+"""The entry of config.yaml that a user's file asks for, as far as its columns tell."""
+
+from collections.abc import Mapping, Sequence
+
+from seqfuse.bio.splits import SPLITS
+from seqfuse.data.looking.columns import (
+    CALLED,
+    CHAT,
+    CODING,
+    ID,
+    LABEL,
+    NUMBER,
+    SEQUENCES,
+    SPLIT,
+    TEXT,
+    Column,
+)
+
+# Columns that variants and annotation always have: no label or value of a sequence.
+_GIVEN = {
+    *("CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER"),
+    *("transcript", "gene", "locus_tag", "product", "protein_id"),
+    *("transl_table", "partial", "record", "location"),
+}
+
+
+def roles(columns: Sequence[Column]) -> dict[str, str]:
+    """Field -> column of those that a file has, by what they look like."""
+    looks = {
+        column.name: column.looks_like
+        for column in columns
+        if column.looks_like in SEQUENCES or (column.distinct > 1 and column.name not in _GIVEN)
+    }
+
+    def first(*kinds: str) -> list[str]:
+        return [name for name, kind in looks.items() if kind in kinds]
+
+    sequences, labels, numbers = first(*SEQUENCES), first(LABEL), first(NUMBER)
+    candidates = {
+        "sequence": sequences[:1],
+        "variant": sequences[1:2],
+        "id": first(ID),
+        "split": first(SPLIT),
+        "exchanges": first(CHAT),
+    }
+    found = {field: names[0] for field, names in candidates.items() if names}
+    coding = bool(sequences) and looks[sequences[0]] == CODING and len(sequences) == 1
+    if numbers and (coding or not labels):
+        found["value"] = numbers[-1]
+    elif labels:
+        found["label"] = labels[-1]
+    questions = [name for name in first(TEXT, LABEL) if name.casefold() == "question"]
+    found |= {"question": questions[0]} if questions else {}
+    return found
+
+
+def made(name: str, item: Mapping, columns: Sequence[Column]) -> tuple[dict, list[str]]:
+    """The configuration to paste, and what is still to be filled in."""
+    found, known = roles(columns), {column.name: column for column in columns}
+    coding = "sequence" in found and known[found["sequence"]].looks_like == CODING
+    study = "codons" if coding and "variant" not in found else "language"
+    missing = []
+    entry: dict = {"study": study, **item}
+    renamed = {field: column for field, column in found.items() if field not in ("split", column)}
+    if renamed:
+        entry["columns"] = renamed
+    if "split" in found:
+        entry["split_column"] = found["split"]
+        others = {
+            value: CALLED.get(value.casefold(), value.casefold())
+            for value in known[found["split"]].values
+            if value not in SPLITS
+        }
+        entry |= {"splits": others} if others else {}
+    if study == "language" and not {"question", "exchanges"} & found.keys():
+        entry["question"] = "Which class is it?"
+        missing.append("question: what is asked of each sequence")
+    if "sequence" not in found:
+        missing.append("a column of DNA: none was found")
+    if not {"label", "value", "exchanges"} & found.keys():
+        missing.append(
+            "a label or a value of each sequence: a column, or join: {path: values.csv, on: id}"
+        )
+    elif study == "language" and "value" in found:
+        missing.append(
+            "a label, because study A answers in words; study B learns values, of coding sequences"
+        )
+    whole = {"datasets": {name: entry}}
+    if study == "codons":
+        return {"studies": ["codons"], **whole, "codons": {"datasets": [name]}}, missing
+    suites = {"language": {"suites": {"mine": [name]}}}
+    return {"studies": ["language"], **whole, **suites}, missing
