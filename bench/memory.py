@@ -7,6 +7,7 @@ of a third of KEGG's nucleotides.
 """
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -74,10 +75,7 @@ def asked(name: str, checkpointing: bool = False) -> dict:
 
 def answered(name: str) -> dict:
     """Computed and measured megabytes of a method that answers prompts, and their ratio."""
-    os.environ.update(_MMAP)
-    request = asked(name) | {"job": "predict", "lora_rank": 0}
-    (_, measured), (_, found) = apart(_answering, request), apart(_answers, request)
-    return {"computed": found / 1e6, "measured": measured / 1e6, "of": found / measured}
+    return _held(asked(name) | {"job": "predict", "lora_rank": 0}, _answers, _say)
 
 
 def _answers(request: dict) -> float:
@@ -89,15 +87,6 @@ def _answers(request: dict) -> float:
     prompt = batch["tokens"] / SIZE.rows
     cached = found["resident"]["cached"] * SIZE.rows * cached_beyond("cpu", prompt, SAID)
     return found["resident"]["bytes"] + max(0.0, peak + cached)
-
-
-def _answering(request: dict) -> int:
-    """Bytes that the same answers take at most in this process, above what it has taken before."""
-    tiny = BACKBONE | _TINY
-    _say(request | {"backbone": {"layout": "qwen3", "shape": tiny}}, 1, Size(1, 80, 8, 8))
-    before = _high_water()
-    _say(request, BACKBONE["num_hidden_layers"], SIZE)
-    return _high_water() - before
 
 
 def _say(request: dict, blocks: int, size: Size) -> None:
@@ -123,9 +112,13 @@ MEASURES = [peak_memory]
 
 def compared(name: str, checkpointing: bool = False) -> dict:
     """Computed and measured megabytes of one method, and their ratio."""
+    return _held(asked(name, checkpointing), _computed, _steps)
+
+
+def _held(request: dict, computed: Callable, work: Callable) -> dict:
+    """Megabytes of a request, computed and taken by its `work`, and their ratio."""
     os.environ.update(_MMAP)
-    request = asked(name, checkpointing)
-    (_, measured), (_, found) = apart(_measured, request), apart(_computed, request)
+    (_, measured), (_, found) = apart(_measured, request, work), apart(computed, request)
     return {"computed": found / 1e6, "measured": measured / 1e6, "of": found / measured}
 
 
@@ -139,13 +132,13 @@ def _computed(request: dict) -> float:
     return found["resident"]["bytes"] + 2 * trained + max(peak, trained)
 
 
-def _measured(request: dict) -> int:
-    """Bytes that the same steps take at most in this process, above what it has taken before: a
-    tiny step loads what the first one of any size does."""
+def _measured(request: dict, work: Callable) -> int:
+    """Bytes that `work` takes at most in this process, above what it has taken before: a tiny one
+    loads what the first one of any size does."""
     tiny = BACKBONE | _TINY
-    _steps(request | {"backbone": {"layout": "qwen3", "shape": tiny}}, 1, Size(1, 80, 8, 8))
+    work(request | {"backbone": {"layout": "qwen3", "shape": tiny}}, 1, Size(1, 80, 8, 8))
     before = _high_water()
-    _steps(request, BACKBONE["num_hidden_layers"], SIZE)
+    work(request, BACKBONE["num_hidden_layers"], SIZE)
     return _high_water() - before
 
 
