@@ -9,6 +9,7 @@
 #             folder that has the files already
 # make bench  measure our own code against its plain counterparts
 # make test-bench   each of these measures once, at its default scale; CI runs the quick ones, tiny
+# make test-reruns   what every key of the configuration runs again; CI asks one of each kind
 # make fuzz   files and entries of one's own, drawn at random: 20,000, or as many as DRAWS says
 # make gpu    the same on a GPU, at the real models' shapes, in under eight minutes
 
@@ -19,7 +20,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # uv where it is installed, plain pip otherwise.
 INSTALL := $(if $(shell command -v uv),uv pip install --python $(VENV)/bin/python,$(VENV)/bin/python -m pip install --disable-pip-version-check)
 
-.PHONY: demo test fuzz test-bench test-cluster-all test-statistics real-models study lint format bench gpu docs clean
+.PHONY: demo test fuzz test-bench test-reruns test-cluster-all test-statistics real-models study lint format bench gpu docs clean
 
 demo: $(VENV)/.installed
 	snakemake --cores all --config preset=demo
@@ -34,6 +35,9 @@ test-bench: $(VENV)/.tests
 
 fuzz: $(VENV)/.tests
 	SEQFUSE_FUZZ=$(or $(DRAWS),20000) pytest tests/data/test_own_data_fuzz.py
+
+test-reruns: $(VENV)/.tests
+	pytest tests/architecture/test_reruns.py -m whole
 
 test-cluster-all: $(VENV)/.tests
 	pytest tests/cluster -m cluster

@@ -38,9 +38,9 @@ _OF_VARIANTS = ("window", "strand")
 @functools.cache
 def schema() -> dict:
     """The JSON schema of an entry; `cleaning` takes the settings of the section `sequences`."""
-    found = packaged("datasets")
-    found["properties"]["cleaning"]["properties"] = section("sequences")
-    return found
+    entry = copy.deepcopy(packaged("datasets"))
+    entry["properties"]["cleaning"]["properties"] = section("sequences")
+    return entry
 
 
 def validate(name: str, entry: Mapping, places: Places = NOWHERE) -> dict:

@@ -1,5 +1,7 @@
 """One entry of the catalogue of models: held to its schema, defaults filled in."""
 
+import copy
+
 from seqfuse.settings.schema import packaged, read_part
 from seqfuse.settings.validation import hold
 from seqfuse.settings.yaml_files import NOWHERE, Places
@@ -10,7 +12,8 @@ def validate(name: str, entry: dict, places: Places = NOWHERE) -> dict:
     schema = packaged("models")
     hold(entry, schema, f"model {name!r}", places, ("models", name))
     known = schema["properties"]
-    return {key: rule["default"] for key, rule in known.items() if "default" in rule} | entry
+    defaults = {key: rule["default"] for key, rule in known.items() if "default" in rule}
+    return copy.deepcopy(defaults) | entry
 
 
 def of_folder(entry: dict) -> dict:
