@@ -51,7 +51,7 @@ def one_of_each() -> list[str]:
     "names",
     [
         pytest.param(one_of_each, marks=pytest.mark.slow, id="one of each kind"),
-        pytest.param(list, marks=pytest.mark.whole, id="every key"),
+        pytest.param(list, marks=[pytest.mark.slow, pytest.mark.whole], id="every key"),
     ],
 )
 def test_snakemake_runs_again_what_is_listed(names):
