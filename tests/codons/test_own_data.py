@@ -218,6 +218,15 @@ def test_own_data_a_table_may_say_where_the_coding_part_lies(tmp_path):
     assert list(found.usable()) == [0, 1]
 
 
+def test_formats_new_sequences_of_another_genetic_code_are_not_predicted(tmp_path):
+    path = tmp_path / "new.csv"
+    path.write_text("id,sequence,transl_table\na,ATGATA,2\nb,ATGATA,\nc,ATGATA,1\n")
+    found = new_records.read(path, {}, 1)
+    assert list(found.usable()) == [1, 2]
+    fault = "transl_table is '2', and the arm was trained with genetic code 1"
+    assert str(found.rows[0].fault) == fault
+
+
 def test_own_data_codon_usage_by_hand():
     usage = root_usage(["AAAAAA", "AAACCC", "GGG"])
     # Hellinger: 1 - sum of roots of p q, and its root.

@@ -62,7 +62,7 @@ def test_a_cds_is_spliced_and_on_its_strand(tmp_path):
     assert (first, second) == (6, 10)  # the lines on which they begin
     assert (plus["sequence"], minus["sequence"]) == (PLUS, MINUS)
     assert (plus["id"], minus["id"]) == ("T1", "P2")
-    assert (plus["gene"], plus["transl_table"], minus["transl_table"]) == ("abc", "11", "1")
+    assert (plus["gene"], plus["transl_table"], minus["transl_table"]) == ("abc", "11", None)
     assert (plus["partial"], plus["record"]) == ("no", "TEST.1")
 
 
@@ -145,6 +145,7 @@ def test_gff3_and_genbank_agree_on_a_file_with_values(make, tmp_path):
         assert made.status == 0 and made.column("sequence") == [PLUS, MINUS]
         assert made.column("value") == [1, 2]
     assert "1 coding sequences have transl_table 11" in first.said
+    assert [made.column("transl_table") for made in (first, second)] == [[11, None], [None, 11]]
 
 
 CUT = (

@@ -82,6 +82,13 @@ def test_what_is_odd_is_said(look):
         assert what in said, said
 
 
+def test_coding_sequences_of_another_genetic_code_are_cleaned_with_it(look):
+    rows = [f"a{i},ATG{dna(9)}TAA,{i},{'' if i == 5 else 4 if i == 6 else 11}\n" for i in range(12)]
+    _, config = look("bacteria.csv", "id,sequence,value,transl_table\n" + "".join(rows))
+    [entry] = config["datasets"].values()
+    assert entry["cleaning"] == {"genetic_code": 11, "other_genetic_code": "drop"}
+
+
 def test_what_a_file_lacks_is_said(look):
     said, _ = look("plain.fa", ">a\nACGTACGT\n>b\nTTGTACGA\n")
     assert "a label or a value of each sequence" in said

@@ -45,7 +45,7 @@ def rows(tmp_path, genome):
         path = tmp_path / "a.vcf"
         path.write_text(HEAD + "".join(lines))
         reader = Reader(path, genome=genome, window=window, strand=strand)
-        return [row for _, row in reader.numbered([])]
+        return [row for _, row in reader.numbered(reader.columns())]
 
     return read
 
@@ -241,10 +241,14 @@ def test_a_genome_that_cannot_be_indexed_is_refused(rows, tmp_path, case):
 def test_asked_about_a_vcf_each_allele_is_a_row_with_its_place(tmp_path, genome, capsys):
     path = tmp_path / "a.vcf"
     path.write_text(HEAD + line(100, R, f"{other(R)},<DEL>") + line(101, ONE[100], other(ONE[100])))
-    rows = questions.read_vcf(path, genome, 40, "+")
+    rows = [*questions.read_vcf(path, genome, 40, "+")]
     assert [row.id for row in rows] == [
         f"1:100:{R}>{other(R)}", f"1:100:{R}><DEL>", f"1:101:{ONE[100]}>{other(ONE[100])}"
     ]  # fmt: skip
     assert rows[0].cells["variant"] == ONE[79:99] + other(R) + ONE[100:120]
     assert [row.place.number for row in rows] == [9, 9, 10]
     assert rows[1].fault is not None and "symbolic" in str(rows[1].fault)
+    places = [(100, R, other(R)), (100, R, "<DEL>"), (101, ONE[100], other(ONE[100]))]
+    assert [questions.position(row) for row in rows] == [
+        {"chrom": "1", "pos": pos, "ref": ref, "alt": alt} for pos, ref, alt in places
+    ]

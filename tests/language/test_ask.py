@@ -1,14 +1,17 @@
 """Questions from a terminal: what is said, as text and as JSON, for every method; bad input."""
 
 import csv
+import gzip
 import json
 import math
 import subprocess
 import sys
+import weakref
 
 import pytest
 
 from seqfuse import cli, tables
+from seqfuse.bio.reading.new_sequences import NewSequence
 from seqfuse.files import read_json, write_json
 from seqfuse.language.answers import interactive
 from seqfuse.language.answers.interactive import probabilities, readable
@@ -144,7 +147,7 @@ def test_own_data_a_call_of_ask_that_was_ended_goes_on(
     new.write_text("\n".join(["id,sequence,variant", *lines, ""]))
     words = ["ask", "--model", model, "--dna", new, "--dataset", "rats", "--out", out]
     words = list(map(str, [*words, "--max-new-tokens", 12, "--batch", 2, "--question", QUESTION]))
-    part, done = interactive.Model._part, []
+    part, done = interactive.Model.replies, []
 
     def once(self, asked):
         if len(done) == 1:
@@ -152,18 +155,18 @@ def test_own_data_a_call_of_ask_that_was_ended_goes_on(
         done.append(len(asked))
         return part(self, asked)
 
-    monkeypatch.setattr(interactive.Model, "_part", once)
+    monkeypatch.setattr(interactive.Model, "replies", once)
     with pytest.raises(KeyboardInterrupt):
         cli.main(words)
     assert not out.exists()
     monkeypatch.setattr(
         interactive.Model,
-        "_part",
+        "replies",
         lambda self, asked: (done.append(len(asked)), part(self, asked))[1],
     )
     # What is there stays there, however many are answered at a time now.
     assert cli.main([*words, "--batch", "3"]) == 0
-    assert done == [2, 3, 1]
+    assert done == [2, 2]
     assert [json.loads(line)["id"] for line in out.open()] == [r["id"] for r in asked_rows[:4]]
     assert not list(tmp_path.glob(".said*journal"))
 
@@ -304,3 +307,86 @@ def test_bad_model_and_files(commands, fasta, tmp_path, capsys):
     found["encoder"]["folder"] = "../../gone"
     write_json(model / "seed0" / "method.json", found)
     assert "name its folder with --encoder" in refused("--dataset", "rats")
+
+
+VCF = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+
+
+@pytest.fixture
+def variants(asked_rows, fasta, tmp_path):
+    """A VCF of the alleles of some rows, with a row that cannot be asked about, and its genome."""
+    genome = fasta("ref.fa", *((row["id"], row["sequence"]) for row in asked_rows))
+    rows = [row for row in asked_rows if row["sequence"] != row["variant"]]
+    alleles = [(row["id"], 13, row["sequence"][12], row["variant"][12]) for row in rows]
+    lines = [
+        f"{name}\t{place}\t.\t{ref}\t{alt}\t.\t.\t.\n"
+        for name, place, ref, alt in [*alleles, (rows[0]["id"], 5, "N", "<DEL>")]
+    ]
+    path = tmp_path / "my.vcf.gz"
+    path.write_bytes(gzip.compress((VCF + "".join(lines)).encode()))
+    return path, genome, rows
+
+
+@pytest.mark.parametrize("method", ["onevocab", "linear"])
+def test_formats_the_alleles_of_a_vcf_are_answered_with_their_places(
+    commands, ask, fasta, variants, tmp_path, capsys, method
+):
+    path, genome, rows = variants
+    model, out = commands.finetune(method, tmp_path / "model", "--seeds", 0), tmp_path / "said.csv"
+    words = ["ask", "--model", model, "--vcf", path, "--genome", genome, "--question", QUESTION]
+    words += ["--window", 36, "--dataset", "rats", "--max-new-tokens", 12, "--batch", 2]
+    assert cli.main(list(map(str, [*words, "--out", out]))) == 1
+    fault = f"{path}: line {len(rows) + 3} (id '{rows[0]['id']}:5:N><DEL>'): REF is not"
+    assert fault in capsys.readouterr().err
+    with out.open() as file:
+        *said, bad = csv.DictReader(file)
+    assert [bad[key] for key in ("chrom", "pos", "ref", "alt", "likeliest")] == [
+        *(rows[0]["id"], "5", "N", "<DEL>", "")
+    ]  # fmt: skip
+    # The same windows, cut by hand: what there is of 18 nt on either side.
+    dna = fasta("dna.fa", *((r["id"], r["sequence"]) for r in rows))
+    variant = fasta("variant.fa", *((r["id"], r["variant"]) for r in rows))
+    expected = map(json.loads, ask(model, dna, "--variant", variant, "--json").splitlines())
+    for row, reply, given in zip(said, expected, rows, strict=True):
+        place = (given["id"], "13", given["sequence"][12], given["variant"][12])
+        assert tuple(row[key] for key in ("chrom", "pos", "ref", "alt")) == place
+        assert row["id"] == "{}:{}:{}>{}".format(*place)
+        for label, share in reply["probabilities"].items():
+            assert float(row[f"p({label})"]) == pytest.approx(share, rel=1e-3)
+    assert cli.main(list(map(str, [*words, "--json"]))) == 1
+    replies = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [reply["pos"] for reply in replies] == [13] * len(rows) + [5]
+    assert replies[-1].keys() == {*("id", "chrom", "pos", "ref", "alt", "note")}
+
+
+def test_formats_no_more_than_a_batch_of_a_file_is_in_memory(
+    commands, variants, tmp_path, monkeypatch, capsys
+):
+    path, genome, _ = variants
+    genome.write_text(f">1\n{'ACGT' * 100}\n")
+    lines = (f"1\t{place}\t.\t{'ACGT'[(place - 1) % 4]}\tN\t.\t.\t.\n" for place in range(1, 400))
+    path.write_bytes(gzip.compress((VCF + "".join(lines)).encode()))
+    model = commands.finetune("text_only", tmp_path / "model", "--seeds", 0)
+    alive, most = weakref.WeakSet(), []
+    made = NewSequence.__init__
+
+    def counted(self, *words, **more):
+        made(self, *words, **more)
+        alive.add(self)
+        most.append(len(alive))
+
+    monkeypatch.setattr(NewSequence, "__init__", counted)
+    monkeypatch.setattr(NewSequence, "__hash__", object.__hash__)
+    monkeypatch.setattr(interactive.Model, "replies", lambda self, asked: [said() for _ in asked])
+
+    def said():
+        shares = {"grey": 0.5, "tawny": 0.5}
+        return {"question": "", "answer": "grey", "likeliest": "grey", "probabilities": shares,
+                "loglik": shares, "blanked": None, "text": None, "note": ""}  # fmt: skip
+
+    words = ["ask", "--model", model, "--vcf", path, "--genome", genome, "--question", QUESTION]
+    words += ["--dataset", "rats", "--window", 20, "--batch", 8, "--out", tmp_path / "said.csv"]
+    assert cli.main(list(map(str, words))) == 0
+    assert len(most) == 2 * 399 and max(most) < 25
+    with (tmp_path / "said.csv").open() as file:
+        assert [row["pos"] for row in csv.DictReader(file)] == [*map(str, range(1, 400))]

@@ -279,3 +279,19 @@ def test_a_damaged_table_of_records_is_one_line(tmp_path, capsys):
                    "--out", str(tmp_path / "out")])  # fmt: skip
     [line] = capsys.readouterr().err.splitlines()
     assert status == 2 and f"{path}: not a readable Parquet file" in line
+
+
+def test_formats_what_says_another_genetic_code_is_never_mistranslated(clean):
+    # ATA is isoleucine in the standard code and methionine in that of vertebrate mitochondria.
+    rows = [{"sequence": "ATGATAAAATAA", "transl_table": table, "value": 1.0, "file": "a.gb",
+             "line": 9 * table if table else 5} for table in (1, None, 2, 2)]  # fmt: skip
+    line = refusal(clean(rows, study="codons"))
+    assert "a.gb: 2 rows (lines 18 (id 'r3'), 18): transl_table is 2 and genetic_code 1" in line
+    assert "`cleaning: {genetic_code: 2}`" in line and "{other_genetic_code: drop}`" in line
+    found = clean(rows, study="codons", other_genetic_code="drop")
+    assert [frame["protein"] for frame in found.frames] == ["MIK", "MIK"]
+    assert found.reasons == dict.fromkeys((3, 4), "transl_table is 2 and genetic_code 1")
+    found = clean(rows[1:], study="codons", genetic_code=2)
+    assert [frame["protein"] for frame in found.frames] == ["MMK"] * 3
+    # DNA that nothing translates may have any.
+    assert len(clean(rows, study="language").rows) == 4

@@ -22,7 +22,8 @@ def _schema(required: dict[str, pa.DataType], optional: dict[str, pa.DataType]) 
 _TEXT, _NUMBER, _COUNT = pa.string(), pa.float64(), pa.int64()
 
 # One row a record of any study. `value` is a regression target, `label` a class or an answer,
-# `text` the description of a gene-text pair, `group` what a group-disjoint split keeps together.
+# `text` the description of a gene-text pair, `group` what a group-disjoint split keeps together,
+# `transl_table` the genetic code (NCBI's number) that the file gives a coding sequence.
 # `file` and `line` say where the record was read (of a table the row, from 1), as its catalogue
 # entry names the file; null for what was generated.
 RECORDS = _schema(
@@ -35,16 +36,17 @@ RECORDS = _schema(
         "reasoning": _TEXT,
         "text": _TEXT,
         "group": _TEXT,
+        "transl_table": _COUNT,
         "file": _TEXT,
         "line": _COUNT,
     },
 )
-# A cleaned record, without its place. `subset` says whether the record's exact question has one
-# label in the whole set ("question_decides") or several ("sequence_decides"); null without a
-# question or a label.
+# A cleaned record, without its place and what its file says of its genetic code. `subset` says
+# whether the record's exact question has one label in the whole set ("question_decides") or several
+# ("sequence_decides"); null without a question or a label.
 CLEAN = pa.schema(
     [
-        *(field for field in RECORDS if field.name not in ("file", "line")),
+        *(field for field in RECORDS if field.name not in ("transl_table", "file", "line")),
         pa.field("subset", _TEXT),
     ]
 )

@@ -91,6 +91,8 @@ class SourceFile:
             record["label"] = self._label(record["label"])
         if record.get("value") is not None:
             record["value"] = cells.number(record["value"], "value")
+        if record.get("transl_table") is not None:
+            record["transl_table"] = cells.whole_number(record["transl_table"], "transl_table")
         if "group_pattern" in self.entry:
             record["group"] = self._first_group("group_pattern", record["question"])
         if "text_pattern" in self.entry and record.get("text"):

@@ -18,21 +18,20 @@ Methods that read encoder states run the encoder.
         --question "Unnamed gene. What disease does this variant contribute to?"
 
 --vcf asks about each alternative allele, by windows of its --genome in the form of KEGG's pairs
-(--window 4000: 2,000 nt, the allele, 2,000 nt); the id of a record is then CHROM:POS:REF>ALT.
+(--window 4000: 2,000 nt, the allele, 2,000 nt). The id of a record is then CHROM:POS:REF>ALT, and
+its answer has chrom, pos, ref and alt. A file is read once to find what cannot be asked and once to
+answer; it is never in memory as a whole.
 
     seqfuse ask --model MODEL --vcf my.vcf.gz --genome ref.fa --question "..." --out answers.csv
 """
 
 import argparse
-import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from seqfuse.bio.reading import input_flags
 from seqfuse.errors import UserError
 from seqfuse.settings import cli_flags
-
-_DELIMITERS = {".csv": ",", ".tsv": "\t"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,33 +73,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from seqfuse.bio.reading import new_sequences
     from seqfuse.language import prompts
-    from seqfuse.language.answers import interactive
+    from seqfuse.language.answers import interactive, questions, replies
 
     settings = cli_flags.take(args, prompts.Settings)
-    if args.batch < 1 or (args.out and args.out.suffix not in (*_DELIMITERS, ".jsonl")):
+    if args.batch < 1 or (args.out and args.out.suffix not in (*replies.DELIMITERS, ".jsonl")):
         raise UserError("--out: name a .csv, .tsv or .jsonl; --batch: at least 1")
     # What can be wrong so far is said before torch is imported, which takes seconds.
     rows = _rows(args)
     model = interactive.Model(args.model, args.dataset, settings, args.precision)
-    asked = [model.prompt(row, args.question) for row in rows]
-    sound = new_sequences.sound(rows, args.bad_rows)
+    asked = questions.Questions(
+        args.vcf or args.dna, rows, lambda row: model.prompt(row, args.question)
+    )
+    checked = asked.check(args.bad_rows)
 
     import torch
 
     torch.set_num_threads(args.threads)
     model.load(args.encoder)
+    found = replies.Replies(model, asked, args.batch)
     if args.out:
-        _write(model, rows, asked, args)
+        position = [*questions.POSITION.values()] if args.vcf else []
+        replies.write(args.out, found, checked, position, args.bad_rows)
     elif args.json:
-        for reply in _replies(model, rows, asked, args, lambda key, work: work()):
-            print(interactive.as_json(reply), flush=True)
+        for reply in found:
+            print(replies.as_json(reply), flush=True)
+        new_sequences.tell(found.bad, found.answered, args.bad_rows)
     else:
-        model.answer_aloud(sound, [prompt for prompt in asked if prompt is not None])
-        new_sequences.sound(sound, args.bad_rows)
-    return int(any(row.fault for row in rows))
+        found.aloud(several=checked.sound > 1)
+        new_sequences.tell(found.bad, found.answered, args.bad_rows)
+    return int(found.answered < checked.sound + checked.faulty)
 
 
-def _rows(args: argparse.Namespace) -> list:
+def _rows(args: argparse.Namespace) -> Iterable:
     """What is asked about: records, or the alleles of a VCF."""
     from seqfuse.bio.reading import vcf
     from seqfuse.language.answers import questions
@@ -118,63 +122,3 @@ def _rows(args: argparse.Namespace) -> list:
     if window < 2:
         raise UserError("--window: at least 2")
     return questions.read_vcf(args.vcf, args.genome, window, args.strand or "+")
-
-
-def _replies(
-    model, rows: list, asked: list, args: argparse.Namespace, once: Callable
-) -> Iterator[dict]:
-    """The reply to each row, in order, or why there is none; what only the model can tell of a row
-    is said at the end."""
-    from seqfuse.bio.reading import new_sequences
-    from seqfuse.bio.reading.bad_rows import BadRow
-    from seqfuse.language.answers import interactive
-
-    sound = [row for row in rows if row.fault is None]
-    replies = model.replies([prompt for prompt in asked if prompt is not None], args.batch, once)
-    for row in rows:
-        if row.fault is None:
-            reply = next(replies)
-            if "fault" not in reply:
-                yield reply
-                continue
-            row.reject(BadRow(*reply["fault"]))
-        yield interactive.unanswered(row)
-    new_sequences.sound(sound, args.bad_rows)
-
-
-def _without_dna(found: list[dict]) -> str:
-    """How many labels the DNA decides, in words."""
-    if not any(reply["blanked"] for reply in found):
-        return "the method is shown no DNA"
-    same = sum(reply["likeliest"] == reply["blanked"]["likeliest"] for reply in found)
-    return f"{same} have the same likeliest label without their DNA"
-
-
-def _write(model, rows: list, asked: list, args: argparse.Namespace) -> None:
-    """Answer into a file; finished batches are kept beside it until it is written."""
-    from seqfuse.files import atomic
-    from seqfuse.language.answers import interactive
-    from seqfuse.language.answers.resume_journal import Journal
-    from seqfuse.progress import say, track
-
-    with Journal(args.out) as journal:
-        journal.begin(model.fingerprint([prompt for prompt in asked if prompt is not None]))
-        replies = _replies(model, rows, asked, args, journal.once)
-        found = list(track(replies, len(rows), "records"))
-        with (
-            atomic(args.out) as temporary,
-            temporary.open("w", encoding="utf-8", newline="") as out,
-        ):
-            if args.out.suffix == ".jsonl":
-                out.writelines(interactive.as_json(reply) + "\n" for reply in found)
-            else:
-                lines = [interactive.as_row(reply) for reply in found]
-                names, delimiter = max(lines, key=len), _DELIMITERS[args.out.suffix]
-                table = csv.DictWriter(out, names, restval="", delimiter=delimiter)
-                table.writeheader()
-                table.writerows(lines)
-    answered = [reply for reply in found if "loglik" in reply]
-    noted = sum(bool(reply["note"]) for reply in answered)
-    say(f"{args.out}: {len(answered)} of {len(found)} answered; {_without_dna(answered)}")
-    if noted:
-        say(f"{noted} have DNA of a length outside that of training")

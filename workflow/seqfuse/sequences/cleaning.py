@@ -6,7 +6,6 @@ Memory does not grow with the length of the sequences in a file, only by some 40
 import contextlib
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +19,10 @@ from seqfuse.bio.homology import Search
 from seqfuse.bio.normalise import first_foreign, keys, normalise
 from seqfuse.bio.proteins import ProteinSearch
 from seqfuse.bio.reading import cells
-from seqfuse.bio.reading.bad_rows import BadRow, BadRows, Place, place
+from seqfuse.bio.reading.bad_rows import BadRow, BadRows
 from seqfuse.errors import UserError
 from seqfuse.sequences.coding import CodingCheck
+from seqfuse.sequences.part import Part
 from seqfuse.sequences.plan import Plan
 from seqfuse.sequences.windows import cut
 from seqfuse.settings.sections import Section
@@ -34,40 +34,6 @@ _CHANGES = {"ambiguous": "IUPAC codes to N", "gaps": "gaps", "spaces": "white sp
 
 class Settings(Section, path="sequences"):
     """What is cleaned, cut, dropped and split anew."""
-
-
-@dataclass
-class Part:
-    """Some cleaned rows: their numbers from 0, why each is rejected or None, how many letters of
-    each were changed, and, of coding sequences, their frames."""
-
-    batch: pa.RecordBatch
-    rows: np.ndarray
-    reasons: list[str | None]
-    changed: dict[str, np.ndarray] = field(default_factory=dict)
-    frames: pa.RecordBatch | None = None
-
-    @property
-    def kept(self) -> np.ndarray:
-        """Which rows have no reason (bool)."""
-        return np.array([reason is None for reason in self.reasons], bool)
-
-    def places(self, records: Path) -> list[Place]:
-        """Where each row was read."""
-        columns = (self.batch[name].to_pylist() for name in ("file", "line", "id"))
-        return [
-            place(file, line, int(row), name, records)
-            for row, (file, line, name) in zip(self.rows, zip(*columns, strict=True), strict=True)
-        ]
-
-    def reject(self, row: int, reason: str) -> None:
-        """Give a row a reason, unless it has one."""
-        self.reasons[row] = self.reasons[row] or reason
-
-    def put(self, name: str, values: pa.Array) -> None:
-        """Set a column."""
-        column = self.batch.schema.get_field_index(name)
-        self.batch = self.batch.set_column(column, self.batch.schema.field(name), values)
 
 
 class Cleaner:
@@ -159,6 +125,7 @@ class Cleaner:
 
     def _frames(self, part: Part) -> None:
         batch, policy = part.batch, self.settings.internal_stops
+        self._genetic_codes(part)
         part.frames = frames.frames(batch["id"], batch["sequence"], self.settings.genetic_code)
         for i in np.flatnonzero(np.array(part.frames["codons"]) == 0) if self.framed else ():
             part.reject(i, "no codon")
@@ -168,6 +135,18 @@ class Cleaner:
                 fix = "set internal_stops: keep or drop, or check genetic_code and the frame"
                 what = "a stop inside the frame"
                 self._refuse(part, i, policy == "refuse", what, fix)
+
+    def _genetic_codes(self, part: Part) -> None:
+        """Reject what the set's genetic code would mistranslate."""
+        ours, said = self.settings.genetic_code, part.batch["transl_table"]
+        for i in np.flatnonzero(pc.fill_null(pc.not_equal(said, ours), False)):
+            table = said[int(i)].as_py()
+            fix = (
+                f"write `cleaning: {{genetic_code: {table}}}` in the dataset's entry if all rows"
+                " have it, or leave the others out with `cleaning: {other_genetic_code: drop}`"
+            )
+            what = f"transl_table is {{}} and genetic_code {ours}"
+            self._refuse(part, i, self.settings.other_genetic_code == "refuse", what, fix, table)
 
     def proteins(self) -> ProteinSearch | None:
         """How homologous proteins are found, where the settings ask for it."""
@@ -182,11 +161,7 @@ class Cleaner:
     ) -> None:
         """Reject a row, and stop the run at its end if `stops`; `what` has {} for the example."""
         if stops and part.reasons[i] is None:
-            found = {name: part.batch[name][int(i)].as_py() for name in ("file", "line", "id")}
-            where = place(
-                found["file"], found["line"], int(part.rows[i]), found["id"], self.records
-            )
-            self.bad.add(where, BadRow(what, example, fix))
+            self.bad.add(part.place(int(i), self.records), BadRow(what, example, fix))
         part.reject(i, what.format(repr(example)))
 
 

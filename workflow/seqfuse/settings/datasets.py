@@ -15,6 +15,7 @@ from seqfuse.settings.yaml_files import NOWHERE, Places
 
 FIELDS = (
     *("id", "sequence", "variant", "question", "label", "value", "reasoning", "text", "group"),
+    "transl_table",
     # Not fields of a record: where its coding part lies, and what holds its question and answer.
     *("cds_start", "cds_end", "exchanges"),
 )

@@ -44,7 +44,8 @@ def place(
 
 class BadRow(Exception):
     """Why a row cannot be used: `what` has {} where the value `example` stands, `fix` is what to
-    do, and `hint` what the value may have meant. `id` names the row where its file does not.
+    do, and `hint` what the value may have meant. `id` names the row where its file does not, and
+    `cells` is what is known of it all the same.
 
     A row that does not `stop` the reading is left out, counted and named.
     """
@@ -61,6 +62,7 @@ class BadRow(Exception):
         super().__init__(what)
         self.what, self.example, self.fix, self.hint = what, example, fix, hint
         self.id, self.stops = id, stops
+        self.cells: dict[str, str] = {}
 
     def __str__(self) -> str:
         example = str(self.example) if isinstance(self.example, int) else quoted(self.example)

@@ -45,6 +45,14 @@ def number(cell: str, field: str) -> float:
     return value
 
 
+def whole_number(cell: str, field: str) -> int:
+    """The count that a text is."""
+    value = number(cell, field)
+    if value % 1 or value < 0:
+        raise BadRow(f"the {field} {{}} is no whole number", cell, "correct it")
+    return int(value)
+
+
 def coding_part(sequence: str, start: str | None, end: str | None) -> str:
     """A sequence cut to `cds_start`..`cds_end`, nucleotides counted from 1, both included."""
     if start is end is None:
@@ -61,8 +69,15 @@ def coding_part(sequence: str, start: str | None, end: str | None) -> str:
     return sequence[int(first) - 1 : int(last)]
 
 
+def only_letters(text: str, letters: bytes) -> bool:
+    """Whether a text has no other letters than these; of a long one faster than an expression."""
+    return text.isascii() and not text.encode("ascii").translate(None, letters)
+
+
 def nucleotides(sequence: str, field: str) -> str:
     """A sequence in the stored spelling."""
+    if only_letters(sequence, b"ACGTN") and sequence.strip("N"):
+        return sequence
     spelt = normalise(pa.array([sequence], pa.string()))
     if spelt.foreign[0]:
         raise foreign(first_foreign(sequence), field)

@@ -3,7 +3,7 @@ own strand. One record of the file is in memory at a time."""
 
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,8 +33,8 @@ class Features:
         """The same for every file; what a CDS lacks is None."""
         return [*COLUMNS]
 
-    def each(self) -> Iterator[tuple[int, dict | BadRow]]:
-        """A row a CDS, with the line on which it begins."""
+    def each(self, columns: Collection[str]) -> Iterator[tuple[int, dict | BadRow]]:
+        """A row a CDS, with the line on which it begins; all columns, whichever are asked for."""
         lines = _Lines(self.path, self.form)
         records = 0
         for record in self._records(lines):
@@ -83,7 +83,6 @@ class Features:
         self.noted["coding sequences are partial"] += partial != "no"
         note_table(self.noted, said.get("transl_table"))
         row = {name: said.get(name) for name in QUALIFIERS}
-        row["transl_table"] = row["transl_table"] or "1"
         organism = record.annotations.get("organism")
         row |= {"record": record.id, "organism": organism, "location": location}
         return row | {"id": id, "partial": partial, "sequence": letters[int(start) - 1 :] or None}
@@ -119,7 +118,7 @@ class Features:
 def note_table(noted: Counter[str], table: str | None) -> None:
     """Count a CDS of another genetic code than the standard one."""
     if table not in (None, "1"):
-        noted[f"coding sequences have transl_table {table}: genetic_code in the cleaning"] += 1
+        noted[f"coding sequences have transl_table {table}"] += 1
 
 
 def _partial(feature: "SeqFeature") -> str:

@@ -4,7 +4,7 @@ The CDSs of a contig are in memory until the next contig or `###`; the genome is
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
@@ -41,8 +41,8 @@ class Gff3:
         """The same for every file; what a CDS lacks is None."""
         return [*COLUMNS]
 
-    def each(self) -> Iterator[tuple[int, dict | BadRow]]:
-        """A row a CDS, with the line of its first part."""
+    def each(self, columns: Collection[str]) -> Iterator[tuple[int, dict | BadRow]]:
+        """A row a CDS, with the line of its first part; all columns, whichever are asked for."""
         if self._genome is None:
             raise UserError(
                 f"{self.path}: GFF3 says where coding sequences lie; name the genome that they lie"
@@ -131,7 +131,6 @@ class Gff3:
         row = {name: cds.said.get(name) for name in ATTRIBUTES}
         above = parents.get(transcript, {})
         row["gene"] = row["gene"] or above.get("gene") or above.get("Parent")
-        row["transl_table"] = row["transl_table"] or "1"
         row |= {"transcript": transcript, "partial": partial, "record": cds.contig}
         row |= {"location": f"{location} ({cds.strand})", "id": id}
         return row | {"sequence": letters[phase:] or None}

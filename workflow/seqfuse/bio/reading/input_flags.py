@@ -7,7 +7,7 @@ from collections.abc import Collection
 from seqfuse.errors import UserError, several
 
 # The fields of coding sequences, and of sequences that a question is asked about.
-CODING = ("id", "sequence", "cds_start", "cds_end")
+CODING = ("id", "sequence", "cds_start", "cds_end", "transl_table")
 ASKED = ("id", "sequence", "variant", "question")
 
 

@@ -5,8 +5,11 @@ Nothing is lost: a row that cannot be used stays, with its place in the file and
 
 import re
 import shlex
-from collections.abc import Collection, Iterable, Mapping
+from array import array
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
 from pathlib import Path
 
 from seqfuse.bio.reading import cells
@@ -41,53 +44,100 @@ class NewSequence:
         self.fault = self.fault or fault
 
 
-def read(
-    path: Path,
-    fields: Collection[str],
-    columns: Mapping[str, str],
-    reader: Reader | None = None,
-) -> list[NewSequence]:
-    """The rows of a file, in order.
+@dataclass(frozen=True)
+class SequenceFile:
+    """The rows of a file, in order, read anew each time that they are gone through.
 
     `fields` are what a row may have, `sequence` at least; `columns` (field -> column) names those
-    of a table that are called otherwise. A `reader` knows the genome, where one is needed.
+    of a table that are called otherwise.
     """
-    reader = reader or Reader(path)
-    column_of = _columns(reader, fields, columns)
-    rows = []
-    for count, (number, row) in enumerate(reader.each([*column_of.values()]), start=1):
-        found: dict[str, str | None] = {}
-        fault = row if isinstance(row, BadRow) else None
-        try:
-            if fault is None:
-                found |= {field: cells.text(row[column]) for field, column in column_of.items()}
-        except BadRow as error:
-            fault = error
-        id = found.get("id") or (fault and fault.id) or f"row-{count}"
-        place = Place(str(path), number, id, reader.unit)
-        rows.append(_spelt(NewSequence(place, found, fault)))
-    if not rows:
-        raise UserError(f"{path}: there is no row; give a file with sequences")
-    _refuse_repeated_ids(rows)
+
+    reader: Reader
+    fields: Collection[str]
+    columns: Mapping[str, str]
+
+    @cached_property
+    def _column_of(self) -> dict[str, str]:
+        return _columns(self.reader, self.fields, self.columns)
+
+    def __iter__(self) -> Iterator[NewSequence]:
+        reader, column_of, unit = self.reader, self._column_of, self.reader.unit
+        for count, (number, row) in enumerate(reader.each([*column_of.values()]), start=1):
+            fault = row if isinstance(row, BadRow) else None
+            known, found = (fault.cells if fault else row), {}
+            try:
+                for field, column in column_of.items():
+                    if column in known:
+                        found[field] = cells.text(known[column])
+            except BadRow as error:
+                fault = error
+            id = found.get("id") or (fault and fault.id) or f"row-{count}"
+            place = Place(str(reader.path), number, id, unit)
+            yield _spelt(NewSequence(place, found, fault))
+
+
+def read(path: Path, fields: Collection[str], columns: Mapping[str, str]) -> list[NewSequence]:
+    """The rows of a file, all in memory."""
+    rows = [*SequenceFile(Reader(path), fields, columns)]
+    ids = Ids()
+    for row in rows:
+        ids.add(row.id)
+    ids.hold(path, rows)
     return rows
 
 
+class Ids:
+    """The ids of rows, eight bytes each, so that those of a file that does not fit into memory can
+    be compared."""
+
+    def __init__(self) -> None:
+        self._hashes = array("Q")
+
+    def add(self, id: str) -> None:
+        """Take one."""
+        code = blake2b(id.encode(errors="surrogatepass"), digest_size=8).digest()
+        self._hashes.append(int.from_bytes(code))
+
+    def hold(self, path: Path, rows: Iterable[NewSequence]) -> None:
+        """Refuse no id at all, and one that occurs twice; its place is looked up in the `rows`."""
+        import numpy as np
+
+        if not self._hashes:
+            raise UserError(f"{path}: there is no row; give a file with sequences")
+        hashes = np.sort(np.frombuffer(self._hashes, np.uint64))
+        if (hashes[1:] != hashes[:-1]).all():
+            return
+        first: dict[str, Place] = {}
+        for row in rows:
+            other = first.setdefault(row.id, row.place)
+            if other is not row.place:
+                raise UserError(
+                    f"{row.place}: the id {quoted(row.id)} occurs twice, first in {other.unit}"
+                    f" {other.number}; make ids unique"
+                )
+
+
 def sound(rows: Iterable[NewSequence], policy: str) -> list[NewSequence]:
-    """The rows that can be used. The others are named, a line a kind; they stop the command where
-    `policy` is to refuse them, or where they are all."""
+    """The rows that can be used; the others are told of."""
     bad, found = BadRows(), []
     for row in rows:
         if row.fault is None:
             found.append(row)
         else:
             bad.add(row.place, row.fault)
+    tell(bad, len(found), policy)
+    return found
+
+
+def tell(bad: BadRows, sound: int, policy: str) -> None:
+    """Name rows that cannot be used, a line a kind; they stop the command where `policy` is to
+    refuse them, or where none are `sound`."""
     if policy == "refuse":
         bad.refuse(", or leave such rows out with --bad-rows reject")
-    if not found:
+    if not sound:
         bad.refuse()
         raise UserError("no row is left that can be used")
     bad.say("left out")
-    return found
 
 
 def _spelt(row: NewSequence) -> NewSequence:
@@ -136,14 +186,3 @@ def _columns(reader: Reader, fields: Collection[str], columns: Mapping[str, str]
 def _flag(field: str, column: str) -> str:
     """What to type, if the name is short enough to be typed."""
     return f"`--columns {field}={shlex.quote(column) if len(column) <= _TYPED else 'COLUMN'}`"
-
-
-def _refuse_repeated_ids(rows: list[NewSequence]) -> None:
-    first: dict[str, Place] = {}
-    for row in rows:
-        other = first.setdefault(row.id, row.place)
-        if other is not row.place:
-            raise UserError(
-                f"{row.place}: the id {quoted(row.id)} occurs twice, first in {other.unit}"
-                f" {other.number}; make ids unique"
-            )

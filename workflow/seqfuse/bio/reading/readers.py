@@ -125,7 +125,7 @@ class Reader:
             yield from self._table(form)
         else:
             self.noted.clear()
-            yield from self._parser(form).each()
+            yield from self._parser(form).each(columns)
 
     def _parser(self, form: str) -> "vcf.Vcf | gff3.Gff3 | features.Features":
         """What reads annotation or variants."""

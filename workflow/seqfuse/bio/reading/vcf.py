@@ -7,7 +7,8 @@ at a time. REF is held to the genome; what is no sequence (symbolic alleles, bre
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -43,13 +44,15 @@ class Vcf:
         next(self._body(), None)
         return ["id", "sequence", "variant", *FIXED, *self._info]
 
-    def each(self) -> Iterator[tuple[int, dict | BadRow]]:
-        """A row an alternative allele, each with the line of its variant."""
+    def each(self, columns: Collection[str]) -> Iterator[tuple[int, dict | BadRow]]:
+        """A row an alternative allele, each with the line of its variant; of the INFO fields those
+        among `columns` alone, as some files have hundreds."""
         genome = self._opened()
-        body = self._body()
-        checked: set[str] = set()
-        for number, line in body:
-            yield from ((number, row) for row in self._rows(line, genome, checked, number))
+        wanted: list[str] | None = None
+        for number, line in self._body():
+            if wanted is None:
+                wanted = [key for key in self._info if key in columns]
+            yield from ((number, row) for row in self._rows(line, wanted, genome))
 
     def _opened(self) -> Genome:
         if self._genome is None:
@@ -92,108 +95,76 @@ class Vcf:
                 f" POS, ID, REF, ALT, QUAL, FILTER, INFO{tabs}"
             )
 
-    def _rows(
-        self, line: str, genome: Genome, checked: set[str], number: int
-    ) -> Iterator[dict | BadRow]:
-        cells = line.split("\t")
-        if len(cells) < 7:
-            yield BadRow(
-                "{} columns, and a variant has at least 8", len(cells), "separate them by tabs"
-            )
+    def _rows(self, line: str, wanted: list[str], genome: Genome) -> Iterator[dict | BadRow]:
+        """The rows of a line; what is wrong with one knows where it stands."""
+        cells = line.split("\t", len(FIXED) + 1)  # genotypes are not taken apart
+        if len(cells) < len(FIXED):
+            fix = "separate them by tabs"
+            yield BadRow("{} columns, and a variant has at least 8", len(cells), fix)
             return
-        contig, position, name, ref, alts = cells[:5]
-        id = f"{contig}:{position}:{ref}>{alts}"
+        said = dict(zip(FIXED, cells, strict=False))
+        try:
+            facts = self._facts(cells[len(FIXED)] if len(cells) > len(FIXED) else ".")
+            site = self._site(said, facts, genome)
+        except BadRow as fault:
+            yield _placed(fault, said)
+            return
+        alts = said["ALT"].split(",")
+        for place, alt in enumerate(alts):
+            own = said | {"ALT": alt}
+            try:
+                windows = self._windows(site, alt)
+            except BadRow as fault:
+                yield _placed(fault, own)
+                continue
+            row = {key: self._value(facts, key, place, len(alts)) for key in wanted}
+            row |= {name: _cell(cell) for name, cell in own.items()}
+            yield row | {"id": _called(own)} | windows
+
+    def _site(self, said: dict[str, str], facts: dict[str, str | None], genome: Genome) -> "_Site":
+        """REF as it lies in the genome."""
+        position, ref = said["POS"], said["REF"].upper()
         if not position.isdecimal():
-            yield BadRow("POS is {} and no position", position, "correct it", id=id)
-            return
+            raise BadRow("POS is {} and no position", position)
         if not _LETTERS.fullmatch(ref):
-            yield BadRow("REF is {} and no nucleotides", ref, "write the genome's letters", id=id)
-            return
-        found, start = genome.named(contig), int(position)
-        if found is None:
+            raise BadRow("REF is {} and no nucleotides", said["REF"], "write the genome's letters")
+        contig, start = genome.named(said["CHROM"]), int(position)
+        if contig is None:
             fix = f"give the genome of this VCF; {genome.known()}"
-            yield BadRow("no contig {} in the genome", contig, fix, id=id)
-            return
-        if contig not in checked:
-            self._refuse_other_assembly(contig, found, genome)
-            checked.add(contig)
-        if fault := self._misplaced(found, start, ref, genome, id):
-            yield fault
-            return
-        info = self._facts(cells[7] if len(cells) > 7 else ".")
-        reverse = self._reverse(info)
-        if isinstance(reverse, str):
-            yield BadRow(f"{self.strand} is {{}} and no strand", reverse, "write + or -", id=id)
-            return
-        fixed = dict(zip(FIXED, (_cell(cell) for cell in cells[:7]), strict=True))
+            raise BadRow("no contig {} in the genome", said["CHROM"], fix)
+        self._refuse_other_assembly(said["CHROM"], contig, genome)
+        size = genome.length(contig)
+        if not 1 <= start <= start + len(ref) - 1 <= size:
+            where = f"{start:,} of {size:,}"
+            raise BadRow("POS is outside of its contig: {}", where, _ASSEMBLY)
         left, right = self.window // 2, self.window - self.window // 2
-        before = genome.fetch(found, start - left, start - 1)
-        end = start + len(ref) - 1
-        after = genome.fetch(found, end + 1, end + right)
-        cut = len(before) + len(after) < self.window
-        unknown = before.count("N") + after.count("N")
-        alleles = alts.split(",")
-        for place, alt in enumerate(alleles):
-            own = f"{contig}:{position}:{ref}>{alt}"
-            if fault := self._no_allele(ref, alt, id=own):
-                yield fault
-                continue
-            if unknown > _MOST_UNKNOWN * self.window:
-                fix = "the genome is not known there; remove the row"
-                yield BadRow("most of the window is N: {} nt", unknown, fix, id=own)
-                continue
-            self.noted["windows end where their contig does"] += cut
-            self.noted["windows have an N"] += unknown > 0
-            windows = [before + allele.upper() + after for allele in (ref, alt)]
-            if reverse:
-                windows = [_turned(window) for window in windows]
-            row = {key: self._value(info, key, place, len(alleles)) for key in self._info}
-            row |= fixed | {"ALT": alt, "id": own}
-            yield row | dict(zip(("sequence", "variant"), windows, strict=True))
+        around = genome.fetch(contig, start - left, start + len(ref) - 1 + right)
+        before, behind = min(left, start - 1), min(left, start - 1) + len(ref)
+        if around[before:behind] != ref:
+            raise _misplaced(ref, around[before:behind], around[before + 1 : behind + 1])
+        return _Site(around[:before], ref, around[behind:], self._reverse(facts))
+
+    def _windows(self, site: "_Site", alt: str) -> dict[str, str]:
+        """The two sequences of an allele."""
+        _refuse_no_allele(site.ref, alt)
+        unknown = site.before.count("N") + site.after.count("N")
+        if unknown > _MOST_UNKNOWN * self.window:
+            fix = "the genome is not known there; remove the row"
+            raise BadRow("most of the window is N: {} nt", unknown, fix)
+        self.noted["windows end where their contig does"] += site.size < self.window
+        self.noted["windows have an N"] += unknown > 0
+        found = [site.before + allele + site.after for allele in (site.ref, alt.upper())]
+        if site.reverse:
+            found = [_turned(window) for window in found]
+        return dict(zip(("sequence", "variant"), found, strict=True))
 
     def _refuse_other_assembly(self, contig: str, found: str, genome: Genome) -> None:
-        said = self._contigs.get(contig)
+        said = self._contigs.pop(contig, None)
         if said is not None and said != genome.length(found):
             raise UserError(
                 f"{self.path}: its header says that {contig} has {said:,} nt; in {genome.path} it"
                 f" has {genome.length(found):,}: give the assembly that the VCF was called against"
             )
-
-    def _misplaced(
-        self, contig: str, start: int, ref: str, genome: Genome, id: str
-    ) -> BadRow | None:
-        """Where REF is not what the genome has at POS."""
-        end, size = start + len(ref) - 1, genome.length(contig)
-        if not 1 <= start <= end <= size:
-            where = f"{start:,} of {size:,}"
-            return BadRow("POS is outside of its contig: {}", where, _ASSEMBLY, id=id)
-        there = genome.fetch(contig, start, end)
-        if there == ref.upper():
-            return None
-        both = f"{ref[:12]} where the genome has {there[:12]}"
-        if there == _turned(ref.upper()):
-            fix = "a VCF has the letters of the plus strand; complement REF and ALT"
-            return BadRow("REF is the complement of the genome: {}", both, fix, id=id)
-        if genome.fetch(contig, start + 1, end + 1) == ref.upper():
-            fix = "POS counts from 1; add 1, unless this is another assembly"
-            return BadRow("REF stands one behind POS in the genome: {}", both, fix, id=id)
-        return BadRow("REF is not what the genome has: {}", both, _ASSEMBLY, id=id)
-
-    def _no_allele(self, ref: str, alt: str, id: str) -> BadRow | None:
-        """Why an alternative allele is no sequence."""
-        if alt in (".", ""):
-            return BadRow("there is no ALT", None, "leave out sites that do not vary", id=id)
-        if alt == "*":
-            return BadRow("ALT is {}, a deletion upstream", alt, "leave it out", id=id)
-        if alt.startswith("<"):
-            return BadRow("ALT is {}, symbolic", alt, "write the allele's letters", id=id)
-        if "[" in alt or "]" in alt or alt.startswith(".") or alt.endswith("."):
-            return BadRow("ALT is {}, a breakend", alt, "it has no window; leave it out", id=id)
-        if not _LETTERS.fullmatch(alt):
-            return BadRow("ALT is {} and no nucleotides", alt, "write A, C, G and T", id=id)
-        if alt.upper() == ref.upper():
-            return BadRow("ALT is REF: {}", alt, "leave out sites that do not vary", id=id)
-        return None
 
     def _facts(self, cell: str) -> dict[str, str | None]:
         """The INFO fields of a line; of a flag None."""
@@ -202,8 +173,8 @@ class Vcf:
         parts = (part.partition("=") for part in cell.split(";") if part)
         return {key: value if sign else None for key, sign, value in parts}
 
-    def _reverse(self, info: dict[str, str | None]) -> bool | str:
-        """Whether the windows are turned; what the strand's field holds, if that is no strand."""
+    def _reverse(self, info: dict[str, str | None]) -> bool:
+        """Whether the windows are turned."""
         if self.strand in STRANDS:
             return STRANDS[self.strand]
         if self.strand not in self._info:
@@ -212,7 +183,9 @@ class Vcf:
                 f" field of INFO{nearest(self.strand, self._info, most=60)}"
             )
         said = info.get(self.strand) or ""
-        return STRANDS.get(said, said)
+        if said not in STRANDS:
+            raise BadRow(f"{self.strand} is {{}} and no strand", said, "write + or -")
+        return STRANDS[said]
 
     def _value(self, info: dict[str, str | None], key: str, place: int, alleles: int) -> str | None:
         """An INFO field of one allele: its own value where there is one an allele."""
@@ -226,6 +199,60 @@ class Vcf:
         if own is not None and len(values) == alleles + (self._info[key] == "R"):
             value = values[own]
         return _cell(unquote(value))
+
+
+@dataclass(frozen=True)
+class _Site:
+    """REF and what the window holds on either side of it, on the plus strand; whether the windows
+    are `reverse`d."""
+
+    before: str
+    ref: str
+    after: str
+    reverse: bool
+
+    @property
+    def size(self) -> int:
+        """Nucleotides beside REF."""
+        return len(self.before) + len(self.after)
+
+
+def _called(said: dict[str, str]) -> str:
+    """The id of an allele: its place."""
+    return "{CHROM}:{POS}:{REF}>{ALT}".format_map(said)
+
+
+def _placed(fault: BadRow, said: dict[str, str]) -> BadRow:
+    fault.id, fault.cells = _called(said), said
+    return fault
+
+
+def _misplaced(ref: str, there: str, behind: str) -> BadRow:
+    """REF is not what the genome has at POS (`there`), nor perhaps one `behind` it."""
+    both = f"{ref[:12]} where the genome has {there[:12]}"
+    if there == _turned(ref):
+        fix = "a VCF has the letters of the plus strand; complement REF and ALT"
+        return BadRow("REF is the complement of the genome: {}", both, fix)
+    if behind == ref:
+        fix = "POS counts from 1; add 1, unless this is another assembly"
+        return BadRow("REF stands one behind POS in the genome: {}", both, fix)
+    return BadRow("REF is not what the genome has: {}", both, _ASSEMBLY)
+
+
+def _refuse_no_allele(ref: str, alt: str) -> None:
+    """Stop at an alternative allele that is no sequence."""
+    if alt in (".", ""):
+        raise BadRow("there is no ALT", None, "leave out sites that do not vary")
+    if alt == "*":
+        raise BadRow("ALT is {}, a deletion upstream", alt, "leave it out")
+    if alt.startswith("<"):
+        raise BadRow("ALT is {}, symbolic", alt, "write the allele's letters")
+    if "[" in alt or "]" in alt or alt.startswith(".") or alt.endswith("."):
+        raise BadRow("ALT is {}, a breakend", alt, "it has no window; leave it out")
+    if not _LETTERS.fullmatch(alt):
+        raise BadRow("ALT is {} and no nucleotides", alt, "write A, C, G and T")
+    if alt.upper() == ref:
+        raise BadRow("ALT is REF: {}", alt, "leave out sites that do not vary")
 
 
 def _turned(letters: str) -> str:

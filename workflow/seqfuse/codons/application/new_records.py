@@ -66,6 +66,11 @@ def synonymous(dna: Sequence[str], protein: str) -> NewRecords:
 def read(path: Path, columns: Mapping[str, str], genetic_code: int) -> NewRecords:
     """The rows of a file; `columns` names those of a table that are called otherwise."""
     rows = new_sequences.read(path, CODING, columns)
+    for row in rows:
+        table = row.cells.get("transl_table")
+        if table not in (None, str(genetic_code)):
+            what = f"transl_table is {{}}, and the arm was trained with genetic code {genetic_code}"
+            row.reject(BadRow(what, table, "leave it out, or train an arm with that code"))
     ids = pa.array([row.id for row in rows], pa.string())
     spelt = ["" if row.fault else row.cells["sequence"] for row in rows]
     found = frames(ids, pa.array(spelt, pa.string()), genetic_code)

@@ -16,13 +16,14 @@ NUMBER, LABEL, SPLIT, ID, TEXT, EMPTY, CHAT = (
 SEQUENCES = (DNA, CODING)
 # Other names of splits.
 CALLED = {"validation": "val", "valid": "val", "dev": "val", "eval": "val", "training": "train"}
-_NUCLEOTIDES = re.compile(r"[ACGTUNRYKMSWBDHV-]{6,}", re.IGNORECASE)
+_NUCLEOTIDES = b"ACGTUNRYKMSWBDHV-acgtunrykmswbdhv \t\r\n"
+_SHORTEST = 6  # nucleotides that are no word
 _RESIDUES = re.compile(r"[ACDEFGHIKLMNPQRSTVWYX]{9,}\*?", re.IGNORECASE)
 _STARTS, _STOPS = ("ATG", "GTG", "TTG", "CTG"), ("TAA", "TAG", "TGA")
 # A column is what so large a share of its filled cells is; labels are at most so many.
 _MOST, _LABELS = 0.9, 50
-# Distinct values that are kept of a column.
-_KEPT = 10_000
+# Distinct values that are kept of a column, and letters of one that tell it from others.
+_KEPT, _WHOLE = 10_000, 80
 
 
 @dataclass
@@ -60,6 +61,8 @@ class Column:
         self.longest = max(self.longest, len(text))
         self.filled += 1
         self.kinds[self._kind(text)] += 1
+        if len(text) > _WHOLE:  # a sequence of megabytes is a cell, too
+            text = f"{text[:_WHOLE]}… {hash(text)}"
         if len(self.values) < _KEPT or text in self.values:
             self.values[text] += 1
 
@@ -70,11 +73,11 @@ class Column:
             self.least = min(self.least, number) if known else number
             self.largest = max(self.largest, number) if known else number
             return NUMBER
-        letters = "".join(text.split())
-        if _NUCLEOTIDES.fullmatch(letters):
-            dna = letters.upper().replace("U", "T")
-            self.uracil += "U" in letters.upper()
-            self.coding += len(dna) % 3 == 0 and dna[:3] in _STARTS and dna[-3:] in _STOPS
+        letters = text if text.isalpha() else "".join(text.split())
+        if len(letters) >= _SHORTEST and cells.only_letters(text, _NUCLEOTIDES):
+            start, end = (part.upper().replace("U", "T") for part in (letters[:3], letters[-3:]))
+            self.uracil += "U" in letters or "u" in letters
+            self.coding += len(letters) % 3 == 0 and start in _STARTS and end in _STOPS
             return DNA
         return PROTEIN if _RESIDUES.fullmatch(letters) else TEXT
 

@@ -54,6 +54,16 @@ def roles(columns: Sequence[Column]) -> dict[str, str]:
     return found
 
 
+def _genetic_code(column: Column) -> dict:
+    """The cleaning of coding sequences that mostly have another code than the standard one."""
+    codes = [value for value, _ in column.values.most_common()]
+    code = codes[0] if codes and column.filled > column.empty else "1"
+    cleaning: dict = {} if code == "1" or not code.isdecimal() else {"genetic_code": int(code)}
+    if {*codes} - {code}:
+        cleaning["other_genetic_code"] = "drop"
+    return {"cleaning": cleaning} if cleaning else {}
+
+
 def made(name: str, item: Mapping, columns: Sequence[Column]) -> tuple[dict, list[str]]:
     """The configuration to paste, and what is still to be filled in."""
     found, known = roles(columns), {column.name: column for column in columns}
@@ -72,6 +82,8 @@ def made(name: str, item: Mapping, columns: Sequence[Column]) -> tuple[dict, lis
             if value not in SPLITS
         }
         entry |= {"splits": others} if others else {}
+    if study == "codons" and "transl_table" in known:
+        entry |= _genetic_code(known["transl_table"])
     if study == "language" and not {"question", "exchanges"} & found.keys():
         entry["question"] = "Which class is it?"
         missing.append("question: what is asked of each sequence")

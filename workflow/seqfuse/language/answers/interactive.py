@@ -1,9 +1,8 @@
 """A trained model asked on a terminal, or about a whole file: its answers, the labels by
 probability, and what it would say without the DNA."""
 
-import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -18,8 +17,6 @@ from seqfuse.language.prompts import ClosedLabels, Dna, Prompt, Settings
 from seqfuse.registry.methods import METHODS
 
 _NOT_ANSWERED = "not answered"
-# How a reply is had: computed, unless it was before.
-Once = Callable[[str, Callable[[], dict]], dict]
 
 
 class Model:
@@ -63,15 +60,16 @@ class Model:
             row.reject(BadRow(*_fault(error, row.id)))
             return None
 
-    def fingerprint(self, asked: Sequence[Prompt]) -> str:
-        """What answers are made from; how many are had at a time is not among it."""
+    def fingerprint(self, asked: str) -> str:
+        """What answers are made from, a hash of all that is `asked` among it; how many are had at a
+        time is not."""
         from seqfuse import fingerprint
         from seqfuse.training.provenance import surroundings
 
         module = self.entry.implementation.split(":")[0]
         made_from = [
             checksums(self.folder),
-            [[prompt.id, prompt.dataset, prompt.hash] for prompt in asked],
+            asked,
             vars(self.settings),
             self.precision,
             surroundings(),
@@ -88,30 +86,18 @@ class Model:
             self._states = found_again.Live(self.description.encoder, self.folder, encoder)
         self.method = checkpoint.load(self.folder, self._states, self.precision)
 
-    def replies(self, asked: Sequence[Prompt], batch: int, once: Once) -> Iterator[dict]:
-        """What there is to say about each prompt, `batch` of them answered at a time; of one that
-        the model does not take `fault`, [what is wrong, what to do]."""
-        for start in range(0, len(asked), batch):
-            part = asked[start : start + batch]
-            said: list[dict] = []
-            for place in range(len(part)):
-
-                def reply(part=part, said=said, place=place) -> dict:
-                    if not said:
-                        said.extend(self._part(part))
-                    return said[place]
-
-                yield once(str(start + place), reply)
-
-    def _part(self, asked: Sequence[Prompt]) -> list[dict]:
-        """Replies to some prompts; those that the model does not take are found by halves."""
+    def replies(self, asked: Sequence[Prompt]) -> list[dict]:
+        """What there is to say about each prompt; of one that the model does not take `fault`,
+        [what is wrong, what to do], which is found by halves."""
+        if not asked:
+            return []
         try:
             return self._replies(asked)
         except UserError as error:
             if len(asked) == 1:
                 return [{"fault": _fault(error, asked[0].id)}]
         half = len(asked) // 2
-        return self._part(asked[:half]) + self._part(asked[half:])
+        return self.replies(asked[:half]) + self.replies(asked[half:])
 
     def _replies(self, asked: Sequence[Prompt]) -> list[dict]:
         """Answers to some prompts, and to the same with blank DNA, each different one once."""
@@ -136,17 +122,14 @@ class Model:
             found = decoding.answer(self.method, asked, labels, self.settings)
         return [(one.text, one.loglik) for one in found]
 
-    def answer_aloud(self, rows: Sequence[NewSequence], asked: Sequence[Prompt]) -> None:
-        """Print each answer while it is generated, then the labels, the likeliest first, and what
+    def answer_aloud(self, row: NewSequence, prompt: Prompt) -> None:
+        """Print the answer while it is generated, then the labels, the likeliest first, and what
         the answer would be with the DNA blanked; a row that the model does not take is rejected."""
-        for row, prompt in zip(rows, asked, strict=True):
-            if len(asked) > 1:
-                print(f"> {prompt.id}")
-            try:
-                self._answer_aloud(prompt)
-            except UserError as error:
-                row.reject(BadRow(*_fault(error, row.id)))
-                print(f"{_NOT_ANSWERED}: {row.fault}")
+        try:
+            self._answer_aloud(prompt)
+        except UserError as error:
+            row.reject(BadRow(*_fault(error, row.id)))
+            print(f"{_NOT_ANSWERED}: {row.fault}")
 
     def _answer_aloud(self, prompt: Prompt) -> None:
         if self.entry.generates:
@@ -251,32 +234,15 @@ def readable(text: str, whole: bool = True) -> str:
     return f"{before}\n\n{behind}" if before else behind
 
 
-def unanswered(row: NewSequence) -> dict:
-    """What stands for the reply to a row that cannot be used."""
-    return {"id": row.id, "note": f"{_NOT_ANSWERED}: {row.fault}"}
+def unanswered(row: NewSequence) -> str:
+    """What stands in place of an answer to a row that cannot be used."""
+    return f"{_NOT_ANSWERED}: {row.fault}"
 
 
 def _fault(error: UserError, id: str) -> list[str]:
     """What is wrong with a row, and what to do, of a message about it."""
     what, _, fix = str(error).rpartition(f"record {id!r}: ")[2].partition("; ")
     return [what, fix]
-
-
-def as_json(reply: dict) -> str:
-    """A reply as a line of JSON."""
-    return json.dumps(reply, ensure_ascii=False)
-
-
-def as_row(reply: dict) -> dict:
-    """A reply as a row of a table."""
-    if "loglik" not in reply:
-        return reply
-    blanked = reply["blanked"] or {"likeliest": "", "probabilities": {"": ""}}
-    row = {key: reply[key] for key in ("id", "question", "answer", "likeliest")}
-    row |= {f"p({label})": share for label, share in reply["probabilities"].items()}
-    row |= {"blanked": blanked["likeliest"]}
-    row |= {"p_blanked": blanked["probabilities"][blanked["likeliest"]]}
-    return row | {"text": reply["text"], "note": reply["note"]}
 
 
 def probabilities(loglik: dict[str, float]) -> dict[str, float]:

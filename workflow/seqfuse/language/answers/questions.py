@@ -1,39 +1,95 @@
-"""Questions about DNA from files of one's own: FASTA, or a table that may ask each its own."""
+"""Questions about DNA from files of one's own: FASTA, a table that may ask each its own, a VCF."""
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from seqfuse.bio.reading import new_sequences
-from seqfuse.bio.reading.bad_rows import BadRow
+from seqfuse.bio.reading.bad_rows import BadRow, BadRows
 from seqfuse.bio.reading.input_flags import ASKED
-from seqfuse.bio.reading.new_sequences import NewSequence
+from seqfuse.bio.reading.new_sequences import NewSequence, SequenceFile
 from seqfuse.bio.reading.readers import Reader
+from seqfuse.files import canonical_json
+from seqfuse.language.prompts import Prompt
 from seqfuse.progress import say
 
+# Where a variant lies: column of a VCF -> what answers call it.
+POSITION = {"CHROM": "chrom", "POS": "pos", "REF": "ref", "ALT": "alt"}
 
-def read_vcf(vcf: Path, genome: Path | None, window: int, strand: str) -> list[NewSequence]:
+
+@dataclass(frozen=True)
+class Questions:
+    """The rows of a file, each with the question about it (None of a row that cannot be used).
+
+    Both are made anew each time that they are gone through, so that no file has to fit into memory.
+    """
+
+    path: Path
+    rows: Iterable[NewSequence]
+    prompt: Callable[[NewSequence], Prompt | None]
+
+    def __iter__(self) -> Iterator[tuple[NewSequence, Prompt | None]]:
+        return ((row, self.prompt(row)) for row in self.rows)
+
+    def check(self, policy: str) -> "Checked":
+        """Go through all of them: what cannot be asked is named, or refused, before anything is."""
+        bad, ids, said = BadRows(), new_sequences.Ids(), hashlib.sha256()
+        sound = faulty = 0
+        for row, prompt in self:
+            ids.add(row.id)
+            if prompt is None:
+                bad.add(row.place, row.fault)
+                faulty += 1
+            else:
+                said.update(canonical_json([prompt.id, prompt.dataset, prompt.hash]).encode())
+                sound += 1
+        ids.hold(self.path, self.rows)
+        new_sequences.tell(bad, sound, policy)
+        noted = self.rows.reader.noted if isinstance(self.rows, SequenceFile) else {}
+        for what, count in noted.items():
+            if count:
+                say(f"{self.path}: {count:,} {what}")
+        return Checked(sound, faulty, said.hexdigest())
+
+
+@dataclass(frozen=True)
+class Checked:
+    """How many rows can be asked about, how many cannot, and a hash of all that is asked."""
+
+    sound: int
+    faulty: int
+    asked: str
+
+
+def position(row: NewSequence) -> dict[str, str | int | None]:
+    """Where a row lies in its genome; nothing where its file does not say."""
+    found = {ours: row.cells[name] for name, ours in POSITION.items() if name in row.cells}
+    if (found.get("pos") or "").isdecimal():
+        found["pos"] = int(found["pos"])
+    return found
+
+
+def read_vcf(vcf: Path, genome: Path | None, window: int, strand: str) -> SequenceFile:
     """A row an alternative allele: windows of the genome with either allele. The id of each says
     where it lies, CHROM:POS:REF>ALT."""
     reader = Reader(vcf, genome=genome, window=window, strand=strand)
-    rows = new_sequences.read(vcf, ("id", "sequence", "variant"), {}, reader)
-    for what, count in reader.noted.items():
-        if count:
-            say(f"{vcf}: {count:,} {what}")
-    return rows
+    return SequenceFile(reader, ("id", "sequence", "variant", *POSITION), {})
 
 
 def read_dna(
     reference: Path, variant: Path | None, columns: Mapping[str, str] | None = None
-) -> list[NewSequence]:
+) -> Iterable[NewSequence]:
     """The rows of a file, with the variants of a file of their own if there is one; `columns` names
     those that are called otherwise.
 
     A variant belongs to the reference of its name; where either file holds one record, the two
-    belong together whatever their names. A row without its other half cannot be used.
+    belong together whatever their names. A row without its other half cannot be used. With a file
+    of variants, both are in memory.
     """
-    rows = new_sequences.read(reference, ASKED, columns or {})
     if variant is None:
-        return rows
+        return SequenceFile(Reader(reference), ASKED, columns or {})
+    rows = new_sequences.read(reference, ASKED, columns or {})
     variants = {row.id: row for row in new_sequences.read(variant, ASKED, {})}
     if len(rows) == len(variants) == 1:
         variants = dict(zip([rows[0].id], variants.values(), strict=True))
