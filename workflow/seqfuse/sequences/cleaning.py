@@ -25,6 +25,7 @@ from seqfuse.sequences.coding import CodingCheck
 from seqfuse.sequences.part import Part
 from seqfuse.sequences.plan import Plan
 from seqfuse.sequences.windows import cut
+from seqfuse.settings.advice import in_yaml
 from seqfuse.settings.sections import Section
 
 _SEQUENCES = ("sequence", "variant")
@@ -141,9 +142,11 @@ class Cleaner:
         ours, said = self.settings.genetic_code, part.batch["transl_table"]
         for i in np.flatnonzero(pc.fill_null(pc.not_equal(said, ours), False)):
             table = said[int(i)].as_py()
+            all_of_it = in_yaml({"cleaning": {"genetic_code": table}})
+            none_of_it = in_yaml({"cleaning": {"other_genetic_code": "drop"}})
             fix = (
-                f"write `cleaning: {{genetic_code: {table}}}` in the dataset's entry if all rows"
-                " have it, or leave the others out with `cleaning: {other_genetic_code: drop}`"
+                f"write {all_of_it} in the dataset's entry if all rows have it, or leave the others"
+                f" out with {none_of_it}"
             )
             what = f"transl_table is {{}} and genetic_code {ours}"
             self._refuse(part, i, self.settings.other_genetic_code == "refuse", what, fix, table)
