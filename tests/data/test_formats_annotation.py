@@ -152,6 +152,10 @@ CUT = (
     genbank(feature("3..8", locus_tag='"T"')).rpartition("ORIGIN")[0] + "ORIGIN\n        1 ccatgg\n"
 )
 T = {"locus_tag": '"T"'}
+PROTEIN = (
+    f"LOCUS       TEST {'9 aa':>26}            linear   BCT 01-JAN-2020\n"
+    + genbank(feature("3..8", **T), contig="MKVLQEFGH").partition("\n")[2]
+)
 # what is wrong -> (file name, content, what the line says)
 REFUSED = {
     "no sequence": ("a.gb", HEAD.format(60) + feature("3..8", **T) + "CONTIG      join(X.1:1..60)\n//\n",  # noqa: E501
@@ -167,8 +171,11 @@ REFUSED = {
     "fasta": ("a.gb", ">a\nACG\n", ["FASTA", ".fasta"]),
     "embl": ("a.gb", "ID   X; SV 1;\nXX\n", ["EMBL", ".embl"]),
     "no record": ("a.gb", "\n\n", ["no record"]),
+    "no cds": ("a.gb", genbank().replace("DNA ", "mRNA"), ["no CDS in 1 records", "FASTA"]),
+    "protein": ("a.gb", PROTEIN, ["line 6 (id 'T')", "'TEST.1' is a protein", "nucleotides"]),
     "same id": ("a.gb", genbank(feature("3..8", **T), feature("21..26", **T)),
                 ["line 8 (id 'T')", "occurs twice", "line 6"]),
+    "gff no cds": ("a.gff3", "".join(GFF.splitlines(True)[:3]), ["no CDS"]),
     "gff columns": ("a.gff3", GFF + "chr1 x CDS 3 8 . + 0 ID=z\n", ["line 7", "1 columns", "tabs"]),
     "gff place": ("a.gff3", GFF + "chr1\tx\tCDS\t8\t3\t.\t+\t0\tID=z\n",
                   ["line 7 (id 'z')", "start..end is '8..3'"]),

@@ -36,16 +36,22 @@ class Features:
     def each(self, columns: Collection[str]) -> Iterator[tuple[int, dict | BadRow]]:
         """A row a CDS, with the line on which it begins; all columns, whichever are asked for."""
         lines = _Lines(self.path, self.form)
-        records = 0
+        records = rows = 0
         for record in self._records(lines):
             records += 1
             found = [feature for feature in record.features if feature.type == "CDS"]
             places = lines.starts[: len(found)]
             lines.starts.clear()
             for number, feature in zip(places, found, strict=True):
+                rows += 1
                 yield number, self._row(record, feature)
         if not records:
             raise UserError(f"{self.path}: no record; one begins with a line LOCUS or ID")
+        if not rows:
+            raise UserError(
+                f"{self.path}: no CDS in {records:,} records; give an annotated file, or FASTA if"
+                " the records are coding sequences themselves"
+            )
 
     def _records(self, lines: "_Lines") -> "Iterator[SeqRecord]":
         from Bio import SeqIO
@@ -109,6 +115,9 @@ class Features:
         if not size:
             fix = "fetch it with its sequence (GenBank (full), or gbwithparts)"
             return BadRow("its record {} has no sequence", record.id, fix, id=id)
+        if record.annotations.get("molecule_type") == "protein":
+            fix = "fetch the record of its nucleotides"
+            return BadRow("its record {} is a protein", record.id, fix, id=id)
         if not 0 <= int(location.start) < int(location.end) <= size:
             where = f"{location} of {size:,} nt"
             return BadRow("its location is outside of its record: {}", where, "correct it", id=id)

@@ -48,7 +48,7 @@ class Gff3:
                 f"{self.path}: GFF3 says where coding sequences lie; name the genome that they lie"
                 " in (genome: ref.fa in the dataset's entry)"
             )
-        genome, seen = Genome(self._genome), set()
+        genome, seen, line = Genome(self._genome), set(), 0
         for contig, held, parents in self._contigs():
             for id, (line, found) in held.items():
                 if isinstance(found, BadRow):
@@ -59,6 +59,8 @@ class Gff3:
                 else:
                     seen.add((contig, id))
                     yield line, self._row(id, found, parents, genome)
+        if not line:
+            raise UserError(f"{self.path}: no CDS; give an annotation that has them")
 
     def _contigs(self) -> Iterator[tuple[str, dict, dict]]:
         """Of each contig (its name, {CDS: (line, parts or fault)}, {feature: attributes})."""
