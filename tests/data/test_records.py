@@ -19,7 +19,7 @@ def test_columns_labels_and_splits_are_mapped(make):
         splits={"Training": "train", "dev": "val", "Test": "test"},
         labels={"0": "no", "1": "yes"},
     )
-    nothing = dict.fromkeys(("variant", "value", "reasoning", "text", "group"))
+    nothing = dict.fromkeys(("variant", "value", "reasoning", "text", "group", "transl_table"))
     # The letters are kept as they are: spelling them is the work of the stage `sequences`.
     expected = [("train-1", "acgu", "yes"), ("val-2", "GG", "no"), ("test-3", "TT", "yes")]
     assert made.rows == [
