@@ -32,8 +32,8 @@ def test_a_node_that_shares_everything_passes(here):
     assert all(finding.passed for finding in found)
     assert [finding.check for finding in found] == ["checkout"] + [
         f"{what} {check}"
-        for what in ("results", "store")
-        for check in ("visible", "lockable", "room")
+        for what, needed in (("results", "lockable"), ("store", "writable"))
+        for check in ("visible", needed, "room")
     ]
     left = {p.name for folder in here.folders.values() for p in Path(folder.path).iterdir()}
     assert left == {".seqfuse-folder"}
@@ -75,14 +75,15 @@ def test_a_folder_that_refuses_writing_is_found(here, monkeypatch):
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
     monkeypatch.setattr(folders.tempfile, "NamedTemporaryFile", refuse)
+    monkeypatch.setattr(Path, "write_text", refuse)
     told = [finding.line for finding in findings.failed(folders.check("node7", here))]
-    assert [line.split(": ")[1] for line in told] == ["results lockable", "store lockable"]
+    assert [line.split(": ")[1] for line in told] == ["results lockable", "store writable"]
     assert all("Read-only file system" in line for line in told)
 
 
 def test_a_file_system_without_locks_is_found(here, monkeypatch):
     def refuse(file, operation):
-        if file.name.startswith(here.folders["store"].path):
+        if file.name.startswith(here.folders["results"].path):
             raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
         return flock(file, operation)
@@ -90,19 +91,31 @@ def test_a_file_system_without_locks_is_found(here, monkeypatch):
     flock = fcntl.flock
     monkeypatch.setattr(folders.fcntl, "flock", refuse)
     line = complaint(here)
-    assert "store lockable: " in line and "No locks available" in line and "nolock" in line
+    assert "results lockable: " in line and "No locks available" in line and "nolock" in line
 
 
 def test_a_lock_that_keeps_nobody_out_is_found(here, monkeypatch):
     flock = fcntl.flock
-    in_store = here.folders["store"].path
+    there = here.folders["results"].path
     monkeypatch.setattr(
         folders.fcntl,
         "flock",
-        lambda file, how: None if file.name.startswith(in_store) else flock(file, how),
+        lambda file, how: None if file.name.startswith(there) else flock(file, how),
     )
-    assert "store lockable: " in complaint(here)
+    assert "results lockable: " in complaint(here)
     assert "two processes hold one lock at once" in complaint(here)
+
+
+def test_a_store_of_many_writers_needs_no_lock_but_a_rename(here, monkeypatch):
+    replaced = Path.replace
+
+    def kept(path, target):
+        replaced(path, target)
+        if str(target).startswith(here.folders["store"].path):
+            Path(target).write_text("of somebody else")
+
+    monkeypatch.setattr(Path, "replace", kept)
+    assert "store writable: " in complaint(here) and "another file came back" in complaint(here)
 
 
 def test_too_little_disk_is_found(here, monkeypatch):

@@ -92,10 +92,10 @@ def test_another_folder_of_the_same_path(canary):
     assert_told(canary(), "store visible", "is another folder", "set `store` in config.yaml")
 
 
-def test_a_store_that_cannot_be_locked(canary):
-    here = replace(canary.here, folders={"store": canary.here.folders["store"]})
+def test_a_folder_that_cannot_be_locked(canary):
+    here = replace(canary.here, folders={"results": canary.here.folders["results"]})
     lines = canary(here=here, program=with_patch(UNLOCKED))
-    assert_told(lines, "store lockable", "two processes hold one lock at once", "mount it with")
+    assert_told(lines, "results lockable", "two processes hold one lock at once", "mount it with")
 
 
 def test_a_full_disk(canary):

@@ -35,7 +35,10 @@ def test_a_canary_tries_the_partition_once_before_all_jobs(finished, jobs):
     assert canary["Partition"] == "gpu" and canary["JobState"] == "COMPLETED"
     found = json.loads((finished.root / "results/tiny/canary/gpu.one_gpu.json").read_text())
     checks = {row["check"] for row in found["findings"]}
-    assert found["passed"] and {"checkout", "store lockable", "results room"} <= checks
+    assert (
+        found["passed"]
+        and {"checkout", "results lockable", "store writable", "results room"} <= checks
+    )
 
 
 def test_every_job_ran_on_its_kind_of_node(jobs, rule_of, stage_of):

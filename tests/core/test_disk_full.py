@@ -90,7 +90,7 @@ def test_every_stage_up_to_the_store(source, tmp_path, fill_disk, refused, monke
     line = refused(*embed)
     (key,) = (tmp_path / "store").iterdir()
     assert f"error: {key}: " in line
-    assert {path.name for path in key.iterdir()} == {"key.json", ".lock"}
+    assert {path.name for path in key.iterdir()} == {"key.json"}
     assert not receipt.exists()
     monkeypatch.undo()
     assert main([str(word) for word in embed]) == 0

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seqfuse.encoders.store import index, writer
 from seqfuse.encoders.store import reader as module
-from seqfuse.encoders.store import writer
 from seqfuse.encoders.store.reader import Store, decode_spans, encode_spans
 from seqfuse.errors import UserError
 
@@ -59,7 +59,7 @@ def test_a_memory_map_is_decoded_once_and_never_written_to(store, tmp_path, monk
     kept = first.get("ACG").copy()
     first.get("ACG")[:] = 0
     # Another order, a repeat: the same set, so the same file, and the store is not read.
-    monkeypatch.setattr(store, "_column", None)
+    monkeypatch.setattr(module.shards, "column", None)
     second = store.memory_map([*SEQUENCES[8::-1], "CG"], tmp_path)
     assert second.path == first.path
     np.testing.assert_array_equal(second.get("ACG"), kept)
@@ -94,7 +94,7 @@ def test_a_missing_sequence_is_named_in_one_line(store, tmp_path):
 
 
 def test_a_flipped_byte_is_found_when_it_is_read(store, made_up):
-    shard = store.index[made_up("A" * 50 + "CG").sequence].shard
+    shard = store.locate(made_up("A" * 50 + "CG").sequence).shard
     content = bytearray(shard.read_bytes())
     states = made_up("A" * 50 + "CG").states.tobytes()
     content[content.find(states) + 100] ^= 1
@@ -104,12 +104,12 @@ def test_a_flipped_byte_is_found_when_it_is_read(store, made_up):
         Store(store.folder).get("A" * 50 + "CG")
 
 
-def test_a_cut_shard_is_found_when_the_store_is_opened(store):
+def test_a_cut_shard_is_found_when_a_row_is_looked_for(store):
     shard = sorted(store.folder.glob("*.parquet"))[1]
     shard.chmod(0o644)
     shard.write_bytes(shard.read_bytes()[:-100])
     with pytest.raises(UserError, match=f"{shard}: cut or corrupt shard"):
-        Store(store.folder)
+        len(Store(store.folder))
 
 
 def test_a_shard_of_another_key_is_refused(store, fill, tmp_path, description):
@@ -118,7 +118,7 @@ def test_a_shard_of_another_key_is_refused(store, fill, tmp_path, description):
     shard = next(store.folder.glob("*.parquet"))
     shard.rename(other.folder / shard.name)
     with pytest.raises(UserError, match="belongs to another key"):
-        Store(other.folder)
+        len(Store(other.folder))
 
 
 def test_a_changed_description_is_refused(store):
@@ -138,3 +138,32 @@ def test_a_receipt_opens_its_store(store, tmp_path):
     receipt.write_text(json.dumps({"store": str(tmp_path), "key": store.key}))
     with pytest.raises(UserError, match="no embeddings here"):
         Store.open(receipt)
+
+
+def test_an_index_answers_for_all_shards_and_parts_and_keeps_no_row_in_memory(
+    tmp_path, description, made_up, monkeypatch
+):
+    for sequence in SEQUENCES:  # a shard each
+        with writer.Writer(tmp_path, description) as made:
+            made.add(made_up(sequence))
+    with writer.Writer(tmp_path, description) as made:
+        made.add(made_up(SEQUENCES[5]))  # a second time, in the same shard's name or another
+    plain = Store(made.folder)
+    expected = {one: plain.locate(made_up(one).sequence) for one in SEQUENCES}
+    index.build(made.folder, made.key)
+    index.build(made.folder, made.key)
+    assert len(list(made.folder.glob(".index-*"))) == 1
+    monkeypatch.setattr(module.shards, "places", None)
+    store = Store(made.folder)
+    assert {one: store.locate(made_up(one).sequence) for one in SEQUENCES} == expected
+    assert "GATTACA" not in store and len(store) == 100 and not store._known
+    np.testing.assert_array_equal(store.get("ACG"), made_up("ACG").states)
+    monkeypatch.undo()
+    # What came later is found beside it, and a shard that is gone makes it count for nothing.
+    with writer.Writer(tmp_path, description) as made:
+        made.add(made_up("GATTACA"))
+    store = Store(made.folder)
+    assert "GATTACA" in store and len(store) == 101 and len(store._known) == 1
+    expected["ACG"].shard.unlink()
+    store = Store(made.folder)
+    assert "ACG" not in store and len(store) == 100

@@ -108,7 +108,7 @@ def test_gc_leaves_a_key_that_is_being_written(two_keys, tmp_path, description, 
     with Writer(tmp_path / "store", description | {"layer": 1}) as writer:
         writer.add(made_up("ACGT"))
         assert main(words) == 0
-    assert "kept: it is being written" in capsys.readouterr().out
+    assert "kept: a job writes to it" in capsys.readouterr().out
     assert len(list(two_keys[1].glob("*.parquet"))) == 1
 
 
@@ -130,4 +130,4 @@ def test_an_unreadable_store_is_one_line(two_keys, tmp_path, capsys):
     assert main(["embeddings", "inspect", "--store", str(tmp_path / "store")]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"seqfuse embeddings inspect: error: {shard}: cut or corrupt shard (")
-    assert "run the `seqfuse embeddings write` that made it again" in line
+    assert f"verify --store {tmp_path / 'store'} --set-aside`" in line

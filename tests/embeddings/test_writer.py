@@ -1,5 +1,7 @@
 """The store, written: what is finished stays, what is not leaves nothing, and two may write."""
 
+import itertools
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -9,11 +11,18 @@ import threading
 import numpy as np
 import pytest
 
+from seqfuse.cli import main
+from seqfuse.embeddings.maintenance import damaged
+from seqfuse.encoders.store import shards
 from seqfuse.encoders.store import writer as module
 from seqfuse.encoders.store.reader import Store
+from seqfuse.encoders.store.rows import sequence_hash
 from seqfuse.encoders.store.writer import Writer
+from seqfuse.files import sha256
+from seqfuse.training.distributed.parts import Part
 
 SEQUENCES = ["A" * length + "CG" for length in range(150)]
+MANY = ["".join(bases) for bases in itertools.product("ACGT", repeat=4)]
 # Embeds with small shards, and dies when the fourth one is written but not yet published.
 KILLED = """
 import os, signal, sys
@@ -56,7 +65,13 @@ def test_a_killed_run_keeps_its_finished_shards(write, models, tmp_path, random_
     capfd.readouterr()
     store = write({"rna": sequences}, "rna-fm")
     assert "20 distinct sequences, 6 in the store, 14 to embed" in capfd.readouterr().err
-    assert not list(folder.glob(".shard-*"))
+    # It cannot be told from another writer's, until it is a week old.
+    (left,) = folder.glob(".shard-*")
+    (sign,) = folder.glob(".writer-*")
+    for path in (left, sign):
+        os.utime(path, (path.stat().st_atime, path.stat().st_mtime - 8 * 24 * 3600))
+    write({"rna": sequences}, "rna-fm")
+    assert not list(folder.glob(".*"))
     for sequence in sequences:
         np.testing.assert_array_equal(store.get(sequence), expected.get(sequence))
 
@@ -105,8 +120,12 @@ def test_shards_are_bounded_and_named_by_their_checksum(tmp_path, fill, monkeypa
     groups = sorted(module.pq.ParquetFile(shard).num_row_groups for shard in shards)
     assert groups == [1, 1, 1, 3]
     for shard in shards:
-        assert module.sha256(shard) == shard.stem
-    assert names(store.folder) == {shard.name for shard in shards} | {"key.json", ".lock"}
+        first, last = shard.stem.partition(".")[0].split("-")
+        assert sha256(shard) == shard.stem.rpartition(".")[2]
+        table = module.pq.read_table(shard, columns=["sequence"])["sequence"]
+        starts = sorted(sequence.hex()[:4] for sequence in table.to_pylist())
+        assert (starts[0], starts[-1]) == (first, last)
+    assert names(store.folder) == {shard.name for shard in shards} | {"key.json"}
 
 
 def test_two_writers_share_a_store(tmp_path, description, made_up):
@@ -150,22 +169,100 @@ def test_many_writers_and_a_reader_at_once(tmp_path, fill, description, made_up,
     store = Store(key)
     assert len(store) == 151
     assert len(read) == 20
-    assert not module.damaged_shards(key)
+    assert not damaged(key)
+    assert not list(key.glob(".*"))
     for sequence in SEQUENCES:
         np.testing.assert_array_equal(store.get(sequence), made_up(sequence).states)
 
 
-def test_a_damaged_shard_is_named_and_replaced(write, random_sequences, capfd):
+def test_a_cut_shard_is_named_and_replaced(write, random_sequences, capfd):
+    sequences = random_sequences("ACGU", range(10, 20))
+    store = write({"rna": sequences}, "rna-fm")
+    (shard,) = store.folder.glob("*.parquet")
+    sound = shard.read_bytes()
+    shard.chmod(0o644)
+    shard.write_bytes(sound[:-30])
+    capfd.readouterr()
+    write({"rna": sequences}, "rna-fm")
+    said = capfd.readouterr().err
+    assert f"{shard}: cut or corrupt (" in said and "; kept as" in said
+    assert shard.with_name(f"{shard.name}.damaged").exists()
+    assert "0 in the store, 10 to embed" in said
+    assert shard.read_bytes() == sound
+
+
+def test_a_flipped_byte_is_set_aside_by_verify_and_its_rows_are_embedded_again(
+    write, random_sequences, tmp_path, capfd
+):
+    """A writer does not read what lies there: a thousand of them would read all of it."""
     sequences = random_sequences("ACGU", range(10, 20))
     store = write({"rna": sequences}, "rna-fm")
     (shard,) = store.folder.glob("*.parquet")
     sound = shard.read_bytes()
     shard.chmod(0o644)
     shard.write_bytes(sound[:1000] + bytes([sound[1000] ^ 1]) + sound[1001:])
-    capfd.readouterr()
+    assert main(["embeddings", "verify", "--store", str(tmp_path / "store"), "--set-aside"]) == 2
+    assert f"{shard}: cut or corrupt (it does not match" in capfd.readouterr().err
     write({"rna": sequences}, "rna-fm")
-    said = capfd.readouterr().err
-    assert f"{shard}: cut or corrupt (it does not match its checksum); kept as" in said
-    assert shard.with_name(f"{shard.name}.damaged").exists()
-    assert "0 in the store, 10 to embed" in said
+    assert "0 in the store, 10 to embed" in capfd.readouterr().err
     assert shard.read_bytes() == sound
+
+
+def of_part(part):
+    return [one for one in MANY if part.owns(sequence_hash(one))]
+
+
+def embedded_by(folder, description, made_up, part, killed_at=None):
+    """One of many writers, in a process of its own: the sequences of its part that are missing."""
+    with Writer(folder, description) as writer:
+        missing = [one for one in of_part(part) if not writer.holds(one)]
+        for row, sequence in enumerate(missing):
+            if row == killed_at:
+                os.kill(os.getpid(), signal.SIGKILL)
+            writer.add(made_up(sequence))
+
+
+def test_eight_writers_at_once_two_killed_nothing_lost_nothing_double(
+    tmp_path, description, made_up, monkeypatch
+):
+    monkeypatch.setattr(module, "BYTES_A_SHARD", 200)  # eight rows
+    monkeypatch.setattr(module, "ROWS_A_GROUP", 4)
+    fork = multiprocessing.get_context("fork")
+
+    def run(parts):
+        started = [
+            fork.Process(
+                target=embedded_by,
+                args=(tmp_path, description, made_up, Part(n, 8), killed_at),
+            )
+            for n, killed_at in parts.items()
+        ]
+        for process in started:
+            process.start()
+        for process in started:
+            process.join()
+        return [process.exitcode for process in started]
+
+    codes = run(dict.fromkeys(range(1, 9)) | {3: 10, 6: 13})
+    assert codes == [0, 0, -9, 0, 0, -9, 0, 0]
+    (key,) = tmp_path.iterdir()
+    kept = sum(1 for _ in Store(key).stream())
+    assert len(MANY) - len(of_part(Part(3, 8))) - len(of_part(Part(6, 8))) < kept < len(MANY)
+    assert run({3: None, 6: None}) == [0, 0]
+    stored = [row.sequence for row in Store(key).stream()]
+    assert len(stored) == len(set(stored)) == len(MANY)
+    assert not damaged(key)
+
+
+def test_writers_of_parts_read_no_shard_of_the_others(tmp_path, description, made_up, monkeypatch):
+    for number in range(1, 9):
+        embedded_by(tmp_path, description, made_up, Part(number, 8))
+    read, places = [], shards.places
+    monkeypatch.setattr(
+        shards, "places", lambda shard, key: read.append(shard) or places(shard, key)
+    )
+    with Writer(tmp_path, description) as writer:
+        assert all(writer.holds(one) for one in of_part(Part(3, 8)))
+    (own,) = read
+    first = int(own.name[:4], 16)
+    assert 2 * 2**16 / 8 <= first < 3 * 2**16 / 8

@@ -253,3 +253,39 @@ def test_a_method_without_a_language_model_does_not_pay_for_one():
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert run.stdout.strip() == "[]"
+
+
+def test_parts_give_the_bytes_of_one_part_and_resume(commands, tmp_path, end_in_batch):
+    """Two seeds of 16 prompts each, two at a time: 16 batches, each answered by one part alone."""
+    model = commands.finetune("onevocab", tmp_path / "model")
+    end_in_batch(0)
+    inputs, out = tmp_path / "inputs.parquet", tmp_path / "out.parquet"
+    whole = commands.predict("onevocab", model, out, "--inputs", inputs).read_bytes()
+    vectors = inputs.read_bytes()
+    for count in (1, 3, 8):
+        parts, begun = [], []
+        for number in range(1, count + 1):
+            part, counted = f"{number}of{count}", end_in_batch(0)
+            path = tmp_path / f"{part}.jsonl"
+            parts.append(commands.predict("onevocab", model, path, "--part", part))
+            begun.append(len(counted))
+        assert sum(begun) == 16 and max(begun) - min(begun) <= 1
+        for path in (inputs, out):
+            path.unlink()
+        counted = end_in_batch(0)
+        words = ("--inputs", inputs, "--parts", *parts[::-1])
+        assert commands.predict("onevocab", model, out, *words).read_bytes() == whole
+        assert inputs.read_bytes() == vectors
+        assert not counted and not list(tmp_path.glob(".*"))
+
+    path = tmp_path / "1of2.jsonl"
+    end_in_batch(3)
+    ended(commands.predict, "onevocab", model, path, "--part", "1of2")
+    assert not path.exists()
+    begun = end_in_batch(0)
+    commands.predict("onevocab", model, path, "--part", "1of2")
+    assert len(begun) == 8 - 2
+
+    said = commands.refused_predict("onevocab", model, out, "--parts", path, "--max-new-tokens", 5)
+    assert f"{path}: it was made with another model, other data" in said and "delete it" in said
+    assert "write 3of8" in commands.refused_predict("onevocab", model, out, "--part", "4of3")

@@ -85,6 +85,7 @@ wildcard_constraints:
     arm="[^/]+",
     encoder="[^/]+",
     model="[^/@]+",
+    part="[0-9]+of[0-9]+",
     view="sequence|dna|rna|protein",
     study="language|codons",
 

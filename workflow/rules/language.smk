@@ -206,6 +206,7 @@ rule language_predict:
         checkpoints=inputs.checkpoints,
         records=inputs.records,
         embeddings=inputs.language_embeddings,
+        parts=inputs.answered_parts,
     output:
         predictions="<results>/language/{suite}/{method}/predictions.parquet",
         inputs="<results>/language/{suite}/{method}/inputs.parquet",
@@ -233,10 +234,27 @@ rule language_predict:
         settings=flags(
             {**settings["language"]["prompt"], **settings["language"]["prediction"]}
         ),
+        parts=lambda wildcards, input: reads({"parts": input.parts}),
+        made=lambda wildcards, output: (
+            f"--inputs {output.inputs} --out {output.predictions}"
+        ),
     shell:
         "exec seqfuse language predict --model {params.model} --datasets {params.datasets}"
         " --records {input.records} {params.embeddings} --threads {params.threads} {params.settings}"
-        " --inputs {output.inputs} --out {output.predictions} 2> {log}"
+        " {params.parts} {params.made} 2> {log}"
+
+
+use rule language_predict as language_predict_part with:
+    output:
+        temp("<results>/language/{suite}/{method}/parts/{part}.jsonl"),
+    log:
+        "<logs>/language_predict_part/{suite}.{method}.{part}.log",
+    benchmark:
+        "<benchmarks>/language_predict_part/{suite}.{method}.{part}.jsonl"
+    resources:
+        **needs.part(),
+    params:
+        made=lambda wildcards, output: f"--part {wildcards.part} --out {output}",
 
 
 rule language_probe:

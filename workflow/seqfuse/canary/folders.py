@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,6 +36,7 @@ _SHARE = {
 _LOCKS = (
     "mount it with locks (NFS without `nolock`, Lustre with `-o flock`), or choose another folder"
 )
+_WRITES = "let jobs write there, or set `store` in config.yaml to another folder that nodes share"
 _ROOM = "free some space there, or choose another folder"
 
 
@@ -46,7 +48,8 @@ def check(node: str, submitted: Submitted) -> Iterator[Finding]:
         yield visible
         if visible.passed:
             if folder.writable:
-                yield _locked(node, what, Path(folder.path))
+                tried = _renamed if what == "store" else _locked
+                yield tried(node, what, Path(folder.path))
             yield _room(node, what, submitted)
 
 
@@ -88,6 +91,27 @@ def _locked(node: str, what: str, folder: Path) -> Finding:
     if problem is None:
         return Finding(node, check, "one of two processes")
     return Finding(node, check, problem, wanted, False, _LOCKS)
+
+
+def _renamed(node: str, what: str, folder: Path) -> Finding:
+    """Whether a file can be written there and renamed, which is all that many writers of the store
+    need: they lock nothing."""
+    check, wanted = f"{what} writable", "a file that is written and renamed"
+    content = uuid.uuid4().hex
+    hidden, shown = (folder / f".seqfuse-canary.{content}.{n}" for n in ("hidden", "shown"))
+    try:
+        hidden.write_text(content)
+        hidden.replace(shown)
+        problem = None if shown.read_text() == content else f"{folder}: another file came back"
+    except OSError as error:
+        problem = f"{folder}: {error.strerror}"
+    finally:
+        for path in (hidden, shown):
+            with contextlib.suppress(OSError):
+                path.unlink()
+    if problem is None:
+        return Finding(node, check, "written, renamed and read")
+    return Finding(node, check, problem, wanted, False, _WRITES)
 
 
 def _second(path: str) -> str | None:

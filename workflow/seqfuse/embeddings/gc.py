@@ -2,12 +2,15 @@
 
 Reads the receipts of all runs that are to keep their embeddings; a receipt follows its
 configuration, so a key without one is a leftover of settings, weights or code that have changed.
-Lists those keys and removes them with `--delete`. A key that is being written stays.
+Lists those keys and removes them with `--delete`. A key that is being written stays, and one that a
+job was killed at in the last seven days.
 
     seqfuse embeddings gc --store results/embeddings --receipts results/*/embeddings/*/*.json
 """
 
 import argparse
+
+_WRITTEN = "kept: a job writes to it, or was killed at it in the last seven days"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,5 +28,5 @@ def run(args: argparse.Namespace) -> None:
         size = maintenance.size(folder)
         state = "would go (--delete removes it)"
         if args.delete:
-            state = "removed" if maintenance.remove(folder) else "kept: it is being written"
+            state = "removed" if maintenance.remove(folder) else _WRITTEN
         print(f"{folder.name}  {size / 1e6:.1f} MB  {state}")

@@ -3,15 +3,19 @@
 import json
 import shutil
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import pyarrow.compute as pc
 
-from seqfuse.encoders.store.reader import Store, shards
+from seqfuse.encoders.store import shards
+from seqfuse.encoders.store.reader import Store
 from seqfuse.encoders.store.rows import Row
-from seqfuse.encoders.store.writer import alone, damaged_shards
+from seqfuse.encoders.store.writer import written_lately
 from seqfuse.errors import UserError
-from seqfuse.files import read_json
+from seqfuse.files import read_json, sha256
+from seqfuse.training.interruption.preemption import set_aside
 
 # The mean is of the states before they are rounded to what is stored.
 _MEAN_TOLERANCE = {"float16": 2e-3, "float32": 1e-5}
@@ -29,12 +33,12 @@ def summaries(store: str | Path) -> Iterator[str]:
     """One line a key: how its rows were made, how many there are, and their size."""
     for folder in keys(store):
         held = Store(folder)
-        made = held.description
+        made, places = held.description, [shards.places(shard, held.key) for shard in held.shards]
         yield (
             f"{folder.name}  {made['layout']}, layer {made['layer']}, {made['output']},"
             f" {made['resolution']}, {made['width']} x {made['stored']}: {len(held)} sequences,"
-            f" {sum(location.tokens for location in held.index.values())} states,"
-            f" {len(shards(folder))} shards, {size(folder) / 1e6:.1f} MB"
+            f" {sum(pc.sum(table['tokens']).as_py() for table in places)} states,"
+            f" {len(held.shards)} shards, {size(folder) / 1e6:.1f} MB"
         )
 
 
@@ -48,14 +52,26 @@ def described(store: str | Path, key: str) -> str:
 
 def size(folder: Path) -> int:
     """Bytes of a key's shards."""
-    return sum(shard.stat().st_size for shard in shards(folder))
+    return sum(shard.stat().st_size for shard in shards.listed(folder))
 
 
-def faults(folder: Path) -> list[str]:
-    """What is wrong with a key, a line each; rows are looked at where no shard is damaged."""
-    damaged = damaged_shards(folder)
-    if damaged:
-        return [f"{shard}: does not match its checksum" for shard in damaged]
+def damaged(folder: Path) -> list[Path]:
+    """The shards whose content does not match the checksum in their name."""
+    found = shards.listed(folder)
+    with ThreadPoolExecutor() as pool:
+        checksums = pool.map(sha256, found)
+        pairs = zip(found, checksums, strict=True)
+        return [shard for shard, checksum in pairs if shards.checksum(shard) != checksum]
+
+
+def faults(folder: Path, aside: bool = False) -> list[str]:
+    """What is wrong with a key, a line each; rows are looked at where no shard is damaged. Damaged
+    shards are put `aside`, so that their rows are embedded again."""
+    found = damaged(folder)
+    if found:
+        for shard in found if aside else []:
+            set_aside(shard, "it does not match its checksum", "its rows are missing now")
+        return [f"{shard}: does not match its checksum" for shard in found]
     try:
         store = Store(folder)
         return [
@@ -80,12 +96,12 @@ def unreferenced(store: str | Path, receipts: Iterable[str | Path]) -> list[Path
 
 def remove(folder: Path) -> bool:
     """Remove a key, unless somebody is writing it; whether it is gone."""
-    with (folder / ".lock").open("a") as lock:
-        if not alone(lock):
-            return False
-        # A reader that comes now finds no key rather than a part of one.
-        (folder / "key.json").unlink()
-        shutil.rmtree(folder)
+    if written_lately(folder):
+        return False
+    # At once for everyone: who comes now finds no key rather than a part of one.
+    gone = folder.with_name(f".{folder.name}.removed")
+    folder.rename(gone)
+    shutil.rmtree(gone)
     return True
 
 

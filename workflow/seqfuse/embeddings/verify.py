@@ -2,6 +2,7 @@
 
 Reads every shard: its checksum, which is its name, and every row: sizes, finite states, spans that
 tile the sequence, and the mean. Prints one line a key; damage is named, and the exit status is 2.
+With --set-aside, damaged shards are renamed, and the next `write` makes their rows again.
 
     seqfuse embeddings verify --store results/embeddings
 """
@@ -13,6 +14,9 @@ from seqfuse.errors import UserError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--store", required=True, help="folder of the store")
+    parser.add_argument(
+        "--set-aside", action="store_true", help="rename damaged shards to <name>.damaged"
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -21,13 +25,13 @@ def run(args: argparse.Namespace) -> None:
 
     faults = 0
     for folder in maintenance.keys(args.store):
-        found = maintenance.faults(folder)
+        found = maintenance.faults(folder, args.set_aside)
         for fault in found:
             say(fault)
         print(f"{folder.name}  {f'{len(found)} faults' if found else 'sound'}")
         faults += len(found)
     if faults:
         raise UserError(
-            f"{args.store}: {faults} faults; run the `seqfuse embeddings write` of the damaged keys"
-            " again, which replaces damaged shards"
+            f"{args.store}: {faults} faults; run this with --set-aside, then the"
+            " `seqfuse embeddings write` of the damaged keys again"
         )

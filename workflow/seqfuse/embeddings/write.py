@@ -3,7 +3,8 @@
 Reads columns of a table and a model folder. Writes rows into the store, one a distinct sequence,
 under a key that says how they are made, and a receipt, by which training finds them. Interrupted,
 it keeps the rows that it has and goes on from there (killed, the finished shards); several may
-write at once.
+write at once. With --part, only the sequences of one part of several by hash; a call without it,
+once all parts are there, finds them all in the store.
 
     seqfuse embeddings write --table sequences/kegg/records.parquet --columns sequence variant \\
         --model models/ntv2-500m --resolution native --store results/embeddings --out kegg.json
@@ -14,6 +15,9 @@ from pathlib import Path
 
 from seqfuse.errors import UserError
 from seqfuse.settings import cli_flags
+from seqfuse.training.distributed.parts import Part
+
+_ROWS_AT_ONCE = 65_536
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,6 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a state a token, or the mean of each codon (default: native)",
     )
     parser.add_argument("--store", required=True, help="folder of the store, shared by all runs")
+    parser.add_argument(
+        "--part", metavar="3of8", help="embed only one part of the sequences, the third of eight"
+    )
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
     parser.add_argument("--out", required=True, help="receipt to write, JSON")
     cli_flags.add(parser, "embeddings")
@@ -40,6 +47,7 @@ def run(args: argparse.Namespace) -> None:
     import torch
 
     from seqfuse.encoders.embedder import Embedder, Settings, keep_freed_memory
+    from seqfuse.encoders.store import index
     from seqfuse.encoders.store.writer import Writer
     from seqfuse.files import write_json
     from seqfuse.progress import say, track
@@ -48,10 +56,11 @@ def run(args: argparse.Namespace) -> None:
     torch.set_num_threads(args.threads)
     keep_freed_memory()
     settings = cli_flags.take(args, Settings)
-    sequences = distinct(args.table, args.columns)
+    part = Part.parse(args.part) if args.part else None
+    sequences = distinct(args.table, args.columns, part)
     embedder = Embedder(args.model, settings, args.resolution)
     with Interruption() as stop, Writer(args.store, embedder.description) as writer:
-        missing = embedder.count({s: at for s, at in sequences.items() if s not in writer.held})
+        missing = embedder.count({s: at for s, at in sequences.items() if not writer.holds(s)})
         say(
             f"{args.table}: {len(sequences)} distinct sequences, {len(sequences) - len(missing)}"
             f" in the store, {len(missing)} to embed ({embedder.bytes(missing) / 1e6:.1f} MB)"
@@ -60,6 +69,8 @@ def run(args: argparse.Namespace) -> None:
             writer.add(row)
             if stop.asked:
                 break
+    if part is None:
+        index.build(writer.folder, writer.key)
     receipt = {
         "store": args.store,
         "key": writer.key,
@@ -73,25 +84,34 @@ def run(args: argparse.Namespace) -> None:
     write_json(args.out, receipt)
 
 
-def distinct(table: str | Path, columns: list[str]) -> dict[str, str]:
-    """The distinct sequences of a table's columns, each with where it stands first; nulls skipped.
+def distinct(table: str | Path, columns: list[str], part: Part | None = None) -> dict[str, str]:
+    """The distinct sequences of a table's columns, or of one part of them, each with where it
+    stands first; nulls skipped.
 
     A missing column, an empty sequence, and a table without sequences are `UserError`s.
     """
     import pyarrow as pa
 
     from seqfuse import tables
+    from seqfuse.encoders.store.rows import sequence_hash
 
     schema = pa.schema([(name, pa.string()) for name in ["id", *columns]])
     content = tables.read(table, schema)
-    names = content["id"].to_pylist()
     found: dict[str, str] = {}
+    others = 0
     for column in columns:
-        for name, sequence in zip(names, content[column].to_pylist(), strict=True):
-            if sequence is not None:
-                found.setdefault(sequence, f"{table}: {column} of record {name!r}")
-    if not found:
+        # A piece at a time: as Python's own, ten million sequences would take gigabytes.
+        for rows in content.select(["id", column]).to_batches(_ROWS_AT_ONCE):
+            for name, sequence in zip(*(one.to_pylist() for one in rows), strict=True):
+                if sequence is None or sequence in found:
+                    continue
+                where = f"{table}: {column} of record {name!r}"
+                if not sequence:
+                    raise UserError(f"{where} is empty; clean the table with `seqfuse sequences`")
+                if part is None or part.owns(sequence_hash(sequence)):
+                    found[sequence] = where
+                else:
+                    others += 1
+    if not found and not others:
         raise UserError(f"{table}: no sequence in {', '.join(columns)}; nothing to embed")
-    if "" in found:
-        raise UserError(f"{found['']} is empty; clean the table with `seqfuse sequences`")
     return found

@@ -6,6 +6,9 @@ of predictions: the generated text, the label that it means, and the log-likelih
 label, end token included, summed and per token. An interrupted run resumes from a hidden file
 beside --out to the same bytes.
 
+With --part, a method that generates answers only one part of the batches, and --out is what a call
+with --parts gathers into the same table that a single call makes.
+
     seqfuse language predict --model results/demo/language/variants/onevocab/model \\
         --datasets demo-variants \\
         --records results/demo/sequences/demo-variants/records.parquet \\
@@ -33,6 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="RECEIPT",
         help="receipts of the datasets' embeddings, in order, for methods that read them",
     )
+    parser.add_argument(
+        "--part", metavar="3of8", help="answer only one part of the batches, the third of eight"
+    )
+    parser.add_argument(
+        "--parts", nargs="+", type=Path, metavar="FILE", help="what calls with --part have written"
+    )
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
     parser.add_argument("--out", required=True, type=Path, help="predictions.parquet to write")
     parser.add_argument(
@@ -49,13 +58,17 @@ def run(args: argparse.Namespace) -> None:
     from seqfuse.language import prompts
     from seqfuse.language.answers import input_vectors, prediction
     from seqfuse.language.answers.resume_journal import Journal
+    from seqfuse.training.distributed.parts import Part
 
     torch.set_num_threads(args.threads)
     settings = cli_flags.take(args, prompts.Settings)
     asking = cli_flags.take(args, prediction.Prediction)
     made_from = args.model, args.datasets, args.records, args.embeddings or []
-    with Journal(args.out) as journal:
+    part = Part.parse(args.part) if args.part else None
+    with Journal(args.out, part, args.parts or ()) as journal:
         rows = prediction.predict(*made_from, settings, asking, journal)
+        if part:
+            return
         if args.inputs:
             found = input_vectors.rows(*made_from, args.inputs)
             tables.write(args.inputs, tables.from_rows(found, tables.VECTORS), tables.VECTORS)

@@ -55,6 +55,29 @@ class Inputs:
         """What a stored state stands for: RNA's letters are averaged over codons."""
         return "codon" if wildcards.view == "rna" else "native"
 
+    def embedded_parts(self, wildcards):
+        """The receipts of the parts of a set's embedding, where it is divided."""
+        if hasattr(wildcards, "part"):
+            return []
+        return expand(
+            "<results>/embeddings/{dataset}/parts/{view}.{encoder}.{part}.json",
+            dataset=wildcards.dataset,
+            view=wildcards.view,
+            encoder=wildcards.encoder,
+            part=self.run.embedded_in(wildcards.dataset),
+        )
+
+    def answered_parts(self, wildcards):
+        """The answers of the parts of a prediction, where it is divided."""
+        if hasattr(wildcards, "part"):
+            return []
+        return expand(
+            "<results>/language/{suite}/{method}/parts/{part}.jsonl",
+            suite=wildcards.suite,
+            method=wildcards.method,
+            part=self.run.answered_in(wildcards.suite, wildcards.method),
+        )
+
     def language_embeddings(self, wildcards):
         """The receipts of the frozen encoder states that a job's seeds read, one a dataset; of
         several encoders, those of each in turn."""

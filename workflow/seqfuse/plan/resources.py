@@ -125,6 +125,18 @@ class Needs:
             "runtime": self._computed(rule, self._minutes, runtime),
         }
 
+    def part(self) -> dict:
+        """What a job asks for that does one part of several: the same for all, because a job array
+        of Slurm takes the first job's resources for every one. The job that gathers the parts
+        counts the disk of all."""
+        gpu, job = self.run.settings["gpu"], self.run.settings["jobs"]["gpu"]
+        return {
+            "gpu": 1,
+            "gpu_model": gpu["model"],
+            "mem_mb": lambda wildcards, attempt: attempt * job["mem_mb"],
+            "runtime": self.runtime("gpu"),
+        }
+
     def training(self, rule: str, disk_of: Callable, runtime: Callable | None = None) -> dict:
         """What a training job asks for; without a `runtime`, that of the seeds that it fine-tunes.
         Of several nodes, the job's own shell line starts the processes (srun), so that Slurm must

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from seqfuse.files import MANIFEST, sha256
+from seqfuse.plan import parts
 from seqfuse.plan.params import omit
 from seqfuse.registry.arms import ARMS
 from seqfuse.registry.controls import CONTROLS
@@ -297,6 +298,22 @@ class Run:
             for name in self.language_suites[suite]
             if entries.has_variants(self.settings["datasets"][name])
         ]
+
+    def embedded_in(self, dataset: str) -> list[str]:
+        """The parts in which a set's sequences are embedded, or a set with shuffled codons;
+        nothing where they are not divided."""
+        name = dataset.partition("@")[0]
+        return self._parts([name], "sequences_a_part")
+
+    def answered_in(self, suite: str, name: str) -> list[str]:
+        """The parts in which a method answers a suite; one that only classifies is not divided."""
+        generates = self.method(name).generates
+        return self._parts(self.language_suites[suite], "prompts_a_part") if generates else []
+
+    def _parts(self, datasets: list[str], key: str) -> list[str]:
+        entries_of = {name: self.settings["datasets"][name] for name in datasets}
+        found = parts.count(entries_of, self.settings["jobs"][key], f"jobs.{key}")
+        return parts.names(found) if found > 1 else []
 
     def attended(self):
         """The (suite, method) pairs whose attention to a variant is looked at."""

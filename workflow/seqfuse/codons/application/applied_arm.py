@@ -135,7 +135,7 @@ class AppliedArm:
             embedder, letters = self._embedder(view), records.frames[view]
             counted = _counted(embedder, *(letters[row] for row in records.usable()))
             with Interruption() as stop, Writer(store, embedder.description) as writer:
-                missing = {one: n for one, n in counted.items() if one not in writer.held}
+                missing = {one: n for one, n in counted.items() if not writer.holds(one)}
                 rows = embedder.rows(missing)
                 for row in track(rows, len(missing), f"{view} embedded") if shown else rows:
                     writer.add(row)

@@ -1,10 +1,9 @@
 """The embedding store, read: one row a distinct sequence, in Parquet shards, addressed by content.
 
 A store is a folder of keys. `<store>/<key>/` holds `key.json`, which says in full how its rows were
-made (encoder, weights, layer, resolution, ...), and shards named `<SHA-256 of the file>.parquet`,
-so that every shard carries its own checksum and two writers cannot collide. A row is found by the
-SHA-256 of its sequence as the cleaned tables spell it. States are one binary blob a sequence,
-because that reads about five times faster than nested lists.
+made (encoder, weights, layer, resolution, ...), and shards named by their checksum, so that writers
+cannot collide. A row is found by the SHA-256 of its sequence as the cleaned tables spell it. States
+are one binary blob a sequence, because that reads about five times faster than nested lists.
 """
 
 import itertools
@@ -12,30 +11,17 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from seqfuse.encoders.store import shards
+from seqfuse.encoders.store.index import Index
 from seqfuse.encoders.store.rows import Row, describe, sequence_hash
+from seqfuse.encoders.store.shards import Location
 from seqfuse.errors import UserError
 from seqfuse.files import atomic, canonical_json, digest, read_json
 
-# `length` counts letters, `tokens` the rows of `states` [tokens, width]. `spans` holds the
-# differences of the flattened [tokens, 2] ranges as int32, which compress to almost nothing;
-# `pooled` is the mean over all tokens, float32 whatever the precision of the states.
-SHARD = pa.schema(
-    [
-        pa.field("sequence", pa.binary(32), nullable=False),
-        pa.field("length", pa.int32(), nullable=False),
-        pa.field("tokens", pa.int32(), nullable=False),
-        pa.field("states", pa.binary(), nullable=False),
-        pa.field("spans", pa.binary(), nullable=False),
-        pa.field("pooled", pa.binary(), nullable=False),
-    ]
-)
-FOOTER_KEY = b"seqfuse.key"
 _CACHE_BYTES = 256 * 2**20
 
 
@@ -54,15 +40,6 @@ def encode_spans(spans: np.ndarray) -> bytes:
 def decode_spans(data: bytes) -> np.ndarray:
     """Ranges int32[T, 2] from what `encode_spans` made."""
     return np.cumsum(np.frombuffer(data, "<i4"), dtype=np.int32).reshape(-1, 2)
-
-
-class Location(NamedTuple):
-    """Where a row lies, and how many tokens it has."""
-
-    shard: Path
-    group: int
-    row: int
-    tokens: int
 
 
 class Store:
@@ -87,11 +64,14 @@ class Store:
         self.dtype = np.dtype(self.description["stored"]).newbyteorder("<")
         self._cache: OrderedDict[tuple, pa.Array] = OrderedDict()
         self._cached = 0
-        self.index: dict[bytes, Location] = {}
-        # Two writers may both have stored a sequence: the first shard by name wins, for everyone.
-        for shard in shards(self.folder):
-            for sequence, location in _locations(shard, self.key):
-                self.index.setdefault(sequence, location)
+        self.shards = shards.listed(self.folder)
+        self._index = Index(self.folder, self.shards)
+        # Of what the index does not cover, a shard is read when a row is looked for that may lie in
+        # it, and its places are known from then on.
+        covered = set(self._index.covered)
+        self._unread = [shard for shard in self.shards if shard not in covered]
+        self._ranges = shards.ranges(self._unread)
+        self._known: dict[bytes, Location] = {}
 
     @classmethod
     def open(cls, receipt: str | Path) -> "Store":
@@ -102,10 +82,37 @@ class Store:
         return cls(Path(content["store"]) / content["key"])
 
     def __contains__(self, sequence: str) -> bool:
-        return sequence_hash(sequence) in self.index
+        return self.locate(sequence_hash(sequence)) is not None
 
     def __len__(self) -> int:
-        return len(self.index)
+        """How many distinct sequences there are; opens every shard that the index lacks."""
+        for shard in list(self._unread):
+            self._learn(shard)
+        return len(self._index) + sum(map(self._index.lacks, self._known))
+
+    def locate(self, sequence: bytes) -> Location | None:
+        """Where the row of a hash lies. Two writers may both have stored a sequence: the first
+        shard by name wins, indexed ones before others."""
+        if location := self._index.find(sequence):
+            return location
+        for place in np.flatnonzero(shards.may_hold(self._ranges, sequence))[::-1]:
+            self._learn(self._unread[place])
+        return self._known.get(sequence)
+
+    def forget(self, shard: Path) -> None:
+        """Do without a shard that is not read yet."""
+        self._unread.remove(shard)
+        self._ranges = shards.ranges(self._unread)
+
+    def _learn(self, shard: Path) -> None:
+        """Take up where the rows of a shard lie."""
+        table = shards.places(shard, self.key)
+        columns = [table[name].to_pylist() for name in ("sequence", "group", "row", "tokens")]
+        for sequence, *place in zip(*columns, strict=True):
+            other = self._known.get(sequence)
+            if other is None or shard < other.shard:
+                self._known[sequence] = Location(shard, *place)
+        self.forget(shard)
 
     def get(self, sequence: str) -> np.ndarray:
         """States [T, D] of one sequence, special tokens left out; T counts tokens or codons."""
@@ -129,17 +136,15 @@ class Store:
 
     def stream(self) -> Iterator[Row]:
         """Every row, in the order of the shards, one row group in memory at a time."""
-        for shard in shards(self.folder):
-            file = _opened(shard)
-            for group in range(file.num_row_groups):
-                for row in _read(shard, file, group, SHARD.names).to_pylist():
-                    yield Row(
-                        row["sequence"],
-                        row["length"],
-                        np.frombuffer(row["states"], self.dtype).reshape(-1, self.width),
-                        decode_spans(row["spans"]),
-                        np.frombuffer(row["pooled"], "<f4"),
-                    )
+        for shard in self.shards:
+            for row in shards.rows(shard):
+                yield Row(
+                    row["sequence"],
+                    row["length"],
+                    np.frombuffer(row["states"], self.dtype).reshape(-1, self.width),
+                    decode_spans(row["spans"]),
+                    np.frombuffer(row["pooled"], "<f4"),
+                )
 
     def memory_map(self, sequences: Iterable[str], folder: str | Path) -> "MemoryMap":
         """The states of `sequences`, decoded once into a file of `folder` that training maps.
@@ -162,7 +167,7 @@ class Store:
                 for group, sequences in itertools.groupby(
                     sorted(order, key=located.__getitem__), key=lambda s: located[s][:2]
                 ):
-                    cells = self._column(*group, "states")
+                    cells = shards.column(*group, "states")
                     for sequence in sequences:
                         file.seek(int(starts[sequence]) * self.width * self.dtype.itemsize)
                         file.write(cells[located[sequence].row].as_buffer())
@@ -174,7 +179,7 @@ class Store:
         )
 
     def _find(self, sequence: str) -> Location:
-        location = self.index.get(sequence_hash(sequence))
+        location = self.locate(sequence_hash(sequence))
         if location is None:
             raise UserError(
                 f"{self.folder}: no embedding of sequence {describe(sequence)}; run the"
@@ -192,15 +197,11 @@ class Store:
         if name in self._cache:
             self._cache.move_to_end(name)
         else:
-            self._cache[name] = cells = self._column(*name)
+            self._cache[name] = cells = shards.column(*name)
             self._cached += cells.nbytes
             while self._cached > _CACHE_BYTES and len(self._cache) > 1:
                 self._cached -= self._cache.popitem(last=False)[1].nbytes
         return self._cache[name][location.row].as_buffer()
-
-    @staticmethod
-    def _column(shard: Path, group: int, column: str) -> pa.Array:
-        return _read(shard, _opened(shard), group, [column]).column(0).chunk(0)
 
 
 @dataclass(frozen=True)
@@ -226,50 +227,3 @@ class MemoryMap:
             raise UserError(f"{self.path}: does not hold sequence {describe(sequence)}")
         start, tokens = found
         return self._states[start : start + tokens]
-
-
-def shards(folder: Path) -> list[Path]:
-    """The finished shards of a key, by name."""
-    return sorted(path for path in folder.glob("*.parquet") if not path.name.startswith("."))
-
-
-def damaged(shard: Path, reason: object) -> UserError:
-    """The error for a shard that cannot be read or does not match its checksum."""
-    return UserError(
-        f"{shard}: cut or corrupt shard ({' '.join(str(reason).split())}); run the"
-        " `seqfuse embeddings write` that made it again, which replaces it"
-    )
-
-
-def _opened(shard: Path) -> pq.ParquetFile:
-    try:
-        return pq.ParquetFile(shard, page_checksum_verification=True)
-    except FileNotFoundError:
-        raise damaged(shard, "no such file") from None
-    except (pa.ArrowException, OSError) as error:
-        raise damaged(shard, error) from None
-
-
-def _read(shard: Path, file: pq.ParquetFile, group: int | None, columns: list[str]) -> pa.Table:
-    """Columns of one row group, or of all, with the checksum of every page verified."""
-    try:
-        if group is None:
-            return file.read(columns=columns)
-        return file.read_row_group(group, columns=columns)
-    except (pa.ArrowException, OSError) as error:
-        raise damaged(shard, error) from None
-
-
-def _locations(shard: Path, key: str) -> Iterator[tuple[bytes, Location]]:
-    """Which sequences a shard holds, and where; a shard of another key is an error."""
-    file = _opened(shard)
-    written = (file.schema_arrow.metadata or {}).get(FOOTER_KEY, b"").decode()
-    if digest(written)[:32] != key:
-        raise damaged(shard, "it belongs to another key")
-    table = _read(shard, file, None, ["sequence", "tokens"])
-    sequences, tokens = table["sequence"].to_pylist(), table["tokens"].to_pylist()
-    position = 0
-    for group in range(file.num_row_groups):
-        for row in range(file.metadata.row_group(group).num_rows):
-            yield sequences[position], Location(shard, group, row, tokens[position])
-            position += 1

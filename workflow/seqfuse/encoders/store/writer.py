@@ -1,38 +1,42 @@
 """The embedding store, written: shards that appear whole, under a name that is their checksum.
 
-A killed writer loses at most the shard in hand. Writers of one key may run at once: each has its
-own shard in hand, and a sequence that both stored is read from the first shard by name.
+A killed writer loses at most the shard in hand. Any number of writers of one key may run at once,
+on any nodes: what each has in hand has a name of its own, and nothing is locked, because the file
+system of a network may keep a lock on one node alone. A file that a writer renews as it goes on
+tells that it is there (`written_lately`).
 """
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+import time
+import uuid
 from pathlib import Path
-from typing import IO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from seqfuse.encoders.store.reader import FOOTER_KEY, SHARD, Store, encode_spans, key_of, shards
+from seqfuse.encoders.store import shards
+from seqfuse.encoders.store.reader import Store, encode_spans, key_of
 from seqfuse.encoders.store.rows import Row
-from seqfuse.files import canonical_json, named, readable, sha256, write_json
+from seqfuse.encoders.store.shards import FOOTER_KEY, SHARD, DamagedShard
+from seqfuse.files import canonical_json, named, readable, write_json
 from seqfuse.training.interruption.preemption import set_aside
 
 ROWS_A_GROUP = 32
 BYTES_A_SHARD = 256 * 2**20
-_UNFINISHED = ".shard-"
+_UNFINISHED, _PRESENT = ".shard-", ".writer-"
+# What nobody has written to for so long was left by a writer that is gone, suspended ones included.
+_ABANDONED_SECONDS = 7 * 24 * 3600
 
 
 class Writer:
     """Adds rows to one key of a store; a context manager that keeps `gc` away while it is open.
 
-    On entry, damaged shards are named and set aside, so that `held` is what a reader will find; the
-    rows that they held are missing again. Rows are written in the order in which they are added,
-    which is by length, longest first.
+    A shard that cannot be read is named and set aside when a row is looked for in it; its rows are
+    missing again. Rows are written in the order in which they are added, which is by length,
+    longest first.
     """
 
     def __init__(self, store: str | Path, description: dict):
@@ -42,25 +46,37 @@ class Writer:
         self._rows: list[dict] = []
         self._bytes = 0
         self._shard: _Shard | None = None
+        self._present = self.folder / f"{_PRESENT}{uuid.uuid4().hex}"
 
     def __enter__(self) -> "Writer":
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(_claim(self.folder))
-            write_json(self.folder / "key.json", self._description)
-            for shard in damaged_shards(self.folder):
-                set_aside(shard, "it does not match its checksum", "its rows are embedded again")
-            self.held = Store(self.folder)
-            self._stack = stack.pop_all()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._present.touch()
+        now = self._present.stat().st_mtime  # by the clock of the file system
+        for path in self.folder.glob(".*"):
+            if path.name.startswith((_UNFINISHED, _PRESENT)) and not _young(path, now):
+                path.unlink(missing_ok=True)
+        write_json(self.folder / "key.json", self._description)
+        self._held = Store(self.folder)
         return self
 
     def __exit__(self, kind, *_) -> None:
-        with self._stack:
+        try:
+            if kind is None:
+                self._finish_shard()
+        finally:
+            if self._shard:
+                self._shard.discard()
+            self._present.unlink(missing_ok=True)
+
+    def holds(self, sequence: str) -> bool:
+        """Whether the store held a sequence when the writer came."""
+        while True:
             try:
-                if kind is None:
-                    self._finish_shard()
-            finally:
-                if self._shard:
-                    self._shard.discard()
+                return sequence in self._held
+            except DamagedShard as damage:
+                self._held.forget(damage.shard)
+                with contextlib.suppress(FileNotFoundError):  # another writer was first
+                    set_aside(damage.shard, damage.reason, "its rows are embedded again")
 
     def add(self, row: Row) -> None:
         """Store one row, whose content the caller has checked."""
@@ -88,6 +104,7 @@ class Writer:
                 self._shard = _Shard(self.folder)
                 self._shard.open(canonical_json(self._description))
             self._shard.write(self._rows)
+            self._present.touch()
         self._rows, self._bytes = [], 0
 
     def _finish_shard(self) -> None:
@@ -99,12 +116,13 @@ class Writer:
 
 
 class _Shard:
-    """A shard in hand: a hidden file until `publish` gives it its checksum as its name."""
+    """A shard in hand: a hidden file until `publish` names it by its range and checksum."""
 
     def __init__(self, folder: Path):
         handle, name = tempfile.mkstemp(dir=folder, prefix=_UNFINISHED, suffix=".parquet")
         os.close(handle)
         self.path, self.bytes = Path(name), 0
+        self._lowest, self._highest = b"\xff" * 32, b"\x00" * 32
 
     def open(self, description: str) -> None:
         """Begin the file; `description` goes into its footer."""
@@ -122,50 +140,30 @@ class _Shard:
         """One row group."""
         self._parquet.write_table(pa.Table.from_pylist(rows, SHARD), row_group_size=len(rows))
         self.bytes += sum(len(row["states"]) for row in rows)
+        hashes = [row["sequence"] for row in rows]
+        self._lowest = min(self._lowest, *hashes)
+        self._highest = max(self._highest, *hashes)
 
     def publish(self) -> None:
         self._parquet.close()
         with self.path.open("rb") as file:
-            name = hashlib.file_digest(file, "sha256").hexdigest()
+            checksum = hashlib.file_digest(file, "sha256").hexdigest()
             os.fsync(file.fileno())
         self.path.chmod(readable() & 0o444)
-        self.path.replace(self.path.with_name(f"{name}.parquet"))
+        self.path.replace(self.path.with_name(shards.name(self._lowest, self._highest, checksum)))
 
     def discard(self) -> None:
         self.path.unlink(missing_ok=True)
 
 
-@contextlib.contextmanager
-def _claim(folder: Path) -> Iterator[None]:
-    """Hold a key's folder as one of its writers; the only one first removes what killed ones left.
-
-    The lock ends with the process that holds it, however that ends.
-    """
-    while True:
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / ".lock").open("a") as lock:
-            if alone(lock):
-                for path in folder.glob(f"{_UNFINISHED}*"):
-                    path.unlink(missing_ok=True)
-            fcntl.flock(lock, fcntl.LOCK_SH)
-            # `gc` may have removed the folder between opening the lock and holding it.
-            if os.fstat(lock.fileno()).st_nlink:
-                yield
-                return
+def written_lately(folder: Path) -> bool:
+    """Whether a writer is at work in a key's folder, or was when it was killed this week."""
+    now = time.time()
+    return any(_young(path, now) for path in folder.glob(f"{_PRESENT}*"))
 
 
-def alone(lock: IO) -> bool:
-    """Whether nobody else holds the lock of a key; the caller then holds it alone."""
+def _young(path: Path, now: float) -> bool:
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def damaged_shards(folder: Path) -> list[Path]:
-    """The shards whose content does not match the checksum in their name."""
-    found = shards(folder)
-    with ThreadPoolExecutor() as pool:
-        names = pool.map(sha256, found)
-        return [shard for shard, name in zip(found, names, strict=True) if shard.stem != name]
+        return now - path.stat().st_mtime < _ABANDONED_SECONDS
+    except FileNotFoundError:
+        return False  # its writer has just ended

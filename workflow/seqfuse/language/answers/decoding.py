@@ -49,12 +49,12 @@ def answer(
     labels: dict[str, list[str]],
     settings: Settings,
     done: Callable[[int], None] = lambda count: None,
-    once: Callable[[str, Callable], list] = lambda key, work: work(),
-) -> list[Answer]:
+    once: Callable[[str, Callable], list | None] = lambda key, work: work(),
+) -> list[Answer | None]:
     """The answers to `prompts`, in their order; `labels` are those of each prompt's dataset.
 
-    `once` may know a batch from before (see `resume_journal.Journal`): which prompts make a batch
-    depends on their lengths alone.
+    `once` may know a batch from before, or leave it to another job, whose answers are None then
+    (see `resume_journal.Journal`): which prompts make a batch depends on their lengths alone.
     """
     examples = [method.encode(prompt, answer=False) for prompt in prompts]
     closed = [labels[prompt.dataset] for prompt in prompts]
@@ -71,9 +71,11 @@ def answer(
             batch, names = [examples[i] for i in part], [closed[i] for i in part]
             return [asdict(said) for said in _fitted(budget, method, batch, names, room)]
 
-        for i, said in zip(part, once(str(number), work), strict=True):
-            answers[i] = Answer(**said)
-        done(len(part))
+        found = once(str(number), work)
+        if found is not None:
+            for i, said in zip(part, found, strict=True):
+                answers[i] = Answer(**said)
+            done(len(part))
     return answers
 
 

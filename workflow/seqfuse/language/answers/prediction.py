@@ -35,7 +35,8 @@ def predict(
     journal: Journal,
 ) -> list[dict]:
     """The answers of every seed in `model` about every test record and `asking.validation_rows` of
-    every dataset's val.
+    every dataset's val; of a part of the work only the batches that fall to it are answered, and
+    land in its journal.
 
     The folder of the journal holds the decoded encoder states meanwhile.
     """
@@ -74,7 +75,8 @@ def of_seeds(
     precision: str,
     journal: Journal,
 ) -> list[dict]:
-    """A row less its `probe` for every seed and prompt, in order; what a run of the same job that
+    """A row less its `probe` for every seed and prompt, in order, but for prompts that fall to
+    another part; what a run of the same job that
     was ended has answered already is taken from its journal. `states_of` gives the encoder states
     that a checkpoint reads; seeds with one encoder share them."""
     method = next(iter(trained.values())).method
@@ -155,7 +157,9 @@ def _of_seed(
                 "loglik_per_token": list(found.loglik_per_token.items()),
             }
             for prompt, found in zip(asked, answers, strict=True)
+            if found is not None
         ]
+        asked = [prompt for prompt, found in zip(asked, answers, strict=True) if found is not None]
     else:
         with products(method.device, precision):
             classified = method.classify(asked, progress)

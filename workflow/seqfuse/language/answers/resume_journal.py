@@ -1,32 +1,42 @@
-"""What a long job has done so far, one line a part, in a hidden file beside its output."""
+"""What a long job has done so far, one line a batch, in a hidden file beside its output.
+
+The batches of one job may also be dealt out to several: what a part publishes is its journal, and
+the job that gathers the parts takes all batches from theirs.
+"""
 
 import contextlib
 import json
 import os
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from seqfuse.errors import UserError
 from seqfuse.progress import say
+from seqfuse.training.distributed.parts import Part
 from seqfuse.training.interruption.preemption import locked, set_aside
 
 _FINGERPRINT = "fingerprint"
 
 
 class Journal:
-    """The finished parts of a job by key: a context manager that ends when the output is written,
-    and takes the file away only then.
+    """The finished batches of a job by key: a context manager that ends when the output is written,
+    and takes the file away only then. With a `part`, the file becomes the output, and batches that
+    fall to others are left out; `parts` are such outputs, whose batches are taken from there.
 
-    `begin` says what the parts depend on: a file with another fingerprint counts as none, and says
-    so. A last line that the end of a process cut counts as not written. A file with a line that
-    does not match its checksum is set aside, and its other lines are kept. What the parts hold is
-    not in memory.
+    `begin` says what the batches depend on: a file with another fingerprint counts as none, and
+    says so. A last line that the end of a process cut counts as not written. A file with a line
+    that does not match its checksum is set aside, and its other lines are kept. What the batches
+    hold is not in memory.
     """
 
-    def __init__(self, out: Path):
+    def __init__(self, out: Path, part: Part | None = None, parts: Sequence[Path] = ()):
         self.path = out.with_name(f".{out.name}.journal")
-        self._places: dict[str, int] = {}  # of each part, where its line begins
+        self._out, self._part, self._parts = out, part, parts
+        self._places: dict[str, int] = {}  # of each batch, where its line begins
+        self._gathered: dict[str, tuple[BinaryIO, int]] = {}  # the same of the parts' batches
+        self._asked = 0
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> "Journal":
@@ -35,19 +45,22 @@ class Journal:
 
     def __exit__(self, kind: type | None, *_) -> None:
         with self._stack:
-            if kind is None:
+            if kind is None and self._part:
+                self.path.replace(self._out)
+            elif kind is None:
                 self.path.unlink()
 
     def begin(self, fingerprint: str) -> None:
-        """Take up the parts of an earlier process, if they were made from the same."""
+        """Take up the batches of an earlier process and of parts, if they were made from the
+        same."""
         self._file = self._stack.enter_context(self.path.open("a+b"))
-        size, damage = self._find_parts()
+        self._places, size, damage = _found(self._file)
         if damage:
             whole, places = self._file, self._places
             set_aside(self.path, damage, "what that line held is computed again")
             self._file = self._stack.enter_context(self.path.open("a+b"))
             size = sum(self._append(_line(whole, place)) for place in places.values())
-            self._find_parts()
+            self._places, _, _ = _found(self._file)
         before = self._places.pop(_FINGERPRINT, None)
         if size and (before is None or _entry(_line(self._file, before))[1] != fingerprint):
             say(f"{self.path}: made with another model, other data or code; starting anew")
@@ -57,23 +70,29 @@ class Journal:
         self._file.truncate(size)
         if not size:
             self._write(_FINGERPRINT, fingerprint)
+        for path in self._parts:
+            self._gather(path, fingerprint)
 
     def kept(self, key: str) -> object | None:
-        """A part that was had before, or None."""
-        if key not in self._places:
-            return None
-        return _entry(_line(self._file, self._places[key]))[1]
-
-    def once(self, key: str, work: Callable[[], object]) -> object:
-        """What `work` gives, as JSON knows it; computed now unless it was before."""
+        """A batch that was had before, or None."""
         if key in self._places:
+            return _entry(_line(self._file, self._places[key]))[1]
+        return _entry(_line(*self._gathered[key]))[1] if key in self._gathered else None
+
+    def once(self, key: str, work: Callable[[], object]) -> object | None:
+        """What `work` gives, as JSON knows it; computed now unless it was before. None of a batch
+        that falls to another part."""
+        place, self._asked = self._asked, self._asked + 1
+        if self._part and not self._part.deals(place):
+            return None
+        if key in self._places or key in self._gathered:
             return self.kept(key)
         value = work()
         self._places[key] = self._write(key, value)
         return value
 
     def _write(self, key: str, value: object) -> int:
-        """Append a part; where it stands."""
+        """Append a batch; where it stands."""
         entry = json.dumps([key, value], ensure_ascii=False).encode()
         self._append(b"%s %s\n" % (_checksum(entry).encode(), entry))
         os.fsync(self._file.fileno())
@@ -85,20 +104,32 @@ class Journal:
         self._file.flush()
         return len(line)
 
-    def _find_parts(self) -> tuple[int, str]:
-        """Note where each whole line begins: how many bytes these have, and what is wrong."""
-        self._places, size, damage = {}, 0, ""
-        self._file.seek(0)
-        for number, line in enumerate(self._file, start=1):
-            if not line.endswith(b"\n"):
-                break
-            checksum, _, entry = line[:-1].partition(b" ")
-            if checksum.decode(errors="replace") == _checksum(entry):
-                self._places[_entry(line)[0]] = size
-            else:
-                damage = damage or f"line {number} does not match its checksum"
-            size += len(line)
-        return size, damage
+    def _gather(self, path: Path, fingerprint: str) -> None:
+        """Note the batches of a part. One that was made from other things is an error, because to
+        compute them all here would take as long as all parts together."""
+        file = self._stack.enter_context(path.open("rb"))
+        places, _, damage = _found(file)
+        made = places.pop(_FINGERPRINT, None)
+        if damage or made is None or _entry(_line(file, made))[1] != fingerprint:
+            why = damage or "it was made with another model, other data, code or kind of device"
+            raise UserError(f"{path}: {why}; delete it, so that this part is answered again")
+        self._gathered |= {key: (file, place) for key, place in places.items()}
+
+
+def _found(file: BinaryIO) -> tuple[dict[str, int], int, str]:
+    """Where each whole line begins, by key; how many bytes these have, and what is wrong."""
+    places, size, damage = {}, 0, ""
+    file.seek(0)
+    for number, line in enumerate(file, start=1):
+        if not line.endswith(b"\n"):
+            break
+        checksum, _, entry = line[:-1].partition(b" ")
+        if checksum.decode(errors="replace") == _checksum(entry):
+            places[_entry(line)[0]] = size
+        else:
+            damage = damage or f"line {number} does not match its checksum"
+        size += len(line)
+    return places, size, damage
 
 
 def _line(file: BinaryIO, place: int) -> bytes:
