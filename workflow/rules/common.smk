@@ -85,7 +85,6 @@ wildcard_constraints:
     arm="[^/]+",
     encoder="[^/]+",
     model="[^/@]+",
-    part="[0-9]+of[0-9]+",
     view="sequence|dna|rna|protein",
     study="language|codons",
 

@@ -246,7 +246,7 @@ rule language_predict:
 
 use rule language_predict as language_predict_part with:
     output:
-        temp("<results>/language/{suite}/{method}/parts/{part}.jsonl"),
+        temp("<results>/language/{suite}/{method}/parts/{part,[0-9]+of[0-9]+}.jsonl"),
     log:
         "<logs>/language_predict_part/{suite}.{method}.{part}.log",
     benchmark:

@@ -39,9 +39,12 @@ def names(parts: int) -> list[str]:
 
 
 def known_rows(entry: Mapping) -> int | None:
-    """The rows of a dataset by its entry, or counted in its files where all are here."""
+    """The rows of a dataset by its entry, or counted in its files where all are here; a generator's
+    are too few to be divided."""
     if declared := entry.get("size", {}).get("rows") or entry.get("rows"):
         return sum(declared.values())
+    if entry.get("source") == "synthetic":
+        return 0
     return _counted(Path(item["path"]) for item in entry.get("files", []))
 
 
