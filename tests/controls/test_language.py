@@ -7,7 +7,7 @@ from scipy.special import log_softmax
 
 from seqfuse import tables
 from seqfuse.cli import main
-from seqfuse.controls.baselines import composition, lookups, regressions
+from seqfuse.controls.baselines import composition, lookups, regressions, wording
 from seqfuse.registry.controls import CONTROLS
 
 CLASSES = ["ataxia", "myopathy"]
@@ -169,6 +169,34 @@ def test_the_wording_of_a_new_question_gives_its_label_away(tmp_path):
     }
     assert said["question_words"] == 1.0
     assert said["question_lookup"] == said["kmer"] == 0.5
+
+
+def test_words_are_fitted_the_same_along_the_directions_that_training_questions_span():
+    """Some 60 columns of a few words become four, one a distinct question that is fitted."""
+    asked = [
+        "a gene of ataxia",
+        "a gene of myopathy",
+        "no gene",
+        "a gene of ataxia",
+        "no gene, ataxia",
+    ]
+    asked += ["a new gene of myopathy", "elsewhere"]
+    counted, fitted = wording.counts(asked), np.arange(5)
+    few = wording.coordinates(counted, fitted)
+    assert few.shape == (7, 4) and counted.shape[1] > 40
+    assert few @ few[fitted].T == pytest.approx((counted @ counted[fitted].T).toarray())
+    labels = np.array([0, 1, 2, 0, 1])
+    whole, said = (
+        regressions.logistic(features[fitted], labels, 3, 0.1, words=True)(features)
+        for features in (counted, few)
+    )
+    assert said == pytest.approx(whole, abs=2e-3)
+
+
+def test_words_that_span_too_much_stay_sparse(monkeypatch):
+    counted = wording.counts(["one", "two", "three"])
+    monkeypatch.setattr(wording, "_MOST_ENTRIES", 5)
+    assert wording.coordinates(counted, np.arange(2)) is counted
 
 
 def test_each_dataset_learns_from_its_own_training_records(tmp_path):

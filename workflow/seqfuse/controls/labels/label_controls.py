@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.sparse import sparray
+from scipy.sparse import issparse, sparray
 
 from seqfuse import tables
 from seqfuse.controls.baselines import composition, lookups, regressions, wording
@@ -136,8 +136,11 @@ def _fitted(records: Records, features: np.ndarray | sparray) -> np.ndarray:
     def validation_loss(fit: Callable[[np.ndarray], np.ndarray]) -> float:
         return -float(fit(features[known])[np.arange(len(known)), gold].mean())
 
+    words = issparse(features)
+    if words:
+        features = wording.coordinates(features, train)
     fits = [
-        regressions.logistic(features[train], labels, len(code), strength)
+        regressions.logistic(features[train], labels, len(code), strength, words)
         for strength in (STRENGTHS if known else STRENGTHS[-1:])
     ]
     best = min(fits, key=validation_loss) if known else fits[0]
