@@ -28,7 +28,8 @@ from seqfuse import encoders, tables
 from seqfuse.bio.frames import code
 from seqfuse.cli import main
 from seqfuse.codons import training
-from seqfuse.codons.inputs import dataset as batches
+from seqfuse.codons.inputs import batches
+from seqfuse.codons.inputs.dataset import Dataset
 from seqfuse.codons.interpretation import mutagenesis
 from seqfuse.codons.interpretation.trained_arms import Trained, Trials
 from seqfuse.codons.model import CodonModel, Shape
@@ -223,7 +224,7 @@ def _load(files: Path, rows: np.ndarray) -> dict[str, torch.Tensor]:
 
 
 def _plainly(
-    data: batches.Dataset, arm: Arm, shape: Shape, statistics: dict, files: Path, seed: int
+    data: Dataset, arm: Arm, shape: Shape, statistics: dict, files: Path, seed: int
 ) -> None:
     """One seed, with validation after each epoch; targets and statistics are given."""
     scale = training.Scale.of(data)

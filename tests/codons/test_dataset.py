@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from seqfuse.codons.inputs.dataset import OneHot, by_length, collate, moments, read, shuffled
+from seqfuse.codons.inputs.batches import by_length, collate, moments, shuffled
+from seqfuse.codons.inputs.dataset import OneHot, read
 from seqfuse.codons.training import Scale, task_loss
 
 

@@ -8,7 +8,7 @@ from safetensors import safe_open
 from seqfuse import encoders, tables
 from seqfuse.codons import checkpoint
 from seqfuse.codons.inputs import trainable_encoder
-from seqfuse.codons.inputs.dataset import collate
+from seqfuse.codons.inputs.batches import collate
 from seqfuse.codons.inputs.trainable_encoder import Live
 from seqfuse.codons.model import CodonModel
 from seqfuse.codons.train import MODALITIES

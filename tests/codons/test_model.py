@@ -8,7 +8,7 @@ import torch
 import yaml
 
 from seqfuse.codons import checkpoint
-from seqfuse.codons.inputs.dataset import collate
+from seqfuse.codons.inputs.batches import collate
 from seqfuse.codons.model import CodonModel, Shape, compared_parameters, fit_width
 from seqfuse.codons.training_job import knock_outs
 from seqfuse.errors import UserError

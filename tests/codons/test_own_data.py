@@ -14,7 +14,7 @@ import pytest
 from seqfuse import tables
 from seqfuse.bio.frames import code
 from seqfuse.cli import main
-from seqfuse.codons import checkpoint
+from seqfuse.codons import description
 from seqfuse.codons.application import new_records
 from seqfuse.codons.application.training_facts import distances, root_usage
 from seqfuse.codons.train import MODALITIES
@@ -83,7 +83,7 @@ def held_out(study, tmp_path):
 def copied(folder, elsewhere):
     """The folder of an arm where neither the store nor the encoders are as far as they were."""
     copy = shutil.copytree(folder, elsewhere / "of" / "another" / "machine" / folder.name)
-    for encoder in checkpoint.describe(copy / "seed0.safetensors").encoders.values():
+    for encoder in description.read(copy / "seed0.safetensors").encoders.values():
         assert not (copy / encoder["folder"]).is_dir()
     return copy
 

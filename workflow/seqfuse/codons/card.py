@@ -21,7 +21,7 @@ from seqfuse.files import atomic, canonical_json, digest, read_json
 
 if TYPE_CHECKING:
     from seqfuse.codons.application.training_facts import Facts
-    from seqfuse.codons.checkpoint import Description
+    from seqfuse.codons.description import Description
 
 _COST = ("learning_rate", "best_epoch", "epochs", "steps", "trained_parameters")
 _USE = """
@@ -45,12 +45,13 @@ def run(args: argparse.Namespace) -> None:
 
     from seqfuse import tables
     from seqfuse.bio import clusters
-    from seqfuse.codons import checkpoint, prediction_rows
+    from seqfuse.codons import description as descriptions
+    from seqfuse.codons import prediction_rows
     from seqfuse.codons.application import training_facts
     from seqfuse.codons.inputs import dataset
 
-    seeds = checkpoint.of_seeds(args.trained)
-    description = checkpoint.describe(seeds[0])
+    seeds = descriptions.of_seeds(args.trained)
+    description = descriptions.read(seeds[0])
     found = dataset.read(description.dataset, args.records, args.frames)
     ids = [found.ids[row] for row in found.rows("test")]
     columns = ["id", "seed", "probe", "predicted_value", "loglik"]

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from seqfuse.codons.fusions.heads import HEADS
 from seqfuse.codons.inputs.align import Average, Packed, Transposed
-from seqfuse.codons.inputs.dataset import Batch
+from seqfuse.codons.inputs.batches import Batch
 from seqfuse.codons.inputs.trainable_encoder import Live
 from seqfuse.errors import UserError
 from seqfuse.registry import plugins

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from seqfuse.codons.fusions.fusion import Bounded
-from seqfuse.codons.inputs.dataset import Batch, Dataset, by_length, collate, shuffled
+from seqfuse.codons.inputs.batches import Batch, by_length, collate, shuffled
+from seqfuse.codons.inputs.dataset import Dataset
 from seqfuse.codons.model import CodonModel, Shape
 from seqfuse.codons.scores import score
 from seqfuse.encoders.models.encoder import Encoder

@@ -13,8 +13,10 @@ import torch
 
 from seqfuse import fingerprint, tables
 from seqfuse.codons import checkpoint
+from seqfuse.codons.description import Description
 from seqfuse.codons.inputs import trainable_encoder
-from seqfuse.codons.inputs.dataset import SPLITS, Dataset, moments, read, with_one_hot, with_views
+from seqfuse.codons.inputs.batches import moments, with_one_hot, with_views
+from seqfuse.codons.inputs.dataset import SPLITS, Dataset, read
 from seqfuse.codons.model import (
     Shape,
     compared_parameters,
@@ -248,8 +250,8 @@ class Job:
         tuned = {view: recorded.of_folder(path, out) for view, path in self.models.items()}
         return {view: (stored | tuned)[view] for view in self.arm.modalities}
 
-    def _description(self, trainer: Trainer, encoders: Mapping) -> checkpoint.Description:
-        return checkpoint.Description(
+    def _description(self, trainer: Trainer, encoders: Mapping) -> Description:
+        return Description(
             arm=self.arm.name,
             dataset=self.name,
             seed=trainer.seed,

@@ -15,10 +15,12 @@ import numpy as np
 
 from seqfuse.bio.reading.bad_rows import BadRow
 from seqfuse.codons import checkpoint
+from seqfuse.codons import description as descriptions
 from seqfuse.codons.application import training_facts
 from seqfuse.codons.application.new_records import NewRecords
 from seqfuse.codons.inputs import trainable_encoder
-from seqfuse.codons.inputs.dataset import Dataset, with_one_hot, with_views
+from seqfuse.codons.inputs.batches import with_one_hot, with_views
+from seqfuse.codons.inputs.dataset import Dataset
 from seqfuse.codons.model import Shape, parts
 from seqfuse.codons.training import Passes, Scale, predict
 from seqfuse.encoders import found_again, live_states
@@ -55,12 +57,12 @@ class AppliedArm:
     @cached_property
     def checkpoints(self) -> list[Path]:
         """The file of each seed, by seed."""
-        return checkpoint.of_seeds(self.folder)
+        return descriptions.of_seeds(self.folder)
 
     @cached_property
-    def description(self) -> checkpoint.Description:
+    def description(self) -> descriptions.Description:
         """What the first seed's checkpoint says, which holds for all."""
-        return checkpoint.describe(self.checkpoints[0])
+        return descriptions.read(self.checkpoints[0])
 
     @cached_property
     def arm(self) -> Arm:

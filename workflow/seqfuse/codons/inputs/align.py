@@ -23,9 +23,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from seqfuse.codons.inputs.dataset import NUCLEOTIDES
 from seqfuse.errors import UserError
-
-NUCLEOTIDES = 3  # a codon
 
 
 class Placement(NamedTuple):

@@ -1,31 +1,27 @@
-"""One dataset as an arm sees it: targets, splits, and the embedded views of every sequence.
+"""One dataset as an arm sees it: targets, splits, and the views of every sequence.
 
-Made from cleaned records, codon frames and the embedding store. States stay in one decoded memory
-map a modality, which all seeds (and all arms of a dataset) share; a batch copies its own rows only.
+Read from cleaned records and codon frames, and checked; `batches` adds the views.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from seqfuse import tables
 from seqfuse.bio.frames import UNKNOWN, code, is_initiator
-from seqfuse.codons.inputs.align import NUCLEOTIDES, Packed, Placement, place, place_in_order
-from seqfuse.encoders.store.reader import Store
 from seqfuse.errors import UserError
+
+if TYPE_CHECKING:
+    from seqfuse.codons.inputs.align import Placement
 
 SPLITS = ("train", "val", "test")
 # The order of the one-hot vectors; the last one is for a codon that is not all A, C, G and T.
 CODONS = sorted(code(1))
-# Batches are padded to a multiple of this, so that few shapes occur and kernels are chosen once.
-_PADDED_TO = 8
-_BATCHES_A_POOL = 16
+NUCLEOTIDES = 3  # a codon
 
 
 class States(Protocol):
@@ -45,7 +41,7 @@ class View:
 
     sequences: Sequence[str]
     states: States
-    placements: Sequence[Placement]
+    placements: Sequence["Placement"]
     parts: int
 
     @property
@@ -81,15 +77,6 @@ class Dataset:
         return len(self.labels) or 1
 
 
-class Batch(NamedTuple):
-    """Some rows: `mask` bool[B, C] marks their codons; `views` are packed; `target` is [B]."""
-
-    rows: np.ndarray
-    mask: Tensor
-    views: dict[str, Packed]
-    target: Tensor
-
-
 def read(name: str, records: Path, frames: Path) -> Dataset:
     """The targets and frames of a dataset, checked; no embeddings yet."""
     clean = tables.read(records, tables.CLEAN, ["id", "split", "label", "value"]).to_pydict()
@@ -115,54 +102,6 @@ def read(name: str, records: Path, frames: Path) -> Dataset:
     return Dataset(name, clean["id"], split, codons, target, labels, views)
 
 
-def with_views(
-    dataset: Dataset,
-    stores: Mapping[str, Store],
-    parts: Mapping[str, int],
-    folder: Path,
-    aligned: bool = True,
-) -> Dataset:
-    """The dataset with the views that `stores` hold, decoded into `folder`."""
-    views = {}
-    for view, store in stores.items():
-        letters = dataset.frames[view]
-        spans = [store.spans(sequence) for sequence in letters]
-        placements = placed(dataset, view, spans, parts[view], aligned)
-        views[view] = View(letters, store.memory_map(letters, folder), placements, parts[view])
-    return replace(dataset, views=views)
-
-
-def with_one_hot(dataset: Dataset) -> Dataset:
-    """The dataset with its codons themselves as the one view, "codon"."""
-    spans = [
-        np.arange(n)[:, None] * NUCLEOTIDES + np.array([[0, NUCLEOTIDES]]) for n in dataset.codons
-    ]
-    placements = placed(dataset, "codon", spans, 1)
-    return replace(dataset, views={"codon": View(dataset.frames["dna"], OneHot(), placements, 1)})
-
-
-def placed(
-    dataset: Dataset, view: str, spans: Sequence[np.ndarray], parts: int, aligned: bool = True
-) -> list[Placement]:
-    """A placement a row; rows of one length and one tokenisation share theirs."""
-    letters_a_codon = 1 if view == "protein" else NUCLEOTIDES
-    known: dict[tuple, Placement] = {}
-    found = []
-    for name, row_spans, codons in zip(dataset.ids, spans, dataset.codons.tolist(), strict=True):
-        key = (codons, row_spans.tobytes())
-        if key not in known:
-            try:
-                known[key] = (
-                    place(row_spans * (NUCLEOTIDES // letters_a_codon), codons, parts)
-                    if aligned
-                    else place_in_order(len(row_spans), codons)
-                )
-            except UserError as error:
-                raise UserError(f"record {name!r}: {view} embedding: {error}") from None
-        found.append(known[key])
-    return found
-
-
 class OneHot:
     """Codons as one-hot vectors of 65: the 64 codons in alphabetical order, then anything else."""
 
@@ -179,76 +118,6 @@ class OneHot:
         ends = range(NUCLEOTIDES, len(sequence) + 1, NUCLEOTIDES)
         found = [cls._index.get(sequence[end - NUCLEOTIDES : end], len(CODONS)) for end in ends]
         return np.array(found, np.int64)
-
-
-def collate(dataset: Dataset, rows: np.ndarray, device: torch.device) -> Batch:
-    """The batch of `rows`, padded to the longest of them."""
-    codons = dataset.codons[rows]
-    width = -(-int(codons.max()) // _PADDED_TO) * _PADDED_TO
-    mask = torch.from_numpy(np.arange(width) < codons[:, None]).to(device)
-    packed = {name: _pack(view, rows, width, device) for name, view in dataset.views.items()}
-    target = torch.from_numpy(dataset.target[rows]).to(device)
-    return Batch(rows, mask, packed, target)
-
-
-def shuffled(
-    dataset: Dataset, rows: np.ndarray, size: int, random: np.random.Generator
-) -> list[np.ndarray]:
-    """Rows in random batches of similar length: sorted by length within pools of 16 batches."""
-    order, batches = random.permutation(rows), []
-    for start in range(0, len(order), size * _BATCHES_A_POOL):
-        pool = order[start : start + size * _BATCHES_A_POOL]
-        pool = pool[np.argsort(dataset.codons[pool], kind="stable")]
-        batches += [pool[i : i + size] for i in range(0, len(pool), size)]
-    return [batches[i] for i in random.permutation(len(batches))]
-
-
-def by_length(dataset: Dataset, rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
-    """Rows in batches of similar length, longest first, always the same ones.
-
-    Shortest first, the memory that a batch frees is too small for the next one.
-    """
-    order = rows[np.argsort(-dataset.codons[rows], kind="stable")]
-    for start in range(0, len(order), size):
-        yield order[start : start + size]
-
-
-def moments(parts: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of every feature over the states [T, D] of all `parts`.
-
-    float32 [D] each. A feature that never changes has deviation 1. One pass, one part in memory.
-    """
-    count, total, squares = 0, 0.0, 0.0
-    for part in parts:
-        states = part.astype(np.float64)
-        count, total = count + len(states), total + states.sum(0)
-        squares = squares + np.einsum("td,td->d", states, states)
-    mean = total / count
-    deviation = np.sqrt(np.maximum(squares / count - mean**2, 0))
-    # States are half precision: what is left of a constant after rounding is no spread.
-    deviation[deviation < 1e-3 * np.abs(mean) + 1e-6] = 1.0
-    return mean.astype(np.float32), deviation.astype(np.float32)
-
-
-def _pack(view: View, rows: np.ndarray, width: int, device: torch.device) -> Packed:
-    states = [view.states.get(view.sequences[row]) for row in rows.tolist()]
-    tokens = np.array([len(part) for part in states])
-    before = np.cumsum(tokens) - tokens
-    first = np.zeros(tokens.sum(), bool)
-    first[before] = True
-    places = [view.placements[row] for row in rows.tolist()]
-    starts = (before * view.parts).tolist()
-    arrays = (
-        first,
-        np.concatenate([place.codons + width * i for i, place in enumerate(places)]),
-        np.concatenate([p.outputs + start for p, start in zip(places, starts, strict=True)]),
-        np.concatenate([place.shares for place in places]),
-    )
-    packed = torch.from_numpy(np.concatenate(states)).to(device, non_blocking=True)
-    if packed.is_floating_point():
-        packed = packed.float()
-    direct = all(place.direct for place in places)
-    return Packed(packed, *(torch.from_numpy(array).to(device) for array in arrays), direct)
 
 
 def _check_frames(

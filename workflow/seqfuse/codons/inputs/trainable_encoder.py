@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from seqfuse import encoders
 from seqfuse.codons.inputs.align import Packed
-from seqfuse.codons.inputs.dataset import Dataset, View, by_length, collate, placed
+from seqfuse.codons.inputs.batches import by_length, collate, placed
+from seqfuse.codons.inputs.dataset import Dataset, View
 from seqfuse.encoders.models.encoder import Encoder
 from seqfuse.errors import UserError
 from seqfuse.training.lora import add_lora

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from seqfuse.codons.fusions.xattn import CrossAttention
-from seqfuse.codons.inputs.dataset import collate
+from seqfuse.codons.inputs.batches import collate
 from seqfuse.codons.interpretation.trained_arms import Trained, Trials
 
 

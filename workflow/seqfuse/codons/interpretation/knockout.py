@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from seqfuse.codons.inputs.dataset import Batch
+from seqfuse.codons.inputs.batches import Batch
 from seqfuse.codons.interpretation.trained_arms import Trained, Trials
 from seqfuse.codons.model import CodonModel
 from seqfuse.codons.scores import resampled

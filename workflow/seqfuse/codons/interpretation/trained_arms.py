@@ -11,7 +11,8 @@ import torch
 
 from seqfuse.bio.clusters import read as read_clusters
 from seqfuse.codons import checkpoint
-from seqfuse.codons.inputs.dataset import Batch, Dataset, View, by_length, collate, placed
+from seqfuse.codons.inputs.batches import Batch, by_length, collate, placed
+from seqfuse.codons.inputs.dataset import Dataset, View
 from seqfuse.codons.inputs.dataset import read as read_dataset
 from seqfuse.codons.model import CodonModel, Output, parts
 from seqfuse.encoders.store.reader import Store

@@ -16,7 +16,7 @@ _COLUMNS = 2**15
 _SCALE = 10.0
 # Coordinates are dense; of more entries than these, 160 MB, rows stay sparse.
 _MOST_ENTRIES = 20_000_000
-# Share of a row's squared length that is added to it, so that rows that depend on each other factor.
+# Share of a row's squared length that is added to it, so that dependent rows can be factored.
 _JITTER = 1e-10
 
 
