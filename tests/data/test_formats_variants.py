@@ -1,5 +1,6 @@
 """Variants as windows of a genome: the form of KEGG's pairs, contig ends, strands; mistakes."""
 
+import os
 import random
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from Bio import bgzf
 from Bio.Seq import reverse_complement
 
 from seqfuse.bio.reading.readers import Reader
+from seqfuse.data.demo import generators
 from seqfuse.language.answers import questions
 
 HEAD = """##fileformat=VCFv4.2
@@ -18,8 +20,9 @@ HEAD = """##fileformat=VCFv4.2
 ##INFO=<ID=AD,Number=R,Type=Integer,Description="">
 ##INFO=<ID=DB,Number=0,Type=Flag,Description="">
 ##INFO=<ID=STRAND,Number=1,Type=String,Description="">
-#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO
 """
+COLUMNS = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+HEAD += COLUMNS
 draw = random.Random(0)
 ONE = "".join(draw.choices("ACGT", k=200))
 TWO = "N" * 100 + "ACGTACGTAC" + "N" * 5
@@ -87,12 +90,27 @@ def test_kegg_form_of_the_same_variants(tmp_path, mirror):
             lines.append(line(2001, ref, alt, chrom=str(number)))
             expected.append(sequences)
     (tmp_path / "ref.fa").write_text("".join(contigs))
-    (tmp_path / "a.vcf").write_text(
-        HEAD.replace("##contig=<ID=1,length=200>\n", "") + "".join(lines)
-    )
+    (tmp_path / "a.vcf").write_text(HEAD.partition("##contig")[0] + COLUMNS + "".join(lines))
     reader = Reader(tmp_path / "a.vcf", genome=tmp_path / "ref.fa")
     found = [(row["sequence"], row["variant"]) for _, row in reader.numbered([])]
     assert found == expected and len(found) > 150
+
+
+def test_the_windows_of_a_pair_are_the_pair(tmp_path):
+    """As above, of the embedded pairs: the whole contig on either side of the allele."""
+    pairs = [(row["sequence"], row["variant"]) for row in generators.rows("variants", 0)][:50]
+    contigs, lines = [], []
+    for number, (reference, variant) in enumerate(pairs):
+        place = len(os.path.commonprefix([reference, variant]))
+        behind = len(os.path.commonprefix([reference[place:][::-1], variant[place:][::-1]]))
+        ref, alt = (one[place : len(one) - behind] for one in (reference, variant))
+        contigs.append(f">{number}\n{reference}\n")
+        lines.append(line(place + 1, ref, alt, chrom=str(number)))
+    (tmp_path / "ref.fa").write_text("".join(contigs))
+    (tmp_path / "a.vcf").write_text(HEAD.partition("##contig")[0] + COLUMNS + "".join(lines))
+    reader = Reader(tmp_path / "a.vcf", genome=tmp_path / "ref.fa", window=2 * len(pairs[0][0]))
+    found = [(row["sequence"], row["variant"]) for _, row in reader.numbered([])]
+    assert found == pairs
 
 
 def test_windows_end_with_their_contig(rows):

@@ -16,12 +16,12 @@ from seqfuse.bio.reading.bad_rows import BadRows, Place, place
 from seqfuse.bio.reading.joined import Table
 from seqfuse.bio.splits import SPLITS, assign
 from seqfuse.data.demo import generators
-from seqfuse.data.download import Source
+from seqfuse.data.fetching.sources import Source
 from seqfuse.data.source_file import SourceFile
 from seqfuse.errors import UserError, quoted, several
 from seqfuse.files import atomic
 from seqfuse.settings import datasets
-from seqfuse.settings.advice import in_yaml
+from seqfuse.settings.advice import PASTED, in_yaml
 
 _BATCH = 512
 # Shares of the splits that are made where the files give none, or no val.
@@ -30,7 +30,6 @@ VAL_SHARES = {"train": 0.9, "val": 0.1}
 # Rows of val or test below which is said that a score says little: the 95 % interval of a rank
 # correlation over 30 rows is some 0.36 wide to either side (Fisher's z).
 FEW = 30
-_PASTED = 80  # characters of a setting that is worth pasting
 _OTHERWISE = ", or leave such rows out with bad_rows: reject"
 
 
@@ -214,7 +213,7 @@ def _refuse_one_label_spelt_twice(first: dict[str, Place]) -> None:
     for label, other in alike.items():
         if other != label:
             spelt = in_yaml({"labels": alike})
-            listed = spelt if len(spelt) < _PASTED else "each under `labels`"
+            listed = spelt if len(spelt) < PASTED else "each under `labels`"
             raise UserError(
                 f"{first[label]}: the labels {quoted(other)} and {quoted(label)} are one class"
                 " (case, white space and outer punctuation do not count); spell them alike, or"

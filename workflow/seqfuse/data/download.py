@@ -4,21 +4,19 @@ Looked for in each mirror folder, then as a path of one's own, then downloaded (
 file is held to the catalogue's sha256 wherever it came from. Without one, a file of one's own and a
 file fetched by the commit of a hub repository are accepted as they are; of any other, the first one
 is recorded, and later ones are held to it; `unverified` accepts any. A hub entry without `files` is
-read whole, by `seqfuse.data.repository`.
+read whole, by `fetching.repository`.
 """
 
 import shutil
 import urllib.error
 import urllib.request
-from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from seqfuse.bio.reading import file_kinds
-from seqfuse.bio.reading.bad_rows import Kind
-from seqfuse.data import first_download
-from seqfuse.data.network import hub_offline
+from seqfuse.data.fetching import first_download
+from seqfuse.data.fetching.network import hub_offline
+from seqfuse.data.fetching.sources import Source
 from seqfuse.errors import UserError, printable, quoted, several
 from seqfuse.files import atomic, sha256
 from seqfuse.progress import say
@@ -27,45 +25,6 @@ from seqfuse.settings.advice import REVISION, in_yaml
 _SECONDS = 60
 # Beside what is downloaded of a dataset.
 _RECORD = "checksums.json"
-
-
-@dataclass
-class Source:
-    """One source file: its name in the catalogue, where it is, the split of its rows if it has one.
-
-    `held_to` says what vouches for it: "sha256", "commit", "first download", or "nothing"
-    (unverified, or one's own).
-    Counted when it is read: `rows` that became records, rows that did not by reason, records of
-    conversations that go on after the first answer, and sequences that are `cut` to a coding part;
-    `unread` are the columns that no key names, `bad` the kinds of rows that cannot be records;
-    `noted` counts what is odd about rows. Its `role` may also be "join" (a table) or "genome".
-    """
-
-    path: str
-    file: Path
-    split: str | None
-    sha256: str
-    held_to: str
-    rows: int = 0
-    left_out: Counter = field(default_factory=Counter)
-    later_turns: int = 0
-    cut: int = 0
-    unread: list[str] = field(default_factory=list)
-    bad: list[Kind] = field(default_factory=list)
-    role: str = "rows"
-    noted: Counter = field(default_factory=Counter)
-
-    def card(self) -> dict:
-        """What the card says of it."""
-        found = {"path": self.path, "sha256": self.sha256, "held_to": self.held_to}
-        bad = [
-            {"what": kind.name, "rows": kind.rows, "first": [place.within for place in kind.places]}
-            for kind in self.bad
-        ]
-        noted = {what: rows for what, rows in self.noted.items() if rows}
-        remarks = {"unread": self.unread, "cut": self.cut, "bad": bad, "noted": noted}
-        remarks["role"] = "" if self.role == "rows" else self.role
-        return found | {"rows": self.rows} | {key: value for key, value in remarks.items() if value}
 
 
 def obtain(name: str, entry: dict, mirrors: Iterable[str], folder: Path) -> list[Source]:
@@ -201,7 +160,7 @@ def is_own(hub: dict) -> bool:
 
 def _whole_repository(name: str, entry: dict, folder: Path) -> list[Source]:
     """Every split of a dataset repository, as a table in `folder`; a commit is fetched once."""
-    from seqfuse.data import repository
+    from seqfuse.data.fetching import repository
 
     hub, own = entry["hub"], is_own(entry["hub"])
     kept = folder / ("own" if own else hub["revision"])

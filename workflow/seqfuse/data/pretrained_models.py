@@ -6,8 +6,8 @@ held to its layout before anything else sees it.
 
 from pathlib import Path
 
-from seqfuse.data import first_download
-from seqfuse.data.network import hub_offline
+from seqfuse.data.fetching import first_download
+from seqfuse.data.fetching.network import hub_offline
 from seqfuse.encoders.models.formats import hold_format
 from seqfuse.errors import UserError
 from seqfuse.files import MANIFEST, read_json, sha256, write_json

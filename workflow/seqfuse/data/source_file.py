@@ -12,14 +12,12 @@ from seqfuse.bio.reading.joined import Joined, Table
 from seqfuse.bio.reading.readers import Reader
 from seqfuse.bio.splits import SPLITS
 from seqfuse.data import conversations
-from seqfuse.data.download import Source
+from seqfuse.data.fetching.sources import Source
 from seqfuse.errors import UserError, nearest, printable, quoted, several
-from seqfuse.settings.advice import in_yaml
+from seqfuse.settings.advice import PASTED, in_yaml
 from seqfuse.settings.datasets import FIELDS, joined_on
 
 _TARGET = {"classification": "label", "regression": "value", "pairs": "text"}
-_ENDS = ("cds_start", "cds_end")
-_PASTED = 80  # characters of a setting that is worth pasting
 
 
 class SourceFile:
@@ -120,7 +118,7 @@ class SourceFile:
 
     def _cut(self, record: dict) -> None:
         """Cut the sequence to `cds_start`..`cds_end`, nucleotides counted from 1."""
-        ends = [record.pop(field, None) for field in _ENDS]
+        ends = [record.pop(field, None) for field in cells.ENDS]
         if ends != [None, None] and record.get("variant"):
             raise BadRow(
                 "cds_start..cds_end of a sequence that has a variant",
@@ -205,7 +203,7 @@ class SourceFile:
             raise UserError(
                 f"{self.source.file}: the column {quoted(column)} is read only if it is named:"
                 f" write {key}, or {other}, in the dataset's entry"
-                if len(key) < _PASTED
+                if len(key) < PASTED
                 else f"{self.source.file}: the column {quoted(column)} is called like {field};"
                 " rename it"
             )
@@ -229,7 +227,7 @@ class SourceFile:
                 raise BadRow("the split is empty", fix=f"{fix} dataset's entry")
             key = in_yaml({"splits": {word: "train"}})
             fix = (
-                f"say what it is, as in {key}, in the entry" if len(key) < _PASTED else "correct it"
+                f"say what it is, as in {key}, in the entry" if len(key) < PASTED else "correct it"
             )
             raise BadRow("the split {} is none of train, val, test", word, fix)
         return split

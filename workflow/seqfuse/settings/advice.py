@@ -5,6 +5,8 @@ from collections.abc import Mapping
 
 import yaml
 
+# Letters of a setting that is worth pasting.
+PASTED = 80
 # What stands for a commit.
 REVISION = {"revision": "<40 hexadecimal digits>"}
 

@@ -14,6 +14,8 @@ from seqfuse.bio.reading.bad_rows import BadRow
 
 # What `float` takes, without underscores and with digits 0 to 9 alone.
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+# The fields that say which part of a sequence is coding.
+ENDS = ("cds_start", "cds_end")
 _PROTEIN = "EFILPQZJOX*"  # letters that no nucleotide code is, and a residue or a stop
 
 

@@ -18,6 +18,9 @@ FORMS = {
     **{".embl": "embl", ".vcf": "vcf", ".txt": "txt"},
 }
 
+# What separates the cells of a table, by its form.
+DELIMITERS = {"csv": ",", "tsv": "\t"}
+
 _GZIP = b"\x1f\x8b"
 _BINARY = {
     _GZIP: "gzip-compressed; let its name end in .gz",

@@ -20,7 +20,6 @@ from seqfuse.errors import UserError, nearest, quoted, several
 _SEQUENCES = ("sequence", "variant")
 # Of a column's first cell: it is likely the column of sequences.
 _DNA = re.compile("[ACGTUN]{6,}", re.IGNORECASE)
-_ENDS = ("cds_start", "cds_end")
 _TYPED = 40  # letters of a column's name
 
 
@@ -147,7 +146,7 @@ def _spelt(row: NewSequence) -> NewSequence:
     try:
         if row.cells["sequence"] is None:
             raise BadRow("the sequence is missing", fix="fill it in or remove the row")
-        ends = [row.cells.get(end) for end in _ENDS]
+        ends = [row.cells.get(end) for end in cells.ENDS]
         row.cells["sequence"] = cells.coding_part(row.cells["sequence"], *ends)
         for field in _SEQUENCES:
             if row.cells.get(field) is not None:

@@ -23,7 +23,6 @@ from seqfuse.errors import UserError, quoted, several
 
 csv.field_size_limit(2**31 - 1)  # a chromosome is a cell too
 _PARQUET_ROWS = 256
-_DELIMITERS = {"csv": ",", "tsv": "\t"}
 _ONE_OBJECT = "write one JSON object a line"
 # A name of a column that must be a cell: so many nucleotides, and nothing else.
 _SEQUENCE = re.compile("[ACGTUN]{12,}", re.IGNORECASE)
@@ -69,7 +68,7 @@ class Reader:
             if not names:
                 raise UserError(f"{self.path}: no row; {_ONE_OBJECT}")
             return [*names]
-        if form in _DELIMITERS:
+        if form in file_kinds.DELIMITERS:
             return self._header(next(self._cells(form), (0, []))[1])
         return self._parser(form).columns()
 
@@ -121,7 +120,7 @@ class Reader:
             nothing = dict.fromkeys(columns)
             for number, row in self._json_lines(form):
                 yield number, row if isinstance(row, BadRow) else nothing | row
-        elif form in _DELIMITERS:
+        elif form in file_kinds.DELIMITERS:
             yield from self._table(form)
         else:
             self.noted.clear()
@@ -146,7 +145,7 @@ class Reader:
 
     def _cells(self, form: str) -> Iterator[tuple[int, list[str]]]:
         """(the line in which it begins, its cells) of each row that is not blank."""
-        delimiter = _DELIMITERS[form]
+        delimiter = file_kinds.DELIMITERS[form]
         comments, lines = _without_comments(text_lines(self.path, form), delimiter)
         reader = csv.reader(lines, delimiter=delimiter, strict=True)
         line = comments + 1
@@ -197,7 +196,8 @@ class Reader:
                 yield line, {name: cell or None for name, cell in zip(header, row, strict=True)}
                 continue
             what = f"a row of {{}} cells under a header of {len(header)}"
-            yield line, BadRow(what, len(row), f"quote cells that hold {_DELIMITERS[form]!r}")
+            fix = f"quote cells that hold {file_kinds.DELIMITERS[form]!r}"
+            yield line, BadRow(what, len(row), fix)
 
     def _fasta(self, form: str) -> Iterator[tuple[int, dict | BadRow]]:
         header, parts, number = None, [], 0

@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from seqfuse import tables
+from seqfuse.bio.reading import file_kinds
 from seqfuse.codons.application.applied_arm import AppliedArm, Said
 from seqfuse.codons.application.new_records import NewRecords
 from seqfuse.codons.prediction_rows import rows_of
 from seqfuse.errors import UserError
 from seqfuse.files import atomic
 
-DELIMITERS = {".csv": ",", ".tsv": "\t"}
+DELIMITERS = {f".{form}": delimiter for form, delimiter in file_kinds.DELIMITERS.items()}
 _PIPELINE = ".parquet"
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from seqfuse.bio.reading import new_sequences
+from seqfuse.bio.reading import file_kinds, new_sequences
 from seqfuse.bio.reading.bad_rows import BadRow, BadRows
 from seqfuse.files import atomic
 from seqfuse.language.answers import interactive
@@ -19,7 +19,7 @@ from seqfuse.language.answers.questions import Checked, Questions, position
 from seqfuse.language.answers.resume_journal import Journal
 from seqfuse.progress import say, track
 
-DELIMITERS = {".csv": ",", ".tsv": "\t"}
+DELIMITERS = {f".{form}": delimiter for form, delimiter in file_kinds.DELIMITERS.items()}
 
 
 @dataclass

@@ -15,7 +15,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from seqfuse.data import download, network
+from seqfuse.data import download
+from seqfuse.data.fetching import network
 from seqfuse.errors import UserError
 from seqfuse.plan import dry_run
 from seqfuse.training.interruption.preemption import Interruption

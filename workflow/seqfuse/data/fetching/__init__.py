@@ -1,0 +1,1 @@
+"""What is fetched from a network, and what vouches for it."""
