@@ -39,7 +39,7 @@ def roles(columns: Sequence[Column]) -> dict[str, str]:
     candidates = {
         "sequence": sequences[:1],
         "variant": sequences[1:2],
-        "id": first(ID),
+        "id": [column.name for column in columns if column.looks_like == ID],
         "split": first(SPLIT),
         "exchanges": first(CHAT),
     }
@@ -67,6 +67,11 @@ def _genetic_code(column: Column) -> dict:
 def made(name: str, item: Mapping, columns: Sequence[Column]) -> tuple[dict, list[str]]:
     """The configuration to paste, and what is still to be filled in."""
     found, known = roles(columns), {column.name: column for column in columns}
+    target = next((field for field in ("value", "label") if field in found), None)
+    if target and "id" in found and not {"sequence", "exchanges"} & found.keys():
+        joined = {"path": item["files"][0]["path"], "on": found["id"]}
+        missing = ["there is no DNA: this goes into the entry of the file that has the sequences"]
+        return {"join": joined, "columns": {target: found[target]}}, missing
     coding = "sequence" in found and known[found["sequence"]].looks_like == CODING
     study = "codons" if coding and "variant" not in found else "language"
     missing = []
