@@ -19,6 +19,7 @@ from seqfuse.codons.application import new_records
 from seqfuse.codons.application.training_facts import distances, root_usage
 from seqfuse.codons.train import MODALITIES
 from seqfuse.encoders.store import writer as store_writer
+from seqfuse.errors import UserError
 from seqfuse.files import read_json, write_json
 from seqfuse.registry.arms import ARMS
 
@@ -225,6 +226,16 @@ def test_formats_new_sequences_of_another_genetic_code_are_not_predicted(tmp_pat
     assert list(found.usable()) == [1, 2]
     fault = "transl_table is '2', and the arm was trained with genetic code 1"
     assert str(found.rows[0].fault) == fault
+
+
+def test_formats_new_sequences_of_an_annotation(tmp_path):
+    (tmp_path / "ref.fa").write_text(">1\nCCATGGCTTAACC\n")
+    path = tmp_path / "new.gff3"
+    path.write_text("1\tx\tCDS\t3\t11\t.\t+\t0\tID=a\n")
+    with pytest.raises(UserError, match="or --genome"):
+        new_records.read(path, {}, 1)
+    found = new_records.read(path, {}, 1, tmp_path / "ref.fa")
+    assert (found.frames["dna"], found.behind) == (["ATGGCT"], ["TAA"])
 
 
 def test_own_data_codon_usage_by_hand():

@@ -29,7 +29,7 @@ from seqfuse.errors import UserError
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", required=True, type=Path, metavar="DIR", help="folder of an arm")
     parser.add_argument(
-        "--input", required=True, type=Path, metavar="FILE", help="FASTA, CSV, TSV, JSONL, Parquet"
+        "--input", required=True, type=Path, metavar="FILE", help="table, FASTA or annotation"
     )
     add_shared(parser)
     parser.add_argument(
@@ -43,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_shared(parser: argparse.ArgumentParser) -> None:
     """What every use of a trained arm takes."""
     input_flags.add(parser, input_flags.CODING)
+    parser.add_argument("--genome", type=Path, metavar="FILE", help="FASTA that GFF3 speaks of")
     for modality in MODALITIES:
         text = f"the {modality} encoder, where it lies neither in the folder nor where it did"
         parser.add_argument(f"--{modality}-encoder", type=Path, metavar="DIR", help=text)
@@ -100,7 +101,8 @@ def opened(args: argparse.Namespace):
     given = {name: getattr(args, f"{name}_encoder") for name in MODALITIES}
     applied = AppliedArm(args.model, {name: place for name, place in given.items() if place})
     applied.arm  # noqa: B018  what cannot be applied is refused before anything is read
-    records = new_records.read(args.input, columns, applied.description.genetic_code)
+    code = applied.description.genetic_code
+    records = new_records.read(args.input, columns, code, args.genome)
     applied.introduce()
     applied.reject(records)
     new_sequences.sound(records.rows, args.bad_rows)

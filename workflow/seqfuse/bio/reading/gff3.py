@@ -46,7 +46,7 @@ class Gff3:
         if self._genome is None:
             raise UserError(
                 f"{self.path}: GFF3 says where coding sequences lie; name the genome that they lie"
-                " in (genome: ref.fa in the dataset's entry)"
+                " in (genome: ref.fa in the dataset's entry, or --genome)"
             )
         genome, seen, line = Genome(self._genome), set(), 0
         for contig, held, parents in self._contigs():

@@ -75,9 +75,11 @@ class SequenceFile:
             yield _spelt(NewSequence(place, found, fault))
 
 
-def read(path: Path, fields: Collection[str], columns: Mapping[str, str]) -> list[NewSequence]:
-    """The rows of a file, all in memory."""
-    rows = [*SequenceFile(Reader(path), fields, columns)]
+def read(
+    path: Path, fields: Collection[str], columns: Mapping[str, str], genome: Path | None = None
+) -> list[NewSequence]:
+    """The rows of a file, all in memory; GFF3 speaks of a `genome`."""
+    rows = [*SequenceFile(Reader(path, genome=genome), fields, columns)]
     ids = Ids()
     for row in rows:
         ids.add(row.id)

@@ -63,9 +63,12 @@ def synonymous(dna: Sequence[str], protein: str) -> NewRecords:
     return NewRecords(rows, frames, [[] for _ in rows], [""] * count)
 
 
-def read(path: Path, columns: Mapping[str, str], genetic_code: int) -> NewRecords:
-    """The rows of a file; `columns` names those of a table that are called otherwise."""
-    rows = new_sequences.read(path, CODING, columns)
+def read(
+    path: Path, columns: Mapping[str, str], genetic_code: int, genome: Path | None = None
+) -> NewRecords:
+    """The rows of a file; `columns` names those of a table that are called otherwise, and GFF3
+    speaks of a `genome`."""
+    rows = new_sequences.read(path, CODING, columns, genome)
     for row in rows:
         table = row.cells.get("transl_table")
         if table not in (None, str(genetic_code)):
