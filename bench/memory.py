@@ -1,13 +1,15 @@
 """The peak memory of a step of fine-tuning: computed, and taken by a process.
 
 Computed: as `seqfuse rehearse` does, from the coefficients of the method's own step on fake
-tensors. Measured: the high-water mark of a new process that makes two such steps, above what its
+tensors. Measured: the high-water mark of a new process that makes two such steps, each
+of as many chunks as are assumed, above what its
 imports took. Every method of the papers and their controls, in a small language model, on prompts
 of a third of KEGG's nucleotides.
 """
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -92,6 +94,9 @@ def _answers(request: dict) -> float:
 def _say(request: dict, blocks: int, size: Size) -> None:
     method = _filled(traced_step.build(request, blocks)).eval()
     examples = traced_step.encoded(method, size, learns=False)
+    # A batch of one length has no mask; those that a run answers have.
+    shorter = replace(size, question=size.question - 1)
+    examples[0] = traced_step.encoded(method, shorter, learns=False)[0]
     if isinstance(method, LanguageMethod):
         Generation(method, examples).run(SAID)
     else:
@@ -149,7 +154,8 @@ def _steps(request: dict, blocks: int, size: Size) -> None:
     trained = [p for p in method.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(trained, lr=1e-6, fused=True)
     for _ in range(2):
-        method.loss(method.batch(examples)).backward()
+        for _ in range(traced_step.chunks(request)):
+            method.loss(method.batch(examples)).backward()
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from seqfuse.language.tracing import traced_step
+from seqfuse.language.tracing.coefficients import bounded
 from seqfuse.language.tracing.traced_step import Size
 from seqfuse.training.cost import flop_counter
 from seqfuse.training.live_memory import Live, taken
@@ -23,6 +24,8 @@ SHAPE = {
 ENCODER = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
 ONEVOCAB = {"k": 3, "alphabet": "ACGT", "initialisation": "random"}
 ONEVOCAB["trainable_parts"] = ["dna", "text", "backbone"]
+ANSWERS = {"job": "predict", "lora_rank": 0}
+ANSWERS["backbone"] = {"layout": "qwen3", "shape": SHAPE | {"num_hidden_layers": 12}}
 BATCH = Size(rows=3, nucleotides=1200, question=500, reasoning=200)
 
 
@@ -48,13 +51,14 @@ def request(method: str, **changed) -> dict:
         ("linear", {}),
         ("linear_tuned", {}),
         ("onevocab", {"lora_rank": 0}),
-        ("text_only", {"job": "predict", "lora_rank": 0}),
+        ("text_only", ANSWERS),
+        ("linear", ANSWERS),
     ],
 )
 def test_rehearse_coefficients_tell_of_a_batch_that_they_were_not_made_from(method, changed):
     asked = request(method, **changed)
     found = traced_step.traced(asked)
-    module = traced_step.build(asked, SHAPE["num_hidden_layers"])
+    module = traced_step.build(asked, asked["backbone"]["shape"]["num_hidden_layers"])
     examples = traced_step.encoded(module, BATCH, learns=asked["job"] == "finetune")
     batch = traced_step.measures(asked, examples)
     peak, flops = (
@@ -65,6 +69,16 @@ def test_rehearse_coefficients_tell_of_a_batch_that_they_were_not_made_from(meth
     assert took.peak == pytest.approx(peak, rel=0.15)
     # An encoder that trains with the method attends by squares of its own, which are left out.
     assert took.flops == pytest.approx(flops, rel=0.1 if method == "linear_tuned" else 0.01)
+
+
+def test_rehearse_coefficients_of_a_peak_in_two_places_bound_both():
+    """As where a Q-former reads states, or the backbone tokens."""
+    batches = [{"tokens": t, "states": s} for t, s in ((1, 9), (9, 1), (5, 5), (2, 2))]
+    takes = [max(3 * batch["tokens"], 2 * batch["states"]) for batch in batches]
+    found = bounded(("tokens", "states"), batches, takes)
+    bounds = [found["tokens"] * b["tokens"] + found["states"] * b["states"] for b in batches]
+    assert all(bound >= take - 1e-9 for bound, take in zip(bounds, takes, strict=True))
+    assert found["tokens"] <= 3 and found["states"] <= 2
 
 
 def test_rehearse_flop_are_those_of_the_formula():

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
+from scipy.optimize import linprog
 from torch import nn
 
 from seqfuse.training.cost import total_parameters, trained_parameters
@@ -29,6 +30,17 @@ def solved(
     return dict.fromkeys(names, 0.0) | {
         names[i]: float(v) for i, v in zip(used, found / scale, strict=True)
     }
+
+
+def bounded(
+    names: Sequence[str], batches: Sequence[Mapping], values: Sequence[float]
+) -> dict[str, float]:
+    """The least coefficients, none of them negative, that no batch takes more than."""
+    columns = np.array([[batch[name] for name in names] for batch in batches], float)
+    scale = np.maximum(columns.max(0), 1)
+    takes = np.array(values, float) / max(values)
+    shares = linprog((columns / scale).sum(0), A_ub=-columns / scale, b_ub=-takes).x
+    return dict(zip(names, map(float, shares * max(values) / scale), strict=True))
 
 
 @contextlib.contextmanager

@@ -21,15 +21,16 @@ from seqfuse.language.backbones.chat import Chat
 from seqfuse.language.finetuning import checkpoint
 from seqfuse.language.methods.method import LanguageMethod, Setup
 from seqfuse.language.prompts import Dna, Prompt
-from seqfuse.language.tracing.coefficients import never_packed, resident, solved
+from seqfuse.language.tracing.coefficients import bounded, never_packed, resident, solved
 from seqfuse.language.tracing.traced_encoder import encoder_traced
 from seqfuse.registry.methods import METHODS
 from seqfuse.training.live_memory import Taken, taken
 from seqfuse.training.precision import products, round_frozen
 
 _CPU = torch.device("cpu")
-# Blocks of the backbone of the two models that are run.
-_DEPTHS = (1, 2)
+# Blocks of the backbone of the two models that are run. Where answers are read, a model of one
+# block never holds what earlier blocks hand on.
+_DEPTHS = {"finetune": (1, 2), "predict": (2, 3)}
 _LABELS = [f"disease {number}" for number in range(10, 47)]
 # Letters that the stand-in tokeniser has never seen joined: a token each.
 _LETTERS = "QXZJ"
@@ -46,14 +47,25 @@ class Size:
     reasoning: int
 
 
-# As many as the things that a batch takes memory by, and one. About what a step holds at once: with
-# far less, the memory of the gradients would hide that of the batch.
-_SIZES = (
-    Size(4, 8000, 250, 500),
-    Size(4, 4800, 900, 500),
-    Size(4, 8000, 250, 900),
-    Size(7, 6400, 400, 600),
-)
+# As many as there are things that a batch takes memory by, and no two of them alike: what is
+# answered has no reasoning that could differ. About what a step holds at once: with far less, the
+# memory of the gradients would hide that of the batch.
+_SIZES = {
+    "finetune": (
+        Size(4, 8000, 250, 500),
+        Size(4, 4800, 900, 500),
+        Size(4, 8000, 250, 900),
+        Size(7, 6400, 400, 600),
+    ),
+    "predict": (
+        Size(4, 8000, 250, 0),
+        Size(4, 4800, 900, 0),
+        Size(2, 2400, 600, 0),
+        Size(7, 6400, 400, 0),
+        Size(16, 8000, 150, 0),
+        Size(64, 1000, 150, 0),
+    ),
+}
 
 
 def traced(asked: Mapping) -> dict[str, dict[str, float]]:
@@ -61,26 +73,26 @@ def traced(asked: Mapping) -> dict[str, dict[str, float]]:
     peak beyond it (bytes), and of the FLOP; see `seqfuse language trace --help`."""
     if asked["job"] in ("embed", "contrast"):
         return encoder_traced(asked)
-    depth = (asked["backbone"] or {"shape": {}})["shape"].get("num_hidden_layers", _DEPTHS[0])
+    depths = _DEPTHS[asked["job"]]
+    depth = (asked["backbone"] or {"shape": {}})["shape"].get("num_hidden_layers", depths[0])
     if not asked["lora_rank"] and asked["gradient_checkpointing"]:
         # What is kept for a block is less than its gradients, so that the peak moves with depth.
         return _of_depth(asked, depth)
-    low, high = (_of_depth(asked, blocks) for blocks in _DEPTHS)
-    return {
-        kind: {name: _at(depth, low[kind][name], high[kind][name]) for name in low[kind]}
+    low, high = (_of_depth(asked, blocks) for blocks in depths)
+    beyond = (depth - depths[0]) / (depths[1] - depths[0])
+    found = {
+        kind: {name: at + beyond * (high[kind][name] - at) for name, at in low[kind].items()}
         for kind in low
     }
-
-
-def _at(depth: int, low: float, high: float) -> float:
-    """The value at a depth, of those at `_DEPTHS`."""
-    return low + (depth - _DEPTHS[0]) * (high - low) / (_DEPTHS[1] - _DEPTHS[0])
+    if asked["job"] == "predict":
+        found["peak"] = {name: max(0.0, value) for name, value in found["peak"].items()}
+    return found
 
 
 def _of_depth(asked: Mapping, depth: int) -> dict[str, dict[str, float]]:
     """The coefficients with so many blocks."""
     batches, peaks, flops, learns = [], [], [], asked["job"] == "finetune"
-    for size in _SIZES:
+    for size in _SIZES[asked["job"]]:
         method = build(asked, depth)
         held = resident(method) | {"cached": _cached(method, asked["precision"])}
         examples = encoded(method, size, learns)
@@ -90,9 +102,12 @@ def _of_depth(asked: Mapping, depth: int) -> dict[str, dict[str, float]]:
         flops.append(found.flops)
     return {
         "resident": held,
-        # A batch that is padded on the left has a mask of its own for every row.
-        "peak": solved(
-            ("fixed", "tokens", "states", "answers" if learns else "squares"), batches, peaks
+        "peak": (
+            solved(("fixed", "tokens", "states", "answers"), batches, peaks)
+            if learns
+            # A batch that is padded on the left has a mask of its own for every row. The peak is
+            # where a Q-former reads states, or where the backbone reads tokens.
+            else bounded(("fixed", "tokens", "states", "squares"), batches, peaks)
         ),
         "flops": solved(("tokens", "squares", "states", "answers"), batches, flops),
     }
@@ -179,13 +194,11 @@ def encoded(method: nn.Module, size: Size, learns: bool) -> list:
 
 def run(method: nn.Module, examples: Sequence, asked: Mapping) -> Taken:
     """What the method's own step of training, or the reading of prompts, takes."""
-    # Gradients of a chunk are added to those of the last one: with these the peak stands where the
-    # backward pass begins, whatever the depth. What is frozen has none.
-    chunks = 1 if asked["lora_rank"] else 2
+    learns = asked["job"] == "finetune"
 
     def step(method: nn.Module) -> None:
         method.train()
-        for _ in range(chunks):
+        for _ in range(chunks(asked)):
             with products(_CPU, asked["precision"]):
                 loss = method.loss(method.batch(examples))
             loss.backward()
@@ -198,5 +211,14 @@ def run(method: nn.Module, examples: Sequence, asked: Mapping) -> Taken:
                 method(examples)
 
     with never_packed():
-        found = taken(method, step if asked["job"] == "finetune" else read)
-    return replace(found, flops=found.flops // chunks) if asked["job"] == "finetune" else found
+        found = taken(method, step if learns else read)
+    return replace(found, flops=found.flops // chunks(asked)) if learns else found
+
+
+def chunks(asked: Mapping) -> int:
+    """Chunks of a step that is run.
+
+    Gradients of a chunk are added to those of the last one: with these the peak stands where the
+    backward pass begins, whatever the depth. What is frozen has none.
+    """
+    return 1 if asked["lora_rank"] else 2
