@@ -1,12 +1,13 @@
 """Print the parts of the documentation that the project itself knows.
 
     python docs/build.py          writes docs/configuration.md, docs/what-reruns.md, the DAG in
-                                  README.md and the study's tables in docs/results.md
+                                  README.md and tables of the study and controls in
+                                  docs/results.md
     python docs/build.py --check  changes nothing, fails when one of them is out of step
 
 The configuration's reference comes from the schemas in workflow/seqfuse/settings/, what runs again
 from tests/architecture/reruns.yaml, the picture of the DAG from `snakemake --rulegraph`, and the
-study's tables from docs/study/*.csv.
+tables from docs/study/*.csv and docs/measured/*.csv.
 """
 
 import json
@@ -16,6 +17,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import control_tables
 import study_tables
 import what_reruns
 
@@ -26,8 +28,8 @@ CONFIGURATION = ROOT / "docs" / "configuration.md"
 RERUNS = ROOT / "docs" / "what-reruns.md"
 README = ROOT / "README.md"
 RESULTS = ROOT / "docs" / "results.md"
-# What stands between is printed.
-STUDY = ("<!-- study: printed by `make docs` -->\n", "<!-- study: end -->")
+# What stands between `<!-- NAME: printed by `make docs` -->` and `<!-- NAME: end -->`.
+TABLES = {"controls": control_tables.section, "study": study_tables.section}
 SAME = {"codons_train_weighed": "codons_train", "sequences_codons": "sequences"}
 HIDDEN = {"all", "report_settings"}
 ENTRIES = {
@@ -80,9 +82,12 @@ def pages() -> Iterator[tuple[Path, str]]:
     readme = README.read_text(encoding="utf-8")
     picture = f"```mermaid\n{rulegraph()}\n```"
     yield README, re.sub(r"```mermaid\n.*?\n```", lambda _: picture, readme, flags=re.DOTALL)
-    before, begin, rest = RESULTS.read_text(encoding="utf-8").partition(STUDY[0])
-    _, end, behind = rest.partition(STUDY[1])
-    yield RESULTS, f"{before}{begin}\n{study_tables.section()}\n{end}{behind}"
+    results = RESULTS.read_text(encoding="utf-8")
+    for name, tables in TABLES.items():
+        before, begin, rest = results.partition(f"<!-- {name}: printed by `make docs` -->\n")
+        _, end, behind = rest.partition(f"<!-- {name}: end -->")
+        results = f"{before}{begin}\n{tables()}\n{end}{behind}"
+    yield RESULTS, results
 
 
 def section(

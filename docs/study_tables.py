@@ -90,7 +90,7 @@ def _accuracy(suite: str, rows: list[dict], names: list[str]) -> Iterator[str]:
     yield "|---" * (len(SUBSETS) + 2) + "|"
     methods = {row["method"] for row in plain}
     for method in sorted(methods, key=[*names, *_CONTROLS].index):
-        cells = [_interval(found.get((method, subset)), "value") for subset in SUBSETS]
+        cells = [interval(found.get((method, subset)), "value") for subset in SUBSETS]
         trained = int(found[method, "all"]["trained_parameters"])
         yield f"| {title(method)} | {' | '.join(cells)} | {trained:,} |"
     yield ""
@@ -103,7 +103,7 @@ def _answers(rows: list[dict], names: list[str]) -> Iterator[str]:
     for name in names:
         if (name, "invalid_rate") in found:
             cells = [
-                _interval(found[name, m], "value") for m in ("likelihood_accuracy", "invalid_rate")
+                interval(found[name, m], "value") for m in ("likelihood_accuracy", "invalid_rate")
             ]
             yield f"| {title(name)} | {' | '.join(cells)} |"
     yield ""
@@ -118,7 +118,7 @@ def _probes(rows: list[dict], names: list[str]) -> Iterator[str]:
     yield f"| accuracy with the DNA | {' | '.join(PROBES[p] for p in shown)} |"
     yield "|---" * (len(shown) + 1) + "|"
     for name in probed:
-        cells = [_interval(found.get((name, probe)), "value") for probe in shown]
+        cells = [interval(found.get((name, probe)), "value") for probe in shown]
         yield f"| {title(name)} | {' | '.join(cells)} |"
     yield ""
 
@@ -140,7 +140,7 @@ def _differences(rows: list[dict], names: list[str]) -> Iterator[str]:
         rows_of = SUBSETS[row["subset"]]
         yield (
             f"| {title(row['method'])} | {title(row['against'])} | {rows_of} |"
-            f" {_interval(row, 'difference')} | {float(row['detectable']):.3f} | {row['verdict']} |"
+            f" {interval(row, 'difference')} | {float(row['detectable']):.3f} | {row['verdict']} |"
         )
     yield ""
 
@@ -156,7 +156,8 @@ def _cost(rows: list[dict]) -> Iterator[str]:
     yield ""
 
 
-def _interval(row: dict | None, column: str) -> str:
+def interval(row: dict | None, column: str) -> str:
+    """A number of a row with its interval in text."""
     if row is None:
         return "none"
     value, low, high = (float(row[key]) for key in (column, "low", "high"))

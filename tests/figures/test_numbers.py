@@ -20,7 +20,15 @@ from seqfuse.figures.codons import (
     predicted_vs_measured,
     weights,
 )
-from seqfuse.figures.drawing import cost, loss_curves, names, published, render, scores
+from seqfuse.figures.drawing import (
+    cost,
+    loss_curves,
+    names,
+    panel_grid,
+    published,
+    render,
+    scores,
+)
 from seqfuse.figures.language import (
     calibration,
     case,
@@ -469,6 +477,13 @@ def test_neighbours_of_fused_vectors_are_told_in_their_space(monkeypatch):
     assert table["neighbours"].tolist() == [2, 1, 4, 3]
     classes = records.assign(value=None, label=["x", "x", "y", "x"])
     assert fused.table({"fused": rows, "records": classes})["neighbours"].tolist() == [1, 1, 0, 0]
+
+
+def test_a_correlation_with_a_constant_is_said_to_be_none():
+    rows = pd.DataFrame({"value": [1.0, 2.0, 3.0], "mean": [3.0, 5.0, 4.0], "same": 2.0})
+    assert panel_grid.rho(rows, "value", "mean") == "rho = 0.50"
+    assert panel_grid.rho(rows, "value", "same") == "rho is not defined:\nsame is constant"
+    assert panel_grid.rho(rows.head(1), "value", "mean").endswith("value is constant")
 
 
 def test_mixing_is_measured_in_the_space_of_the_vectors(monkeypatch):

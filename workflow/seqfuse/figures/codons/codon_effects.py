@@ -68,10 +68,10 @@ def _panel(axis: Axes, rows: pd.DataFrame) -> None:
             points["adaptiveness"], points["effect"], points["error"], fmt="o", markersize=2.5,
             linewidth=0.5, color=_ENDS[gc3][1],
         )  # fmt: skip
-    rho = rows[["adaptiveness", "effect"]].corr("spearman").iloc[0, 1]
     gap = rows.groupby("gc3")["effect"].mean().reindex([True, False]).fillna(0)
-    text = f"n = {rows['sequences'].max()} sequences\nrho = {rho:.2f}; "
-    text += f"GC3 - AT3 = {gap[True] - gap[False]:.2g}"
+    text = f"n = {rows['sequences'].max()} sequences\n"
+    text += panel_grid.rho(rows, "adaptiveness", "effect")
+    text += f"\nGC3 - AT3 = {gap[True] - gap[False]:.2g}"
     axis.text(0.03, 0.98, text, transform=axis.transAxes, va="top", fontsize=6)
     low, high = axis.get_ylim()
     axis.set_ylim(low, high + 0.25 * (high - low))

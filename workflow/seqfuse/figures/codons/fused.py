@@ -49,8 +49,7 @@ def _panel(axis: Axes, rows: pd.DataFrame) -> None:
     if rows["value"].notna().all():
         points = axis.scatter(rows["x"], rows["y"], s=7, c=rows["value"], cmap="viridis")
         axis.figure.colorbar(points, ax=axis, label="measured value", aspect=25)
-        rho = rows[["value", "neighbours"]].corr("spearman").iloc[0, 1]
-        said = f"value against its neighbours' mean: rho = {rho:.2f}"
+        said = "value against its neighbours' mean:\n" + panel_grid.rho(rows, "value", "neighbours")
     else:
         for number, (label, points) in enumerate(rows.groupby("label")):
             colour = names.PALETTE[number % len(names.PALETTE)]

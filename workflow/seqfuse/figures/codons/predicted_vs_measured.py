@@ -33,10 +33,6 @@ def _panel(axis: Axes, points: pd.DataFrame) -> None:
     )  # fmt: skip
     ends = [points["truth"].min(), points["truth"].max()]
     axis.plot(ends, ends, color="#333333", linewidth=0.6)
-    axis.text(0.03, 0.97, _rho(points), transform=axis.transAxes, va="top", fontsize=6.5)
+    said = panel_grid.rho(points, "truth", "prediction")
+    axis.text(0.03, 0.97, said, transform=axis.transAxes, va="top", fontsize=6.5)
     axis.set(xlabel="measured", ylabel="predicted")
-
-
-def _rho(points: pd.DataFrame) -> str:
-    rho = points[["truth", "prediction"]].corr("spearman").iloc[0, 1]
-    return "one value, no rho" if pd.isna(rho) else f"rho = {rho:.2f}"

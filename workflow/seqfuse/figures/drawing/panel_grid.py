@@ -22,6 +22,14 @@ def on_test(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
     return rows[rows["probe"] == "none"].merge(truth.drop(columns="split"), on=["dataset", "id"])
 
 
+def rho(rows: pd.DataFrame, one: str, other: str) -> str:
+    """Spearman's correlation of two columns in words; with a constant there is none."""
+    constant = [column for column in (one, other) if rows[column].nunique() < 2]
+    if constant:
+        return f"rho is not defined:\n{constant[0]} is constant"
+    return f"rho = {rows[[one, other]].corr('spearman').iloc[0, 1]:.2f}"
+
+
 def draw(
     frame: pd.DataFrame, panel: Callable[[Axes, pd.DataFrame], None], columns: int, size: float
 ) -> Figure:
