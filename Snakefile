@@ -2,6 +2,7 @@
 
     snakemake                     the demo: report in results/demo/report/report.html
     snakemake language | codons   one study
+    snakemake probes              what can be read off the states of study A's models
     snakemake ablations           what varies the methods, beside them: its own report
     snakemake --profile slurm     the papers' scale on a cluster
 
@@ -62,6 +63,12 @@ rule codons:
     """Study B: metrics and figures of every dataset."""
     input:
         artifacts.of_study("codons"),
+
+
+rule probes:
+    """Linear probes of what every method of study A was trained to, and their figures."""
+    input:
+        artifacts.of_probes(),
 
 
 rule ablations:

@@ -155,7 +155,7 @@ def _snakemake(settings: Mapping, *words: str) -> str:
         yaml.safe_dump(dict(settings), file)
         file.flush()
         call = [*words, "--snakefile", str(ROOT / "Snakefile"), "--configfile", file.name]
-        call += ["--cores", "1", "--nolock", "--", "all", "ablations"]
+        call += ["--cores", "1", "--nolock", "--", "all", "probes", "ablations"]
         try:
             with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
                 main(call)

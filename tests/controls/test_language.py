@@ -323,3 +323,44 @@ def test_what_controls_cannot_learn_from_is_refused(tmp_path, capsys, rows, word
     assert words in error
     assert "\n" not in error
     assert not (tmp_path / "out.parquet").exists()
+
+
+def accuracies(rows) -> dict[str, float]:
+    """The test accuracy of every control of some records."""
+    from seqfuse.controls.labels import label_controls
+    from seqfuse.controls.labels.label_controls import Records
+
+    names = ("id", "split", "sequence", "variant", "question", "label")
+    columns = {name: [row[name] for row in rows] for name in names}
+    places = {
+        split: [i for i, row in enumerate(rows) if row["split"] == split]
+        for split in ("train", "val", "test")
+    }
+    classes = sorted({rows[i]["label"] for i in places["train"]})
+    asked = places["val"] + places["test"]
+    records = Records(columns, places["train"], places["val"], asked, classes)
+    gold = np.array([rows[i]["label"] for i in places["test"]])
+    fitted = label_controls.features(columns)
+    found = {}
+    for name, log_p in label_controls.controls(records, fitted):
+        said = np.array(classes)[log_p.argmax(1)][len(places["val"]) :]
+        found[name] = (said == gold).mean()
+    return found
+
+
+def test_planted_leak_is_found_by_the_words_of_the_question_alone():
+    from seqfuse.data.demo import effects
+
+    rows = effects.effects(seed=7)
+    found = accuracies(rows)
+    assert found["question_words"] == 1.0
+    # No question comes twice, and the DNA says nothing: 300 rows of a coin are within 0.1 of it.
+    for name in ("question_lookup", "majority", "pair_lookup", "kmer", "composition", "gc"):
+        assert abs(found[name] - 0.5) < 0.1, name
+
+
+def test_planted_nothing_is_found_once_all_questions_are_one():
+    from seqfuse.data.demo import effects
+
+    rows = [row | {"question": "Pathogenic or benign?"} for row in effects.effects(seed=7)[::3]]
+    assert all(abs(value - 0.5) < 0.2 for value in accuracies(rows).values())

@@ -14,7 +14,7 @@ CATALOGUE = {n: e for n, e in load_yaml(RESOURCES / "datasets.yaml").items() if 
 SIZES = {
     "variants": (1600, 200, 800), "promoter": (600, 100, 300), "splice": (600, 100, 300),
     "motifs": (600, 100, 300), "expression": (500, 100, 200), "classes": (500, 100, 200),
-    "genes": (400, 50, 50),
+    "genes": (400, 50, 50), "effects": (600, 100, 300),
 }  # fmt: skip
 
 

@@ -13,6 +13,8 @@ PATTERNS = {
     "comparisons": "evaluation/{study}/*/comparisons.parquet",
     "calibration": "evaluation/{study}/*/calibration.parquet",
     "looks": "language/*/onevocab/attention.parquet",
+    "linear_probes": "language/*/*/linear_probes.parquet",
+    "gaps": "language/*/*/gaps.parquet",
     "verdicts": "judge/*/*.parquet",
     "costs": "{study}/**/cost.json",
     "logs": "{study}/**/log.jsonl",

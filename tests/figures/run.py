@@ -5,6 +5,7 @@ that two runs of the tests see the same bytes.
 """
 
 import hashlib
+import itertools
 import json
 from pathlib import Path
 
@@ -49,6 +50,7 @@ def write(root: Path) -> Path:
     _weights(root)
     _interpretation(root)
     _vectors(root)
+    _linear_probes(root)
     _data(root)
     _settings(root)
     return root
@@ -94,7 +96,7 @@ def _evaluation(root: Path) -> None:
         row = ("language", "tasks", "mean", "all", method, kind, "mcc")
         tasks.append(metric_row(*row, float(np.mean(mean)), 900))
     probed, effects = _probes()
-    _metrics(root, "language", "variants", variants + probed, effects)
+    _metrics(root, "language", "variants", variants + probed + _conflicts(), effects)
     _metrics(root, "language", "tasks", tasks)
     _calibration(root)
     _looks(root)
@@ -127,10 +129,61 @@ def _probes() -> tuple[list[dict], list[dict]]:
                 | {"against": "unaltered", "difference": loss, "verdict": "worse"}
                 | inference_columns(loss)
             )
+        for probe, left in (("unaltered", 1.0), ("other", 0.4)):
+            row = (*where[:3], "all", method, "probe", "accuracy", left * value, 100)
+            rows.append(metric_row(*row, probe=probe))
     for method in ("text_only", "question_lookup", "pair_lookup", "gc"):
         row = (*where, method, "probe", "accuracy", CONTROLS[method], 100)
         rows.append(metric_row(*row, probe="unaltered"))
     return rows, effects
+
+
+def _conflicts() -> list[dict]:
+    """Rows of metrics.parquet of what each method and some controls follow, in both halves."""
+    rows, halves = [], {"question_decides": 0.9, "sequence_decides": 0.3, "all": 0.6}
+    for method in (*METHODS, "text_only", "dna_only", "question_lookup", "pair_lookup"):
+        for (split, n), (subset, most) in itertools.product(
+            (("val", 50), ("test", 100)), halves.items()
+        ):
+            text = most * (0.5 + 0.5 * noise(method, split))
+            shares = {"follows_text": text, "follows_dna": most - text}
+            shares |= {"follows_neither": 1 - most, "text_over_dna": 2 * text - most}
+            where = ("language", "variants", "demo-variants", subset, method, "conflict")
+            rows += [
+                metric_row(*where, metric, value, n, split=split, probe="conflict")
+                for metric, value in shares.items()
+            ]
+    return rows
+
+
+def _linear_probes(root: Path) -> None:
+    """What linear probes say of 40 records at each place, and the gap in each layer."""
+    places = [("encoder", 0), ("slots", 0), ("language model", 1), ("language model", 2)]
+    controls = {"none": 0.8, "shuffled": 0.25, "question_only": 0.3, "random_weights": 0.4}
+    for method in ("linear", "onevocab"):
+        rows, gaps = [], []
+        for seed, target, (place, layer), control in itertools.product(
+            SEEDS, ("label", "alternate_base"), places, controls
+        ):
+            if control == "question_only" and place != "language model":
+                continue
+            for number in range(40):
+                right = (
+                    noise(method, seed, target, place, layer, number) < 2 * controls[control] - 1
+                )
+                row = {"id": f"r{number}", "dataset": "demo-variants", "method": method}
+                row |= {"seed": seed, "target": target, "place": place, "layer": layer}
+                gold = "ACGT"[number % 4]
+                said = gold if right else "ACGT"[(number + 1) % 4]
+                rows.append(row | {"control": control, "gold": gold, "predicted": said})
+        for seed, layer in itertools.product(SEEDS, range(3)):
+            row = {"dataset": "demo-variants", "method": method, "seed": seed, "layer": layer}
+            row |= {"distance": 3 - layer + 0.2 * noise(method, seed, layer), "n": 40}
+            gaps.append(row | {"separable": 1 - 0.1 * layer})
+        folder = root / "language" / "variants" / method
+        folder.mkdir(parents=True, exist_ok=True)
+        write_table(folder / "linear_probes.parquet", rows, tables.LINEAR_PROBES)
+        write_table(folder / "gaps.parquet", gaps, tables.GAPS)
 
 
 def _looks(root: Path) -> None:
@@ -250,7 +303,7 @@ def _reasoning(root: Path) -> None:
     records = [
         {"id": f"r{n}", "split": "test", "sequence": "ACGT", "question": f"Gene {n}. What disease?"}
         | {"reasoning": f"Site {n} is now T. It leads to ataxia.", "label": "ataxia"}
-        | {"subset": decided[n % 2]}
+        | {"subset": decided[n % 2], "group": f"GEN{n % 8}", "variant": "ACTT"}
         for n in range(40)
     ]
     folder = root / "sequences" / "demo-variants"
@@ -260,8 +313,9 @@ def _reasoning(root: Path) -> None:
     for method in (*METHODS, "text_only"):
         rows = [
             {"id": f"r{n}", "dataset": "demo-variants", "method": method, "seed": 0}
-            | {"probe": "none", "text": f"{method} on {n}: " + "it binds, it costs $5, " * n}
+            | {"probe": "none", "text": f"{method} on {n}: " + "it binds, it costs $5, " * n + fact}
             for n in range(40)
+            for fact in [f"GEN{n % 8 + n % 3}, G>{'AT'[n % 2]}" if method == "onevocab" else ""]
         ]
         where = root / "language" / "variants" / method
         write_table(where / "predictions.parquet", rows, tables.PREDICTIONS)

@@ -22,6 +22,9 @@ from seqfuse.registry.figures import FIGURES
 SHOWN = {
     "verdict": "value",
     "probes": "value",
+    "conflicts": "follows_text",
+    "decodable": "value",
+    "gap": "distance",
     "calibration": "accuracy",
     "looks": "value",
     "methods": "low",
@@ -34,6 +37,7 @@ SHOWN = {
     "table2": "value",
     "table4": "value",
     "case": "word_overlap",
+    "traces": "value",
     "training": "loss",
     "fusion": "high",
     "truth": "prediction",
@@ -160,6 +164,8 @@ def test_a_ranking_of_scratch_models_says_so(drawn, tmp_path, name):
 
 def test_what_ranks_methods_is_a_ranking():
     assert {name for name, figure in FIGURES.items() if not figure.ranks} == {
+        "decodable",
+        "gap",
         "looks",
         "umap",
         "training",

@@ -53,6 +53,8 @@ class Made:
                 self.cost(path)
         for path in self.paths("probes"):
             self.predict(path, path.parent.name, (0, 1), probes=("none", "swap"))
+        for path in self.paths("conflicts"):
+            self.contradict(path, path.parent.name)
         self.predict(*self.paths("controls"), "majority", (0,))
         self.predict(*self.paths("folds"), "kmers", (0, 1), splits=("train", "val", "test"))
 
@@ -93,6 +95,14 @@ class Made:
                     )
         write(path, rows, tables.PREDICTIONS)
 
+    def contradict(self, path: Path, method: str) -> None:
+        """The same about each test question with the DNA of the record two before it."""
+        test = [row for row in self.records if row["split"] == "test"]
+        self.predict(path, method, (0, 1), probes=("conflict",), splits=("test",))
+        rows = tables.read(path, tables.PREDICTIONS).to_pylist()
+        after = {row["id"]: test[place - 2]["id"] for place, row in enumerate(test)}
+        write(path, [row | {"dna_of": after[row["id"]]} for row in rows], tables.CONFLICTS)
+
     def cost(self, path: Path) -> None:
         seed, method = int(path.parent.name.removeprefix("seed")), path.parents[2].name
         kind = {"text_only": "control", "onevocab": "method"}.get(method, "ablation")
@@ -111,8 +121,9 @@ class Made:
             "predictions", *self.paths("controls"), *self.paths("predictions", ablations)
         )
         words += files("costs", *self.paths("costs", ablations))
-        more = "folds" if ablations else "probes"
-        words += files(more, *self.paths(more)) + ["--aliases", json.dumps({NAME: ALIASES})]
+        for more in ("folds",) if ablations else ("probes", "conflicts"):
+            words += files(more, *self.paths(more))
+        words += ["--aliases", json.dumps({NAME: ALIASES})]
         (metrics,) = self.paths("metrics", ablations)
         assert main(["evaluation", *words, "--out", str(metrics.parent)]) == 0
 
@@ -168,8 +179,10 @@ def test_an_archive_of_study_a_gives_every_number_again(archive, capsys):
 def test_an_archive_holds_probes_folds_aliases_and_ablations(unpacked):
     manifest, folder = unpacked
     own, ablated = manifest["evaluations"]
-    assert [Path(name).parent.name for name in own["probes"]] == ["onevocab"]
-    assert ablated["probes"] == [] and own["folds"] == []
+    for kind in ("probes", "conflicts"):
+        assert [Path(name).parent.name for name in own[kind]] == ["onevocab"]
+        assert ablated[kind] == []
+    assert own["folds"] == []
     assert ablated["folds"] == [f"controls/language/{SUITE}/folds.parquet"]
     assert json.loads(own["aliases"]) == {NAME: ALIASES}
     assert any("onevocab_k2" in name for name in ablated["predictions"] + ablated["costs"])
@@ -180,7 +193,7 @@ def test_an_archive_holds_probes_folds_aliases_and_ablations(unpacked):
     def metrics(one: dict) -> list[dict]:
         return pq.read_table(folder / one["reported"]["metrics"]).to_pylist()
 
-    assert {row["probe"] for row in metrics(own)} == {"none", "unaltered", "swap"}
+    assert {r["probe"] for r in metrics(own)} == {"none", "unaltered", "swap", "conflict"}
     assert "folds" in {row["split"] for row in metrics(ablated)}
     assert any(row["metric"] == "alias_rate" and row["value"] > 0 for row in metrics(own))
 

@@ -75,6 +75,13 @@ EXPECTED = {
     ("logs", "codons"): codons(ARMS, "log.jsonl"),
     # All but text_only see DNA; the suite `tasks` is excluded.
     ("probes", "language"): language([*METHODS[:4], "dna_only"], "probes.parquet", ["variants"]),
+    ("conflicts", "language"): language(
+        [*METHODS[:4], "dna_only"], "conflicts.parquet", ["variants"]
+    ),
+    # What is shown no DNA is read, too: its question may say as much.
+    ("linear_probes", "language"): language(METHODS, "linear_probes.parquet", ["variants"]),
+    ("gaps", "language"): language(METHODS, "gaps.parquet", ["variants"]),
+    ("probe_figures", "language"): [f"<results>/figures/{n}.svg" for n in ("decodable", "gap")],
     ("looks", "language"): language(["onevocab"], "attention.parquet", ["variants"]),
     # dna_only answers without text.
     ("vectors", "language"): [
@@ -223,6 +230,13 @@ def test_a_study_that_does_not_run_has_no_figure(make_run):
     artifacts = Artifacts(make_run(studies=["codons"]))
     assert artifacts.paths("figures", "language") == artifacts.paths("metrics", "language") == []
     assert artifacts.paths("figures", "codons")
+
+
+def test_what_snakemake_probes_makes_is_asked_for_by_it_alone(artifacts):
+    own = artifacts.of_probes()
+    assert "<results>/language/variants/linear/gaps.parquet" in own
+    assert "<results>/figures/decodable.svg" in own
+    assert not set(own) & set(artifacts.of_report())
 
 
 def test_a_target_asks_for_all_that_a_study_comes_to(artifacts):

@@ -165,8 +165,8 @@ def test_a_variant_may_stand_among_the_methods():
         ),
         (
             {"language": {"suites": {"a": ["splicing-of-mine"]}}},
-            "no dataset 'splicing-of-mine'; nearest: demo-splice, kegg-context,"
-            " nt-splice_sites_all; all: resources/datasets.yaml",
+            "no dataset 'splicing-of-mine'; nearest: demo-splice, variant-effect-coding-genes,"
+            " kegg-context; all: resources/datasets.yaml",
         ),
         (
             {"language": {"methods": ["onevocb"]}},

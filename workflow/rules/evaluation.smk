@@ -18,6 +18,9 @@ rule evaluation:
         probes=lambda wildcards: artifacts.paths(
             "probes", wildcards.study, wildcards.suite
         ),
+        conflicts=lambda wildcards: artifacts.paths(
+            "conflicts", wildcards.study, wildcards.suite
+        ),
     output:
         metrics="<results>/evaluation/{study}/{suite}/metrics.parquet",
         comparisons="<results>/evaluation/{study}/{suite}/comparisons.parquet",
@@ -39,7 +42,10 @@ rule evaluation:
         out=subpath(output.metrics, parent=True),
         datasets=lambda wildcards: plan.suites(wildcards.study)[wildcards.suite],
         more=lambda wildcards, input: flags(
-            {need: list(input.get(need, [])) or None for need in ("probes", "folds")}
+            {
+                need: list(input.get(need, [])) or None
+                for need in ("probes", "conflicts", "folds")
+            }
         ),
         aliases=lambda wildcards: flags(
             {"aliases": plan.aliases(plan.suites(wildcards.study)[wildcards.suite])}

@@ -258,13 +258,14 @@ use rule language_predict as language_predict_part with:
 
 
 rule language_probe:
-    """Ask every seed of a method again with altered DNA."""
+    """Ask every seed of a method again with altered DNA, and with that of another label."""
     input:
         checkpoints=inputs.checkpoints,
         records=inputs.records,
         encoder=inputs.method_encoder,
     output:
-        "<results>/language/{suite}/{method}/probes.parquet",
+        probes="<results>/language/{suite}/{method}/probes.parquet",
+        conflicts="<results>/language/{suite}/{method}/conflicts.parquet",
     log:
         "<logs>/language_probe/{suite}.{method}.log",
     benchmark:
@@ -294,7 +295,54 @@ rule language_probe:
     shell:
         "exec seqfuse language probe --model {params.model} --datasets {params.datasets}"
         " --records {input.records} {params.encoder} --threads {params.threads} {params.settings}"
-        " --out {output} 2> {log}"
+        " --out {output.probes} --conflicts {output.conflicts} 2> {log}"
+
+
+rule language_linear_probe:
+    """Read label, gene and variant off the states of every seed of a method."""
+    input:
+        checkpoints=inputs.checkpoints,
+        records=inputs.records,
+        clusters=inputs.clusters,
+        encoder=inputs.method_encoder,
+    output:
+        probes="<results>/language/{suite}/{method}/linear_probes.parquet",
+        gaps="<results>/language/{suite}/{method}/gaps.parquet",
+    log:
+        "<logs>/language_linear_probe/{suite}.{method}.log",
+    benchmark:
+        "<benchmarks>/language_linear_probe/{suite}.{method}.jsonl"
+    conda:
+        "../../envs/language.yaml"
+    threads: needs.threads("gpu")
+    resources:
+        **needs.computing(
+            "language_linear_probe",
+            needs.tables_disk,
+            needs.runtime("gpu", len(plan.seeds)),
+        ),
+    params:
+        threads=needs.threads("gpu"),
+        code=lambda wildcards: code(
+            "seqfuse.language.linear_probes.linear_probe",
+            plan.implementation(wildcards.method),
+        ),
+        model=lambda wildcards, input: str(Path(input.checkpoints[0]).parents[1]),
+        datasets=lambda wildcards: plan.language_suites[wildcards.suite],
+        encoder=lambda wildcards, input: reads({"encoder": input.encoder}),
+        settings=flags(
+            {
+                **omit(settings["language"]["prompt"], "max_new_tokens"),
+                **omit(settings["language"]["prediction"], "validation_rows"),
+                "rows": settings["language"]["probe"]["rows"],
+                **settings["language"]["linear_probe"],
+            }
+        ),
+    shell:
+        "exec seqfuse language linear-probe --model {params.model} --datasets {params.datasets}"
+        " --records {input.records} --clusters {input.clusters} {params.encoder}"
+        " --threads {params.threads} {params.settings} --out {output.probes} --gaps {output.gaps}"
+        " 2> {log}"
 
 
 rule language_attention:

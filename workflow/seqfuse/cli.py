@@ -57,6 +57,7 @@ STAGES: dict[str, tuple[str, dict[str, str]]] = {
             "leakage": "seqfuse.language.leakage",
             "predict": "seqfuse.language.predict",
             "probe": "seqfuse.language.probe",
+            "linear-probe": "seqfuse.language.linear_probes.linear_probe",
             "trace": "seqfuse.language.tracing.trace",
         },
     ),

@@ -95,6 +95,8 @@ PREDICTIONS = _schema(
         "cut": pa.bool_(),
     },
 )
+# What a model says about the question of record `id` with the DNA of record `dna_of`.
+CONFLICTS = pa.schema([*PREDICTIONS, pa.field("dna_of", _TEXT, nullable=False)])
 # One number of the report: `metric` of `method` on the rows of `split` and `subset`, the mean over
 # `seeds` seeds, with its interval over `n` records in `clusters` clusters. `low` and `high` are NaN
 # where no interval can be had.
@@ -283,6 +285,38 @@ LOOKS = _schema(
         "offset": _COUNT,
         "attention": _NUMBER,
         "effect": _NUMBER,
+    },
+    {},
+)
+# What a linear probe of `target` says of a record from the states at a `place` of a method
+# ("encoder", "slots", or a `layer` of the "language model"), under a `control`; `gold` is what it
+# should say.
+LINEAR_PROBES = _schema(
+    {
+        "id": _TEXT,
+        "dataset": _TEXT,
+        "method": _TEXT,
+        "seed": _COUNT,
+        "target": _TEXT,
+        "place": _TEXT,
+        "layer": _COUNT,
+        "control": _TEXT,
+        "gold": _TEXT,
+        "predicted": _TEXT,
+    },
+    {},
+)
+# How far `n` records' DNA and text lie apart in a layer (0: the input): the `distance` of their
+# centroids over the spread, and the accuracy of a linear separator.
+GAPS = _schema(
+    {
+        "dataset": _TEXT,
+        "method": _TEXT,
+        "seed": _COUNT,
+        "layer": _COUNT,
+        "distance": _NUMBER,
+        "separable": _NUMBER,
+        "n": _COUNT,
     },
     {},
 )

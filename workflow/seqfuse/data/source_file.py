@@ -18,6 +18,8 @@ from seqfuse.settings.advice import PASTED, in_yaml
 from seqfuse.settings.datasets import FIELDS, joined_on
 
 _TARGET = {"classification": "label", "regression": "value", "pairs": "text"}
+_PADDED = "variants lose the N behind them"
+_MATCHED = {"group_pattern": "question", "text_pattern": "text", "label_pattern": "label"}
 
 
 class SourceFile:
@@ -86,6 +88,8 @@ class SourceFile:
         record["id"] = record.get("id") or f"{split or 'row'}-{name}"
         record["question"] = record.get("question") or self.entry.get("question")
         if record.get("label") is not None:
+            if "label_pattern" in self.entry:
+                record["label"] = self._first_group("label_pattern", record["label"])
             record["label"] = self._label(record["label"])
         if record.get("value") is not None:
             record["value"] = cells.number(record["value"], "value")
@@ -99,7 +103,17 @@ class SourceFile:
             record["question"] = self._anonymous(record["question"])
         self._refuse_missing(record)
         self._cut(record)
+        if self.entry["padded"]:
+            self._unpad(record)
         return record
+
+    def _unpad(self, record: dict) -> None:
+        """Take off the N behind the variant, where they stand for what a deletion took away."""
+        whole = record["variant"].rstrip()
+        record["variant"] = whole.rstrip("Nn")
+        if not record["variant"]:
+            raise BadRow("the variant is nothing but N", fix="remove the row")
+        self.source.noted[_PADDED] += record["variant"] != whole
 
     def _refuse_missing(self, record: dict) -> None:
         """Refuse a row without what its task needs, or with alleles in place of sequences."""
@@ -246,9 +260,9 @@ class SourceFile:
     def _first_group(self, key: str, text: str | None) -> str:
         found = re.search(self.entry[key], text or "")
         if not found:
-            what = {"group_pattern": "question", "text_pattern": "text"}[key]
-            raise BadRow(f"{key} does not match the {what}", fix="widen the pattern")
-        return found.group(1)
+            fix = "widen the pattern, or correct the row"
+            raise BadRow(f"{key} does not match the {_MATCHED[key]} {{}}", text or "", fix)
+        return next(group for group in found.groups() if group is not None)
 
     def _anonymous(self, question: str | None) -> str:
         question = question or ""

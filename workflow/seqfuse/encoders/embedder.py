@@ -100,6 +100,11 @@ class Embedder:
             "code": fingerprint.code("seqfuse.encoders", type(self._encoder).__module__),
         }
 
+    @property
+    def module(self):
+        """The encoder itself, an `nn.Module`."""
+        return self._encoder
+
     def count(self, sequences: dict[str, str]) -> dict[str, int]:
         """The tokens of each sequence, special tokens left out; the values say where it stands.
 

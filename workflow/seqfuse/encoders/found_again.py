@@ -69,6 +69,11 @@ class Live:
         hold(files, encoder, place, home, "--encoder")
         self._held = live_states.Embedded(self._embedder.width, {})
 
+    @property
+    def module(self):
+        """The encoder itself, an `nn.Module`."""
+        return self._embedder.module
+
     def hold(self, sequences: Iterable[str]) -> None:
         """Embed sequences, and forget those of before."""
         said = {sequence: describe(sequence) for sequence in sequences}

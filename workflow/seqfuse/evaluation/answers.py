@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from seqfuse import labels, tables
 from seqfuse.bio import clusters, draws
+from seqfuse.bio.stated_variant import NOTHING, Variant, stated
 from seqfuse.errors import UserError
 
 # The split whose rows are each predicted by what was fitted without them.
@@ -30,7 +31,8 @@ class Gold:
     too: what decides their label, and how well train knows them. `cluster`
     int[n] numbers the clusters of rows that are no independent samples (bio/clusters.py).
     `aliases` holds the label of each other name, by the name's normal form. `left_out` are the ids
-    of validation records that are not scored, whoever predicted them.
+    of validation records that are not scored, whoever predicted them. `stated` holds the variant of
+    each row (or None) of a set whose answers state it first.
     """
 
     dataset: str
@@ -45,6 +47,7 @@ class Gold:
     metric: str
     aliases: Mapping[str, str] = field(default_factory=dict)
     left_out: pa.Array = field(default_factory=lambda: pa.array([], pa.string()))
+    stated: list[Variant | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,9 @@ class Answers:
     classes; an answer that is no label has the index behind the last class. `unaltered` int[n] is
     what the same checkpoint predicts on the unaltered input, where this is a probe of it; `aliased`
     bool[n] says which answers an alias turned into a label, where the dataset has aliases; `cut`
-    bool[n] which were cut before they ended, where answers are generated.
+    bool[n] which were cut before they ended, where answers are generated. `dna_label` int[n] is the
+    label of the record whose DNA stood with the question, where that is another one; `stated`
+    bool[n, 3] whether reference, alternate and position of the variant are stated right.
     """
 
     dataset: str
@@ -71,6 +76,8 @@ class Answers:
     unaltered: np.ndarray | None = None
     aliased: np.ndarray | None = None
     cut: np.ndarray | None = None
+    dna_label: np.ndarray | None = None
+    stated: np.ndarray | None = None
 
 
 def read_gold(
@@ -88,7 +95,7 @@ def read_gold(
     split by the name "folds".
     """
     left_out = pa.array([], pa.string())
-    columns = ["id", "split", "variant", "label", "value", "subset"]
+    columns = ["id", "split", "variant", "label", "value", "subset", "reasoning"]
     table = tables.read(path, tables.CLEAN, columns)
     classes = tuple(sorted(pc.unique(table["label"].drop_null()).to_pylist()))
     if folds:
@@ -111,6 +118,7 @@ def read_gold(
     variants = table["variant"].null_count < table.num_rows
     ids = table["id"].combine_chunks()
     decides = np.array(table["subset"].to_pylist(), dtype=object)
+    lines = [stated(text) for text in table["reasoning"].to_pylist()] if variants else []
     return Gold(
         dataset=dataset,
         id=ids,
@@ -123,6 +131,7 @@ def read_gold(
         variants=variants,
         metric=primary(study, not classes, variants),
         left_out=left_out,
+        stated=lines if any(lines) else None,
     )
 
 
@@ -241,6 +250,11 @@ def _filled(answers: Answers, part: pa.Table, rows: np.ndarray, gold: Gold, who:
         texts = [(text or "").lower() for text in part["text"].to_pylist()]
         contained = [label in text for label, text in zip(wanted, texts, strict=True)]
         fields["substring"] = _at(rows, gold, contained, False)
+        if gold.stated is not None:
+            fields["stated"] = np.zeros((len(gold.id), 3), bool)
+            for row, text in zip(rows, part["text"].to_pylist(), strict=True):
+                said, own = stated(text) or NOTHING, gold.stated[row] or NOTHING
+                fields["stated"][row] = [a == b for a, b in zip(said, own, strict=True)]
     return Answers(**fields)
 
 

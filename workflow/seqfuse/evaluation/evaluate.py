@@ -27,6 +27,10 @@ Probes (kind "probe") are scored on the rows that they alter, beside the "unalte
 same checkpoint and of everything else on these rows; each is compared with the former, pair by
 pair, as a family of its own.
 
+Conflicts (probe and kind "conflict") are questions with the DNA of another record of another label:
+the share of answers that follow the text, the DNA, and neither. What reads only one of the two is
+scored by what it said of the question, or of the DNA's own record.
+
 Folds (split "folds") are predictions of rows that only the sequence decides, from every split, each
 by what was fitted without them; there a seed is a repeat of the deal into folds.
 
@@ -76,6 +80,13 @@ def add_arguments(parser):
         "--probes", default=[], nargs="*", type=Path, help="predictions on altered inputs"
     )
     parser.add_argument(
+        "--conflicts",
+        default=[],
+        nargs="*",
+        type=Path,
+        help="predictions on questions with the DNA of another record",
+    )
+    parser.add_argument(
         "--folds", default=[], nargs="*", type=Path, help="predictions of `seqfuse controls folds`"
     )
     parser.add_argument(
@@ -100,7 +111,7 @@ def run(args):
     # One thread: the order in which a BLAS sums would change the last bits with their number.
     os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
     from seqfuse import tables
-    from seqfuse.evaluation import scores_card, suite
+    from seqfuse.evaluation import conflicts, scores_card, suite
     from seqfuse.files import atomic
     from seqfuse.statistics import comparisons
 
@@ -111,6 +122,7 @@ def run(args):
     methods = suite.read_costs(args.study, trained_on, args.costs)
     answers = suite.read_predictions(args.predictions, golds, methods)
     probes = suite.read_probes(args.probes, golds, methods)
+    contrary = conflicts.read_conflicts(args.conflicts, golds, methods)
     names = {"study": args.study, "suite": args.suite}
     known = tuple(names.values())
     scored = suite.score(golds, answers, known, args.suite if args.resplit else None)
@@ -120,7 +132,8 @@ def run(args):
     scored |= suite.score_folds(args.study, records, args.folds, known)
     rule = comparisons.Rule(1 - settings.confidence, settings.margin)
     compared = suite.comparison_rows(scored, golds, methods, rule)
-    measured = suite.metric_rows(scored, methods, settings.confidence)
+    followed = conflicts.score_conflicts(golds, contrary, answers, known)
+    measured = suite.metric_rows(scored | followed, methods, settings.confidence)
     for name, schema, rows in (
         ("metrics", tables.METRICS, measured),
         ("comparisons", tables.COMPARISONS, compared),

@@ -13,6 +13,9 @@ from seqfuse.statistics import jackknife
 from seqfuse.statistics.correlation import Ranking, weighted_spearman
 from seqfuse.statistics.inference import Estimate, Part
 
+# The fields of the line that states a variant.
+_STATED = ("stated_reference", "stated_alternate", "stated_position")
+
 
 @dataclass(frozen=True)
 class Score:
@@ -108,6 +111,11 @@ class _Classes:
             means["cut_rate"] = answer.cut[rows.chosen]
         if answer.unaltered is not None:
             means["changed"] = (answer.predicted != answer.unaltered)[rows.chosen]
+        if answer.stated is not None:
+            for field, right in zip(_STATED, answer.stated[rows.chosen].T, strict=True):
+                means[field] = right
+        if answer.dna_label is not None:
+            means |= _followed(hits, answer.predicted == answer.dna_label, rows.chosen)
         self.means = tuple(means)
         columns.append(np.stack([column.astype(np.float64) for column in means.values()], axis=1))
         self.units = rows.by_unit(np.concatenate(columns, axis=1))
@@ -123,6 +131,17 @@ class _Classes:
         for name, column in zip(self.means, summed[:, -len(self.means) :].T, strict=True):
             found[name] = column / counted
         return found
+
+
+def _followed(text: np.ndarray, of_dna: np.ndarray, chosen: np.ndarray) -> dict[str, np.ndarray]:
+    """Which source each answer follows, [rows]: its own question's label is the `text`'s."""
+    dna = of_dna[chosen]
+    return {
+        "follows_text": text,
+        "follows_dna": dna,
+        "follows_neither": ~(text | dna),
+        "text_over_dna": text.astype(np.int64) - dna,
+    }
 
 
 class _Values:

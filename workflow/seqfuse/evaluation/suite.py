@@ -13,7 +13,7 @@ from seqfuse.evaluation.answers import FOLDS, Answers, Gold, read_answers, read_
 from seqfuse.evaluation.score import Score, scores
 from seqfuse.files import read_json
 from seqfuse.registry.controls import CONTROLS
-from seqfuse.registry.metrics import EVERY_CONTROL, MEAN, METRICS, UNALTERED
+from seqfuse.registry.metrics import CONFLICT, EVERY_CONTROL, MEAN, METRICS, UNALTERED
 from seqfuse.statistics import comparisons, inference
 
 # Selection happens on val, comparison on test; the two together are there because published KEGG
@@ -216,8 +216,7 @@ def score_probes(
             and answer.method not in probed
             and answer.present[ours[0].present].all()
         ]
-        halves = {name: gold.subsets[name] for name in _HALVES if name in gold.subsets}
-        for subset, members in {"all": np.ones(len(gold.split), dtype=bool), **halves}.items():
+        for subset, members in halves(gold).items():
             for split in ("val", "test"):
                 chosen = ours[0].present & members & (gold.split == split)
                 if chosen.any():
@@ -225,6 +224,12 @@ def score_probes(
                     for (method, probe), values in scored.items():
                         found[Place(dataset, split, subset, method, probe)] = values
     return found
+
+
+def halves(gold: Gold) -> dict[str, np.ndarray]:
+    """All rows bool[n], and those of what decides the label, by name."""
+    named = {name: gold.subsets[name] for name in _HALVES if name in gold.subsets}
+    return {"all": np.ones(len(gold.split), dtype=bool), **named}
 
 
 def score(
@@ -264,7 +269,7 @@ def metric_rows(
             rows.append(
                 vars(place)
                 | {
-                    "kind": kind if place.probe == "none" else "probe",
+                    "kind": {"none": kind, CONFLICT: CONFLICT}.get(place.probe, "probe"),
                     "metric": metric,
                     "value": score.value,
                     "low": float(low),

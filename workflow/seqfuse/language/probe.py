@@ -13,14 +13,22 @@ thinks reasons anew about what it is shown. Methods that read encoder states run
   shift               every k-mer is cut one nucleotide later
   other               the DNA of another of the sampled records
 
-Records of one sequence have no swap and no revert. An interrupted run resumes from a hidden file
+Records of one sequence have no swap and no revert.
+
+With --conflicts a second table is written: about the question of one record with the DNA of another
+one of its split, whose label is another (`dna_of` names it), so that question and DNA contradict
+each other. Each DNA stands in one pair, and the lengths of a pair differ as little as can be; half
+of the questions, where a set has such, decide their label, and get DNA that decides its own.
+
+An interrupted run resumes from a hidden file
 beside --out to the same bytes.
 
     seqfuse language probe --model results/demo/language/variants/linear/model \\
         --datasets demo-variants \\
         --records results/demo/sequences/demo-variants/records.parquet \\
         --encoder results/demo/data/models/demo-nt --probes swap scramble --rows 100 \\
-        --out results/demo/language/variants/linear/probes.parquet
+        --out results/demo/language/variants/linear/probes.parquet \\
+        --conflicts results/demo/language/variants/linear/conflicts.parquet
 """
 
 import argparse
@@ -52,6 +60,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
     parser.add_argument("--out", required=True, type=Path, help="predictions to write, Parquet")
+    parser.add_argument(
+        "--conflicts", type=Path, help="those of conflicts, Parquet (default: none are asked)"
+    )
     cli_flags.add(parser, "language/prompt")
     cli_flags.add(parser, "language/prediction", "precision")
     cli_flags.add(parser, "language/probe")
@@ -75,8 +86,15 @@ def run(args: argparse.Namespace) -> None:
             args.encoder or [],
             settings.probes,
             settings.rows,
+            settings.conflict_rows if args.conflicts else 0,
             cli_flags.take(args, prompts.Settings),
             args.precision,
             journal,
         )
-        tables.write(args.out, tables.from_rows(rows, tables.PREDICTIONS), tables.PREDICTIONS)
+        for path, schema, of_conflicts in (
+            (args.out, tables.PREDICTIONS, False),
+            (args.conflicts, tables.CONFLICTS, True),
+        ):
+            own = [row for row in rows if (row["dna_of"] is not None) == of_conflicts]
+            if path:
+                tables.write(path, tables.from_rows(own, schema), schema)

@@ -132,13 +132,18 @@ class Artifacts:
         """
         drawn = _of_figures(Scope(self.run, study, list(self.run.suites(study)), ablations))
         needed = [kind for figure in drawn for kind in FIGURES[figure["figure"]].needs]
-        own = [] if ablations else ["probes"]
+        own = [] if ablations else ["probes", "conflicts"]
         kinds = ["models", "model_cards", "predictions", *own, "metrics", "figures", *needed]
         return [
             path
             for kind in dict.fromkeys(kinds)
             for path in self.paths(kind, study, None, ablations)
         ]
+
+    def of_probes(self) -> list[str]:
+        """What `snakemake probes` comes to: linear probes, and the figures of them."""
+        kinds = ("linear_probes", "gaps", "probe_figures")
+        return [path for kind in kinds for path in self.paths(kind, "language")]
 
     def of_report(self, ablations: bool = False) -> list[str]:
         """What a report shows, and what its studies come to."""
@@ -209,6 +214,13 @@ def _of_probed(scope: Scope) -> Wildcards:
     return _pairs(scope, scope.run.probed())
 
 
+def _of_decoded(scope: Scope) -> Wildcards:
+    """What linear probes read: the methods that are probed, and those that are shown no DNA."""
+    excluded = scope.run.settings["language"]["probe"]["exclude_suites"]
+    suites = [suite for suite in scope.suites if suite not in excluded]
+    return _each(suites, "suite", "method", scope.run.runs("language"))
+
+
 def _of_attended(scope: Scope) -> Wildcards:
     return _pairs(scope, scope.run.attended())
 
@@ -238,13 +250,15 @@ def _of_attending_sets(scope: Scope) -> Wildcards:
     return _of_interpreted_sets(scope) if ARMS["xattn"].fusion in fusions else []
 
 
-def _of_figures(scope: Scope) -> Wildcards:
-    """The figures that this run makes every input of, and has a dataset with their task for."""
+def _of_figures(scope: Scope, probes: bool = False) -> Wildcards:
+    """The figures that this run makes every input of, and has a dataset with their task for; with
+    `probes`, those that `snakemake probes` draws."""
     tasks = scope.run.tasks(scope.study)
     figures = [
         figure
         for figure in FIGURES.values()
         if (figure.study, figure.ablations) == (scope.study, scope.ablations)
+        and figure.probes == probes
         and (figure.task in tasks if figure.task else tasks)
     ]
     paths = Artifacts(scope.run).paths
@@ -253,6 +267,10 @@ def _of_figures(scope: Scope) -> Wildcards:
         for figure in figures
         if all(paths(kind, figure.study, None, figure.ablations) for kind in figure.needs)
     ]
+
+
+def _of_probe_figures(scope: Scope) -> Wildcards:
+    return _of_figures(scope, probes=True)
 
 
 def _each(places: Sequence[str], place: str, run: str, names: Sequence[str]) -> Wildcards:
@@ -286,6 +304,9 @@ ARTIFACTS: tuple[Artifact, ...] = (
     Artifact("costs", f"{_METHOD}/model/seed{{seed}}/cost.json", _of_seeds, "language"),
     Artifact("logs", f"{_METHOD}/model/seed{{seed}}/log.jsonl", _of_seeds, "language"),
     Artifact("probes", f"{_METHOD}/probes.parquet", _of_probed, "language"),
+    Artifact("conflicts", f"{_METHOD}/conflicts.parquet", _of_probed, "language"),
+    Artifact("linear_probes", f"{_METHOD}/linear_probes.parquet", _of_decoded, "language"),
+    Artifact("gaps", f"{_METHOD}/gaps.parquet", _of_decoded, "language"),
     Artifact("looks", f"{_METHOD}/attention.parquet", _of_attended, "language"),
     Artifact("vectors", f"{_METHOD}/inputs.parquet", _of_readers, "language"),
     Artifact(
@@ -326,6 +347,7 @@ ARTIFACTS: tuple[Artifact, ...] = (
     Artifact("calibration", f"{_EVALUATION}/calibration.parquet", _of_suites, ablations=False),
     Artifact("calibration", f"{_ABLATIONS}/calibration.parquet", _of_suites, ablations=True),
     Artifact("figures", "<results>/figures/{figure}.svg", _of_figures, ablations=False),
+    Artifact("probe_figures", "<results>/figures/{figure}.svg", _of_probe_figures, "language"),
     Artifact("figures", "<results>/ablations/figures/{figure}.svg", _of_figures, ablations=True),
     Artifact("settings", "<results>/report/settings.json", _of_run),
 )

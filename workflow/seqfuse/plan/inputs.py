@@ -33,7 +33,7 @@ class Inputs:
 
     def clusters(self, wildcards):
         """Which scored records of every dataset of a suite are one sample."""
-        names = self.run.suites(wildcards.study)[wildcards.suite]
+        names = self.run.suites(getattr(wildcards, "study", "language"))[wildcards.suite]
         return expand("<results>/sequences/{dataset}/clusters.parquet", dataset=names)
 
     def data_cards(self, wildcards):

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from seqfuse.files import MANIFEST
 from seqfuse.registry.controls import CONTROLS
+from seqfuse.registry.methods import METHODS
 from seqfuse.registry.metrics import METRICS
 from seqfuse.settings.cli_flags import flags
 from seqfuse.settings.schema import of_results
@@ -26,8 +27,8 @@ def omit(section: Mapping, *keys: str) -> dict:
 
 
 def compared_by() -> dict:
-    """What of the registry the evaluation computes from: which way a metric is better, and what a
-    control is made of."""
+    """What of the registry the evaluation computes from: which way a metric is better, what a
+    control is made of, and what reads no DNA."""
     return {
         "better": {name: metric.better for name, metric in METRICS.items()},
         "made_of": {
@@ -36,6 +37,10 @@ def compared_by() -> dict:
             for name, control in controls.items()
             if control.made_of
         },
+        "no_dna": [
+            *(name for name, control in CONTROLS["language"].items() if not control.reads_dna),
+            *(name for name, method in METHODS.items() if not method.sees_dna),
+        ],
     }
 
 

@@ -11,7 +11,9 @@ class Control:
     """A prediction that a method's score must beat, and what beating it shows.
 
     A control that is `made_of` trained arms counts their parameters as its own. One of a plugin is
-    a regression on `features`, "module:function" of sequences: list[str] -> float[n, k].
+    a regression on `features`, "module:function" of sequences: list[str] -> float[n, k]. One that
+    does not read the DNA (`reads_dna`) says the same about a question whatever DNA stands with it;
+    any other says of DNA the same whatever is asked.
     """
 
     name: str
@@ -20,6 +22,7 @@ class Control:
     description: str
     made_of: tuple[str, ...] = ()
     features: str | None = None
+    reads_dna: bool = True
 
 
 _SINGLES = ("dna", "rna", "protein")
@@ -31,12 +34,14 @@ _ALL = (
         "Majority class",
         "language",
         "The commonest label of the training records, whatever is asked.",
+        reads_dna=False,
     ),
     Control(
         "question_lookup",
         "Question lookup",
         "language",
         "The commonest training label of the very same question text; no DNA is read.",
+        reads_dna=False,
     ),
     Control(
         "question_words",
@@ -44,6 +49,7 @@ _ALL = (
         "language",
         "Logistic regression on the words of the question and on runs of 3 to 5 letters: what its "
         "wording gives away, also of questions that training does not hold; no DNA is read.",
+        reads_dna=False,
     ),
     Control(
         "pair_lookup",
@@ -57,6 +63,7 @@ _ALL = (
         "language",
         "The commonest label of the very same question in the whole set, scored rows included: the "
         "most that an answer without DNA can score. In folds alone.",
+        reads_dna=False,
     ),
     Control(
         "gc",

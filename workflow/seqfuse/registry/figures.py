@@ -19,7 +19,8 @@ class Figure:
     `needs` are the kinds of files it is made from, which are also the flags of its command.
     A figure that `ranks` compares scores, and says so when the models are scratch models. One that
     shows a `task` alone is drawn where a dataset has it: "regression" or "classification". One of
-    the `ablations` is drawn from what `snakemake ablations` runs.
+    the `ablations` is drawn from what `snakemake ablations` runs, one of the `probes` from what
+    `snakemake probes` does.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Figure:
     ranks: bool = True
     task: str | None = None
     ablations: bool = False
+    probes: bool = False
 
     @property
     def title(self) -> str:
@@ -62,7 +64,24 @@ STUDIES = {
 
 _ALL = (
     Figure("verdict", "language", ("metrics", "comparisons"), "seqfuse.figures.language.verdict"),
-    Figure("probes", "language", ("metrics", "comparisons"), "seqfuse.figures.language.probes"),
+    Figure("probes", "language", ("metrics", "comparisons"), "seqfuse.figures.sources.probes"),
+    Figure("conflicts", "language", ("metrics",), "seqfuse.figures.sources.conflicts"),
+    Figure(
+        "decodable",
+        "language",
+        ("linear_probes", "clusters", "metrics"),
+        "seqfuse.figures.sources.decodable",
+        ranks=False,
+        probes=True,
+    ),
+    Figure(
+        "gap",
+        "language",
+        ("gaps",),
+        "seqfuse.figures.sources.modality_gap",
+        ranks=False,
+        probes=True,
+    ),
     Figure(
         "calibration",
         "language",
@@ -70,7 +89,7 @@ _ALL = (
         "seqfuse.figures.language.calibration",
     ),
     Figure(
-        "looks", "language", ("looks",), "seqfuse.figures.language.variant_attention", ranks=False
+        "looks", "language", ("looks",), "seqfuse.figures.sources.variant_attention", ranks=False
     ),
     Figure("methods", "language", ("metrics", "comparisons"), "seqfuse.figures.language.methods"),
     Figure("tasks", "language", ("metrics", "comparisons"), "seqfuse.figures.language.tasks"),
@@ -79,6 +98,12 @@ _ALL = (
     Figure("judge", "language", ("verdicts", "clusters"), "seqfuse.figures.language.judge"),
     Figure(
         "case", "language", ("verdicts", "answers", "references"), "seqfuse.figures.language.case"
+    ),
+    Figure(
+        "traces",
+        "language",
+        ("answers", "references", "clusters"),
+        "seqfuse.figures.sources.traces",
     ),
     Figure("cost", "language", ("metrics", "comparisons", "costs"), "seqfuse.figures.drawing.cost"),
     Figure("umap", "language", ("vectors",), "seqfuse.figures.language.umap", ranks=False),

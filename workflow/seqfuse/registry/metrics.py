@@ -48,6 +48,20 @@ _ALL = (
         ends=_SIGNED,
     ),
     Metric("changed", "Answers that the probe changes", "classification"),
+    # Of sets whose answers begin with the line of the variant (`sequences.state_variant`).
+    Metric("stated_reference", "Reference letters stated right", "classification"),
+    Metric("stated_alternate", "Alternate letters stated right", "classification"),
+    Metric("stated_position", "Position stated right", "classification"),
+    # Of a question with the DNA of a record of another label (probe "conflict").
+    Metric("follows_text", "Answers with the label of the question", "classification"),
+    Metric("follows_dna", "Answers with the label of the DNA", "classification"),
+    Metric("follows_neither", "Answers with neither label", "classification"),
+    Metric(
+        "text_over_dna",
+        "Answers that follow the text less those that follow the DNA",
+        "classification",
+        ends=_SIGNED,
+    ),
     Metric("spearman", "Spearman correlation", "regression", ends=_SIGNED),
     Metric("pearson", "Pearson correlation", "regression", ends=_SIGNED),
     Metric("r2", "Coefficient of determination", "regression", ends=None),
@@ -62,6 +76,10 @@ MEAN = "mean"
 # The probe under which metrics.parquet holds the scores on the probed rows before they are altered:
 # of the probed methods, and of what has no probes, for comparison.
 UNALTERED = "unaltered"
+
+# The probe, and the kind, under which metrics.parquet holds what answers follow where the question
+# is of one record and the DNA of another.
+CONFLICT = "conflict"
 
 # What comparisons.parquet calls all controls together: a method has shown something where it beats
 # each of them.

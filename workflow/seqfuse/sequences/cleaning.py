@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from seqfuse import tables
-from seqfuse.bio import frames, record_batches
+from seqfuse.bio import frames, record_batches, stated_variant
 from seqfuse.bio.homology import Search
 from seqfuse.bio.normalise import first_foreign, keys, normalise
 from seqfuse.bio.proteins import ProteinSearch
@@ -58,6 +58,8 @@ class Cleaner:
             part = Part(batch, rows, [None] * len(batch))
             self._letters(part)
             self._lengths(part)
+            if self.settings.state_variant:
+                self._state(part)
             if self.coding:
                 self._frames(part)
             yield part
@@ -123,6 +125,15 @@ class Cleaner:
                 self.cut += 1
         for name, values in columns.items():
             part.put(name, pa.array(values, pa.string()))
+
+    def _state(self, part: Part) -> None:
+        """Begin the reasoning with the line of the variant, its place that in the cut sequence."""
+        columns = (part.batch[name].to_pylist() for name in (*_SEQUENCES, "reasoning"))
+        said = []
+        for sequence, variant, reasoning in zip(*columns, strict=True):
+            found = stated_variant.between(sequence, variant) if sequence and variant else None
+            said.append("\n".join(filter(None, (found and found.line, reasoning))) or None)
+        part.put("reasoning", pa.array(said, pa.string()))
 
     def _frames(self, part: Part) -> None:
         batch, policy = part.batch, self.settings.internal_stops

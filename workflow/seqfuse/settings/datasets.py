@@ -26,6 +26,8 @@ RESPLIT = {
     "random": ("split at random", {"split_by": "random"}),
     "group": ("no group in two splits", {"split_by": "group"}),
     "cluster": ("no cluster in two splits", {"split_by": "cluster"}),
+    # Not another split, but another answer on the same one.
+    "stated": ("the variant is stated first", {"state_variant": True}),
 }
 _NEEDS = {
     "synthetic": ["generator"],
@@ -54,9 +56,14 @@ def validate(name: str, entry: Mapping, places: Places = NOWHERE) -> dict:
     for key in _OF_VARIANTS if entry["source"] != "vcf" else ():
         if key in entry:
             raise UserError(f"dataset {name!r}: {key} is a key of `source: vcf` alone; remove it")
-    for key in ("group_pattern", "text_pattern"):
+    for key in ("group_pattern", "text_pattern", "label_pattern"):
         if key in entry:
             _check_pattern(name, key, entry[key])
+    if entry.get("padded") and not has_variants(entry):
+        raise UserError(
+            f"dataset {name!r}: padded is about variants, and the entry names none; name their"
+            " column (columns: {variant: ...}) or remove it"
+        )
     for pattern, replacement in entry.get("anonymise", {}).items():
         _check_replacement(name, pattern, replacement)
     entry["labels"] = {key: str(value) for key, value in entry.get("labels", {}).items()}
@@ -138,7 +145,8 @@ def joined_on(entry: Mapping) -> tuple[str, str]:
 def has_variants(entry: Mapping) -> bool:
     """Whether an entry names a variant sequence beside the reference."""
     named = bool(entry.get("columns", {}).get("variant"))
-    return named or entry.get("generator") == "variants" or entry.get("source") == "vcf"
+    generated = entry.get("generator") in ("variants", "effects")
+    return named or generated or entry.get("source") == "vcf"
 
 
 def _defaults(name: str) -> dict:

@@ -50,7 +50,7 @@ def check_known(settings: Mapping, places: Places) -> None:
         if variant["method"] in METHODS
     ]
     kinds = (_unknown, _of_another_study, _of_another_layout, _taken, _not_interpreted, _alike)
-    kinds += (_of_no_seed,)
+    kinds += (_of_no_seed, _never_together)
     wrong = [mistake for kind in kinds for mistake in kind(settings)]
     together(variants, [places.located(*mistake) for mistake in wrong])
 
@@ -106,6 +106,23 @@ def _of_another_study(settings: Mapping) -> Iterator[Mistake]:
             listed = _LISTED[own]
             said = f"dataset {name!r} is of study {own}, not {study}; list it {listed}"
             yield path, f"{_key(path)}: {said}"
+
+
+def _never_together(settings: Mapping) -> Iterator[Mistake]:
+    """Sets of one suite of which one may not stand with the other's repository."""
+    entries = settings["datasets"]
+    for suite, members in settings["language"]["suites"].items():
+        known = [name for name in members if name in entries]
+        held = {name: entries[name].get("hub", {}).get("repository") for name in known}
+        for index, name in enumerate(known):
+            barred = entries[name].get("not_with", ())
+            other = next((one for one in known if held[one] in barred), None)
+            if other:
+                yield (
+                    ("language", "suites", suite, index),
+                    f"language.suites.{suite}: {name!r} and {other!r} are of two sets whose tasks"
+                    " have the same names and other data; give each set a suite of its own",
+                )
 
 
 def _of_another_layout(settings: Mapping) -> Iterator[Mistake]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from seqfuse.data.demo import codons, genes, language
+from seqfuse.data.demo import codons, effects, genes, language
 
 # generator -> (rows from a seed, what a record's label, value or text should be)
 GENERATORS: dict[str, tuple[Callable[[int], list[dict]], Callable[[dict], object]]] = {
@@ -10,6 +10,7 @@ GENERATORS: dict[str, tuple[Callable[[int], list[dict]], Callable[[dict], object
     "promoter": (language.promoter, language.promoter_truth),
     "splice": (language.splice, language.splice_truth),
     "motifs": (language.motifs, language.motif_truth),
+    "effects": (effects.effects, effects.effect_truth),
     "expression": (codons.expression, codons.expression_truth),
     "classes": (codons.classes, codons.classes_truth),
     "genes": (genes.genes, genes.gene_truth),

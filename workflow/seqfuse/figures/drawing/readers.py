@@ -56,8 +56,9 @@ def _clusters(paths: Paths) -> pd.DataFrame:
 
 
 def _references(paths: Paths) -> pd.DataFrame:
-    """Question and reference reasoning of clean test records that have one, with their dataset."""
+    """Clean test records that have a reference reasoning, with their dataset."""
     columns = ["id", "split", "question", "label", "reasoning", "subset"]
+    columns += ["group", "sequence", "variant"]
     parts = []
     for path in paths:
         part = tables.read(path, tables.CLEAN, columns).to_pandas()
@@ -134,6 +135,8 @@ READERS: dict[str, Callable[[Paths], pd.DataFrame]] = {
     "comparisons": _tables(tables.COMPARISONS),
     "calibration": _tables(tables.CALIBRATION),
     "looks": _tables(tables.LOOKS),
+    "linear_probes": _tables(tables.LINEAR_PROBES),
+    "gaps": _tables(tables.GAPS),
     "verdicts": _tables(tables.VERDICTS),
     "predictions": _predictions,
     "controls": _predictions,

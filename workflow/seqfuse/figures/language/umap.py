@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from seqfuse.figures.drawing import names
+from seqfuse.statistics import separation
 
 _SEED = 0
 _NEIGHBOURS = 10
@@ -25,19 +26,21 @@ _PRETRAINING = "pretrain"
 
 
 def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Each vector's place in the plane of its suite and method, and two measures of mixing.
+    """Each vector's place in the plane of its suite and method, and measures of mixing.
 
-    Both are taken in the space of the vectors, by cosine. `other_kind`: share of the ten nearest
+    All are taken in the space of the vectors, by cosine. `other_kind`: share of the ten nearest
     vectors that are of the other kind; `chance` is what it is expected to be where kinds do not
     matter. `partner_rank`: where the vector's own partner stands among all of the other kind, 1 =
-    nearest.
+    nearest. Of the whole space, `gap` is the distance of the two centroids over the spread around
+    them, and `separable` the accuracy with which a linear separator tells the kinds apart, each
+    pair by what was fitted without it; both by the vectors as they are, without their lengths.
     """
     parts = [
         _measured(rows).assign(suite=suite, method=method)
         for (suite, method), rows in frames["vectors"].groupby(["suite", "method"])
     ]
     columns = ["suite", "method", "id", "kind", "group", "x", "y", "other_kind", "chance"]
-    columns.append("partner_rank")
+    columns += ["partner_rank", "gap", "separable"]
     return pd.concat(parts)[columns] if parts else pd.DataFrame(columns=columns)
 
 
@@ -75,7 +78,7 @@ def _panel(axis: Axes, rows: pd.DataFrame) -> None:
     axis.set(xticks=[], yticks=[], xlabel="UMAP 1", ylabel="UMAP 2")
     suite, title = rows["suite"].iloc[0], names.title(rows["method"].iloc[0])
     where = f"{title}, pre-training" if suite == _PRETRAINING else f"{title}, {suite}"
-    axis.set_title(f"{where}\n{_mixing(rows)}\n{_nearest(rows)}", fontsize=6.5)
+    axis.set_title(f"{where}\n{_mixing(rows)}\n{_nearest(rows)}\n{_apart(rows)}", fontsize=6.5)
 
 
 def _measured(rows: pd.DataFrame) -> pd.DataFrame:
@@ -84,13 +87,22 @@ def _measured(rows: pd.DataFrame) -> pd.DataFrame:
     vectors = np.stack(rows["vector"].to_numpy()).astype(np.float64)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     place = plane(vectors)
+    dna, text = (vectors[_paired(rows, kind)] for kind in _KINDS)
     return rows.drop(columns="vector").assign(
         x=place[:, 0],
         y=place[:, 1],
         other_kind=_other_kind(vectors, rows["kind"].to_numpy()),
         chance=_chance(rows["kind"]),
         partner_rank=_partner_rank(vectors, rows),
+        gap=separation.gap(dna, text),
+        separable=separation.separable(dna, text),
     )
+
+
+def _paired(rows: pd.DataFrame, kind: str) -> np.ndarray:
+    """The rows of a kind whose record has the other, too, in the order of records."""
+    both = rows.groupby("id")["kind"].transform("nunique") == len(_KINDS)
+    return np.flatnonzero(both & (rows["kind"] == kind))
 
 
 def plane(vectors: np.ndarray) -> np.ndarray:
@@ -145,6 +157,14 @@ def _mixing(frame: pd.DataFrame) -> str:
     return (
         f"neighbours of the other kind: {frame['other_kind'].mean():.0%}"
         f" (if kinds did not matter: {frame['chance'].mean():.0%})"
+    )
+
+
+def _apart(frame: pd.DataFrame) -> str:
+    first = frame.iloc[0]
+    return (
+        f"centroids {first['gap']:.1f} spreads apart; a linear separator is right in"
+        f" {first['separable']:.0%}"
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,12 +12,21 @@ from seqfuse.language import prompts
 from seqfuse.language.answers import prediction
 from seqfuse.language.answers.resume_journal import Journal
 from seqfuse.language.finetuning.checkpoint import Description
-from seqfuse.language.probing.alterations import altered
+from seqfuse.language.probing import conflicts
+from seqfuse.language.probing.alterations import Dna, altered
 from seqfuse.language.prompts import Prompt, Settings
 from seqfuse.language.suite import Suite
 from seqfuse.registry.methods import METHODS
 
-UNALTERED = "none"
+UNALTERED, CONFLICT = "none", "conflict"
+
+
+class Asked(NamedTuple):
+    """A prompt, the probe that it stands for, and in a conflict the record that its DNA is of."""
+
+    probe: str
+    prompt: Prompt
+    dna_of: str | None = None
 
 
 def probe(
@@ -26,11 +36,13 @@ def probe(
     encoders: Sequence[Path],
     probes: Sequence[str],
     rows: int,
+    conflict_rows: int,
     settings: Settings,
     precision: str,
     journal: Journal,
 ) -> list[dict]:
-    """Rows of `tables.PREDICTIONS` of every seed: the sampled records as they are, then each probe.
+    """Rows of `tables.CONFLICTS` of every seed: the sampled records as they are, then each probe,
+    then the conflicts, which alone have a `dna_of`.
 
     A method that reads encoder states reads those of the live encoder, also of the unaltered DNA,
     so that nothing but the DNA differs. `encoders` has one folder, one a seed, or none: then each
@@ -44,13 +56,13 @@ def probe(
         )
     suite = Suite.read(datasets, records)
     asked = [
-        pair
+        one
         for name, found in suite.records.items()
-        for pair in _asked(name, found, probes, rows, settings)
+        for one in _asked(name, found, probes, rows, conflict_rows, settings)
     ]
     if not asked:
         raise UserError(f"{', '.join(map(str, records))}: no test record to probe")
-    about = [prompt for _, prompt in asked]
+    about = [one.prompt for one in asked]
     if len(encoders) not in (0, 1, len(trained)):
         raise UserError(
             f"--encoder: {len(encoders)} folders for {len(trained)} seeds; give one each"
@@ -64,8 +76,10 @@ def probe(
         return live
 
     found = prediction.of_seeds(trained, states, about, settings, precision, journal)
-    names = [name for name, _ in asked] * len(trained)
-    return [{**row, "probe": name} for row, name in zip(found, names, strict=True)]
+    return [
+        {**row, "probe": one.probe, "dna_of": one.dna_of}
+        for row, one in zip(found, asked * len(trained), strict=True)
+    ]
 
 
 def sample(dataset: str, records: Sequence[Mapping], rows: int) -> list[Mapping]:
@@ -82,19 +96,23 @@ def _asked(
     records: Sequence[Mapping],
     probes: Sequence[str],
     rows: int,
+    conflict_rows: int,
     settings: Settings,
-) -> Iterator[tuple[str, Prompt]]:
-    """(probe, prompt) of every sampled record, unaltered and under every probe that applies."""
+) -> Iterator[Asked]:
+    """Every sampled record unaltered and under every probe that applies, and the conflicts."""
     thinks = settings.reasoning and prompts.reasons(records)
+
+    def shown(record: Mapping, dna: Dna) -> Prompt:
+        columns = dict(zip(("sequence", "variant"), (*dna, None), strict=False))
+        return prompts.from_record(dataset, {**record, **columns}, thinks, settings.system)
+
     chosen = sample(dataset, records, rows)
-    ids = [record["id"] for record in chosen]
-    dnas = [tuple(s for s in (r["sequence"], r["variant"]) if s) for r in chosen]
+    ids, dnas = [record["id"] for record in chosen], [conflicts.dna(record) for record in chosen]
     for name in (UNALTERED, *probes):
-        shown = dnas if name == UNALTERED else altered(name, ids, dnas)
-        for record, dna in zip(chosen, shown, strict=True):
+        found = dnas if name == UNALTERED else altered(name, ids, dnas)
+        for record, dna in zip(chosen, found, strict=True):
             if dna is not None:
-                columns = dict(zip(("sequence", "variant"), (*dna, None), strict=False))
-                yield (
-                    name,
-                    prompts.from_record(dataset, {**record, **columns}, thinks, settings.system),
-                )
+                yield Asked(name, shown(record, dna))
+    if conflict_rows:
+        for record, giver in conflicts.conflicts(dataset, list(records), conflict_rows):
+            yield Asked(CONFLICT, shown(record, conflicts.dna(giver)), giver["id"])

@@ -28,11 +28,16 @@ class Answering(Estimator):
         return self._answers(wildcards, asked)
 
     def probe(self, wildcards) -> Estimate:
-        """A sample of test rows under every probe, with the encoder that reads them anew."""
+        """A sample of test rows under every probe, and the conflicts of val and of test, with the
+        encoder that reads them anew."""
         settings = self.run.settings["language"]["probe"]
         times = 1 + len(settings["probes"])
         asked = [
-            (times * min(settings["rows"], w.rows.get("test", 0)), p)
+            (
+                times * min(settings["rows"], w.rows.get("test", 0))
+                + sum(min(settings["conflict_rows"], w.rows.get(s, 0)) for s in ("val", "test")),
+                p,
+            )
             for w, p in self.suite(wildcards.suite, wildcards.method)
         ]
         found = self._answers(wildcards, asked)

@@ -26,6 +26,8 @@ class Estimates:
             "language_finetune": learning.finetune,
             "language_predict": answering.predict,
             "language_probe": answering.probe,
+            # It reads the same records three times, and generates nothing.
+            "language_linear_probe": answering.probe,
             "language_attention": answering.attention,
             "embeddings": reading.embeddings,
             "codons_train": reading.arm,

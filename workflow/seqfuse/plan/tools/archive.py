@@ -129,6 +129,7 @@ class _Archive:
             "predictions": self._take(paths("controls") + paths("predictions")),
             "costs": self._take(paths("costs")),
             "probes": [] if ablations else self._take(paths("probes")),
+            "conflicts": [] if ablations else self._take(paths("conflicts")),
             "folds": self._take(folds),
             "aliases": self.plan.aliases(datasets),
             "resplit": self.plan.resplit(study, suite),

@@ -98,8 +98,9 @@ def _tables(manifest: dict, folder: Path, again: Path) -> Iterator[tuple[str, tu
     for one in manifest["evaluations"]:
         made = (again / one["reported"]["metrics"]).parent
         words = ["--study", one["study"], "--suite", one["suite"], "--datasets", *one["datasets"]]
-        for flag in ("records", "clusters", "predictions", "costs", "probes", "folds"):
-            if one[flag]:
+        flags = ("records", "clusters", "predictions", "costs", "probes", "conflicts", "folds")
+        for flag in flags:
+            if one.get(flag):  # an older archive has no conflicts
                 words += [f"--{flag}", *(str(folder / name) for name in one[flag])]
         if one["resplit"]:
             words.append(one["resplit"])

@@ -1,0 +1,49 @@
+"""What a variant changes, and the line that states it: `G>T at 57`.
+
+The line is an auxiliary target: a model that is trained to state the variant before it reasons must
+read it off the DNA. Places count from 1 in the reference; what an insertion or a deletion lacks is
+written as -.
+"""
+
+import re
+from typing import NamedTuple
+
+_LINE = re.compile(r"([ACGTN]+|-)>([ACGTN]+|-) at (\d+)")
+
+
+class Variant(NamedTuple):
+    """Letters of the reference, those in their place, and the place of the first, from 1."""
+
+    reference: str
+    alternate: str
+    position: int
+
+    @property
+    def line(self) -> str:
+        """The line that states it."""
+        return f"{self.reference or '-'}>{self.alternate or '-'} at {self.position}"
+
+
+# What a text without such a line states.
+NOTHING = (None, None, None)
+
+
+def between(reference: str, variant: str) -> Variant | None:
+    """What differs, without what both share at either end; None where nothing does."""
+    if reference == variant:
+        return None
+    most = min(len(reference), len(variant))
+    start = next((i for i in range(most) if reference[i] != variant[i]), most)
+    pairs = zip(reversed(reference[start:]), reversed(variant[start:]), strict=False)
+    end = next((i for i, (a, b) in enumerate(pairs) if a != b), most - start)
+    old, new = (one[start : len(one) - end] for one in (reference, variant))
+    return Variant(old, new, start + 1)
+
+
+def stated(text: str | None) -> Variant | None:
+    """What the first line of a text states; None where that is no such line."""
+    found = _LINE.fullmatch((text or "").lstrip().partition("\n")[0].strip())
+    if not found:
+        return None
+    reference, alternate = (letters.replace("-", "") for letters in found.group(1, 2))
+    return Variant(reference, alternate, int(found[3]))

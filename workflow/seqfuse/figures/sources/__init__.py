@@ -1,0 +1,1 @@
+"""What an answer follows: its text or its DNA, and where the DNA is lost."""

@@ -1,0 +1,54 @@
+"""How far DNA and text lie apart in each layer of the language model."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from seqfuse.figures.drawing import names
+
+_MEASURES = {
+    "distance": "distance of centroids over spread",
+    "separable": "accuracy of a linear separator",
+}
+
+
+def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """One row a dataset, method and layer (0: the input): the mean over seeds, and the least and
+    the most of a seed."""
+    rows = frames["gaps"].groupby(["dataset", "method", "layer"], sort=False)
+    found = rows.agg(
+        distance=("distance", "mean"),
+        distance_low=("distance", "min"),
+        distance_high=("distance", "max"),
+        separable=("separable", "mean"),
+        separable_low=("separable", "min"),
+        separable_high=("separable", "max"),
+        n=("n", "first"),
+        seeds=("seed", "nunique"),
+    ).reset_index()
+    order = names.order({name: names.kind(name) for name in found["method"]})
+    found = found.assign(_method=found["method"].map(order.index))
+    found = found.sort_values(["dataset", "_method", "layer"], kind="stable")
+    return found.drop(columns="_method").reset_index(drop=True)
+
+
+def draw(frame: pd.DataFrame) -> Figure:
+    """One line of two panels a dataset, one line of a panel a method."""
+    sets = [rows for _, rows in frame.groupby("dataset", sort=False)]
+    figure = Figure(figsize=(7, 1.9 * len(sets) + 0.3), layout="constrained")
+    axes = figure.subplots(len(sets), len(_MEASURES), squeeze=False)
+    for row, rows in zip(axes, sets, strict=True):
+        for axis, (measure, words) in zip(row, _MEASURES.items(), strict=True):
+            for method, part in rows.groupby("method", sort=False):
+                look = names.shape(method) | {"color": names.colour(method), "markersize": 3.5}
+                axis.plot(part["layer"], part[measure], label=names.title(method), **look)
+                low, high = part[f"{measure}_low"], part[f"{measure}_high"]
+                axis.fill_between(part["layer"], low, high, color=look["color"], alpha=0.15, lw=0)
+            axis.set(xlabel="layer (0: what the decoder is given)", ylabel=words)
+            axis.set_title(rows["dataset"].iloc[0])
+            axis.set_xticks(sorted(rows["layer"].unique()))
+            if measure == "separable":
+                axis.axhline(0.5, color="#555555", linewidth=0.6, linestyle=":")
+                axis.set_ylim(0.3, 1.05)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
+    return figure

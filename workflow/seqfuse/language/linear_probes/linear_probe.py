@@ -1,0 +1,93 @@
+"""Where is it lost? What linear probes read off each place that DNA passes.
+
+Reads the folder that `seqfuse language finetune` wrote, the cleaned records of the suite's datasets
+and their clusters. About the test records that `seqfuse language probe` takes, a logistic
+regression (scikit-learn) predicts label, gene, reference base, alternate base and the quarter of
+the sequence that the variant lies in, from the encoder's states, from what stands in the DNA's
+slots behind an adapter or Q-former (or a vocabulary's own rows), and from each layer's state of the
+prompt's last token, from which the answer's first is predicted. Every row is predicted by what was
+fitted without its cluster. Controls, on the same rows and folds:
+
+  shuffled        the targets of other rows
+  question_only   the same method without any DNA
+  random_weights  the entries of every weight in random order, of the method and of its encoder
+
+The second table says how far DNA and text lie apart in each layer: the distance of their centroids
+over the spread around them, and the accuracy of a linear separator. An interrupted run resumes from
+a hidden file beside --out to the same bytes.
+
+    seqfuse language linear-probe --model results/demo/language/variants/linear/model \\
+        --datasets demo-variants \\
+        --records results/demo/sequences/demo-variants/records.parquet \\
+        --clusters results/demo/sequences/demo-variants/clusters.parquet \\
+        --encoder results/demo/data/models/demo-nt --rows 100 \\
+        --out results/demo/language/variants/linear/linear_probes.parquet \\
+        --gaps results/demo/language/variants/linear/gaps.parquet
+"""
+
+import argparse
+from pathlib import Path
+
+from seqfuse.settings import cli_flags
+from seqfuse.settings.sections import Section
+
+
+class Settings(Section, path="language/linear_probe"):
+    """How many folds."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", required=True, type=Path, metavar="DIR", help="finetune's --out")
+    parser.add_argument(
+        "--datasets", required=True, nargs="+", metavar="NAME", help="datasets to probe"
+    )
+    parser.add_argument(
+        "--records", required=True, nargs="+", type=Path, help="their cleaned records, in order"
+    )
+    parser.add_argument(
+        "--clusters", required=True, nargs="+", type=Path, help="their clusters.parquet, in order"
+    )
+    parser.add_argument(
+        "--encoder",
+        nargs="+",
+        type=Path,
+        metavar="DIR",
+        help="folder of the encoder, or of that of each seed, in order (default: where it lay when"
+        " the model was trained)",
+    )
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
+    parser.add_argument("--out", required=True, type=Path, help="linear_probes.parquet to write")
+    parser.add_argument("--gaps", required=True, type=Path, help="gaps.parquet to write")
+    cli_flags.add(parser, "language/prompt")
+    cli_flags.add(parser, "language/prediction", "precision")
+    cli_flags.add(parser, "language/probe", "rows")
+    cli_flags.add(parser, "language/linear_probe")
+
+
+def run(args: argparse.Namespace) -> None:
+    import torch
+
+    from seqfuse import tables
+    from seqfuse.language import prompts
+    from seqfuse.language.answers.resume_journal import Journal
+    from seqfuse.language.linear_probes import probing_job
+
+    torch.set_num_threads(args.threads)
+    with Journal(args.out) as journal:
+        rows, gaps = probing_job.probe(
+            args.model,
+            args.datasets,
+            args.records,
+            args.clusters,
+            args.encoder or [],
+            args.rows,
+            cli_flags.take(args, Settings).folds,
+            cli_flags.take(args, prompts.Settings),
+            args.precision,
+            journal,
+        )
+        for path, schema, found in (
+            (args.out, tables.LINEAR_PROBES, rows),
+            (args.gaps, tables.GAPS, gaps),
+        ):
+            tables.write(path, tables.from_rows(found, schema), schema)
