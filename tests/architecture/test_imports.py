@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from seqfuse import cli
+
 STAGES = {
     *("data", "sequences", "canary", "embeddings", "language", "codons"),
     *("controls", "evaluation", "judge", "figures", "report"),
@@ -45,6 +47,19 @@ LIGHT = {
     "settings": {"torch", "pandas", "numpy"},
     "plan": {"torch", "pandas", "snakemake"},
 }
+# Commands that compute with a model. The others start at once, because they import none of these.
+MODELLING = {
+    "data model",
+    "canary",
+    "embeddings write",
+    *(f"language {name}" for name in ("pretrain", "trial", "finetune", "predict", "probe")),
+    *("language attention", "language trace"),
+    *("codons train", "codons predict", "codons design", "codons interpret"),
+    "controls randomise",
+    "models check",
+    "ask",
+}
+MODELS = {"torch", "transformers", "accelerate", "peft"}
 
 
 class Package:
@@ -144,6 +159,16 @@ def test_no_modules_import_each_other_in_a_circle(package):
 
 def test_every_folder_has_its_place(package):
     assert {package.room(module) for module in package.modules} - {""} == MAY_IMPORT.keys()
+
+
+def test_only_commands_that_compute_with_a_model_import_torch(package):
+    found = {
+        f"{stage} {name}".strip()
+        for stage, (_, commands) in cli.STAGES.items()
+        for name, module in commands.items()
+        if any(package.foreign(other) & MODELS for other in package.reached(module))
+    }
+    assert found == MODELLING
 
 
 def test_imports_point_one_way_and_no_stage_imports_another(package):

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from seqfuse.codons.inputs.align import Average, Packed, Transposed, place, place_in_order
+from seqfuse.codons.inputs.align import Average, Packed, Transposed
+from seqfuse.codons.inputs.placement import place, place_in_order
 from seqfuse.errors import UserError
 
 

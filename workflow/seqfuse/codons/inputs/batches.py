@@ -13,8 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqfuse.codons.inputs.align import Packed, Placement, place, place_in_order
-from seqfuse.codons.inputs.dataset import NUCLEOTIDES, Dataset, OneHot, View
+from seqfuse.codons.inputs.align import Packed
+from seqfuse.codons.inputs.dataset import Dataset, OneHot, View
+from seqfuse.codons.inputs.placement import NUCLEOTIDES, Placement, place, place_in_order
 from seqfuse.encoders.store.reader import Store
 from seqfuse.errors import UserError
 

@@ -7,21 +7,18 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from seqfuse import tables
 from seqfuse.bio.frames import UNKNOWN, code, is_initiator
+from seqfuse.codons.inputs.placement import NUCLEOTIDES, Placement
 from seqfuse.errors import UserError
-
-if TYPE_CHECKING:
-    from seqfuse.codons.inputs.align import Placement
 
 SPLITS = ("train", "val", "test")
 # The order of the one-hot vectors; the last one is for a codon that is not all A, C, G and T.
 CODONS = sorted(code(1))
-NUCLEOTIDES = 3  # a codon
 
 
 class States(Protocol):
@@ -41,7 +38,7 @@ class View:
 
     sequences: Sequence[str]
     states: States
-    placements: Sequence["Placement"]
+    placements: Sequence[Placement]
     parts: int
 
     @property

@@ -1,0 +1,59 @@
+"""Codon alignment by spans: where the tokens of an encoder lie in the codons of a sequence.
+
+Codon c is the nucleotides [3c, 3c + 3). Each stored token has a span of nucleotides (of residues
+for a protein, where residue c is codon c), so nothing here counts tokens: a tail of single bases,
+an N that shifts the phase of the 6-mers behind it, or any length give an exact placement. Special
+tokens are not stored and have no place.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from seqfuse.errors import UserError
+
+NUCLEOTIDES = 3  # a codon
+
+
+class Placement(NamedTuple):
+    """Which share each output of a token has in which codon: int64[n], int64[n], float32[n].
+
+    Outputs of one sequence are numbered through, `parts` to a token; a codon's shares sum to 1.
+    `direct` says that each output is a codon of its own, in order, with nothing shared.
+    """
+
+    codons: np.ndarray
+    outputs: np.ndarray
+    shares: np.ndarray
+    direct: bool
+
+
+def place(spans: np.ndarray, codons: int, parts: int = 1) -> Placement:
+    """Place the `parts` equal pieces of every span int[T, 2] (nucleotides) on `codons` codons.
+
+    Nucleotides behind the last codon are left out. A codon without any token is a `UserError`.
+    """
+    # In units of 1 / parts nucleotide every border is a whole number.
+    start, width = spans[:, :1].astype(np.int64), np.diff(spans.astype(np.int64), axis=1)
+    cuts = start * parts + width * np.arange(parts + 1)
+    left, right = cuts[:, :-1].ravel(), cuts[:, 1:].ravel()
+    codon = NUCLEOTIDES * parts
+    touched = np.where(right > left, -(-right // codon) - left // codon, 0)
+    output = np.repeat(np.arange(len(left)), touched)
+    place_in_output = np.arange(len(output)) - np.repeat(np.cumsum(touched) - touched, touched)
+    cell = left[output] // codon + place_in_output
+    kept = cell < codons
+    output, cell = output[kept], cell[kept]
+    shared = np.minimum(right[output], (cell + 1) * codon) - np.maximum(left[output], cell * codon)
+    covered = np.bincount(cell, weights=shared, minlength=codons)
+    if not covered.all():
+        raise UserError(f"codon {int(np.argmin(covered))} of {codons} has no token over it")
+    shares = (shared / covered[cell]).astype(np.float32)
+    direct = np.array_equal(output, np.arange(len(left))) and bool((shares == 1).all())
+    return Placement(cell, output, shares, direct)
+
+
+def place_in_order(tokens: int, codons: int) -> Placement:
+    """Token n at codon n, whatever it covers: what happens without alignment."""
+    kept = np.arange(min(tokens, codons))
+    return Placement(kept, kept, np.ones(len(kept), np.float32), len(kept) == tokens)
