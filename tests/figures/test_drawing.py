@@ -16,7 +16,7 @@ from matplotlib.text import Text
 
 from seqfuse.figures import draw as command
 from seqfuse.figures.drawing import names, ranking, readers, render
-from seqfuse.registry.figures import FIGURES
+from seqfuse.registry.figures import FIGURES, RANDOM_WEIGHTS
 
 # A column of each figure's CSV that its picture shows.
 SHOWN = {
@@ -153,30 +153,21 @@ def test_long_names_and_ranges_have_room(drawn, name):
     assert _illegible(name, frame) == []
 
 
-@pytest.mark.parametrize("name", FIGURES)
-def test_a_ranking_of_scratch_models_says_so(drawn, tmp_path, name):
-    figure = FIGURES[name]
-    command.from_csv(figure, drawn / f"{name}.csv", tmp_path / name, scratch=True)
-    said = command.SCRATCH in (tmp_path / f"{name}.md").read_text()
-    changed = (tmp_path / f"{name}.svg").read_bytes() != (drawn / f"{name}.svg").read_bytes()
-    assert (said, changed) == (figure.ranks, figure.ranks)
+@pytest.mark.parametrize("name", ["verdict", "weights"])
+def test_a_figure_of_random_weights_says_so(drawn, tmp_path, name):
+    command.from_csv(FIGURES[name], drawn / f"{name}.csv", tmp_path / name, scratch=True)
+    for kind in ("md", "svg"):
+        assert RANDOM_WEIGHTS in (tmp_path / f"{name}.{kind}").read_text()
+        assert RANDOM_WEIGHTS not in (drawn / f"{name}.{kind}").read_text()
 
 
-def test_what_ranks_methods_is_a_ranking():
-    assert {name for name, figure in FIGURES.items() if not figure.ranks} == {
-        "decodable",
-        "gap",
-        "looks",
-        "umap",
-        "training",
-        "curves",
-        "weights",
-        "weights_ablations",
-        "codon_map",
-        "codon_effects",
-        "attention",
-        "fused",
-    }
+def test_the_field_of_the_controls_is_two_where_some_read_no_dna(drawn):
+    frame = render.read_csv(drawn / "verdict.csv")
+    svg = (drawn / "verdict.svg").read_text()
+    half = frame[(frame["subset"] == "sequence_decides") & (frame["kind"] == "control")]
+    for blind, words in ((True, "without DNA"), (False, "with DNA")):
+        best = half[half["blind"] == blind].sort_values("value").iloc[-1]
+        assert f"best {words}: {best['title']} {best['value']:.2f}" in svg
 
 
 def test_every_need_has_a_reader():

@@ -1,5 +1,8 @@
 """The report of a made-up run, and a small reader of HTML."""
 
+import base64
+import json
+import zlib
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
@@ -35,7 +38,6 @@ def results(made_up, tmp_path_factory) -> Path:
     folder.mkdir()
     for name in FIGURES:
         (folder / f"{name}.svg").write_text(SVG)
-        (folder / f"{name}.png").write_bytes(b"\x89PNG")
         (folder / f"{name}.csv").write_text("method,value\nlinear,0.25\n")
     for name, study in (("verdict", "language"), ("fusion", "codons")):
         words = ["figures", "--figure", name, "--out", str(folder / name)]
@@ -109,6 +111,25 @@ class Element:
         """The one element of an id."""
         (found,) = [e for e in self.all("*") if e.attributes.get("id") == name]
         return found
+
+
+def unpack(part: Element) -> tuple[list[str], list[dict[str, dict]]]:
+    """Columns and rows of a folded table as the page's script draws it: {column: cell}."""
+    table = json.loads(zlib.decompress(base64.b64decode(part.attributes["data-packed"])))
+    rows = [[c if isinstance(c, dict) else {"t": c} for c in cells] for _, *cells in table["rows"]]
+    return table["columns"], [dict(zip(table["columns"], row, strict=True)) for row in rows]
+
+
+@pytest.fixture(scope="session")
+def folded():
+    """Every row of the folded tables of a section or figure: (page, id) -> [{column: cell}]."""
+
+    def rows(page: Element, name: str) -> list[dict[str, dict]]:
+        return [
+            row for part in page.by_id(name).all("details", "packed") for row in unpack(part)[1]
+        ]
+
+    return rows
 
 
 class _Reader(HTMLParser):

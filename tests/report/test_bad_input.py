@@ -18,7 +18,7 @@ def complaint(capsys, status: int) -> str:
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_text_from_files_stays_text(results, build, read, tmp_path, attack):
+def test_text_from_files_stays_text(results, build, read, folded, tmp_path, attack):
     for name in ("data/demo-classes", "sequences/demo-classes"):
         shutil.copytree(results / name, tmp_path / name.replace("demo-classes", attack))
     shutil.copytree(results / "figures", tmp_path / "figures")
@@ -55,6 +55,7 @@ def test_text_from_files_stays_text(results, build, read, tmp_path, attack):
     assert all(i.attributes["src"].startswith("data:image/svg") for i in page.all("img"))
     shown = page.all("body")[0].text
     assert shown.count(attack) > 20
+    assert any(attack in row["Dataset"]["t"] for row in folded(page, "scores"))
     assert page.by_id("warnings").all("a")[0].text == attack
     ids = {e.attributes.get("id") for e in page.all("*")}
     assert {a.attributes["href"][1:] for a in page.by_id("warnings").all("a")} <= ids

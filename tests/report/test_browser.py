@@ -61,7 +61,7 @@ def test_every_picture_loads(open_page):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [375, 1280])
+@pytest.mark.parametrize("width", [390, 1280])
 def test_the_page_fits_its_window(open_page, width, scheme):
     page = open_page(width, scheme)
     page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
@@ -94,52 +94,131 @@ def test_a_table_sorts_by_a_column_both_ways(open_page):
     assert table.locator("th[aria-sort]").count() == 1
 
 
-def test_a_table_shows_the_rows_with_the_words_asked_for(open_page):
+ROWS = "d => [...d.querySelectorAll('tbody tr')].map((r) => r.innerText)"
+
+
+def test_a_folded_table_is_drawn_when_it_is_opened_and_says_how_many_rows_are_left(open_page):
     page = open_page()
     folded = page.locator("#comparisons details").last
+    assert folded.locator("tr").count() == 0
     folded.locator("summary").click()
     field = folded.locator("input[type=search]")
-    shown = (
-        "d => [...d.querySelectorAll('tbody tr')].filter((r) => !r.hidden).map((r) => r.innerText)"
-    )
-    everything = folded.evaluate(shown)
+    field.wait_for()
+    everything = folded.evaluate(ROWS)
+    number = int(folded.locator("output").inner_text().split()[0])
+    assert len(everything) == min(number, 200)
     field.fill("seqclip question")
-    left = folded.evaluate(shown)
-    assert 0 < len(left) < len(everything)
-    wanted = [r for r in everything if "seqclip" in r.lower() and "question" in r.lower()]
-    assert left == wanted
+    left = folded.evaluate(ROWS)
+    assert 0 < len(left) < number
+    assert all("seqclip" in r.lower() and "question" in r.lower() for r in left)
+    assert folded.locator("output").inner_text() == f"{len(left)} of {number} rows"
+    # By the name that files and settings have.
+    field.fill("sequence_decides")
+    assert 0 < len(folded.evaluate(ROWS)) < number
     field.fill("")
-    assert folded.evaluate(shown) == everything
+    assert folded.evaluate(ROWS) == everything
 
 
-def test_links_lead_somewhere_and_tables_are_downloaded(open_page):
+def test_a_long_table_is_drawn_in_parts(open_page):
+    page = open_page()
+    page.evaluate(
+        """() => {
+        const rows = Array.from({length: 450}, (_, i) => ({kind: "", cells: [{t: `${i}`, v: i}]}));
+        const region = make("div", {className: "scroll"});
+        const table = make("table", {}, make("thead", {}, make("tr", {}, make("th", {}, "n"))),
+          make("tbody"));
+        region.append(table); document.querySelector("main").append(region); serve(table, rows); }"""
+    )
+    table = page.locator("main > .scroll table")
+    assert table.locator("tbody tr").count() == 200
+    more = page.locator("main > button.more")
+    assert more.inner_text() == "The next of 250 more rows"
+    more.click()
+    more.click()
+    assert table.locator("tbody tr").count() == 450 and not more.is_visible()
+
+
+def _saved(page, button) -> bytes:
+    with page.expect_download() as started:
+        button.click()
+    return started.value.path().read_bytes()
+
+
+def test_links_lead_somewhere_and_tables_are_downloaded(open_page, results):
     page = open_page()
     page.locator("#scores figure.grid .sources a").first.click()
     target = page.evaluate("location.hash")
     assert page.locator(target.replace("#", "[id='") + "']").is_visible()
-    with page.expect_download() as started:
-        page.locator("#scores figure.grid a[download]").first.click()
-    text = started.value.path().read_text(encoding="utf-8")
+    text = _saved(page, page.locator("#scores figure.grid a[download]").first).decode()
     assert text.startswith("Method or control,Kind,")
+    figure = page.locator("#figure-verdict")
+    figure.locator("details summary").click()
+    csv = _saved(page, figure.locator("button.csv"))
+    assert csv == (results / "figures" / "verdict.csv").read_bytes()
+    assert _saved(page, figure.locator("button.png")).startswith(b"\x89PNG")
+    folded = page.locator("#comparisons details").first
+    folded.locator("summary").click()
+    head = _saved(page, folded.locator("button.csv")).decode().splitlines()[0]
+    assert "Difference,Difference low,Difference high,p," in head
+
+
+def test_the_contents_stay_in_view_and_fold_on_a_phone(open_page):
+    page = open_page()
+    page.locator("nav a[href='#cost']").click()
+    assert page.locator("nav").bounding_box()["y"] == 0
+    assert page.locator("#cost h2").bounding_box()["y"] < 100
+    phone = open_page(390)
+    assert not phone.locator("nav a").first.is_visible()
+    phone.locator("nav summary").click()
+    phone.locator("nav a[href='#figure-cost']").click()
+    assert not phone.locator("nav a").first.is_visible()
+    assert phone.evaluate("location.hash") == "#figure-cost"
+    assert phone.locator("#figure-cost h3").bounding_box()["y"] < 200
+    # A permalink is the address of what it stands beside.
+    phone.locator("#figure-cost .permalink").click()
+    assert phone.url.endswith("#figure-cost")
+
+
+def test_a_picture_is_enlarged_and_put_away(open_page):
+    page = open_page(390)
+    page.locator("#figure-verdict button.enlarge").click()
+    large = page.locator("dialog img")
+    fitted = large.bounding_box()["width"]
+    large.click()
+    assert large.bounding_box()["width"] > 1.5 * fitted
+    page.keyboard.press("Escape")
+    assert not page.locator("dialog").is_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_button_turns_light_into_dark_and_back(open_page, scheme):
+    page = open_page(1280, scheme)
+    background = "getComputedStyle(document.body).backgroundColor"
+    first = page.evaluate(background)
+    page.locator("button.theme").click()
+    assert (page.evaluate(background) == "rgb(255, 255, 255)") == (scheme == "dark")
+    page.locator("button.theme").click()
+    assert page.evaluate(background) == first
 
 
 def test_the_page_is_whole_without_scripts(browser, report):
-    context = browser.new_context(java_script_enabled=False, viewport={"width": 375, "height": 900})
+    context = browser.new_context(java_script_enabled=False, viewport={"width": 390, "height": 900})
     page = context.new_page()
     page.goto(report.as_uri())
     assert page.locator("#scores table").first.is_visible()
     assert page.locator("article.verdict").count() == 4
     assert page.locator("input").count() == 0
+    assert page.locator(".looks").first.is_visible()
     context.close()
 
 
 def test_on_paper_the_verdicts_are_unfolded(open_page):
     page = open_page()
-    folded = page.locator(".verdict details ul").first
+    folded = page.locator(".verdict details table").first
     assert not folded.is_visible()
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert folded.is_visible()
-    assert not page.locator("#comparisons details figure").first.is_visible()
+    assert page.locator("#comparisons details table").count() == 0
 
 
 def test_it_prints(browser, report):

@@ -2,9 +2,11 @@
 
 import pytest
 
-from seqfuse.report.cells import weight
-from seqfuse.report.findings import Place, Results, cut_answers, decisive, findings
+from seqfuse.report import looks
+from seqfuse.report.cells import against, unit
+from seqfuse.report.findings import cut_answers, findings
 from seqfuse.report.inputs import Run
+from seqfuse.report.results import Place, Results, decisive
 
 READ = (("linear", "method"), ("onevocab", "method"), ("text_only", "control"))
 READ += (("pair_lookup", "control"), ("kmer", "control"))
@@ -29,13 +31,13 @@ def results(
     methods = [name for name, kind in members if kind == "method"]
     controls = [name for name, kind in members if kind == "control"]
     for position, method in enumerate(methods):
-        for against in methods[position + 1 :] + controls:
+        for other in methods[position + 1 :] + controls:
             verdict = "not significant after Holm (p = 0.4)"
-            if (method, against) in better:
+            if (method, other) in better:
                 verdict = "better"
-            if (against, method) in better:
+            if (other, method) in better:
                 verdict = "worse"
-            row = {"method": method, "against": against, "difference": 0.1, "low": 0.0}
+            row = {"method": method, "against": other, "difference": 0.1, "low": 0.0}
             row |= {"high": 0.2, "detectable": detectable}
             run.comparisons.append(place | row | {"verdict": verdict})
     return Results(run)
@@ -51,7 +53,7 @@ BLIND = {("onevocab", "text_only"), ("onevocab", "pair_lookup")}
 
 def test_a_method_reads_if_it_beats_all_that_cannot():
     assert sentence(READ, BLIND) == (
-        "OneVocab read the sequence, but none beat every control that sees the DNA without a "
+        "OneVocab read the sequence, but no method beat every control that sees the DNA without a "
         "language model."
     )
     assert sentence(READ, BLIND | {("onevocab", "kmer")}) == (
@@ -72,9 +74,9 @@ def test_one_control_that_cannot_read_is_enough_to_doubt(missing):
 def test_a_better_score_that_is_not_significant_shows_nothing():
     # Both methods score above every control here, and no comparison is significant.
     assert sentence(READ, set()) == (
-        "No method was shown to read the sequence: none is significantly better than the text-only "
-        "model and every look-up. This is no evidence that none is: these rows would miss a true "
-        "advantage over Text only of less than 0.21 more often than one time in five."
+        "No method was shown to read the sequence: none is significantly better than every "
+        "control that cannot read it. This is no evidence that none is: these rows would miss "
+        "a true advantage over Text only of less than 0.21 more often than one time in five."
     )
     assert sentence(READ, set(), detectable=float("nan")).endswith("too few for any test.")
 
@@ -111,14 +113,49 @@ def test_a_comparison_counts_from_both_sides():
     assert (back["method"], back["against"]) == ("onevocab", "linear")
 
 
-def test_lines_say_which_controls_are_beaten():
+def test_the_matrix_says_which_controls_are_beaten():
     (finding,) = findings(results(READ, BLIND))
-    assert [line.score["method"] for line in finding.lines] == ["linear", "onevocab"]
-    linear, onevocab = finding.lines
-    assert linear.beaten == []
-    assert sorted(onevocab.beaten) == ["pair_lookup", "text_only"]
-    assert [row["against"] for row in onevocab.unbeaten] == ["kmer"]
+    matrix = finding.matrix
+    assert [row["method"] for row in matrix.methods] == ["linear", "onevocab"]
+    beaten = {pair for pair, row in matrix.compared.items() if row["verdict"] == "better"}
+    assert beaten == BLIND and len(matrix.compared) == 2 * 3
     assert finding.where == "d, rows that only the sequence decides; 400 test rows; Accuracy"
+
+
+def test_the_numbers_of_a_verdict_are_those_of_the_best_and_of_what_it_must_beat():
+    found = results(READ, BLIND)
+    (place,) = found.scores
+    altered = {"value": 0.2, "low": 0.1, "high": 0.3, "n": 100, "metric": "accuracy"}
+    found.probed[place, "linear"] = {p: altered | {"probe": p} for p in ("blank", "revert")}
+    (finding,) = findings(found)
+    assert [look.text for look in finding.looks] == [
+        "Linear adapter (BioReason) 0.90",
+        "Text only 0.70",
+        "Counts of 4-mers 0.50",
+        "0.20 with the variant reverted",
+    ]
+    assert finding.looks[3].title == "Linear adapter (BioReason), variant reverted"
+    assert finding.looks[3].part == "the same model on 100 of the rows"
+    assert finding.axis == (0.0, 1.0)
+    assert finding.strip[3] == {"value": 20.0, "low": 10.0, "high": 30.0}
+
+
+def test_the_numbers_of_a_fusion_are_beside_its_parts():
+    (finding,) = findings(results(FUSED, set(), study="codons", subset="all", metric="spearman"))
+    assert [(look.name, look.part) for look in finding.looks] == [
+        ("mil", "the best fusion"),
+        ("dna", "the best single modality"),
+        ("late_mean", "the best control"),
+    ]
+
+
+def test_scores_without_ends_or_intervals_have_a_place_too():
+    nan = float("nan")
+    row = {"metric": "mae", "value": 2.0, "low": nan, "high": nan}
+    shown = [looks.Look("dna", "", row), looks.Look("rna", "", row | {"value": 4.0})]
+    assert looks.axis(shown) == (0.0, 4.0)
+    assert [place["value"] for place in looks.strip(shown)] == [50.0, 100.0]
+    assert looks.strip(shown)[0]["low"] is None
 
 
 def test_the_best_is_the_lowest_where_less_is_better():
@@ -170,7 +207,21 @@ def test_cut_answers_are_warned_of_whatever_was_found_at_start():
 
 
 def test_beside_a_comparison_stands_what_it_could_have_shown():
-    row = {"detectable": 0.1234, "equivalence": "not shown to be equivalent", "seeds": 2}
-    assert weight(row) == "detectable: 0.123; not shown to be equivalent"
-    assert weight(row | {"seeds": 1}).endswith("; one seed: nothing is known of another training")
-    assert weight(row | {"detectable": float("nan")}) == ""
+    row = {"difference": 0.1, "low": -0.1, "high": 0.3, "verdict": "worse", "seeds": 2}
+    row |= {"detectable": 0.1234, "equivalence": "not shown to be equivalent"}
+    said = "[\N{MINUS SIGN}0.100, +0.300]; worse; detectable: 0.123; not shown to be equivalent"
+    cell = against(row)
+    assert (cell.text, cell.note, cell.mark) == ("▼ +0.100", said, "worse")
+    assert (
+        against(row | {"seeds": 1}).note
+        == f"{said}; one seed: nothing is known of another training"
+    )
+    assert against(row | {"detectable": float("nan")}).note.endswith("; worse")
+    assert against(row | {"verdict": "not significant"}).text == "· +0.100"
+    assert against(None).text == ""
+
+
+def test_times_have_one_unit():
+    assert unit(480).of(480) == "8.0 minutes"
+    assert unit(36_000).of(36_000) == "10.0 hours"
+    assert unit(36_000_000).of(36_000_000) == "10,000 hours"

@@ -14,10 +14,11 @@ from docutils.core import publish_parts
 from seqfuse import tables
 from seqfuse.cli import main
 from seqfuse.files import sha256
-from seqfuse.registry.figures import FIGURES
+from seqfuse.registry.figures import FIGURES, RANDOM_WEIGHTS
 from seqfuse.report import grids
 from seqfuse.report.page import TEMPLATES
 from seqfuse.report.titles import title
+from tests.report.conftest import unpack
 
 STYLE = (TEMPLATES / "style.css").read_text(encoding="utf-8")
 
@@ -65,9 +66,10 @@ def _luminance(colour: str) -> float:
 def test_text_has_the_contrast_that_wcag_asks_for():
     themes = [
         dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{3,6})", block))
-        for block in re.findall(r":root \{(.*?)\}", STYLE, re.DOTALL)
+        for block in re.findall(r":root[^{}]*\{([^}]*--text[^}]*)\}", STYLE)
     ]
-    assert len(themes) == 3
+    # Light, dark by the system and by the button, paper.
+    assert len(themes) == 4
     for theme in themes:
         for ink in ("text", "soft", "link", "good", "bad"):
             for paper in ("page", "field", "warn"):
@@ -89,21 +91,66 @@ def test_the_verdicts_come_first(page):
         "Settings",
         "Where each number comes from",
     ]
-    suites = [article.all("h3")[0].text for article in page.all("article", "verdict")]
-    assert suites == ["tasks", "variants", "demo-classes", "demo-expression"]
+    # First the sets of which some rows only the sequence decides.
+    assert [article.attributes["id"] for article in page.all("article", "verdict")] == [
+        "verdict-variants-demo-variants",
+        "verdict-tasks-mean",
+        "verdict-demo-classes-demo-classes",
+        "verdict-demo-expression-demo-expression",
+    ]
 
 
-def test_scratch_models_are_said_before_any_number(page):
-    text = page.all("body")[0].text
-    banner = "Models with random weights: no evidence about the methods."
-    assert text.index(banner) < text.index("Verdicts", text.index("Not run"))
-    assert page.by_id("scratch").text.startswith(f"{banner} demo-nt, demo-qwen3 start from")
-    ranked = [name for name, figure in FIGURES.items() if figure.ranks]
-    for name in FIGURES:
-        said = banner in page.by_id(f"figure-{name}").text
-        assert said == (name in ranked), name
-    for verdict in page.all("article", "verdict"):
-        assert "no evidence about the methods" in verdict.all("p", "sentence")[0].text
+def test_random_weights_are_one_badge_wherever_something_is_shown(page):
+    assert page.by_id("scratch").text.startswith(
+        f"{RANDOM_WEIGHTS} demo-nt, demo-qwen3 start from random weights."
+    )
+    shown = page.all("article", "verdict") + page.all("figure", "picture")
+    assert len(shown) == 4 + len(FIGURES)
+    for part in shown:
+        (badge,) = part.all("a", "badge")
+        assert (badge.text, badge.attributes["href"]) == ("random weights", "#scratch")
+
+
+def test_a_verdict_shows_its_numbers_at_a_look(page, results):
+    verdict = page.by_id("verdict-variants-demo-variants")
+    said = verdict.all("p", "numbers")[0].text.split(" · ")
+    path = results / "evaluation" / "language" / "variants" / "metrics.parquet"
+    scores = {
+        (row["method"], row["probe"]): row["value"]
+        for row in tables.read(path, tables.METRICS).to_pylist()
+        if (row["subset"], row["metric"], row["split"]) == ("sequence_decides", "accuracy", "test")
+    }
+    plain = {name: value for (name, probe), value in scores.items() if probe == "none"}
+    best = max(("linear", "qformer", "seqclip", "onevocab"), key=plain.get)
+    blind = max(("text_only", "majority", "question_lookup", "pair_lookup"), key=plain.get)
+    reads = max(("gc", "kmer", "dna_only", "reference_only"), key=plain.get)
+    expected = [f"{title(name)} {plain[name]:.2f}" for name in (best, blind, reads)]
+    expected.append(f"{scores[best, 'scramble']:.2f} with the DNA scrambled")
+    assert said == expected
+    rows = verdict.all("table", "looks")[0].all("tbody")[0].all("tr")
+    assert len(rows) == len(expected)
+
+
+def test_the_matrix_holds_each_method_against_each_control(page, results):
+    (matrix,) = page.by_id("verdict-variants-demo-variants").all("table", "matrix")
+    columns = [th.text for th in matrix.all("thead")[0].all("th")]
+    path = results / "evaluation" / "language" / "variants" / "comparisons.parquet"
+    compared = {
+        (title(row["method"]), title(row["against"])): row
+        for row in tables.read(path, tables.COMPARISONS).to_pylist()
+        if (row["subset"], row["probe"]) == ("sequence_decides", "none")
+    }
+    signs = {"better": "▲", "worse": "▼"}
+    shown = 0
+    for line in matrix.all("tbody")[0].all("tr"):
+        method = line.all("th")[0].text
+        for control, cell in zip(columns[2:], line.all("td")[1:], strict=True):
+            row = compared[method, control]
+            shown += 1
+            number = f"{row['difference']:+.3f}".replace("-", "\N{MINUS SIGN}")
+            assert cell.text == f"{signs.get(row['verdict'], '·')} {number}"
+            assert row["verdict"] in cell.attributes["title"]
+    assert shown == 4 * 8
 
 
 def test_models_with_learnt_weights_are_no_reason_to_warn(results, build, read, tmp_path):
@@ -202,7 +249,8 @@ def test_every_score_beside_its_controls_is_a_row_of_metrics(page, sources):
                 and r["n"] == _exact(row["Rows"])
             ]
             interval = f"[{found['low']:.3f}, {found['high']:.3f}]"
-            assert cell.text == f"{found['value']:.3f} {interval}"
+            said = f"{found['value']:.3f} {interval}".replace("-", "\N{MINUS SIGN}")
+            assert cell.text == said
             assert _exact(row["Trained"]) == found["trained_parameters"]
             if row["Kind"].text == "control":
                 assert row["Against the best control"].text == ""
@@ -221,14 +269,12 @@ def test_every_score_beside_its_controls_is_a_row_of_metrics(page, sources):
     assert shown == 12 * (3 + 1 + 3) + 8 * 2
 
 
-def test_every_row_of_metrics_is_a_row_of_the_page(page, sources, results):
-    listed = []
-    for grid in _grids(page, "scores"):
-        for row in _rows(grid):
-            if "Split" in row:
-                numbers = tuple(_exact(row[name]) for name in ("Value", "Low", "High"))
-                texts = (row["Dataset"].text, row["Method or control"].text, row["Split"].text)
-                listed.append((*texts, *numbers))
+def test_every_row_of_metrics_is_a_row_of_the_page(page, folded, results):
+    listed = [
+        (row["Dataset"]["t"], row["Method or control"]["t"], row["Split"]["t"])
+        + tuple(row[name]["v"] for name in ("Value", "Low", "High"))
+        for row in folded(page, "scores")
+    ]
     expected = [
         (r["dataset"], title(r["method"]), r["split"], r["value"], r["low"], r["high"])
         for path in results.glob("evaluation/*/*/metrics.parquet")
@@ -237,18 +283,30 @@ def test_every_row_of_metrics_is_a_row_of_the_page(page, sources, results):
     assert sorted(listed) == sorted(expected)
 
 
-def test_every_comparison_is_a_row_of_the_page(page, results):
+def test_every_comparison_is_a_row_of_the_page(page, folded, results):
     listed = [
-        (row["Dataset"].text, row["Method"].text, row["Against"].text, _exact(row["Difference"]))
-        for grid in _grids(page, "comparisons")
-        for row in _rows(grid)
+        (row["Dataset"]["t"], row["Method"]["t"], row["Against"]["t"], row["Difference"]["v"])
+        + tuple(row["Difference"]["e"])
+        for row in folded(page, "comparisons")
     ]
     expected = [
-        (r["dataset"], title(r["method"]), title(r["against"]), r["difference"])
+        (
+            r["dataset"],
+            title(r["method"]),
+            title(r["against"]),
+            r["difference"],
+            r["low"],
+            r["high"],
+        )
         for path in results.glob("evaluation/*/*/comparisons.parquet")
         for r in tables.read(path, tables.COMPARISONS).to_pylist()
     ]
     assert sorted(listed) == sorted(expected)
+
+
+def test_a_subset_is_found_by_the_name_that_files_have(page, folded):
+    names = {row["Subset"].get("k") for row in folded(page, "scores")}
+    assert "sequence_decides" in names
 
 
 def _csv(link) -> list[list[str]]:
@@ -257,28 +315,42 @@ def _csv(link) -> list[list[str]]:
     return list(csv.reader(io.StringIO(base64.b64decode(content).decode())))
 
 
-def test_a_table_can_be_taken_away_with_its_exact_numbers(page):
+def test_a_table_can_be_taken_away_with_its_exact_numbers_and_intervals(page, sources):
     for grid in _grids(page, "scores"):
-        link = grid.all("a")[0]
-        columns, *rows = _csv(link)
+        columns, *rows = _csv(grid.all("a")[0])
         shown = _rows(grid)
-        assert columns == list(shown[0]) and len(rows) == len(shown)
+        measure = list(shown[0])[2]
+        assert columns[2:5] == [measure, f"{measure} low", f"{measure} high"]
+        assert [c for c in columns if not c.endswith((" low", " high"))] == list(shown[0])
+        cited = {
+            (title(r["method"]), r["value"], r["low"], r["high"])
+            for r in _cited(grid, sources, tables.METRICS)
+        }
         for cells, row in zip(rows, shown, strict=True):
-            assert cells == [c.attributes.get("data-value", c.text) for c in row.values()]
+            assert (cells[0], *map(float, cells[2:5])) in cited
+            plain = [c for c, name in zip(cells, columns, strict=True) if name in row]
+            assert plain == [c.attributes.get("data-value", c.text) for c in row.values()]
 
 
 def test_every_figure_comes_with_its_caption_and_its_numbers(page, results):
     for name, figure in FIGURES.items():
         element = page.by_id(f"figure-{name}")
-        assert element.all("h3")[0].text == figure.title
+        assert element.all("h3")[0].text == f"{figure.title} random weights"
         assert element.all("figcaption")[0].text.startswith(figure.caption)
         svg = element.all("img")[0].attributes["src"].removeprefix("data:image/svg+xml;base64,")
         assert base64.b64decode(svg) == (results / "figures" / f"{name}.svg").read_bytes()
-        content = (results / "figures" / f"{name}.csv").read_text()
-        downloads = [a for a in element.all("a") if a.attributes.get("download") == f"{name}.csv"]
-        assert _csv(downloads[0]) == list(csv.reader(io.StringIO(content)))
-        shown = [[c.text for c in row.all("td")] for row in element.all("tbody")[0].all("tr")]
-        assert shown == list(csv.reader(io.StringIO(content)))[1:]
+        (part,) = element.all("details", "packed")
+        columns, rows = unpack(part)
+        content = list(csv.reader(io.StringIO((results / "figures" / f"{name}.csv").read_text())))
+        assert [columns, *([c["t"] for c in row.values()] for row in rows)] == content
+
+
+def test_the_contents_name_every_section_and_figure(page):
+    (contents,) = page.all("nav")
+    links = [a.attributes["href"] for a in contents.all("a")]
+    assert links[0] == "#verdicts"
+    assert [f"#figure-{name}" for name in FIGURES] == [a for a in links if "figure-" in a]
+    assert {f"#{s.attributes['id']}" for s in page.all("section")} <= set(links)
 
 
 def test_judges_are_scored_in_words_and_counts(page, results):
@@ -374,7 +446,7 @@ def test_judges_are_compared_and_their_cost_is_said(asked):
     assert _exact(repeat["Mean difference"]) == pytest.approx(2 / 3)
     assert _exact(repeat["Mean distance"]) == pytest.approx(2)
     assert _exact(repeat["Answers"]) == 3
-    head = asked.all("header")[0].text
+    head = asked.by_id("verdicts").text
     # 3 verdicts of 1000 and 500 tokens: .03 + .15 USD.
     said = "3 verdicts, 3,000 prompt and 1,500 answer tokens, 0.18 USD at the configured prices."
     assert f"Judge o3: {said}" in head and f"Judge o3, repeat 2: {said}" in head
@@ -397,9 +469,8 @@ def test_full_scale_the_page_says_what_seqclip_was_pretrained_on(page):
 
 
 def test_the_head_says_what_ran(page):
-    head = page.all("header")[0].text
     # Half of the 48 runs took 9.5 s and half 10.5 s.
-    assert "Training: 0.13 h over 48 runs." in head
+    assert "Training: 8.0 minutes over 48 runs." in page.by_id("verdicts").text
     assert "numpy" in page.by_id("settings").all("p")[0].text
 
 
@@ -417,7 +488,7 @@ def test_cost_is_a_row_a_seed(page, results):
 def test_settings_and_seeds_are_the_resolved_configuration(page, results):
     settings = json.loads((results / "report" / "settings.json").read_text())
     assert json.loads(page.by_id("settings").all("pre")[0].raw) == settings
-    assert "seeds 0, 1" in page.all("header")[0].text
+    assert "seeds 0, 1" in page.by_id("verdicts").text
 
 
 def test_what_was_not_run_is_listed(page):

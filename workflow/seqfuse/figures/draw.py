@@ -12,9 +12,7 @@ import importlib
 from pathlib import Path
 
 from seqfuse.errors import UserError
-from seqfuse.registry.figures import FIGURES, Figure
-
-SCRATCH = "Scratch models: no evidence about the methods at full scale."
+from seqfuse.registry.figures import FIGURES, RANDOM_WEIGHTS, Figure
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for need in sorted({need for figure in FIGURES.values() for need in figure.needs}):
         parser.add_argument(f"--{need}", nargs="+", type=Path, default=[], metavar="FILE")
     parser.add_argument(
-        "--scratch", action="store_true", help="say on a ranking that its models are scratch models"
+        "--scratch",
+        action="store_true",
+        help="say on the figure that its models start from random weights",
     )
     parser.add_argument("--out", required=True, type=Path, metavar="PREFIX")
 
@@ -48,7 +48,7 @@ def from_csv(figure: Figure, csv: Path, prefix: Path, scratch: bool = False) -> 
     from seqfuse.figures.drawing import render
 
     frame = render.read_csv(csv)
-    note = SCRATCH if scratch and figure.ranks else ""
+    note = f"{RANDOM_WEIGHTS}." if scratch else ""
     module = importlib.import_module(figure.module)
     render.write_markdown(figure, frame, note, prefix.with_name(f"{prefix.name}.md"))
     render.write_pictures(module.draw, frame, note, prefix)

@@ -185,3 +185,11 @@ CONTROLS: dict[str, dict[str, Control]] = {
     study: {control.name: control for control in _ALL if control.study == study}
     for study in ("language", "codons")
 }
+
+
+def blind(name: str) -> bool:
+    """Whether a control of study A answers without reading the sequence that it is asked about.
+
+    A look-up of DNA does not read it either: it knows a pair again.
+    """
+    return name in ("text_only", "majority", "question_words") or name.endswith("_lookup")

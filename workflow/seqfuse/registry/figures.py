@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _CAPTIONS = Path(__file__).with_name("captions.yaml")
+# What every picture and the report say where a model of the study starts from random weights.
+RANDOM_WEIGHTS = "Random weights: no evidence about the methods"
 
 
 @dataclass(frozen=True)
@@ -17,17 +19,15 @@ class Figure:
     """A picture and its table, which `module` makes.
 
     `needs` are the kinds of files it is made from, which are also the flags of its command.
-    A figure that `ranks` compares scores, and says so when the models are scratch models. One that
-    shows a `task` alone is drawn where a dataset has it: "regression" or "classification". One of
-    the `ablations` is drawn from what `snakemake ablations` runs, one of the `probes` from what
-    `snakemake probes` does.
+    A figure that shows a `task` alone is drawn where a dataset has it: "regression" or
+    "classification". One of the `ablations` is drawn from what `snakemake ablations` runs, one of
+    the `probes` from what `snakemake probes` does.
     """
 
     name: str
     study: str
     needs: tuple[str, ...]
     module: str
-    ranks: bool = True
     task: str | None = None
     ablations: bool = False
     probes: bool = False
@@ -71,7 +71,6 @@ _ALL = (
         "language",
         ("linear_probes", "clusters", "metrics"),
         "seqfuse.figures.sources.decodable",
-        ranks=False,
         probes=True,
     ),
     Figure(
@@ -79,7 +78,6 @@ _ALL = (
         "language",
         ("gaps",),
         "seqfuse.figures.sources.modality_gap",
-        ranks=False,
         probes=True,
     ),
     Figure(
@@ -88,9 +86,7 @@ _ALL = (
         ("metrics", "calibration"),
         "seqfuse.figures.language.calibration",
     ),
-    Figure(
-        "looks", "language", ("looks",), "seqfuse.figures.sources.variant_attention", ranks=False
-    ),
+    Figure("looks", "language", ("looks",), "seqfuse.figures.sources.variant_attention"),
     Figure("methods", "language", ("metrics", "comparisons"), "seqfuse.figures.language.methods"),
     Figure("tasks", "language", ("metrics", "comparisons"), "seqfuse.figures.language.tasks"),
     Figure("means", "language", ("metrics", "comparisons"), "seqfuse.figures.language.task_means"),
@@ -106,7 +102,7 @@ _ALL = (
         "seqfuse.figures.sources.traces",
     ),
     Figure("cost", "language", ("metrics", "comparisons", "costs"), "seqfuse.figures.drawing.cost"),
-    Figure("umap", "language", ("vectors",), "seqfuse.figures.language.umap", ranks=False),
+    Figure("umap", "language", ("vectors",), "seqfuse.figures.language.umap"),
     Figure(
         "table2",
         "language",
@@ -121,9 +117,7 @@ _ALL = (
         "seqfuse.figures.tables.table4",
         ablations=True,
     ),
-    Figure(
-        "training", "language", ("logs", "costs"), "seqfuse.figures.language.training", ranks=False
-    ),
+    Figure("training", "language", ("logs", "costs"), "seqfuse.figures.language.training"),
     Figure("fusion", "codons", ("metrics", "comparisons"), "seqfuse.figures.codons.fusion"),
     Figure(
         "truth",
@@ -145,33 +139,22 @@ _ALL = (
         ("predictions", "controls", "records", "clusters"),
         "seqfuse.figures.codons.lengths",
     ),
-    Figure(
-        "weights", "codons", ("weights", "records"), "seqfuse.figures.codons.weights", ranks=False
-    ),
+    Figure("weights", "codons", ("weights", "records"), "seqfuse.figures.codons.weights"),
     Figure(
         "weights_ablations",
         "codons",
         ("weights", "records"),
         "seqfuse.figures.codons.weights",
-        ranks=False,
         ablations=True,
     ),
     Figure("knockouts", "codons", ("knockouts",), "seqfuse.figures.codons.knockouts"),
+    Figure("codon_map", "codons", ("mutagenesis",), "seqfuse.figures.codons.codon_map"),
     Figure(
-        "codon_map", "codons", ("mutagenesis",), "seqfuse.figures.codons.codon_map", ranks=False
+        "codon_effects", "codons", ("mutagenesis", "usage"), "seqfuse.figures.codons.codon_effects"
     ),
-    Figure(
-        "codon_effects",
-        "codons",
-        ("mutagenesis", "usage"),
-        "seqfuse.figures.codons.codon_effects",
-        ranks=False,
-    ),
-    Figure(
-        "attention", "codons", ("attention",), "seqfuse.figures.codons.codon_attention", ranks=False
-    ),
-    Figure("fused", "codons", ("fused", "records"), "seqfuse.figures.codons.fused", ranks=False),
-    Figure("curves", "codons", ("logs", "costs"), "seqfuse.figures.codons.curves", ranks=False),
+    Figure("attention", "codons", ("attention",), "seqfuse.figures.codons.codon_attention"),
+    Figure("fused", "codons", ("fused", "records"), "seqfuse.figures.codons.fused"),
+    Figure("curves", "codons", ("logs", "costs"), "seqfuse.figures.codons.curves"),
 )
 
 FIGURES: dict[str, Figure] = {figure.name: figure for figure in _ALL}

@@ -1,4 +1,7 @@
-"""Which rows of a split are scored apart, in words, in the order of figures and tables."""
+"""Which rows of a split are scored apart, and how probes alter them: in words, in the order of
+figures and tables."""
+
+from seqfuse.registry.metrics import UNALTERED
 
 # How well train knows a row, the closest first; each row is one of these.
 SEEN: dict[str, str] = {
@@ -12,6 +15,17 @@ SUBSETS: dict[str, str] = {
     "question_decides": "the question decides",
     "sequence_decides": "the sequence decides",
     **SEEN,
+}
+# How a probe alters a sequence before the same checkpoint answers again.
+PROBES: dict[str, str] = {
+    UNALTERED: "unaltered",
+    "swap": "reference, variant swapped",
+    "revert": "variant reverted",
+    "scramble": "scrambled",
+    "blank": "blank",
+    "reverse_complement": "reverse complement",
+    "shift": "shifted by one",
+    "other": "another record's DNA",
 }
 
 

@@ -1,31 +1,55 @@
 """Cells and tables of the report: what is shown, and the exact number behind it for sorting."""
 
+import base64
 import csv
 import io
+import json
 import math
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from seqfuse.report.inputs import data_uri
 
+# The sign says what the colour says.
+_SIGNS = {
+    "better": ("\N{BLACK UP-POINTING TRIANGLE}", "better"),
+    "worse": ("\N{BLACK DOWN-POINTING TRIANGLE}", "worse"),
+}
+_UNDECIDED = ("\N{MIDDLE DOT}", "")
 _ONE_SEED = "one seed: nothing is known of another training"
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What a cell shows; `value` is the exact number, `note` stands small behind the text."""
+    """What a cell shows.
+
+    `value` is the exact number, `ends` its interval, `note` stands small behind the text, `mark` is
+    a class of style.css, and `name` is what files and settings call it: a filter finds it by both.
+    """
 
     text: str
     value: float | None = None
     note: str = ""
     mark: str = ""
+    ends: tuple[float, float] | None = None
+    name: str = ""
+
+    @property
+    def packed(self) -> str | dict:
+        """The cell as script.js reads it: a text alone, or an object with one letter a field."""
+        fields = {"t": self.text, "v": self.value, "n": self.note, "m": self.mark}
+        fields |= {"e": self.ends, "k": self.name}
+        kept = {letter: value for letter, value in fields.items() if value not in (None, "")}
+        return self.text if set(kept) <= {"t"} else kept
 
 
 @dataclass
 class Grid:
     """A table: its caption, its columns, its rows.
 
-    A row's `kind` tells a control from a method. A `closed` table is folded until it is asked for.
+    A row's `kind` tells a control from a method. A `closed` table is folded, and the page's script
+    draws it when it is opened: it can have a hundred thousand rows.
     """
 
     name: str
@@ -41,20 +65,58 @@ class Grid:
 
     @property
     def csv(self) -> str:
-        """The table as CSV with exact numbers, as a data URI."""
+        """The table as CSV with exact numbers, as a data URI; an interval has two columns."""
+        spans = [any(cells[i].ends for _, cells in self.rows) for i in range(len(self.columns))]
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(self.columns)
+        columns = list(zip(self.columns, spans, strict=True))
+        writer.writerow(
+            name + end
+            for name, wide in columns
+            for end in (("", " low", " high")[: 3 if wide else 1])
+        )
         for _, cells in self.rows:
-            writer.writerow(
-                [c.text if c.value is None else repr(c.value) for c in cells]
-            )  # fmt: skip
+            texts = []
+            for cell, wide in zip(cells, spans, strict=True):
+                texts.append(cell.text if cell.value is None else repr(cell.value))
+                texts += [repr(end) for end in cell.ends or ()] or [""] * 2 if wide else []
+            writer.writerow(texts)
         return data_uri("text/csv;charset=utf-8", text.getvalue().encode())
+
+    @property
+    def packed(self) -> str:
+        """The table as the page's script unpacks it: JSON, deflated, in base64."""
+        rows = [[kind, *(cell.packed for cell in cells)] for kind, cells in self.rows]
+        text = json.dumps({"columns": self.columns, "rows": rows}, ensure_ascii=False)
+        return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
+
+
+@dataclass(frozen=True)
+class Unit:
+    """The one unit in which the page says times."""
+
+    title: str
+    seconds: int
+
+    def of(self, seconds: float) -> str:
+        """A time with its unit."""
+        value = seconds / self.seconds
+        return f"{value:,.{1 if value < 100 else 0}f} {self.title.lower()}"
+
+
+def unit(seconds: float) -> Unit:
+    """Minutes for a run that trained for less than three hours, hours for a longer one."""
+    return Unit("Minutes", 60) if seconds < 10_800 else Unit("Hours", 3600)
+
+
+def named(name: str, title: str) -> Cell:
+    """What a method, control or subset is called, findable by its name in files and settings."""
+    return Cell(title, name="" if name == title else name)
 
 
 def score(row: dict) -> Cell:
     """A score with its interval."""
-    return Cell(number(row["value"]), row["value"], ends(row, number))
+    return Cell(number(row["value"]), row["value"], ends(row, number), ends=_interval(row))
 
 
 def count(value: float | None) -> Cell:
@@ -64,7 +126,8 @@ def count(value: float | None) -> Cell:
 
 def difference(row: dict) -> Cell:
     """A difference of two scores with its interval."""
-    return Cell(signed(row["difference"]), row["difference"], ends(row, signed))
+    value = row["difference"]
+    return Cell(signed(value), value, ends(row, signed), ends=_interval(row))
 
 
 def verdict(row: dict) -> Cell:
@@ -78,15 +141,17 @@ def seeds(row: dict) -> Cell:
     return Cell(f"{row['seeds']}", row["seeds"], _ONE_SEED if row["seeds"] == 1 else "")
 
 
-def weight(row: dict) -> str:
-    """What a comparison could have shown, in words: the smallest difference that it would have
-    found, whether the two are equivalent, and that one training was all there was."""
-    said = []
+def against(row: dict | None) -> Cell:
+    """A comparison as one cell of a matrix: its sign, the difference, and what it could show."""
+    if row is None:
+        return Cell("")
+    sign, mark = _SIGNS.get(row["verdict"], _UNDECIDED)
+    said = [ends(row, signed), row["verdict"]]
     if not math.isnan(row["detectable"]):
-        said = [f"detectable: {exact(number, row['detectable']).text}", row["equivalence"]]
+        said += [f"detectable: {number(row['detectable'])}", row["equivalence"]]
     if row["seeds"] == 1:
         said.append(_ONE_SEED)
-    return "; ".join(said)
+    return Cell(f"{sign} {signed(row['difference'])}", row["difference"], "; ".join(said), mark)
 
 
 def interval(row: dict[str, str], digits: int) -> Cell:
@@ -95,8 +160,9 @@ def interval(row: dict[str, str], digits: int) -> Cell:
         return Cell("")
     value = float(row["value"])
     low, high = row.get("low"), row.get("high")
-    note = f"[{float(low):.{digits}f}, {float(high):.{digits}f}]" if low and high else ""
-    return Cell(f"{value:,.{digits}f}", value, note)
+    ends = (float(low), float(high)) if low and high else None
+    note = f"[{_minus(f'{ends[0]:.{digits}f}')}, {_minus(f'{ends[1]:.{digits}f}')}]" if ends else ""
+    return Cell(_minus(f"{value:,.{digits}f}"), value, note, ends=ends)
 
 
 def exact(text: Callable[[float], str], value: float) -> Cell:
@@ -109,16 +175,25 @@ def ends(row: dict, text: Callable[[float], str]) -> str:
     return "no interval" if math.isnan(row["low"]) else f"[{text(row['low'])}, {text(row['high'])}]"
 
 
-def number(value: float) -> str:
+def number(value: float, digits: int = 3) -> str:
     """A score in text."""
-    return "not defined" if math.isnan(value) else f"{value:z.3f}"
+    return "not defined" if math.isnan(value) else _minus(f"{value:z.{digits}f}")
 
 
 def signed(value: float) -> str:
     """A difference in text, with its sign."""
-    return f"{value:+.3f}".replace("-", "\N{MINUS SIGN}")
+    return _minus(f"{value:+.3f}")
 
 
 def p_value(value: float) -> str:
     """A p value in text."""
     return "< 0.0001" if value < 1e-4 else f"{value:.4f}"
+
+
+def _interval(row: dict) -> tuple[float, float] | None:
+    return None if math.isnan(row["low"]) else (row["low"], row["high"])
+
+
+def _minus(text: str) -> str:
+    """A number with the sign that every number of the page has."""
+    return text.replace("-", "\N{MINUS SIGN}")

@@ -7,13 +7,26 @@ from seqfuse.registry.figures import FIGURES
 from seqfuse.registry.judges import DIMENSIONS, TITLES
 from seqfuse.registry.methods import METHODS
 from seqfuse.registry.metrics import MEAN, METRICS
-from seqfuse.registry.subsets import subset
+from seqfuse.registry.subsets import PROBES, subset
 from seqfuse.report import cells
 from seqfuse.report.cells import Cell, Grid
 from seqfuse.report.findings import Place, Results
-from seqfuse.report.inputs import Run
+from seqfuse.report.inputs import Drawing, Run
 from seqfuse.report.titles import order, title
 from seqfuse.statistics.agreement import agreements
+
+
+def numbers(drawing: Drawing) -> Grid:
+    """The CSV of a figure as a table."""
+    grid = Grid(
+        f"{drawing.figure.name}-numbers",
+        "The numbers of this figure",
+        drawing.columns,
+        closed=True,
+    )
+    for row in drawing.rows:
+        grid.add(*row)
+    return grid
 
 
 def rankings(results: Results) -> list[Grid]:
@@ -35,7 +48,7 @@ def _ranking(results: Results, place: Place) -> Grid:
         row = scores[name]
         against = results.compared.get((place, name, best)) if row["kind"] == "method" else None
         grid.add(
-            title(name),
+            _named(name),
             row["kind"],
             cells.score(row),
             cells.difference(against) if against else Cell(""),
@@ -68,15 +81,33 @@ def everything(run: Run) -> list[Grid]:
         for row in run.metrics:
             if (row["study"], row["suite"]) != (study, suite):
                 continue
-            texts = [row["dataset"], row["split"], subset(row["subset"])]
-            texts += [title(row["method"]), row["kind"], row["probe"]]
-            texts += [METRICS[row["metric"]].title if row["metric"] in METRICS else row["metric"]]
+            texts = [
+                row["dataset"],
+                row["split"],
+                cells.named(row["subset"], subset(row["subset"])),
+            ]
+            texts += [_named(row["method"]), row["kind"], _probe(row["probe"]), _metric(row)]
             numbers = [cells.exact(cells.number, row[key]) for key in ("value", "low", "high")]
             counts = [cells.count(row[key]) for key in ("n", "clusters", "seeds")]
             grid.add(*texts, *numbers, *counts, kind=row["kind"])
             grid.sources = sorted({*grid.sources, row["source"]})
         grids.append(grid)
     return grids
+
+
+def _named(name: str) -> Cell:
+    """A method, arm or control by its title."""
+    return cells.named(name, title(name))
+
+
+def _probe(name: str) -> Cell:
+    """What was done to the DNA, in words."""
+    return cells.named(name, PROBES.get(name, name))
+
+
+def _metric(row: dict) -> Cell:
+    metric = row["metric"]
+    return cells.named(metric, METRICS[metric].title if metric in METRICS else metric)
 
 
 def comparisons(run: Run) -> list[Grid]:
@@ -93,14 +124,13 @@ def comparisons(run: Run) -> list[Grid]:
         for row in run.comparisons:
             if (row["study"], row["suite"]) != (study, suite):
                 continue
-            metric = METRICS[row["metric"]].title if row["metric"] in METRICS else row["metric"]
             grid.add(
                 row["dataset"],
-                subset(row["subset"]),
-                metric,
-                title(row["method"]),
-                row["probe"] or "none",
-                title(row["against"]),
+                cells.named(row["subset"], subset(row["subset"])),
+                _metric(row),
+                _named(row["method"]),
+                _probe(row["probe"] or "none"),
+                _named(row["against"]),
                 cells.difference(row),
                 cells.exact(cells.p_value, row["p"]),
                 cells.exact(cells.p_value, row["p_holm"]),
@@ -130,8 +160,8 @@ def judged(run: Run) -> list[Grid]:
         grid = grids.setdefault(judge, Grid(f"judge-{judge}", caption, columns))
         grid.add(
             row["dataset"],
-            TITLES.get(row["dimension"], row["dimension"]),
-            row["title"],
+            cells.named(row["dimension"], TITLES.get(row["dimension"], row["dimension"])),
+            cells.named(row["method"], row["title"]),
             cells.interval(row, 2) if row["value"] else Cell("none scored"),
             *(cells.count(float(row[name])) for name in ("n", "refused", "malformed")),
             *_compared(row),
@@ -212,7 +242,7 @@ def published(run: Run) -> list[Grid]:
     return [grid] if grid.rows else []
 
 
-def costs(run: Run) -> Grid:
+def costs(run: Run, unit: cells.Unit) -> Grid:
     """What training took, a row a seed; a column says whether it was counted in every step,
     measured by a clock or the machine, or computed from steps that were counted."""
     measures = {
@@ -223,18 +253,16 @@ def costs(run: Run) -> Grid:
         "tokens": "Tokens (counted)",
         "flops": "FLOP executed (computed)",
         "learning_rate": "Learning rate",
-        "seconds": "Seconds (measured)",
+        "seconds": f"{unit.title} (measured)",
         "peak_memory_mb": "Peak memory (measured, MB)",
     }
-    caption = (
-        "Cost of training. FLOP executed: what was handed to the processor, forward, backward and"
-        " what was computed again, with padding; counted in some steps, and laid on the others by"
-        " their tokens. It is no measure of how well a card is used."
+    grid = Grid(
+        "costs", "Cost of training", ["Suite", "Method", "Kind", "Seed", *measures.values()]
     )
-    grid = Grid("costs", caption, ["Suite", "Method", "Kind", "Seed", *measures.values()])
     for row in run.costs:
-        costed = [_cost(key, row.get(key)) for key in measures]
-        names = [row["suite"], title(row["method"]), row["kind"]]
+        timed = row | {"seconds": row["seconds"] / unit.seconds}
+        costed = [_cost(key, timed.get(key)) for key in measures]
+        names = [row["suite"], _named(row["method"]), row["kind"]]
         grid.add(*names, cells.count(row["seed"]), *costed, kind=row["kind"])
         grid.sources = sorted({*grid.sources, row["source"]})
     return grid
@@ -243,7 +271,7 @@ def costs(run: Run) -> Grid:
 def _cost(key: str, value: float | None) -> Cell:
     if value is None:
         return Cell("")
-    formats = {"flops": f"{value:.2e}", "learning_rate": f"{value:g}", "seconds": f"{value:,.1f}"}
+    formats = {"flops": f"{value:.2e}", "learning_rate": f"{value:g}", "seconds": f"{value:,.2f}"}
     return Cell(formats.get(key, f"{value:,.0f}"), value)
 
 

@@ -41,7 +41,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure of the run: its catalogue entry, its files as data URIs, the rows of its CSV.
+    """A figure of the run: its catalogue entry, its SVG as a data URI, the rows of its CSV.
 
     `points` is its printed width.
     """
@@ -49,8 +49,6 @@ class Drawing:
     figure: Figure
     svg: str
     points: float
-    png: str
-    csv: str
     columns: list[str]
     rows: list[list[str]]
     source: int
@@ -184,8 +182,6 @@ def _drawing(run: Run, path: Path) -> Drawing:
         figure=FIGURES[name],
         svg=data_uri("image/svg+xml", svg),
         points=float(width[1]),
-        png=data_uri("image/png", _bytes(path.with_suffix(".png"))),
-        csv=data_uri("text/csv;charset=utf-8", content),
         columns=columns,
         rows=rows,
         source=_note(run, path, f"seqfuse figures --figure {name}"),

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from seqfuse.registry.arms import ARMS
 from seqfuse.registry.methods import METHODS
-from seqfuse.registry.metrics import METRICS, UNALTERED
+from seqfuse.registry.metrics import METRICS
 from seqfuse.registry.titles import PLACES, TITLES
 
 # Okabe and Ito's palette without yellow, which is too light for lines on white.
@@ -16,18 +16,6 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7
 CONTROL = "#6B6B6B"
 # Shapes repeat on another cycle than colours, and carry the difference in black and white.
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h")
-
-# Probes in the order in which they are drawn.
-PROBES = {
-    UNALTERED: "unaltered",
-    "swap": "reference, variant swapped",
-    "revert": "variant reverted",
-    "scramble": "scrambled",
-    "blank": "blank",
-    "reverse_complement": "reverse complement",
-    "shift": "shifted by one",
-    "other": "another record's DNA",
-}
 
 # Whose colours and markers are dealt out in this order: the arms of the paper before the others.
 _METHODS = [name for name, method in METHODS.items() if method.kind == "method"]

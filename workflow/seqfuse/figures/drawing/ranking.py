@@ -2,7 +2,9 @@
 
 A frame has the columns `block` (panels of one block share their rows), `panel` (its title), `axis`
 (its axis title), `row` (the label), `method`, `kind`, the score `value` with `low` and `high`, and
-where there are any `trained` (a text, the number of parameters), `published` and `verdict`.
+where there are any `trained` (a text, the number of parameters), `published` and `verdict`. With
+`blind`, which says of a control that it reads no sequence, the field of the controls is two: that
+of the best of these, and that of the best other one, both named above the panel.
 """
 
 import math
@@ -20,6 +22,7 @@ from seqfuse.registry.subsets import subset
 _WIDTH = 7.0
 _ROW = 0.175
 _FIELD = "#EBEBEB"
+_BLIND = "#D2D2D2"
 _GREY = "#555555"
 _LABEL = 28
 _KEYS = 4  # entries of the legend in a line
@@ -98,11 +101,27 @@ def _panel(axis: Axes, panel: pd.DataFrame, rows: list[str], limits: tuple[float
     axis.set_xlim(limits)
     axis.grid(axis="x", color="#E0E0E0", linewidth=0.5)
     axis.set_axisbelow(True)
-    controls = panel.loc[panel["kind"] == "control", "value"]
+    controls = panel[panel["kind"] == "control"]
     if len(controls):
-        axis.axvspan(limits[0], controls.max(), color=_FIELD, linewidth=0, zorder=0)
+        axis.axvspan(limits[0], controls["value"].max(), color=_FIELD, linewidth=0, zorder=0)
+    if "blind" in panel:
+        _bands(axis, controls, limits[0])
     for row in panel.itertuples():
         _dot(axis, row, place[row.row])
+
+
+def _bands(axis: Axes, controls: pd.DataFrame, start: float) -> None:
+    """The field of the controls that read no sequence, and the best of each kind by name."""
+    blind = controls["blind"].astype(bool)
+    named = []
+    for kind, rows in (("without DNA", controls[blind]), ("with DNA", controls[~blind])):
+        if rows["value"].notna().any():
+            best = rows.loc[rows["value"].idxmax()]
+            named.append(f"best {kind}: {best['row']} {best['value']:z.2f}")
+    if blind.any():
+        field = axis.axvspan(start, controls.loc[blind, "value"].max(), color=_BLIND, linewidth=0)
+        field.set_zorder(0.1)
+    axis.set_title("\n".join([axis.get_title(loc="left"), *named]), fontsize=6.5)
 
 
 def _dot(axis: Axes, row, y: float) -> None:
@@ -138,15 +157,19 @@ def _labels(axis: Axes, rows: pd.DataFrame) -> None:
 
 def _handles(frame: pd.DataFrame, hollow: str) -> list:
     """The entries of the legend."""
-    handles = [Line2D([], [], color="#333333", label="method, with interval", **_DOT)]
+    handles = [Line2D([], [], color="#333333", label="method, with 95 % interval", **_DOT)]
     if (frame["kind"] == "ablation").any():
         handles.append(
             Line2D([], [], color="#333333", markerfacecolor="white", label=hollow, **_DOT)
         )
     handles += [
         Line2D([], [], color=names.CONTROL, markerfacecolor="white", label="control", **_DOT),
-        Patch(color=_FIELD, label="up to the best control"),
     ]
+    if "blind" in frame:
+        handles.append(Patch(color=_BLIND, label="up to the best control without DNA"))
+        handles.append(Patch(color=_FIELD, label="up to the best control with DNA"))
+    else:
+        handles.append(Patch(color=_FIELD, label="up to the best control"))
     if "published" in frame and frame["published"].notna().any():
         handles.append(
             Line2D([], [], color="none", marker="d", markeredgecolor="black", label="published")

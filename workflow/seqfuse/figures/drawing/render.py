@@ -15,7 +15,8 @@ from seqfuse.registry.figures import Figure
 
 # Sizes in points at the printed width: 3.5 in for one column, 7 in for two.
 STYLE = {
-    "font.family": "DejaVu Sans",
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial"],
     "font.size": 7,
     "axes.titlesize": 7.5,
     "axes.labelsize": 7,
@@ -30,8 +31,8 @@ STYLE = {
     "axes.titlelocation": "left",
     "lines.linewidth": 1.2,
     "svg.hashsalt": "seqfuse",
-    # Letters as outlines: the picture looks the same where the font is not installed.
-    "svg.fonttype": "path",
+    # Letters stay letters: they can be searched, copied and edited, and take a third of the space.
+    "svg.fonttype": "none",
 }
 _DPI = 200
 _MARKDOWN_ROWS = 200

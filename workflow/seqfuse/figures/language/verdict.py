@@ -1,23 +1,25 @@
-"""Did it read the sequence? Methods beside controls that cannot, on both halves of a set."""
+"""Did it read the sequence? Methods beside every control, on both halves of a set."""
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from seqfuse.figures.drawing import ranking, scores
-from seqfuse.registry.controls import CONTROLS
+from seqfuse.registry.controls import blind
 
 _HALVES = ("question_decides", "sequence_decides")
-# What answers without reading: the text-only model, and every control that looks an answer up.
-_BLIND = ("text_only", *(name for name in CONTROLS["language"] if name.endswith("_lookup")))
 
 
 def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Test scores of the methods and of the controls that read no sequence, on both halves."""
+    """Test scores of methods and controls on both halves; `blind` controls read no sequence."""
     rows = scores.primary(frames, "language")
     rows = rows[rows["subset"].isin(_HALVES)]
     halves = rows.groupby(["suite", "dataset"])["subset"].transform("nunique")
-    shown = (rows["kind"] == "method") | rows["method"].isin(_BLIND)
-    return rows[shown & (halves == len(_HALVES))]
+    rows = rows[halves == len(_HALVES)]
+    return rows.assign(
+        blind=[
+            k == "control" and blind(m) for m, k in zip(rows["method"], rows["kind"], strict=True)
+        ]
+    )
 
 
 def draw(frame: pd.DataFrame) -> Figure:

@@ -5,6 +5,7 @@ from matplotlib.figure import Figure
 
 from seqfuse.figures.drawing import names, ranking, scores
 from seqfuse.registry.metrics import UNALTERED
+from seqfuse.registry.subsets import PROBES
 
 # What answers without the sequence: the trained control first, then the look-ups.
 _BESIDE = ("text_only", "question_lookup", "pair_lookup")
@@ -55,7 +56,7 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
     rows = rows.assign(
         kind=[names.kind(name) for name in rows["method"]],
         title=[names.title(name) for name in rows["method"]],
-        _probe=[list(names.PROBES).index(probe) for probe in rows["probe"]],
+        _probe=[list(PROBES).index(probe) for probe in rows["probe"]],
     )
     places = names.order(dict(zip(rows["method"], rows["kind"], strict=True)))
     rows = rows.assign(_method=rows["method"].map(places.index))
@@ -71,7 +72,7 @@ def draw(frame: pd.DataFrame) -> Figure:
         for _, own in rows[probed].groupby("method", sort=False):
             altered = own["probe"] != UNALTERED
             own = own.assign(
-                row=own["probe"].map(names.PROBES), kind=altered.map({True: "ablation", False: ""})
+                row=own["probe"].map(PROBES), kind=altered.map({True: "ablation", False: ""})
             )
             # A trained control that is probed has a colour of its own here.
             beside = rows[~probed].assign(row=rows["title"], kind="control")
