@@ -116,7 +116,7 @@ def test_a_star_marks_what_beats_every_control():
     assert "0.40" in shown and scores.MARKED not in shown
 
 
-def test_the_verdict_shows_both_halves_and_who_cannot_read():
+def test_the_verdict_shows_both_halves_and_which_controls_cannot_read():
     halves = ("question_decides", "sequence_decides")
     rows = [
         metric(method, value, subset=half, kind=kind)
@@ -130,8 +130,9 @@ def test_the_verdict_shows_both_halves_and_who_cannot_read():
     ]
     lonely = metric("onevocab", 0.1, dataset="other", subset="question_decides")
     table = verdict.table(evaluated(*rows, metric("onevocab", 0.6), lonely))
-    assert list(table["subset"]) == [halves[0]] * 3 + [halves[1]] * 3
-    assert list(table["method"]) == ["onevocab", "text_only", "question_lookup"] * 2
+    assert list(table["subset"]) == [halves[0]] * 4 + [halves[1]] * 4
+    assert list(table["method"]) == ["onevocab", "text_only", "question_lookup", "gc"] * 2
+    assert list(table["blind"]) == [False, True, True, False] * 2
     assert set(table["dataset"]) == {"d"}
 
 
@@ -331,6 +332,21 @@ def test_truth_is_shown_beside_the_mean_over_seeds():
     ]
 
 
+def test_rho_is_the_mean_over_seeds():
+    ids = ["a", "b", "c"]
+    records = pd.DataFrame({"dataset": "d", "id": ids, "split": "test", "label": None})
+    said = {0: (1.0, 2.0, 3.0), 1: (2.0, 1.0, 3.0)}
+    rows = [
+        (i, "dna", seed, "none", None, value)
+        for seed, values in said.items()
+        for i, value in zip(ids, values, strict=True)
+    ]
+    frames = {"records": records.assign(value=[1.0, 2.0, 3.0]), "controls": predictions()}
+    table = predicted_vs_measured.table(frames | {"predictions": predictions(*rows)})
+    # Ranks 1 2 3 and 2 1 3: 1 and 1 - 6 * 2 / 24.
+    assert table["rho"].tolist() == pytest.approx([0.75] * 3)
+
+
 def test_confusions_are_counted_with_answers_that_are_no_class():
     records = pd.DataFrame({"dataset": "d", "id": ["a", "b", "c"], "split": "test", "value": None})
     frames = {
@@ -345,12 +361,12 @@ def test_confusions_are_counted_with_answers_that_are_no_class():
     }
     table = confusion.table(frames)
     assert table[["true", "predicted", "count"]].to_numpy().tolist() == [
-        ["x", "x", 1],
-        ["x", "y", 1],
+        ["x", "x", 0.5],
+        ["x", "y", 0.5],
         ["x", "no class", 0],
         ["y", "x", 0],
-        ["y", "y", 1],
-        ["y", "no class", 1],
+        ["y", "y", 0.5],
+        ["y", "no class", 0.5],
     ]
 
 
@@ -524,9 +540,9 @@ def test_the_made_up_run_shows_what_was_put_in(drawn, made_up):
     # 40 records, one of them refused.
     verdicts = read(drawn, "judge")
     assert set(verdicts["n"]) == {39} and set(verdicts["refused"]) == {1}
-    # 100 test rows and two seeds.
+    # 100 test rows, whatever the number of seeds.
     counts = read(drawn, "confusion").groupby("method")["count"].sum()
-    assert set(counts) == {200}
+    assert counts.to_numpy() == pytest.approx(100)
     assert set(read(drawn, "truth").groupby("method").size()) == {100}
     assert set(read(drawn, "weights")["n"]) == {80}
     assert set(read(drawn, "weights")["method"]) == {"mil"}
@@ -761,10 +777,12 @@ def test_the_case_is_the_median_record_and_not_picked():
 
 
 def test_attention_is_averaged_over_records_and_seeds_at_each_offset():
-    rows = pd.DataFrame({"offset": [0, 0, 0, 0, 1], "attention": [1.0, 2.0, 3.0, 6.0, 9.0]})
-    rows = rows.assign(id=[*"aabb", "a"], seed=[0, 1, 0, 1, 0], dataset="d", method="onevocab")
+    rows = pd.DataFrame({"offset": [0] * 5 + [1], "attention": [1.0, 2.0, 3.0, 6.0, 8.0, 9.0]})
+    rows = rows.assign(id=[*"abcde", "a"], seed=[0, 1, 0, 1, 0, 0], dataset="d", method="onevocab")
     table = variant_attention.table({"looks": rows.assign(effect=0.5)})
     here = one(table, quantity="attention", offset=0)
-    assert (here["value"], here["p25"], here["p75"]) == (3.0, 1.75, 3.75)
-    assert (here["n"], here["seeds"]) == (2, 2)
+    assert (here["value"], here["p25"], here["p75"]) == (4.0, 2.0, 6.0)
+    assert (here["n"], here["seeds"]) == (5, 2)
+    # One record has no quartiles.
+    assert np.isnan(one(table, quantity="attention", offset=1)["p25"])
     assert one(table, quantity="effect", offset=1)["value"] == 0.5

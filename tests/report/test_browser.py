@@ -127,7 +127,8 @@ def test_a_long_table_is_drawn_in_parts(open_page):
         const region = make("div", {className: "scroll"});
         const table = make("table", {}, make("thead", {}, make("tr", {}, make("th", {}, "n"))),
           make("tbody"));
-        region.append(table); document.querySelector("main").append(region); serve(table, rows); }"""
+        region.append(table); document.querySelector("main").append(region);
+        serve(table, rows); }"""
     )
     table = page.locator("main > .scroll table")
     assert table.locator("tbody tr").count() == 200

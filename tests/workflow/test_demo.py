@@ -1,6 +1,7 @@
 """The demo end to end: what it leaves, what re-runs, and whether it found what was planted."""
 
 import json
+import re
 import shutil
 import subprocess
 from contextlib import contextmanager
@@ -34,6 +35,14 @@ def test_it_ends_in_a_report_with_every_figure(results):
     for name in (name for name, figure in FIGURES.items() if not figure.ablations):
         for suffix in (".svg", ".png", ".csv", ".md"):
             assert (results / "figures" / f"{name}{suffix}").stat().st_size > 0, name + suffix
+
+
+def test_the_blocks_of_the_api_page_run(demo, root, monkeypatch):
+    monkeypatch.chdir(demo.root)
+    blocks = re.findall(r"```python\n(.*?)```", (root / "docs" / "api.md").read_text(), re.DOTALL)
+    assert len(blocks) >= 7
+    for block in blocks:
+        exec(compile(block, "docs/api.md", "exec"), {})
 
 
 def test_every_table_has_its_schema(results):

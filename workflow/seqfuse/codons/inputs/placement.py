@@ -53,6 +53,31 @@ def place(spans: np.ndarray, codons: int, parts: int = 1) -> Placement:
     return Placement(cell, output, shares, direct)
 
 
+def align(sequence: str, **views: tuple[np.ndarray, np.ndarray]) -> dict[str, np.ndarray]:
+    """Token states of several views of one coding sequence, on its codons: {view: [C, D]}.
+
+    Each view is (states [T, D], spans int[T, 2]): `dna` and `rna` spans are ranges of nucleotides,
+    those of `protein` ranges of residues, where residue c is codon c; special tokens are left out.
+    A codon is the mean of the tokens over it, weighted by shared nucleotides (arXiv 2506.08936's
+    average pooling, for tokens of any length). C is len(sequence) // 3. A codon without a token,
+    and a view of another name, is a `UserError`.
+    """
+    codons = len(sequence) // NUCLEOTIDES
+    aligned = {}
+    for view, (states, spans) in views.items():
+        if view not in ("dna", "rna", "protein"):
+            raise UserError(f"view {view!r}: one of dna, rna, protein")
+        states, spans = np.asarray(states), np.asarray(spans)
+        if spans.shape != (len(states), 2):
+            raise UserError(f"{view}: {len(states)} states and spans of shape {spans.shape}")
+        placement = place(spans * NUCLEOTIDES if view == "protein" else spans, codons)
+        placed = np.zeros((codons, states.shape[1]), np.result_type(states, np.float32))
+        shares = placement.shares[:, None].astype(placed.dtype)
+        np.add.at(placed, placement.codons, states[placement.outputs] * shares)
+        aligned[view] = placed
+    return aligned
+
+
 def place_in_order(tokens: int, codons: int) -> Placement:
     """Token n at codon n, whatever it covers: what happens without alignment."""
     kept = np.arange(min(tokens, codons))

@@ -118,6 +118,9 @@ class Store:
         """States [T, D] of one sequence, special tokens left out; T counts tokens or codons."""
         return self._states(self._find(sequence)).copy()
 
+    def __getitem__(self, sequence: str) -> np.ndarray:
+        return self.get(sequence)
+
     def pooled(self, sequence: str) -> np.ndarray:
         """The mean over all non-special tokens, float32 [D]."""
         return np.frombuffer(self._cell(self._find(sequence), "pooled"), "<f4").copy()

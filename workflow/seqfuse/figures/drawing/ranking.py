@@ -39,7 +39,7 @@ def draw(
 
     `hollow` is what the legend calls the hollow marks of a colour, those of the kind "ablation".
     """
-    blocks = [block for _, block in frame.groupby("block", sort=False)]
+    blocks = [_best_controls_first(block) for _, block in frame.groupby("block", sort=False)]
     columns = min(columns, max(block["panel"].nunique() for block in blocks))
     lines = [math.ceil(block["panel"].nunique() / columns) for block in blocks]
     # A label of two lines needs half a row more.
@@ -55,6 +55,14 @@ def draw(
     keys = {"ncols": min(_KEYS, len(handles)), "frameon": False}
     parts[-1, 0].legend(handles=handles, loc="center", **keys)
     return figure
+
+
+def _best_controls_first(block: pd.DataFrame) -> pd.DataFrame:
+    """A block with its controls behind the methods, by their mean value over its panels."""
+    controls = block[block["kind"] == "control"]
+    mean = controls.groupby("row")["value"].transform("mean")
+    order = (-mean).argsort(kind="stable")
+    return pd.concat([block[block["kind"] != "control"], controls.iloc[order]])
 
 
 def of_scores(frame: pd.DataFrame, block: str | None = None) -> pd.DataFrame:

@@ -61,7 +61,7 @@ def draw(frame: pd.DataFrame) -> Figure:
 def _panel(axis: Axes, rows: pd.DataFrame) -> None:
     axis.plot([0, 1], [0, 1], color="#333333", linewidth=0.6, linestyle="--")
     axis.set(xlim=(-0.05, 1.05), ylim=(-0.05, 1.05), aspect="equal")
-    axis.set(xlabel="share of the likelihood", ylabel="share that is right")
+    axis.set(xlabel="how sure the model is", ylabel="how often it is right")
     axis.grid(color="#E8E8E8", linewidth=0.5)
     axis.set_axisbelow(True)
     for _, line in rows[rows["n"] >= _FEWEST].groupby("method", sort=False):

@@ -8,8 +8,9 @@ from seqfuse.figures.drawing import names
 
 _PANELS = {
     "attention": "attention,\naverage token = 1",
-    "effect": "nats that the\nanswer loses",
+    "effect": "loss of the answer's\nlog likelihood",
 }
+_FEWEST = 5
 
 
 def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -23,7 +24,10 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
         value="mean", p25=lambda x: x.quantile(0.25), p75=lambda x: x.quantile(0.75)
     )
     counts = groups.agg(n=("id", "nunique"), seeds=("seed", "nunique"))
-    return found.join(counts).reset_index()
+    found = found.join(counts)
+    # Of fewer records there are no quartiles to speak of.
+    found.loc[found["n"] < _FEWEST, ["p25", "p75"]] = float("nan")
+    return found.reset_index()
 
 
 def draw(frame: pd.DataFrame) -> Figure:
@@ -45,4 +49,4 @@ def _panel(axis: Axes, rows: pd.DataFrame, colour: str) -> None:
     axis.axvline(0, color="#E0E0E0", linewidth=3, zorder=0)
     axis.fill_between(rows["offset"], rows["p25"], rows["p75"], color=colour, alpha=0.25, lw=0)
     axis.plot(rows["offset"], rows["value"], color=colour, marker="o", markersize=2.5)
-    axis.set_ylim(bottom=min(0, rows["p25"].min()))
+    axis.set_ylim(bottom=min(0, rows[["p25", "value"]].min(axis=None)))

@@ -38,4 +38,4 @@ def draw(frame: pd.DataFrame) -> Figure:
         _place=cells["metric"].map({name: place for place, name in enumerate(_DRAWN)}),
     )
     # Columns stand in the order of their first cell, rows too: methods of one column first.
-    return table_layout.draw(cells.sort_values("_place", kind="stable"))
+    return table_layout.draw(cells.sort_values("_place", kind="stable"), bold=True)

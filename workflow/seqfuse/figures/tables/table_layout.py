@@ -20,14 +20,17 @@ _FIELD = "#F3F3F3"
 _CONTROL = "#6B6B6B"
 
 
-def draw(frame: pd.DataFrame, digits: dict[str, int] | None = None) -> Figure:
-    """One table a block; `digits` behind the point by column, 3 if it does not say."""
+def draw(frame: pd.DataFrame, digits: dict[str, int] | None = None, bold: bool = False) -> Figure:
+    """One table a block; `digits` behind the point by column, 3 if it does not say.
+
+    With `bold`, the highest value of each column is bold, be it a method's or a control's.
+    """
     blocks = [block for _, block in frame.groupby("block", sort=False)]
     heights = [_height(block) for block in blocks]
     figure = Figure(figsize=(_WIDTH, sum(heights)), layout="constrained")
     axes = figure.subplots(len(blocks), 1, height_ratios=heights, squeeze=False)[:, 0]
     for axis, block, height in zip(axes, blocks, heights, strict=True):
-        _table(axis, block, height, digits or {})
+        _table(axis, block, height, digits or {}, bold)
     return figure
 
 
@@ -60,7 +63,9 @@ def _wrapped(name: str) -> list[str]:
     return textwrap.wrap(name, 30)
 
 
-def _table(axis: Axes, block: pd.DataFrame, height: float, digits: dict[str, int]) -> None:
+def _table(
+    axis: Axes, block: pd.DataFrame, height: float, digits: dict[str, int], bold: bool
+) -> None:
     """Draw in lines of text from the top: y grows downwards, x is a share of the width."""
     columns = list(dict.fromkeys(block["column"]))
     left = _NAMES / _WIDTH
@@ -75,6 +80,7 @@ def _table(axis: Axes, block: pd.DataFrame, height: float, digits: dict[str, int
         axis.text(x, 1.7 + head / 2, text, fontsize=6.5, ha="center", va="center")
     y = 2.0 + head
     axis.axhline(y, color="black", linewidth=0.8)
+    best = set(block.groupby("column")["value"].idxmax()) if bold else set()
     lines = _lines(block)
     step = max(lines, max(len(_wrapped(row)) for row in block["row"])) + 0.6
     for number, (name, cells) in enumerate(block.groupby("row", sort=False)):
@@ -88,6 +94,8 @@ def _table(axis: Axes, block: pd.DataFrame, height: float, digits: dict[str, int
             for line, (text, look) in enumerate(_cell(cell, digits.get(cell.column, 3))):
                 top = y + (step - lines) / 2 + line + 0.5
                 look = {"color": ink} | look
+                if line == 0 and cell.Index in best:
+                    look |= {"fontweight": "bold"}
                 axis.text(x, top, text, ha="center", va="center", **look)
         y += step
 

@@ -9,6 +9,7 @@ of the alphabet, the single letters, `<dna>`, `</dna>`.
 import itertools
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -105,6 +106,44 @@ class KmerVocabulary:
             for letter in LETTERS
         ]
         return np.array(places, np.int64) + self.offset
+
+
+class Tokens(NamedTuple):
+    """Token ids int64[T], and the nucleotides [start, end) of each, int64[T, 2]."""
+
+    ids: np.ndarray
+    spans: np.ndarray
+
+
+class KmerTokenizer:
+    """OneVocab's tokeniser of DNA on its own: non-overlapping k-mers, then single letters.
+
+    `k` is 1 to 8; `alphabet` "ACGTN" (arXiv 2602.12286: 5^k k-mers) or "ACGT". `offset` is the
+    first id, such as the size of a language model's own vocabulary.
+    """
+
+    def __init__(self, k: int = 6, alphabet: str = "ACGTN", offset: int = 0):
+        if not 1 <= k <= 8 or alphabet not in ("ACGTN", "ACGT"):
+            raise UserError(f"k {k}, alphabet {alphabet!r}: k is 1 to 8, of ACGTN or ACGT")
+        self.vocabulary = KmerVocabulary(k, alphabet, offset)
+
+    def __len__(self) -> int:
+        """How many ids there are, the two markers included."""
+        return self.vocabulary.size
+
+    def __call__(self, dna: str) -> Tokens:
+        """Ids and spans of a sequence of A, C, G, T, N; any other letter is a `UserError`."""
+        ids = self.vocabulary.encode(dna.upper())
+        # What is no k-mer is a letter.
+        lengths = np.where(
+            ids - self.vocabulary.offset < self.vocabulary.kmers, self.vocabulary.k, 1
+        )
+        ends = np.cumsum(lengths)
+        return Tokens(ids, np.stack([ends - lengths, ends], axis=1))
+
+    def decode(self, ids: np.ndarray) -> str:
+        """The sequence that `ids` were made from, letter by letter the same."""
+        return self.vocabulary.decode(ids)
 
 
 _FOREIGN = len(LETTERS)
