@@ -17,20 +17,9 @@ from seqfuse.codons.description import Description
 from seqfuse.codons.inputs import trainable_encoder
 from seqfuse.codons.inputs.batches import moments, with_one_hot, with_views
 from seqfuse.codons.inputs.dataset import SPLITS, Dataset, read
-from seqfuse.codons.model import (
-    Shape,
-    compared_parameters,
-    fit_width,
-    parts,
-)
+from seqfuse.codons.model import Shape, compared_parameters, fit_width, parts
 from seqfuse.codons.prediction_rows import rows_of
-from seqfuse.codons.training import (
-    Recipe,
-    Trainer,
-    Training,
-    Trial,
-    predict,
-)
+from seqfuse.codons.training import Recipe, Trainer, Training, Trial, predict
 from seqfuse.encoders import recorded
 from seqfuse.encoders.models.encoder import Encoder
 from seqfuse.encoders.store.reader import Store

@@ -211,11 +211,11 @@ class Batches:
                 if status in _REFUSALS:
                     self._hopeless.add(key)
                 raise NoAnswer(f"HTTP {status}: {code or error}")
-        except NoAnswer as found:
-            if found.code not in FLAGGED:
-                self._wrong[key] = without_key(found)
+        except NoAnswer as missing:
+            if missing.code not in FLAGGED:
+                self._wrong[key] = without_key(missing)
                 return paid
-            verdict = refused(found.code)
+            verdict = refused(missing.code)
         self._store.add(known["about"][key] | verdict, known["name"])
         return paid
 

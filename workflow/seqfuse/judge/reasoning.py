@@ -92,7 +92,7 @@ def of_method(path: Path, dataset: str, method: str, judged: list[dict]) -> Iter
 
 
 def of_reference(name: str, dataset: str, train: list[dict], judged: list[dict]) -> list[Answer]:
-    """The judge's control rows (see catalogue.REFERENCES), as if a method had written them.
+    """The judge's control rows (registry.judges.REFERENCES), as if a method had written them.
 
     "ceiling" is the reference itself. "shuffled" takes the reasoning of the test record half the
     list away, "padded" adds as many empty words to that. "retrieval" takes that of a training

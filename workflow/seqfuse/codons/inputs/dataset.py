@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from seqfuse import tables
+from seqfuse.bio.codon_usage import codons_of
 from seqfuse.bio.frames import UNKNOWN, code, is_initiator
 from seqfuse.codons.inputs.placement import NUCLEOTIDES, Placement
 from seqfuse.errors import UserError
@@ -112,9 +113,8 @@ class OneHot:
     @classmethod
     def indices(cls, sequence: str) -> np.ndarray:
         """The number of every whole codon, int64 [C]."""
-        ends = range(NUCLEOTIDES, len(sequence) + 1, NUCLEOTIDES)
-        found = [cls._index.get(sequence[end - NUCLEOTIDES : end], len(CODONS)) for end in ends]
-        return np.array(found, np.int64)
+        codons = codons_of(sequence)
+        return np.array([cls._index.get(codon, len(CODONS)) for codon in codons], np.int64)
 
 
 def _check_frames(

@@ -4,10 +4,9 @@ from collections import Counter
 
 import numpy as np
 
+from seqfuse.bio.codon_usage import codons_of
 from seqfuse.bio.frames import UNKNOWN, is_initiator
 from seqfuse.files import digest
-
-_NUCLEOTIDES = 3
 
 
 def frames(rows: list[dict], how: str, seed: int) -> list[dict]:
@@ -20,7 +19,7 @@ def _usage(rows: list[dict]) -> dict[str, tuple[list[str], np.ndarray]]:
     """{residue: (its codons, their shares)} as the set itself uses and translates them."""
     counted: dict[str, Counter] = {}
     for row in rows:
-        pairs = [*zip(_codons(row["dna"]), row["protein"], strict=True)]
+        pairs = [*zip(codons_of(row["dna"]), row["protein"], strict=True)]
         for codon, residue in pairs[is_initiator(row["dna"], row["protein"]) :]:
             counted.setdefault(residue, Counter())[codon] += 1
     return {
@@ -30,7 +29,7 @@ def _usage(rows: list[dict]) -> dict[str, tuple[list[str], np.ndarray]]:
 
 
 def _shuffled(row: dict, how: str, usage: dict, seed: int) -> dict:
-    codons, protein = _codons(row["dna"]), row["protein"]
+    codons, protein = codons_of(row["dna"]), row["protein"]
     random = np.random.default_rng([seed, int(digest(row["dna"])[:16], 16)])
     if how == "codons":
         fixed = int(row["start"])
@@ -47,7 +46,3 @@ def _shuffled(row: dict, how: str, usage: dict, seed: int) -> dict:
                 codons[place] = synonyms[random.choice(len(synonyms), p=shares)]
     dna = "".join(codons)
     return row | {"dna": dna, "rna": dna.replace("T", "U"), "protein": protein}
-
-
-def _codons(dna: str) -> list[str]:
-    return [dna[i : i + _NUCLEOTIDES] for i in range(0, len(dna), _NUCLEOTIDES)]

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
+from seqfuse.bio.codon_usage import codons_of
+from seqfuse.bio.frames import code
 from seqfuse.controls.baselines import composition, lookups, regressions
 from seqfuse.controls.properties import relatives, structure, trees
 from seqfuse.controls.properties.coding import CodingSet, loss
@@ -18,7 +20,7 @@ from seqfuse.registry import plugins
 STRENGTHS = (1e-4, 1e-3, 0.01, 0.1, 1.0, 10.0)
 # Counted words of the k-mer control have one to so many letters.
 _LONGEST = 4
-_NUCLEOTIDES, _LETTERS = 3, "ACGT"
+_LETTERS = "ACGT"
 # Entries of one-hot places that boosting is given: 160 MB as the doubles that it makes of them.
 _MOST_CELLS = 20_000_000
 
@@ -74,15 +76,13 @@ def lengths(sequences: Sequence[str]) -> np.ndarray:
 
 def codon_frequencies(frames: Sequence[str]) -> np.ndarray:
     """Shares float64[n, 64] of the codons AAA to TTT; a codon with another letter has no column."""
-    names = [a + b + c for a in _LETTERS for b in _LETTERS for c in _LETTERS]
-    column = {name: index for index, name in enumerate(names)}
-    shares = np.zeros((len(frames), len(names)))
+    column = {codon: index for index, codon in enumerate(sorted(code(1)))}
+    shares = np.zeros((len(frames), len(column)))
     for row, dna in enumerate(frames):
-        starts = range(0, len(dna) - _NUCLEOTIDES + 1, _NUCLEOTIDES)
-        found = [column.get(dna[start : start + _NUCLEOTIDES]) for start in starts]
-        for index in found:
-            if index is not None:
-                shares[row, index] += 1 / len(found)
+        codons = codons_of(dna)
+        for codon in codons:
+            if codon in column:
+                shares[row, column[codon]] += 1 / len(codons)
     return shares
 
 
