@@ -53,7 +53,7 @@ MODELLING = {
     "canary",
     "embeddings write",
     *(f"language {name}" for name in ("pretrain", "trial", "finetune", "predict", "probe")),
-    *("language attention", "language trace"),
+    *("language attention", "language trace", "language linear-probe"),
     *("codons train", "codons predict", "codons design", "codons interpret"),
     "controls randomise",
     "models check",
