@@ -45,4 +45,4 @@ def _panel(axis: Axes, points: pd.DataFrame) -> None:
 
 def _rho(points: pd.DataFrame) -> str:
     rho = points["rho"].iloc[0]
-    return "one value, no rho" if pd.isna(rho) else f"rho = {rho:.2f}"
+    return "rho is not defined:\none value alone" if pd.isna(rho) else f"rho = {rho:.2f}"
