@@ -21,7 +21,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # uv where it is installed, plain pip otherwise.
 INSTALL := $(if $(shell command -v uv),uv pip install --python $(VENV)/bin/python,$(VENV)/bin/python -m pip install --disable-pip-version-check)
 
-.PHONY: demo test test-own-data fuzz test-bench test-reruns test-cluster-all test-statistics real-models study lint format bench gpu docs clean
+.PHONY: demo test test-own-data fuzz test-bench test-reruns test-cluster-all test-statistics real-models study lint format bench gpu docs picture clean
 
 demo: $(VENV)/.installed
 	snakemake --cores all --config preset=demo
@@ -75,6 +75,10 @@ gpu: $(VENV)/.installed
 
 docs: $(VENV)/.installed
 	python docs/build.py
+
+# The picture of README.md, from a finished demo.
+picture: $(VENV)/.tests
+	python docs/picture.py results/demo/report/report.html docs/report.png
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -1,8 +1,8 @@
 """Print the parts of the documentation that the project itself knows.
 
-    python docs/build.py          writes docs/configuration.md, docs/what-reruns.md, the DAG in
-                                  README.md and tables of the study and controls in
-                                  docs/results.md
+    python docs/build.py          writes docs/configuration.md, docs/what-reruns.md, the table of
+                                  presets in README.md, the DAG in docs/usage.md, and tables of
+                                  the study and controls in docs/results.md
     python docs/build.py --check  changes nothing, fails when one of them is out of step
 
 The configuration's reference comes from the schemas in workflow/seqfuse/settings/, what runs again
@@ -20,6 +20,7 @@ from pathlib import Path
 import control_tables
 import study_tables
 import what_reruns
+import yaml
 
 from seqfuse.settings import schema
 
@@ -27,6 +28,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CONFIGURATION = ROOT / "docs" / "configuration.md"
 RERUNS = ROOT / "docs" / "what-reruns.md"
 README = ROOT / "README.md"
+USAGE = ROOT / "docs" / "usage.md"
 RESULTS = ROOT / "docs" / "results.md"
 # What stands between `<!-- NAME: printed by `make docs` -->` and `<!-- NAME: end -->`.
 TABLES = {"controls": control_tables.section, "study": study_tables.section}
@@ -79,15 +81,34 @@ def pages() -> Iterator[tuple[Path, str]]:
         told += "".join(section(f"{name}.NAME", rule | {"description": what}, missing=""))
     yield CONFIGURATION, HEAD + told
     yield RERUNS, what_reruns.page()
-    readme = README.read_text(encoding="utf-8")
+    yield README, between(README.read_text(encoding="utf-8"), "presets", presets())
+    usage = USAGE.read_text(encoding="utf-8")
     picture = f"```mermaid\n{rulegraph()}\n```"
-    yield README, re.sub(r"```mermaid\n.*?\n```", lambda _: picture, readme, flags=re.DOTALL)
+    yield USAGE, re.sub(r"```mermaid\n.*?\n```", lambda _: picture, usage, flags=re.DOTALL)
     results = RESULTS.read_text(encoding="utf-8")
     for name, tables in TABLES.items():
-        before, begin, rest = results.partition(f"<!-- {name}: printed by `make docs` -->\n")
-        _, end, behind = rest.partition(f"<!-- {name}: end -->")
-        results = f"{before}{begin}\n{tables()}\n{end}{behind}"
+        results = between(results, name, tables())
     yield RESULTS, results
+
+
+def between(page: str, name: str, content: str) -> str:
+    """A page with what stands between its two marks of a name replaced."""
+    before, begin, rest = page.partition(f"<!-- {name}: printed by `make docs` -->\n")
+    _, end, behind = rest.partition(f"<!-- {name}: end -->")
+    return f"{before}{begin}\n{content}\n{end}{behind}"
+
+
+def presets() -> str:
+    """A row a preset, from docs/presets.yaml; each of workflow/presets/ has one."""
+    described = yaml.safe_load((ROOT / "docs" / "presets.yaml").read_text(encoding="utf-8"))
+    known = {path.stem for path in (ROOT / "workflow" / "presets").glob("*.yaml")}
+    if known != set(described):
+        raise SystemExit(f"docs/presets.yaml: describe each of {', '.join(sorted(known))}")
+    columns = ("data", "weights", "hardware", "hours", "run")
+    lines = [f"| preset | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
+    for name, facts in described.items():
+        lines.append(f"| `{name}` | " + " | ".join(str(facts[key]) for key in columns) + " |")
+    return "\n".join(lines)
 
 
 def section(

@@ -64,6 +64,9 @@ def test_the_examples_that_are_to_be_copied_are_accepted(root):
     commented = (root / "config.yaml").read_text().partition("# datasets:")
     examples = [re.sub(r"(?m)^# ?", "", "".join(commented[1:]))]
     examples += re.findall(r"```yaml\n(.*?)```", (root / "README.md").read_text(), flags=re.DOTALL)
+    examples += re.findall(
+        r"```yaml\n(.*?)```", (root / "docs" / "usage.md").read_text(), flags=re.DOTALL
+    )
     assert len(examples) == 4
     for example in examples:
         settings = yaml.safe_load(example)
