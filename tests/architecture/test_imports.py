@@ -54,7 +54,7 @@ MODELLING = {
     "embeddings write",
     *(f"language {name}" for name in ("pretrain", "trial", "finetune", "predict", "probe")),
     *("language attention", "language trace", "language linear-probe"),
-    *("codons train", "codons predict", "codons design", "codons interpret"),
+    *("codons train", "codons predict", "codons design", "codons embed", "codons interpret"),
     "controls randomise",
     "models check",
     "ask",

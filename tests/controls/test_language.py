@@ -7,7 +7,8 @@ from scipy.special import log_softmax
 
 from seqfuse import tables
 from seqfuse.cli import main
-from seqfuse.controls.baselines import composition, lookups, regressions, wording
+from seqfuse.controls.baselines import codon_changes, composition, lookups, regressions, wording
+from seqfuse.controls.labels import label_controls
 from seqfuse.registry.controls import CONTROLS
 
 CLASSES = ["ataxia", "myopathy"]
@@ -130,7 +131,8 @@ def test_the_command_predicts_val_and_test_with_every_control(tmp_path):
         "plain", records(tmp_path / "plain.parquet", rows),
         "pairs", records(tmp_path / "pairs.parquet", with_variants),
     )  # fmt: skip
-    everyone = {*CONTROLS["language"]} - {"question_majority"}
+    of_codons = {"codon_lookup", "amino_acid_lookup"}
+    everyone = {*CONTROLS["language"]} - {"question_majority"} - of_codons
     assert {method for dataset, method in found if dataset == "pairs"} == everyone
     plain = {method for dataset, method in found if dataset == "plain"}
     assert plain == everyone - {"reference_only"}
@@ -364,3 +366,43 @@ def test_planted_nothing_is_found_once_all_questions_are_one():
 
     rows = [row | {"question": "Pathogenic or benign?"} for row in effects.effects(seed=7)[::3]]
     assert all(abs(value - 0.5) < 0.2 for value in accuracies(rows).values())
+
+
+def test_fused_encoder_lookups_of_codons_and_amino_acids_by_hand(tmp_path):
+    assert codon_changes.codons(["CTGTGG", "CTGTGG"], ["CTATGG", "CTGTGGA"]) == [
+        (("CTG", "CTA"),),
+        (1,),
+    ]
+    changes = codon_changes.amino_acids(["CTGTGG", "CTGTGG", "CTG"], ["CTATGA", "CTGTG", "NTG"], 1)
+    assert changes == [(("L", "L"), ("W", "*")), (-1,), (("L", "X"),)]
+    # Another code: in mitochondria TGA is tryptophan.
+    assert codon_changes.amino_acids(["TGG"], ["TGA"], 2) == [(("W", "W"),)]
+    pairs = (
+        ("CTGAAA", "CTAAAA", "same", "train"),
+        ("CTGAAA", "CCGAAA", "other", "train"),
+        ("CTCAAA", "CTTAAA", "same", "test"),
+        ("AAACTG", "AAACTA", "same", "test"),
+        ("CTGAAC", "CTGAAC", "same", "train"),
+        ("CTGAAC", "CTGAAC", "other", "val"),
+    )
+    rows = [
+        {"id": f"r{i}", "sequence": one, "variant": two, "label": label, "split": split}
+        for i, (one, two, label, split) in enumerate(pairs)
+    ]
+    path = tmp_path / "records.parquet"
+    tables.write(path, tables.from_rows(rows, tables.CLEAN), tables.CLEAN)
+    plain, coding = label_controls.read(path), label_controls.read(path, 1)
+    found = dict(label_controls.controls(coding, {}))
+    assert set(found) - set(dict(label_controls.controls(plain, {}))) == {
+        "codon_lookup",
+        "amino_acid_lookup",
+    }
+    classes = coding.classes
+    asked = [coding.columns["id"][row] for row in coding.asked]
+    # Of L > L in other codons, the codons know the shares of train, the amino acids the label.
+    codons, residues = found["codon_lookup"], found["amino_acid_lookup"]
+    row, known = asked.index("r2"), asked.index("r3")
+    same = classes.index("same")
+    assert np.exp(codons[row, same]) == pytest.approx(2 / 3)
+    assert np.exp(residues[row, same]) == pytest.approx((1 + 2 / 3) / 2)
+    assert np.exp(codons[known, same]) == np.exp(residues[known, same])

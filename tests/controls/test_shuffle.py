@@ -8,7 +8,7 @@ import torch
 from seqfuse import encoders, tables
 from seqfuse.bio.frames import code
 from seqfuse.cli import main
-from seqfuse.controls.properties.codon_shuffling import frames
+from seqfuse.controls.properties.codon_shuffling import frames, other_proteins
 from seqfuse.encoders.models import random_models
 
 RESIDUE = code(1)
@@ -96,3 +96,21 @@ def test_a_random_encoder_has_the_shape_and_nothing_else(layout, widths, sequenc
     assert names == sorted(given | {"manifest.json"})
     for name in names:
         assert (out / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_fused_encoder_of_another_protein_keeps_the_codons_and_gives_no_record_its_own():
+    rows = [row(name, "CTG" * (4 + n) + codon * 2) for n, (name, codon) in enumerate(
+        [("a", "AAA"), ("b", "TGG"), ("c", "GAT")])]  # fmt: skip
+    rows += [row("a (variant)", "CTG" * 4 + "AACAAA")]
+    found = other_proteins(rows, 0)
+    assert [one["id"] for one in found] == [one["id"] for one in rows]
+    for one, before in zip(found, rows, strict=True):
+        assert {k: v for k, v in one.items() if k != "protein"} == {
+            k: v for k, v in before.items() if k != "protein"
+        }
+        assert len(one["protein"]) == one["codons"]
+    # A variant gets what its reference gets, of the length that it has.
+    assert found[3]["protein"] == found[0]["protein"] != rows[0]["protein"]
+    tails = {"a": "KK", "b": "WW", "c": "DD"}
+    givers = {one["id"]: {n for n, t in tails.items() if t[0] in one["protein"]} for one in found}
+    assert all(name not in givers[name] for name in tails)

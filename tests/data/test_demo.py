@@ -5,6 +5,7 @@ import collections
 import numpy as np
 import pytest
 
+from seqfuse.bio.frames import code
 from seqfuse.data.demo import codons, generators
 from seqfuse.data.demo.planting import distinct
 from seqfuse.settings.paths import RESOURCES
@@ -14,7 +15,7 @@ CATALOGUE = {n: e for n, e in load_yaml(RESOURCES / "datasets.yaml").items() if 
 SIZES = {
     "variants": (1600, 200, 800), "promoter": (600, 100, 300), "splice": (600, 100, 300),
     "motifs": (600, 100, 300), "expression": (500, 100, 200), "classes": (500, 100, 200),
-    "genes": (400, 50, 50), "effects": (600, 100, 300),
+    "genes": (400, 50, 50), "effects": (600, 100, 300), "coding-variants": (1500, 150, 600),
 }  # fmt: skip
 
 
@@ -149,3 +150,24 @@ def test_dna_that_is_there_is_drawn_again():
     seen = set()
     rows = [distinct(lambda: next(drawn), seen) for _ in range(2)]
     assert rows == [{"sequence": "AC"}, {"sequence": "AC", "variant": "AG"}]
+
+
+def test_fused_encoder_set_asks_about_codon_changes_that_train_lacks(demo):
+    """Residues are looked up in the standard code here, not in the generator's table."""
+    residue, middle = code(1), slice(12, 15)
+    rows = demo["coding-variants"]
+    changed = {split: set() for split in ("train", "val", "test")}
+    for row in rows:
+        before, after = row["sequence"][middle], row["variant"][middle]
+        assert sum(a != b for a, b in zip(row["sequence"], row["variant"], strict=True)) == 1
+        assert before != after and residue[before] in "LR"
+        assert (row["label"] == "synonymous") == (residue[before] == residue[after])
+        changed[row["split"]].add((before, after))
+    seen = {tuple(residue[codon] for codon in pair) for pair in changed["train"]}
+    for split in ("val", "test"):
+        assert not changed[split] & changed["train"]
+        assert {tuple(residue[codon] for codon in pair) for pair in changed[split]} <= seen
+    assert {r["label"] for r in rows if residue[r["variant"][middle]] == "R"} > {"radical"}
+    shared, named = halves(rows)
+    counted = collections.Counter((row["split"], row["label"]) for row in shared)
+    assert set(counted.values()) == {250, 25, 100} and len(shared) == len(named)

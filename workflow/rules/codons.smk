@@ -155,3 +155,38 @@ rule codons_interpret:
         "exec seqfuse codons interpret --dataset {wildcards.dataset} --trained {params.trained}"
         " --records {input.records} --frames {input.frames} {params.files} --threads {params.threads}"
         " {params.settings} --out {params.out} 2> {log}"
+
+
+rule codons_embed:
+    """Make the states by codon that study A shows of its coding sets."""
+    input:
+        unpack(inputs.codon_states),
+        records="<results>/sequences/{dataset}/records.parquet",
+    output:
+        "<results>/embeddings/{dataset}/sequence.{fused}.json",
+    log:
+        "<logs>/codons_embed/{dataset}.{fused}.log",
+    benchmark:
+        "<benchmarks>/codons_embed/{dataset}.{fused}.jsonl"
+    wildcard_constraints:
+        fused="fused@[^/]+",
+    conda:
+        "../../envs/codons.yaml"
+    threads: needs.threads("gpu")
+    resources:
+        gpu=1,
+        gpu_model=settings["gpu"]["model"],
+        mem_mb=needs.mem_mb("gpu"),
+        disk_mb=needs.disk_mb(needs.codon_states_disk),
+        runtime=needs.runtime("gpu"),
+    params:
+        threads=needs.threads("gpu"),
+        code=lambda wildcards: code(
+            "seqfuse.codons.application.embed", *inputs.by_codon.modules(wildcards.fused)
+        ),
+        files=lambda wildcards, input: reads(dict(input.items())),
+        how=lambda wildcards: flags(inputs.by_codon.reading(wildcards.fused)),
+        store=lambda wildcards: settings["store"],
+    shell:
+        "exec seqfuse codons embed {params.files} {params.how} --store={params.store:q}"
+        " --threads {params.threads} --out {output} 2> {log}"

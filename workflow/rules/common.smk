@@ -83,7 +83,7 @@ wildcard_constraints:
     suite="[^/]+",
     method="[^/]+",
     arm="[^/]+",
-    encoder="[^/]+",
+    encoder="(?!fused@)[^/]+",
     model="[^/@]+",
     view="sequence|dna|rna|protein",
     study="language|codons",

@@ -22,9 +22,12 @@ rule controls_language:
         threads=needs.threads("light"),
         code=code("seqfuse.controls.language", *plan.control_modules("language")),
         datasets=lambda wildcards: plan.language_suites[wildcards.suite],
+        coding=lambda wildcards: flags(
+            {"coding": inputs.by_codon.genetic_codes(wildcards.suite)}
+        ),
     shell:
         "exec seqfuse controls language --suite {wildcards.suite} --datasets {params.datasets}"
-        " --records {input.records} --threads {params.threads} --out {output} 2> {log}"
+        " --records {input.records} {params.coding} --threads {params.threads} --out {output} 2> {log}"
 
 
 rule controls_folds:
@@ -86,7 +89,7 @@ rule controls_codons:
 
 
 rule controls_shuffle:
-    """Shuffle the codons of a set, for arms that must lose what they read there."""
+    """Shuffle the codons or proteins of a set, for arms that must lose what they read there."""
     input:
         "<results>/sequences/{dataset}/frames.parquet",
     output:
@@ -96,8 +99,8 @@ rule controls_shuffle:
     benchmark:
         "<benchmarks>/controls_shuffle/{dataset}.{how}.jsonl"
     wildcard_constraints:
-        dataset=either(plan.codon_sets),
-        how="codons|synonymous",
+        dataset=either(inputs.by_codon.framed_sets),
+        how="codons|synonymous|other_protein",
     conda:
         "../../envs/controls.yaml"
     threads: needs.threads("light")

@@ -41,7 +41,9 @@ rule embeddings:
 
 use rule embeddings as embeddings_part with:
     output:
-        temp("<results>/embeddings/{dataset}/parts/{view}.{encoder}.{part,[0-9]+of[0-9]+}.json"),
+        temp(
+            "<results>/embeddings/{dataset}/parts/{view}.{encoder}.{part,[0-9]+of[0-9]+}.json"
+        ),
     log:
         "<logs>/embeddings_part/{dataset}.{view}.{encoder}.{part}.log",
     benchmark:

@@ -78,10 +78,27 @@ rule language_leakage:
         runtime=needs.runtime("light"),
     params:
         code=code("seqfuse.language.leakage"),
+        of="",
         datasets=plan.datasets("language"),
     shell:
-        "exec seqfuse language leakage --pairs {input.pairs} --datasets {params.datasets}"
+        "exec seqfuse language leakage --pairs {input.pairs} {params.of} --datasets {params.datasets}"
         " --records {input.records} --out {output} 2> {log}"
+
+
+use rule language_leakage as language_leakage_arms with:
+    input:
+        pairs="<results>/sequences/{dataset}/records.parquet",
+        records=rules.language_leakage.input.records,
+    output:
+        "<results>/codons/{dataset}/leakage.json",
+    log:
+        "<logs>/language_leakage/{dataset}.log",
+    benchmark:
+        "<benchmarks>/language_leakage/{dataset}.jsonl"
+    params:
+        of=lambda wildcards: flags(
+            {"of": f"the arms of {wildcards.dataset}", "every": []}
+        ),
 
 
 rule language_finetune:
@@ -117,7 +134,9 @@ rule language_finetune:
         command=start("seqfuse language finetune"),
         threads=needs.threads("gpu"),
         code=lambda wildcards: code(
-            "seqfuse.language.finetune", plan.implementation(wildcards.method)
+            "seqfuse.language.finetune",
+            plan.implementation(wildcards.method),
+            *inputs.by_codon.trained_on(wildcards.method),
         ),
         out=f"{plan.results}/language/{{suite}}/{{method}}/model",
         method=lambda wildcards: plan.method(wildcards.method).name,
@@ -226,7 +245,9 @@ rule language_predict:
     params:
         threads=needs.threads("gpu"),
         code=lambda wildcards: code(
-            "seqfuse.language.predict", plan.implementation(wildcards.method)
+            "seqfuse.language.predict",
+            plan.implementation(wildcards.method),
+            *inputs.by_codon.trained_on(wildcards.method),
         ),
         model=lambda wildcards, input: str(Path(input.checkpoints[0]).parents[1]),
         datasets=lambda wildcards: plan.language_suites[wildcards.suite],

@@ -15,7 +15,7 @@ rule sequences:
     benchmark:
         "<benchmarks>/sequences/{dataset}.jsonl"
     wildcard_constraints:
-        dataset=either(set(settings["datasets"]) - set(plan.codon_sets)),
+        dataset=either(set(settings["datasets"]) - set(inputs.by_codon.framed_sets)),
     priority: FINDS_MISTAKES
     conda:
         "../../envs/sequences.yaml"
@@ -44,4 +44,4 @@ use rule sequences as sequences_codons with:
         clusters="<results>/sequences/{dataset}/clusters.parquet",
         frames="<results>/sequences/{dataset}/frames.parquet",
     wildcard_constraints:
-        dataset=either(plan.codon_sets),
+        dataset=either(inputs.by_codon.framed_sets),

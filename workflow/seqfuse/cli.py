@@ -68,6 +68,7 @@ STAGES: dict[str, tuple[str, dict[str, str]]] = {
             "card": "seqfuse.codons.card",
             "predict": "seqfuse.codons.predict",
             "design": "seqfuse.codons.design",
+            "embed": "seqfuse.codons.application.embed",
             "interpret": "seqfuse.codons.interpret",
         },
     ),

@@ -59,7 +59,7 @@ CLUSTERS = _schema({"id": _TEXT, "cluster": _COUNT}, {"seen": _TEXT})
 REJECTS = _schema({"file": _TEXT, "line": _COUNT, "row": _COUNT, "id": _TEXT, "reason": _TEXT}, {})
 # The three views of a coding record, codon by codon: `dna` and `rna` hold 3 * codons nucleotides,
 # `protein` one residue a codon (X where a stop or an N stands inside); `tail` counts nucleotides
-# behind the last whole codon.
+# behind the last whole codon. A record with a variant has a second row (`bio.frames.variant_id`).
 FRAMES = _schema(
     {
         "id": _TEXT,

@@ -121,6 +121,18 @@ def frames(ids: pa.Array, column: pa.Array, table: int = 1) -> pa.RecordBatch:
     return pa.RecordBatch.from_pydict({"id": ids} | rows)
 
 
+def of_variants(batch: pa.RecordBatch, table: int = 1) -> pa.RecordBatch:
+    """The `FRAMES` rows of the variants among records. A stop inside is what a variant may make."""
+    paired = batch.filter(batch["variant"].is_valid())
+    ids = pa.array([variant_id(name) for name in paired["id"].to_pylist()], pa.string())
+    return frames(ids, paired["variant"], table)
+
+
+def variant_id(name: str) -> str:
+    """The id of the frames of a record's variant, beside those of its reference."""
+    return f"{name} (variant)"
+
+
 def is_initiator(dna: str, protein: str) -> bool:
     """Whether a frame begins with methionine by another codon than ATG: GTG, say, which is valine
     elsewhere. In some codes ATA is methionine everywhere; as the first codon it counts here, too,

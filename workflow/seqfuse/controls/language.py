@@ -3,7 +3,7 @@
 Reads a suite's cleaned records. Writes one table of predictions for val and test, in the schema of
 a model's, with one method a control (seqfuse/registry/controls.py) and the log of each label's
 probability. Each control learns from the training records of the same dataset alone. Lookups need a
-question or a variant; datasets without go without.
+question or a variant, and those of codons a coding set; datasets without go without.
 
     seqfuse controls language --suite variants --datasets demo-variants
         --records results/demo/sequences/demo-variants/records.parquet --threads 1
@@ -20,6 +20,13 @@ def add_arguments(parser):
     """Add the flags of `seqfuse controls language`."""
     parser.add_argument("--suite", required=True, help="name of the suite")
     suite_flags.add_arguments(parser)
+    parser.add_argument(
+        "--coding",
+        nargs="+",
+        default=[],
+        metavar="NAME=CODE",
+        help="datasets that are coding, each with its genetic code",
+    )
     parser.add_argument("--threads", type=int, default=1, help="threads (default: 1)")
     parser.add_argument("--out", required=True, type=Path, help="predictions.parquet to write")
 
@@ -31,9 +38,10 @@ def run(args):
     from seqfuse.controls.labels import label_controls
     from seqfuse.progress import say
 
+    codes = suite_flags.genetic_codes(args.coding)
     rows = []
     for dataset, path in suite_flags.datasets(args):
-        records = label_controls.read(path)
+        records = label_controls.read(path, codes.get(dataset))
         fitted = label_controls.features(records.columns)
         for method, log_probabilities in label_controls.controls(records, fitted):
             say(f"{dataset}: {method}")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from seqfuse.encoders import live_states
-from seqfuse.encoders.store.rows import describe
+from seqfuse.encoders.store.rows import CODONS, describe
 from seqfuse.errors import UserError
 
 
@@ -63,6 +63,11 @@ class Live:
     time: `hold` embeds them, `get` is that of a store."""
 
     def __init__(self, encoder: Mapping, home: Path, given: Path | None):
+        if encoder["made"].get("layout") == CODONS:
+            raise UserError(
+                f"{home}: was shown states that `seqfuse codons embed` made codon by codon; it"
+                " cannot be asked about other sequences"
+            )
         place = find(encoder, home, given, "--encoder")
         self._embedder = live_states.embedder(place, encoder["made"])
         files = self._embedder.description["files"]

@@ -51,7 +51,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--pretrained", type=Path, metavar="DIR", help="folder of `seqfuse language pretrain`"
     )
     parser.add_argument(
-        "--encoder", type=Path, metavar="DIR", help="DNA encoder, for methods that train it"
+        "--encoder",
+        type=Path,
+        metavar="PATH",
+        help="DNA encoder, or checkpoint of a codon fusion, for methods that train it",
     )
     parser.add_argument(
         "--cards", nargs="+", type=Path, metavar="CARD", help="card.json of the datasets"

@@ -1,9 +1,10 @@
-"""What SeqCLIP's pre-training has seen of the genes that a benchmark asks about.
+"""What an encoder's training has seen of the genes that a benchmark asks about.
 
-Reads the cleaned gene-text pairs and the cleaned records of benchmarks. Writes a JSON audit: for
-each benchmark and held-out split, the rows whose gene (the records' `group`) is the gene of a pair
-that is trained on, and the rows whose reference shares some 90 nt with such a pair, on either
-strand.
+Reads the cleaned gene-text pairs of SeqCLIP's pre-training, or the cleaned records of a set that
+an arm of study B was trained on, and the cleaned records of benchmarks. Writes a JSON audit: for
+each benchmark and held-out split, the rows whose gene (the records' `group`) is the gene of a row
+that is trained on, and the rows whose reference shares some 90 nt with such a row, on either
+strand; with --every, 34 nt.
 
     seqfuse language leakage --pairs results/pilot/sequences/gene-summaries/records.parquet \\
         --datasets kegg --records results/pilot/sequences/kegg/records.parquet \\
@@ -15,7 +16,18 @@ from pathlib import Path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--pairs", required=True, type=Path, help="cleaned gene-text pairs")
+    parser.add_argument(
+        "--pairs", required=True, type=Path, help="cleaned gene-text pairs, or records"
+    )
+    parser.add_argument(
+        "--of",
+        default="SeqCLIP's pre-training",
+        metavar="TEXT",
+        help="what was trained on them (default: SeqCLIP's pre-training)",
+    )
+    parser.add_argument(
+        "--every", action="store_true", help="compare every word, not a sample: for short sequences"
+    )
     parser.add_argument("--datasets", required=True, nargs="+", help="the benchmarks' datasets")
     parser.add_argument(
         "--records", required=True, nargs="+", type=Path, help="their cleaned records, in order"
@@ -34,18 +46,19 @@ def run(args: argparse.Namespace) -> None:
             f"--records: {len(args.records)} files for {len(args.datasets)} datasets; "
             "give one each, in order"
         )
-    seen = pair_leakage.Pairs.read(args.pairs)
+    seen = pair_leakage.Pairs.read(args.pairs, 1 if args.every else pair_leakage.SCALE)
     found = {
         name: pair_leakage.of(seen, path)
         for name, path in zip(args.datasets, args.records, strict=True)
     }
-    write_json(args.out, {"method": pair_leakage.METHOD, "pairs": seen.count, "datasets": found})
+    made = {"of": args.of, "method": pair_leakage.method(seen.scale), "pairs": seen.count}
+    write_json(args.out, made | {"datasets": found})
     for name, splits in found.items():
         for split, counts in splits.items():
             for kind in ("genes", "dna"):
                 if counts[kind] and counts[kind]["rows"]:
                     say(
                         f"warning: {name}, {split}: {counts[kind]['rows']} of {counts['rows']} rows"
-                        f" share their {'gene' if kind == 'genes' else 'DNA'} with a pair of"
-                        " SeqCLIP's pre-training"
+                        f" share their {'gene' if kind == 'genes' else 'DNA'} with a row of"
+                        f" {args.of}"
                     )

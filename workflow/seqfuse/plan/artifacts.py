@@ -169,6 +169,12 @@ def _of_pretraining(scope: Scope) -> Wildcards:
     return [{}] if scope.run.pretrained() else []
 
 
+def _of_arms_read(scope: Scope) -> Wildcards:
+    """The sets whose arms are encoders of what is compared."""
+    encoders = [scope.run.codon_encoder(name) for name in scope.compared]
+    return [{"dataset": name} for name in dict.fromkeys(e.set for e in encoders if e and e.arm)]
+
+
 def _of_pairs(scope: Scope) -> Wildcards:
     """The gene-text pairs that a pre-training of this run reads."""
     pairs = scope.run.settings["language"]["pretrain"]["dataset"]
@@ -316,6 +322,7 @@ ARTIFACTS: tuple[Artifact, ...] = (
         "language",
     ),
     Artifact("leakage", "<results>/language/pretrain/leakage.json", _of_pretraining, "language"),
+    Artifact("leakage", "<results>/codons/{dataset}/leakage.json", _of_arms_read, "language"),
     Artifact(
         "pretrainings",
         "<results>/language/pretrain/seqclip/model.json",

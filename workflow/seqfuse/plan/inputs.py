@@ -4,8 +4,10 @@
 """
 
 from seqfuse.plan.artifacts import expand
+from seqfuse.plan.by_codon import ByCodon
 from seqfuse.plan.run import Run
 from seqfuse.registry.arms import ARMS
+from seqfuse.registry.codon_encoders import CodonEncoder
 from seqfuse.registry.judges import REFERENCES
 from seqfuse.registry.layouts import TEXT_LAYOUTS
 
@@ -15,6 +17,7 @@ class Inputs:
 
     def __init__(self, run: Run):
         self.run = run
+        self.by_codon = ByCodon(run)
 
     def model_text(self, wildcards) -> list[str]:
         """The records whose text a scratch language model learns its tokeniser from."""
@@ -141,7 +144,26 @@ class Inputs:
         """The encoder that a method trains with itself."""
         if not self.run.method(wildcards.method).trains_encoder:
             return []
+        if self.run.codon_encoder(wildcards.method):
+            words = self._encoders(wildcards)
+            return [self._checkpoint(CodonEncoder.of(word)) for word in words]
         return [self.run.manifest(self.run.model_of(wildcards.method, "encoder"))]
+
+    def codon_states(self, wildcards):
+        """What the states of a set by an encoder that reads by codon are made of: receipts of the
+        modalities, of frames that may be altered, and the checkpoint of an arm."""
+        encoder = CodonEncoder.of(wildcards.fused)
+        framed = wildcards.dataset + (f"@{encoder.altered}" if encoder.altered else "")
+        models = self.run.settings["codons"]["encoders"]
+        found = {
+            view: f"<results>/embeddings/{framed}/{view}.{models[view]}.json"
+            for view in encoder.modalities
+        }
+        found["frames"] = f"<results>/sequences/{framed}/frames.parquet"
+        return found | ({"arm": self._checkpoint(encoder)} if encoder.arm else {})
+
+    def _checkpoint(self, encoder: CodonEncoder) -> str:
+        return f"<results>/codons/{encoder.set}/{encoder.arm}/seed{encoder.seed}.safetensors"
 
     def arm_embeddings(self, wildcards):
         """The receipts of an arm's modalities, by modality."""

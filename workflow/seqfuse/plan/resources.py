@@ -81,6 +81,12 @@ class Needs:
             self.run.settings["embeddings"],
         )
 
+    def codon_states_disk(self, wildcards, input):
+        """What the store grows by, and memory maps of what it is made from. A fusion may be wider
+        than its modalities, by no more than a few times."""
+        names = self.inputs.codon_states(wildcards).keys() - {"frames", "arm"}
+        return 4 * disk.mapped(input[name] for name in names)
+
     def finetune_disk(self, wildcards, input):
         """Checkpoints, and the memory map of the states that a method reads."""
         found = disk.mapped(input.embeddings)

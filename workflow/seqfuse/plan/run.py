@@ -5,12 +5,14 @@ Nothing here knows of Snakemake. Paths are written with its path variables (`<re
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from seqfuse.files import MANIFEST, sha256
 from seqfuse.plan import parts
 from seqfuse.plan.params import omit
 from seqfuse.registry.arms import ARMS
+from seqfuse.registry.codon_encoders import CodonEncoder
 from seqfuse.registry.controls import CONTROLS
 from seqfuse.registry.judges import REFERENCES
 from seqfuse.registry.layouts import LAYOUTS
@@ -136,7 +138,10 @@ class Run:
 
     def said_to_code(self, dataset: str) -> str:
         """A flag, where an entry says that its sequences are coding, whatever the study."""
-        return "--coding" if self.settings["datasets"][dataset].get("coding") else ""
+        entry = self.settings["datasets"][dataset]
+        if entry.get("cds"):
+            return f"--cds {entry.get('frame', 0)}"
+        return "--coding" if entry.get("coding") else ""
 
     def expected_rows(self, dataset):
         """How many rows of each split a dataset's source counts, as flags; a draw leaves others."""
@@ -220,9 +225,21 @@ class Run:
 
     def encoders_of(self, name, seeds) -> list[str]:
         """The encoders whose states some seeds of a method or variant read, each once."""
-        if not self.method(name).pretrained:
+        if self.method(name).pretrained:
+            return list(dict.fromkeys(self.pretraining_of(name, seed) for seed in seeds))
+        encoder = self.codon_encoder(name)
+        if encoder is None:
             return [self.model_of(name, "encoder")]
-        return list(dict.fromkeys(self.pretraining_of(name, seed) for seed in seeds))
+        # Of one encoder in one job, states of all seeds are those of the first arm's seed.
+        seeds = seeds if self.settings["jobs"]["per_seed"] else self.seeds[:1]
+        return list(dict.fromkeys(encoder.with_seed(seed).word for seed in seeds))
+
+    def codon_encoder(self, name) -> CodonEncoder | None:
+        """The encoder of a method or variant where it reads by codon; what a method that trains the
+        fusion on reads is not fused yet."""
+        encoder = CodonEncoder.of(self.model_of(name, "encoder"))
+        trains = self.method(name).trains_encoder
+        return replace(encoder, unfused=True) if encoder and trains else encoder
 
     def implementation(self, name):
         """The module that implements a method, for the hash of its code."""

@@ -58,6 +58,20 @@ _ALL = (
         "The commonest training label of the very same reference and variant; no question is read.",
     ),
     Control(
+        "codon_lookup",
+        "Codon-change lookup",
+        "language",
+        "The commonest training label of the very same change of codons, in coding sets with a "
+        "variant; no question and nothing around the change is read.",
+    ),
+    Control(
+        "amino_acid_lookup",
+        "Amino-acid-change lookup",
+        "language",
+        "The commonest training label of the very same change of amino acids, in coding sets with "
+        "a variant: what the genetic code alone makes of the change.",
+    ),
+    Control(
         "question_majority",
         "Question majority",
         "language",

@@ -12,9 +12,9 @@ class Method:
 
     `implementation` is the class, as "module:name". `reads_store` methods take frozen encoder
     states from the embedding store. `pretrained` methods use SeqCLIP's encoder and adapter instead
-    of the plain encoder. `trains_encoder` methods train the encoder with themselves. `generates`
-    methods answer in text, which a judge can read. Probes alter the DNA of the methods that
-    `sees_dna` holds for.
+    of the plain encoder. `trains_encoder` methods train the encoder with themselves, or, of
+    stored states, the fusion that joins them. `generates` methods answer in text, which a judge can
+    read. Probes alter the DNA of the methods that `sees_dna` holds for.
     """
 
     name: str
@@ -61,6 +61,14 @@ METHODS: dict[str, Method] = {
             "Linear adapter, encoder trained",
             "control",
             "seqfuse.language.methods.linear_tuned:LinearTuned",
+            trains_encoder=True,
+        ),
+        Method(
+            "linear_fused",
+            "Linear adapter, codon fusion trained",
+            "method",
+            "seqfuse.language.methods.linear_fused:LinearFused",
+            reads_store=True,
             trains_encoder=True,
         ),
         Method(

@@ -20,7 +20,7 @@ KINDS = {
     "cards": "card.json of each dataset",
     "costs": "cost.json of each trained method",
     "verdicts": "the judge's verdicts.parquet of each method",
-    "leakage": "leakage.json of SeqCLIP's pre-training",
+    "leakage": "leakage.json of what encoders were trained on",
     "pretrainings": "model.json of SeqCLIP's pre-training",
     "figures": "the SVG of each figure",
     "accepted": "accepted.json, which `seqfuse accept` writes",

@@ -6,7 +6,7 @@ from seqfuse.report.inputs import Run
 def card(run: Run, name: str) -> dict:
     """What the page says of a dataset: its card and its audit, as far as they were given."""
     card, audit = run.cards.get(name, {}), run.audits.get(name, {})
-    leaked = run.leakage.get(name, {})
+    leaked = run.leakage.get(name, [])
     pretraining = run.pretraining if card.get("study") == "pairs" else {}
     rows, splits = audit.get("rows"), audit.get("splits") or card.get("rows") or {}
     rejected, left_out = audit.get("rejected") or {}, card.get("left_out") or {}
@@ -27,7 +27,7 @@ def card(run: Run, name: str) -> dict:
         ("Seen in train", _seen(audit.get("duplicates"))),
         ("Near-duplicates in train", _near(audit.get("near_duplicates"))),
         ("Homologues in train", _homologues(audit)),
-        ("Seen in SeqCLIP's pre-training", _leaked(leaked.get("splits") or {})),
+        *((f"Seen in {found['of']}", _leaked(found["splits"])) for found in leaked),
     ]
     return {
         "name": name,
@@ -35,7 +35,7 @@ def card(run: Run, name: str) -> dict:
         "warnings": audit.get("warnings", []),
         "files": card.get("files", []),
         "sources": [found["source_number"] for found in (card, audit) if "source_number" in found]
-        + [found["source"] for found in (leaked, pretraining) if found],
+        + [found["source"] for found in (*leaked, pretraining) if found],
     }
 
 

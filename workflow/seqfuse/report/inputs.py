@@ -70,7 +70,7 @@ class Run:
     audits: dict[str, dict] = field(default_factory=dict)
     cards: dict[str, dict] = field(default_factory=dict)
     costs: list[dict] = field(default_factory=list)
-    leakage: dict[str, dict] = field(default_factory=dict)
+    leakage: dict[str, list[dict]] = field(default_factory=dict)
     pretraining: dict = field(default_factory=dict)
     figures: list[Drawing] = field(default_factory=list)
     accepted: list[dict] = field(default_factory=list)
@@ -112,7 +112,9 @@ def read(name: str, settings: Path, paths: Mapping[str, Sequence[Path]]) -> Run:
     for path in paths["leakage"]:
         found = _checked("leakage", path)
         number = _note(run, path, "seqfuse language leakage")
-        run.leakage |= {n: {"splits": s, "source": number} for n, s in found["datasets"].items()}
+        for name, splits in found["datasets"].items():
+            audit = {"of": found["of"], "splits": splits, "source": number}
+            run.leakage.setdefault(name, []).append(audit)
     for path in paths["accepted"]:
         number = _note(run, path, "seqfuse accept")
         run.accepted += [entry | {"source": number} for entry in files.read_json(path)["accepted"]]

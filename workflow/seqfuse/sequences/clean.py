@@ -2,7 +2,7 @@
 
 Reads records.parquet. Writes into a folder: records.parquet (kept rows), rejects.parquet (the other
 rows, with the reason), audit.json (counts, duplicates, what a lookup scores), clusters.parquet
-(which scored rows are one sample) and, for study codons, frames.parquet.
+(which scored rows are one sample) and, for study codons or with --cds, frames.parquet.
 
     seqfuse sequences --records data/kegg/records.parquet --study language --out sequences/kegg \\
         --max-length 512 --too-long window
@@ -35,6 +35,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--coding", action="store_true", help="the sequences code proteins, whatever the study"
     )
+    parser.add_argument(
+        "--cds",
+        type=int,
+        choices=[0, 1, 2],
+        metavar="FRAME",
+        help="each sequence of study language is read in codons that begin behind so many"
+        " nucleotides; what is not coding is refused",
+    )
     cli_flags.add(parser, "sequences")
 
 
@@ -47,7 +55,7 @@ def run(args: argparse.Namespace) -> None:
 
     settings = cli_flags.take(args, cleaning.Settings)
     with files.atomic_directory(args.out) as folder:
-        cleaner = cleaning.Cleaner(Path(args.records), args.study, settings, args.coding)
+        cleaner = cleaning.Cleaner(Path(args.records), args.study, settings, args.coding, args.cds)
         found = cleaning.clean(cleaner, folder)
         # What is no coding sequence has no protein to be compared.
         is_coding = found["coding"] and found["coding"]["is_coding"]

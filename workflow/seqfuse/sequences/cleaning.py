@@ -16,11 +16,12 @@ import pyarrow.parquet as pq
 from seqfuse import tables
 from seqfuse.bio import frames, record_batches, stated_variant
 from seqfuse.bio.homology import Search
-from seqfuse.bio.normalise import first_foreign, keys, normalise
+from seqfuse.bio.normalise import first_foreign, normalise
 from seqfuse.bio.proteins import ProteinSearch
 from seqfuse.bio.reading import cells
 from seqfuse.bio.reading.bad_rows import BadRow, BadRows
 from seqfuse.errors import UserError
+from seqfuse.sequences import subsets
 from seqfuse.sequences.coding import CodingCheck
 from seqfuse.sequences.part import Part
 from seqfuse.sequences.plan import Plan
@@ -40,12 +41,21 @@ class Settings(Section, path="sequences"):
 class Cleaner:
     """Cleans one file of records under given settings.
 
-    `study` codons asks for whole codons; `coding` says that the sequences of another code proteins.
+    `study` codons asks for whole codons; `coding` says that the sequences of another code proteins,
+    `cds` that they do in codons that begin behind so many nucleotides, which are cut off.
     """
 
-    def __init__(self, records: Path, study: str, settings: Settings, coding: bool = False):
-        self.records, self.settings = records, settings
-        self.framed = study == "codons"
+    def __init__(
+        self,
+        records: Path,
+        study: str,
+        settings: Settings,
+        coding: bool = False,
+        cds: int | None = None,
+    ):
+        self.records, self.settings, self.cds = records, settings, cds
+        self.whole = study == "codons"
+        self.framed = self.whole or cds is not None
         self.coding = self.framed or coding
         self.cut, self.bad = 0, BadRows()
 
@@ -57,6 +67,8 @@ class Cleaner:
             rows = np.arange(first, first + len(batch))
             part = Part(batch, rows, [None] * len(batch))
             self._letters(part)
+            for name in _SEQUENCES if self.cds else ():
+                part.put(name, pc.utf8_slice_codeunits(part.batch[name], start=self.cds))
             self._lengths(part)
             if self.settings.state_variant:
                 self._state(part)
@@ -94,7 +106,7 @@ class Cleaner:
         lengths = np.array(pc.fill_null(pc.binary_length(part.batch["sequence"]), 0))
         for i in np.flatnonzero(lengths < settings.min_length):
             part.reject(i, f"shorter than {settings.min_length} nt")
-        for i in np.flatnonzero(lengths % 3) if self.framed else ():
+        for i in np.flatnonzero(lengths % 3) if self.whole else ():
             if settings.partial_codon == "refuse" and part.reasons[i] is None:
                 fix = "set sequences: {partial_codon: keep} or drop, or check that this is coding"
                 self._refuse(part, i, True, "{} nt is no multiple of 3", fix, int(lengths[i]))
@@ -139,14 +151,21 @@ class Cleaner:
         batch, policy = part.batch, self.settings.internal_stops
         self._genetic_codes(part)
         part.frames = frames.frames(batch["id"], batch["sequence"], self.settings.genetic_code)
+        if self.cds is not None:
+            part.variant_frames = frames.of_variants(batch, self.settings.genetic_code)
         for i in np.flatnonzero(np.array(part.frames["codons"]) == 0) if self.framed else ():
             part.reject(i, "no codon")
         inside = np.array(part.frames["internal_stops"])
-        for i in np.flatnonzero(inside) if policy != "keep" else ():
+        # That a set of study A is coding is the user's word, to which each record is held.
+        stops = policy == "refuse" or (self.cds is not None and policy == "keep")
+        for i in np.flatnonzero(inside) if stops or policy == "drop" else ():
             if part.reasons[i] is None:
                 fix = "set internal_stops: keep or drop, or check genetic_code and the frame"
                 what = "a stop inside the frame"
-                self._refuse(part, i, policy == "refuse", what, fix)
+                if self.cds is not None:
+                    what = "not coding: a stop inside the frame"
+                    fix = "check `frame` and genetic_code, or set internal_stops: drop"
+                self._refuse(part, i, stops, what, fix)
 
     def _genetic_codes(self, part: Part) -> None:
         """Reject what the set's genetic code would mistranslate."""
@@ -180,10 +199,10 @@ class Cleaner:
 
 
 def clean(cleaner: Cleaner, folder: Path) -> dict:
-    """Write records, rejects and (study codons) frames into `folder`; the counts for the audit."""
+    """Write records, rejects and (where there are any) frames into `folder`; the audit's counts."""
     records, settings = cleaner.records, cleaner.settings
     plan = Plan.of(cleaner)
-    ambiguous = _ambiguous_questions(records)
+    ambiguous = subsets.ambiguous_questions(records)
     tally, reasons_seen, coding = Counter(), Counter(), CodingCheck(settings.genetic_code)
     changed = {name: Counter(rows=0, letters=0) for name in _CHANGES}
     with _writers(folder, cleaner.framed) as writers:
@@ -193,7 +212,7 @@ def clean(cleaner: Cleaner, folder: Path) -> dict:
             kept = part.kept
             keep = pa.array(kept)
             batch = part.batch.append_column(
-                tables.CLEAN.field("subset"), _subset(part.batch, ambiguous)
+                tables.CLEAN.field("subset"), subsets.subset(part.batch, ambiguous)
             )
             cleaned = batch.select(tables.CLEAN.names).filter(keep)
             writers["records"].write_batch(cleaned.cast(tables.CLEAN))
@@ -211,6 +230,10 @@ def clean(cleaner: Cleaner, folder: Path) -> dict:
                 coding.add(framed, cleaned["sequence"], places)
                 if cleaner.framed:
                     writers["frames"].write_batch(framed.cast(tables.FRAMES))
+                if part.variant_frames is not None:
+                    paired = keep.filter(part.batch["variant"].is_valid())
+                    of_variants = part.variant_frames.filter(paired)
+                    writers["frames"].write_batch(of_variants.cast(tables.FRAMES))
             tally.update(read=len(kept), kept=int(kept.sum()))
             reasons_seen.update(reason for reason in part.reasons if reason is not None)
     rejected = sum(reasons_seen.values())
@@ -243,27 +266,6 @@ def _warnings(found: dict, settings: Settings) -> Iterator[str]:
     ]
     if changes:
         yield f"cleaning changed {', '.join(changes)}"
-
-
-def _ambiguous_questions(records: Path) -> np.ndarray:
-    """The keys of the questions that have more than one label in the file."""
-    pairs = []
-    schema = pa.schema([tables.RECORDS.field(name) for name in ("question", "label")])
-    for batch in record_batches.read(records, schema):
-        batch = batch.filter(batch["label"].is_valid())
-        pairs.append(np.stack([keys(batch["question"]), keys(batch["question"], batch["label"])]))
-    distinct = np.unique(np.concatenate(pairs, axis=1), axis=1)[0]
-    questions, labels = np.unique(distinct, return_counts=True)
-    return questions[labels > 1]
-
-
-def _subset(batch: pa.RecordBatch, ambiguous: np.ndarray) -> pa.Array:
-    """Whether the question alone decides the label; null without a question or a label."""
-    decided = ~np.isin(keys(batch["question"]), ambiguous)
-    asked = pc.and_(batch["question"].is_valid(), batch["label"].is_valid())
-    return pc.if_else(
-        asked, pc.if_else(pa.array(decided), "question_decides", "sequence_decides"), None
-    )
 
 
 @contextlib.contextmanager

@@ -12,13 +12,14 @@ from seqfuse.bio.reading.bad_rows import Place, place
 @dataclass
 class Part:
     """Some cleaned rows: their numbers from 0, why each is rejected or None, how many letters of
-    each were changed, and, of coding sequences, their frames."""
+    each were changed, and, of coding sequences, their frames and those of their variants."""
 
     batch: pa.RecordBatch
     rows: np.ndarray
     reasons: list[str | None]
     changed: dict[str, np.ndarray] = field(default_factory=dict)
     frames: pa.RecordBatch | None = None
+    variant_frames: pa.RecordBatch | None = None
 
     @property
     def kept(self) -> np.ndarray:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from seqfuse.registry import plugins
+from seqfuse.registry import codon_encoders, plugins
 from seqfuse.registry.arms import ARMS
 from seqfuse.settings import datasets, models, names, own_data
 from seqfuse.settings.paths import RESOURCES, WORKFLOW, in_checkout
@@ -113,9 +113,12 @@ def _interpret_own(codons: dict, own: Mapping) -> None:
 def scratch(settings: Mapping, study: str) -> list[str]:
     """The models of a study that start from random weights, by name."""
     language = settings["language"]
+    by_codon = settings["codons"]["encoders"].values()
+    named = [language[key] for key in ("backbone", "encoder", "text_encoder")]
+    plain = [name for name in named if not codon_encoders.is_one(name)]
     used = {
-        "language": [language[key] for key in ("backbone", "encoder", "text_encoder")],
-        "codons": settings["codons"]["encoders"].values(),
+        "language": [*plain, *(by_codon if len(plain) < len(named) else ())],
+        "codons": by_codon,
     }
     models = settings["models"]
     return sorted({name for name in used[study] if models[name]["kind"] == "scratch"})

@@ -56,6 +56,10 @@ def validate(name: str, entry: Mapping, places: Places = NOWHERE) -> dict:
     for key in _OF_VARIANTS if entry["source"] != "vcf" else ():
         if key in entry:
             raise UserError(f"dataset {name!r}: {key} is a key of `source: vcf` alone; remove it")
+    if entry.get("cds") and entry["study"] != "language":
+        raise UserError(f"dataset {name!r}: cds is a key of `study: language`; remove it")
+    if entry.get("frame") and not entry.get("cds"):
+        raise UserError(f"dataset {name!r}: frame says where codons begin; write `cds: true`, too")
     for key in ("group_pattern", "text_pattern", "label_pattern"):
         if key in entry:
             _check_pattern(name, key, entry[key])
@@ -145,8 +149,8 @@ def joined_on(entry: Mapping) -> tuple[str, str]:
 def has_variants(entry: Mapping) -> bool:
     """Whether an entry names a variant sequence beside the reference."""
     named = bool(entry.get("columns", {}).get("variant"))
-    generated = entry.get("generator") in ("variants", "effects")
-    return named or generated or entry.get("source") == "vcf"
+    drawn = entry.get("generator") in ("variants", "effects", "coding-variants")
+    return named or drawn or entry.get("source") == "vcf"
 
 
 def _defaults(name: str) -> dict:
@@ -166,7 +170,7 @@ def _task(entry: Mapping) -> str:
 
 
 def _is_coding(entry: Mapping) -> bool:
-    return entry["study"] == "codons"
+    return entry["study"] == "codons" or bool(entry.get("cds"))
 
 
 def _check_pattern(name: str, key: str, pattern: str) -> None:

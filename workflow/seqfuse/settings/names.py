@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 
 from seqfuse.errors import nearest
+from seqfuse.registry import codon_encoders
 from seqfuse.registry.arms import ARMS
 from seqfuse.registry.controls import CONTROLS
 from seqfuse.registry.judges import REFERENCES
 from seqfuse.registry.layouts import DECODERS, LAYOUTS, TEXT_LAYOUTS
-from seqfuse.registry.methods import METHODS, OWN_SETTINGS
+from seqfuse.registry.methods import METHODS, OWN_SETTINGS, Method
 from seqfuse.registry.metrics import MEAN
+from seqfuse.settings.datasets import splits
 from seqfuse.settings.schema import section
 from seqfuse.settings.validation import hold, refuse, together
 from seqfuse.settings.yaml_files import KeyPath, Places
@@ -50,7 +52,7 @@ def check_known(settings: Mapping, places: Places) -> None:
         if variant["method"] in METHODS
     ]
     kinds = (_unknown, _of_another_study, _of_another_layout, _taken, _not_interpreted, _alike)
-    kinds += (_of_no_seed, _never_together)
+    kinds += (_of_no_seed, _never_together, _by_codon)
     wrong = [mistake for kind in kinds for mistake in kind(settings)]
     together(variants, [places.located(*mistake) for mistake in wrong])
 
@@ -191,6 +193,54 @@ def _of_no_seed(settings: Mapping) -> Iterator[Mistake]:
             yield path, f"{_key(path)}: {said}"
 
 
+def _by_codon(settings: Mapping) -> Iterator[Mistake]:
+    """Encoders that read by codon: of arms that are trained, for coding sets and methods that read
+    their states."""
+    language = settings["language"]
+    shown = language["suites"] if "language" in settings["studies"] else {}
+    for name in dict.fromkeys([*language["methods"], *language["variants"]]):
+        variant = language["variants"].get(name, {})
+        method = METHODS.get(variant.get("method", name))
+        encoder = variant.get("encoder", language["encoder"])
+        path = ("language", "variants", name) if "encoder" in variant else ("language",)
+        path, key = (*path, "encoder"), _key((*path, "encoder"))
+        if method is None or not (method.reads_store or method.trains_encoder):
+            continue
+        if not codon_encoders.is_one(encoder):
+            if method.reads_store and method.trains_encoder:
+                said = f"method {method.name!r} trains the fusion of an arm; write fused:SET/ARM"
+                yield path, f"{key}: {said}, not {encoder!r}"
+            continue
+        if said := _no_codons(settings, method, encoder):
+            yield path, f"{key}: {said}"
+            continue
+        for suite in variant.get("suites", shown):
+            for dataset in shown.get(suite, ()):
+                if not settings["datasets"].get(dataset, {}).get("cds"):
+                    said = f"{encoder!r} reads coding sequences, which {dataset!r} of the suite"
+                    yield path, f"{key}: {said} {suite!r} is not said to be (`cds: true`)"
+            if name in language["methods"] and suite not in language["probe"]["exclude_suites"]:
+                said = f"{encoder!r} has no states of DNA that probes alter; write"
+                yield path, f"{key}: {said} `language: {{probe: {{exclude_suites: [{suite}]}}}}`"
+
+
+def _no_codons(settings: Mapping, method: Method, encoder: str) -> str | None:
+    """Why a method cannot read an encoder by codon, whatever it is shown."""
+    if said := codon_encoders.refusal(encoder):
+        return said
+    found = codon_encoders.CodonEncoder.of(encoder)
+    codons = settings["codons"]
+    trained = codons["datasets"] if "codons" in settings["studies"] else []
+    sets = [one for name in trained for one in splits(name, codons["split_seeds"])]
+    if found.arm and found.set not in sets:
+        return f"{encoder!r}: no arm is trained on {found.set!r}{nearest(found.set, sets)}"
+    if not method.reads_store or method.pretrained:
+        return f"method {method.name!r} trains an encoder of DNA; name one that is no {encoder!r}"
+    if method.trains_encoder and not found.arm:
+        return f"method {method.name!r} trains the fusion of an arm, and {encoder!r} has none"
+    return None
+
+
 def _key(path: KeyPath) -> str:
     """A key as it is written in messages: an item of a list is named by its list."""
     return ".".join(part for part in path if isinstance(part, str))
@@ -213,14 +263,15 @@ def _named(settings: Mapping) -> Iterator[tuple[KeyPath, str, str]]:
     for path, _, name in _datasets(settings):
         yield path, "dataset", name
     for key in ("backbone", "encoder", "text_encoder"):
-        yield ("language", key), "model", language[key]
+        if not codon_encoders.is_one(language[key]):
+            yield ("language", key), "model", language[key]
     for key, name in codons["encoders"].items():
         yield ("codons", "encoders", key), "model", name
     for name, variant in language["variants"].items():
         path = ("language", "variants", name)
         yield (*path, "method"), "method", variant["method"]
         for key in ("backbone", "encoder", "text_encoder"):
-            if key in variant:
+            if key in variant and not codon_encoders.is_one(variant[key]):
                 yield (*path, key), "model", variant[key].removesuffix("@random")
         for suite in variant.get("suites", []):
             yield (*path, "suites"), "suite", suite

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.sparse import issparse, sparray
 
 from seqfuse import tables
-from seqfuse.controls.baselines import composition, lookups, regressions, wording
+from seqfuse.controls.baselines import codon_changes, composition, lookups, regressions, wording
 from seqfuse.errors import UserError
 from seqfuse.registry import plugins
 
@@ -24,21 +24,24 @@ _MOST_ROWS = 20_000
 
 @dataclass(frozen=True)
 class Records:
-    """One dataset's records by column, `train` and `asked` (val, test) as row numbers."""
+    """One dataset's records by column, `train` and `asked` (val, test) as row numbers; of a coding
+    set the genetic `code`."""
 
     columns: dict[str, list]
     train: list[int]
     val: list[int]
     asked: list[int]
     classes: list[str]
+    code: int | None = None
 
     def take(self, column: str, rows: list[int]) -> list:
         """The values of one column at `rows`."""
         return [self.columns[column][row] for row in rows]
 
 
-def read(path: Path) -> Records:
-    """The records of a dataset of labels; a set without labels or training records is refused."""
+def read(path: Path, code: int | None = None) -> Records:
+    """The records of a dataset of labels, coding ones with their genetic `code`; a set without
+    labels or training records is refused."""
     names = ["id", "split", "sequence", "variant", "question", "label"]
     columns = tables.read(path, tables.CLEAN, names).to_pydict()
     unlabelled = [i for i, label in zip(columns["id"], columns["label"], strict=True) if not label]
@@ -50,7 +53,7 @@ def read(path: Path) -> Records:
     if not rows["train"]:
         raise UserError(f"{path}: no training record for the controls to learn from")
     classes = sorted({columns["label"][row] for row in rows["train"]})
-    return Records(columns, rows["train"], rows["val"], rows["val"] + rows["test"], classes)
+    return Records(columns, rows["train"], rows["val"], rows["val"] + rows["test"], classes, code)
 
 
 def features(columns: dict[str, list]) -> dict[str, np.ndarray | sparray]:
@@ -80,6 +83,15 @@ def controls(
     if all(records.columns["question"]):
         questions = records.take("question", train), records.take("question", asked)
         yield "question_lookup", np.log(lookups.lookup(questions[0], labels, questions[1], classes))
+    if records.code and all(records.columns["variant"]):
+        both = records.columns["sequence"], records.columns["variant"]
+        changes = {
+            "codon_lookup": codon_changes.codons(*both),
+            "amino_acid_lookup": codon_changes.amino_acids(*both, records.code),
+        }
+        for name, found in changes.items():
+            known, wanted = [found[row] for row in train], [found[row] for row in asked]
+            yield name, np.log(lookups.lookup(known, labels, wanted, classes))
     pairs = list(zip(records.columns["sequence"], records.columns["variant"], strict=True))
     known, wanted = [pairs[row] for row in train], [pairs[row] for row in asked]
     yield "pair_lookup", np.log(lookups.lookup(known, labels, wanted, classes))

@@ -1,9 +1,10 @@
 """The flags by which a control of study A reads the datasets of a suite."""
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from seqfuse.bio.frames import TABLES
 from seqfuse.errors import UserError
 
 
@@ -12,6 +13,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--records", required=True, nargs="+", type=Path, help="their cleaned records, in order"
     )
+
+
+def genetic_codes(words: Iterable[str]) -> dict[str, int]:
+    """The genetic code of each coding dataset, from NAME=CODE."""
+    pairs = [word.rpartition("=") for word in words]
+    for name, _, code in pairs:
+        if not name or not code.isdecimal() or int(code) not in TABLES:
+            raise UserError(f"--coding: {name}={code}: write NAME=CODE, such as my-set=1")
+    return {name: int(code) for name, _, code in pairs}
 
 
 def datasets(args: argparse.Namespace) -> Iterator[tuple[str, Path]]:

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 
-from seqfuse.data.demo import codons, effects, genes, language
+from seqfuse.data.demo import coding_variants, codons, effects, genes, language
 
 # generator -> (rows from a seed, what a record's label, value or text should be)
 GENERATORS: dict[str, tuple[Callable[[int], list[dict]], Callable[[dict], object]]] = {
     "variants": (language.variants, language.variant_truth),
+    "coding-variants": (coding_variants.variants, coding_variants.truth),
     "promoter": (language.promoter, language.promoter_truth),
     "splice": (language.splice, language.splice_truth),
     "motifs": (language.motifs, language.motif_truth),

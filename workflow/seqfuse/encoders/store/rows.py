@@ -7,6 +7,9 @@ import numpy as np
 
 from seqfuse.files import digest
 
+# The layout, in a store's description, of states that several encoders' are made into by codon.
+CODONS = "codons"
+
 
 class Row(NamedTuple):
     """One stored sequence: its hash, its letters counted, states [T, D], spans [T, 2], mean [D]."""

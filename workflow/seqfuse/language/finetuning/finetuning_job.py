@@ -11,6 +11,7 @@ import torch
 
 from seqfuse import fingerprint
 from seqfuse.encoders.recorded import of_receipt
+from seqfuse.encoders.store.reader import Store
 from seqfuse.errors import UserError
 from seqfuse.files import (
     atomic_directory,
@@ -197,13 +198,26 @@ class Job:
             lora_rank=self.training.lora_rank,
             label_weight=self.training.label_weight,
             gradient_checkpointing=self.training.gradient_checkpointing,
-            settings=self.settings,
+            settings=self.settings | self._fusion,
             states=states,
             encoder_width=width,
             pretrained=self.pretrained,
             encoder=self.encoder,
             labels=self._labels,
         )
+
+    @cached_property
+    def _fusion(self) -> dict:
+        """The sizes of the fusion that is trained, of which the states say what they are for."""
+        if not (self.receipts and self.method.trains_encoder):
+            return {}
+        fusion = Store.open(self.receipts[0]).description.get("fusion")
+        if fusion is None:
+            raise UserError(
+                f"{self.receipts[0]}: method {self.method.name!r} trains the fusion of an arm; give"
+                " receipts of `seqfuse codons embed --unfused`"
+            )
+        return {"fusion": fusion}
 
     def _description(self, seed: int, method, folder: Path) -> checkpoint.Description:
         _, key, width = self._states
@@ -253,8 +267,15 @@ class Job:
             [sha256(path) for path in self.records],
             checksums(self.backbone),
             checksums(self.pretrained) if self.pretrained else None,
-            checksums(self.encoder) if self.encoder else None,
+            self._of_encoder,
         ]
+
+    @property
+    def _of_encoder(self) -> dict | str | None:
+        """Checksums of the encoder that is trained, or of the arm whose fusion is."""
+        if self.encoder is None or self.encoder.is_dir():
+            return self.encoder and checksums(self.encoder)
+        return sha256(self.encoder)
 
     @property
     def _shown(self) -> dict:

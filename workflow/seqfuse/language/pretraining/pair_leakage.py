@@ -1,4 +1,4 @@
-"""Genes and stretches of DNA that the pairs of a pre-training share with a benchmark's rows."""
+"""Genes and stretches of DNA that what an encoder was trained on shares with a benchmark's rows."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,37 +12,43 @@ from seqfuse.bio.normalise import flat
 
 # A word of 31 letters fits 64 bits, and two genomes share one by chance once in 10^18 pairs.
 K = 31
-# One word in 16 is compared, and a row needs four different ones: some 90 nt in common. Repeats of
-# one codon, as of polyglutamine, have three words at most.
-_SCALE, _LEAST = np.uint64(16), 4
+# Of long sequences one word in 16 is compared, and a row needs four different ones: some 90 nt in
+# common. Repeats of one codon, as of polyglutamine, have three words at most.
+SCALE, _LEAST = 16, 4
 _LISTED = 20
-METHOD = (
-    f"genes: equal `group`; dna: {_LEAST} common {K}-mers of `sequence` or more, on either strand, "
-    f"of a sample of one {K}-mer in {_SCALE}; only pairs of the split train count"
-)
 _CODE = np.full(256, 4, np.uint64)
 _CODE[np.frombuffer(b"ACGT", np.uint8)] = np.arange(4, dtype=np.uint64)
 _SCHEMA = pa.schema([tables.CLEAN.field(name) for name in ("split", "sequence", "group")])
 
 
+def method(scale: int) -> str:
+    """How shared rows are found, in words."""
+    sample = f", of a sample of one {K}-mer in {scale}" if scale > 1 else ""
+    return (
+        f"genes: equal `group`; dna: {_LEAST} common {K}-mers of `sequence` or more, on either"
+        f" strand{sample}; only rows of the split train count"
+    )
+
+
 @dataclass(frozen=True)
 class Pairs:
-    """What is trained on: the genes' names, and the sampled words of their DNA, ascending."""
+    """What is trained on: the genes' names, and of their DNA one word in `scale`, ascending."""
 
     count: int
     genes: frozenset[str]
     words: np.ndarray
+    scale: int
 
     @classmethod
-    def read(cls, path: Path) -> "Pairs":
-        """The training pairs of a table of cleaned pairs."""
+    def read(cls, path: Path, scale: int = SCALE) -> "Pairs":
+        """The training rows of a table of cleaned pairs, or of study B's cleaned records."""
         count, genes, found = 0, set(), [np.empty(0, np.uint64)]
         for batch in record_batches.read(path, _SCHEMA):
             batch = batch.filter(pa.array([split == "train" for split in _list(batch, "split")]))
             count += len(batch)
             genes.update(name for name in _list(batch, "group") if name)
-            found.append(np.unique(words(batch["sequence"])[0]))
-        return cls(count, frozenset(genes), np.unique(np.concatenate(found)))
+            found.append(np.unique(words(batch["sequence"], scale)[0]))
+        return cls(count, frozenset(genes), np.unique(np.concatenate(found)), scale)
 
 
 def of(seen: Pairs, path: Path) -> dict:
@@ -52,7 +58,7 @@ def of(seen: Pairs, path: Path) -> dict:
     """
     rows: dict[str, list[tuple[str | None, bool]]] = {"val": [], "test": []}
     for batch in record_batches.read(path, _SCHEMA):
-        found, owner = words(batch["sequence"])
+        found, owner = words(batch["sequence"], seen.scale)
         known = np.isin(found, seen.words)
         distinct = np.unique(np.stack([owner[known].astype(np.uint64), found[known]]), axis=1)[0]
         shared = np.bincount(distinct.astype(np.int64), minlength=len(batch)) >= _LEAST
@@ -64,7 +70,7 @@ def of(seen: Pairs, path: Path) -> dict:
     return {split: _counts(seen, found) for split, found in rows.items() if found}
 
 
-def words(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+def words(column: pa.Array, scale: int = SCALE) -> tuple[np.ndarray, np.ndarray]:
     """The sampled words uint64[m] of a column of sequences, the lesser of both strands, and the row
     int[m] that each stands in."""
     data, offsets = flat(column)
@@ -83,7 +89,7 @@ def words(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     owner = np.repeat(np.arange(len(column)), np.diff(offsets))
     # An odd factor and the upper bits: a sample that no kind of word is likelier to be in.
     mixed = (word * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)
-    chosen = known & (owner[:places] == owner[K - 1 :]) & (mixed % _SCALE == 0)
+    chosen = known & (owner[:places] == owner[K - 1 :]) & (mixed % np.uint64(scale) == 0)
     return word[chosen], owner[:places][chosen]
 
 

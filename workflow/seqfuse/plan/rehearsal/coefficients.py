@@ -14,6 +14,7 @@ from pathlib import Path
 from seqfuse.errors import UserError
 from seqfuse.files import canonical_json, read_json, write_json
 from seqfuse.plan.run import Run
+from seqfuse.registry import codon_encoders
 from seqfuse.registry.methods import OWN_SETTINGS
 from seqfuse.settings.advice import in_yaml
 from seqfuse.settings.paths import RESOURCES
@@ -73,6 +74,8 @@ def keep(path: Path, answers: Iterable[tuple[Request, Mapping]]) -> None:
 def model(run: Run, name: str) -> dict:
     """Layout and sizes of a model: those that its entry states, which are answered for with the
     package, else those of its folder, where it is there."""
+    if codon_encoders.is_one(name):
+        raise UserError(f"encoder {name!r}: what it takes is not known before it is trained")
     plain = name.removesuffix("@random")
     if name in run.pretrainings():
         plain = run.model_of(name, "encoder").removesuffix("@random")

@@ -1,0 +1,150 @@
+"""Encoders of study A that are trained in study B: what jobs read of them, and what is refused."""
+
+import pytest
+
+from seqfuse.errors import UserError
+from seqfuse.plan.artifacts import Artifacts
+from seqfuse.plan.inputs import Inputs
+from seqfuse.plan.run import Run
+from seqfuse.registry.codon_encoders import CodonEncoder, refusal
+from seqfuse.settings import configuration
+
+SET = "demo-coding-variants"
+CONFIG = {
+    "preset": "fused",
+    "seeds": [3, 5],
+    "jobs": {"per_seed": False},
+    "language": {
+        "methods": ["by_concat", "concat_tuned", "untrained", "text_only", "shuffled_codons"]
+    },
+}
+
+
+def run_of(**language) -> Run:
+    return Run(configuration.resolve(configuration.merge(CONFIG, {"language": language})))
+
+
+@pytest.fixture(scope="module")
+def inputs() -> Inputs:
+    return Inputs(run_of())
+
+
+@pytest.mark.parametrize(
+    ("name", "word", "modalities"),
+    [
+        ("fused:a+cluster.0/rna_protein", "fused@a+cluster.0@rna_protein", ("rna", "protein")),
+        ("fused:a/protein@codons", "fused@a@protein@codons", ("protein",)),
+        ("fused:dna/protein", "fused@dna@protein", ("protein",)),
+        ("fused:untrained", "fused@untrained", ("dna", "rna", "protein")),
+        ("fused:rna@synonymous", "fused@rna@synonymous", ("rna",)),
+    ],
+)
+def test_fused_encoder_is_named_in_files_as_in_a_configuration(name, word, modalities):
+    found = CodonEncoder.of(name)
+    assert found.word == word and found.modalities == modalities
+    assert CodonEncoder.of(word) == found and refusal(name) is None
+    trained = found.with_seed(4)
+    assert CodonEncoder.of(trained.word) == trained
+    assert (trained == found) == (found.arm is None)
+
+
+def test_fused_encoder_chains_study_b_before_study_a(inputs, of):
+    """The arm's checkpoint is an input of the states, and the states of the training."""
+    job = of(suite="coding", method="by_concat")
+    [receipt] = inputs.language_embeddings(job)
+    name = "fused@demo-expression@concat@seed3"
+    assert receipt == f"<results>/embeddings/{SET}/sequence.{name}.json"
+    read = inputs.codon_states(of(dataset=SET, fused=name))
+    assert read == {
+        "dna": f"<results>/embeddings/{SET}/dna.demo-nt.json",
+        "rna": f"<results>/embeddings/{SET}/rna.demo-rnafm.json",
+        "protein": f"<results>/embeddings/{SET}/protein.demo-esm2.json",
+        "frames": f"<results>/sequences/{SET}/frames.parquet",
+        "arm": "<results>/codons/demo-expression/concat/seed3.safetensors",
+    }
+    assert inputs.tuned_encoder(job) == []
+    assert "arm" not in inputs.codon_states(of(dataset=SET, fused="fused@untrained"))
+    assert inputs.by_codon.modules(name) == ["seqfuse.codons.fusions.concat"]
+    assert inputs.by_codon.framed_sets == ["demo-expression", SET]
+    assert inputs.by_codon.genetic_codes("coding") == [f"{SET}=1"]
+
+
+def test_fused_encoder_that_is_tuned_reads_what_its_fusion_is_given(inputs, of):
+    job = of(suite="coding", method="concat_tuned")
+    [receipt] = inputs.language_embeddings(job)
+    assert receipt.endswith("/sequence.fused@demo-expression@concat@seed3@unfused.json")
+    assert inputs.tuned_encoder(job) == [
+        "<results>/codons/demo-expression/concat/seed3.safetensors"
+    ]
+    assert inputs.by_codon.trained_on("concat_tuned") == ["seqfuse.codons.fusions.concat"]
+    assert inputs.by_codon.trained_on("by_concat") == []
+
+
+def test_fused_encoder_of_altered_frames_reads_these_alone(inputs, of):
+    [receipt] = inputs.language_embeddings(of(suite="coding", method="shuffled_codons"))
+    fused = receipt.split("/sequence.")[1].removesuffix(".json")
+    read = inputs.codon_states(of(dataset=SET, fused=fused))
+    assert read["frames"] == f"<results>/sequences/{SET}@codons/frames.parquet"
+    assert read["rna"] == f"<results>/embeddings/{SET}@codons/rna.demo-rnafm.json"
+    assert inputs.by_codon.reading(fused) == {"altered": "codons", "unfused": None}
+
+
+def test_fused_encoder_of_each_seed_where_each_is_a_job(of):
+    inputs = Inputs(Run(configuration.resolve(CONFIG | {"jobs": {"per_seed": True}})))
+    names = [f"sequence.fused@demo-expression@concat@seed{seed}.json" for seed in (3, 5)]
+    folder = f"<results>/embeddings/{SET}"
+    assert inputs.language_embeddings(of(suite="coding", method="by_concat", seed="5")) == [
+        f"{folder}/{names[1]}"
+    ]
+    assert inputs.language_embeddings(of(suite="coding", method="by_concat")) == [
+        f"{folder}/{name}" for name in names
+    ]
+    # Nothing was trained for it, so that all seeds read the same.
+    assert inputs.language_embeddings(of(suite="coding", method="untrained")) == [
+        f"{folder}/sequence.fused@untrained.json"
+    ]
+
+
+def test_fused_encoder_is_audited_for_what_its_arm_has_seen():
+    assert Artifacts(run_of()).paths("leakage", "language") == [
+        "<results>/codons/demo-expression/leakage.json"
+    ]
+    assert Artifacts(run_of(methods=["untrained"])).paths("leakage", "language") == []
+
+
+def encoder(text: str, method: str = "linear", **more) -> dict:
+    return {"variants": {"mine": {"method": method, "encoder": text}}, "methods": ["mine"]} | more
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        (
+            encoder("fused:demo-expresion/mil"),
+            "no arm is trained on 'demo-expresion'; did you mean",
+        ),
+        (encoder("fused:demo-expression/mean"), "there is no arm 'mean'"),
+        (encoder("fused:demo-expression"), "is no encoder; write fused:SET/ARM"),
+        (encoder("fused:demo-expression/mil@seed0"), "is no encoder; write fused:SET/ARM"),
+        (encoder("fused:demo-expression/concat_lora"), "does not read stored states"),
+        (encoder("fused:demo-expression/rna@other_protein"), "reads no protein"),
+        (encoder("fused:untrained", "linear_fused"), "'fused:untrained' has none"),
+        (encoder("demo-nt", "linear_fused"), "trains the fusion of an arm; write fused:SET/ARM"),
+        (encoder("fused:untrained", "seqclip"), "trains an encoder of DNA"),
+        (encoder("fused:untrained", "linear_tuned"), "trains an encoder of DNA"),
+        (encoder("fused:untrained", probe={"exclude_suites": []}), "exclude_suites: [coding]"),
+        (
+            encoder("fused:untrained", suites={"coding": ["demo-variants"]}),
+            "'demo-variants' of the suite 'coding' is not said to be (`cds: true`)",
+        ),
+    ],
+)
+def test_fused_encoder_that_cannot_be_is_refused_by_name(language, said):
+    with pytest.raises(UserError) as refused:
+        run_of(**language)
+    assert said in str(refused.value)
+
+
+def test_fused_encoder_needs_study_b():
+    with pytest.raises(UserError, match="no arm is trained on 'demo-expression'"):
+        configuration.resolve(CONFIG | {"studies": ["language"]})

@@ -1,0 +1,109 @@
+"""Demo set of study A on coding sequences: what a variant does to the amino acid in the middle.
+
+The label is the change of the amino acid: none, one within its class, or one to another class. A
+protein shows it as it is; DNA and mRNA show it through the genetic code. The changes of codons that
+val and test ask about are none of train's, while their changes of amino acids all are, so that who
+remembers codons knows nothing, and who reads amino acids knows all.
+"""
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+
+from seqfuse.data.demo.codons import CODONS
+from seqfuse.data.demo.planting import balanced, distinct, plant
+
+LENGTH, CENTRE = 9, 4  # codons, and the one that the variant hits
+SIZES = {"train": 1500, "val": 150, "test": 600}
+# A change within a class is conservative, one to another class radical.
+CLASSES = {
+    "hydrophobic": "ACFILMVWY", "polar": "NQST", "positive": "HKR", "negative": "DE",
+    "special": "GP",
+}  # fmt: skip
+LABELS = ("synonymous", "conservative", "radical")
+# The amino acids that variants hit: both have six codons, and a neighbour of every kind. What the
+# variant alone shows does not tell: arginine is radical in place of leucine, synonymous in its own.
+HIT = ("L", "R")
+# Of the codon changes that make one change of amino acids, every third is kept from train.
+_KEPT_FROM_TRAIN = 3
+GENES = {f"CDS{number}": LABELS[number % 3] for number in range(1, 19)}
+LOCI = tuple(f"LOC{number}" for number in range(1, 41))
+GENE_QUESTION = "Gene {gene}. What does this variant do to the protein?"
+SHARED_QUESTION = "Unnamed gene. What does this variant do to the protein?"
+
+_RESIDUE = {codon: residue for residue, codons in CODONS.items() for codon in codons}
+_CLASS = {residue: name for name, residues in CLASSES.items() for residue in residues}
+_Change = tuple[str, str]
+
+
+def variants(seed: int) -> list[dict]:
+    """1500/150/600 pairs of 9 codons, half of which a question decides and half the DNA alone.
+
+    Each variant is one nucleotide in the middle codon. question_decides: the question names one of
+    18 genes, each of which has one label; the DNA says the same. sequence_decides: one shared
+    question. Every label is equally frequent in each half of each split. `group` is the gene, or
+    one of 40 nominal loci that carry no information.
+    """
+    rng, seen, rows = np.random.default_rng(seed), set(), []
+    for split, size in SIZES.items():
+        known = changes(held_out=split != "train")
+        halves = [*balanced(rng, list(GENES), size // 2), *balanced(rng, LABELS, size // 2)]
+        for number, i in enumerate(rng.permutation(size), start=1):
+            gene = halves[i] if i < size // 2 else None
+            label = GENES[gene] if gene else halves[i]
+            row = distinct(lambda label=label, known=known: _pair(rng, known[label]), seen)
+            question = GENE_QUESTION.format(gene=gene) if gene else SHARED_QUESTION
+            group = gene or str(rng.choice(LOCI))
+            said = {"question": question, "label": label, "group": group}
+            rows.append({"id": f"{split}-{number}", "split": split} | row | said)
+    return rows
+
+
+def truth(row: dict) -> str:
+    """The label of a demo-coding-variants record, from its planted rule."""
+    middle = slice(3 * CENTRE, 3 * CENTRE + 3)
+    return consequence(row["sequence"][middle], row["variant"][middle])
+
+
+def consequence(reference: str, variant: str) -> str:
+    """What a codon in place of another does to the protein."""
+    before, after = _RESIDUE[reference], _RESIDUE[variant]
+    if before == after:
+        return "synonymous"
+    return "conservative" if _CLASS[before] == _CLASS[after] else "radical"
+
+
+def changes(held_out: bool) -> dict[str, list[list[_Change]]]:
+    """By label, the codon changes of each change of amino acids: those of train, or those that are
+    kept from it. A change of amino acids that one codon change alone makes is none of either."""
+    found: dict[str, list[list[_Change]]] = {label: [] for label in LABELS}
+    every = [pair for residue in HIT for pair in _single_nucleotide(residue)]
+    by_residues = sorted(every, key=lambda pair: (_RESIDUE[pair[0]], _RESIDUE[pair[1]], *pair))
+    for _, group in itertools.groupby(by_residues, lambda pair: [_RESIDUE[c] for c in pair]):
+        pairs = list(group)
+        kept = pairs[1::_KEPT_FROM_TRAIN]
+        if kept:
+            chosen = kept if held_out else [pair for pair in pairs if pair not in kept]
+            found[consequence(*pairs[0])].append(chosen)
+    return found
+
+
+def _single_nucleotide(residue: str) -> Iterator[_Change]:
+    """Every codon of an amino acid with every codon that one nucleotide makes of it."""
+    for codon in CODONS[residue]:
+        for place, base in itertools.product(range(3), "ACGT"):
+            other = plant(codon, base, place)
+            if other != codon and other in _RESIDUE:
+                yield codon, other
+
+
+def _pair(rng: np.random.Generator, known: list[list[_Change]]) -> dict:
+    """A random reference and its variant: a change of amino acids, then of codons, drawn evenly."""
+    group = known[rng.integers(len(known))]
+    before, after = group[rng.integers(len(group))]
+    residues = rng.choice(sorted(CODONS), size=LENGTH)
+    codons = [CODONS[one][rng.integers(len(CODONS[one]))] for one in residues.tolist()]
+    codons[CENTRE] = before
+    reference = "".join(codons)
+    return {"sequence": reference, "variant": plant(reference, after, 3 * CENTRE)}

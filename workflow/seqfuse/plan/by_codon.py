@@ -1,0 +1,40 @@
+"""Coding sets of study A and the encoders that read them by codon, as the rules ask for them."""
+
+from seqfuse.plan.run import Run
+from seqfuse.registry.arms import ARMS
+from seqfuse.registry.codon_encoders import CodonEncoder
+
+
+class ByCodon:
+    """What rules pass on of one run's coding sets; `fused` is an encoder's name in a file's."""
+
+    def __init__(self, run: Run):
+        self.run = run
+
+    @property
+    def framed_sets(self) -> list[str]:
+        """The sets with codon frames: those of study B, and those of study A that are coding."""
+        return [*self.run.codon_sets, *self._coding(self.run.datasets("language"))]
+
+    def genetic_codes(self, suite: str) -> list[str] | None:
+        """The genetic codes of the coding sets of a suite of study A, as NAME=CODE."""
+        coding = self._coding(self.run.language_suites[suite])
+        return [f"{name}={self.run.cleaning(name)['genetic_code']}" for name in coding] or None
+
+    def reading(self, fused: str) -> dict:
+        """How an encoder reads frames, as flags."""
+        encoder = CodonEncoder.of(fused)
+        return {"altered": encoder.altered, "unfused": [] if encoder.unfused else None}
+
+    def modules(self, fused: str) -> list[str]:
+        """The modules of an encoder's fusion, for the hash of its code."""
+        encoder = CodonEncoder.of(fused)
+        return ARMS[encoder.arm].modules if encoder.arm else []
+
+    def trained_on(self, name: str) -> list[str]:
+        """The modules of the fusion that a method or variant trains on."""
+        encoder = self.run.codon_encoder(name)
+        return ARMS[encoder.arm].modules if encoder and encoder.unfused else []
+
+    def _coding(self, names: list[str]) -> list[str]:
+        return [name for name in names if self.run.settings["datasets"][name].get("cds")]
