@@ -24,9 +24,11 @@ INSTALL := $(if $(shell command -v uv),uv pip install --python $(VENV)/bin/pytho
 .PHONY: demo test test-own-data fuzz test-bench test-reruns test-cluster-all test-statistics real-models study lint format bench gpu docs picture clean
 
 demo: $(VENV)/.installed
-	snakemake --cores all --config preset=demo
+	snakemake --cores all --config preset=demo --quiet rules reason host
 	@echo
 	@echo "The report: $(CURDIR)/results/demo/report/report.html"
+	@echo "Next: data of your own (seqfuse data look FILE, README.md), or real data and small"
+	@echo "pre-trained models (. .venv/bin/activate; snakemake --config preset=small)"
 
 test: $(VENV)/.tests
 	pytest --numprocesses logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder

@@ -8,7 +8,7 @@ from playwright.sync_api import sync_playwright
 
 from seqfuse.registry.figures import FIGURES
 
-# Debian's and Ubuntu's own builds; playwright would else look for one that it downloaded.
+# Debian's and Ubuntu's own builds; playwright would otherwise look for one of its own.
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from seqfuse.report import looks
 from seqfuse.report.cells import against, unit
-from seqfuse.report.findings import cut_answers, findings
+from seqfuse.report.findings import cut_answers, findings, lines
 from seqfuse.report.inputs import Run
 from seqfuse.report.results import Place, Results, decisive
 
@@ -138,6 +138,12 @@ def test_the_numbers_of_a_verdict_are_those_of_the_best_and_of_what_it_must_beat
     assert finding.looks[3].part == "the same model on 100 of the rows"
     assert finding.axis == (0.0, 1.0)
     assert finding.strip[3] == {"value": 20.0, "low": 10.0, "high": 30.0}
+
+
+def test_a_terminal_is_told_the_numbers_and_the_sentence():
+    numbers, said = lines(findings(results(READ, BLIND)))
+    assert numbers == "s: Linear adapter (BioReason) 0.90 · Text only 0.70 · Counts of 4-mers 0.50"
+    assert said.startswith("    OneVocab read the sequence, but no method beat")
 
 
 def test_the_numbers_of_a_fusion_are_beside_its_parts():

@@ -121,6 +121,26 @@ STAGES: dict[str, tuple[str, dict[str, str]]] = {
     "ask": ("a question about DNA, answered on a terminal", {"": "seqfuse.language.ask"}),
 }
 
+# How `seqfuse --help` lists them; what is in no group stands under "others".
+GROUPS = {
+    "use a trained model": ("ask", "models"),
+    "look at a run": ("why", "accept", "archive", "rescore", "price"),
+    "before a run": ("fetch", "rehearse"),
+    "stages, as the rules of the workflow call them": (
+        *("data", "sequences", "embeddings", "language", "codons", "controls"),
+        *("evaluation", "judge", "figures", "report"),
+    ),
+}
+_ABOUT = (
+    "Fuse DNA with language models, and DNA, mRNA and protein embeddings with each other; each\n"
+    "score beside its controls. A stage's own help: seqfuse STAGE --help."
+)
+_EXAMPLES = """examples:
+  seqfuse data look my.csv                    what a file of your own is, and its entry
+  seqfuse why                                 what snakemake would run, and why
+  seqfuse ask --model FOLDER --dna new.fa --question "Is this a promoter?"
+"""
+
 # Imports make objects by the hundred thousand and hardly any garbage, as does training; looking for
 # it as often as Python does by default takes a second of a command that imports transformers.
 _OBJECTS = 50_000
@@ -200,14 +220,29 @@ def _complain(args: argparse.Namespace, message: object) -> int:
     return 2
 
 
+def _grouped() -> str:
+    """The stages and tools by group, a line each."""
+    listed = {name for names in GROUPS.values() for name in names}
+    others = tuple(name for name in STAGES if name not in listed)
+    blocks = []
+    for title, names in (GROUPS | {"others": others}).items():
+        lines = [f"  {name:<12}{STAGES[name][0]}" for name in names]
+        blocks += ["\n".join([f"{title}:", *lines])] if lines else []
+    return "\n\n".join(blocks)
+
+
 def _parser(argv: list[str]) -> argparse.ArgumentParser:
-    parser = _Parser(prog="seqfuse", description=__doc__.split("\n\n")[0])
+    parser = _Parser(
+        prog="seqfuse",
+        description=f"{_ABOUT}\n\n{_grouped()}",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--version", action="version", version=f"seqfuse {__version__}")
     stages = parser.add_subparsers(metavar="STAGE", required=True)
     for stage, (summary, commands) in STAGES.items():
         stage_parser = stages.add_parser(
             stage,
-            help=summary,
             description=summary,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )

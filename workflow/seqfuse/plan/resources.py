@@ -30,8 +30,8 @@ class Needs:
 
     def disk_mb(self, estimate: Callable) -> Callable:
         """Disk of a job (MB) by what `estimate(wildcards, input)` says in bytes, and its tables:
-        what it writes of them is at most twice what it reads. Unknown while an input is not there,
-        or cannot be read, which the job itself will tell.
+        what it writes of them is at most twice what it reads. Returns TBD if an input is
+        missing or cannot be read; the job reports the error.
         """
 
         def rounded(wildcards, input):

@@ -70,6 +70,15 @@ def findings(results: Results) -> list[Finding]:
     return [_finding(results, place) for place in sorted(places, key=lambda p: p.subset != DECIDES)]
 
 
+def lines(found: list[Finding]) -> list[str]:
+    """The verdicts for a terminal: the numbers of each, then its sentence."""
+    said = []
+    for finding in found:
+        numbers = " \N{MIDDLE DOT} ".join(look.text for look in finding.looks)
+        said += [f"{finding.place.suite}: {numbers}", f"    {finding.sentence}"]
+    return said
+
+
 def _finding(results: Results, place: Place) -> Finding:
     rows = results.scores[place]
     methods, controls = results.names(place, "method"), results.names(place, "control")

@@ -9,7 +9,7 @@ from seqfuse.encoders.models.tokenisers import Tokens
 # Steps whose examples are sorted by length together: more wastes less padding and mixes less.
 _POOL = 16
 # For sorting, each length is stretched by up to this share at random: kinds of questions that
-# differ a little in length would else never meet in a step, which learns worse.
+# differ a little in length would otherwise never share a step, which learns worse.
 _STRETCH = 0.25
 
 

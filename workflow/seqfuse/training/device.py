@@ -1,7 +1,7 @@
 """The device that a job computes on: its GPU, or the CPU where it has none, but never by accident.
 
 A machine without a GPU computes on the CPU. A job that was granted one and cannot use it stops: a
-driver too old for the wheel would else train a language model on a CPU until the time limit.
+driver too old for the wheel would otherwise train a language model on a CPU until the time limit.
 `SEQFUSE_DEVICE=cpu` in the environment, which jobs of Slurm inherit, says that the CPU is wanted.
 """
 

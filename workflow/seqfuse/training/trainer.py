@@ -57,7 +57,7 @@ class Training(Section, path="language/training"):
 
 
 class Diverged(UserError):
-    """The loss is no number any more."""
+    """The loss became NaN or infinite."""
 
 
 class Trainable(Protocol):

@@ -29,7 +29,7 @@ def load_chat(folder: Path) -> Chat:
 
     hold_format(folder)
     if not (folder / "config.json").is_file():
-        raise UserError(f"{folder}: no config.json, so this is no folder of a language model")
+        raise UserError(f"{folder}: not a language-model checkpoint: config.json is missing")
     config = read_json(folder / "config.json")
     if reason := refusal(config):
         raise UserError(f"{folder / 'config.json'}: {reason}")

@@ -30,7 +30,7 @@ class TextEncoder:
 
         hold_format(folder)
         if not (folder / "config.json").is_file():
-            raise UserError(f"{folder}: no config.json, so this is no folder of a text encoder")
+            raise UserError(f"{folder}: not a text-encoder checkpoint: config.json is missing")
         self._folder, self._pooling, self._precision = folder, pooling, precision
         self.tokeniser = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         if self.tokeniser.pad_token is None:

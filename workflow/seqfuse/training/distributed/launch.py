@@ -46,7 +46,7 @@ def started(asked: int) -> Iterator[None]:
 def check(asked: int) -> None:
     """A `UserError` if a launcher did not start `asked` processes.
 
-    One that starts fewer than it was asked for would else train on, with smaller batches.
+    One that starts fewer than it was asked for would otherwise silently train with smaller batches.
     """
     found = int(os.environ.get("WORLD_SIZE", 1))
     if found != asked:
