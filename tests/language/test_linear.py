@@ -144,7 +144,7 @@ def test_an_adapter_of_another_encoder_is_refused(build, tmp_path):
 def test_a_backbone_that_is_cut_or_foreign_is_refused(backbone, tmp_path, build):
     shutil.copytree(backbone, tmp_path, dirs_exist_ok=True)
     (tmp_path / "config.json").rename(tmp_path / "elsewhere.json")
-    with pytest.raises(UserError, match="no config.json"):
+    with pytest.raises(UserError, match="config.json is missing"):
         build("linear", folder=tmp_path)
     (tmp_path / "elsewhere.json").rename(tmp_path / "config.json")
     whole = load_file(tmp_path / "model.safetensors")
