@@ -143,18 +143,19 @@ def without(trials, modalities) -> np.ndarray:
 
 @pytest.mark.parametrize("dead", MODALITIES)
 def test_a_modality_of_noise_is_reported_as_dead(demo, dead):
-    """Trained with noise in place of one modality, a fusion loses nothing with its mean there.
+    """Trained with noise in place of one modality, a fusion loses less with its mean or with other
+    noise there than by any modality that says something.
 
-    Other noise costs it less than any modality that says something: it knows its training rows by
-    theirs, a little.
+    It is not nothing: the fusion knows its training rows by their noise, a little. For DNA and
+    three seeds: -0.014 to 0.025, beside 0.29 to 0.42 of the others.
     """
     trials = demo.train("concat", seeds=(0,), noise=dead)
     rows = [row for row in knockout.measure(trials, "concat", CONFIDENCE) if "seed" not in row]
     lost = {(row["modalities"], row["replacement"]): row for row in rows}
-    assert lost[dead, "mean"]["low"] <= 0
+    most = max(0, lost[dead, "noise"]["high"])
+    assert lost[dead, "mean"]["low"] <= most
     for alive in set(MODALITIES) - {dead}:
-        least = min(lost[alive, "mean"]["low"], lost[alive, "noise"]["low"])
-        assert least > max(0, lost[dead, "noise"]["high"])
+        assert most < min(lost[alive, "mean"]["low"], lost[alive, "noise"]["low"])
 
 
 def test_the_codon_part_survives_in_dna_or_rna_and_in_nothing_else(demo):
