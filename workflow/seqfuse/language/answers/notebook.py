@@ -39,7 +39,7 @@ class TrainedMethod:
         if not self._loaded:
             self._model.load(None)
             self._loaded = True
-        (reply,) = self._model.replies([prompt], 1, lambda key, work: work())
+        (reply,) = self._model.replies([prompt])
         if "fault" in reply:
             raise UserError("; ".join(filter(None, reply["fault"])))
         return reply
