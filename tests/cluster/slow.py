@@ -14,6 +14,8 @@ if sys.argv[1:3] == ["codons", "train"]:
         return step(self, *args, **kwargs)
 
     torch.optim.Adam.step = slow
+elif sys.argv[1:3] == ["embeddings", "write"] and "--part" in sys.argv:
+    time.sleep(float(os.environ.get("SECONDS_A_PART", "0")))
 
 from seqfuse.cli import main  # noqa: E402
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psutil
 
-NODES = {"cpu1": "cpu", "cpu2": "cpu", "gpu1": "gpu", "gpu2": "gpu", "gpu3": "gpu"}
+NODES = {"cpu1": "cpu", "cpu2": "cpu", "gpu1": "gpu", "gpu2": "gpu", "gpu3": "gpu", "gpu4": "gpu"}
 GPUS_A_NODE = 2
 COMMANDS = ("sacct", "sacctmgr", "sbatch", "scancel", "scontrol", "sinfo", "squeue", "srun")
 # Debian puts the daemons where a user's PATH does not reach.
@@ -42,7 +42,7 @@ def free_ports(count: int) -> list[int]:
 
 
 class Slurm:
-    """A context manager in which a cluster of five nodes runs under `folder`.
+    """A context manager in which a cluster of six nodes runs under `folder`.
 
     `accounting` adds slurmdbd on a MariaDB of its own; without it there is no sacct.
     """
@@ -336,6 +336,8 @@ ReturnToService=2
 SchedulerType=sched/backfill
 SchedulerParameters=batch_sched_delay=0,bf_interval=5,sched_interval=10
 SlurmdParameters=config_overrides
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU_Memory
 GresTypes=gpu
@@ -343,4 +345,6 @@ GresTypes=gpu
 PartitionName=cpu Nodes=cpu[1-2] Default=YES DefMemPerCPU=1000 MaxTime=1-00:00:00 State=UP
 PartitionName=gpu Nodes=gpu[1-2] DefMemPerCPU=1000 MaxTime=2-00:00:00 State=UP
 PartitionName=spare Nodes=gpu3 DefMemPerCPU=1000 MaxTime=2-00:00:00 State=UP
+PartitionName=spot Nodes=gpu4 DefMemPerCPU=1000 MaxTime=2-00:00:00 State=UP GraceTime=5
+PartitionName=urgent Nodes=gpu4 PriorityTier=10 PreemptMode=OFF MaxTime=1:00:00 State=UP
 """

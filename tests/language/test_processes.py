@@ -1,5 +1,6 @@
 """Training in two processes (gloo, CPU) against one: the same losses, weights and files."""
 
+import itertools
 import json
 import os
 import signal
@@ -21,7 +22,7 @@ from seqfuse.language.pretraining.contrastive_pretraining import (
     contrastive,
     duplicate_pairs,
 )
-from seqfuse.training.distributed import launch, processes
+from seqfuse.training.distributed import launch, processes, sharding
 from seqfuse.training.interruption.resume_checkpoint import discard
 from seqfuse.training.trainer import CLOCKED, Trainer, Training, load_best
 
@@ -167,6 +168,57 @@ def test_full_scale_each_process_keeps_its_own_part_of_a_sharded_model(
         assert torch.equal(weights[name], torch.cat([part["best"][name] for part in parts]))
     discard(state)
     assert not list(state.rglob("*.pt")) and not list(state.glob("parts-*"))
+
+
+def test_full_scale_a_sharded_training_resumes_in_another_number_of_processes(
+    build, examples_of, together, tmp_path, capfd
+):
+    """Two processes do two steps, three the third, and two the last; one does all four."""
+
+    def work(state, stop=None):
+        if stop is not None:
+            whole = Trainer._step
+
+            def step(self, examples):
+                if self.progress.step + 1 == stop:
+                    os.kill(os.getpid(), signal.SIGTERM)
+                return whole(self, examples)
+
+            Trainer._step = step
+        return trained(build, examples_of, "qformer", tmp_path / state, fsdp=True)
+
+    log, weights = work("one")
+    assert together(2, lambda: work("many", stop=2), tmp_path / "first") == [143] * 2
+    assert together(3, lambda: work("many", stop=3), tmp_path / "second") == [143] * 3
+    (folder,) = (tmp_path / "many").glob("parts-*")
+    assert len(list(folder.iterdir())) == 3
+    found = together(2, lambda: work("many"), tmp_path / "third")
+    said = capfd.readouterr().err
+    assert "written by 2 processes; 3 go on" in said and "written by 3 processes; 2 go on" in said
+    for ours, theirs in zip(log, found[0][0], strict=True):
+        assert theirs["step"] == ours["step"]
+        for key in {"loss", "validation_loss", "gradient_norm"} & ours.keys():
+            assert theirs[key] == pytest.approx(ours[key], abs=1e-5, rel=1e-5)
+    for key, weight in found[0][1].items():
+        assert (weight - weights[key]).abs().max().item() < 2e-3
+        assert torch.equal(weight, found[1][1][key])
+
+
+def test_parts_are_cut_anew_to_the_rows_that_fsdp_gives_each_process():
+    whole = {"w": torch.arange(14.0).reshape(7, 2), "few": torch.arange(2.0)}
+
+    def of(count):
+        cut = [[t.chunk(count)[r] if r < len(t.chunk(count)) else t[:0] for r in range(count)]
+               for t in whole.values()]  # fmt: skip
+        return [{"m": dict(zip(whole, rows, strict=True)), "step": torch.tensor(3.0)}
+                for rows in zip(*cut, strict=True)]  # fmt: skip
+
+    for before, count in itertools.product((1, 2, 3, 5), repeat=2):
+        for rank, expected in enumerate(of(count)):
+            found = sharding.recut(of(before), rank, count)
+            assert found["step"] == 3
+            for name, tensor in expected["m"].items():
+                assert torch.equal(found["m"][name], tensor)
 
 
 def _refuse():

@@ -76,13 +76,69 @@ def test_one_partition_that_takes_the_job_is_enough(site, tmp_path):
 
 
 def test_only_the_executors_jobs_of_this_folder_are_ended(site, tmp_path):
-    rows = [f"1|{RUN}|{tmp_path}", f"2|{RUN}|{tmp_path}/other", f"3|my_own_job|{tmp_path}",
+    # Two tasks of an array have one number.
+    rows = [f"1|{RUN}|{tmp_path}"] * 2
+    rows += [f"2|{RUN}|{tmp_path}/other", f"3|my_own_job|{tmp_path}",
             f"4|{RUN.removeprefix('seqfuse_')}|{tmp_path}"]  # fmt: skip
     (tmp_path / "queue").write_text("\n".join(rows))
     # Cancelled jobs are gone at the second look.
     site(squeue="cat queue", scancel="echo $* > cancelled; sed -i '/^[14]|/d' queue")
     slurm.cancel(slurm.left_behind(tmp_path))
     assert (tmp_path / "cancelled").read_text().split() == ["1", "4"]
+
+
+PART = GPU | {"mem_mb": 1000, "runtime": 10, "_cores": 1}
+
+
+def submission(site=None, **changes):
+    file = str(site.partitions) if site else None
+    given = {"partitions": file, "arrays": "embeddings_part, language_predict_part"}
+    return slurm.Submission(**given | {"slots": 50, "requeue": False} | changes)
+
+
+def test_arrays_are_of_equal_jobs_that_all_have_a_slot():
+    parts = [("embeddings_part", PART)] * 40
+    others = [("embeddings", PART | {"mem_mb": 9}), ("language_predict_part", PART | {"gpu": 2})]
+    slurm.check_arrays(submission(), [*parts, *others])
+    with pytest.raises(UserError, match=r"embeddings_part do not all ask for the same mem_mb, and"):
+        slurm.check_arrays(submission(), [*parts, ("embeddings_part", PART | {"mem_mb": 2000})])
+    slurm.check_arrays(submission(arrays=None), [*parts, *parts])
+    with pytest.raises(UserError, match=r"80 jobs are due and `jobs` is 50, .* write `jobs: 80`"):
+        slurm.check_arrays(submission(), [*parts, *parts])
+    slurm.check_arrays(submission(), [("embeddings", PART)] * 80)
+
+
+@pytest.fixture
+def preempting(site):
+    """A site whose GPU partition shares a node with one of a higher tier."""
+
+    def install(mode, kind="partition_prio"):
+        partitions = (
+            "PartitionName=cpu PriorityTier=1 PreemptMode=REQUEUE Default=YES",
+            f"PartitionName=gpu PriorityTier=1 PreemptMode={mode}",
+            "PartitionName=urgent PriorityTier=9 PreemptMode=OFF",
+        )
+        shown = "; ".join(f"echo '{row}'" for row in partitions)
+        config = f"echo 'PreemptType             = preempt/{kind}'"
+        site(
+            scontrol=f'if [ "$2" = config ]; then {config}; else {shown}; fi',
+            sinfo="echo 'cpu n1'; echo 'gpu n2'; echo 'gpu n3'; echo 'urgent n3'",
+        )
+        return site
+
+    return install
+
+
+def test_preempted_jobs_must_be_requeued_by_slurm_alone(preempting):
+    site = preempting("REQUEUE")
+    with pytest.raises(UserError, match=r"partition gpu: .*`slurm-requeue: true` in place of"):
+        slurm.check_preemption(submission(site), [GPU, {}])
+    slurm.check_preemption(submission(site, requeue=True), [GPU, {}])
+    slurm.check_preemption(submission(site), [GPU | {"slurm_partition": "cpu"}])
+    site = preempting("CANCEL")
+    with pytest.raises(UserError, match=r"partition gpu: Slurm cancels .* wait for them without"):
+        slurm.check_preemption(submission(site, requeue=True), [GPU])
+    slurm.check_preemption(submission(preempting("REQUEUE", "none")), [GPU])
 
 
 def test_without_slurm_it_says_so(monkeypatch, tmp_path):

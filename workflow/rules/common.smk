@@ -99,7 +99,7 @@ def before_submission(workflow):
         named = [(job.rule.name, job.wildcards) for job in jobs]
         budget.hold(lambda: needs.estimates, named, settings["budget_gpu_hours"])
     with told_as("cluster error"):
-        slurm.prepare(Path.cwd(), partitions, [job.resources for job in jobs])
+        slurm.prepare(Path.cwd(), slurm.Submission.of(workflow), jobs)
         # In conda each job has an environment of its own, which this process does not know.
         if settings["gpu"]["canary"] and not in_conda:
             canaries.before_submission(jobs, plan, needs.threads("gpu"), partitions)

@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from seqfuse.errors import UserError
 from seqfuse.progress import say
@@ -19,14 +20,39 @@ from seqfuse.settings.yaml_files import load_yaml
 # The executor's job names: the profile's prefix, and a number that each start draws anew.
 _RUN = re.compile(r"(?:[\w-]+_)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SECONDS_BETWEEN_LOOKS = 1.0
+# What the executor tells sbatch of a job.
+_SUBMITTED = (
+    *("mem_mb", "runtime", "_cores", "gpu", "gpu_model", "nodes", "tasks"),
+    *("slurm_partition", "slurm_account", "slurm_extra", "constraint", "qos"),
+)
 
 
-def prepare(folder: Path, partitions: str | None, jobs: Sequence[Mapping]) -> None:
-    """Hold the resources of `jobs` to the site, and end the jobs of an earlier start in `folder`.
+class Submission(NamedTuple):
+    """What the profile says of how jobs are submitted."""
+
+    partitions: str | None  # the file of `slurm-partition-config`
+    arrays: str | None  # rules, as `slurm-array-jobs` names them
+    slots: int | None  # most jobs in the queue at once, `jobs`
+    requeue: bool
+
+    @classmethod
+    def of(cls, workflow) -> "Submission":
+        """What holds for a workflow of Snakemake."""
+        given = workflow.executor_settings
+        slots = workflow.resource_settings.nodes
+        return cls(given.partition_config, given.array_jobs, slots, given.requeue)
+
+
+def prepare(folder: Path, site: Submission, jobs: Sequence) -> None:
+    """Hold the resources of Snakemake's `jobs` to the site, and end the jobs of an earlier start in
+    `folder`.
 
     Called with the lock of `folder` held, so that no other snakemake watches over jobs from here.
     """
-    check(partitions, jobs)
+    check_arrays(site, [(job.rule.name, job.resources) for job in jobs])
+    asked = [job.resources for job in jobs]
+    check(site.partitions, asked)
+    check_preemption(site, asked)
     cancel(left_behind(folder))
     share_cache(folder)
 
@@ -59,15 +85,85 @@ def check(partitions: str | None, jobs: Sequence[Mapping]) -> None:
             raise UserError(f"partition {where}: Slurm refuses: {refusals[0]}; see {site}")
 
 
+def check_arrays(site: Submission, jobs: Sequence[tuple[str, Mapping]]) -> None:
+    """Whether the executor can make job arrays of the rules that are to be: it asks for all tasks
+    what the first one asks for, and it forgets tasks that are ready while no slot is free, and
+    waits for them without end. Either is a `UserError`."""
+    named = set(re.split(r"[\s,;]+", site.arrays or ""))
+    tasks = [(rule, resources) for rule, resources in jobs if rule in named or "all" in named]
+    for rule in dict.fromkeys(rule for rule, _ in tasks):
+        kinds = {tuple(r.get(key) for key in _SUBMITTED) for one, r in tasks if one == rule}
+        if len(kinds) > 1:
+            first, second = list(kinds)[:2]
+            asked = [k for k, a, b in zip(_SUBMITTED, first, second, strict=True) if a != b]
+            raise UserError(
+                f"slurm-array-jobs: the jobs of {rule} do not all ask for the same"
+                f" {', '.join(asked)}, and an array takes the first one's; leave {rule} out of"
+                " slurm-array-jobs in slurm/profile.yaml"
+            )
+    if tasks and site.slots and len(jobs) > site.slots:
+        raise UserError(
+            f"slurm-array-jobs: {len(jobs)} jobs are due and `jobs` is {site.slots}, so that tasks"
+            f" of an array could be lost; write `jobs: {len(jobs)}` into slurm/profile.yaml, or"
+            " leave slurm-array-jobs out"
+        )
+
+
+def check_preemption(site: Submission, jobs: Sequence[Mapping]) -> None:
+    """Whether a preempted job is seen to its end: the executor leaves it to Slurm, so that Slurm
+    must requeue it, and then nobody else may submit it again. Partitions whose jobs Slurm cancels,
+    and a profile that says otherwise than the partitions, are a `UserError`."""
+    known, preempting = _partitions(site.partitions), _preemptible()
+    kinds = {bool(resources.get("gpu")): resources for resources in reversed(jobs)}
+    names = {n for r in kinds.values() for n in _candidates(known, r, site.partitions)}
+    for name in sorted(names & preempting.keys()):
+        if preempting[name] == "REQUEUE" and not site.requeue:
+            raise UserError(
+                f"partition {name}: Slurm requeues the jobs that it preempts there; write"
+                " `slurm-requeue: true` in place of `slurm-no-requeue` into slurm/profile.yaml"
+            )
+        if preempting[name] == "CANCEL":
+            raise UserError(
+                f"partition {name}: Slurm cancels the jobs that it preempts there, and the executor"
+                " would wait for them without end; take it out of"
+                f" {site.partitions or 'slurm/profile.yaml'}"
+            )
+
+
+def _preemptible() -> dict[str, str]:
+    """How Slurm preempts the jobs of each partition that shares a node with one of a higher tier;
+    "" is the site's default partition."""
+    config = run("scontrol", "show", "config")
+    if not re.search(r"^PreemptType\s*=\s*preempt/partition_prio", config, re.MULTILINE):
+        return {}
+    shown = run("scontrol", "show", "partition", "--oneliner").splitlines()
+    rows = [dict(re.findall(r"(\w+)=(\S+)", line)) for line in shown]
+    nodes: dict[str, set[str]] = {}
+    for line in run("sinfo", "--noheader", "--Node", "--format=%R %N").splitlines():
+        name, node = line.split()
+        nodes.setdefault(name, set()).add(node)
+    found = {}
+    for row in rows:
+        name, tier = row["PartitionName"], int(row["PriorityTier"])
+        higher = (r["PartitionName"] for r in rows if int(r["PriorityTier"]) > tier)
+        if any(nodes.get(name, set()) & nodes.get(other, set()) for other in higher):
+            found[name] = row["PreemptMode"]
+            if row.get("Default") == "YES":
+                found[""] = row["PreemptMode"]
+    return found
+
+
 def left_behind(folder: Path) -> list[str]:
     """The numbers of the jobs that another start submitted from `folder` and that still queue.
 
-    Only the executor's own jobs count: nobody else's, and none that was submitted by hand.
+    Only the executor's own jobs count: nobody else's, and none that was submitted by hand. A job
+    array has one number, which stands for all of its tasks, waiting ones too.
     """
-    found = run("squeue", "--me", "--noheader", "--format=%A|%j|%Z")
+    found = run("squeue", "--me", "--noheader", "--format=%F|%j|%Z")
     rows = [line.split("|", 2) for line in found.splitlines()]
     here = str(folder)
-    return [job for job, name, workdir in rows if workdir == here and _RUN.fullmatch(name)]
+    left = [job for job, name, workdir in rows if workdir == here and _RUN.fullmatch(name)]
+    return list(dict.fromkeys(left))
 
 
 def cancel(jobs: Sequence[str]) -> None:
@@ -80,7 +176,7 @@ def cancel(jobs: Sequence[str]) -> None:
         return
     say(f"an earlier snakemake was killed here; ending its jobs first: {' '.join(jobs)}")
     run("scancel", *jobs)
-    while set(run("squeue", "--me", "--noheader", "--format=%A").split()) & set(jobs):
+    while set(run("squeue", "--me", "--noheader", "--format=%F").split()) & set(jobs):
         time.sleep(_SECONDS_BETWEEN_LOOKS)
 
 
@@ -147,5 +243,5 @@ def run(*command: str, env: Mapping[str, str] | None = None) -> str:
         raise UserError(f"{command[0]}: not found; is this a node that submits jobs?") from None
     if done.returncode:
         words = " ".join(done.stderr.split()) or f"{command[0]}: it ended with {done.returncode}"
-        raise UserError(re.sub(r"^(sbatch|squeue|scancel): error: ", r"\1: ", words))
+        raise UserError(re.sub(r"^(sbatch|squeue|scancel|scontrol|sinfo): error: ", r"\1: ", words))
     return done.stdout

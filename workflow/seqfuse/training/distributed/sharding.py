@@ -4,8 +4,9 @@ A process that runs out of memory leaves its pass, while the others wait for it 
 Before each such exchange all processes therefore agree that none did, over the CPU.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+import torch
 from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, fully_shard
@@ -57,6 +58,25 @@ def abandon(model: nn.Module) -> None:
 def local(tensor: Tensor) -> Tensor:
     """This process's part of a tensor; all of it where it is not sharded."""
     return tensor.to_local() if isinstance(tensor, DTensor) else tensor
+
+
+def recut(parts: Sequence, rank: int, count: int):
+    """What process `rank` of `count` has of what other processes had: of tensors that are spread
+    along their first axis its rows, by whatever names they are nested in; plain numbers of the
+    optimiser, which all have, as they are. Copies no more than that."""
+    first = parts[0]
+    if isinstance(first, dict):
+        return {key: recut([part[key] for part in parts], rank, count) for key in first}
+    if first.ndim == 0:
+        return first
+    rows = sum(len(part) for part in parts)
+    size = -(-rows // count)
+    start, stop = min(rank * size, rows), min((rank + 1) * size, rows)
+    pieces, before = [first[:0]], 0
+    for part in parts:
+        pieces.append(part[max(start - before, 0) : max(stop - before, 0)])
+        before += len(part)
+    return torch.cat(pieces)
 
 
 def like(parameter: nn.Parameter, part: Tensor) -> Tensor:

@@ -52,14 +52,14 @@ class Checkpoint:
     def resume(self) -> dict | None:
         """What was saved, with the generators set back to it; None if there is nothing to use.
 
-        `part` in it is what this process wrote for itself.
+        `part` in it is what this process wrote for itself, or, where another number of processes
+        wrote it, what falls to this one.
         """
         # One process is enough to look at all of a file that all read.
-        content, part = _read(self.path, checked=processes.leads()), None
+        content, parts = _read(self.path, checked=processes.leads()), []
         if isinstance(content, dict) and content["parts"]:
-            path = self._part(content["parts"], processes.rank())
-            part = _read(path) or FileNotFoundError(f"{path} is not there")
-        errors = [str(found) or type(found).__name__ for found in (content, part)
+            parts = self._parts_for(content["parts"], len(content["random"]))
+        errors = [str(found) or type(found).__name__ for found in (content, *parts)
                   if isinstance(found, Exception)]  # fmt: skip
         if reasons := [reason for own in processes.gathered(errors) for reason in own]:
             if processes.leads():
@@ -67,8 +67,33 @@ class Checkpoint:
             return None
         if content is None or self._foreign(content):
             return None
-        set_random_state(content["random"][processes.rank()])
+        before, rank = len(content["random"]), processes.rank()
+        if rank < before:
+            set_random_state(content["random"][rank])
+        if before == processes.count():
+            return content["state"] | {"part": parts[0] if parts else None}
+        if processes.leads():
+            say(
+                f"{self.path}: written by {before} processes; {processes.count()} go on, to the"
+                " same numbers but for their last digits, and but for what dropout draws"
+            )
+        # Not at the top: this module is read where nothing is trained, too.
+        from seqfuse.training.distributed import sharding
+
+        part = sharding.recut(parts, rank, processes.count()) if parts else None
         return content["state"] | {"part": part}
+
+    def _parts_for(self, name: str, before: int) -> list[dict | Exception]:
+        """What this process goes on from: its own part of as many processes as there are, else the
+        parts of all of them, each looked at by one process."""
+        rank, count = processes.rank(), processes.count()
+        wanted = [rank] if before == count else range(before)
+        found = []
+        for other in wanted:
+            path = self._part(name, other)
+            checked = before == count or other % count == rank
+            found.append(_read(path, checked) or FileNotFoundError(f"{path} is not there"))
+        return found
 
     def all_parts(self) -> tuple[dict, list[dict]] | None:
         """What was saved, and the parts of all processes, to the one process that asks; None if

@@ -1,0 +1,61 @@
+"""Job arrays, and jobs that Slurm preempts: ended together, and resumed as the same job."""
+
+import json
+import signal
+
+from seqfuse.encoders.store.reader import Store
+
+CHAIN = "results/tiny/evaluation/codons/tiny-codons/metrics.parquet"
+STORED = "results/tiny/embeddings/tiny-codons/dna.demo-nt.json"
+
+
+def array_of(jobs) -> set[str]:
+    """The numbers of the job arrays that these are tasks of."""
+    return {job.get("ArrayJobId") for job in jobs}
+
+
+def test_arrays_of_a_killed_snakemake_are_ended_and_their_parts_go_on(chain):
+    """Four parts are one array. Snakemake dies; its successor ends the array by its number, and
+    what had been embedded is not embedded again."""
+    chain.configure(jobs={"sequences_a_part": 15})
+    chain.environment["SECONDS_A_PART"] = "600"
+    run = chain.submit(STORED)
+    running = ("RUNNING", "RUNNING", "RUNNING", "RUNNING")
+    parts = "embeddings_part"
+    chain.wait_for("four tasks", lambda: tuple(j["JobState"] for j in chain.jobs(parts)) == running)
+    [array] = array_of(chain.jobs(parts))
+    assert array is not None
+    run.send_signal(signal.SIGKILL)
+    run.wait()
+    chain.environment["SECONDS_A_PART"] = "0"
+    chain.finish(chain.submit("--unlock"))
+    said = chain.finish(chain.submit(STORED))
+    assert f"ending its jobs first: {array}\n" in said
+    states = [job["JobState"] for job in chain.jobs(parts)]
+    assert states == ["CANCELLED"] * 4 + ["COMPLETED"] * 4
+    assert len(array_of(chain.jobs(parts))) == 2
+    receipt = json.loads((chain.root / STORED).read_text())
+    store = Store(chain.root / receipt["store"] / receipt["key"])
+    stored = [row.sequence for row in store.stream()]
+    assert len(stored) == len(set(stored)) == len(store)
+
+
+def test_preempted_jobs_are_requeued_by_slurm_and_resume(chain, undisturbed):
+    """An urgent job takes the node; the training is the same job before and behind it."""
+    spot = ("--set-resources", "codons_train:slurm_partition=spot")
+    said = chain.finish(chain.submit(CHAIN, *spot), code=1)
+    assert "cluster error: partition spot: Slurm requeues the jobs that it preempts there" in said
+    chain.profile(slurm_no_requeue=None, slurm_requeue=True)
+    run = chain.submit(CHAIN, *spot)
+    chain.wait_for_training()
+    urgent = ("sbatch", "-p", "urgent", "--exclusive", "--output=/dev/null", "--wrap=sleep 5")
+    chain.cluster.run(*urgent)
+    chain.wait_for(
+        "the training is taken off the node",
+        lambda: chain.jobs("codons_train")[-1]["JobState"] != "RUNNING",
+    )
+    chain.finish(run)
+    [job] = chain.jobs("codons_train")
+    assert job["JobState"] == "COMPLETED" and job["Restarts"] == "1"
+    assert "resuming in epoch" in chain.log("codons_train")
+    assert chain.metrics == undisturbed
