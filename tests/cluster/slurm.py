@@ -345,6 +345,6 @@ GresTypes=gpu
 PartitionName=cpu Nodes=cpu[1-2] Default=YES DefMemPerCPU=1000 MaxTime=1-00:00:00 State=UP
 PartitionName=gpu Nodes=gpu[1-2] DefMemPerCPU=1000 MaxTime=2-00:00:00 State=UP
 PartitionName=spare Nodes=gpu3 DefMemPerCPU=1000 MaxTime=2-00:00:00 State=UP
-PartitionName=spot Nodes=gpu4 DefMemPerCPU=1000 MaxTime=2-00:00:00 State=UP GraceTime=5
+PartitionName=spot Nodes=gpu4 DefMemPerCPU=1000 MaxTime=2-00:00:00 State=UP
 PartitionName=urgent Nodes=gpu4 PriorityTier=10 PreemptMode=OFF MaxTime=1:00:00 State=UP
 """

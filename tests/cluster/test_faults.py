@@ -1,8 +1,5 @@
 """One training chain through the faults that a cluster brings: it ends in the same tables."""
 
-import signal
-import subprocess
-
 import pytest
 
 CHAIN = "results/tiny/evaluation/codons/tiny-codons/metrics.parquet"
@@ -35,13 +32,6 @@ def time_limited(embedded, cluster, tmp_path_factory, fresh):
 @pytest.fixture(autouse=True)
 def _ahead(time_limited):
     """Let the slowest test run beside the others."""
-
-
-def test_nothing_goes_wrong(chain, undisturbed):
-    chain.environment["SECONDS_A_STEP"] = "0"
-    chain.finish(chain.submit(CHAIN))
-    assert chain.metrics == undisturbed
-    assert len(chain.jobs()) == 3
 
 
 def test_a_cancelled_job_goes_on_where_it_was(chain, undisturbed):
@@ -90,29 +80,6 @@ def test_the_controller_restarts(chain, undisturbed):
     chain.finish(run)
     assert states(chain) == ["COMPLETED"]
     assert chain.metrics == undisturbed
-
-
-def test_snakemake_is_killed_and_started_again(chain, undisturbed):
-    """Its jobs go on without it: they are ended, and nobody else's, before any is submitted."""
-    chain.environment["SECONDS_A_STEP"] = "3"
-    run = chain.submit(CHAIN)
-    chain.wait_for_training()
-    hold = ["sbatch", "--parsable", "--mem=10", "--output=/dev/null", "--wrap=sleep 600"]
-    here = subprocess.check_output(hold, cwd=chain.root, env=chain.cluster.environment, text=True)
-    elsewhere = chain.cluster.run(*hold)
-    run.send_signal(signal.SIGKILL)
-    run.wait()
-    assert "--unlock" in chain.finish(chain.submit(CHAIN), code=1)
-    chain.finish(chain.submit("--unlock"))
-    said = chain.finish(chain.submit(CHAIN))
-    assert "an earlier snakemake was killed here" in said
-    assert states(chain) == ["CANCELLED", "COMPLETED"]
-    assert len(chain.jobs()) == 5  # two training jobs, two others, and the one of our own
-    assert_resumed(chain, 12)
-    assert chain.metrics == undisturbed
-    left = set(chain.cluster.run("squeue", "-h", "-t", "RUNNING", "-o", "%A").split())
-    assert {here.strip(), elsewhere.strip()} <= left
-    chain.cluster.run("scancel", here.strip(), elsewhere.strip())
 
 
 def test_a_time_limit_is_a_pause(time_limited, undisturbed):

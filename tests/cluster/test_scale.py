@@ -1,7 +1,9 @@
 """Job arrays, and jobs that Slurm preempts: ended together, and resumed as the same job."""
 
 import json
+import shutil
 import signal
+import subprocess
 
 from seqfuse.encoders.store.reader import Store
 
@@ -14,9 +16,18 @@ def array_of(jobs) -> set[str]:
     return {job.get("ArrayJobId") for job in jobs}
 
 
+# Slurm's sbatch, which once does not answer when it is given an array.
+BUSY = """#!/bin/sh
+case "$*" in
+*--array=*) [ -e answered ] || {{ touch answered; echo Socket timed out >&2; exit 1; }} ;;
+esac
+exec {sbatch} "$@"
+"""
+
+
 def test_arrays_of_a_killed_snakemake_are_ended_and_their_parts_go_on(chain):
-    """Four parts are one array. Snakemake dies; its successor ends the array by its number, and
-    what had been embedded is not embedded again."""
+    """Four parts are one array. Snakemake dies and leaves its jobs; its successor ends the array by
+    its number, nobody else's jobs, and submits it again though sbatch does not answer at first."""
     chain.configure(jobs={"sequences_a_part": 15})
     chain.environment["SECONDS_A_PART"] = "600"
     run = chain.submit(STORED)
@@ -25,15 +36,26 @@ def test_arrays_of_a_killed_snakemake_are_ended_and_their_parts_go_on(chain):
     chain.wait_for("four tasks", lambda: tuple(j["JobState"] for j in chain.jobs(parts)) == running)
     [array] = array_of(chain.jobs(parts))
     assert array is not None
+    hold = ["sbatch", "--parsable", "--mem=10", "--output=/dev/null", "--wrap=sleep 600"]
+    here = subprocess.check_output(hold, cwd=chain.root, env=chain.cluster.environment, text=True)
+    elsewhere = chain.cluster.run(*hold)
     run.send_signal(signal.SIGKILL)
     run.wait()
-    chain.environment["SECONDS_A_PART"] = "0"
+    assert "--unlock" in chain.finish(chain.submit(STORED), code=1)
     chain.finish(chain.submit("--unlock"))
+    chain.environment["SECONDS_A_PART"] = "0"
+    sbatch = shutil.which("sbatch", path=chain.cluster.environment["PATH"])
+    (chain.root / "bin" / "sbatch").write_text(BUSY.format(sbatch=sbatch))
+    (chain.root / "bin" / "sbatch").chmod(0o755)
     said = chain.finish(chain.submit(STORED))
-    assert f"ending its jobs first: {array}\n" in said
+    assert f"an earlier snakemake was killed here; ending its jobs first: {array}\n" in said
+    assert "Socket timed out" in said
     states = [job["JobState"] for job in chain.jobs(parts)]
     assert states == ["CANCELLED"] * 4 + ["COMPLETED"] * 4
     assert len(array_of(chain.jobs(parts))) == 2
+    left = set(chain.cluster.run("squeue", "-h", "-t", "RUNNING", "-o", "%A").split())
+    assert {here.strip(), elsewhere.strip()} <= left
+    chain.cluster.run("scancel", here.strip(), elsewhere.strip())
     receipt = json.loads((chain.root / STORED).read_text())
     store = Store(chain.root / receipt["store"] / receipt["key"])
     stored = [row.sequence for row in store.stream()]

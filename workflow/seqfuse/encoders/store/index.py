@@ -63,10 +63,10 @@ class Index:
         return self.find(sequence) is None
 
 
-def build(folder: Path, key: str) -> None:
-    """Write the index of all shards of a key, where more than a few are in none."""
+def build(folder: Path, key: str, most_loose: int = MOST_LOOSE) -> None:
+    """Write the index of all shards of a key, where more than `most_loose` are in none."""
     present = shards.listed(folder)
-    if len(present) - len(Index(folder, present).covered) <= MOST_LOOSE:
+    if len(present) - len(Index(folder, present).covered) <= most_loose:
         return
     tables = [shards.places(shard, key) for shard in present]
     owners = np.repeat(np.arange(len(present), dtype=np.uint32), [len(table) for table in tables])
