@@ -487,7 +487,8 @@ def _vectors(root: Path) -> None:
     write_table(folder / "vectors.parquet", rows, tables.VECTORS)
     genes = {"rows": 12, "share": 0.04, "genes": 2, "of": 9, "first": ["A1"]}
     seen = {"test": {"rows": 300, "genes": genes, "dna": {"rows": 5, "share": 0.017}}}
-    leakage = {"method": "90 nt", "pairs": 50, "datasets": {"demo-variants": seen}}
+    leakage = {"of": "SeqCLIP's pre-training", "method": "90 nt", "pairs": 50}
+    leakage["datasets"] = {"demo-variants": seen}
     write_json(folder.parent / "leakage.json", leakage)
     long = {"limit": 2048, "policy": "truncate", "pairs": 3}
     model = {"seed": 0, "pairs": {"train": 50}, "too_long": {"genes": long, "texts": long}}
