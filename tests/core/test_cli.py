@@ -100,7 +100,7 @@ def test_a_closed_pipe_ends_a_command_quietly():
     [
         (["ask", "--model", "m", "--dna", "d.fa", "--threads", "0"], "--threads: at least 1"),
         (["codons", "predict", "--model", "m", "--input", "."], "--input: . is a folder"),
-        (["ask", "--model", "m", "--dna", "x" * 5000 + ".fa"], "File name too long"),
+        (["data", "look", "x" * 5000 + ".fa"], "File name too long"),
     ],
 )
 def test_own_data_mistakes_on_the_command_line_are_one_line(words, said, capsys):

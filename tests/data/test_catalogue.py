@@ -5,6 +5,7 @@ import pytest
 from seqfuse.data import download, pretrained_models
 from seqfuse.errors import UserError
 from seqfuse.plan.run import Run
+from seqfuse.registry.codon_encoders import CodonEncoder
 from seqfuse.settings import configuration, datasets, models
 from seqfuse.settings.paths import RESOURCES, WORKFLOW
 from seqfuse.settings.yaml_files import load_yaml
@@ -75,7 +76,11 @@ def test_which_sets_hold_reasoning_and_variants(holds):
     at."""
     found = {name for name, entry in ENTRIES.items() if holds(entry)}
     kegg = {"kegg", "kegg-pairs", "kegg-genes", "kegg-networks", "kegg-anonymous"}
-    more = {"kegg-context", "demo-effects"} if holds is datasets.has_variants else set()
+    more = (
+        {"kegg-context", "demo-effects", "demo-coding-variants"}
+        if holds is datasets.has_variants
+        else set()
+    )
     if more:
         more |= {name for name in ENTRIES if name.startswith("variant-effect-")}
     assert found == {*kegg, *more, "demo-variants"}
@@ -150,7 +155,7 @@ def test_full_scale_a_preset_asks_for_nothing_that_cannot_be_had(preset, tmp_pat
     used = {run.model_of(name, kind) for name in [*run.runs("language"), *variants]
             for kind in kinds}  # fmt: skip
     used |= {language[kind] for kind in kinds} | set(settings["codons"]["encoders"].values())
-    for name in sorted(name.removesuffix("@random") for name in used):
+    for name in sorted(name.removesuffix("@random") for name in used if not CodonEncoder.of(name)):
         check(pretrained_models.check_entry, name, settings["models"][name])
     assert stopped == []
 

@@ -189,4 +189,4 @@ def test_full_scale_keggs_contexts_are_pairs(make, tmp_path):
     assert found == {"text": [said], "sequence": ["ACGT"], "variant": ["ACCT"], "group": ["ABC"]}
     (tmp_path / "mine.csv").write_text(text.replace("Given this", "In this"))
     refused = make(**entry)
-    assert "line 2: text_pattern does not match the text; widen the pattern" in refused.said
+    assert "line 2: text_pattern does not match the text 'Chromosome Number: 1" in refused.said

@@ -34,13 +34,12 @@ from seqfuse.figures.language import (
     case,
     judge,
     methods,
-    probes,
     task_means,
     tasks,
     umap,
-    variant_attention,
     verdict,
 )
+from seqfuse.figures.sources import probes, variant_attention
 from seqfuse.figures.tables import table1, table2, table4
 
 

@@ -168,8 +168,8 @@ def test_a_variant_may_stand_among_the_methods():
         ),
         (
             {"language": {"suites": {"a": ["splicing-of-mine"]}}},
-            "no dataset 'splicing-of-mine'; nearest: demo-splice, variant-effect-coding-genes,"
-            " kegg-context; all: resources/datasets.yaml",
+            "no dataset 'splicing-of-mine'; nearest: demo-splice, demo-coding-variants,"
+            " variant-effect-coding-genes; all: resources/datasets.yaml",
         ),
         (
             {"language": {"methods": ["onevocb"]}},
@@ -282,6 +282,7 @@ def test_every_key_names_rules_that_read_it_or_none(read_by, root):
     assert known <= rules, known - rules
     # Every rule computes from some key, but for what a wildcard alone tells it.
     assert rules - known == {
+        "codons_embed",
         "controls_shuffle",
         "controls_randomise",
         "report_settings",

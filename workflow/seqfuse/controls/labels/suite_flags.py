@@ -4,7 +4,6 @@ import argparse
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from seqfuse.bio.frames import TABLES
 from seqfuse.errors import UserError
 
 
@@ -17,6 +16,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def genetic_codes(words: Iterable[str]) -> dict[str, int]:
     """The genetic code of each coding dataset, from NAME=CODE."""
+    from seqfuse.bio.frames import TABLES
+
     pairs = [word.rpartition("=") for word in words]
     for name, _, code in pairs:
         if not name or not code.isdecimal() or int(code) not in TABLES:
