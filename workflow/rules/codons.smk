@@ -182,7 +182,8 @@ rule codons_embed:
     params:
         threads=needs.threads("gpu"),
         code=lambda wildcards: code(
-            "seqfuse.codons.application.embed", *inputs.by_codon.modules(wildcards.fused)
+            "seqfuse.codons.application.embed",
+            *inputs.by_codon.modules(wildcards.fused),
         ),
         files=lambda wildcards, input: reads(dict(input.items())),
         how=lambda wildcards: flags(inputs.by_codon.reading(wildcards.fused)),
