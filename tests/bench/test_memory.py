@@ -3,7 +3,6 @@
 import pytest
 
 from bench import memory
-from seqfuse.registry.methods import METHODS
 
 # How far the two may be apart, and megabytes that do not matter.
 TOLERANCE, NOTHING = 0.15, 2
@@ -20,12 +19,12 @@ def test_rehearse_computes_what_a_process_takes():
 
 @pytest.mark.whole
 @pytest.mark.parametrize("checkpointing", [False, True])
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", memory.SIZED)
 def test_rehearse_computes_what_every_method_takes(method, checkpointing):
     assert close(memory.compared(method, checkpointing))
 
 
 @pytest.mark.whole
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", memory.SIZED)
 def test_rehearse_computes_what_answers_take(method):
     assert close(memory.answered(method))

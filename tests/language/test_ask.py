@@ -47,7 +47,7 @@ def fasta(tmp_path):
     return write
 
 
-@pytest.mark.parametrize("method", list(METHODS))
+@pytest.mark.parametrize("method", [n for n, m in METHODS.items() if not m.trains_fusion])
 def test_the_answers_are_those_of_predict(project, commands, ask, fasta, tmp_path, method):
     model = commands.finetune(method, tmp_path / "model")
     out = commands.predict(method, model, tmp_path / "predictions.parquet")
@@ -295,9 +295,9 @@ def test_bad_model_and_files(commands, fasta, tmp_path, capsys):
 
     assert f"{model}: knows several datasets; give --dataset, one of mice, rats" in refused()
     assert "was not trained on cats" in refused("--dataset", "cats")
-    assert "no such file" in refused("--dna", tmp_path / "no.fa")
+    assert "no such file" in refused("--dataset", "rats", "--dna", tmp_path / "no.fa")
     assert "this is FASTA; let its name end in .fasta" in refused(
-        "--dna", fasta("dna.csv", ("a", "ACGT"))
+        "--dataset", "rats", "--dna", fasta("dna.csv", ("a", "ACGT"))
     )
     assert "no seed folder" in refused("--model", tmp_path / "nothing")
     assert "question holds '<think>'" in refused("--dataset", "rats", "--question", "a<think>")

@@ -27,6 +27,11 @@ class Method:
     generates: bool = True
     sees_dna: bool = True
 
+    @property
+    def trains_fusion(self) -> bool:
+        """Whether it trains the fusion of stored states, of coding sequences alone."""
+        return self.reads_store and self.trains_encoder
+
 
 # Methods that have a section of settings of their own.
 OWN_SETTINGS = ("qformer", "onevocab")

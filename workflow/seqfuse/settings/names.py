@@ -207,7 +207,7 @@ def _by_codon(settings: Mapping) -> Iterator[Mistake]:
         if method is None or not (method.reads_store or method.trains_encoder):
             continue
         if not codon_encoders.is_one(encoder):
-            if method.reads_store and method.trains_encoder:
+            if method.trains_fusion:
                 said = f"method {method.name!r} trains the fusion of an arm; write fused:SET/ARM"
                 yield path, f"{key}: {said}, not {encoder!r}"
             continue

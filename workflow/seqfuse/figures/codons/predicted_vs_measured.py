@@ -17,12 +17,13 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
     rows = panel_grid.on_test(frames).dropna(subset=["value", "predicted_value"])
     keys = ["dataset", "method", "id"]
     means = rows.groupby(keys, as_index=False)[["value", "predicted_value"]].mean()
-    measured = ["value", "predicted_value"]
-    by_seed = rows.groupby(["dataset", "method", "seed"])[measured].corr("spearman")
+    names_of_both = {"value": "truth", "predicted_value": "prediction"}
+    if rows.empty:
+        return means.rename(columns=names_of_both).assign(rho=[])
+    by_seed = rows.groupby(["dataset", "method", "seed"])[[*names_of_both]].corr("spearman")
     by_seed = by_seed["predicted_value"].xs("value", level=-1)
     rho = by_seed.groupby(level=["dataset", "method"]).mean().rename("rho").reset_index()
-    means = means.merge(rho, on=["dataset", "method"])
-    return means.rename(columns={"value": "truth", "predicted_value": "prediction"})
+    return means.merge(rho, on=["dataset", "method"]).rename(columns=names_of_both)
 
 
 def draw(frame: pd.DataFrame) -> Figure:
