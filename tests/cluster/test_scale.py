@@ -16,14 +16,14 @@ def array_of(jobs) -> set[str]:
 
 
 def test_arrays_of_a_killed_snakemake_are_ended_and_their_parts_go_on(chain):
-    """Four parts are one array. Snakemake dies and leaves its jobs; its successor ends the array by
+    """Two parts are one array. Snakemake dies and leaves its jobs; its successor ends the array by
     its number, and nobody else's jobs, before it submits it again."""
-    chain.configure(jobs={"sequences_a_part": 15})
+    chain.configure(jobs={"sequences_a_part": 30})
     chain.environment["SECONDS_A_PART"] = "600"
     run = chain.submit(STORED)
-    running = ("RUNNING", "RUNNING", "RUNNING", "RUNNING")
+    running = ("RUNNING", "RUNNING")
     parts = "embeddings_part"
-    chain.wait_for("four tasks", lambda: tuple(j["JobState"] for j in chain.jobs(parts)) == running)
+    chain.wait_for("two tasks", lambda: tuple(j["JobState"] for j in chain.jobs(parts)) == running)
     [array] = array_of(chain.jobs(parts))
     assert array is not None
     hold = ["sbatch", "--parsable", "--mem=10", "--output=/dev/null", "--wrap=sleep 600"]
@@ -37,7 +37,7 @@ def test_arrays_of_a_killed_snakemake_are_ended_and_their_parts_go_on(chain):
     said = chain.finish(chain.submit(STORED))
     assert f"an earlier snakemake was killed here; ending its jobs first: {array}\n" in said
     states = [job["JobState"] for job in chain.jobs(parts)]
-    assert states == ["CANCELLED"] * 4 + ["COMPLETED"] * 4
+    assert states == ["CANCELLED"] * 2 + ["COMPLETED"] * 2
     assert len(array_of(chain.jobs(parts))) == 2
     left = set(chain.cluster.run("squeue", "-h", "-t", "RUNNING", "-o", "%A").split())
     assert {here.strip(), elsewhere.strip()} <= left
