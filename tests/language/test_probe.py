@@ -10,7 +10,7 @@ from seqfuse.language.probing.probe_job import sample
 from seqfuse.registry.methods import METHODS
 
 PROBES = ["swap", "revert", "scramble", "blank", "reverse_complement", "shift", "other"]
-SEEING = [name for name, method in METHODS.items() if method.sees_dna]
+SEEING = [name for name, method in METHODS.items() if method.sees_dna and not method.trains_fusion]
 
 
 def read(path):
