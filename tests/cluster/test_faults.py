@@ -44,6 +44,7 @@ def test_a_cancelled_job_goes_on_where_it_was(chain, undisturbed):
     assert chain.metrics == undisturbed
 
 
+@pytest.mark.whole
 def test_a_lost_node_is_replaced(chain, undisturbed):
     run = chain.submit(CHAIN)
     node = chain.wait_for_training()["NodeList"]
@@ -72,6 +73,7 @@ def test_a_job_over_its_memory_gets_more(chain, undisturbed):
     assert chain.metrics == undisturbed
 
 
+@pytest.mark.whole
 def test_the_controller_restarts(chain, undisturbed):
     run = chain.submit(CHAIN)
     chain.wait_for_training()
