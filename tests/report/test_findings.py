@@ -2,6 +2,7 @@
 
 import pytest
 
+from seqfuse.registry.controls import CONTROLS, blind
 from seqfuse.report import looks
 from seqfuse.report.cells import against, unit
 from seqfuse.report.findings import cut_answers, findings, lines
@@ -231,3 +232,9 @@ def test_times_have_one_unit():
     assert unit(480).of(480) == "8.0 minutes"
     assert unit(36_000).of(36_000) == "10.0 hours"
     assert unit(36_000_000).of(36_000_000) == "10,000 hours"
+
+
+def test_a_lookup_that_answers_about_pairs_it_has_not_seen_reads_the_dna():
+    known_again = {"question_lookup", "pair_lookup"}
+    lookups = {name for name in CONTROLS["language"] if "lookup" in name}
+    assert {name for name in lookups if blind(name)} == known_again < lookups

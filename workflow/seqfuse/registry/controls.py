@@ -201,9 +201,13 @@ CONTROLS: dict[str, dict[str, Control]] = {
 }
 
 
+_BLIND = ("text_only", "majority", "question_words", "question_lookup", "pair_lookup")
+
+
 def blind(name: str) -> bool:
     """Whether a control of study A answers without reading the sequence that it is asked about.
 
-    A look-up of DNA does not read it either: it knows a pair again.
+    A look-up of DNA does not read it either: it knows a pair again. That of a change of codons or
+    of amino acids does: it answers about pairs that it has not seen.
     """
-    return name in ("text_only", "majority", "question_words") or name.endswith("_lookup")
+    return name in _BLIND

@@ -47,7 +47,7 @@ class Size:
     reasoning: int
 
 
-# As many as there are things that a batch takes memory by, and no two of them alike: what is
+# At least as many as there are things that a batch takes memory by, no two of them alike: what is
 # answered has no reasoning that could differ. About what a step holds at once: with far less, the
 # memory of the gradients would hide that of the batch.
 _SIZES = {
