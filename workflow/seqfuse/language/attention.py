@@ -14,6 +14,7 @@ model's own answer becomes when that nucleotide of the variant sequence is anoth
 import argparse
 from pathlib import Path
 
+from seqfuse.language.answers import trained_suite
 from seqfuse.settings import cli_flags
 from seqfuse.settings.sections import Section
 
@@ -23,14 +24,7 @@ class Settings(Section, path="language/attention"):
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", required=True, type=Path, metavar="DIR", help="finetune's --out")
-    parser.add_argument(
-        "--datasets", required=True, nargs="+", metavar="NAME", help="datasets with variants"
-    )
-    parser.add_argument(
-        "--records", required=True, nargs="+", type=Path, help="their cleaned records, in order"
-    )
-    parser.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
+    trained_suite.add_arguments(parser, "datasets with variants")
     parser.add_argument("--out", required=True, type=Path, help="attention.parquet to write")
     cli_flags.add(parser, "language/prompt")
     cli_flags.add(parser, "language/prediction", "precision")

@@ -18,17 +18,12 @@ with --parts gathers into the same table that a single call makes.
 import argparse
 from pathlib import Path
 
+from seqfuse.language.answers import trained_suite
 from seqfuse.settings import cli_flags
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", required=True, type=Path, metavar="DIR", help="finetune's --out")
-    parser.add_argument(
-        "--datasets", required=True, nargs="+", metavar="NAME", help="datasets to predict"
-    )
-    parser.add_argument(
-        "--records", required=True, nargs="+", type=Path, help="their cleaned records, in order"
-    )
+    trained_suite.add_arguments(parser, "datasets to predict")
     parser.add_argument(
         "--embeddings",
         nargs="+",
@@ -42,7 +37,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--parts", nargs="+", type=Path, metavar="FILE", help="what calls with --part have written"
     )
-    parser.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
     parser.add_argument("--out", required=True, type=Path, help="predictions.parquet to write")
     parser.add_argument(
         "--inputs", type=Path, help="DNA and text before the decoder, inputs.parquet to write"

@@ -28,6 +28,7 @@ a hidden file beside --out to the same bytes.
 import argparse
 from pathlib import Path
 
+from seqfuse.language.answers import trained_suite
 from seqfuse.settings import cli_flags
 from seqfuse.settings.sections import Section
 
@@ -37,25 +38,10 @@ class Settings(Section, path="language/linear_probe"):
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", required=True, type=Path, metavar="DIR", help="finetune's --out")
-    parser.add_argument(
-        "--datasets", required=True, nargs="+", metavar="NAME", help="datasets to probe"
-    )
-    parser.add_argument(
-        "--records", required=True, nargs="+", type=Path, help="their cleaned records, in order"
-    )
+    trained_suite.add_arguments(parser, "datasets to probe", encoder=True)
     parser.add_argument(
         "--clusters", required=True, nargs="+", type=Path, help="their clusters.parquet, in order"
     )
-    parser.add_argument(
-        "--encoder",
-        nargs="+",
-        type=Path,
-        metavar="DIR",
-        help="folder of the encoder, or of that of each seed, in order (default: where it lay when"
-        " the model was trained)",
-    )
-    parser.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
     parser.add_argument("--out", required=True, type=Path, help="linear_probes.parquet to write")
     parser.add_argument("--gaps", required=True, type=Path, help="gaps.parquet to write")
     cli_flags.add(parser, "language/prompt")
