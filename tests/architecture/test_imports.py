@@ -37,6 +37,7 @@ MAY_IMPORT = {
 COMMANDS = {
     "seqfuse.plan.tools.fetch": {"data", "training"},
     "seqfuse.plan.tools.price": {"judge"},
+    "seqfuse.plan.tools.diff": {"evaluation", "statistics"},
     "seqfuse.plan.canaries": {"canary"},
 }
 # Import what they are asked for, whatever that is.

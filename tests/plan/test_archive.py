@@ -4,67 +4,21 @@ import json
 import zipfile
 from pathlib import Path
 
-import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 from seqfuse import tables
 from seqfuse.cli import main
-from seqfuse.files import write_json
 from seqfuse.plan.tools.archive import MANIFEST
 from seqfuse.plan.tools.rescore import differences
-from seqfuse.sequences import clusters
-from seqfuse.settings import configuration
-
-NAME = "demo-classes"
-ARMS = ("dna", "concat")
-
-
-def write(path: Path, rows: list[dict], schema) -> str:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    tables.write(path, tables.from_rows(rows, schema), schema)
-    return str(path)
+from tests.plan.finished_run import NAME, finish, write
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory) -> Path:
-    """The folder of a run of study B: two arms and a control on one set, scored and drawn."""
-    root = tmp_path_factory.mktemp("run")
-    results, random = root / "results" / "small", np.random.default_rng(0)
-    settings = configuration.resolve({
-        "preset": "demo", "run": "small", "studies": ["codons"], "seeds": [0, 1],
-        "codons": {"datasets": [NAME], "arms": list(ARMS)},
-    })  # fmt: skip
-    write_json(results / "report" / "settings.json", settings)
-    records = [
-        {"id": f"r{i}", "split": "test" if i % 2 else "train", "label": "abc"[i % 3]}
-        | {"sequence": "".join(random.choice(list("ACGT"), 30)), "question": "secret"}
-        for i in range(80)
-    ]
-    sequences = results / "sequences" / NAME
-    given = write(sequences / "records.parquet", records, tables.CLEAN)
-    clusters.write(sequences / "records.parquet", sequences / "clusters.parquet")
-    words = ["--study", "codons", "--suite", NAME, "--datasets", NAME, "--records", given]
-    words += ["--clusters", str(sequences / "clusters.parquet"), "--predictions"]
-    costs = []
-    for method in (*ARMS, "majority"):
-        folder = results / ("controls/codons" if method == "majority" else "codons") / NAME
-        folder = folder if method == "majority" else folder / method
-        said = [
-            {"id": row["id"], "dataset": NAME, "method": method, "seed": seed, "probe": "none"}
-            | {"predicted": row["label"] if random.random() < 0.6 else "a"}
-            for seed in ((0,) if method == "majority" else (0, 1))
-            for row in records
-            if row["split"] == "test"
-        ]
-        words.append(write(folder / "predictions.parquet", said, tables.PREDICTIONS))
-        if method != "majority":
-            cost = {"study": "codons", "suite": NAME, "method": method, "kind": "method"}
-            cost["seeds"] = [{"seed": seed, "trained_parameters": 10} for seed in (0, 1)]
-            write_json(folder / "cost.json", cost)
-            costs.append(str(folder / "cost.json"))
+    """The folder of a run of study B, scored and drawn."""
+    results = finish(tmp_path_factory.mktemp("run") / "results" / "small")
     scored = results / "evaluation" / "codons" / NAME
-    assert main(["evaluation", *words, "--costs", *costs, "--out", str(scored)]) == 0
     drawn = ["--figure", "fusion", "--out", str(results / "figures" / "fusion")]
     for kind in ("metrics", "comparisons"):
         drawn += [f"--{kind}", str(scored / f"{kind}.parquet")]

@@ -109,6 +109,10 @@ STAGES: dict[str, tuple[str, dict[str, str]]] = {
         "compute an archive's numbers again, say what differs",
         {"": "seqfuse.plan.tools.rescore"},
     ),
+    "diff": (
+        "what changed between two runs: settings, methods, scores",
+        {"": "seqfuse.plan.tools.diff"},
+    ),
     "price": (
         "what judging a run would ask and cost; asks nothing",
         {"": "seqfuse.plan.tools.price"},
@@ -124,7 +128,7 @@ STAGES: dict[str, tuple[str, dict[str, str]]] = {
 # How `seqfuse --help` lists them; what is in no group stands under "others".
 GROUPS = {
     "use a trained model": ("ask", "models"),
-    "look at a run": ("why", "accept", "archive", "rescore", "price"),
+    "look at a run": ("why", "diff", "accept", "archive", "rescore", "price"),
     "before a run": ("fetch", "rehearse"),
     "stages, as the rules of the workflow call them": (
         *("data", "sequences", "embeddings", "language", "codons", "controls"),

@@ -18,7 +18,7 @@ from seqfuse.settings.yaml_files import load_yaml
 
 _TRIED = bytes(1 << 16)
 # The preset of a run, written as it starts; what it was made with in full, as it is reported.
-_STARTED, _REPORTED = "run.json", "report/settings.json"
+_STARTED, REPORTED = "run.json", "report/settings.json"
 
 
 def check(results: str, settings: Mapping) -> None:
@@ -69,8 +69,19 @@ def check_name(results: str | Path, names: Sequence[str]) -> None:
 
 def _preset_of(folder: Path) -> str | None:
     """The preset of the run in a folder; None where there is none."""
-    written = [path for name in (_STARTED, _REPORTED) if (path := folder / name).is_file()]
+    written = [path for name in (_STARTED, REPORTED) if (path := folder / name).is_file()]
     return read_json(written[0]).get("preset") if written else None
+
+
+def of_run(name: str | Path) -> Path:
+    """The folder of a run that has reported, by its name or its folder."""
+    folder = Path(name)
+    if not (folder / REPORTED).parent.is_dir():
+        folder = Path("results") / name
+    if not (folder / REPORTED).is_file():
+        begun = "; it is still going or was stopped" if (folder / _STARTED).is_file() else ""
+        raise UserError(f"{folder}: no finished run (no {REPORTED}){begun}; run snakemake first")
+    return folder
 
 
 def claim(results: str | Path, preset: str) -> None:

@@ -34,14 +34,10 @@ def run(args: argparse.Namespace) -> None:
     import tempfile
 
     from seqfuse import files
-    from seqfuse.errors import UserError
+    from seqfuse.plan import folders
     from seqfuse.progress import say
 
-    folder = Path(args.name)
-    if not (folder / "report").is_dir():
-        folder = Path("results") / args.name
-    if not (folder / "report" / "settings.json").is_file():
-        raise UserError(f"{folder}: no finished run (no report/settings.json); run snakemake first")
+    folder = folders.of_run(args.name)
     out = args.out or Path(f"{folder.name}.zip")
     with tempfile.TemporaryDirectory() as temporary:
         archive = _Archive(folder, Path(temporary))
