@@ -9,6 +9,7 @@ import pytest
 from Bio import bgzf
 from Bio.Seq import reverse_complement
 
+from seqfuse.bio.reading.genome import Genome
 from seqfuse.bio.reading.readers import Reader
 from seqfuse.data.demo import generators
 from seqfuse.language.answers import questions
@@ -138,6 +139,15 @@ def test_a_contig_with_or_without_chr_in_a_bgzipped_genome(tmp_path, rows, name)
     ref = ONE[99]
     [row] = rows(line(100, ref, "ACGT"[ref == "A"], chrom=name), genome=path)
     assert row["sequence"] == ONE[79:120]
+
+
+def test_any_part_of_a_genome_in_any_order(genome, monkeypatch):
+    monkeypatch.setattr("seqfuse.bio.reading.genome._AHEAD", 9)
+    contigs, opened = {"chr1": ONE, "chr2": TWO}, Genome(genome)
+    for _ in range(300):
+        name = draw.choice([*contigs])
+        start, end = draw.randint(-5, 210), draw.randint(-5, 210)
+        assert opened.fetch(name, start, end) == contigs[name][max(0, start - 1) : max(0, end)]
 
 
 def other(letter: str) -> str:

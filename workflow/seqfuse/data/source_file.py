@@ -133,7 +133,9 @@ class SourceFile:
     def _cut(self, record: dict) -> None:
         """Cut the sequence to `cds_start`..`cds_end`, nucleotides counted from 1."""
         ends = [record.pop(field, None) for field in cells.ENDS]
-        if ends != [None, None] and record.get("variant"):
+        if ends == [None, None]:
+            return
+        if record.get("variant"):
             raise BadRow(
                 "cds_start..cds_end of a sequence that has a variant",
                 fix="give both sequences cut, because an indel moves the places of one of them",

@@ -1,10 +1,11 @@
 """Answer questions about DNA with a fine-tuned model, on a terminal or for a whole file.
 
 Reads the folder that `seqfuse language finetune` wrote, or one seed's folder in it (of several, the
-lowest seed answers), and DNA: FASTA, or a table (CSV, TSV, JSONL, Parquet) with columns id,
-sequence, and if there are, variant and question. A record of --variant belongs to the record of
---dna of the same name. One question is asked of all, or each record's own. A record that cannot be
-used is named with its line and the reason, in its place of the output, too, and the status is 1.
+lowest seed answers), and DNA: FASTA, a table (CSV, TSV, JSONL, Parquet) with columns id, sequence,
+and if there are, variant and question, or the coding sequences of GenBank, EMBL, or GFF3 with its
+--genome. A record of --variant belongs to the record of --dna of the same name. One question is
+asked of all, or each record's own. A record that cannot be used is named with its line and the
+reason, in its place of the output, too, and the status is 1.
 
 Shows the text while it is generated, then the closed labels by probability: their share of the
 summed likelihood of all labels, conditioned on the model's own reasoning. Then the likeliest label
@@ -37,10 +38,12 @@ from seqfuse.settings import cli_flags
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", required=True, type=Path, metavar="DIR", help="finetune's --out")
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--dna", type=Path, metavar="FILE", help="FASTA or table")
+    source.add_argument("--dna", type=Path, metavar="FILE", help="FASTA, table or annotation")
     source.add_argument("--vcf", type=Path, metavar="FILE", help="variants, with their --genome")
     parser.add_argument("--variant", type=Path, metavar="FILE", help="FASTA of the variants")
-    parser.add_argument("--genome", type=Path, metavar="FILE", help="FASTA that --vcf speaks of")
+    parser.add_argument(
+        "--genome", type=Path, metavar="FILE", help="FASTA that VCF or GFF3 speaks of"
+    )
     parser.add_argument(
         "--window", type=int, metavar="N", help="nt of the genome around an allele (default: 4000)"
     )
@@ -109,7 +112,7 @@ def _rows(args: argparse.Namespace) -> Iterable:
     from seqfuse.bio.reading import vcf
     from seqfuse.language.answers import questions
 
-    of_vcf = {"--genome": args.genome, "--window": args.window, "--strand": args.strand}
+    of_vcf = {"--window": args.window, "--strand": args.strand}
     of_dna = {"--variant": args.variant, "--columns": args.columns or None}
     for flag, value in (of_dna if args.vcf else of_vcf).items():
         if value is not None:
@@ -117,7 +120,7 @@ def _rows(args: argparse.Namespace) -> Iterable:
                 f"{flag} does not go with {'--vcf' if args.vcf else '--dna'}; remove it"
             )
     if args.vcf is None:
-        return questions.read_dna(args.dna, args.variant, input_flags.columns(args))
+        return questions.read_dna(args.dna, args.variant, input_flags.columns(args), args.genome)
     window = vcf.WINDOW if args.window is None else args.window
     if window < 2:
         raise UserError("--window: at least 2")

@@ -21,6 +21,8 @@ _PROTEIN = "EFILPQZJOX*"  # letters that no nucleotide code is, and a residue or
 
 def text(value: object) -> str | None:
     """A cell as text; whole floats lose their `.0`, which a missing cell gives to integers."""
+    if isinstance(value, str) and value.isascii():
+        return value or None
     if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
         return None
     if isinstance(value, float) and value.is_integer():

@@ -14,6 +14,8 @@ from seqfuse.bio.reading import file_kinds
 from seqfuse.errors import UserError, several
 
 _INDEXES = (".fai", ".gzi")
+# Nucleotides that are read beyond those asked for: files mostly go along a contig.
+_AHEAD = 1 << 16
 # Contigs that are one under two names.
 _ALIASES = {"chrM": "MT", "MT": "chrM", "M": "chrM", "chrMT": "MT"}
 
@@ -25,6 +27,7 @@ class Genome:
         self.path = path
         _refuse_unreadable(path)
         self._names: dict[str, str | None] = {}
+        self._held = ("", 1, "")  # a contig, where in it, and the nucleotides from there on
         self._faidx = self._opened(keep_index)
 
     def named(self, contig: str) -> str | None:
@@ -41,8 +44,16 @@ class Genome:
 
     def fetch(self, contig: str, start: int, end: int) -> str:
         """The nucleotides `start` to `end` of a contig, from 1, as far as the contig has them."""
-        start, end = max(1, start), min(end, self.length(contig))
-        return self._faidx.fetch(contig, start, end).upper() if start <= end else ""
+        size = self.length(contig)
+        start, end = max(1, start), min(end, size)
+        if start > end:
+            return ""
+        name, first, letters = self._held
+        if name != contig or not first <= start <= end < first + len(letters):
+            first, last = start, min(end + _AHEAD, size)
+            letters = self._faidx.fetch(contig, first, last).upper()
+            self._held = (contig, first, letters)
+        return letters[start - first : end - first + 1]
 
     def known(self) -> str:
         """What its contigs are called."""

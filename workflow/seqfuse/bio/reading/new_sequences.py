@@ -79,12 +79,28 @@ def read(
     path: Path, fields: Collection[str], columns: Mapping[str, str], genome: Path | None = None
 ) -> list[NewSequence]:
     """The rows of a file, all in memory; GFF3 speaks of a `genome`."""
-    rows = [*SequenceFile(Reader(path, genome=genome), fields, columns)]
+    rows = [*of_file(path, fields, columns, genome)]
     ids = Ids()
     for row in rows:
         ids.add(row.id)
     ids.hold(path, rows)
     return rows
+
+
+def of_file(
+    path: Path, fields: Collection[str], columns: Mapping[str, str], genome: Path | None = None
+) -> SequenceFile:
+    """The rows of a file that holds sequences, or of GFF3 and its `genome`."""
+    reader = Reader(path, genome=genome)
+    if reader.form == "vcf":
+        raise UserError(
+            f"{path}: a VCF has variants and no sequences; `seqfuse ask --vcf` asks about them"
+        )
+    if genome is not None and reader.form != "gff3":
+        raise UserError(
+            f"--genome goes with GFF3, and {path} has its own sequences ({reader.form}); remove it"
+        )
+    return SequenceFile(reader, fields, columns)
 
 
 class Ids:

@@ -52,7 +52,7 @@ class Reader:
 
     def columns(self) -> list[str]:
         """The names of the file's columns; of JSON lines all that any line has."""
-        form = self._form()
+        form = self.form
         if form == "parquet":
             return self._header(record_batches.opened(self.path).schema_arrow.names)
         if form == "fasta":
@@ -79,7 +79,7 @@ class Reader:
     @property
     def unit(self) -> str:
         """What `numbered` counts."""
-        return "row" if self._form() == "parquet" else "line"
+        return "row" if self.form == "parquet" else "line"
 
     def numbered(self, columns: list[str]) -> Iterator[tuple[int, dict]]:
         """The rows, each with the line of the file in which it begins; of Parquet the row's number.
@@ -96,7 +96,7 @@ class Reader:
 
     def each(self, columns: list[str]) -> Iterator[tuple[int, dict | BadRow]]:
         """As `numbered`, but of a bad row what is wrong with it."""
-        form = self._form()
+        form = self.form
         if form == "parquet":
             file = record_batches.opened(self.path)
             number = 1
@@ -134,7 +134,9 @@ class Reader:
             return gff3.Gff3(self.path, self.genome, self.noted)
         return features.Features(self.path, form, self.noted)
 
-    def _form(self) -> str:
+    @property
+    def form(self) -> str:
+        """What the file is, as `file_kinds` names it."""
         if not self.path.exists():
             raise UserError(f"{self.path}: no such file")
         if not self.path.is_file():

@@ -52,7 +52,8 @@ class Vcf:
         for number, line in self._body():
             if wanted is None:
                 wanted = [key for key in self._info if key in columns]
-            yield from ((number, row) for row in self._rows(line, wanted, genome))
+            for row in self._rows(line, wanted, genome):
+                yield number, row
 
     def _opened(self) -> Genome:
         if self._genome is None:
@@ -103,23 +104,25 @@ class Vcf:
             yield BadRow("{} columns, and a variant has at least 8", len(cells), fix)
             return
         said = dict(zip(FIXED, cells, strict=False))
+        facts: dict[str, str | None] = {}
         try:
-            facts = self._facts(cells[len(FIXED)] if len(cells) > len(FIXED) else ".")
+            if len(cells) > len(FIXED) and (wanted or self.strand not in STRANDS):
+                facts = _facts(cells[len(FIXED)])
             site = self._site(said, facts, genome)
         except BadRow as fault:
             yield _placed(fault, said)
             return
+        fixed = {name: _cell(cell) for name, cell in said.items()}
         alts = said["ALT"].split(",")
         for place, alt in enumerate(alts):
-            own = said | {"ALT": alt}
+            said["ALT"] = fixed["ALT"] = alt
             try:
-                windows = self._windows(site, alt)
+                sequence, variant = self._windows(site, alt)
             except BadRow as fault:
-                yield _placed(fault, own)
+                yield _placed(fault, said.copy())
                 continue
             row = {key: self._value(facts, key, place, len(alts)) for key in wanted}
-            row |= {name: _cell(cell) for name, cell in own.items()}
-            yield row | {"id": _called(own)} | windows
+            yield {**row, **fixed, "id": _called(said), "sequence": sequence, "variant": variant}
 
     def _site(self, said: dict[str, str], facts: dict[str, str | None], genome: Genome) -> "_Site":
         """REF as it lies in the genome."""
@@ -144,19 +147,19 @@ class Vcf:
             raise _misplaced(ref, around[before:behind], around[before + 1 : behind + 1])
         return _Site(around[:before], ref, around[behind:], self._reverse(facts))
 
-    def _windows(self, site: "_Site", alt: str) -> dict[str, str]:
-        """The two sequences of an allele."""
+    def _windows(self, site: "_Site", alt: str) -> tuple[str, str]:
+        """The two sequences of an allele: with REF, with ALT."""
         _refuse_no_allele(site.ref, alt)
         unknown = site.before.count("N") + site.after.count("N")
         if unknown > _MOST_UNKNOWN * self.window:
             fix = "the genome is not known there; remove the row"
             raise BadRow("most of the window is N: {} nt", unknown, fix)
-        self.noted["windows end where their contig does"] += site.size < self.window
-        self.noted["windows have an N"] += unknown > 0
-        found = [site.before + allele + site.after for allele in (site.ref, alt.upper())]
-        if site.reverse:
-            found = [_turned(window) for window in found]
-        return dict(zip(("sequence", "variant"), found, strict=True))
+        if site.size < self.window:
+            self.noted["windows end where their contig does"] += 1
+        if unknown:
+            self.noted["windows have an N"] += 1
+        sequence, variant = (f"{site.before}{one}{site.after}" for one in (site.ref, alt.upper()))
+        return (_turned(sequence), _turned(variant)) if site.reverse else (sequence, variant)
 
     def _refuse_other_assembly(self, contig: str, found: str, genome: Genome) -> None:
         said = self._contigs.pop(contig, None)
@@ -165,13 +168,6 @@ class Vcf:
                 f"{self.path}: its header says that {contig} has {said:,} nt; in {genome.path} it"
                 f" has {genome.length(found):,}: give the assembly that the VCF was called against"
             )
-
-    def _facts(self, cell: str) -> dict[str, str | None]:
-        """The INFO fields of a line; of a flag None."""
-        if cell == ".":
-            return {}
-        parts = (part.partition("=") for part in cell.split(";") if part)
-        return {key: value if sign else None for key, sign, value in parts}
 
     def _reverse(self, info: dict[str, str | None]) -> bool:
         """Whether the windows are turned."""
@@ -217,9 +213,17 @@ class _Site:
         return len(self.before) + len(self.after)
 
 
+def _facts(cell: str) -> dict[str, str | None]:
+    """The INFO fields of a line; of a flag None."""
+    if cell == ".":
+        return {}
+    parts = (part.partition("=") for part in cell.split(";") if part)
+    return {key: value if sign else None for key, sign, value in parts}
+
+
 def _called(said: dict[str, str]) -> str:
     """The id of an allele: its place."""
-    return "{CHROM}:{POS}:{REF}>{ALT}".format_map(said)
+    return f"{said['CHROM']}:{said['POS']}:{said['REF']}>{said['ALT']}"
 
 
 def _placed(fault: BadRow, said: dict[str, str]) -> BadRow:

@@ -16,7 +16,7 @@ NUMBER, LABEL, SPLIT, ID, TEXT, EMPTY, CHAT = (
 SEQUENCES = (DNA, CODING)
 # Other names of splits.
 CALLED = {"validation": "val", "valid": "val", "dev": "val", "eval": "val", "training": "train"}
-_NUCLEOTIDES = b"ACGTUNRYKMSWBDHV-acgtunrykmswbdhv \t\r\n"
+_NUCLEOTIDES = b"ACGTUNRYKMSWBDHV-acgtunrykmswbdhv"
 _SHORTEST = 6  # nucleotides that are no word
 _RESIDUES = re.compile(r"[ACDEFGHIKLMNPQRSTVWYX]{9,}\*?", re.IGNORECASE)
 _STARTS, _STOPS = ("ATG", "GTG", "TTG", "CTG"), ("TAA", "TAG", "TGA")
@@ -73,8 +73,9 @@ class Column:
             self.least = min(self.least, number) if known else number
             self.largest = max(self.largest, number) if known else number
             return NUMBER
-        letters = text if text.isalpha() else "".join(text.split())
-        if len(letters) >= _SHORTEST and cells.only_letters(text, _NUCLEOTIDES):
+        solid = cells.only_letters(text, _NUCLEOTIDES)
+        letters = text if solid else "".join(text.split())
+        if len(letters) >= _SHORTEST and (solid or cells.only_letters(letters, _NUCLEOTIDES)):
             start, end = (part.upper().replace("U", "T") for part in (letters[:3], letters[-3:]))
             self.uracil += "U" in letters or "u" in letters
             self.coding += len(letters) % 3 == 0 and start in _STARTS and end in _STOPS

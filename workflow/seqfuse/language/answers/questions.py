@@ -10,6 +10,7 @@ from seqfuse.bio.reading.bad_rows import BadRow, BadRows
 from seqfuse.bio.reading.input_flags import ASKED
 from seqfuse.bio.reading.new_sequences import NewSequence, SequenceFile
 from seqfuse.bio.reading.readers import Reader
+from seqfuse.errors import UserError
 from seqfuse.files import canonical_json
 from seqfuse.language.prompts import Prompt
 from seqfuse.progress import say
@@ -42,7 +43,7 @@ class Questions:
                 bad.add(row.place, row.fault)
                 faulty += 1
             else:
-                said.update(canonical_json([prompt.id, prompt.dataset, prompt.hash]).encode())
+                _add(said, prompt)
                 sound += 1
         ids.hold(self.path, self.rows)
         new_sequences.tell(bad, sound, policy)
@@ -62,6 +63,14 @@ class Checked:
     asked: str
 
 
+def _add(said: "hashlib._Hash", prompt: Prompt) -> None:
+    """Take up a question; its DNA as it is, because to write megabytes as JSON takes long."""
+    dna = [segment.sequence for segment in prompt.dna]
+    told = [prompt.id, prompt.dataset, prompt.system, prompt.question, prompt.thinks]
+    said.update(canonical_json([*told, [*map(len, dna)]]).encode())
+    said.update("".join(dna).encode())
+
+
 def position(row: NewSequence) -> dict[str, str | int | None]:
     """Where a row lies in its genome; nothing where its file does not say."""
     found = {ours: row.cells[name] for name, ours in POSITION.items() if name in row.cells}
@@ -74,22 +83,27 @@ def read_vcf(vcf: Path, genome: Path | None, window: int, strand: str) -> Sequen
     """A row an alternative allele: windows of the genome with either allele. The id of each says
     where it lies, CHROM:POS:REF>ALT."""
     reader = Reader(vcf, genome=genome, window=window, strand=strand)
+    if reader.form != "vcf":
+        raise UserError(f"{vcf}: this is no VCF but {reader.form}; give it as --dna")
     return SequenceFile(reader, ("id", "sequence", "variant", *POSITION), {})
 
 
 def read_dna(
-    reference: Path, variant: Path | None, columns: Mapping[str, str] | None = None
+    reference: Path,
+    variant: Path | None,
+    columns: Mapping[str, str] | None = None,
+    genome: Path | None = None,
 ) -> Iterable[NewSequence]:
     """The rows of a file, with the variants of a file of their own if there is one; `columns` names
-    those that are called otherwise.
+    those that are called otherwise, and GFF3 speaks of a `genome`.
 
     A variant belongs to the reference of its name; where either file holds one record, the two
     belong together whatever their names. A row without its other half cannot be used. With a file
     of variants, both are in memory.
     """
     if variant is None:
-        return SequenceFile(Reader(reference), ASKED, columns or {})
-    rows = new_sequences.read(reference, ASKED, columns or {})
+        return new_sequences.of_file(reference, ASKED, columns or {}, genome)
+    rows = new_sequences.read(reference, ASKED, columns or {}, genome)
     variants = {row.id: row for row in new_sequences.read(variant, ASKED, {})}
     if len(rows) == len(variants) == 1:
         variants = dict(zip([rows[0].id], variants.values(), strict=True))
