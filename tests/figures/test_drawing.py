@@ -15,7 +15,7 @@ from matplotlib.image import imread
 from matplotlib.text import Text
 
 from seqfuse.figures import draw as command
-from seqfuse.figures.drawing import names, ranking, readers, render
+from seqfuse.figures.drawing import names, ranking, readers, render, slim_svg
 from seqfuse.registry.figures import FIGURES, RANDOM_WEIGHTS
 
 # A column of each figure's CSV that its picture shows.
@@ -247,3 +247,22 @@ def test_scores_without_an_interval_are_drawn():
     ]
     axis = ranking.draw(ranking.of_scores(pd.DataFrame(rows))).get_axes()[0]
     assert axis.get_xlim() == pytest.approx((0.24, 0.51))
+
+
+def test_a_slim_picture_is_the_same_in_fewer_bytes():
+    svg = """<svg xmlns="http://www.w3.org/2000/svg" width="9.5pt">
+  <path id="m1.23456" d="M 1.234567 -0.001
+L 2.5 300.999999
+" style="stroke-width: 0.6"/>
+  <text style="font-size: 7px; font-family: 'DejaVu Sans', 'Arial', sans-serif; text-anchor: end" \
+x="3.14159" transform="rotate(-0 3.14159 2)">rho = 0.123456</text>
+  <text style="font-size: 7px" transform="rotate(-90 3.14159 2)">n</text>
+  <image xlink:href="data:image/png;base64,1.23456" x="1.23456"/>
+</svg>
+"""
+    slim = slim_svg.slim(svg)
+    assert '<svg style="font-family: DejaVu Sans, Arial, sans-serif" ' in slim
+    assert 'd="M 1.23 0 L 2.5 301 "' in slim and 'id="m1.23456"' in slim
+    assert '<text style="font-size: 7px; text-anchor: end" x="3.14">rho = 0.123456</text>' in slim
+    assert 'transform="rotate(-90 3.14 2)"' in slim
+    assert '<image xlink:href="data:image/png;base64,1.23456" x="1.23456"/>' in slim

@@ -8,6 +8,7 @@ from playwright.sync_api import sync_playwright
 
 from seqfuse.registry.figures import FIGURES
 
+pytestmark = pytest.mark.browser
 # Debian's and Ubuntu's own builds; playwright would otherwise look for one of its own.
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
@@ -161,6 +162,12 @@ def test_links_lead_somewhere_and_tables_are_downloaded(open_page, results):
     folded.locator("summary").click()
     head = _saved(page, folded.locator("button.csv")).decode().splitlines()[0]
     assert "Difference,Difference low,Difference high,p," in head
+    numbers = page.locator("#scores details").first
+    numbers.locator("summary").click()
+    assert "seeds 0." in numbers.locator("tbody td.number small").first.inner_text()
+    head, first = _saved(page, numbers.locator("button.csv")).decode().splitlines()[:2]
+    assert ",Value,Value seed 1,Value seed 2,Low,High," in head
+    assert len(first.split(",")) == len(head.split(","))
 
 
 def test_the_contents_stay_in_view_and_fold_on_a_phone(open_page):

@@ -5,10 +5,14 @@ import csv
 import io
 import json
 import re
+import shutil
 from types import SimpleNamespace
+from urllib.parse import unquote
+from xml.etree import ElementTree
 
 import jinja2
 import pytest
+import yaml
 from docutils.core import publish_parts
 
 from seqfuse import tables
@@ -16,6 +20,7 @@ from seqfuse.cli import main
 from seqfuse.files import sha256
 from seqfuse.registry.figures import FIGURES, RANDOM_WEIGHTS
 from seqfuse.report import grids
+from seqfuse.report.inputs import Run
 from seqfuse.report.page import TEMPLATES
 from seqfuse.report.titles import title
 from tests.report.conftest import unpack
@@ -273,10 +278,12 @@ def test_every_row_of_metrics_is_a_row_of_the_page(page, folded, results):
     listed = [
         (row["Dataset"]["t"], row["Method or control"]["t"], row["Split"]["t"])
         + tuple(row[name]["v"] for name in ("Value", "Low", "High"))
+        + tuple(row["Value"]["s"])
         for row in folded(page, "scores")
     ]
     expected = [
         (r["dataset"], title(r["method"]), r["split"], r["value"], r["low"], r["high"])
+        + tuple(float(f"{value:.6g}") for value in r["by_seed"])
         for path in results.glob("evaluation/*/*/metrics.parquet")
         for r in tables.read(path, tables.METRICS).to_pylist()
     ]
@@ -320,14 +327,19 @@ def test_a_table_can_be_taken_away_with_its_exact_numbers_and_intervals(page, so
         columns, *rows = _csv(grid.all("a")[0])
         shown = _rows(grid)
         measure = list(shown[0])[2]
-        assert columns[2:5] == [measure, f"{measure} low", f"{measure} high"]
-        assert [c for c in columns if not c.endswith((" low", " high"))] == list(shown[0])
+        numbers = [f"{measure}{what}" for what in ("", " low", " high", " seed 1", " seed 2")]
+        assert columns[2:7] == numbers
+        further = (" low", " high", " seed 1", " seed 2")
+        assert [c for c in columns if not c.endswith(further)] == list(shown[0])
         cited = {
-            (title(r["method"]), r["value"], r["low"], r["high"])
+            (title(r["method"]), r["value"], r["low"], r["high"], *r["by_seed"])
             for r in _cited(grid, sources, tables.METRICS)
         }
         for cells, row in zip(rows, shown, strict=True):
-            assert (cells[0], *map(float, cells[2:5])) in cited
+            assert (cells[0], *map(float, cells[2:7])) in cited
+            # Each seed's score stands at a look behind how many there are.
+            said = ", ".join(f"{float(cell):.3f}" for cell in cells[5:7])
+            assert row["Seeds"].text == f"2 {said}".replace("-", "\N{MINUS SIGN}")
             plain = [c for c, name in zip(cells, columns, strict=True) if name in row]
             assert plain == [c.attributes.get("data-value", c.text) for c in row.values()]
 
@@ -337,12 +349,31 @@ def test_every_figure_comes_with_its_caption_and_its_numbers(page, results):
         element = page.by_id(f"figure-{name}")
         assert element.all("h3")[0].text == f"{figure.title} random weights"
         assert element.all("figcaption")[0].text.startswith(figure.caption)
-        svg = element.all("img")[0].attributes["src"].removeprefix("data:image/svg+xml;base64,")
-        assert base64.b64decode(svg) == (results / "figures" / f"{name}.svg").read_bytes()
+        kind, _, svg = element.all("img")[0].attributes["src"].partition(",")
+        assert kind == "data:image/svg+xml;charset=utf-8"
+        shown, drawn = unquote(svg), (results / "figures" / f"{name}.svg").read_text()
+        assert ElementTree.canonicalize(shown) == ElementTree.canonicalize(drawn.replace("\n", " "))
         (part,) = element.all("details", "packed")
         columns, rows = unpack(part)
         content = list(csv.reader(io.StringIO((results / "figures" / f"{name}.csv").read_text())))
         assert [columns, *([c["t"] for c in row.values()] for row in rows)] == content
+
+
+def test_a_figure_without_rows_is_named_and_not_shown(results, build, read, tmp_path):
+    drawn = sorted((results / "figures").glob("*.svg"))
+    empty = tmp_path / "tasks.svg"
+    shutil.copy(results / "figures" / "tasks.svg", empty)
+    empty.with_suffix(".csv").write_text("method,value\n")
+    kept = [path for path in drawn if path.name != empty.name]
+    assert build(results, tmp_path / "a.html", figures=[*kept, empty]) == 0
+    page = read(tmp_path / "a.html")
+    assert "figure-tasks" not in {element.attributes.get("id") for element in page.all("*")}
+    assert all(a.attributes["href"] != "#figure-tasks" for a in page.all("a"))
+    figure = FIGURES["tasks"]
+    said = page.by_id("figures-without-rows").text
+    assert said.endswith(f"nothing for them: {figure.title} ({figure.without_rows}).")
+    # It was drawn, so that it is no figure that the run leaves out.
+    assert "figures:" not in page.by_id("left-out").text
 
 
 def test_the_contents_name_every_section_and_figure(page):
@@ -487,7 +518,7 @@ def test_cost_is_a_row_a_seed(page, results):
 
 def test_settings_and_seeds_are_the_resolved_configuration(page, results):
     settings = json.loads((results / "report" / "settings.json").read_text())
-    assert json.loads(page.by_id("settings").all("pre")[0].raw) == settings
+    assert yaml.safe_load(page.by_id("settings").all("pre")[0].raw) == settings
     assert "seeds 0, 1" in page.by_id("verdicts").text
 
 
@@ -499,7 +530,7 @@ def test_what_was_not_run_is_listed(page):
 
 def test_what_the_ablations_ran_is_not_called_left_out():
     settings = {"studies": [], "language": {"methods": []}, "codons": {"arms": []}}
-    run = SimpleNamespace(settings=settings, figures=[], metrics=[{"method": "mil_shared"}])
+    run = Run("run", settings, metrics=[{"method": "mil_shared"}])
     arms = next(line for line in grids.left_out(run) if line.startswith("arms: "))
     assert "MIL, one shared projection" not in arms and "MIL with entropy; " in arms
 

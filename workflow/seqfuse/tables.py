@@ -99,7 +99,7 @@ PREDICTIONS = _schema(
 CONFLICTS = pa.schema([*PREDICTIONS, pa.field("dna_of", _TEXT, nullable=False)])
 # One number of the report: `metric` of `method` on the rows of `split` and `subset`, the mean over
 # `seeds` seeds, with its interval over `n` records in `clusters` clusters. `low` and `high` are NaN
-# where no interval can be had.
+# where no interval can be had. `by_seed` holds the score of each seed, in their order.
 METRICS = _schema(
     {
         "study": _TEXT,
@@ -119,7 +119,7 @@ METRICS = _schema(
         "seeds": _COUNT,
         "trained_parameters": _COUNT,
     },
-    {},
+    {"by_seed": pa.list_(_NUMBER)},
 )
 # A paired difference between two methods on the same rows; or, with a `probe`, between a method on
 # altered input and the same method on the unaltered input of the same rows (`against` "unaltered").

@@ -277,6 +277,7 @@ def metric_rows(
                     "n": score.rows,
                     "clusters": score.clusters,
                     "seeds": score.seeds,
+                    "by_seed": score.estimate.seeds[0].tolist(),
                     "trained_parameters": parameters,
                 }
             )

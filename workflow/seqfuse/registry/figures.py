@@ -42,6 +42,11 @@ class Figure:
         """How to read the figure, for people who have only the figure."""
         return _captions()[self.name]["caption"]
 
+    @property
+    def without_rows(self) -> str:
+        """Why a run may have nothing for it, in a few words."""
+        return _captions()[self.name]["without_rows"]
+
 
 @functools.cache
 def _captions() -> dict[str, dict[str, str]]:

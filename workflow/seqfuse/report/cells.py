@@ -7,7 +7,7 @@ import json
 import math
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from seqfuse.report.inputs import data_uri
 
@@ -24,8 +24,9 @@ _ONE_SEED = "one seed: nothing is known of another training"
 class Cell:
     """What a cell shows.
 
-    `value` is the exact number, `ends` its interval, `note` stands small behind the text, `mark` is
-    a class of style.css, and `name` is what files and settings call it: a filter finds it by both.
+    `value` is the exact number, `ends` its interval, `by_seed` the number of each seed where there
+    are several, `note` stands small behind the text, `mark` is a class of style.css, and `name` is
+    what files and settings call it: a filter finds it by both.
     """
 
     text: str
@@ -34,13 +35,14 @@ class Cell:
     mark: str = ""
     ends: tuple[float, float] | None = None
     name: str = ""
+    by_seed: tuple[float, ...] = ()
 
     @property
     def packed(self) -> str | dict:
         """The cell as script.js reads it: a text alone, or an object with one letter a field."""
         fields = {"t": self.text, "v": self.value, "n": self.note, "m": self.mark}
-        fields |= {"e": self.ends, "k": self.name}
-        kept = {letter: value for letter, value in fields.items() if value not in (None, "")}
+        fields |= {"e": self.ends, "k": self.name, "s": [float(f"{v:.6g}") for v in self.by_seed]}
+        kept = {letter: value for letter, value in fields.items() if value not in (None, "", [])}
         return self.text if set(kept) <= {"t"} else kept
 
 
@@ -65,21 +67,24 @@ class Grid:
 
     @property
     def csv(self) -> str:
-        """The table as CSV with exact numbers, as a data URI; an interval has two columns."""
-        spans = [any(cells[i].ends for _, cells in self.rows) for i in range(len(self.columns))]
+        """The table as CSV with exact numbers, as a data URI; an interval has two columns more, and
+        each seed one."""
+        columns = [[cells[i] for _, cells in self.rows] for i in range(len(self.columns))]
+        wide = [any(cell.ends for cell in column) for column in columns]
+        most = [max((len(cell.by_seed) for cell in column), default=0) for column in columns]
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        columns = list(zip(self.columns, spans, strict=True))
-        writer.writerow(
-            name + end
-            for name, wide in columns
-            for end in (("", " low", " high")[: 3 if wide else 1])
-        )
+        heads = []
+        for name, spans, seeds in zip(self.columns, wide, most, strict=True):
+            heads += [name, *([f"{name} low", f"{name} high"] if spans else [])]
+            heads += [f"{name} seed {number}" for number in range(1, seeds + 1)]
+        writer.writerow(heads)
         for _, cells in self.rows:
             texts = []
-            for cell, wide in zip(cells, spans, strict=True):
+            for cell, spans, seeds in zip(cells, wide, most, strict=True):
                 texts.append(cell.text if cell.value is None else repr(cell.value))
-                texts += [repr(end) for end in cell.ends or ()] or [""] * 2 if wide else []
+                texts += [repr(end) for end in cell.ends or ()] or [""] * 2 if spans else []
+                texts += [*map(repr, cell.by_seed), *[""] * (seeds - len(cell.by_seed))]
             writer.writerow(texts)
         return data_uri("text/csv;charset=utf-8", text.getvalue().encode())
 
@@ -115,8 +120,15 @@ def named(name: str, title: str) -> Cell:
 
 
 def score(row: dict) -> Cell:
-    """A score with its interval."""
-    return Cell(number(row["value"]), row["value"], ends(row, number), ends=_interval(row))
+    """A score with its interval, and that of each seed."""
+    cell = Cell(number(row["value"]), row["value"], ends(row, number), ends=_interval(row))
+    return replace(cell, by_seed=by_seed(row))
+
+
+def by_seed(row: dict) -> tuple[float, ...]:
+    """The score of each seed, where there are several."""
+    found = tuple(row.get("by_seed") or ())
+    return found if len(found) > 1 else ()
 
 
 def count(value: float | None) -> Cell:
@@ -136,9 +148,11 @@ def verdict(row: dict) -> Cell:
     return Cell(row["verdict"], mark=mark)
 
 
-def seeds(row: dict) -> Cell:
-    """The fewest seeds of what a comparison is of, and what one seed says."""
-    return Cell(f"{row['seeds']}", row["seeds"], _ONE_SEED if row["seeds"] == 1 else "")
+def seeds(row: dict, score: dict | None = None) -> Cell:
+    """How many seeds; behind it what each of them scored, or what one seed of a comparison says."""
+    values = ", ".join(map(number, by_seed(score or {})))
+    alone = _ONE_SEED if "against" in row and row["seeds"] == 1 else ""
+    return Cell(f"{row['seeds']}", row["seeds"], values or alone)
 
 
 def against(row: dict | None) -> Cell:

@@ -1,6 +1,7 @@
 """The tables of the report, each from what the run found."""
 
 import math
+from dataclasses import replace
 
 from seqfuse.registry.arms import ARMS
 from seqfuse.registry.figures import FIGURES
@@ -56,7 +57,7 @@ def _ranking(results: Results, place: Place) -> Grid:
             cells.exact(cells.number, against["detectable"]) if against else Cell(""),
             against["equivalence"] if against else "",
             cells.count(row["trained_parameters"]),
-            cells.seeds(against) if against else cells.count(row["seeds"]),
+            cells.seeds(against or row, row),
             cells.count(row["n"]),
             cells.count(row["clusters"]),
             kind=row["kind"],
@@ -88,6 +89,7 @@ def everything(run: Run) -> list[Grid]:
             ]
             texts += [_named(row["method"]), row["kind"], _probe(row["probe"]), _metric(row)]
             numbers = [cells.exact(cells.number, row[key]) for key in ("value", "low", "high")]
+            numbers[0] = replace(numbers[0], by_seed=cells.by_seed(row))
             counts = [cells.count(row[key]) for key in ("n", "clusters", "seeds")]
             grid.add(*texts, *numbers, *counts, kind=row["kind"])
             grid.sources = sorted({*grid.sources, row["source"]})
@@ -181,7 +183,7 @@ def _compared(row: dict[str, str]) -> list[Cell]:
     ends = cells.ends({"low": low, "high": high}, cells.signed)
     note = f"{ends} over: {title(row['against'])}"
     return [
-        Cell(cells.signed(gain), gain, note),
+        Cell(cells.signed(gain), gain, note, ends=None if math.isnan(low) else (low, high)),
         cells.exact(cells.p_value, p),
         Cell(row["verdict"]),
     ]
@@ -278,8 +280,8 @@ def _cost(key: str, value: float | None) -> Cell:
 def left_out(run: Run) -> list[str]:
     """What the catalogues hold and this run does not."""
     settings = run.settings
-    drawn = {drawing.figure.name for drawing in run.figures}
-    of_ablations = any(drawing.figure.ablations for drawing in run.figures)
+    figures = [drawing.figure for drawing in (*run.figures, *run.without_rows)]
+    drawn, of_ablations = {f.name for f in figures}, any(f.ablations for f in figures)
     # Ablations run more than the methods and arms of the settings.
     ran = {row["method"] for row in run.metrics}
     asked = {

@@ -60,7 +60,10 @@ class Drawing:
 
 @dataclass
 class Run:
-    """Everything that the report shows; a row's "source" is the number of a `Source`."""
+    """Everything that the report shows; a row's "source" is the number of a `Source`.
+
+    `without_rows` are figures for which this run has nothing: they are named and not shown.
+    """
 
     name: str
     settings: dict
@@ -73,6 +76,7 @@ class Run:
     leakage: dict[str, list[dict]] = field(default_factory=dict)
     pretraining: dict = field(default_factory=dict)
     figures: list[Drawing] = field(default_factory=list)
+    without_rows: list[Drawing] = field(default_factory=list)
     accepted: list[dict] = field(default_factory=list)
     sources: list[Source] = field(default_factory=list)
 
@@ -119,9 +123,11 @@ def read(name: str, settings: Path, paths: Mapping[str, Sequence[Path]]) -> Run:
         number = _note(run, path, "seqfuse accept")
         run.accepted += [entry | {"source": number} for entry in files.read_json(path)["accepted"]]
     for path in paths["figures"]:
-        run.figures.append(_drawing(run, path))
+        drawing = _drawing(run, path)
+        (run.figures if drawing.rows else run.without_rows).append(drawing)
     order = list(FIGURES)
-    run.figures.sort(key=lambda drawing: order.index(drawing.figure.name))
+    for drawings in (run.figures, run.without_rows):
+        drawings.sort(key=lambda drawing: order.index(drawing.figure.name))
     _note(run, settings, "the configuration of the run, presets and defaults filled in")
     return run
 
@@ -182,7 +188,7 @@ def _drawing(run: Run, path: Path) -> Drawing:
     columns, *rows = list(csv.reader(io.StringIO(content.decode("utf-8")))) or [[]]
     return Drawing(
         figure=FIGURES[name],
-        svg=data_uri("image/svg+xml", svg),
+        svg=picture_uri(svg.decode("utf-8")),
         points=float(width[1]),
         columns=columns,
         rows=rows,
@@ -200,3 +206,13 @@ def _bytes(path: Path) -> bytes:
 def data_uri(kind: str, content: bytes) -> str:
     """Content that stands in the page itself instead of behind an address."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def picture_uri(svg: str) -> str:
+    """An SVG as text that stands in an attribute between double quotes, a quarter shorter than in
+    base64; no other sign of it ends the attribute or the address."""
+    for sign in "%#&":
+        svg = svg.replace(sign, f"%{ord(sign):02X}")
+    one_quote = re.sub(r"<[^>']*>", lambda tag: tag[0].replace('"', "'"), svg)
+    text = one_quote.replace('"', "%22").replace("\n", " ")
+    return f"data:image/svg+xml;charset=utf-8,{text}"

@@ -6,10 +6,10 @@ forbids loading anything else and running any other script. Jinja2 escapes all t
 
 import base64
 import hashlib
-import json
 from pathlib import Path
 
 import jinja2
+import yaml
 
 from seqfuse.registry.figures import RANDOM_WEIGHTS, STUDIES
 from seqfuse.report import cells, data_cards, findings, grids
@@ -86,9 +86,15 @@ def render(run: Run, packages: dict[str, str], commit: str) -> str:
         cards=[data_cards.card(run, name) for name in dict.fromkeys([*run.cards, *run.audits])],
         costs=grids.costs(run, unit),
         left_out=grids.left_out(run),
-        settings=json.dumps(run.settings, indent=2, sort_keys=True, ensure_ascii=False),
+        settings=_as_yaml(run.settings),
         random_weights=RANDOM_WEIGHTS,
     )
+
+
+def _as_yaml(settings: dict) -> str:
+    """The configuration as a user writes it, in half the bytes of JSON."""
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    return yaml.dump(settings, Dumper=dumper, allow_unicode=True, width=100)
 
 
 def _by_study(results: Results) -> list[tuple[str, list[cells.Grid]]]:

@@ -10,6 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Picture
 
 from seqfuse.errors import UserError
+from seqfuse.figures.drawing import slim_svg
 from seqfuse.files import atomic
 from seqfuse.registry.figures import Figure
 
@@ -85,6 +86,9 @@ def write_pictures(
         for kind, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):
             with atomic(prefix.with_name(f"{prefix.name}.{kind}")) as temporary:
                 picture.savefig(temporary, format=kind, dpi=_DPI, metadata=metadata)
+                if kind == "svg":
+                    svg = temporary.read_text(encoding="utf-8")
+                    temporary.write_text(slim_svg.slim(svg), encoding="utf-8")
 
 
 def _settle(picture: Picture) -> None:

@@ -130,10 +130,15 @@ def _reported(metrics: Path, comparisons: Path) -> Iterator[dict]:
 
     compared = tables.read(comparisons, tables.COMPARISONS, ["dataset", "metric"]).to_pylist()
     primary = {row["dataset"]: row["metric"] for row in compared}
-    for row in tables.read(metrics, tables.METRICS).to_pylist():
+    for row in tables.read(metrics, _of_any_version(tables.METRICS)).to_pylist():
         there = row["split"], row["probe"], row["metric"]
         if there == ("test", "none", primary.get(row["dataset"])):
             yield row
+
+
+def _of_any_version(schema):
+    """A table's columns without `by_seed`, which runs of older versions lack."""
+    return schema.remove(schema.get_field_index("by_seed"))
 
 
 def settings(one: Mapping, other: Mapping) -> list[dict]:

@@ -155,6 +155,8 @@ def differences(
 def _same(one: object, other: object) -> bool:
     if one == other:
         return True
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_same, one, other))
     try:
         first, second = float(one), float(other)
     except (TypeError, ValueError):

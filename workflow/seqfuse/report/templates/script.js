@@ -13,7 +13,8 @@ const save = (name, blob) => {
   setTimeout(() => URL.revokeObjectURL(link.href), 60000);
 };
 
-// A packed cell is its text, or {t: text, v: value, n: note, m: mark, e: interval, k: name in files}.
+// A packed cell is its text, or {t: text, v: value, n: note, m: mark, e: interval, s: value of each
+// seed, k: name in files}.
 const unpacked = (cell) => {
   if (typeof cell !== "string") return cell;
   const number = cell.trim() ? Number(cell) : NaN;
@@ -25,12 +26,14 @@ const unpack = async (text) => {
   const { columns, rows } = JSON.parse(await new Response(plain).text());
   return { columns, rows: rows.map(([kind, ...cells]) => ({ kind, cells: cells.map(unpacked) })) };
 };
+const short = (number) => number.toFixed(3).replace(/^-(?=0\.0*$)/, "").replace("-", "\u2212");
 const drawn = ({ kind, cells }) => {
   const row = make("tr", { className: kind });
   for (const cell of cells) {
     const text = cell.m ? make("span", { className: cell.m }, cell.t) : cell.t;
     const box = make("td", { className: cell.v === undefined ? "" : "number" }, text ?? "");
     if (cell.n) box.append(" ", make("small", {}, cell.n));
+    if (cell.s) box.append(" ", make("small", {}, `seeds ${cell.s.map(short).join(", ")}`));
     row.append(box);
   }
   return row;
@@ -46,12 +49,18 @@ const listed = (row) => ({
 const csv = ({ columns, rows }) => {
   const quoted = (text) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
   const wide = columns.map((_, i) => rows.some((row) => row.cells[i].e));
-  const lines = [columns.flatMap((c, i) => (wide[i] ? [c, `${c} low`, `${c} high`] : [c]))];
+  const most = columns.map((_, i) => Math.max(0, ...rows.map((row) => row.cells[i].s?.length ?? 0)));
+  const lines = [columns.flatMap((c, i) => [
+    c,
+    ...(wide[i] ? [`${c} low`, `${c} high`] : []),
+    ...Array.from({ length: most[i] }, (_, seed) => `${c} seed ${seed + 1}`),
+  ])];
   for (const { cells } of rows) {
-    lines.push(cells.flatMap((cell, i) => {
-      const value = cell.raw ?? cell.v ?? cell.t ?? "";
-      return wide[i] ? [value, ...(cell.e ?? ["", ""])] : [value];
-    }));
+    lines.push(cells.flatMap((cell, i) => [
+      cell.raw ?? cell.v ?? cell.t ?? "",
+      ...(wide[i] ? cell.e ?? ["", ""] : []),
+      ...Array.from({ length: most[i] }, (_, seed) => cell.s?.[seed] ?? ""),
+    ]));
   }
   return lines.map((line) => `${line.map((v) => quoted(String(v))).join(",")}\n`).join("");
 };
