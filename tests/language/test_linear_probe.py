@@ -1,5 +1,6 @@
 """Linear probes of trained methods: targets by hand, places, controls, resume, and bad input."""
 
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from seqfuse.language.methods.onevocab import OneVocab
 from seqfuse.language.prompts import Dna, Prompt
 from seqfuse.sequences import clusters
 from seqfuse.statistics import linear_probes
+from seqfuse.training.interruption.preemption import Interrupted
 
 
 def record(name, label="x", reference="ACGTACGT", variant="ACGTACGT", gene="G1"):
@@ -144,8 +146,54 @@ def test_every_place_of_every_seed(project, commands, tmp_path, name, monkeypatc
     assert set(gaps["layer"]) == ({0, 1, 2} if name == "linear" else set())
 
 
-def test_an_encoder_that_is_gone_is_one_line(project, commands, tmp_path):
-    model = commands.finetune("linear", tmp_path / "model")
+def test_an_interrupted_probe_goes_on_from_what_it_has(project, commands, tmp_path, monkeypatch):
+    """The process ends in the third of four parts: as it is, and three controls."""
+    model = commands.finetune("dna_only", tmp_path / "model", "--seeds", 0)
+    whole, out = tmp_path / "whole.parquet", tmp_path / "out.parquet"
+    begun, run = [], probing_job._Seed.run
+
+    def ending(self, control, *more):
+        begun.append(control)
+        if len(begun) == 3:
+            raise Interrupted(signal.SIGINT)
+        return run(self, control, *more)
+
+    commands.run(*arguments(project, model, whole, tmp_path))
+    gaps = (tmp_path / "gaps.parquet").read_bytes()
+    monkeypatch.setattr(probing_job._Seed, "run", ending)
+    commands.interrupted(arguments(project, model, out, tmp_path))
+    assert not out.exists()
+    commands.run(*arguments(project, model, out, tmp_path))
+    assert begun[3:] == ["question_only", "random_weights"]
+    assert out.read_bytes() == whole.read_bytes()
+    assert (tmp_path / "gaps.parquet").read_bytes() == gaps
+    assert not list(tmp_path.glob(".out.parquet.*"))
+
+
+def test_an_encoder_without_states_is_one_line(project, commands, tmp_path):
+    model = commands.finetune("linear", tmp_path / "model", "--seeds", 0)
     words = arguments(project, model, tmp_path / "out.parquet", tmp_path)
     line = commands.refused([*words, "--encoder", Path("/nowhere")])
     assert "/nowhere: no encoder here" in line and "--encoder" in line
+    # A language model is an encoder of no DNA, and another encoder not that of the training.
+    line = commands.refused([*words, "--encoder", project / "qwen3"])
+    assert str(project / "qwen3") in line
+    line = commands.refused([*words, "--encoder", project / "nt", project / "nt"])
+    assert "--encoder: 2 folders for 1 seeds; give one each" in line
+
+
+def test_a_suite_of_one_label_is_one_line(project, commands, tmp_path, write_records, suite_rows):
+    """Linear probes have nothing to tell apart there, and no DNA contradicts a question."""
+    model = commands.finetune("dna_only", tmp_path / "model", "--seeds", 0)
+    rows = [row | {"label": "grey"} for row in suite_rows(0, 28)]
+    one = write_records(tmp_path / "one.parquet", rows)
+    clusters.write(one, tmp_path / "clusters.parquet")
+    about = ["--model", model, "--datasets", "mice", "--records", one]
+    about += ["--out", tmp_path / "out.parquet"]
+    more = ["--clusters", tmp_path / "clusters.parquet", "--gaps", tmp_path / "gaps.parquet"]
+    line = commands.refused(["linear-probe", *about, *more])
+    assert "mice: fewer than two labels have 5 independent samples among 4 records" in line
+    more = ["--conflicts", tmp_path / "conflicts.parquet", "--conflict-rows", 4]
+    line = commands.refused(["probe", *about, *more])
+    assert "mice: no val or test record can be given the DNA of one with another label" in line
+    assert "conflict_rows: 0" in line
