@@ -2,7 +2,7 @@
 
     python docs/build.py          writes docs/configuration.md, docs/what-reruns.md, the table of
                                   presets in README.md, the DAG in docs/usage.md, and tables of
-                                  the study and controls in docs/results.md
+                                  the study, controls and sources in docs/results.md
     python docs/build.py --check  changes nothing, fails when one of them is out of step
 
 The configuration's reference comes from the schemas in workflow/seqfuse/settings/, what runs again
@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import control_tables
+import source_tables
 import study_tables
 import what_reruns
 import yaml
@@ -31,7 +32,11 @@ README = ROOT / "README.md"
 USAGE = ROOT / "docs" / "usage.md"
 RESULTS = ROOT / "docs" / "results.md"
 # What stands between `<!-- NAME: printed by `make docs` -->` and `<!-- NAME: end -->`.
-TABLES = {"controls": control_tables.section, "study": study_tables.section}
+TABLES = {
+    "controls": control_tables.section,
+    "sources": source_tables.section,
+    "study": study_tables.section,
+}
 SAME = {"codons_train_weighed": "codons_train", "sequences_codons": "sequences"}
 HIDDEN = {"all", "report_settings"}
 ENTRIES = {

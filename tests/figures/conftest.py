@@ -6,6 +6,7 @@ import pytest
 
 from seqfuse.cli import main
 from seqfuse.registry.figures import FIGURES
+from seqfuse.settings.cli_flags import flags
 
 # Where a run keeps the files of each kind, by study.
 PATTERNS = {
@@ -52,7 +53,8 @@ def results(made_up, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def draw(results):
-    """Draw a figure by its command, from the files of the run or from others: {need: [path]}."""
+    """Draw a figure by the command that the rule writes, from the files of the run or from others:
+    {need: [path]}."""
 
     def run(name: str, prefix: Path, **files: list[Path]) -> int:
         figure = FIGURES[name]
@@ -60,7 +62,7 @@ def draw(results):
         for need in figure.needs:
             patterns = PATTERNS | (ABLATIONS if figure.ablations else {})
             found = sorted(results.glob(patterns[need].format(study=figure.study)))
-            words += [f"--{need}", *map(str, files.get(need, found))]
+            words += flags({need: files.get(need, found)}).split()
         return main(words)
 
     return run

@@ -19,13 +19,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which figure, the files it is made from, and where it goes."""
     parser.add_argument("--figure", required=True, choices=FIGURES, help="which figure")
     for need in sorted({need for figure in FIGURES.values() for need in figure.needs}):
-        parser.add_argument(f"--{need}", nargs="+", type=Path, default=[], metavar="FILE")
+        parser.add_argument(_flag(need), nargs="+", type=Path, default=[], metavar="FILE")
     parser.add_argument(
         "--scratch",
         action="store_true",
         help="say on the figure that its models start from random weights",
     )
     parser.add_argument("--out", required=True, type=Path, metavar="PREFIX")
+
+
+def _flag(need: str) -> str:
+    return f"--{need.replace('_', '-')}"
 
 
 def run(args: argparse.Namespace) -> None:
@@ -35,7 +39,7 @@ def run(args: argparse.Namespace) -> None:
     figure = FIGURES[args.figure]
     for need in figure.needs:
         if not getattr(args, need):
-            raise UserError(f"the figure {figure.name!r} is made from --{need} FILE ...")
+            raise UserError(f"the figure {figure.name!r} is made from {_flag(need)} FILE ...")
     module = importlib.import_module(figure.module)
     frames = {need: readers.read(need, getattr(args, need)) for need in figure.needs}
     csv = args.out.with_name(f"{args.out.name}.csv")

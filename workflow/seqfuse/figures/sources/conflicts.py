@@ -16,7 +16,10 @@ _LOOKS = {
     "follows_text": {"marker": "s", "color": names.PALETTE[1]},
     "follows_dna": {"marker": "o", "color": names.PALETTE[0], "markerfacecolor": "white"},
 }
-_WORDS = {"follows_text": "the text's label", "follows_dna": "the DNA's label"}
+_WORDS = {
+    "follows_text": "the answer is the text's label",
+    "follows_dna": "the answer is the DNA's label",
+}
 
 
 def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -82,6 +85,9 @@ def _panel(axis: Axes, rows: pd.DataFrame) -> None:
     axis.tick_params(axis="y", length=0)
     axis.grid(axis="x", color="#E0E0E0", linewidth=0.5)
     axis.set_axisbelow(True)
+    # Controls stand below a line.
+    if methods := int((rows["kind"] == "method").sum()):
+        axis.axhline(methods - 0.5, color="#9A9A9A", linewidth=0.6)
     for place, (_, row) in enumerate(rows.iterrows()):
         for side, (share, look) in zip((-_SHIFT, _SHIFT), _LOOKS.items(), strict=True):
             ends = [row[f"{share}_low"], row[f"{share}_high"]]

@@ -1,5 +1,7 @@
 """What can be read off each place that DNA passes, and what the answer makes of it."""
 
+import textwrap
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -26,7 +28,8 @@ _CONTROLS = {
 _OTHER = "other"
 _PLACES = ("encoder", "slots", "language model", "answer")
 _SHORT = {"encoder": "encoder", "slots": "slots", "answer": "answer"}
-_COLUMNS = 3
+# Letters of a method's title that are no longer than a panel is high.
+_LETTERS = 16
 _KEYS = ["dataset", "method", "target", "place", "layer", "control"]
 
 
@@ -103,27 +106,30 @@ def draw(frame: pd.DataFrame) -> Figure:
     lines = [part for _, part in frame.groupby(["dataset", "method"], sort=False)]
     # What no picture of a page has room for stands in the table.
     lines = lines[:6]
-    figure = Figure(figsize=(7, 1.45 * len(lines) + 0.4), layout="constrained")
+    figure = Figure(figsize=(7, 1.3 * len(lines) + 0.6), layout="constrained")
     axes = figure.subplots(len(lines), len(shown), sharey=True, squeeze=False)
+    for axis, target in zip(axes[0], shown, strict=True):
+        axis.set_title(TARGETS[target])
     for row, part in zip(axes, lines, strict=True):
         for axis, target in zip(row, shown, strict=True):
-            _panel(axis, part[part["target"] == target], target)
+            _panel(axis, part[part["target"] == target])
         first = part.iloc[0]
-        row[0].set_ylabel(f"{names.title(first['method'])}\n{first['dataset']}", fontsize=6)
+        title = textwrap.wrap(names.title(first["method"]), _LETTERS)
+        row[0].set_ylabel("\n".join([*title, first["dataset"]]), fontsize=6)
+    figure.supylabel("accuracy", fontsize=7)
     figure.legend(handles=_handles(), loc="outside lower center", ncols=3, frameon=False)
     return figure
 
 
 _LOOKS = {
-    "none": {"color": names.PALETTE[0], "marker": "o", "markersize": 3.5},
-    "shuffled": {"color": "#9A9A9A", "linestyle": ":", "marker": ""},
-    "question_only": {"color": names.PALETTE[1], "linestyle": "--", "marker": ""},
-    "random_weights": {"color": names.PALETTE[2], "linestyle": "-.", "marker": ""},
+    "none": {"color": names.PALETTE[0], "marker": "o"},
+    "shuffled": {"color": "#9A9A9A", "linestyle": ":", "marker": "_"},
+    "question_only": {"color": names.PALETTE[1], "linestyle": "--", "marker": "x"},
+    "random_weights": {"color": names.PALETTE[2], "linestyle": "-.", "marker": "+"},
 }
 
 
-def _panel(axis: Axes, rows: pd.DataFrame, target: str) -> None:
-    axis.set_title(TARGETS[target], fontsize=7)
+def _panel(axis: Axes, rows: pd.DataFrame) -> None:
     axis.set_ylim(-0.03, 1.03)
     axis.tick_params(axis="x", labelsize=5.5, rotation=60)
     if rows.empty:
@@ -133,11 +139,13 @@ def _panel(axis: Axes, rows: pd.DataFrame, target: str) -> None:
     axis.set_xticks(range(len(ticks)), ticks)
     axis.grid(axis="y", color="#E0E0E0", linewidth=0.5)
     axis.set_axisbelow(True)
-    axis.axhline(rows["majority"].max(), color="#555555", linewidth=0.6)
+    # Targets of other rows have a commonest class of their own.
+    majority = rows.loc[rows["control"] == "none", "majority"].max()
+    axis.axhline(majority, color="#555555", linewidth=0.6)
     for control, look in _LOOKS.items():
         part = rows[(rows["control"] == control) & (rows["place"] != "answer")]
         x = [ticks.index(_tick(row)) for row in part.itertuples()]
-        axis.plot(x, part["value"], **look)
+        axis.plot(x, part["value"], markersize=4, **look)
         if control == "none":
             axis.vlines(x, part["low"], part["high"], color=look["color"], linewidth=1)
     for row in rows[rows["place"] == "answer"].itertuples():
@@ -153,7 +161,9 @@ def _tick(row) -> str:
 
 def _handles() -> list[Line2D]:
     words = {"none": "read by a linear probe", **_CONTROLS}
-    handles = [Line2D([], [], label=words[name], **look) for name, look in _LOOKS.items()]
+    handles = [
+        Line2D([], [], label=words[name], markersize=4, **look) for name, look in _LOOKS.items()
+    ]
     handles.append(Line2D([], [], color="#555555", linewidth=0.6, label="commonest class"))
     own = {"color": "#333333", "marker": "D", "markersize": 4, "linestyle": "none"}
     handles.append(Line2D([], [], label="the answer (hollow: another record's DNA)", **own))

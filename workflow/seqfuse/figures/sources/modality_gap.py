@@ -2,12 +2,13 @@
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from seqfuse.figures.drawing import names
 
 _MEASURES = {
-    "distance": "distance of centroids over spread",
-    "separable": "accuracy of a linear separator",
+    "distance": "centroid distance over spread",
+    "separable": "accuracy of a separator",
 }
 
 
@@ -34,7 +35,7 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
 def draw(frame: pd.DataFrame) -> Figure:
     """One line of two panels a dataset, one line of a panel a method."""
     sets = [rows for _, rows in frame.groupby("dataset", sort=False)]
-    figure = Figure(figsize=(7, 1.9 * len(sets) + 0.3), layout="constrained")
+    figure = Figure(figsize=(7, 2.1 * len(sets) + 0.3), layout="constrained")
     axes = figure.subplots(len(sets), len(_MEASURES), squeeze=False)
     for row, rows in zip(axes, sets, strict=True):
         for axis, (measure, words) in zip(row, _MEASURES.items(), strict=True):
@@ -43,11 +44,17 @@ def draw(frame: pd.DataFrame) -> Figure:
                 axis.plot(part["layer"], part[measure], label=names.title(method), **look)
                 low, high = part[f"{measure}_low"], part[f"{measure}_high"]
                 axis.fill_between(part["layer"], low, high, color=look["color"], alpha=0.15, lw=0)
-            axis.set(xlabel="layer (0: what the decoder is given)", ylabel=words)
+            axis.set(xlabel="layer (0: what the language model is given)", ylabel=words)
             axis.set_title(rows["dataset"].iloc[0])
             axis.set_xticks(sorted(rows["layer"].unique()))
-            if measure == "separable":
+            if measure == "distance":
+                axis.set_yscale("log")
+                axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+                axis.yaxis.set_major_formatter("{x:g}")
+                axis.yaxis.set_minor_formatter(NullFormatter())
+            else:
                 axis.axhline(0.5, color="#555555", linewidth=0.6, linestyle=":")
+                axis.annotate("chance", (0, 0.51), fontsize=6, color="#555555")
                 axis.set_ylim(0.3, 1.05)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)

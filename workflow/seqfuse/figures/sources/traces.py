@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from seqfuse.bio import stated_variant
@@ -23,12 +24,13 @@ _WORDS = {
     "another_row": "another record's",
     "none": "none named",
 }
-_COLOURS = {
-    "prompt": names.PALETTE[1],
-    "dna": names.PALETTE[0],
-    "another_row": "#9A9A9A",
-    "none": "#EBEBEB",
+_LOOKS = {
+    "prompt": {"facecolor": names.PALETTE[1], "hatch": "////"},
+    "dna": {"facecolor": names.PALETTE[0]},
+    "another_row": {"facecolor": "#9A9A9A"},
+    "none": {"facecolor": "#EBEBEB"},
 }
+_EXACT = {"marker": "D", "color": "black", "markersize": 3.5, "linewidth": 1}
 # A substitution as it is written: G>T, "from G to T"; or the new base alone, "is now T".
 _CHANGE = re.compile(r"\b([ACGT]+)\s*>\s*([ACGT]+)\b|\bfrom ([ACGT]+) to ([ACGT]+)\b")
 _NOW = re.compile(r"\bnow ([ACGT]+)\b")
@@ -146,7 +148,7 @@ def draw(frame: pd.DataFrame) -> Figure:
     sets = [rows for _, rows in frame.groupby("dataset", sort=False)]
     heights = [0.55 + 0.2 * rows["method"].nunique() for rows in sets]
     things = [name for name in THINGS if name in set(frame["thing"])]
-    figure = Figure(figsize=(7, max(1.4, sum(heights) + 0.35)), layout="constrained")
+    figure = Figure(figsize=(7, max(1.5, sum(heights) + 0.5)), layout="constrained")
     axes = figure.subplots(
         len(sets), len(things), sharey="row", squeeze=False, height_ratios=heights
     )
@@ -158,13 +160,18 @@ def draw(frame: pd.DataFrame) -> Figure:
                 continue
             left = np.zeros(len(part))
             for name in SOURCES:
-                axis.barh(part["title"], part[name], left=left, color=_COLOURS[name], height=0.7)
+                look = _LOOKS[name] | {"edgecolor": "white", "linewidth": 0}
+                axis.barh(part["title"], part[name], left=left, height=0.7, **look)
                 left += part[name].to_numpy()
             middle = np.arange(len(part))
             axis.hlines(middle, part["low"], part["high"], color="black", linewidth=1)
-            axis.plot(part["value"], middle, "D", color="black", markersize=3.5)
+            axis.plot(part["value"], middle, **_EXACT | {"linestyle": "none"})
             axis.set(xlim=(0, 1), xlabel="share of reasonings", ylim=(len(part) - 0.4, -0.6))
             axis.set_title(f"{rows['dataset'].iloc[0]}: {THINGS[thing]}, n = {part['n'].iloc[0]:,}")
-    handles = [Patch(color=_COLOURS[name], label=_WORDS[name]) for name in SOURCES]
-    figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)
+    handles: list = [
+        Patch(label=_WORDS[name], edgecolor="white", linewidth=0, **_LOOKS[name])
+        for name in SOURCES
+    ]
+    handles.append(Line2D([], [], label="names the record's own", **_EXACT))
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
     return figure
