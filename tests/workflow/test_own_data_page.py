@@ -12,9 +12,10 @@ import re
 import shlex
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
-from seqfuse import cli
+from seqfuse import cli, tables
 from seqfuse.settings import configuration, yaml_files
 
 # What each is run for: all that its predictions read. Fewer seeds and steps, to be quick.
@@ -24,12 +25,13 @@ MADE = {
     "genes.yaml": (ARM.format("my-genes"), *ONE_SEED),
     "bacterium.yaml": (ARM.format("my-cds"), *ONE_SEED),
     "variants.yaml": (
-        "results/my-variants/language/mine/onevocab/model/seed0/manifest.json",
+        "results/my-variants/language/mine/onevocab/predictions.parquet",
         *ONE_SEED,
         "language={training: {steps: 2, validate_every: 2}}",
     ),
 }
 ROWS = 50
+PLACES = range(200, 1700, 30)  # of the labelled variants
 
 
 def cds(draw: random.Random) -> str:
@@ -81,6 +83,19 @@ def commands(blocks) -> list[list[str]]:
     return [shlex.split(line) for block in typed for line in block.splitlines()]
 
 
+@pytest.fixture(scope="module")
+def script(blocks) -> str:
+    """What the page does with pandas."""
+    [block] = [block for language, block in blocks if language == "python"]
+    return block
+
+
+def rows(name: str) -> list[dict]:
+    """The rows of a table."""
+    with Path(name).open() as file:
+        return [*csv.DictReader(file)]
+
+
 @pytest.fixture
 def write(blocks):
     """Write the page's configurations and the files that it speaks of into a folder."""
@@ -101,7 +116,7 @@ def write(blocks):
         (folder / "new.gb").write_text(genbank(genes[:2]))
         contig = "".join(draw.choices("ACGT", k=2000))
         (folder / "ref.fa").write_text(f">chr1\n{contig}\n")
-        (folder / "labelled.vcf").write_text(vcf(contig, range(200, 1700, 30), "CLNSIG={}"))
+        (folder / "labelled.vcf").write_text(vcf(contig, PLACES, "CLNSIG={}"))
         calls = vcf(contig, range(215, 275, 30), ".").encode()
         (folder / "calls.vcf.gz").write_bytes(gzip.compress(calls))
 
@@ -109,7 +124,7 @@ def write(blocks):
 
 
 def test_formats_the_pages_files_are_looked_at_read_and_cleaned(
-    commands, write, tmp_path, monkeypatch, capsys
+    commands, script, write, tmp_path, monkeypatch, capsys
 ):
     write(tmp_path)
     monkeypatch.chdir(tmp_path)
@@ -133,10 +148,26 @@ def test_formats_the_pages_files_are_looked_at_read_and_cleaned(
         else:  # it needs a trained model
             assert cli._parser(words).parse_args(words).model.parts[0] == "results"
     assert kept == dict.fromkeys(("my-genes", "my-cds", "my-variants"), ROWS)
+    # The place of each prediction: the ids are those of the records.
+    cleaned = tables.read(Path("my-variants/clean/records.parquet"), tables.CLEAN)
+    for name, table in (
+        ("language/mine/onevocab/predictions.parquet", cleaned.select(["id"])),
+        ("sequences/my-variants/records.parquet", cleaned),
+    ):
+        path = Path("results/my-variants", name)
+        path.parent.mkdir(parents=True)
+        pq.write_table(table, path)
+    exec(script, {})
+    placed = rows("predicted-variants.csv")
+    assert [(row["chrom"], int(row["pos"])) for row in placed] == [("1", p) for p in PLACES]
+    assert {(row["ref"], row["alt"]) for row in placed} == {*zip("ACGT", "CGTA", strict=True)}
+    assert [row["label"] for row in placed] == ["Benign", "Pathogenic"] * (ROWS // 2)
 
 
 @pytest.mark.whole
-def test_formats_the_page_leads_from_files_to_answers(commands, write, make_project, monkeypatch):
+def test_formats_the_page_leads_from_files_to_answers(
+    commands, script, write, make_project, monkeypatch
+):
     made = make_project()
     write(made.root)
     monkeypatch.chdir(made.root)
@@ -146,13 +177,12 @@ def test_formats_the_page_leads_from_files_to_answers(commands, write, make_proj
         else:
             assert (program, cli.main(words)) == ("seqfuse", 0)
 
-    def rows(name: str) -> list[dict]:
-        with Path(name).open() as file:
-            return [*csv.DictReader(file)]
-
     for name in ("predicted.csv", "levels-predicted.csv"):
         assert [row["id"] for row in rows(name)] == ["g0", "g1"]
         assert all(float(row["prediction"]) for row in rows(name))
+    exec(script, {})
+    placed = rows("predicted-variants.csv")
+    assert len(placed) == 10 and {int(row["pos"]) for row in placed} < {*PLACES}
     answers = rows("answers.csv")
     assert [(row["chrom"], row["pos"]) for row in answers] == [("1", "215"), ("1", "245")]
     for row in answers:
