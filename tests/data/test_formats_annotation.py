@@ -10,6 +10,7 @@ from Bio import BiopythonWarning, SeqIO, bgzf
 from Bio.Seq import Seq
 
 from seqfuse.bio.reading.readers import Reader
+from seqfuse.errors import UserError
 
 # Nucleotides 1 to 60: two exons of a gene on the plus strand, a gene on the minus strand.
 CONTIG = "CCATGGCCGTAAGTTTTCAGAAATAACC" + "GGTTATTTCGGCCATGG" + "ACGTACGTACGTACG"
@@ -167,7 +168,8 @@ REFUSED = {
     "order": ("a.gb", genbank(feature("order(3..8,21..26)", **T)), ["line 6 (id 'T')", "order("]),
     "codon start": ("a.gb", genbank(feature("3..8", codon_start="4", **T)),
                     ["line 6 (id 'T')", "codon_start is '4'"]),
-    "cut": ("a.gb", CUT, ["line 6 (id 'T')", "outside of its record"]),
+    "cut": ("a.gb", CUT, ["line 9", "'TEST.1' is cut: it has 6 of 60 nt", "fetch it again"]),
+    "tabs": ("a.gb", BOTH.replace("     CDS", "\tCDS"), ["a.gb", "no CDS in 1 records"]),
     "fasta": ("a.gb", ">a\nACG\n", ["FASTA", ".fasta"]),
     "embl": ("a.gb", "ID   X; SV 1;\nXX\n", ["EMBL", ".embl"]),
     "no record": ("a.gb", "\n\n", ["no record"]),
@@ -177,6 +179,7 @@ REFUSED = {
                 ["line 8 (id 'T')", "occurs twice", "line 6"]),
     "gff no cds": ("a.gff3", "".join(GFF.splitlines(True)[:3]), ["no CDS"]),
     "gff columns": ("a.gff3", GFF + "chr1 x CDS 3 8 . + 0 ID=z\n", ["line 7", "1 columns", "tabs"]),
+    "gff blanks": ("a.gff3", GFF.replace("\t", "   "), ["5 rows (lines 2, 3", "1 columns", "tabs"]),
     "gff place": ("a.gff3", GFF + "chr1\tx\tCDS\t8\t3\t.\t+\t0\tID=z\n",
                   ["line 7 (id 'z')", "start..end is '8..3'"]),
     "gff strand": ("a.gff3", GFF + "chr1\tx\tCDS\t3\t8\t.\t.\t0\tID=z\n",
@@ -216,6 +219,24 @@ def test_pseudogenes_are_left_out_and_named(make):
     made = make({"a.gb": text}, study="language", question="Which?", columns={"label": "partial"})
     assert made.column("id") == ["U"]
     assert "line 6 (id 'T'): a pseudogene" in made.said
+
+
+def test_windows_line_ends_are_no_matter(tmp_path):
+    (tmp_path / "ref.fa").write_bytes(f">chr1\r\n{CONTIG}\r\n".encode())
+    (tmp_path / "a.gff3").write_bytes(GFF.replace("\n", "\r\n").encode())
+    (tmp_path / "a.gb").write_bytes(BOTH.replace("\n", "\r\n").encode())
+    for found in (read(tmp_path / "a.gff3", tmp_path / "ref.fa"), read(tmp_path / "a.gb")):
+        assert [row["sequence"] for _, row in found] == [PLUS, MINUS]
+
+
+@pytest.mark.parametrize("between", ["##FASTA\n", ""])
+def test_gff3_that_ends_in_its_genome(tmp_path, between):
+    genome = write(tmp_path, "ref.fa", f">chr1\n{CONTIG}\n")
+    path = write(tmp_path, "a.gff3", f"{GFF}{between}>chr1\n{CONTIG}\n")
+    assert [row["sequence"] for _, row in read(path, genome)] == [PLUS, MINUS]
+    with pytest.raises(UserError) as error:
+        read(path)
+    assert ("sed '1,/^##FASTA/d' a.gff3 > ref.fa" in str(error.value)) == bool(between)
 
 
 def test_gff3_without_a_genome_asks_for_it(make):

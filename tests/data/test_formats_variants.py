@@ -163,8 +163,13 @@ STRANGER = next(letter for letter in "ACGT" if letter not in (R, COMPLEMENT, ONE
 # what is wrong -> (line, what is said)
 REFUSED = {
     "another base": (line(100, STRANGER, "A"), ["line 9 (id '1:100:", "not what the genome has"]),
-    "complement": (line(100, COMPLEMENT, R), ["line 9", "complement of the genome", "plus strand"]),
-    "from zero": (line(SHIFTED, ONE[SHIFTED], "A"), ["line 9", "one behind POS", "counts from 1"]),
+    "complement": (line(100, COMPLEMENT, R),
+                   ["line 9", "REF is not what", "it is the complement of the genome", "plus strand"]),  # noqa: E501
+    "from zero": (line(SHIFTED, ONE[SHIFTED], "A"),
+                  ["line 9", "it stands one behind POS", "counts from 1"]),
+    "spaces": (line(100, R, other(R)).replace("\t", "  "), ["line 9", "1 columns", "tabs"]),
+    "ambiguous": (line(100, "R", "A"), ["line 9", "REF is 'R' and no nucleotides"]),
+    "gVCF": (line(100, R, "<NON_REF>"), ["line 9", "'<NON_REF>', symbolic"]),
     "symbolic": (line(100, R, "<DEL>"), ["line 9", "'<DEL>', symbolic"]),
     "upstream deletion": (line(100, R, "*"), ["line 9", "deletion upstream"]),
     "breakend": (line(100, R, f"{R}[2:5["), ["line 9", "a breakend"]),
@@ -206,6 +211,48 @@ def test_a_mistake_is_one_line(variants, case):
         assert both.status == 0 and both.column("id") == [f"1:50:{ONE[49]}>{other(ONE[49])}"]
 
 
+# How a whole file is wrong -> (its lines, what is said)
+PLACED = range(21, 61)
+MISPLACED = {
+    "from zero": ([line(p, ONE[p], "N") for p in PLACED], "each stands one behind POS"),
+    "other strand": (
+        [line(p, reverse_complement(ONE[p - 1]), "N") for p in PLACED],
+        "of 40 of 40 variants REF is not what the genome has; each is the complement",
+    ),
+    "another build": ([line(p, ONE[-p], "N") for p in PLACED], "has; give the assembly that"),
+}
+
+
+@pytest.mark.parametrize("bad_rows", ["reject", "refuse"])
+@pytest.mark.parametrize("case", MISPLACED)
+def test_a_file_that_agrees_with_its_genome_by_chance_is_refused(variants, case, bad_rows):
+    lines, wanted = MISPLACED[case]
+    made = variants(HEAD + "".join(lines), bad_rows=bad_rows)
+    [said] = made.said.splitlines()
+    assert made.status == 2 and wanted in said and made.written == []
+    # Of a few rows each is told; half of them may be wrong.
+    wrong = [row for row in lines if int(row.split("\t")[1]) < 31]
+    right = [line(p, ONE[p - 1], other(ONE[p - 1]), "SIG=x") for p in range(100, 110)]
+    few = variants(HEAD + "".join(wrong + right), bad_rows=bad_rows)
+    assert few.status == (2 if bad_rows == "refuse" else 0)
+    assert "rows (lines 9 (id '1:2" in few.said and "REF is not what the genome has" in few.said
+
+
+def test_windows_line_ends_and_lower_case_are_no_matter(rows, tmp_path):
+    lines = [line(p, ONE[p - 1], other(ONE[p - 1])) for p in (50, 100, 150)]
+    plain = rows(*lines)
+    genome = tmp_path / "windows.fa"
+    genome.write_bytes(GENOME.replace("\n", "\r\n").encode())
+    lower = [
+        one.replace(f"\t{ref}\t", f"\t{ref.lower()}\t")
+        for one, ref in zip(lines, (ONE[49], ONE[99], ONE[149]), strict=True)
+    ]
+    found = rows(*(one.replace("\n", "\r\n") for one in lower), genome=genome)
+    for name in ("sequence", "variant", "POS"):
+        assert [row[name] for row in found] == [row[name] for row in plain]
+    assert [row["REF"] for row in found] == [row["REF"].lower() for row in plain]
+
+
 def test_labels_come_from_info_and_rows_that_are_odd_are_counted(variants, tmp_path):
     lines = [line(p, ONE[p - 1], other(ONE[p - 1]), f"SIG={'xy'[p % 2]}") for p in (3, 100, 101)]
     made = variants(HEAD + "".join(lines), labels={"x": "benign", "y": "pathogenic"})
@@ -225,6 +272,7 @@ WHOLE = {
     "no genome": (HEAD, {"genome": "nowhere.fa"}, ["nowhere.fa is not there"]),
     "files": (HEAD, {"source": "files", "window": None}, ["is a VCF", "source: vcf"]),
     "strand": (HEAD + line(100, R, other(R)), {"strand": "STRAN"}, ["'STRAN'", "mean 'STRAND'"]),
+    "undeclared": (COLUMNS + line(100, R, other(R), "SIG=x"), {}, ["'SIG' (a field of INFO has a"]),
     "label": (HEAD + line(100, R, other(R)), {"columns": {"label": "SIGN"}}, ["mean 'SIG'"]),
 }  # fmt: skip
 
@@ -249,6 +297,7 @@ GENOMES = {
     "uneven": (">chr1\nACGT\nAC\nACGT\n", ["equally long"]),
     "twice": (">chr1\nACGT\n>chr1\nACGT\n", ["names differ"]),
     "table": ("a,b\n", ["not a genome that can be indexed"]),
+    "2bit": ("x", ["g.2bit", "twoBitToFa"]),
 }
 
 
@@ -257,7 +306,7 @@ def test_a_genome_that_cannot_be_indexed_is_refused(rows, tmp_path, case):
     import gzip
 
     content, wanted = GENOMES[case]
-    path = tmp_path / ("g.fa" if content else "g.fa.gz")
+    path = tmp_path / ("g.2bit" if content == "x" else "g.fa" if content else "g.fa.gz")
     path.write_bytes(content.encode() if content else gzip.compress(GENOME.encode()))
     with pytest.raises(Exception) as error:  # noqa: B017 (its text is what counts)
         rows(line(100, R, other(R)), genome=path)

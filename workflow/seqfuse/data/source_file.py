@@ -193,8 +193,10 @@ class SourceFile:
                 f"{self.source.file}: row 1 has no column {quoted(column)} and looks like data"
                 f" ({several(self.available, 60)}); write a line of column names above it"
             )
+        of_vcf = self.entry["source"] == "vcf"
+        info = " (a field of INFO has a line ##INFO=<ID=...> in the header)" if of_vcf else ""
         raise UserError(
-            f"{self.source.file}: there is no column {quoted(column)}"
+            f"{self.source.file}: there is no column {quoted(column)}{info}"
             f"{nearest(column, self.available, most=60)}; name the right one with {where} in the"
             " dataset's entry"
         )

@@ -44,8 +44,8 @@ def place(
 
 class BadRow(Exception):
     """Why a row cannot be used: `what` has {} where the value `example` stands, `fix` is what to
-    do, and `hint` what the value may have meant. `id` names the row where its file does not, and
-    `cells` is what is known of it all the same.
+    do (its text is taken when it is told), and `hint` what the value may have meant. `id` names the
+    row where its file does not, and `cells` is what is known of it all the same.
 
     A row that does not `stop` the reading is left out, counted and named.
     """
@@ -54,7 +54,7 @@ class BadRow(Exception):
         self,
         what: str,
         example: object = None,
-        fix: str = "correct it",
+        fix: object = "correct it",
         hint: str = "",
         id: str | None = None,
         stops: bool = True,

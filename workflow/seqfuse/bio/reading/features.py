@@ -1,6 +1,7 @@
 """GenBank and EMBL, by Biopython's parser: each coding sequence (CDS) as a row, spliced and on its
 own strand. One record of the file is in memory at a time."""
 
+import re
 import warnings
 from collections import Counter
 from collections.abc import Collection, Iterator
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from seqfuse.bio.reading import text
 from seqfuse.bio.reading.bad_rows import BadRow
-from seqfuse.errors import UserError
+from seqfuse.errors import UserError, quoted
 
 if TYPE_CHECKING:
     from Bio.SeqFeature import SeqFeature
@@ -20,6 +21,8 @@ QUALIFIERS = ("gene", "locus_tag", "product", "protein_id", "transl_table", "cod
 COLUMNS = ("id", "sequence", *QUALIFIERS, "partial", "record", "organism", "location")
 # How the line begins on which a CDS does.
 _CDS = {"genbank": "     CDS  ", "embl": "FT   CDS  "}
+# What Biopython warns of.
+_SIZES = re.compile(r"Expected sequence length (\d+), found (\d+)")
 _NO_CODON = "it codes for no whole protein"
 
 
@@ -56,21 +59,32 @@ class Features:
     def _records(self, lines: "_Lines") -> "Iterator[SeqRecord]":
         from Bio import SeqIO
 
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            records = SeqIO.parse(lines, self.form)
-            while True:
-                try:
+        records = SeqIO.parse(lines, self.form)
+        while True:
+            try:
+                with warnings.catch_warnings(record=True) as warned:
+                    warnings.simplefilter("always")
                     record = next(records, None)
-                except (ValueError, AssertionError, IndexError, AttributeError) as error:
-                    reason = " ".join(str(error).split())[:120] or type(error).__name__
-                    raise UserError(
-                        f"{self.path}: line {lines.number}: {self.form} breaks off or goes wrong"
-                        f" here or above ({reason}); fetch it again"
-                    ) from None
-                if record is None:
-                    return
-                yield record
+            except (ValueError, AssertionError, IndexError, AttributeError) as error:
+                reason = " ".join(str(error).split())[:120] or type(error).__name__
+                raise UserError(
+                    f"{self.path}: line {lines.number}: {self.form} breaks off or goes wrong"
+                    f" here or above ({reason}); fetch it again"
+                ) from None
+            if record is None:
+                return
+            for warning in warned:
+                self._refuse_cut(record.id, str(warning.message), lines.number)
+            yield record
+
+    def _refuse_cut(self, id: str, warning: str, line: int) -> None:
+        """Stop at a record that is shorter than its first line says."""
+        sizes = _SIZES.match(warning)
+        if sizes and int(sizes[2]) < int(sizes[1]):
+            raise UserError(
+                f"{self.path}: line {line}: the record {quoted(id)} is cut: it has {sizes[2]} of"
+                f" {sizes[1]} nt; fetch it again"
+            )
 
     def _row(self, record: "SeqRecord", feature: "SeqFeature") -> dict | BadRow:
         said = {name: values[0] for name, values in feature.qualifiers.items()}

@@ -103,6 +103,11 @@ class Genome:
 def _refuse_unreadable(path: Path) -> None:
     if not path.is_file():
         raise UserError(f"{path}: no such file; give the genome as FASTA, plain or bgzipped")
-    form = file_kinds.form(path)
+    form = file_kinds.suffix_form(path.name) and file_kinds.form(path)
+    if form is None:
+        raise UserError(
+            f"{path}: give the genome as FASTA, plain or bgzipped, whose name ends in .fa, .fna or"
+            " .fasta (and .gz); of .2bit, twoBitToFa makes it"
+        )
     if form != "fasta":
         raise UserError(f"{path}: this is no FASTA but {form}; give the genome as FASTA")

@@ -46,7 +46,7 @@ class Gff3:
         if self._genome is None:
             raise UserError(
                 f"{self.path}: GFF3 says where coding sequences lie; name the genome that they lie"
-                " in (genome: ref.fa in the dataset's entry, or --genome)"
+                f" in (genome: ref.fa in the dataset's entry, or --genome){self._own_genome()}"
             )
         genome, seen, line = Genome(self._genome), set(), 0
         for contig, held, parents in self._contigs():
@@ -62,12 +62,18 @@ class Gff3:
         if not line:
             raise UserError(f"{self.path}: no CDS; give an annotation that has them")
 
+    def _own_genome(self) -> str:
+        """How to take the genome out of a file that ends in it, as those of Prokka do."""
+        if not any(line.startswith("##FASTA") for line in text.lines(self.path, "gff3")):
+            return ""
+        return f"; it stands behind ##FASTA: sed '1,/^##FASTA/d' {self.path.name} > ref.fa"
+
     def _contigs(self) -> Iterator[tuple[str, dict, dict]]:
         """Of each contig (its name, {CDS: (line, parts or fault)}, {feature: attributes})."""
         contig, held, parents = None, {}, {}
         for number, line in enumerate(text.lines(self.path, "gff3"), start=1):
             line = line.rstrip("\r\n")
-            if line.startswith("##FASTA"):
+            if line.startswith(("##FASTA", ">")):
                 break
             cells = line.split("\t")
             if line.startswith("###") or (line[:1] not in ("#", "") and cells[0] != contig):

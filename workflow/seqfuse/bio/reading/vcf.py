@@ -24,8 +24,8 @@ _LETTERS = re.compile("[ACGTN]+", re.IGNORECASE)
 _DECLARED = re.compile(r"##INFO=<.*?\bID=([^,>]+),.*?\bNumber=([^,>]+)")
 _CONTIG = re.compile(r"##contig=<.*?\bID=([^,>]+).*?\blength=(\d+)")
 _ASSEMBLY = "give the assembly that the VCF was called against"
-# Of a window: more unknown nucleotides than these say nothing about the variant.
-_MOST_UNKNOWN = 0.5
+_MOST_UNKNOWN = 0.5  # of a window: beyond it says nothing about the variant
+_MANY = 20  # variants of which most have another REF: the file is refused
 
 
 class Vcf:
@@ -38,6 +38,7 @@ class Vcf:
         self._genome = genome
         self._info: dict[str, str] = {}  # key -> how many values it has
         self._contigs: dict[str, int] = {}
+        self._misplaced = _Misplaced()
 
     def columns(self) -> list[str]:
         """The fixed columns of a VCF, its INFO fields, and what becomes of each allele."""
@@ -47,13 +48,14 @@ class Vcf:
     def each(self, columns: Collection[str]) -> Iterator[tuple[int, dict | BadRow]]:
         """A row an alternative allele, each with the line of its variant; of the INFO fields those
         among `columns` alone, as some files have hundreds."""
-        genome = self._opened()
+        genome, self._misplaced = self._opened(), _Misplaced()
         wanted: list[str] | None = None
         for number, line in self._body():
             if wanted is None:
                 wanted = [key for key in self._info if key in columns]
             for row in self._rows(line, wanted, genome):
                 yield number, row
+        self._misplaced.refuse_most(self.path)
 
     def _opened(self) -> Genome:
         if self._genome is None:
@@ -143,8 +145,12 @@ class Vcf:
         left, right = self.window // 2, self.window - self.window // 2
         around = genome.fetch(contig, start - left, start + len(ref) - 1 + right)
         before, behind = min(left, start - 1), min(left, start - 1) + len(ref)
+        self._misplaced.looked_up += 1
         if around[before:behind] != ref:
-            raise _misplaced(ref, around[before:behind], around[before + 1 : behind + 1])
+            there = around[before:behind]
+            self._misplaced.add(ref, there, around[before + 1 : behind + 1])
+            both = f"{ref[:12]} where the genome has {there[:12]}"
+            raise BadRow("REF is not what the genome has: {}", both, self._misplaced)
         return _Site(around[:before], ref, around[behind:], self._reverse(facts))
 
     def _windows(self, site: "_Site", alt: str) -> tuple[str, str]:
@@ -231,16 +237,38 @@ def _placed(fault: BadRow, said: dict[str, str]) -> BadRow:
     return fault
 
 
-def _misplaced(ref: str, there: str, behind: str) -> BadRow:
-    """REF is not what the genome has at POS (`there`), nor perhaps one `behind` it."""
-    both = f"{ref[:12]} where the genome has {there[:12]}"
-    if there == _turned(ref):
-        fix = "a VCF has the letters of the plus strand; complement REF and ALT"
-        return BadRow("REF is the complement of the genome: {}", both, fix)
-    if behind == ref:
-        fix = "POS counts from 1; add 1, unless this is another assembly"
-        return BadRow("REF stands one behind POS in the genome: {}", both, fix)
-    return BadRow("REF is not what the genome has: {}", both, _ASSEMBLY)
+@dataclass
+class _Misplaced:
+    """The variants of a file whose REF is not what the genome has at POS: of how many it is the
+    complement, or stands one behind POS. In another assembly either is true of some, by chance."""
+
+    looked_up: int = 0
+    rows: int = 0
+    complement: int = 0
+    behind: int = 0
+
+    def add(self, ref: str, there: str, behind: str) -> None:
+        """Count one, where the genome has `there` at POS and `behind` one further."""
+        self.rows += 1
+        self.complement += there == _turned(ref)
+        self.behind += behind == ref
+
+    def refuse_most(self, path: Path) -> None:
+        """Stop where most are misplaced: the others agree with the genome by chance."""
+        if self.rows >= _MANY and self.rows > self.looked_up / 2:
+            rows = f"{self.rows:,} of {self.looked_up:,} variants"
+            raise UserError(f"{path}: of {rows} REF is not what the genome has; {self}")
+
+    def __str__(self) -> str:
+        """What to do about all of them."""
+        each = "it" if self.rows == 1 else "each"
+        if self.complement == self.rows:
+            strand = "a VCF has the letters of the plus strand; complement REF and ALT"
+            return f"{each} is the complement of the genome: {strand}"
+        if self.behind == self.rows:
+            count = "POS counts from 1; add 1, unless this is another assembly"
+            return f"{each} stands one behind POS in the genome: {count}"
+        return _ASSEMBLY
 
 
 def _refuse_no_allele(ref: str, alt: str) -> None:
