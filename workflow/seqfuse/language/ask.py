@@ -93,18 +93,18 @@ def run(args: argparse.Namespace) -> int:
 
     torch.set_num_threads(args.threads)
     model.load(args.encoder)
-    found = replies.Replies(model, asked, args.batch)
+    answers = replies.Replies(model, asked, args.batch)
     if args.out:
         position = [*questions.POSITION.values()] if args.vcf else []
-        replies.write(args.out, found, checked, position, args.bad_rows)
+        replies.write(args.out, answers, checked, position, args.bad_rows)
     elif args.json:
-        for reply in found:
+        for reply in answers:
             print(replies.as_json(reply), flush=True)
-        new_sequences.tell(found.bad, found.answered, args.bad_rows)
+        new_sequences.tell(answers.bad, answers.answered, args.bad_rows)
     else:
-        found.aloud(several=checked.sound > 1)
-        new_sequences.tell(found.bad, found.answered, args.bad_rows)
-    return int(found.answered < checked.sound + checked.faulty)
+        answers.aloud(several=checked.sound > 1)
+        new_sequences.tell(answers.bad, answers.answered, args.bad_rows)
+    return int(answers.answered < checked.sound + checked.faulty)
 
 
 def _rows(args: argparse.Namespace) -> Iterable:

@@ -30,10 +30,10 @@ def text(value: object) -> str | None:
     if isinstance(value, dict | list | bytes):
         fix = "write one text or number"
         raise BadRow(f"a cell holds {type(value).__name__} and not one text or number", fix=fix)
-    found = str(value)
-    if not found.isascii() and any("\ud800" <= letter <= "\udfff" for letter in found):
-        raise BadRow("a cell holds half a character ({})", found, "write whole characters")
-    return found
+    written = str(value)
+    if not written.isascii() and any("\ud800" <= letter <= "\udfff" for letter in written):
+        raise BadRow("a cell holds half a character ({})", written, "write whole characters")
+    return written
 
 
 def looks_like_number(cell: str) -> bool:

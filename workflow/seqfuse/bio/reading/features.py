@@ -42,10 +42,10 @@ class Features:
         records = rows = 0
         for record in self._records(lines):
             records += 1
-            found = [feature for feature in record.features if feature.type == "CDS"]
-            places = lines.starts[: len(found)]
+            coding = [feature for feature in record.features if feature.type == "CDS"]
+            places = lines.starts[: len(coding)]
             lines.starts.clear()
-            for number, feature in zip(places, found, strict=True):
+            for number, feature in zip(places, coding, strict=True):
                 rows += 1
                 yield number, self._row(record, feature)
         if not records:

@@ -127,9 +127,9 @@ def _by_content(path: Path) -> str:
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise UserError(f"{path}: cut or broken gzip ({error}); fetch it again") from None
     text = head.removeprefix(b"\xef\xbb\xbf").decode("latin-1").lower()
-    for start, (found, _, _) in _BEGINS.items():
-        if text.lstrip().startswith(start) and not (found in _TABLES and "\t" in text[:80]):
-            return found
+    for start, (kind, _, _) in _BEGINS.items():
+        if text.lstrip().startswith(start) and not (kind in _TABLES and "\t" in text[:80]):
+            return kind
     text = text[_COMMENT.match(text).end() :]
     line = text.partition("\n")[0]
     if text.startswith(">"):

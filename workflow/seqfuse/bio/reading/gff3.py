@@ -50,15 +50,15 @@ class Gff3:
             )
         genome, seen, line = Genome(self._genome), set(), 0
         for contig, held, parents in self._contigs():
-            for id, (line, found) in held.items():
-                if isinstance(found, BadRow):
-                    yield line, found
+            for id, (line, cds) in held.items():
+                if isinstance(cds, BadRow):
+                    yield line, cds
                 elif (contig, id) in seen:
                     fix = "sort the file, so that the parts of a CDS stand together"
                     yield line, BadRow("parts of this CDS stand apart", None, fix, id=id)
                 else:
                     seen.add((contig, id))
-                    yield line, self._row(id, found, parents, genome)
+                    yield line, self._row(id, cds, parents, genome)
         if not line:
             raise UserError(f"{self.path}: no CDS; give an annotation that has them")
 

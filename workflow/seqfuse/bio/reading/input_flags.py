@@ -31,10 +31,10 @@ def add(parser: argparse.ArgumentParser, fields: Collection[str]) -> None:
 
 def columns(args: argparse.Namespace) -> dict[str, str]:
     """Field -> column, as --columns says."""
-    found = {}
+    column_of = {}
     for word in args.columns:
         field, _, column = word.partition("=")
         if not (field and column):
             raise UserError("--columns: write FIELD=COLUMN, such as sequence=cds")
-        found[field] = column
-    return found
+        column_of[field] = column
+    return column_of

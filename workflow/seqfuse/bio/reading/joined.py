@@ -142,14 +142,14 @@ class Joined:
             except BadRow as fault:
                 yield number, fault
                 continue
-            found = self.table.cells(key)
-            if found is None:
+            partner = self.table.cells(key)
+            if partner is None:
                 several = key in self.table.repeated
                 is_in = "stands in several rows of" if several else "is not in"
                 what = f"the {self.own} {{}} {is_in} {self.table.path.name}"
                 yield number, BadRow(what, key, id=key, stops=False)
             else:
-                yield number, row | found
+                yield number, row | partner
 
 
 def _key(cell: object) -> str:

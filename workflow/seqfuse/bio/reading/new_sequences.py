@@ -63,16 +63,16 @@ class SequenceFile:
         reader, column_of, unit = self.reader, self._column_of, self.reader.unit
         for count, (number, row) in enumerate(reader.each([*column_of.values()]), start=1):
             fault = row if isinstance(row, BadRow) else None
-            known, found = (fault.cells if fault else row), {}
+            known, texts = (fault.cells if fault else row), {}
             try:
                 for field, column in column_of.items():
                     if column in known:
-                        found[field] = cells.text(known[column])
+                        texts[field] = cells.text(known[column])
             except BadRow as error:
                 fault = error
-            id = found.get("id") or (fault and fault.id) or f"row-{count}"
+            id = texts.get("id") or (fault and fault.id) or f"row-{count}"
             place = Place(str(reader.path), number, id, unit)
-            yield _spelt(NewSequence(place, found, fault))
+            yield _spelt(NewSequence(place, texts, fault))
 
 
 def read(
@@ -136,14 +136,14 @@ class Ids:
 
 def sound(rows: Iterable[NewSequence], policy: str) -> list[NewSequence]:
     """The rows that can be used; the others are told of."""
-    bad, found = BadRows(), []
+    bad, usable = BadRows(), []
     for row in rows:
         if row.fault is None:
-            found.append(row)
+            usable.append(row)
         else:
             bad.add(row.place, row.fault)
-    tell(bad, len(found), policy)
-    return found
+    tell(bad, len(usable), policy)
+    return usable
 
 
 def tell(bad: BadRows, sound: int, policy: str) -> None:
@@ -182,14 +182,14 @@ def _columns(reader: Reader, fields: Collection[str], columns: Mapping[str, str]
             raise UserError(f"--columns: there is no field {quoted(field)}{nearest(field, fields)}")
         if column not in header:
             raise UserError(f"{path}: no column {quoted(column)}{nearest(column, header, most=60)}")
-    found = {field: field for field in fields if field in header} | dict(columns)
+    column_of = {field: field for field in fields if field in header} | dict(columns)
     for column, field in cells.near_misses(header, fields):
-        if field not in found and column not in found.values():
+        if field not in column_of and column not in column_of.values():
             raise UserError(
                 f"{path}: the column {quoted(column)} is read only if it is named: write"
                 f" {_flag(field, column)}, or rename it"
             )
-    if "sequence" not in found:
+    if "sequence" not in column_of:
         _, first = next(reader.each(header), (0, {}))
         cell_of = {} if isinstance(first, BadRow) else first
         likely = (name for name in header if _DNA.fullmatch(str(cell_of.get(name))))
@@ -197,7 +197,7 @@ def _columns(reader: Reader, fields: Collection[str], columns: Mapping[str, str]
             f"{path}: no column 'sequence' among {several(header, 60)}; say which it is, as in"
             f" {_flag('sequence', next(likely, 'COLUMN'))}"
         )
-    return found
+    return column_of
 
 
 def _flag(field: str, column: str) -> str:

@@ -279,9 +279,9 @@ def _json_object(line: str) -> dict | BadRow:
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    row = dict(pairs)
+    if len(row) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
         raise BadRow("the key {} occurs twice", twice, "keep one")
-    return found
+    return row

@@ -167,12 +167,12 @@ class Vcf:
         sequence, variant = (f"{site.before}{one}{site.after}" for one in (site.ref, alt.upper()))
         return (_turned(sequence), _turned(variant)) if site.reverse else (sequence, variant)
 
-    def _refuse_other_assembly(self, contig: str, found: str, genome: Genome) -> None:
+    def _refuse_other_assembly(self, contig: str, name: str, genome: Genome) -> None:
         said = self._contigs.pop(contig, None)
-        if said is not None and said != genome.length(found):
+        if said is not None and said != genome.length(name):
             raise UserError(
                 f"{self.path}: its header says that {contig} has {said:,} nt; in {genome.path} it"
-                f" has {genome.length(found):,}: give the assembly that the VCF was called against"
+                f" has {genome.length(name):,}: give the assembly that the VCF was called against"
             )
 
     def _reverse(self, info: dict[str, str | None]) -> bool:

@@ -43,15 +43,15 @@ def roles(columns: Sequence[Column]) -> dict[str, str]:
         "split": first(SPLIT),
         "exchanges": first(CHAT),
     }
-    found = {field: names[0] for field, names in candidates.items() if names}
+    column_of = {field: names[0] for field, names in candidates.items() if names}
     coding = bool(sequences) and looks[sequences[0]] == CODING and len(sequences) == 1
     if numbers and (coding or not labels):
-        found["value"] = numbers[-1]
+        column_of["value"] = numbers[-1]
     elif labels:
-        found["label"] = labels[-1]
+        column_of["label"] = labels[-1]
     questions = [name for name in first(TEXT, LABEL) if name.casefold() == "question"]
-    found |= {"question": questions[0]} if questions else {}
-    return found
+    column_of |= {"question": questions[0]} if questions else {}
+    return column_of
 
 
 def _genetic_code(column: Column) -> dict:
@@ -66,39 +66,41 @@ def _genetic_code(column: Column) -> dict:
 
 def made(name: str, item: Mapping, columns: Sequence[Column]) -> tuple[dict, list[str]]:
     """The configuration to paste, and what is still to be filled in."""
-    found, known = roles(columns), {column.name: column for column in columns}
-    target = next((field for field in ("value", "label") if field in found), None)
-    if target and "id" in found and not {"sequence", "exchanges"} & found.keys():
-        joined = {"path": item["files"][0]["path"], "on": found["id"]}
+    column_of, known = roles(columns), {column.name: column for column in columns}
+    target = next((field for field in ("value", "label") if field in column_of), None)
+    if target and "id" in column_of and not {"sequence", "exchanges"} & column_of.keys():
+        joined = {"path": item["files"][0]["path"], "on": column_of["id"]}
         missing = ["there is no DNA: this goes into the entry of the file that has the sequences"]
-        return {"join": joined, "columns": {target: found[target]}}, missing
-    coding = "sequence" in found and known[found["sequence"]].looks_like == CODING
-    study = "codons" if coding and "variant" not in found else "language"
+        return {"join": joined, "columns": {target: column_of[target]}}, missing
+    coding = "sequence" in column_of and known[column_of["sequence"]].looks_like == CODING
+    study = "codons" if coding and "variant" not in column_of else "language"
     missing = []
     entry: dict = {"study": study, **item}
-    renamed = {field: column for field, column in found.items() if field not in ("split", column)}
+    renamed = {
+        field: column for field, column in column_of.items() if field not in ("split", column)
+    }
     if renamed:
         entry["columns"] = renamed
-    if "split" in found:
-        entry["split_column"] = found["split"]
+    if "split" in column_of:
+        entry["split_column"] = column_of["split"]
         others = {
             value: CALLED.get(value.casefold(), value.casefold())
-            for value in known[found["split"]].values
+            for value in known[column_of["split"]].values
             if value not in SPLITS
         }
         entry |= {"splits": others} if others else {}
     if study == "codons" and "transl_table" in known:
         entry |= _genetic_code(known["transl_table"])
-    if study == "language" and not {"question", "exchanges"} & found.keys():
+    if study == "language" and not {"question", "exchanges"} & column_of.keys():
         entry["question"] = "Which class is it?"
         missing.append("question: what is asked of each sequence")
-    if "sequence" not in found:
+    if "sequence" not in column_of:
         missing.append("a column of DNA: none was found")
-    if not {"label", "value", "exchanges"} & found.keys():
+    if not {"label", "value", "exchanges"} & column_of.keys():
         missing.append(
             "a label or a value of each sequence: a column, or join: {path: values.csv, on: id}"
         )
-    elif study == "language" and "value" in found:
+    elif study == "language" and "value" in column_of:
         missing.append(
             "a label, because study A answers in words; study B learns values, of coding sequences"
         )

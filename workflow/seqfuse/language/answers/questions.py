@@ -73,10 +73,10 @@ def _add(said: "hashlib._Hash", prompt: Prompt) -> None:
 
 def position(row: NewSequence) -> dict[str, str | int | None]:
     """Where a row lies in its genome; nothing where its file does not say."""
-    found = {ours: row.cells[name] for name, ours in POSITION.items() if name in row.cells}
-    if (found.get("pos") or "").isdecimal():
-        found["pos"] = int(found["pos"])
-    return found
+    place = {ours: row.cells[name] for name, ours in POSITION.items() if name in row.cells}
+    if (place.get("pos") or "").isdecimal():
+        place["pos"] = int(place["pos"])
+    return place
 
 
 def read_vcf(vcf: Path, genome: Path | None, window: int, strand: str) -> SequenceFile:
