@@ -7,6 +7,7 @@ import pytest
 
 from seqfuse.errors import UserError
 from seqfuse.plan import slurm
+from seqfuse.plan.tools import why
 
 GPU = {"gpu": 1, "gpu_model": "a100"}
 RUN = "seqfuse_c6a17496-59cf-4941-aeef-487be0daa441"
@@ -57,6 +58,20 @@ def test_slurms_own_refusal_is_repeated_with_the_place_to_edit(site):
     )
 
 
+def test_a_job_over_the_limits_of_every_partition_is_told_without_asking(site):
+    limits = "partitions: {cpu: {max_threads: 8}, gpu: {max_gpu: 2, max_mem_mb: 192000}}"
+    site.partitions.write_text(limits)
+    one = {"gpu": 1}
+    assert refusal(site, one | {"mem_mb": 192001}).endswith(
+        "partitions.yaml: no partition takes a job that asks for mem_mb 192001"
+        " (gpu: max_mem_mb 192000); write there what its nodes have, or ask for less"
+        " (`jobs` and `gpu` in config.yaml)"
+    )
+    assert "gpu 3 (gpu: max_gpu 2)" in refusal(site, {"gpu": 3})
+    site(sbatch="exit 0")
+    slurm.check(str(site.partitions), [one | {"mem_mb": 192000}, {"mem_mb": 192001}, {"_cores": 9}])
+
+
 def test_each_kind_of_job_is_asked_for_once(site, tmp_path):
     site(sbatch="echo $* >> asked")
     slurm.check(str(site.partitions), [{}, GPU, {}, GPU | {"slurm_account": "me"}])
@@ -75,16 +90,42 @@ def test_one_partition_that_takes_the_job_is_enough(site, tmp_path):
     assert [words.split()[1] for words in asked] == ["--partition=cpu", "--partition=gpu"]
 
 
-def test_only_the_executors_jobs_of_this_folder_are_ended(site, tmp_path):
-    # Two tasks of an array have one number.
-    rows = [f"1|{RUN}|{tmp_path}"] * 2
-    rows += [f"2|{RUN}|{tmp_path}/other", f"3|my_own_job|{tmp_path}",
-            f"4|{RUN.removeprefix('seqfuse_')}|{tmp_path}"]  # fmt: skip
+def test_arrays_and_jobs_of_this_folder_are_told_and_ended_and_nobody_elses(site, tmp_path):
+    part, training = "rule_embeddings_part_wildcards_genes_1of3", "rule_codons_train_wildcards_dna"
+    # The tasks of an array have one number.
+    rows = [f"1|{state}|{RUN}|{part}|{tmp_path}" for state in ("RUNNING", "PENDING", "PENDING")]
+    rows += [f"2|RUNNING|{RUN}|{part}|{tmp_path}/other", f"3|RUNNING|my_own_job||{tmp_path}",
+            f"4|PENDING|{RUN.removeprefix('seqfuse_')}|{training}|{tmp_path}"]  # fmt: skip
     (tmp_path / "queue").write_text("\n".join(rows))
     # Cancelled jobs are gone at the second look.
     site(squeue="cat queue", scancel="echo $* > cancelled; sed -i '/^[14]|/d' queue")
+    assert slurm.queued(tmp_path) == [
+        "in Slurm's queue: 1 (embeddings_part: 1 running, 2 pending)",
+        "in Slurm's queue: 4 (codons_train: 1 pending)",
+    ]
     slurm.cancel(slurm.left_behind(tmp_path))
+    assert slurm.queued(tmp_path) == []
     assert (tmp_path / "cancelled").read_text().split() == ["1", "4"]
+
+
+def test_why_tells_arrays_in_the_queue_and_goes_on_without_slurm(
+    site, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(why.dry_run, "planned", lambda words: ([], {}))
+    parser = why.argparse.ArgumentParser()
+    why.add_arguments(parser)
+    row = f"12|RUNNING|{RUN}|rule_embeddings_part_wildcards_a|{tmp_path}"
+    site(squeue=f"echo '{row}'; echo '{row}'")
+    why.run(parser.parse_args(["--profile", "slurm"]))
+    queued = "in Slurm's queue: 12 (embeddings_part: 2 running)"
+    assert capsys.readouterr().out.splitlines() == ["Nothing to be done.", queued]
+    site(squeue="echo 'squeue: error: no controller' >&2; exit 1")
+    why.run(parser.parse_args(["--profile", "slurm"]))
+    told = "what Slurm's queue holds is not known: squeue: no controller"
+    assert capsys.readouterr().out.splitlines() == ["Nothing to be done.", told]
+    why.run(parser.parse_args([]))
+    assert capsys.readouterr().out.splitlines() == ["Nothing to be done."]
 
 
 PART = GPU | {"mem_mb": 1000, "runtime": 10, "_cores": 1}

@@ -17,6 +17,7 @@ from seqfuse.errors import UserError
 from seqfuse.files import MANIFEST
 from seqfuse.plan import slurm
 from seqfuse.plan.launch import launched
+from seqfuse.plan.partitions import Partitions
 from seqfuse.plan.run import Run
 from seqfuse.progress import say
 
@@ -108,7 +109,7 @@ def try_partitions(
     each check that failed."""
     waiting = {}
     for request in requests:
-        for partition in slurm.candidates(partitions, request.resources):
+        for partition in Partitions.read(partitions).candidates(request.resources):
             name = f"{partition or 'default'}.{request.name}"
             log = results / "logs" / "canary" / f"{name}.log"
             canary = _Canary(request, partition, results / "canary" / f"{name}.json", log)

@@ -3,19 +3,19 @@
 `prepare` is called when a run starts on the cluster, after planning and before the first job.
 """
 
-import itertools
 import os
 import re
 import shlex
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from seqfuse.errors import UserError
+from seqfuse.plan.partitions import Partitions
 from seqfuse.progress import say
-from seqfuse.settings.yaml_files import load_yaml
 
 # The executor's job names: the profile's prefix, and a number that each start draws anew.
 _RUN = re.compile(r"(?:[\w-]+_)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -67,22 +67,20 @@ def share_cache(folder: Path) -> None:
         os.environ["XDG_CACHE_HOME"] = str(folder / ".snakemake" / "cache")
 
 
-def candidates(partitions: str | None, resources: Mapping) -> list[str]:
-    """The partitions that a job may go to; "" is the site's default."""
-    return _candidates(_partitions(partitions), resources, partitions)
-
-
 def check(partitions: str | None, jobs: Sequence[Mapping]) -> None:
-    """Ask Slurm, without submitting, for a job of each kind; what it refuses is a `UserError`."""
-    known = _partitions(partitions)
+    """Hold jobs to the limits of the site's file, and ask Slurm, without submitting, for a job of
+    each kind; what either refuses is a `UserError`."""
+    site = Partitions.read(partitions)
+    for resources in jobs:
+        site.hold(resources)
     kinds = {bool(resources.get("gpu")): resources for resources in reversed(jobs)}
     for resources in kinds.values():
-        names = _candidates(known, resources, partitions)
+        names = site.candidates(resources)
         refusals = [_refusal(name, resources) for name in names]
         if all(refusals):
             where = " and ".join(name or "(the default)" for name in names)
-            site = f"{partitions or '`slurm-partition-config`'} and slurm/profile.yaml"
-            raise UserError(f"partition {where}: Slurm refuses: {refusals[0]}; see {site}")
+            files = f"{partitions or '`slurm-partition-config`'} and slurm/profile.yaml"
+            raise UserError(f"partition {where}: Slurm refuses: {refusals[0]}; see {files}")
 
 
 def check_arrays(site: Submission, jobs: Sequence[tuple[str, Mapping]]) -> None:
@@ -113,9 +111,9 @@ def check_preemption(site: Submission, jobs: Sequence[Mapping]) -> None:
     """Whether a preempted job is seen to its end: the executor leaves it to Slurm, so that Slurm
     must requeue it, and then nobody else may submit it again. Partitions whose jobs Slurm cancels,
     and a profile that says otherwise than the partitions, are a `UserError`."""
-    known, preempting = _partitions(site.partitions), _preemptible()
+    known, preempting = Partitions.read(site.partitions), _preemptible()
     kinds = {bool(resources.get("gpu")): resources for resources in reversed(jobs)}
-    names = {n for r in kinds.values() for n in _candidates(known, r, site.partitions)}
+    names = {name for asked in kinds.values() for name in known.candidates(asked)}
     for name in sorted(names & preempting.keys()):
         if preempting[name] == "REQUEUE" and not site.requeue:
             raise UserError(
@@ -153,17 +151,40 @@ def _preemptible() -> dict[str, str]:
     return found
 
 
-def left_behind(folder: Path) -> list[str]:
-    """The numbers of the jobs that another start submitted from `folder` and that still queue.
+class Queued(NamedTuple):
+    """A job that Slurm still has, or a task of a job array."""
 
-    Only the executor's own jobs count: nobody else's, and none that was submitted by hand. A job
-    array has one number, which stands for all of its tasks, waiting ones too.
-    """
-    found = run("squeue", "--me", "--noheader", "--format=%F|%j|%Z")
-    rows = [line.split("|", 2) for line in found.splitlines()]
-    here = str(folder)
-    left = [job for job, name, workdir in rows if workdir == here and _RUN.fullmatch(name)]
-    return list(dict.fromkeys(left))
+    number: str  # of the array: one for all of its tasks, waiting ones too
+    state: str
+    rule: str
+
+
+def queue(folder: Path) -> list[Queued]:
+    """The jobs and tasks that the executor submitted from `folder` and that Slurm still has:
+    nobody else's, and none that was submitted by hand."""
+    shown = run("squeue", "--me", "--array", "--noheader", "--format=%F|%T|%j|%k|%Z")
+    rows = [line.split("|", 4) for line in shown.splitlines()]
+    return [
+        Queued(number, state, comment.removeprefix("rule_").split("_wildcards_")[0])
+        for number, state, name, comment, workdir in rows
+        if workdir == str(folder) and _RUN.fullmatch(name)
+    ]
+
+
+def queued(folder: Path) -> list[str]:
+    """The queue of `folder` in words, a line each job or job array."""
+    jobs = queue(folder)
+    told = []
+    for number, rule in dict.fromkeys((job.number, job.rule) for job in jobs):
+        states = Counter(job.state.lower() for job in jobs if job.number == number)
+        counts = ", ".join(f"{count} {state}" for state, count in states.items())
+        told.append(f"in Slurm's queue: {number} ({rule}: {counts})")
+    return told
+
+
+def left_behind(folder: Path) -> list[str]:
+    """The numbers of the jobs and job arrays that an earlier start left in the queue."""
+    return list(dict.fromkeys(job.number for job in queue(folder)))
 
 
 def cancel(jobs: Sequence[str]) -> None:
@@ -178,36 +199,6 @@ def cancel(jobs: Sequence[str]) -> None:
     run("scancel", *jobs)
     while set(run("squeue", "--me", "--noheader", "--format=%F").split()) & set(jobs):
         time.sleep(_SECONDS_BETWEEN_LOOKS)
-
-
-def _partitions(path: str | None) -> Mapping[str, Mapping]:
-    if not path:
-        return {}
-    known = load_yaml(Path(path)).get("partitions")
-    if not known:
-        raise UserError(f"{path}: no partition is named; write them under `partitions:`")
-    return known
-
-
-def _candidates(known: Mapping[str, Mapping], resources: Mapping, path: str | None) -> list[str]:
-    """The partitions that a job may go to; "" is the site's default."""
-    if resources.get("slurm_partition"):
-        return [resources["slurm_partition"]]
-    if not known:
-        return [""]
-    model = resources.get("gpu_model")
-    if not resources.get("gpu"):
-        return list(known)
-    names = [name for name, limits in known.items() if limits.get("max_gpu")]
-    models = {name: known[name].get("available_gpu_models") or [] for name in names}
-    names = [name for name in names if not model or model in models[name]]
-    if not names:
-        offered = sorted(set(itertools.chain(*models.values())))
-        raise UserError(
-            f"{path}: no partition offers the GPU model {model!r} of `gpu.model`; "
-            f"there: {', '.join(offered) or 'no GPU'}"
-        )
-    return names
 
 
 def flags(partition: str, resources: Mapping) -> list[str]:

@@ -9,18 +9,21 @@ where a run would use them. A `+` or `?` says that some or all of it is not know
 jobs have run. Nothing runs.
 
 After an update, it tells which results the new code would make again, and what that costs;
-`seqfuse accept` keeps them.
+`seqfuse accept` keeps them. With a profile, where Slurm is, the jobs and job arrays of this folder
+that are still in its queue follow.
 
     seqfuse why --profile slurm --config preset=paper
 """
 
 import argparse
 import json
+import shutil
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from seqfuse.plan import dry_run
+from seqfuse.errors import UserError
+from seqfuse.plan import dry_run, slurm
 from seqfuse.plan.tools import fetch
 
 
@@ -30,10 +33,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     jobs, settings = dry_run.planned(dry_run.words(args, args.targets))
-    uses_gpus = settings["gpu"]["memory_gb"] is not None
-    if not jobs:
+    if jobs:
+        _tell(jobs, uses_gpus=settings["gpu"]["memory_gb"] is not None)
+    else:
         print("Nothing to be done.")
-        return
+    if args.profile and shutil.which("squeue"):
+        try:
+            queued = slurm.queued(Path.cwd())
+        except UserError as error:  # Slurm is installed here, and not in use
+            queued = [f"what Slurm's queue holds is not known: {error}"]
+        print("".join(f"{line}\n" for line in queued), end="")
+
+
+def _tell(jobs: list[dry_run.Job], uses_gpus: bool) -> None:
+    """The table, a line a rule."""
     rules = list(dict.fromkeys(job.rule for job in jobs))
     makers = dry_run.makers(jobs)
     with ThreadPoolExecutor() as pool:  # servers take their time to answer
