@@ -18,7 +18,7 @@ from seqfuse.statistics.agreement import agreements
 
 
 def numbers(drawing: Drawing) -> Grid:
-    """The CSV of a figure as a table."""
+    """The CSV of a figure as a table; a filter finds a name by what the page calls it, too."""
     grid = Grid(
         f"{drawing.figure.name}-numbers",
         "The numbers of this figure",
@@ -26,8 +26,17 @@ def numbers(drawing: Drawing) -> Grid:
         closed=True,
     )
     for row in drawing.rows:
-        grid.add(*row)
+        grid.add(*map(_field, drawing.columns, row))
     return grid
+
+
+def _field(column: str, text: str) -> Cell:
+    """A field of a figure's CSV, with its public name for the filter."""
+    if column in ("method", "against"):
+        return Cell(text, name=title(text))
+    if column == "probe":
+        return Cell(text, name=PROBES.get(text, ""))
+    return Cell(text, name=subset(text) if column == "subset" else "")
 
 
 def rankings(results: Results) -> list[Grid]:

@@ -49,7 +49,7 @@ def draw(frame: pd.DataFrame) -> Figure:
     bar = figure.colorbar(axes[0].images[0], ax=list(axes), aspect=25, fraction=0.05)
     bar.set_label("attention received\n(1 = as if all got the same)")
     ticks = [tick for tick in bar.get_ticks() if abs(tick) <= limit]
-    bar.set_ticks(ticks, labels=[f"{2**tick:.2g}" for tick in ticks])
+    bar.set_ticks(ticks, labels=[f"{2**tick:.2f}" for tick in ticks])
     return figure
 
 
@@ -62,9 +62,10 @@ def _panel(axis: Axes, rows: pd.DataFrame, pairs: list[tuple], limit: float) -> 
     axis.imshow(shown, cmap="PuOr_r", vmin=-limit, vmax=limit, aspect="auto", interpolation="none")
     axis.set_facecolor("#DDDDDD")
     axis.axvline(_POSITIONS - 0.5, color="black", linewidth=0.8)
-    words = [f"{_MODALITIES[query]} attends to {_MODALITIES[key]}" for query, key in pairs]
+    arrow = "\N{RIGHTWARDS ARROW}"
+    words = [f"{_MODALITIES[query]} {arrow} {_MODALITIES[key]}" for query, key in pairs]
     axis.set_yticks(range(len(pairs)), words, fontsize=6)
     marks = [0, 5, 10, _POSITIONS + 5, _POSITIONS + 10, 2 * _POSITIONS - 1]
-    axis.set_xticks(marks, [columns[mark][1] for mark in marks])
+    axis.set_xticks(marks, [names.minus(str(columns[mark][1])) for mark in marks])
     axis.tick_params(length=0)
     axis.set(xlabel="codon from start | to stop")

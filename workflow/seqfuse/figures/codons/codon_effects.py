@@ -7,7 +7,7 @@ from matplotlib.lines import Line2D
 
 from seqfuse.figures.drawing import names, panel_grid
 
-_ENDS = {True: ("G or C", names.PALETTE[2]), False: ("A or T", names.PALETTE[4])}
+_ENDS = {True: ("G or C", names.PALETTE[2], "o"), False: ("A or T", names.PALETTE[4], "^")}
 _PLACE = ["dataset", "method", "seed", "id", "label", "position", "codons", "residue", "reference"]
 
 
@@ -48,8 +48,8 @@ def draw(frame: pd.DataFrame) -> Figure:
     frame = frame.assign(dataset=frame["dataset"] + _of_class(frame["label"]))
     figure = panel_grid.draw(frame, _panel, columns=3, size=2.1)
     handles = [
-        Line2D([], [], label=f"ends in {text}", marker="o", linestyle="none", color=colour)
-        for text, colour in _ENDS.values()
+        Line2D([], [], label=f"ends in {text}", marker=marker, linestyle="none", color=colour)
+        for text, colour, marker in _ENDS.values()
     ]
     for handle in handles:
         handle.set_markersize(3.5)
@@ -65,13 +65,13 @@ def _panel(axis: Axes, rows: pd.DataFrame) -> None:
     axis.axhline(0, color="#666666", linewidth=0.6, linestyle=":")
     for gc3, points in rows.groupby("gc3"):
         axis.errorbar(
-            points["adaptiveness"], points["effect"], points["error"], fmt="o", markersize=2.5,
-            linewidth=0.5, color=_ENDS[gc3][1],
+            points["adaptiveness"], points["effect"], points["error"], fmt=_ENDS[gc3][2],
+            markersize=2.5, linewidth=0.5, color=_ENDS[gc3][1],
         )  # fmt: skip
     gap = rows.groupby("gc3")["effect"].mean().reindex([True, False]).fillna(0)
     text = f"n = {rows['sequences'].max()} sequences\n"
     text += panel_grid.rho(rows, "adaptiveness", "effect")
-    text += f"\nGC3 - AT3 = {gap[True] - gap[False]:.2g}"
+    text += names.minus(f"\nGC3 - AT3 = {gap[True] - gap[False]:.2g}")
     axis.text(0.03, 0.98, text, transform=axis.transAxes, va="top", fontsize=6)
     low, high = axis.get_ylim()
     axis.set_ylim(low, high + 0.25 * (high - low))

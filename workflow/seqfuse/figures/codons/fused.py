@@ -52,8 +52,9 @@ def _panel(axis: Axes, rows: pd.DataFrame) -> None:
         said = "value against its neighbours' mean:\n" + panel_grid.rho(rows, "value", "neighbours")
     else:
         for number, (label, points) in enumerate(rows.groupby("label")):
-            colour = names.PALETTE[number % len(names.PALETTE)]
-            axis.scatter(points["x"], points["y"], s=7, color=colour, label=label)
+            look = {"color": names.PALETTE[number % len(names.PALETTE)], "s": 7}
+            look["marker"] = names.MARKERS[number % len(names.MARKERS)]
+            axis.scatter(points["x"], points["y"], label=label, **look)
         axis.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, handletextpad=0.1)
         chance = (rows["label"].value_counts(normalize=True) ** 2).sum()
         said = (

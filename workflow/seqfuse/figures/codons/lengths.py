@@ -95,7 +95,7 @@ def _score(rows: pd.DataFrame) -> dict:
 
 
 def _panel(axis: Axes, rows: pd.DataFrame, arms: list[str]) -> None:
-    bins = rows[["shortest", "longest"]].drop_duplicates().sort_values("shortest")
+    bins = rows[["shortest", "longest", "n"]].drop_duplicates().sort_values("shortest")
     starts = bins["shortest"].tolist()
     for row in rows.itertuples():
         step = 0.7 / len(arms)
@@ -103,7 +103,10 @@ def _panel(axis: Axes, rows: pd.DataFrame, arms: list[str]) -> None:
         look = _look(row.method)
         axis.plot([x, x], [row.low, row.high], color=look["color"], linewidth=0.8)
         axis.plot(x, row.value, **look)
-    marks = [f"{bin.shortest:.0f}-{bin.longest:.0f}" for bin in bins.itertuples()]
+    marks = [
+        f"{bin.shortest:.0f}\N{EN DASH}{bin.longest:.0f}\nn = {bin.n:,}"
+        for bin in bins.itertuples()
+    ]
     axis.set_xticks(range(len(bins)), marks)
     axis.tick_params(axis="x", length=0)
     axis.set(xlabel="length (nt)", ylabel=names.metric(rows["metric"].iloc[0]))

@@ -28,7 +28,9 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 def draw(frame: pd.DataFrame) -> Figure:
     """One panel a dataset and arm."""
-    return panel_grid.draw(frame, _panel, columns=_COLUMNS, size=1.75)
+    rows = frame.assign(n=frame.groupby(["dataset", "method"])["id"].transform("nunique"))
+    by_rho = {"score": lambda points: points["rho"].iloc[0]}
+    return panel_grid.draw(rows, _panel, columns=_COLUMNS, size=1.75, **by_rho)
 
 
 def _panel(axis: Axes, points: pd.DataFrame) -> None:
@@ -46,4 +48,6 @@ def _panel(axis: Axes, points: pd.DataFrame) -> None:
 
 def _rho(points: pd.DataFrame) -> str:
     rho = points["rho"].iloc[0]
-    return "rho is not defined:\none value alone" if pd.isna(rho) else f"rho = {rho:.2f}"
+    if pd.isna(rho):
+        return "rho is not defined:\none value alone"
+    return names.minus(f"rho = {rho:z.2f}")

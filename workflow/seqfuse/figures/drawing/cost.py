@@ -47,7 +47,8 @@ def _panel(axis: Axes, rows: pd.DataFrame) -> None:
             axis.axhspan(best["low"], best["high"], color="#EBEBEB", linewidth=0)
         axis.axhline(best["value"], color=names.CONTROL, linewidth=0.9, linestyle="--")
         notes.append(f"dashed: {best['title']}")
-    axis.set_title(f"{rows['dataset'].iloc[0]}\n{'; '.join(notes)}", fontsize=7)
+    first = rows.iloc[0]
+    axis.set_title(f"{first['dataset']}, n = {first['n']:,}\n{'; '.join(notes)}", fontsize=7)
     axis.set(xlabel="trained parameters", ylabel=names.metric(rows["metric"].iloc[0]), xscale="log")
     axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.xaxis.set_major_formatter(FuncFormatter(lambda number, _: names.count(number)))

@@ -61,7 +61,10 @@ def draw(frame: pd.DataFrame, columns: int = 2) -> Figure:
         axis.set_title(suite)
     for axis in axes[suites:]:
         axis.set_visible(False)
-    handles = [Line2D([], [], label=names.title(method), **looks[method]) for method in methods]
+    handles = [
+        Line2D([], [], label=names.title(method), **looks[method], **_marks(method))
+        for method in methods
+    ]
     for part, width in _WIDTHS.items():
         handles.append(Line2D([], [], color="#333333", linewidth=width, label=part))
     figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)
@@ -79,10 +82,21 @@ def _looks(methods: list[str]) -> dict[str, dict]:
     }
 
 
+def _marks(method: str) -> dict:
+    """The marker on a method's validation losses: lines do not differ by colour alone."""
+    kind = names.kind(method)
+    return {} if kind == "control" else names.shape(method, kind) | {"markersize": 3}
+
+
 def _panel(axis: Axes, frame: pd.DataFrame, looks: dict[str, dict]) -> None:
     for (method, _, part), line in frame.groupby(["method", "seed", "part"]):
-        axis.plot(line["step"], line["loss"], linewidth=_WIDTHS[part], **looks[method])
+        marks = {}
+        if part == "validation":
+            marks = _marks(method) | {"markevery": max(1, len(line) // 4)}
+        axis.plot(line["step"], line["loss"], linewidth=_WIDTHS[part], **looks[method], **marks)
     axis.set(xlabel="step", ylabel="loss", yscale="log")
-    axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+    # Over several powers of ten, four labels of each would stand on one another.
+    low, high = axis.get_ylim()
+    axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5) if high < 30 * low else (1, 3)))
     axis.yaxis.set_major_formatter("{x:g}")
     axis.yaxis.set_minor_locator(NullLocator())

@@ -1,5 +1,6 @@
 """Test predictions of study B joined with the truth, and one small panel a dataset and arm."""
 
+import math
 import textwrap
 from collections.abc import Callable
 
@@ -27,14 +28,19 @@ def rho(rows: pd.DataFrame, one: str, other: str) -> str:
     constant = [column for column in (one, other) if rows[column].nunique() < 2]
     if constant:
         return f"rho is not defined:\n{constant[0]} is constant"
-    return f"rho = {rows[[one, other]].corr('spearman').iloc[0, 1]:.2f}"
+    return names.minus(f"rho = {rows[[one, other]].corr('spearman').iloc[0, 1]:z.2f}")
 
 
 def draw(
-    frame: pd.DataFrame, panel: Callable[[Axes, pd.DataFrame], None], columns: int, size: float
+    frame: pd.DataFrame,
+    panel: Callable[[Axes, pd.DataFrame], None],
+    columns: int,
+    size: float,
+    score: Callable[[pd.DataFrame], float] | None = None,
 ) -> Figure:
-    """A grid of panels, datasets one under the other, arms in the order of the catalogue."""
-    groups = [_panels(here) for _, here in frame.groupby("dataset")]
+    """A grid of panels, datasets one under the other: arms in the order of the catalogue, then
+    controls, by their `score` if given the best first. A frame's `n` stands in the titles."""
+    groups = [_panels(here, score) for _, here in frame.groupby("dataset")]
     # Datasets with one panel each stand side by side.
     if all(len(panels) == 1 for panels in groups):
         groups = [[panels[0] for panels in groups]]
@@ -52,12 +58,23 @@ def draw(
         for axis, points in zip(row, panels, strict=False):
             panel(axis, points)
             title = textwrap.wrap(names.title(points["method"].iloc[0]), _LETTERS)
-            axis.set_title("\n".join([points["dataset"].iloc[0], *title]), fontsize=7)
+            rows = f", n = {points['n'].max():,}" if "n" in points else ""
+            axis.set_title("\n".join([points["dataset"].iloc[0] + rows, *title]), fontsize=7)
         for axis in row[len(panels) :]:
             axis.set_visible(False)
     return figure
 
 
-def _panels(here: pd.DataFrame) -> list[pd.DataFrame]:
+def _panels(
+    here: pd.DataFrame, score: Callable[[pd.DataFrame], float] | None
+) -> list[pd.DataFrame]:
     methods = names.order({name: names.kind(name) for name in here["method"]})
-    return [here[here["method"] == method] for method in methods]
+    panels = [here[here["method"] == method] for method in methods]
+
+    def place(panel: pd.DataFrame) -> tuple[bool, float]:
+        if names.kind(panel["method"].iloc[0]) != "control":
+            return False, 0.0
+        found = score(panel)
+        return True, math.inf if math.isnan(found) else -found
+
+    return sorted(panels, key=place) if score else panels

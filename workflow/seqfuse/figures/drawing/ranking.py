@@ -125,7 +125,8 @@ def _bands(axis: Axes, controls: pd.DataFrame, start: float) -> None:
     for kind, rows in (("without DNA", controls[blind]), ("with DNA", controls[~blind])):
         if rows["value"].notna().any():
             best = rows.loc[rows["value"].idxmax()]
-            named.append(f"best {kind}: {best['row']} {best['value']:z.2f}")
+            value = names.minus(f"{best['value']:z.2f}")
+            named.append(f"best {kind}: {best['row']} {value}")
     if blind.any():
         field = axis.axvspan(start, controls.loc[blind, "value"].max(), color=_BLIND, linewidth=0)
         field.set_zorder(0.1)
@@ -144,7 +145,9 @@ def _dot(axis: Axes, row, y: float) -> None:
     text = f"({published:.2f})" if pd.notna(published) else "not defined"
     if pd.notna(row.value):
         text = f"{row.value:z.2f}{scores.mark(row)}"
-    axis.text(1.02, y, text, transform=axis.get_yaxis_transform(), va="center", fontsize=6.5)
+    axis.text(
+        1.02, y, names.minus(text), transform=axis.get_yaxis_transform(), va="center", fontsize=6.5
+    )
 
 
 def _labels(axis: Axes, rows: pd.DataFrame) -> None:

@@ -60,9 +60,10 @@ def with_published(rows: pd.DataFrame) -> pd.DataFrame:
 def draw(frame: pd.DataFrame) -> Figure:
     """One panel a dimension, one block of panels a judge and dataset."""
     frame = frame.dropna(subset="value")
+    judged = frame.groupby(["judge", "dataset", "dimension"])["n"].transform("max")
     panels = [
-        f"{TITLES.get(row.dimension, row.dimension)}\n{row.judge} judge, {row.dataset}"
-        for row in frame.itertuples()
+        f"{TITLES.get(row.dimension, row.dimension)}\n{row.judge} judge, {row.dataset}, n = {n:,}"
+        for row, n in zip(frame.itertuples(), judged, strict=True)
     ]
     frame = frame.assign(
         block=frame["judge"] + frame["dataset"], panel=panels, axis="score", row=frame["title"]

@@ -53,8 +53,10 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
 def draw(frame: pd.DataFrame) -> Figure:
     """One line a dataset, one panel a half; of a set without halves one panel."""
     test = frame[frame["split"] == "test"]
-    sets = [rows for _, rows in test.groupby(["suite", "dataset"], sort=False)]
-    lines = [[part for _, part in _halves(rows).groupby("subset", sort=False)] for rows in sets]
+    sets = [
+        _controls_last(_halves(rows)) for _, rows in test.groupby(["suite", "dataset"], sort=False)
+    ]
+    lines = [[part for _, part in rows.groupby("subset", sort=False)] for rows in sets]
     heights = [0.55 + _ROW * rows["method"].nunique() for rows in sets]
     columns = max(map(len, lines))
     figure = Figure(figsize=(7, sum(heights) + 0.3), layout="constrained")
@@ -70,6 +72,15 @@ def draw(frame: pd.DataFrame) -> Figure:
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False)
     return figure
+
+
+def _controls_last(rows: pd.DataFrame) -> pd.DataFrame:
+    """Methods in their order, then controls: those that follow the text most first."""
+    controls = rows[rows["kind"] == "control"]
+    text_most_first = (-controls.groupby("method")["follows_text"].transform("mean")).argsort(
+        kind="stable"
+    )
+    return pd.concat([rows[rows["kind"] != "control"], controls.iloc[text_most_first]])
 
 
 def _halves(rows: pd.DataFrame) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from seqfuse.figures.drawing import scores
+from seqfuse.figures.drawing import names, scores
 
 _WIDTH = 7.0
 _LINE = 0.125
@@ -45,8 +45,8 @@ def _published(block: pd.DataFrame) -> bool:
 
 
 def _height(block: pd.DataFrame) -> float:
-    names = max(len(_wrapped(row)) for row in block["row"])
-    rows = block["row"].nunique() * (max(_lines(block), names) + 0.6)
+    longest = max(len(_wrapped(row)) for row in block["row"])
+    rows = block["row"].nunique() * (max(_lines(block), longest) + 0.6)
     return (rows + _head(block) + 3.2) * _LINE
 
 
@@ -104,9 +104,9 @@ def _cell(cell, digits: int) -> list[tuple[str, dict]]:
     """The lines of one cell and how each is written."""
     if pd.isna(cell.value):
         return [("", {})]
-    lines = [(f"{cell.value:z,.{digits}f}{scores.mark(cell)}", {})]
+    lines = [(names.minus(f"{cell.value:z,.{digits}f}{scores.mark(cell)}"), {})]
     if pd.notna(getattr(cell, "low", None)):
-        interval = f"[{cell.low:.{digits}f}, {cell.high:.{digits}f}]"
+        interval = names.minus(f"[{cell.low:z.{digits}f}, {cell.high:z.{digits}f}]")
         lines.append((interval, {"fontsize": 5.5, "color": _GREY}))
     if pd.notna(getattr(cell, "published", None)):
         lines.append((f"paper {cell.published:,.{digits}f}", {"fontsize": 5.5}))
@@ -118,4 +118,4 @@ def _cell(cell, digits: int) -> list[tuple[str, dict]]:
 
 
 def _signed(cell, digits: int) -> str:
-    return f"{cell.value - cell.published:+.{digits}f}".replace("-", "\N{MINUS SIGN}")
+    return names.minus(f"{cell.value - cell.published:+.{digits}f}")
