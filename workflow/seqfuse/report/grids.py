@@ -39,20 +39,25 @@ def _field(column: str, text: str) -> Cell:
     return Cell(text, name=subset(text) if column == "subset" else "")
 
 
-def rankings(results: Results) -> list[Grid]:
+def rankings(run: Run, results: Results) -> list[Grid]:
     """One table a dataset and subset: methods with controls beside them, best first."""
-    return [_ranking(results, place) for place in results.scores]
+    return [_ranking(results, place, _intervals(run)) for place in results.scores]
 
 
-def _ranking(results: Results, place: Place) -> Grid:
+def _intervals(run: Run) -> str:
+    """What a caption says of the intervals of its table."""
+    return f"{100 * run.settings['evaluation']['confidence']:g} % intervals"
+
+
+def _ranking(results: Results, place: Place, intervals: str) -> Grid:
     scores, best = results.scores[place], results.best_control(place)
     dataset = f"mean over the sets of {place.suite}" if place.dataset == MEAN else place.dataset
-    metric = METRICS[place.metric]
+    metric, n = METRICS[place.metric], next(iter(scores.values()))["n"]
     grid = Grid(
         f"{place.suite}-{place.dataset}-{place.subset}",
-        f"{dataset}, {subset(place.subset)}: test split, {metric.title}",
-        ["Method or control", "Kind", metric.title, "Against the best control", "Verdict"]
-        + ["Detectable", "Equivalence", "Trained", "Seeds", "Rows", "Clusters"],
+        f"{dataset}, {subset(place.subset)}: test split, {metric.title}, {intervals}, n = {n:,}",
+        ["Method or control", "Kind", metric.title, "Seeds", "Against the best control", "Verdict"]
+        + ["Detectable", "Equivalence", "Trained", "Rows", "Clusters"],
     )
     for name in sorted(order(scores), key=lambda name: results.rank(place, name)):
         row = scores[name]
@@ -61,12 +66,12 @@ def _ranking(results: Results, place: Place) -> Grid:
             _named(name),
             row["kind"],
             cells.score(row),
+            cells.seeds(against or row, row),
             cells.difference(against) if against else Cell(""),
             cells.verdict(against) if against else Cell("best control" if name == best else ""),
             cells.exact(cells.number, against["detectable"]) if against else Cell(""),
             against["equivalence"] if against else "",
             cells.count(row["trained_parameters"]),
-            cells.seeds(against or row, row),
             cells.count(row["n"]),
             cells.count(row["clusters"]),
             kind=row["kind"],
@@ -83,7 +88,7 @@ def everything(run: Run) -> list[Grid]:
     for study, suite in dict.fromkeys((row["study"], row["suite"]) for row in run.metrics):
         grid = Grid(
             f"metrics-{study}-{suite}",
-            f"Every metric of {suite}: all splits, subsets and probes",
+            f"Every metric of {suite}: all splits, subsets and probes, {_intervals(run)}",
             ["Dataset", "Split", "Subset", "Method or control", "Kind", "Probe", "Metric"]
             + ["Value", "Low", "High", "Rows", "Clusters", "Seeds"],
             closed=True,
@@ -127,7 +132,7 @@ def comparisons(run: Run) -> list[Grid]:
     for study, suite in dict.fromkeys((row["study"], row["suite"]) for row in run.comparisons):
         grid = Grid(
             f"comparisons-{study}-{suite}",
-            f"Paired differences of {suite} on the test split",
+            f"Paired differences of {suite} on the test split, {_intervals(run)} after Holm",
             ["Dataset", "Subset", "Metric", "Method", "Probe", "Against", "Difference", "p"]
             + ["p (Holm)", "Verdict", "Detectable", "Equivalence", "Rows", "Clusters", "Seeds"],
             closed=True,
@@ -167,7 +172,7 @@ def judged(run: Run) -> list[Grid]:
         judge = row["judge"]
         columns = ["Dataset", "Dimension", "Reasoning of", "Mean score", "Records", "Refused"]
         columns += ["Malformed", "Over the closest control", "p (Holm)", "Verdict"]
-        caption = f"Judge {judge}: mean score of the reasoning, 0 to 10"
+        caption = f"Judge {judge}: mean score of the reasoning, 0 to 10, 95 % intervals"
         grid = grids.setdefault(judge, Grid(f"judge-{judge}", caption, columns))
         grid.add(
             row["dataset"],
@@ -226,7 +231,7 @@ def published(run: Run) -> list[Grid]:
     """The papers' values beside ours, from every figure that has any."""
     grid = Grid(
         "published-values",
-        "Published values beside ours",
+        "Published values beside ours, with 95 % intervals",
         ["Table or figure", "Dataset", "Method", "Measure", "Ours", "Published", "Difference"]
         + ["In our interval", "Where", "Note"],
     )

@@ -77,7 +77,7 @@ def render(run: Run, packages: dict[str, str], commit: str) -> str:
         + findings.cut_answers(run),
         confidence=run.settings["evaluation"]["confidence"],
         findings=findings.findings(results),
-        rankings=_by_study(results),
+        rankings=_by_study(run, results),
         everything=grids.everything(run),
         comparisons=grids.comparisons(run),
         judged=judged,
@@ -97,8 +97,8 @@ def _as_yaml(settings: dict) -> str:
     return yaml.dump(settings, Dumper=dumper, allow_unicode=True, width=100)
 
 
-def _by_study(results: Results) -> list[tuple[str, list[cells.Grid]]]:
-    tables = grids.rankings(results)
+def _by_study(run: Run, results: Results) -> list[tuple[str, list[cells.Grid]]]:
+    tables = grids.rankings(run, results)
     studies = [place.study for place in results.scores]
     return [
         (STUDIES[study], [table for table, of in zip(tables, studies, strict=True) if of == study])
