@@ -15,7 +15,7 @@ CATALOGUE = {n: e for n, e in load_yaml(RESOURCES / "datasets.yaml").items() if 
 SIZES = {
     "variants": (1600, 200, 800), "promoter": (600, 100, 300), "splice": (600, 100, 300),
     "motifs": (600, 100, 300), "expression": (500, 100, 200), "classes": (500, 100, 200),
-    "genes": (400, 50, 50), "effects": (600, 100, 300), "coding-variants": (1500, 150, 600),
+    "genes": (400, 50, 50), "effects": (600, 100, 300), "coding-variants": (6000, 150, 600),
 }  # fmt: skip
 
 
@@ -170,4 +170,4 @@ def test_fused_encoder_set_asks_about_codon_changes_that_train_lacks(demo):
     assert {r["label"] for r in rows if residue[r["variant"][middle]] == "R"} > {"radical"}
     shared, named = halves(rows)
     counted = collections.Counter((row["split"], row["label"]) for row in shared)
-    assert set(counted.values()) == {250, 25, 100} and len(shared) == len(named)
+    assert set(counted.values()) == {1000, 25, 100} and len(shared) == len(named)

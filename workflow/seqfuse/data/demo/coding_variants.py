@@ -15,7 +15,8 @@ from seqfuse.data.demo.codons import CODONS
 from seqfuse.data.demo.planting import balanced, distinct, plant
 
 LENGTH, CENTRE = 9, 4  # codons, and the one that the variant hits
-SIZES = {"train": 1500, "val": 150, "test": 600}
+# With 1,500 to train on a small language model learns these by heart, and nothing of the rule.
+SIZES = {"train": 6000, "val": 150, "test": 600}
 # A change within a class is conservative, one to another class radical.
 CLASSES = {
     "hydrophobic": "ACFILMVWY", "polar": "NQST", "positive": "HKR", "negative": "DE",
@@ -38,7 +39,7 @@ _Change = tuple[str, str]
 
 
 def variants(seed: int) -> list[dict]:
-    """1500/150/600 pairs of 9 codons, half of which a question decides and half the DNA alone.
+    """6000/150/600 pairs of 9 codons, half of which a question decides and half the DNA alone.
 
     Each variant is one nucleotide in the middle codon. question_decides: the question names one of
     18 genes, each of which has one label; the DNA says the same. sequence_decides: one shared

@@ -74,8 +74,9 @@ def keep(path: Path, answers: Iterable[tuple[Request, Mapping]]) -> None:
 def model(run: Run, name: str) -> dict:
     """Layout and sizes of a model: those that its entry states, which are answered for with the
     package, else those of its folder, where it is there."""
-    if codon_encoders.is_one(name):
-        raise UserError(f"encoder {name!r}: what it takes is not known before it is trained")
+    if fused := codon_encoders.CodonEncoder.of(name):
+        # How wide its states are is known once its arm is trained: about as wide as an encoder's.
+        name = run.settings["codons"]["encoders"][fused.modalities[-1]]
     plain = name.removesuffix("@random")
     if name in run.pretrainings():
         plain = run.model_of(name, "encoder").removesuffix("@random")
@@ -106,6 +107,8 @@ def of_method(
     own = run.settings["language"][method.name] if method.name in OWN_SETTINGS else {}
     reads = method.reads_store or method.trains_encoder
     learns = job == "finetune"
+    # The fusion that a method trains on has a hundredth of a small backbone's parameters.
+    adapter = "linear" if method.trains_fusion else method.name
     settings = {key: given[key] for key in own}
     if method.name == "onevocab":
         # How rows start takes nothing, and a table of fewer rows hardly less: 2 % of the weights of
@@ -114,7 +117,7 @@ def of_method(
         settings |= {} if learns else {"trainable_parts": ["dna"]}
     return {
         "job": job,
-        "method": method.name,
+        "method": adapter,
         "backbone": model(run, run.model_of(name, "backbone")) if method.generates else None,
         "encoder": model(run, run.model_of(name, "encoder")) if reads else None,
         "lora_rank": given["lora_rank"] if learns else 0,

@@ -22,8 +22,7 @@ class Reading(Estimator):
         dataset, encoder = wildcards.dataset, wildcards.encoder
         work = workload.of_dataset(self.run, dataset)
         letters = {"rna": 1, "protein": 3, "dna": 6, "sequence": 6}[wildcards.view]
-        sequences = work.sequences if wildcards.view == "sequence" else 1
-        rows = sum(work.rows.values()) * sequences
+        rows = sum(work.rows.values()) * work.sequences
         found = self.reading(
             encoder, rows * work.nucleotides.mean / letters, work.nucleotides.mean / letters
         )

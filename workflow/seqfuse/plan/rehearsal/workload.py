@@ -131,13 +131,16 @@ class Prompted:
 def of_method(run: Run, suite: str, name: str, work: Workload) -> Prompted:
     """The tokens of a row of a dataset as a method shows it."""
     method, given = run.method(name).name, run.finetuning(suite, name)
-    states = work.nucleotides.map(lambda nt: work.sequences * (nt // 6 + nt % 6))
+    by_codon = run.method(name).reads_store and run.codon_encoder(name)
+    # A state a codon, or one a 6-mer and each letter behind the last.
+    read = (lambda nt: nt / 3) if by_codon else (lambda nt: nt // 6 + nt % 6)
+    states = work.nucleotides.map(lambda nt: work.sequences * read(nt))
     per_sequence = {
         "qformer": lambda nt: given.get("latents", 0) + 2,
         "onevocab": lambda nt: nt / given.get("k", 6) + 2,
         "plain_text": lambda nt: nt / _DNA,
         "text_only": lambda nt: 0,
-    }.get(method, lambda nt: nt / 6 + 2)
+    }.get(method, lambda nt: nt / (3 if by_codon else 6) + 2)
     dna = work.nucleotides.map(lambda nt: work.sequences * per_sequence(nt))
     reasons = given["reasoning"] and work.answer.most > 2 * _LABEL
     answer = work.answer if reasons else Length(_LABEL, _LABEL)
