@@ -154,7 +154,7 @@ def test_dna_that_is_there_is_drawn_again():
 
 def test_fused_encoder_set_asks_about_codon_changes_that_train_lacks(demo):
     """Residues are looked up in the standard code here, not in the generator's table."""
-    residue, middle = code(1), slice(12, 15)
+    residue, middle = code(1), slice(6, 9)
     rows = demo["coding-variants"]
     changed = {split: set() for split in ("train", "val", "test")}
     for row in rows:
