@@ -14,8 +14,8 @@ import numpy as np
 from seqfuse.data.demo.codons import CODONS
 from seqfuse.data.demo.planting import balanced, distinct, plant
 
-# Codons, and the one that the variant hits. That one is what a small language model is slow to find:
-# among nine, some seeds had not in 400 steps. Of 1,500 records it learns the contexts by heart.
+# Codons, and the one that the variant hits. A small language model is slow to find that one: among
+# nine, some seeds had not in 400 steps. Of 1,500 records it learns the contexts by heart.
 LENGTH, CENTRE = 5, 2
 SIZES = {"train": 6000, "val": 150, "test": 600}
 # A change within a class is conservative, one to another class radical.
