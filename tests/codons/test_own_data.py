@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import json
 import shutil
 import subprocess
 import sys
@@ -16,9 +17,13 @@ from seqfuse.bio.frames import code
 from seqfuse.cli import main
 from seqfuse.codons import description
 from seqfuse.codons.application import new_records
+from seqfuse.codons.application.live_states import LiveStates
 from seqfuse.codons.application.training_facts import distances, root_usage
 from seqfuse.codons.train import MODALITIES
+from seqfuse.encoders.models import random_models
+from seqfuse.encoders.recorded import of_receipt
 from seqfuse.encoders.store import writer as store_writer
+from seqfuse.encoders.store.reader import Store
 from seqfuse.errors import UserError
 from seqfuse.files import read_json, write_json
 from seqfuse.registry.arms import ARMS
@@ -418,3 +423,82 @@ def twice(folder):
     path = folder / "twice.fa"
     path.write_text(">a\nATG\n>a\nATG\n")
     return path
+
+
+# --- asked through a language model ---------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def shown(embedded, trained, study):
+    """The receipt of the states by codon that an arm makes of the small set; `more` are flags."""
+    rows = [{key: r[key] for key in ("id", "split", "sequence")} for r in study.records]
+    tables.write(embedded / "shown.parquet", tables.from_rows(rows, tables.CLEAN), tables.CLEAN)
+
+    def embed(arm: str | None, *more: str):
+        out = embedded / f"shown-{arm}{''.join(more)}.json"
+        words = ["--records", embedded / "shown.parquet", "--frames", embedded / "frames.parquet"]
+        words += ["--arm", trained(arm) / "seed0.safetensors"] if arm else []
+        for view in ARMS[arm].modalities if arm else MODALITIES:
+            words += [f"--{view}", embedded / f"{view}.json"]
+        words += ["--store", embedded / "store", "--out", out, *more]
+        assert run("codons", "embed", *words) == 0
+        return out
+
+    return embed
+
+
+@pytest.mark.parametrize(("arm", "more"), [("dna", ()), ("concat", ()), ("concat", ("--unfused",))])
+def test_fused_encoder_makes_the_states_of_new_sequences_as_those_of_its_set(
+    shown, study, arm, more, tmp_path
+):
+    receipt = shown(arm, *more)
+    live, store = LiveStates(of_receipt(receipt, tmp_path), tmp_path, None), Store.open(receipt)
+    letters = [record["sequence"] for record in study.records[:9]]
+    live.hold(letters[::-1])
+    for one in letters:
+        assert live.get(one) == pytest.approx(store.get(one), abs=2e-3)
+    with pytest.raises(UserError, match="shorter than a codon"):
+        live.hold(["AC"])
+
+
+@pytest.mark.parametrize(
+    ("arm", "more", "said"),
+    [
+        (None, (), "was shown states of no arm; it cannot be asked"),
+        ("concat", ("--altered", "codons"), "was shown altered sequences; it cannot be asked"),
+        ("concat", (), "not the arm that .* was trained with; name its folder with --encoder"),
+    ],
+)
+def test_fused_encoder_that_cannot_be_asked_says_so(shown, arm, more, said, tmp_path):
+    with pytest.raises(UserError, match=said):
+        LiveStates(of_receipt(shown(arm, *more), tmp_path), tmp_path, tmp_path)
+
+
+def test_fused_encoder_answers_questions(shown, study, tmp_path, capsys):
+    from seqfuse.language.finetuning import checkpoint as finetuned
+    from seqfuse.language.methods.linear import Linear
+    from seqfuse.language.methods.method import Setup
+
+    backbone, model = tmp_path / "qwen3", tmp_path / "model"
+    for folder in (backbone, model):
+        folder.mkdir()
+    sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "head_dim": 8}
+    heads = {"num_attention_heads": 2, "num_key_value_heads": 1, "vocab_size": 300}
+    texts = ["Is it? Answer: yes", "Is it? Answer: no"]
+    random_models.write("qwen3", sizes | heads, 0, texts, backbone)
+    store = Store.open(receipt := shown("concat"))
+    facts = finetuned.Description(
+        "linear", "x", "s", 0, {}, {"d": ["yes", "no"]}, store.key, store.width,
+        of_receipt(receipt, model), [], "float32",
+    )  # fmt: skip
+    method = Linear(Setup(backbone, states=store, encoder_width=store.width))
+    finetuned.save(model, method, facts)
+    fasta = tmp_path / "new.fa"
+    fasta.write_text(f">new\n{study.records[0]['sequence'].lower()}\n>short\nAC\n")
+    asked = ["ask", "--model", model, "--dna", fasta, "--question", "Is it?", "--json"]
+    capsys.readouterr()
+    assert run(*asked) == 1
+    said, refused = map(json.loads, capsys.readouterr().out.splitlines())
+    assert sum(said["probabilities"].values()) == pytest.approx(1)
+    assert said["blanked"]["likeliest"] in ("yes", "no")
+    assert "shorter than a codon" in refused["note"]

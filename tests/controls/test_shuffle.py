@@ -54,6 +54,16 @@ def test_synonymous_shuffle_keeps_the_protein_and_loses_the_usage():
     assert codons(found[0])[-2:] == ["NNA", "TAG"]
 
 
+def test_fused_encoder_of_shuffled_pairs_is_shown_which_codon_differs_and_not_where():
+    """Reference and variant are shuffled each for itself."""
+    reference = "".join(a + b + "G" for a in "ACGT" for b in "CG")
+    pair = [row("a", reference), row("a (variant)", reference[:12] + "TTT" + reference[15:])]
+    before, after = ([Counter(codons(one)) for one in rows] for rows in (pair, frames(pair, "codons", 0)))
+    assert before == after and before[0] - before[1] == {reference[12:15]: 1}
+    facing = zip(*(codons(one) for one in frames(pair, "codons", 0)), strict=True)
+    assert sum(a != b for a, b in facing) > 1
+
+
 @pytest.mark.parametrize("how", ["codons", "synonymous"])
 def test_equal_sequences_stay_equal_wherever_they_stand(how):
     twin = PLAIN | {"id": "c"}

@@ -231,6 +231,27 @@ def test_rehearse_counts_what_a_trial_trained_once(made_up):
     assert alone.flops == 0
 
 
+def test_rehearse_prices_encoders_that_read_by_codon(made_up):
+    run = Run(configuration.resolve({"preset": "fused"}))
+    estimates, suite = made_up(run), {"suite": "coding", "seed": "0"}
+    for method in ("by_dna", "by_xattn", "untrained", "concat_tuned"):
+        for rule in ("language_finetune", "language_predict"):
+            assert estimates.of(rule, SimpleNamespace(method=method, **suite)).flops > 0
+    work = workload.of_dataset(run, "demo-coding-variants")
+    shown, text = (
+        workload.of_method(run, "coding", name, work) for name in ("by_dna", "text_only")
+    )
+    # Two sequences of five codons, and two markers each.
+    assert shown.prompt.most - text.prompt.most == 2 * (5 + 2)
+    assert shown.states.most == 2 * 5
+    of_set = {"encoder": "demo-nt", "dataset": "demo-coding-variants@codons"}
+    read = [
+        estimates.of("embeddings", SimpleNamespace(view=view, **of_set)).tokens
+        for view in ("dna", "rna")
+    ]
+    assert read == [6750 * 2 * 15 / 6, 6750 * 2 * 15]
+
+
 def test_rehearse_recomputes_only_where_the_card_has_no_room_otherwise(made_up):
     run = run_of()
     assert made_up(run).fitted("nt", "linear") == {

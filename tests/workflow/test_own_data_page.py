@@ -29,6 +29,11 @@ MADE = {
         *ONE_SEED,
         "language={training: {steps: 2, validate_every: 2}}",
     ),
+    "by_codon.yaml": (
+        "results/my-classes/language/mine/by_codon/model/seed0/manifest.json",
+        *ONE_SEED,
+        "language={training: {steps: 2, validate_every: 2}}",
+    ),
 }
 ROWS = 50
 PLACES = range(200, 1700, 30)  # of the labelled variants
@@ -112,6 +117,8 @@ def write(blocks):
         for name, header in (("values.csv", "id,half_life"), ("levels.csv", "gene,level")):
             rows = [f"g{number},{draw.random():.3f}" for number in range(ROWS)]
             (folder / name).write_text("\n".join([header, *rows, ""]))
+        classes = [f"g{number},{('yes', 'no')[number % 2]}" for number in range(ROWS)]
+        (folder / "classes.csv").write_text("\n".join(["gene,class", *classes, ""]))
         (folder / "bacterium.gb").write_text(genbank(genes))
         (folder / "new.gb").write_text(genbank(genes[:2]))
         contig = "".join(draw.choices("ACGT", k=2000))
@@ -138,6 +145,7 @@ def test_formats_the_pages_files_are_looked_at_read_and_cleaned(
             read = ["--out", f"{name}/r.parquet", "--card", f"{name}/card.json"]
             assert cli.main(["data", "records", "--name", name, "--entry", entry, *read]) == 0
             cleaning = own["datasets"][name].get("cleaning", {})
+            cleaning |= {"cds": 0} if own["datasets"][name].get("cds") else {}
             flags = [w for k, v in cleaning.items() for w in (f"--{k.replace('_', '-')}", str(v))]
             study = ["--study", own["studies"][0], "--out", f"{name}/clean", *flags]
             assert cli.main(["sequences", "--records", f"{name}/r.parquet", *study]) == 0
@@ -147,7 +155,8 @@ def test_formats_the_pages_files_are_looked_at_read_and_cleaned(
             assert "For config.yaml:" in capsys.readouterr().out
         else:  # it needs a trained model
             assert cli._parser(words).parse_args(words).model.parts[0] == "results"
-    assert kept == dict.fromkeys(("my-genes", "my-cds", "my-variants"), ROWS)
+    assert kept == dict.fromkeys(("my-genes", "my-cds", "my-variants", "my-classes"), ROWS)
+    assert tables.read(Path("my-classes/clean/frames.parquet"), tables.FRAMES).num_rows == ROWS
     # The place of each prediction: the ids are those of the records.
     cleaned = tables.read(Path("my-variants/clean/records.parquet"), tables.CLEAN)
     for name, table in (

@@ -57,7 +57,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--encoder",
         type=Path,
         metavar="DIR",
-        help="folder of the encoder (default: where it lay when the model was trained)",
+        help="folder of the encoder, or of the arm that reads by codon (default: where it lay when"
+        " the model was trained)",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a record")
     parser.add_argument("--out", type=Path, metavar="FILE", help=".csv, .tsv or .jsonl to write")

@@ -15,6 +15,8 @@ from typing import Self
 from seqfuse.registry.arms import ARMS
 
 PREFIX = "fused"
+# What makes the states of sequences that no store holds, for `seqfuse ask`.
+LIVE = "seqfuse.codons.application.live_states:LiveStates"
 ALTERED = ("codons", "synonymous", "other_protein")
 # In names of files, ":" and "/" are "@", and two parts may follow that no configuration gives.
 _FORM = re.compile(

@@ -76,11 +76,13 @@ class Sequences:
 @dataclass(frozen=True)
 class CodonStates:
     """What is made of the states that `stores` hold: by the arm of a checkpoint, or without one,
-    the states of `modalities` side by side. With `unfused`, what the arm's fusion is given."""
+    the states of `modalities` side by side. With `unfused`, what the arm's fusion is given. Who
+    made the states `live` has held their encoders to those of training."""
 
     stores: Mapping[str, Store]
     arm: Path | None = None
     unfused: bool = False
+    live: bool = False
 
     @cached_property
     def _loaded(self) -> tuple[CodonModel, Arm, Shape, str]:
@@ -93,7 +95,7 @@ class CodonStates:
         arm, shape = ARMS[said.arm], Shape(**said.shape)
         for view in arm.modalities:
             made = self.stores[view].description
-            if made != said.encoders[view]["made"]:
+            if not self.live and made != said.encoders[view]["made"]:
                 raise UserError(
                     f"{self.arm}: was trained on other {view} states than those of"
                     f" {self.stores[view].folder}; embed the records as its own set was"

@@ -9,11 +9,13 @@ from pathlib import Path
 
 from seqfuse.bio.reading.bad_rows import BadRow
 from seqfuse.bio.reading.new_sequences import NewSequence
+from seqfuse.encoders.store.rows import CODONS
 from seqfuse.errors import UserError
 from seqfuse.files import canonical_json, checksums, digest
 from seqfuse.labels import CLOSE
 from seqfuse.language import prompts
 from seqfuse.language.prompts import ClosedLabels, Dna, Prompt, Settings
+from seqfuse.registry import codon_encoders, plugins
 from seqfuse.registry.methods import METHODS
 
 _NOT_ANSWERED = "not answered"
@@ -66,14 +68,16 @@ class Model:
         from seqfuse import fingerprint
         from seqfuse.training.provenance import surroundings
 
-        module = self.entry.implementation.split(":")[0]
+        modules = [self.entry.implementation, *[codon_encoders.LIVE] * self._by_codon]
         made_from = [
             checksums(self.folder),
             asked,
             vars(self.settings),
             self.precision,
             surroundings(),
-            fingerprint.code("seqfuse.language.answers.interactive", module),
+            fingerprint.code(
+                "seqfuse.language.answers.interactive", *(name.split(":")[0] for name in modules)
+            ),
         ]
         return digest(canonical_json(made_from))
 
@@ -83,8 +87,14 @@ class Model:
         from seqfuse.language.finetuning import checkpoint
 
         if self.entry.reads_store:
-            self._states = found_again.Live(self.description.encoder, self.folder, encoder)
+            live = plugins.load(codon_encoders.LIVE) if self._by_codon else found_again.Live
+            self._states = live(self.description.encoder, self.folder, encoder)
         self.method = checkpoint.load(self.folder, self._states, self.precision)
+
+    @property
+    def _by_codon(self) -> bool:
+        """Whether it was shown the states by codon of an arm of study B."""
+        return self.entry.reads_store and self.description.encoder["made"].get("layout") == CODONS
 
     def replies(self, asked: Sequence[Prompt]) -> list[dict]:
         """What there is to say about each prompt; of one that the model does not take `fault`,
