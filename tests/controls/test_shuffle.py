@@ -58,9 +58,10 @@ def test_fused_encoder_of_shuffled_pairs_is_shown_which_codon_differs_and_not_wh
     """Reference and variant are shuffled each for itself."""
     reference = "".join(a + b + "G" for a in "ACGT" for b in "CG")
     pair = [row("a", reference), row("a (variant)", reference[:12] + "TTT" + reference[15:])]
-    before, after = ([Counter(codons(one)) for one in rows] for rows in (pair, frames(pair, "codons", 0)))
+    shuffled = frames(pair, "codons", 0)
+    before, after = ([Counter(codons(one)) for one in rows] for rows in (pair, shuffled))
     assert before == after and before[0] - before[1] == {reference[12:15]: 1}
-    facing = zip(*(codons(one) for one in frames(pair, "codons", 0)), strict=True)
+    facing = zip(*(codons(one) for one in shuffled), strict=True)
     assert sum(a != b for a, b in facing) > 1
 
 

@@ -231,7 +231,8 @@ def test_rehearse_counts_what_a_trial_trained_once(made_up):
     assert alone.flops == 0
 
 
-def test_rehearse_prices_encoders_that_read_by_codon(made_up):
+def test_rehearse_prices_encoders_that_read_by_codon(made_up, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # no records of a run
     run = Run(configuration.resolve({"preset": "fused"}))
     estimates, suite = made_up(run), {"suite": "coding", "seed": "0"}
     for method in ("by_dna", "by_xattn", "untrained", "concat_tuned"):
