@@ -48,7 +48,9 @@ def residues(sequence: str) -> str:
 def rows() -> dict[str, list[dict]]:
     """The records that the sequence decides, by split."""
     found = [r for r in generators.rows("coding-variants", 7) if r["question"].startswith("Unn")]
-    splits = {split: [r for r in found if r["split"] == split] for split in ("train", "val", "test")}
+    splits = {
+        split: [r for r in found if r["split"] == split] for split in ("train", "val", "test")
+    }
     return splits | {"train": splits["train"][:TRAINED]}
 
 
