@@ -20,8 +20,7 @@ one of its split, whose label is another (`dna_of` names it), so that question a
 each other. Each DNA stands in one pair, and the lengths of a pair differ as little as can be; half
 of the questions, where a set has such, decide their label, and get DNA that decides its own.
 
-An interrupted run resumes from a hidden file
-beside --out to the same bytes.
+An interrupted run resumes from a hidden file beside --out to the same bytes.
 
     seqfuse language probe --model results/demo/language/variants/linear/model \\
         --datasets demo-variants \\

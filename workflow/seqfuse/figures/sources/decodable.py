@@ -31,6 +31,8 @@ _SHORT = {"encoder": "encoder", "slots": "slots", "answer": "answer"}
 # Letters of a method's title that are no longer than a panel is high.
 _LETTERS = 16
 _KEYS = ["dataset", "method", "target", "place", "layer", "control"]
+# What a row of the evaluation's scores gives the answer's.
+_OF_SCORES = ("dataset", "method", "value", "low", "high", "n", "seeds")
 
 
 def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -38,24 +40,19 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
     commonest class on the same rows. At the place "answer" stands the method's own accuracy, and,
     under the control "other", what it is with the DNA of another record."""
     rows = intervals.with_clusters(frames["linear_probes"], frames["clusters"])
-    found = [
+    probes = [
         dict(zip(_KEYS, keys, strict=True)) | _scored(part, keys)
         for keys, part in rows.groupby(_KEYS, sort=False)
     ]
-    found += list(_answers(frames["metrics"], rows))
-    frame = pd.DataFrame(found)
-    order = {name: place for place, name in enumerate(names.order(_kinds(frame)))}
+    frame = pd.DataFrame([*probes, *_answers(frames["metrics"], rows)])
+    order = names.order({name: names.kind(name) for name in frame["method"]})
     frame = frame.assign(
-        _method=frame["method"].map(order),
+        _method=frame["method"].map(order.index),
         _target=frame["target"].map(list(TARGETS).index),
         _place=frame["place"].map(_PLACES.index),
     ).sort_values(["dataset", "_method", "_target", "_place", "layer"], kind="stable")
     columns = [*_KEYS, "value", "low", "high", "majority", "n", "seeds"]
     return frame[columns].reset_index(drop=True)
-
-
-def _kinds(frame: pd.DataFrame) -> dict[str, str]:
-    return {name: names.kind(name) for name in frame["method"]}
 
 
 def _scored(part: pd.DataFrame, keys: tuple) -> dict:
@@ -86,25 +83,18 @@ def _answers(metrics: pd.DataFrame, rows: pd.DataFrame):
         & metrics["probe"].isin([UNALTERED, _OTHER])
     )
     probed = {*zip(rows["dataset"], rows["method"], strict=True)}
-    for row in metrics[chosen].itertuples():
-        if (row.dataset, row.method) in probed:
-            place = {"target": "label", "place": "answer", "layer": 0, "majority": np.nan}
-            control = "none" if row.probe == UNALTERED else _OTHER
-            yield (
-                place
-                | {
-                    key: getattr(row, key)
-                    for key in ("dataset", "method", "value", "low", "high", "n", "seeds")
-                }
-                | {"control": control}
-            )
+    place = {"target": "label", "place": "answer", "layer": 0, "majority": np.nan}
+    for row in metrics[chosen].to_dict("records"):
+        if (row["dataset"], row["method"]) in probed:
+            control = "none" if row["probe"] == UNALTERED else _OTHER
+            yield place | {"control": control} | {key: row[key] for key in _OF_SCORES}
 
 
 def draw(frame: pd.DataFrame) -> Figure:
     """One line of panels a dataset and method, one panel a target that is shown."""
     shown = [name for name in TARGETS if name in set(frame["target"])]
     lines = [part for _, part in frame.groupby(["dataset", "method"], sort=False)]
-    # What no picture of a page has room for stands in the table.
+    # A page has room for no more; the table has them all.
     lines = lines[:6]
     figure = Figure(figsize=(7, 1.3 * len(lines) + 0.6), layout="constrained")
     axes = figure.subplots(len(lines), len(shown), sharey=True, squeeze=False)
