@@ -349,6 +349,7 @@ def test_every_figure_comes_with_its_caption_and_its_numbers(page, results):
         element = page.by_id(f"figure-{name}")
         assert element.all("h3")[0].text == f"{figure.title} random weights"
         assert element.all("figcaption")[0].text.startswith(figure.caption)
+        assert figure.without_rows
         kind, _, svg = element.all("img")[0].attributes["src"].partition(",")
         assert kind == "data:image/svg+xml;charset=utf-8"
         shown, drawn = unquote(svg), (results / "figures" / f"{name}.svg").read_text()
