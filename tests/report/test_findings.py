@@ -1,9 +1,11 @@
 """The verdicts in words, from comparisons made by hand."""
 
+import math
+
 import pytest
 
 from seqfuse.registry.controls import CONTROLS, blind
-from seqfuse.report import looks
+from seqfuse.report import cells, looks
 from seqfuse.report.cells import against, unit
 from seqfuse.report.findings import cut_answers, findings, lines
 from seqfuse.report.inputs import Run
@@ -226,6 +228,16 @@ def test_beside_a_comparison_stands_what_it_could_have_shown():
     assert against(row | {"detectable": float("nan")}).note.endswith("; worse")
     assert against(row | {"verdict": "not significant"}).text == "· +0.100"
     assert against(None).text == ""
+
+
+@pytest.mark.parametrize("by_seed", [None, [0.5], [0.5, math.nan]])
+def test_seeds_stand_apart_where_there_are_several_scores(by_seed):
+    row = {"value": 0.5, "low": math.nan, "high": math.nan, "seeds": 2, "by_seed": by_seed}
+    assert cells.by_seed(row) == () and cells.seeds(row, row).note == ""
+    grid = cells.Grid("a", "A", ["Score"], closed=True)
+    grid.add(cells.score(row))
+    assert cells.score(row).by_seed == () and grid.packed
+    assert cells.seeds(row, row | {"by_seed": [0.25, -0.75]}).note == "0.250, \N{MINUS SIGN}0.750"
 
 
 def test_times_have_one_unit():

@@ -92,7 +92,9 @@ class Grid:
     def packed(self) -> str:
         """The table as the page's script unpacks it: JSON, deflated, in base64."""
         rows = [[kind, *(cell.packed for cell in cells)] for kind, cells in self.rows]
-        text = json.dumps({"columns": self.columns, "rows": rows}, ensure_ascii=False)
+        table = {"columns": self.columns, "rows": rows}
+        # A browser reads no NaN.
+        text = json.dumps(table, ensure_ascii=False, allow_nan=False)
         return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
 
 
@@ -126,9 +128,9 @@ def score(row: dict) -> Cell:
 
 
 def by_seed(row: dict) -> tuple[float, ...]:
-    """The score of each seed, where there are several."""
+    """The score of each seed, where there are several and all are defined."""
     found = tuple(row.get("by_seed") or ())
-    return found if len(found) > 1 else ()
+    return found if len(found) > 1 and all(map(math.isfinite, found)) else ()
 
 
 def count(value: float | None) -> Cell:
