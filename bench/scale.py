@@ -60,11 +60,11 @@ def measured(folder: Path, sequences: int, parts: int) -> list[tuple[str, str]]:
         own = [digest for digest in hashes if Part(1, parts).owns(digest)]
         assert all(writer._held.locate(digest) for digest in own)
     again = time.perf_counter() - begun
-    loose = _read(writer.folder, hashes)
+    loose = read(writer.folder, hashes)
     begun = time.perf_counter()
     index.build(writer.folder, writer.key, most_loose=0)
     built = time.perf_counter() - begun
-    mapped = _read(writer.folder, hashes)
+    mapped = read(writer.folder, hashes)
     found = shards.listed(writer.folder)
     (made,) = writer.folder.glob(".index-*")
     a_row = made.stat().st_size / sequences
@@ -90,7 +90,7 @@ def measured(folder: Path, sequences: int, parts: int) -> list[tuple[str, str]]:
     ]
 
 
-def _read(folder: Path, hashes: list[bytes]) -> tuple[float, float, float]:
+def read(folder: Path, hashes: list[bytes]) -> tuple[float, float, float]:
     """Seconds to open, seconds of the look-ups, and the private memory (MB) that both took; what is
     mapped from a file can be taken back and does not count."""
     before = _private()

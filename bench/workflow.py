@@ -100,12 +100,12 @@ def several_sets(folder: Path, sets: int) -> list[str]:
 def _planned(folder: Path, sets: int) -> tuple[float, int]:
     """CPU seconds to plan a study of so many codon sets, and its jobs."""
     several_sets(folder, sets)
-    before = _spent()
+    before = spent()
     jobs = dry_run.plan([], folder)
-    return _spent() - before, len(jobs)
+    return spent() - before, len(jobs)
 
 
-def _spent() -> float:
+def spent() -> float:
     """CPU seconds of the processes that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
