@@ -1,4 +1,4 @@
-# make demo   build .venv, run the demo, say where its report is
+# make demo   build .venv, run the demo: its verdicts, where its report is, what to try next
 # make test   build .venv with the test extras, run every test; where Slurm is not installed, those of
 #             tests/cluster say so and are left out
 # make test-cluster-all   those, a lost node, and the whole demo on a private Slurm
@@ -24,11 +24,8 @@ INSTALL := $(if $(shell command -v uv),uv pip install --python $(VENV)/bin/pytho
 .PHONY: demo test test-own-data fuzz test-bench test-reruns test-cluster-all test-statistics real-models study lint format bench gpu docs picture clean
 
 demo: $(VENV)/.installed
-	snakemake --cores all --config preset=demo --quiet rules reason host
-	@echo
-	@echo "The report: $(CURDIR)/results/demo/report/report.html"
-	@echo "Next: data of your own (seqfuse data look FILE, README.md), or real data and small"
-	@echo "pre-trained models (. .venv/bin/activate; snakemake --config preset=small)"
+	snakemake --cores all --config preset=demo
+	@echo "      in a new shell first: . .venv/bin/activate"
 
 test: $(VENV)/.tests
 	pytest --numprocesses logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder

@@ -12,7 +12,7 @@ same name. The order of the includes is the order of the DAG.
 
 from snakemake.utils import min_version
 
-from seqfuse.plan import notices
+from seqfuse.plan import notices, terminal
 
 min_version("9.20")
 
@@ -36,13 +36,20 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 
 
-if not workflow.remote_exec:
+if not (workflow.remote_exec or workflow.subprocess_exec):
     notices.say(settings)
+    end = terminal.stand_before(
+        logger, workflow, lambda: notices.next_steps(settings, workflow.dag)
+    )
 
 
 onstart:
     folders.claim(plan.results, settings["preset"])
     before_submission(workflow)
+
+
+onsuccess:
+    end()
 
 
 rule all:

@@ -147,14 +147,15 @@ def entry_job(**entry) -> dry_run.Job:
     return dry_run.Job("data_records", command=f"exec seqfuse data --name set --entry '{text}'")
 
 
-def test_a_download_is_measured_before_it_starts(server, tmp_path, capsys):
+def test_a_download_is_measured_before_it_starts(server, tmp_path):
     there = {"path": str(tmp_path / "a.csv"), "url": server}
     away = {"path": "other.csv", "url": server}
-    assert fetch._announce(entry_job(files=[there])) == 0
-    assert fetch._announce(entry_job(files=[there, away])) == 2500
     assert why._disk(entry_job(files=[there, away])) == 0.0025
-    assert fetch._announce(entry_job(files=[{"path": "o", "url": server + "x"}])) is None
-    said = capsys.readouterr().out.splitlines()
+    unknown = {"path": "o", "url": server + "x"}
+    jobs = [entry_job(files=files) for files in ([there], [there, away], [unknown])]
+    sizes = [fetch.size(job) for job in jobs]
+    assert sizes == [0, 2500, None]
+    said = [fetch._announced(*pair) for pair in zip(jobs, sizes, strict=True)]
     assert said[0].endswith("nothing to download") and said[1].endswith("2 kB")
     assert "size unknown" in said[2]
 
@@ -163,6 +164,28 @@ def test_what_does_not_fit_is_refused(monkeypatch):
     monkeypatch.setattr(fetch.shutil, "disk_usage", lambda folder: SimpleNamespace(free=1))
     with pytest.raises(fetch.UserError, match="2 kB do not fit into 1 B"):
         fetch._say_total([2500, None])
+
+
+def test_without_a_network_it_is_one_line_with_the_servers(tmp_path, monkeypatch, capsys):
+    (tmp_path / "here.csv").touch()
+    here = {"path": str(tmp_path / "here.csv"), "url": "https://c.org/here.csv"}
+    jobs = [
+        entry_job(files=[{"path": "o.csv", "url": "https://a.org/o.csv"}]),
+        entry_job(kind="hub", repository="b/c"),
+        entry_job(files=[here]),
+    ]
+    reasons = {"a.org": "no network: no such name", fetch.network.hub(): "no network: no such name"}
+    monkeypatch.setattr(fetch.dry_run, "plan", lambda words: jobs)
+    monkeypatch.setattr(fetch, "size", lambda job: 0 if job is jobs[2] else None)
+    monkeypatch.setattr(fetch, "_unreachable", reasons.get)
+    args = SimpleNamespace(targets=[], profile=None, config=[], configfile=[])
+    with pytest.raises(fetch.UserError) as refused:
+        fetch.run(args)
+    told = f"cannot reach a.org, {fetch.network.hub()} (no network: no such name), so "
+    assert str(refused.value).startswith(told) and "`mirror:`" in str(refused.value)
+    assert "\n" not in str(refused.value) and not capsys.readouterr().out
+    reasons["a.org"] = None  # what can be had is fetched
+    fetch._refuse_without_network(jobs[:2])
 
 
 def test_without_a_network_the_hubs_cache_alone_is_asked(monkeypatch):

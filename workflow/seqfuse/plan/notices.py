@@ -1,7 +1,8 @@
-"""What is said before a run, because afterwards it would be too late."""
+"""What is said before a run, because afterwards it would be too late, and when it has ended."""
 
 import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from seqfuse.settings import configuration, own_data
 from seqfuse.settings.paths import RESOURCES
@@ -30,6 +31,24 @@ def random_weights(settings: Mapping) -> Iterator[str]:
                 " scores of this run say nothing about your data; trained models:"
                 f" `preset: {trained}`"
             )
+
+
+def next_steps(settings: Mapping, dag) -> list[str]:
+    """Where the report of a finished graph of Snakemake's is, and what to try next."""
+    pages = [job.output[0] for job in dag.jobs if job.rule.name in ("report", "report_ablations")]
+    if not pages:
+        return []
+    if settings["preset"] == "demo":
+        tried = (
+            "data of your own (`seqfuse data look FILE`, docs/own-data.md), or real data and small"
+            " pre-trained models (`snakemake --config preset=small`)"
+        )
+    else:
+        tried = (
+            "a trained method on sequences of your own (`seqfuse ask`, `seqfuse codons predict`;"
+            " docs/usage.md), or variants of the methods (`snakemake ablations`)"
+        )
+    return [*(f"report: {Path(page).resolve()}" for page in pages), f"next: {tried}"]
 
 
 def _presets() -> list[str]:

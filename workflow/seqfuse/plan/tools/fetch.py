@@ -14,10 +14,11 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from seqfuse.data import download
 from seqfuse.data.fetching import network
-from seqfuse.errors import UserError
+from seqfuse.errors import UserError, several
 from seqfuse.plan import dry_run
 from seqfuse.training.interruption.preemption import Interruption
 
@@ -34,14 +35,17 @@ def run(args: argparse.Namespace) -> None:
     if not jobs:
         print("Everything is there.")
         return
-    sizes = [_announce(job) for job in jobs]
+    sizes = [size(job) for job in jobs]
+    _refuse_without_network([job for job, total in zip(jobs, sizes, strict=True) if total != 0])
+    for job, total in zip(jobs, sizes, strict=True):
+        print(_announced(job, total), flush=True)
     _say_total(sizes)
     targets = [job.outputs[0] for job in jobs]
     call = [*dry_run.words(args, targets), "--keep-going", "--quiet", "all"]
     with Interruption():  # Ctrl-C reaches snakemake too, which ends by itself
         done = subprocess.run([sys.executable, "-m", "snakemake", *call])
     if done.returncode:
-        raise UserError("not everything could be fetched; what could is kept, see above")
+        raise UserError("not everything could be fetched (see above); what was fetched is kept")
 
 
 def size(job: dry_run.Job) -> int | None:
@@ -51,13 +55,45 @@ def size(job: dry_run.Job) -> int | None:
     return None if None in sizes else sum(sizes)
 
 
-def _announce(job: dry_run.Job) -> int | None:
-    """Print one line about what a job downloads; its bytes."""
-    total = size(job)
+def _announced(job: dry_run.Job, total: int | None) -> str:
+    """One line about what a job downloads."""
     what = "nothing to download" if total == 0 else _told(total)
-    name = _flags(job.command)["name"][0]
-    print(f"{job.rule.removeprefix('data_'):8} {name:24} {what}", flush=True)
-    return total
+    return f"{job.rule.removeprefix('data_'):8} {_name(job):24} {what}"
+
+
+def _name(job: dry_run.Job) -> str:
+    """The dataset or model that a job makes."""
+    return _flags(job.command)["name"][0]
+
+
+def _refuse_without_network(jobs: list[dry_run.Job]) -> None:
+    """Stop in one line where no server that these jobs download from can be reached."""
+    hosts = sorted({host for job in jobs for host in _hosts(job)})
+    reasons = {host: _unreachable(host) for host in hosts}
+    if reasons and all(reasons.values()):
+        why = "; ".join(sorted(set(filter(None, reasons.values()))))
+        raise UserError(
+            f"cannot reach {', '.join(hosts)} ({why}), so {several([*map(_name, jobs)])} cannot be"
+            " fetched: run this where there is a network, or name a folder that has the files in"
+            " `mirror:` (models: a filled cache of the hub in HF_HOME)"
+        )
+
+
+def _unreachable(host: str) -> str | None:
+    return network.hub_offline() if host == network.hub() else network.unreachable(host)
+
+
+def _hosts(job: dry_run.Job) -> set[str]:
+    """The servers of what a job downloads."""
+    flags = _flags(job.command)
+    entry, mirrors = json.loads(flags["entry"][0]), flags.get("mirror", [])
+    if entry.get("kind") == "hub" or "files" not in entry:
+        return {network.hub()}
+    missing = [item for item in entry["files"] if not download.here(item, mirrors)]
+    return {
+        (urlsplit(item["url"]).hostname if "url" in item else None) or network.hub()
+        for item in missing
+    }
 
 
 def _say_total(sizes: list[int | None]) -> None:
@@ -71,13 +107,13 @@ def _say_total(sizes: list[int | None]) -> None:
 
 def _flags(command: str) -> dict[str, list[str]]:
     """The values of each flag of a job's shell line."""
-    found: dict[str, list[str]] = {}
+    flags: dict[str, list[str]] = {}
     for word in shlex.split(command):
         if word.startswith("--"):
-            values = found.setdefault(word[2:], [])
-        elif found:
+            values = flags.setdefault(word[2:], [])
+        elif flags:
             values.append(word)
-    return found
+    return flags
 
 
 def _sizes(entry: dict, mirrors: list[str]) -> list[int | None]:
@@ -112,25 +148,25 @@ def _of_dataset(hub: dict, item: dict) -> int | None:
     from huggingface_hub import hf_hub_download
 
     path = item.get("hub_path", item["path"])
-    found = _asked(
+    file = _asked(
         hf_hub_download, hub["repository"], path, repo_type="dataset", revision=hub.get("revision")
     )
-    return found and (found.file_size if found.will_download else 0)
+    return file and (file.file_size if file.will_download else 0)
 
 
 def _model(entry: dict) -> list[int | None]:
     from huggingface_hub import snapshot_download
 
-    found = _asked(
+    files = _asked(
         snapshot_download,
         entry["repository"],
         revision=entry.get("revision"),
         allow_patterns=entry.get("files"),
         ignore_patterns=["*.py", "*/*"],
     )
-    if found is None:
+    if files is None:
         return [None]
-    return [file.file_size if file.will_download else 0 for file in found]
+    return [file.file_size if file.will_download else 0 for file in files]
 
 
 def _asked(ask, *args, **options):

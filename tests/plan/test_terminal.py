@@ -1,0 +1,205 @@
+"""What a run shows on the terminal, from the events that Snakemake logs."""
+
+import io
+import logging
+from types import SimpleNamespace
+
+import pytest
+
+from seqfuse.plan import notices, terminal
+
+
+class Job(SimpleNamespace):
+    """A job of Snakemake's graph."""
+
+    def __init__(self, number, rule, *wildcards, benchmark=None):
+        rule = SimpleNamespace(name=rule)
+        output = [f"results/r/{number}"]
+        super().__init__(**{key: value for key, value in locals().items() if key != "self"})
+
+
+class Graph:
+    def __init__(self, jobs):
+        self.jobs = jobs
+
+    def needrun_jobs(self):
+        return self.jobs
+
+    def jobid(self, job):
+        return job.number
+
+
+@pytest.fixture
+def run(monkeypatch):
+    """A terminal before a handler of Snakemake's, its clock, and what is written."""
+
+    class Run(SimpleNamespace):
+        def log(self, event=None, msg="", level=logging.INFO, **fields):
+            self.logger.handle(
+                logging.makeLogRecord({"event": event, "msg": msg, "levelno": level} | fields)
+            )
+
+        def finish(self, number, seconds, done, total):
+            self.log("job_started", jobs=[number])
+            self.clock[0] += seconds
+            self.log("job_finished", job_id=number)
+            self.log("progress", done=done, total=total)
+
+        def fail(self, number, rule, log):
+            self.log(
+                "error", "CalledProcessError in line 1", logging.ERROR, exception="RuleException"
+            )
+            fields = {"jobid": number, "rule_name": rule, "rule_msg": None, "log": [str(log)]}
+            output = [f"results/r/{number}"]
+            self.log("job_error", level=logging.ERROR, output=output, **fields)
+
+        def lines(self):
+            return self.stream.getvalue().splitlines()
+
+    def make(jobs=(), dryrun=False, targets=()):
+        clock, stream = [0.0], io.StringIO()
+        monkeypatch.setattr(terminal.time, "monotonic", lambda: clock[0])
+        output = SimpleNamespace(dryrun=dryrun, printshellcmds=False, verbose=False, quiet=None)
+        rules = [SimpleNamespace(name="language", has_wildcards=lambda: False)]
+        workflow = SimpleNamespace(
+            dag=Graph(list(jobs)), output_settings=output, rules=rules,
+            config_settings=SimpleNamespace(configfiles=[], config_args=["preset=demo"]),
+            dag_settings=SimpleNamespace(targets=set(targets)),
+        )  # fmt: skip
+        logger = logging.Logger("run")
+        own = logging.StreamHandler(stream)
+        own.name = "DefaultStreamHandler"
+        logger.addHandler(own)
+        end = terminal.stand_before(logger, workflow, lambda: ["report: here"])
+        return Run(logger=logger, stream=stream, clock=clock, end=end)
+
+    return make
+
+
+def test_steps_and_time_left(run, tmp_path):
+    (tmp_path / "b.jsonl").write_text('{"s": 1}\n{"s": 30.0}\n')
+    jobs = [
+        *(Job(n, "data_records", f"d{n}") for n in range(3)),
+        Job(3, "codons_train", "d0", "concat", benchmark=tmp_path / "b.jsonl"),
+        Job(4, "report"),
+    ]
+    shown = run(jobs)
+    shown.log(msg="Using shell: /bin/bash")
+    shown.log("run_info", "a table of jobs")
+    shown.log("job_info", "details of a job")
+    shown.finish(0, 10, 1, 6)
+    shown.finish(1, 20, 2, 6)
+    shown.finish(2, 30, 3, 6)
+    shown.finish(3, 200, 4, 6)
+    shown.finish(4, 2, 5, 6)
+    shown.end()
+    assert shown.lines() == [
+        "5 jobs: data 3, codons 1, report 1",
+        # 10 s for each other record, 30 s as codons_train took before; of report nothing is known.
+        "[1/6] data_records d0 \N{MIDDLE DOT} at least 50 s left",
+        "[2/6] data_records d1 \N{MIDDLE DOT} at least 45 s left",
+        "[3/6] data_records d2 \N{MIDDLE DOT} at least 30 s left",
+        "[4/6] codons_train d0/concat \N{MIDDLE DOT} at least 0 s left",
+        "[5/6] report",
+        "report: here",
+    ]
+
+
+def test_a_long_run_says_a_line_now_and_then(run):
+    shown = run([Job(n, "judge", n) for n in range(400)])
+    shown.log("run_info")
+    for n in range(400):
+        shown.finish(n, 1, n + 1, 400)
+    assert len(shown.lines()) == 1 + 19  # the last is the target itself
+    shown = run([Job(n, "codons_train", n) for n in range(400)])
+    shown.log("run_info")
+    shown.finish(0, 61, 1, 400)
+    shown.finish(1, 1, 2, 400)
+    assert len(shown.lines()) == 2
+    assert shown.lines()[-1].endswith("6.8 h left")
+
+
+def test_a_failed_jobs_own_message_comes_last_and_once(run, tmp_path):
+    told, empty = tmp_path / "a.log", tmp_path / "b.log"
+    told.write_text("progress\nseqfuse data records: error: own.csv: line 3: wrong\n")
+    empty.touch()
+    shown = run([Job(0, "data_records", "own"), Job(1, "sequences", "x"), Job(2, "judge")])
+    shown.log("run_info")
+    shown.fail(2, "judge", told)
+    shown.fail(0, "data_records", told)
+    shown.finish(2, 1, 1, 3)  # a second attempt
+    shown.fail(1, "sequences", empty)
+    stops = "Exiting because a job execution failed. Look above for error messages"
+    shown.log(msg=stops, level=logging.ERROR)
+    shown.log(msg="Complete log(s): x")
+    ended = "WorkflowError:\nAt least one job did not complete successfully."
+    shown.log("error", ended, logging.ERROR, exception="WorkflowError")
+    assert shown.lines()[-10:] == [
+        "",
+        "data_records own failed:",
+        "    seqfuse data records: error: own.csv: line 3: wrong",
+        f"  log: {told}",
+        "  its command: snakemake -n -p --force --config preset=demo -- results/r/0",
+        "",
+        "sequences x failed:",
+        "    CalledProcessError in line 1",
+        f"  log: {empty}",
+        "  its command: snakemake -n -p --force --config preset=demo -- results/r/1",
+    ]
+    assert "judge failed" in "\n".join(shown.lines()) and "judge failed:" not in shown.lines()
+
+
+def test_no_failure_is_lost(run, tmp_path):
+    """Snakemake ends without the words that are expected of it, and what is unknown is shown."""
+    (tmp_path / "a.log").write_text("Killed\n")
+    shown = run([Job(0, "data_records", "own")])
+    shown.log("run_info")
+    shown.fail(0, "data_records", tmp_path / "a.log")
+    shown.log(msg="something new", level=logging.WARNING)
+    shown.log("group_error", "a group failed", logging.ERROR)
+    shown.log("progress", "an event without its numbers")
+    for handler in shown.logger.handlers:
+        handler.close()
+    said = "\n".join(shown.lines())
+    assert "something new" in said and "a group failed" in said and "without its numbers" in said
+    assert said.count("    Killed") == 1
+
+
+def test_a_plan_is_left_to_snakemake(run):
+    shown = run([Job(0, "judge")], dryrun=True)
+    shown.log("run_info", "a table of jobs")
+    shown.log("job_info", "details of a job")
+    assert shown.lines() == ["a table of jobs", "details of a job"]
+
+
+@pytest.mark.parametrize("dryrun", [True, False])
+def test_a_mistyped_target_is_one_line(run, dryrun):
+    shown = run(dryrun=dryrun, targets=["langauge"])
+    said = "MissingRuleException:\nNo rule to produce langauge (if you use input functions ...)."
+    shown.log("error", said, logging.ERROR, exception="MissingRuleException")
+    assert shown.lines() == ["no rule makes 'langauge'; did you mean 'language'?"]
+
+
+def test_nothing_to_be_done_ends_as_a_run_does(run):
+    shown = run()
+    shown.log(msg="Nothing to be done (all requested files are present and up to date).")
+    assert shown.lines()[-1] == "report: here" and len(shown.lines()) == 2
+
+
+def test_a_logger_plugin_keeps_the_terminal():
+    logger = logging.Logger("run")
+    plugin = logging.NullHandler()
+    logger.addHandler(plugin)
+    terminal.stand_before(logger, None)()
+    assert logger.handlers == [plugin]
+
+
+@pytest.mark.parametrize(
+    ("preset", "tried"), [("demo", "seqfuse data look FILE"), ("small", "seqfuse ask")]
+)
+def test_the_end_names_the_report_and_what_to_try(preset, tried):
+    job = Job(0, "report")
+    report, following = notices.next_steps({"preset": preset}, Graph([job]))
+    assert report.startswith("report: /") and report.endswith("/results/r/0")
+    assert following.startswith("next: ") and tried in following
+    assert not notices.next_steps({"preset": preset}, Graph([Job(1, "judge")]))
