@@ -1,10 +1,10 @@
 """What a run of Snakemake shows on the terminal: steps and time left, and failures at the end.
 
-`Terminal` stands before Snakemake's own handler and reads the events that Snakemake promises to logger
-plugins. Of a run it shows the jobs by stage, a line now and then, and last what failed: each job's
-own message, its log and how to see its command. Warnings and whatever it does not know go through
-unchanged; the file in .snakemake/log has everything. What is asked for in detail (`--dry-run`,
-`--printshellcmds`, `--verbose`) is left to Snakemake.
+`Terminal` stands before Snakemake's own handler and reads the events that Snakemake promises to
+logger plugins. Of a run it shows the jobs by stage, a line now and then, and last what failed: each
+job's own message, its log and how to see its command. Warnings and errors that it does not know go
+through unchanged; the file in .snakemake/log has everything. What is asked for in detail
+(`--dry-run`, `--printshellcmds`, `--verbose`) is left to Snakemake.
 """
 
 import contextlib
@@ -129,11 +129,13 @@ class Terminal(logging.Handler):
             return
         self._running, self._begun = True, time.monotonic()
         dag = self._workflow.dag
+        order = {rule.name: number for number, rule in enumerate(self._workflow.rules)}
         jobs = [job for job in dag.needrun_jobs() if job.output]
+        jobs.sort(key=lambda job: order.get(job.rule.name, 0))
         self._left = {dag.jobid(job): (job.rule.name, _seconds(job.benchmark)) for job in jobs}
         stages = Counter(job.rule.name.partition("_")[0] for job in jobs)
         told = ", ".join(f"{stage} {count}" for stage, count in stages.items())
-        self._say(f"{len(jobs)} jobs: {told}")
+        self._say(f"{len(jobs)} job{'s' if jobs[1:] else ''}: {told}")
 
     def _finish(self, number: int) -> None:
         rule, _ = self._left.pop(number, ("", None))
