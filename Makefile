@@ -1,7 +1,7 @@
 # make demo   build .venv, run the demo: its verdicts, where its report is, what to try next
 # make test   build .venv with the test extras, run every test; where Slurm is not installed, those of
 #             tests/cluster say so and are left out
-# make test-cluster-all   those, a lost node, and the whole demo on a private Slurm
+# make test-cluster-all   those, a lost node, a killed snakemake, and the whole demo on a private Slurm
 # make test-own-data   docs/own-data.md as it says, from files to answers, by three small trainings
 # make test-statistics   whether intervals cover and tests keep their level: 3,000 draws a case, in
 #             minutes; writes the table of docs/statistics.md

@@ -15,7 +15,8 @@ import yaml
 
 HERE = Path(__file__).resolve().parent
 PROJECT = ("Snakefile", "workflow", "envs", "resources", "profiles", "slurm")
-CHAIN = "results/tiny/evaluation/codons/tiny-codons/metrics.parquet"
+# What the one arm's training makes, and what it is made of.
+TRAINED = "results/tiny/codons/tiny-codons/dna/predictions.parquet"
 BEFORE_TRAINING = (
     "results/tiny/embeddings/tiny-codons/dna.demo-nt.json",
     "results/tiny/sequences/tiny-codons/records.parquet",
@@ -77,9 +78,9 @@ class Project:
     environment: dict = field(default_factory=dict)
 
     @property
-    def metrics(self) -> bytes:
-        """The bytes of the chain's table of metrics."""
-        return (self.root / CHAIN).read_bytes()
+    def predictions(self) -> bytes:
+        """The bytes of the trained arm's predictions."""
+        return (self.root / TRAINED).read_bytes()
 
     @property
     def _environment(self) -> dict:
@@ -146,7 +147,7 @@ class Project:
         while not condition():
             if time.monotonic() > end:
                 pytest.fail(f"not within {seconds} s: {what}\n{self._said()}")
-            time.sleep(0.2)
+            time.sleep(0.5)
 
     def wait_for_training(self) -> dict[str, str]:
         """Wait until a job trains, a few epochs of twelve; Slurm's record of it."""
@@ -165,6 +166,32 @@ def rule_of():
 
 def _rule_of(job: dict[str, str]) -> str:
     return job.get("Comment", "").removeprefix("rule_").split("_wildcards_")[0]
+
+
+@pytest.fixture(scope="session")
+def trained() -> str:
+    """What the one arm's training makes."""
+    return TRAINED
+
+
+@pytest.fixture(scope="session")
+def states():
+    """How the training jobs of a project ended, in order of submission."""
+    return lambda project: [job["JobState"] for job in project.jobs("codons_train")]
+
+
+@pytest.fixture(scope="session")
+def assert_resumed():
+    """Assert that the last training job did not repeat what an earlier one had saved, nor leave
+    any of twelve epochs out."""
+
+    def check(project) -> None:
+        log = project.log("codons_train")
+        resumed = int(log.split("resuming in epoch ")[1].split()[0])
+        assert 1 <= resumed <= 12
+        assert f"epochs: {12 - resumed + 1} done" in log
+
+    return check
 
 
 @pytest.fixture(scope="session")
@@ -236,10 +263,10 @@ def embedded(tiny, tmp_path_factory) -> Project:
 
 @pytest.fixture(scope="session")
 def undisturbed(embedded, tmp_path_factory) -> bytes:
-    """The chain's metrics where nothing went wrong, made without a cluster."""
+    """The arm's predictions where nothing went wrong, made without a cluster."""
     made = copy(embedded, tmp_path_factory.mktemp("undisturbed") / "project")
-    made.finish(made.start("--cores", "1", CHAIN))
-    return made.metrics
+    made.finish(made.start("--cores", "1", TRAINED))
+    return made.predictions
 
 
 @pytest.fixture
@@ -247,6 +274,29 @@ def chain(embedded, cluster, tmp_path) -> Project:
     """A project of its own on the cluster, whose training takes half a minute."""
     slow = {"SECONDS_A_STEP": "1"}
     return copy(embedded, tmp_path / "project", cluster, slow)
+
+
+@pytest.fixture(scope="session")
+def time_limited(embedded, cluster, tmp_path_factory):
+    """A project whose training outlasts its time limit, and its snakemake: started ahead, because
+    it takes minutes, on a partition of one node that no test lets fail."""
+    slow = {"SECONDS_A_STEP": "4"}
+    project = copy(embedded, tmp_path_factory.mktemp("limited") / "project", cluster, slow)
+    project.configure(jobs={"gpu": {"threads": 1, "mem_mb": 1500, "runtime": 1}})
+    spare = ("--set-resources", "codons_train:slurm_partition=spare")
+    return project, project.submit(TRAINED, *spare)
+
+
+@pytest.fixture
+def on_cluster(monkeypatch):
+    """Let this process submit to the cluster of a project, in whose folder it then is."""
+
+    def enter(project: Project) -> None:
+        monkeypatch.chdir(project.root)
+        for name in ("PATH", "SLURM_CONF"):
+            monkeypatch.setenv(name, project.cluster.environment[name])
+
+    return enter
 
 
 def copy(project: Project, target: Path, cluster=None, environment=None) -> Project:

@@ -5,8 +5,15 @@ import shutil
 import pytest
 import yaml
 
-CHAIN = "results/tiny/evaluation/codons/tiny-codons/metrics.parquet"
+from seqfuse.errors import UserError
+from seqfuse.plan import slurm
+
+TRAINED = "results/tiny/codons/tiny-codons/dna/predictions.parquet"
 CLEAN = "results/tiny/sequences/tiny-codons/records.parquet"
+FILE = "slurm/partitions.yaml"
+CPU = {"mem_mb": 1000, "slurm_account": "project"}
+GPU = CPU | {"gpu": 1, "gpu_model": "a100"}
+H100 = GPU | {"gpu_model": "h100"}
 
 
 @pytest.fixture
@@ -15,45 +22,36 @@ def project(tiny, accounted, tmp_path, fresh):
 
 
 def partitions(project, **known) -> None:
-    (project.root / "slurm" / "partitions.yaml").write_text(yaml.safe_dump({"partitions": known}))
-
-
-def no_partition_file(project):
-    project.profile(slurm_partition_config=None)
-
-
-def a_partition_that_is_not_there(project):
-    partitions(project, cpu={}, a100={"max_gpu": 2, "available_gpu_models": ["a100"]})
-
-
-def a_gpu_that_the_file_does_not_offer(project):
-    project.configure(gpu={"model": "h100"})
-
-
-def a_gpu_that_the_cluster_lacks(project):
-    project.configure(gpu={"model": "h100"})
-    partitions(project, cpu={}, gpu={"max_gpu": 2, "available_gpu_models": ["h100"]})
-
-
-def an_account_that_is_refused(project):
-    project.profile(default_resources=["slurm_account=nobody"])
+    (project.root / FILE).write_text(yaml.safe_dump({"partitions": known}))
 
 
 @pytest.mark.parametrize(
-    ("mistake", "told"),
+    ("known", "jobs", "told"),
     [
-        (no_partition_file, "partition (the default): Slurm refuses:"),
-        (a_partition_that_is_not_there, "partition a100: Slurm refuses:"),
-        (a_gpu_that_the_file_does_not_offer, "no partition offers the GPU model 'h100'"),
-        (a_gpu_that_the_cluster_lacks, "partition gpu: Slurm refuses:"),
-        (an_account_that_is_refused, "Slurm refuses:"),
+        (None, [CPU, GPU], "partition (the default): Slurm refuses:"),
+        ({"cpu": {}, "gpu": {"max_gpu": 2}}, [H100], "no partition offers the GPU model 'h100'"),
+        (
+            {"cpu": {}, "gpu": {"max_gpu": 2, "available_gpu_models": ["h100"]}},
+            [CPU, H100],
+            "partition gpu: Slurm refuses:",
+        ),
+        ({"cpu": {}}, [CPU | {"slurm_account": "nobody"}], "partition cpu: Slurm refuses:"),
     ],
 )
-def test_a_refusal_is_one_line_before_anything_is_submitted(project, mistake, told):
-    mistake(project)
-    said = project.finish(project.submit(CHAIN), code=1).splitlines()
+def test_slurm_refuses_in_one_line(project, on_cluster, known, jobs, told):
+    on_cluster(project)
+    if known is not None:
+        partitions(project, **known)
+    with pytest.raises(UserError, match="^[^\n]*$") as raised:
+        slurm.check(None if known is None else FILE, jobs)
+    assert told in str(raised.value)
+
+
+def test_a_refusal_is_one_line_before_anything_is_submitted(project):
+    partitions(project, cpu={}, a100={"max_gpu": 2, "available_gpu_models": ["a100"]})
+    said = project.finish(project.submit(TRAINED), code=1).splitlines()
     complaints = [line for line in said if line.startswith("cluster error: ")]
-    assert len(complaints) == 1 and told in complaints[0], said[-20:]
+    assert len(complaints) == 1 and "partition a100: Slurm refuses:" in complaints[0], said[-20:]
     assert "Traceback" not in "\n".join(said)
     assert project.jobs() == []
 

@@ -10,7 +10,7 @@ import pytest
 
 from seqfuse.canary import submitted
 
-CHAIN = "results/tiny/evaluation/codons/tiny-codons/metrics.parquet"
+TRAINED = "results/tiny/codons/tiny-codons/dna/predictions.parquet"
 GPU = ("--partition=gpu", "--gpus=a100:1", "--mem=1000", "--quiet")
 PLAIN = ("-m", "seqfuse.cli")
 # A file system whose locks keep nobody out.
@@ -141,7 +141,7 @@ def test_a_run_stops_before_its_first_job_and_is_told_why_in_one_line(chain):
     """The stand-in GPUs are the fault: torch cannot use them."""
     chain.environment["SEQFUSE_DEVICE"] = ""
     chain.configure(gpu={"canary": True})
-    said = chain.finish(chain.submit(CHAIN), code=1)
+    said = chain.finish(chain.submit(TRAINED), code=1)
     start = "cluster error: "
     lines = [line.removeprefix(start) for line in said.splitlines() if line.startswith(start)]
     assert lines[0] == "no job is submitted; canaries found:"
@@ -154,6 +154,6 @@ def test_a_run_stops_before_its_first_job_and_is_told_why_in_one_line(chain):
 def test_a_canary_that_cannot_speak_is_told_of(chain):
     (chain.root / "bin" / "seqfuse").write_text("#!/bin/sh\nexit 1\n")
     chain.configure(gpu={"canary": True})
-    said = chain.finish(chain.submit(CHAIN), code=1)
+    said = chain.finish(chain.submit(TRAINED), code=1)
     assert "cluster error: gpu.one_gpu: it ended without a word; see results/tiny/logs/" in said
     assert [job["JobName"] for job in chain.jobs()] == ["seqfuse_canary"]
