@@ -64,6 +64,7 @@ class Terminal(logging.Handler):
         self._told, self._shown, self._done = 0, 0.0, 0
         self._started, self._took = {}, defaultdict(list)
         self._left: dict[int, tuple[str, float | None]] = {}
+        self._titles: dict[int, str] = {}
         self._begun = time.monotonic()
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -130,7 +131,9 @@ class Terminal(logging.Handler):
         self._running, self._begun = True, time.monotonic()
         dag = self._workflow.dag
         order = {rule.name: number for number, rule in enumerate(self._workflow.rules)}
-        jobs = [job for job in dag.needrun_jobs() if job.output]
+        everything = list(dag.needrun_jobs())
+        self._titles = {dag.jobid(job): _title(job) for job in everything}
+        jobs = [job for job in everything if job.output]
         jobs.sort(key=lambda job: order.get(job.rule.name, 0))
         self._left = {dag.jobid(job): (job.rule.name, _seconds(job.benchmark)) for job in jobs}
         stages = Counter(job.rule.name.partition("_")[0] for job in jobs)
@@ -168,12 +171,7 @@ class Terminal(logging.Handler):
         return f" \N{MIDDLE DOT} {least}{_duration(seconds)} left"
 
     def _title(self, number: int) -> str:
-        """A job's rule and its wildcards."""
-        dag = self._workflow.dag
-        job = next((job for job in dag.jobs if dag.jobid(job) == number), None)
-        if job is None:
-            return f"job {number}"
-        return " ".join(filter(None, [job.rule.name, "/".join(map(str, job.wildcards))]))
+        return self._titles.get(number, f"job {number}")
 
     # --- failures ---
 
@@ -262,6 +260,11 @@ def message(failure: Failure) -> list[str]:
             if lines:
                 return lines[-_LINES:]
     return failure.said.splitlines() or ["its log is empty"]
+
+
+def _title(job) -> str:
+    """A job's rule and its wildcards."""
+    return " ".join(filter(None, [job.rule.name, "/".join(map(str, job.wildcards))]))
 
 
 def _seconds(benchmark) -> float | None:
