@@ -1,10 +1,13 @@
 """Windows of a reference and its variant, by hand and as properties."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqfuse.sequences.windows import cut, difference
+from seqfuse.bio.alleles import difference, same_stretch
+from seqfuse.bio.stated_variant import between
+from seqfuse.sequences.windows import cut
 
 
 @pytest.mark.parametrize(
@@ -63,6 +66,29 @@ def test_a_window_shows_the_same_stretch_and_the_whole_variant(
         and reference[:i] + changed + reference[i + len(short) :] == variant
         for i in range(len(reference) + 1)
     )
+
+
+GENOME = "".join(np.random.default_rng(7).choice(list("ACGT"), 400))
+
+
+@pytest.mark.parametrize("indel", [1, 3, 40])
+@pytest.mark.parametrize("inserted", [True, False])
+def test_a_variant_cut_to_the_length_of_its_reference(indel, inserted):
+    """Their right ends show other places of the genome, so the indel is found behind them."""
+    longer, shorter = GENOME, GENOME[:150] + GENOME[150 + indel :]
+    reference, variant = (shorter, longer) if inserted else (longer, shorter)
+    found = between(reference[:300], variant[:300])
+    assert found == between(reference, variant)
+    assert len(found.reference) + len(found.alternate) == indel
+    assert cut(reference[:300], variant[:300], 120, "window") == cut(
+        reference, variant, 120, "window"
+    )
+
+
+def test_what_a_shift_does_not_explain_stays_as_it_is():
+    other = GENOME[:150] + GENOME[150:300].translate(str.maketrans("ACGT", "TGCA"))
+    assert same_stretch(GENOME[:300], other) == (GENOME[:300], other)
+    assert cut(GENOME[:300], other, 120, "window") is None
 
 
 @given(DNA, st.integers(3, 20))

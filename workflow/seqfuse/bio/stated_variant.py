@@ -8,6 +8,8 @@ written as -.
 import re
 from typing import NamedTuple
 
+from seqfuse.bio import alleles
+
 _LINE = re.compile(r"([ACGTN]+|-)>([ACGTN]+|-) at (\d+)")
 
 
@@ -32,12 +34,9 @@ def between(reference: str, variant: str) -> Variant | None:
     """What differs, without what both share at either end; None where nothing does."""
     if reference == variant:
         return None
-    most = min(len(reference), len(variant))
-    start = next((i for i in range(most) if reference[i] != variant[i]), most)
-    pairs = zip(reversed(reference[start:]), reversed(variant[start:]), strict=False)
-    end = next((i for i, (a, b) in enumerate(pairs) if a != b), most - start)
-    old, new = (one[start : len(one) - end] for one in (reference, variant))
-    return Variant(old, new, start + 1)
+    reference, variant = alleles.same_stretch(reference, variant)
+    place, removed, added = alleles.difference(reference, variant)
+    return Variant(reference[place : place + removed], variant[place : place + added], place + 1)
 
 
 def stated(text: str | None) -> Variant | None:

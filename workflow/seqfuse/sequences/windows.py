@@ -1,6 +1,6 @@
 """Cutting a long sequence to a limit: the same genomic window of reference and variant."""
 
-import os
+from seqfuse.bio.alleles import difference, same_stretch
 
 
 def cut(
@@ -19,6 +19,7 @@ def cut(
         start = max(0, start - start % step)
         kept = sequence[start : start + limit]
         return kept, kept if variant is not None else None
+    sequence, variant = same_stretch(sequence, variant)
     place, removed, added = difference(sequence, variant)
     grown = added - removed
     length = min(limit - max(0, grown), len(sequence))
@@ -29,15 +30,3 @@ def cut(
     if place - start + max(removed, added) > limit:
         return None
     return sequence[start : start + length], variant[start : start + length + grown]
-
-
-def difference(sequence: str, variant: str) -> tuple[int, int, int]:
-    """(place, removed, added): `sequence[place:place+removed]` became `added` nt of `variant`.
-
-    The place is the first nucleotide that differs, so an indel in a repeat is put at its left-most
-    end, plus what the two alleles share.
-    """
-    place = len(os.path.commonprefix([sequence, variant]))
-    shortest = min(len(sequence), len(variant)) - place
-    end = len(os.path.commonprefix([sequence[::-1][:shortest], variant[::-1][:shortest]]))
-    return place, len(sequence) - place - end, len(variant) - place - end
