@@ -258,6 +258,7 @@ L 2.5 300.999999
 " style="stroke-width: 0.6"/>
   <text style="font-size: 7px; font-family: 'DejaVu Sans', 'Arial', sans-serif; text-anchor: end" \
 x="3.14159" transform="rotate(-0 3.14159 2)">rho = 0.123456</text>
+  <text style="font-size: 7px; font-family: 'DejaVu Sans Mono'; text-anchor: end">CTG</text>
   <text style="font-size: 7px" transform="rotate(-90 3.14159 2)">n</text>
   <image xlink:href="data:image/png;base64,1.23456" x="1.23456"/>
 </svg>
@@ -266,5 +267,6 @@ x="3.14159" transform="rotate(-0 3.14159 2)">rho = 0.123456</text>
     assert '<svg style="font-family: DejaVu Sans, Arial, sans-serif" ' in slim
     assert 'd="M 1.23 0 L 2.5 301 "' in slim and 'id="m1.23456"' in slim
     assert '<text style="font-size: 7px; text-anchor: end" x="3.14">rho = 0.123456</text>' in slim
+    assert "font-family: 'DejaVu Sans Mono'; text-anchor: end\">CTG<" in slim
     assert 'transform="rotate(-90 3.14 2)"' in slim
     assert '<image xlink:href="data:image/png;base64,1.23456" x="1.23456"/>' in slim

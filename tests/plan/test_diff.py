@@ -11,7 +11,7 @@ import pytest
 import seqfuse
 from seqfuse import tables
 from seqfuse.cli import main
-from seqfuse.evaluation.paired_runs import COLUMNS, IDENTICAL, UNPAIRED
+from seqfuse.evaluation.paired_runs import COLUMNS, IDENTICAL, UNPAIRED, unpaired
 from seqfuse.plan.tools.diff import settings
 from tests.plan.finished_run import NAME, finish, write
 
@@ -85,6 +85,20 @@ def test_other_rows_are_not_paired_and_it_says_so(runs, capsys):
     )
     assert main(["diff", str(runs[0]), str(runs[3])]) == 0
     assert UNPAIRED in capsys.readouterr().out
+
+
+def test_means_over_other_sets_do_not_stand_beside_each_other():
+    def reported(*datasets):
+        places = ("study", "suite", "subset", "method", "metric")
+        scores = {"n": 9, "value": 0.5, "low": 0.4, "high": 0.6, "seeds": 1}
+        return [dict.fromkeys(places, "x") | scores | {"dataset": name} for name in datasets]
+
+    def shown(one, other, paired=()):
+        return [row["dataset"] for row in unpaired(reported(*one), reported(*other), set(paired))]
+
+    assert shown(["a", "b", "mean"], ["a", "b", "mean"]) == ["a", "b", "mean"]
+    assert shown(["a", "b", "mean"], ["a", "c", "mean"]) == ["a"]
+    assert shown(["a", "b", "mean"], ["a", "b", "mean"], ["a"]) == ["b"]
 
 
 def test_the_same_id_with_other_dna_or_another_label_is_no_common_row(runs, tmp_path, capsys):

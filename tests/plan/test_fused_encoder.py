@@ -1,5 +1,7 @@
 """Encoders of study A that are trained in study B: what jobs read of them, and what is refused."""
 
+import re
+
 import pytest
 
 from seqfuse.errors import UserError
@@ -143,6 +145,15 @@ def test_fused_encoder_that_cannot_be_is_refused_by_name(language, said):
     with pytest.raises(UserError) as refused:
         run_of(**language)
     assert said in str(refused.value)
+
+
+def test_fused_encoder_translates_as_its_arm_did():
+    """`seqfuse ask` translates by the arm's code what the language model was trained on by the
+    set's."""
+    other = CONFIG | {"datasets": {SET: {"cleaning": {"genetic_code": 11}}}}
+    said = f"'fused:demo-expression/concat' is trained by genetic code 1, and {SET!r} has 11"
+    with pytest.raises(UserError, match=re.escape(said)):
+        configuration.resolve(other)
 
 
 def test_fused_encoder_needs_study_b():

@@ -72,6 +72,15 @@ def test_a_job_over_the_limits_of_every_partition_is_told_without_asking(site):
     slurm.check(str(site.partitions), [one | {"mem_mb": 192000}, {"mem_mb": 192001}, {"_cores": 9}])
 
 
+def test_limits_are_written_as_the_executor_takes_them(site):
+    site.partitions.write_text("partitions: {cpu: , gpu: {max_gpu: 2, max_runtime: 2-00:00:00}}")
+    assert "runtime 2881 (gpu: max_runtime 2880)" in refusal(site, {"gpu": 1, "runtime": 2881})
+    site.partitions.write_text("partitions: {gpu: {max_gpu: 2, max_runtime: soon}}")
+    assert "partitions.yaml: gpu: max_runtime: " in refusal(site, {"gpu": 1})
+    site.partitions.write_text("partitions: {gpu: {max_gpu: two}}")
+    assert refusal(site, {"gpu": 1}).endswith("gpu: max_gpu must be a number, not 'two'")
+
+
 def test_each_kind_of_job_is_asked_for_once(site, tmp_path):
     site(sbatch="echo $* >> asked")
     slurm.check(str(site.partitions), [{}, GPU, {}, GPU | {"slurm_account": "me"}])

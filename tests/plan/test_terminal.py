@@ -5,6 +5,7 @@ import logging
 from types import SimpleNamespace
 
 import pytest
+from snakemake.settings.enums import Quietness
 
 from seqfuse.plan import notices, terminal
 
@@ -56,15 +57,15 @@ def run(monkeypatch):
         def lines(self):
             return self.stream.getvalue().splitlines()
 
-    def make(jobs=(), dryrun=False, targets=()):
+    def make(jobs=(), dryrun=False, targets=(), quiet=None):
         clock, stream = [0.0], io.StringIO()
         monkeypatch.setattr(terminal.time, "monotonic", lambda: clock[0])
-        output = SimpleNamespace(dryrun=dryrun, printshellcmds=False, verbose=False, quiet=None)
+        output = SimpleNamespace(dryrun=dryrun, printshellcmds=False, verbose=False, quiet=quiet)
         rules = [SimpleNamespace(name="language", has_wildcards=lambda: False)]
         workflow = SimpleNamespace(
             dag=Graph(list(jobs)), output_settings=output, rules=rules,
             config_settings=SimpleNamespace(configfiles=[], config_args=["preset=demo"]),
-            dag_settings=SimpleNamespace(targets=set(targets)),
+            dag_settings=SimpleNamespace(targets=set(targets)), overwrite_workdir=None,
         )  # fmt: skip
         logger = logging.Logger("run")
         own = logging.StreamHandler(stream)
@@ -99,7 +100,7 @@ def test_steps_and_time_left(run, tmp_path):
         "[1/6] data_records d0 \N{MIDDLE DOT} at least 50 s left",
         "[2/6] data_records d1 \N{MIDDLE DOT} at least 45 s left",
         "[3/6] data_records d2 \N{MIDDLE DOT} at least 30 s left",
-        "[4/6] codons_train d0/concat \N{MIDDLE DOT} at least 0 s left",
+        "[4/6] codons_train d0/concat",
         "[5/6] report",
         "report: here",
     ]
@@ -163,6 +164,54 @@ def test_no_failure_is_lost(run, tmp_path):
     said = "\n".join(shown.lines())
     assert "something new" in said and "a group failed" in said and "without its numbers" in said
     assert said.count("    Killed") == 1
+
+
+def test_what_a_cluster_says_of_a_jobs_end_stands_above_its_log(run, tmp_path):
+    (tmp_path / "a.log").write_text("step 3\nstep 4\n")
+    shown = run([Job(0, "codons_train", "own"), Job(1, "judge")])
+    shown.log("run_info")
+    ended = "SLURM-job '12' failed, SLURM status is: 'OUT_OF_MEMORY'. "
+    fields = {"jobid": 0, "rule_name": "x", "log": [str(tmp_path / "a.log")], "output": ["o"]}
+    fields["rule_msg"] = f"{ended}For further error details see the cluster log."
+    shown.log("job_error", level=logging.ERROR, **fields)
+    shown.log(msg="Trying to restart job 0.")
+    assert shown.lines()[-1] == "codons_train own is tried again"
+    shown.log("job_error", level=logging.ERROR, **fields)
+    shown.log(msg="Terminating processes on user request, this might take some time.")
+    shown.log("error", "MissingOutputException: no such file", logging.ERROR, exception="x")
+    shown.log(msg="Exiting because a job execution failed. Look above", level=logging.ERROR)
+    for handler in shown.logger.handlers:
+        handler.close()
+    said = shown.lines()
+    assert said[said.index("codons_train own failed:") + 1 :][:3] == [
+        f"    {ended.strip()}", "    step 3", "    step 4",
+    ]  # fmt: skip
+    assert "Terminating processes" in "\n".join(said) and said[-1].endswith("errors: above")
+
+
+def test_a_killed_job_says_so(run, tmp_path):
+    (tmp_path / "a.log").write_text("step 3\n")
+    for said, ended in (
+        ("Command 'y' died with <Signals.SIGKILL: 9>.", "ended by SIGKILL"),
+        ("Command 'y' returned non-zero exit status 137.", "ended by signal 9"),
+    ):
+        failure = terminal.Failure("x", [], [str(tmp_path / "a.log")], said)
+        assert terminal.message(failure) == [ended, "step 3"]
+
+
+@pytest.mark.parametrize("quiet", [{Quietness.ALL}, {Quietness.PROGRESS}])
+def test_a_quiet_run_says_what_failed_alone(run, tmp_path, quiet):
+    """Snakemake does not say then that a job has finished."""
+    (tmp_path / "a.log").write_text("seqfuse judge: error: no key\n")
+    shown = run([Job(0, "judge"), Job(1, "data")], quiet=quiet)
+    shown.log("run_info")
+    shown.fail(0, "judge", tmp_path / "a.log")
+    shown.log(msg="Trying to restart job 0.")
+    shown.fail(1, "data", tmp_path / "a.log")
+    for handler in shown.logger.handlers:
+        handler.close()
+    assert "judge failed:" not in shown.lines() and "data failed:" in shown.lines()
+    assert "2 jobs" not in "\n".join(shown.lines())
 
 
 def test_a_plan_is_left_to_snakemake(run):

@@ -166,7 +166,7 @@ def test_links_lead_somewhere_and_tables_are_downloaded(open_page, results):
     numbers.locator("summary").click()
     assert "seeds 0." in numbers.locator("tbody td.number small").first.inner_text()
     head, first = _saved(page, numbers.locator("button.csv")).decode().splitlines()[:2]
-    assert ",Value,Value seed 1,Value seed 2,Low,High," in head
+    assert ",Value,Value training 1,Value training 2,Low,High," in head
     assert len(first.split(",")) == len(head.split(","))
 
 

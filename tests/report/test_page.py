@@ -327,9 +327,11 @@ def test_a_table_can_be_taken_away_with_its_exact_numbers_and_intervals(page, so
         columns, *rows = _csv(grid.all("a")[0])
         shown = _rows(grid)
         measure = list(shown[0])[2]
-        numbers = [f"{measure}{what}" for what in ("", " low", " high", " seed 1", " seed 2")]
+        numbers = [
+            f"{measure}{what}" for what in ("", " low", " high", " training 1", " training 2")
+        ]
         assert columns[2:7] == numbers
-        further = (" low", " high", " seed 1", " seed 2")
+        further = (" low", " high", " training 1", " training 2")
         assert [c for c in columns if not c.endswith(further)] == list(shown[0])
         cited = {
             (title(r["method"]), r["value"], r["low"], r["high"], *r["by_seed"])

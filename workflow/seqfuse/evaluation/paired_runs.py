@@ -111,10 +111,13 @@ def unpaired(one: list[dict], other: list[dict], paired: set[str]) -> list[dict]
     that are not `paired`: nothing is tested."""
     keys = ("study", "suite", "dataset", "subset", "method", "metric")
     known = {tuple(row[key] for key in keys): row for row in other}
+    # The same set of datasets has a mean of its own on either side; others have means of others.
+    ours, theirs = ({row["dataset"] for row in side} for side in (one, other))
+    left_out = paired if ours == theirs and not paired else paired | {MEAN}
     rows = []
     for row in one:
         key = tuple(row[name] for name in keys)
-        if row["dataset"] in paired or key not in known:
+        if row["dataset"] in left_out or key not in known:
             continue
         sides = {"one": row, "other": known[key]}
         columns = dict(zip(keys, key, strict=True)) | {"n": 0}

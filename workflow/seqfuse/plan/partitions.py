@@ -28,11 +28,11 @@ class Partitions:
 
     @classmethod
     def read(cls, path: str | None) -> "Partitions":
-        """Those of a file; one that names none is a `UserError`."""
+        """Those of a file; one that names none, or a limit of no number, is a `UserError`."""
         limits = load_yaml(Path(path)).get("partitions") if path else {}
         if path and not limits:
             raise UserError(f"{path}: no partition is named; write them under `partitions:`")
-        return cls(path, limits)
+        return cls(path, {name: _numbers(path, name, own or {}) for name, own in limits.items()})
 
     def candidates(self, resources: Mapping) -> list[str]:
         """The partitions that a job may go to by its kind; "" is the site's default."""
@@ -56,7 +56,8 @@ class Partitions:
 
     def hold(self, resources: Mapping) -> None:
         """A job over the limits of all its candidates is a `UserError`: the executor would send it
-        to the site's default partition, which may have no GPU."""
+        to the site's default partition, which may have no GPU. Only first attempts are held: what
+        a second one asks for is not known here."""
         if resources.get("slurm_partition") or not self.limits:
             return
         over = {name: self._over(name, resources) for name in self.candidates(resources)}
@@ -76,3 +77,20 @@ class Partitions:
             if isinstance(asked := resources.get(key), int | float)
             and asked > self.limits[name].get(limit, math.inf)
         ]
+
+
+def _numbers(path: str | None, name: str, limits: Mapping) -> dict:
+    """The limits of a partition; a time may be written as the executor takes it (12h, 2-00:00)."""
+    from snakemake_executor_plugin_slurm.utils import parse_time_to_minutes
+    from snakemake_interface_common.exceptions import WorkflowError
+
+    found = dict(limits)
+    try:
+        if "max_runtime" in found:
+            found["max_runtime"] = parse_time_to_minutes(found["max_runtime"])
+    except (WorkflowError, ValueError) as error:
+        raise UserError(f"{path}: {name}: max_runtime: {error}") from None
+    for key in _LIMITS.values():
+        if not isinstance(found.get(key, 0), int | float):
+            raise UserError(f"{path}: {name}: {key} must be a number, not {found[key]!r}")
+    return found

@@ -14,10 +14,12 @@ import re
 import shlex
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
+
+from snakemake.settings.enums import Quietness
 
 from seqfuse.errors import nearest, printable
 
@@ -34,16 +36,23 @@ _IDLE = (
 _NOTHING = "Nothing to be done"
 _FAILED = "At least one job did not complete successfully"
 _STOPS = "Exiting because a job execution failed"
+# What a person waits for while jobs run.
+_AWAITED = ("Terminating processes", "Will exit after", "Shutting down", "Waiting at most")
+_AGAIN = re.compile(r"Trying to restart job (\d+)\.")
+# What ended a job that has no words for it, in the words of Python and of a shell.
+_KILLED = re.compile(r"died with <Signals\.(\w+)|returned non-zero exit status (1[3-9]\d)\.")
 
 
 @dataclass
 class Failure:
-    """A job that failed: what it is, its outputs, its logs, and what Snakemake said of it."""
+    """A job that failed: what it is, its outputs, its logs, what Snakemake said of it, and what its
+    executor did (a cluster's word for how it ended)."""
 
     name: str
     outputs: Sequence[str]
     logs: Sequence[str]
     said: str
+    ended: str = ""
 
 
 class Terminal(logging.Handler):
@@ -60,7 +69,10 @@ class Terminal(logging.Handler):
         output = workflow.output_settings
         self._detailed = output.dryrun or output.printshellcmds or output.verbose
         self._running = False
-        self._cause, self._failures = "", {}
+        self._failures: dict[int, Failure] = {}
+        # Of each thread, what was said of the failed job that it announces next.
+        self._causes: dict[int | None, str] = {}
+        self._others = 0
         self._told, self._shown, self._done = 0, 0.0, 0
         self._started, self._took = {}, defaultdict(list)
         self._left: dict[int, tuple[str, float | None]] = {}
@@ -97,8 +109,9 @@ class Terminal(logging.Handler):
 
     def end(self) -> None:
         """Say what is said when nothing is left to do."""
-        for line in self._ending():
-            self._say(line)
+        if not self._quiet(Quietness.ALL):
+            for line in self._ending():
+                self._say(line)
 
     def close(self) -> None:
         """Snakemake ends: nothing that failed is left unsaid."""
@@ -110,17 +123,20 @@ class Terminal(logging.Handler):
         """Whether a record tells a person nothing about this run."""
         text = record.getMessage() if isinstance(record.msg, str) else ""
         if record.levelno >= logging.WARNING:
-            return bool(self._failures) and text.startswith(_STOPS)
+            return bool(self._failures) and not self._others and text.startswith(_STOPS)
         if self._running:
-            return True
+            if again := _AGAIN.match(text):
+                self._failures.pop(int(again[1]), None)
+                self._say(f"{self._title(int(again[1]))} is tried again")
+            return not text.startswith(_AWAITED)
         return event in ("workflow_started", "resources_info") or text.startswith(_IDLE)
 
     def _say(self, text: str) -> None:
-        if "all" not in {getattr(kind, "value", kind) for kind in self._quiet()}:
-            print(text, file=self._own.stream, flush=True)
+        print(text, file=self._own.stream, flush=True)
 
-    def _quiet(self) -> Collection:
-        return self._workflow.output_settings.quiet or ()
+    def _quiet(self, *kinds: Quietness) -> bool:
+        """Whether `--quiet` asks for any of these."""
+        return not set(kinds).isdisjoint(self._workflow.output_settings.quiet or ())
 
     # --- steps and time left ---
 
@@ -136,6 +152,8 @@ class Terminal(logging.Handler):
         jobs = [job for job in everything if job.output]
         jobs.sort(key=lambda job: order.get(job.rule.name, 0))
         self._left = {dag.jobid(job): (job.rule.name, _seconds(job.benchmark)) for job in jobs}
+        if self._quiet(Quietness.ALL, Quietness.PROGRESS):
+            return
         stages = Counter(job.rule.name.partition("_")[0] for job in jobs)
         told = ", ".join(f"{stage} {count}" for stage, count in stages.items())
         self._say(f"{len(jobs)} job{'s' if jobs[1:] else ''}: {told}")
@@ -149,6 +167,8 @@ class Terminal(logging.Handler):
 
     def _progress(self, done: int, total: int) -> None:
         now = time.monotonic()
+        if self._quiet(Quietness.ALL, Quietness.PROGRESS):
+            return
         if (done - self._told) * _SHARE < total and now - self._shown < _SECONDS and done < total:
             return
         if self._left or done < total:
@@ -161,10 +181,10 @@ class Terminal(logging.Handler):
         """How long the jobs that are left take: as the same job in an earlier run, or as those of
         its rule in this one."""
         finished = [seconds for several in self._took.values() for seconds in several]
-        if not finished or not self._left:
-            return ""
         means = {rule: fmean(seconds) for rule, seconds in self._took.items()}
         each = [means.get(rule, before) for rule, before in self._left.values()]
+        if not finished or not any(each):
+            return ""
         at_once = max(1.0, sum(finished) / elapsed)
         seconds = sum(filter(None, each)) / at_once
         least = "at least " if None in each else ""
@@ -177,12 +197,9 @@ class Terminal(logging.Handler):
 
     def _fail(self, record: logging.LogRecord) -> None:
         """Keep what is said of a failed job for the end, and name the job at once."""
-        name, self._cause, said = (
-            self._title(record.jobid),
-            "",
-            self._cause or record.rule_msg or "",
-        )
-        failure = Failure(name, record.output or [], record.log or [], said)
+        name, ended = self._title(record.jobid), (record.rule_msg or "").partition("For further")[0]
+        said = self._causes.pop(record.thread, "")
+        failure = Failure(name, record.output or [], record.log or [], said, ended.strip())
         self._failures[record.jobid] = failure
         self._say(f"{name} failed" + (f"; log: {failure.logs[0]}" if failure.logs else ""))
 
@@ -190,15 +207,19 @@ class Terminal(logging.Handler):
         text, kind = record.getMessage(), getattr(record, "exception", "")
         if kind == "MissingRuleException":
             self._say(self._unknown_target(text) or text)
-        elif self._running and "CalledProcessError" in text:
-            self._cause = text  # of the failed job that is announced next
+        elif self._running and kind == "RuleException" and "CalledProcessError" in text:
+            self._causes[record.thread] = text
         elif _FAILED in text and self._failures:
             self._say_failures()
         else:
+            self._others += self._running
             self._own.handle(record)
 
     def _say_failures(self) -> None:
         failures, self._failures = [*self._failures.values()], {}
+        causes, self._causes = self._causes, {}
+        for unannounced in causes.values():
+            self._say(unannounced)
         for failure in failures[:_JOBS]:
             told = message(failure)
             words = [*self._call(), *failure.outputs[:1]]
@@ -210,13 +231,17 @@ class Terminal(logging.Handler):
             self._say(f"\n{len(rest)} more failed:")
             for failure in rest:
                 self._say(f"  {failure.name}: {', '.join(failure.logs) or failure.said}")
+        if failures and self._others:
+            self._say(f"\n{self._others} more of Snakemake's errors: above")
 
     def _call(self) -> list[str]:
         """The words that lay other settings over config.yaml, as they were typed."""
         call = self._workflow.config_settings
         files, words = [str(file) for file in call.configfiles], [*call.config_args]
+        folder = self._workflow.overwrite_workdir
         # `--` ends the words of --config, which takes several.
         return [
+            *(["--directory", str(folder)] if folder else []),
             *(["--configfile", *files] if files else []),
             *(["--config", *words] if words else []),
             *(["--"] if files or words else []),
@@ -249,17 +274,22 @@ def stand_before(
 
 
 def message(failure: Failure) -> list[str]:
-    """What a failed job said itself: its mistakes, or the last lines of its log, or, where it left
-    none, what Snakemake says of it."""
+    """What a failed job said itself, and above it how it was ended, where that is known.
+
+    Its mistakes, or else the last lines of its log; if it left none, Snakemake's words stand.
+    """
+    ended = [failure.ended] if failure.ended else []
+    if killed := _KILLED.search(failure.said):
+        ended = [f"ended by {killed[1] or f'signal {int(killed[2]) - 128}'}"]
     for log in failure.logs:
         with contextlib.suppress(OSError):
             text = Path(log).read_text(encoding="utf-8", errors="replace")
             lines = [printable(line) for line in text.splitlines() if line.strip()]
             if mistakes := [line for line in lines if _MISTAKE.match(line)]:
-                return mistakes[-_LINES:]
+                return ended + mistakes[-_LINES:]
             if lines:
-                return lines[-_LINES:]
-    return failure.said.splitlines() or ["its log is empty"]
+                return ended + lines[-_LINES:]
+    return failure.said.splitlines() or ended or ["its log is empty"]
 
 
 def _title(job) -> str:

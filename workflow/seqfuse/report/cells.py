@@ -68,7 +68,7 @@ class Grid:
     @property
     def csv(self) -> str:
         """The table as CSV with exact numbers, as a data URI; an interval has two columns more, and
-        each seed one."""
+        the training with each seed one, in the order of the settings."""
         columns = [[cells[i] for _, cells in self.rows] for i in range(len(self.columns))]
         wide = [any(cell.ends for cell in column) for column in columns]
         most = [max((len(cell.by_seed) for cell in column), default=0) for column in columns]
@@ -77,7 +77,7 @@ class Grid:
         heads = []
         for name, spans, seeds in zip(self.columns, wide, most, strict=True):
             heads += [name, *([f"{name} low", f"{name} high"] if spans else [])]
-            heads += [f"{name} seed {number}" for number in range(1, seeds + 1)]
+            heads += [f"{name} training {number}" for number in range(1, seeds + 1)]
         writer.writerow(heads)
         for _, cells in self.rows:
             texts = []

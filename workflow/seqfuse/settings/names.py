@@ -13,7 +13,7 @@ from seqfuse.registry.judges import REFERENCES
 from seqfuse.registry.layouts import DECODERS, LAYOUTS, TEXT_LAYOUTS
 from seqfuse.registry.methods import METHODS, OWN_SETTINGS, Method
 from seqfuse.registry.metrics import MEAN
-from seqfuse.settings.datasets import splits
+from seqfuse.settings.datasets import cleaning, splits
 from seqfuse.settings.schema import section
 from seqfuse.settings.validation import hold, refuse, together
 from seqfuse.settings.yaml_files import KeyPath, Places
@@ -219,9 +219,23 @@ def _by_codon(settings: Mapping) -> Iterator[Mistake]:
                 if not settings["datasets"].get(dataset, {}).get("cds"):
                     said = f"{encoder!r} reads coding sequences, which {dataset!r} of the suite"
                     yield path, f"{key}: {said} {suite!r} is not said to be (`cds: true`)"
+                elif said := _other_code(settings, encoder, dataset):
+                    yield path, f"{key}: {said}"
             if name in language["methods"] and suite not in language["probe"]["exclude_suites"]:
                 said = f"{encoder!r} has no states of DNA that probes alter; write"
                 yield path, f"{key}: {said} `language: {{probe: {{exclude_suites: [{suite}]}}}}`"
+
+
+def _other_code(settings: Mapping, encoder: str, dataset: str) -> str | None:
+    """That an arm was trained on proteins by another genetic code than a set's."""
+    arm_set = codon_encoders.CodonEncoder.of(encoder).set
+    if not arm_set:
+        return None
+    sets = [settings["datasets"].get(name.partition("+")[0], {}) for name in (arm_set, dataset)]
+    theirs, ours = (cleaning(one, settings["sequences"])["genetic_code"] for one in sets)
+    if theirs == ours:
+        return None
+    return f"{encoder!r} is trained by genetic code {theirs}, and {dataset!r} has {ours}"
 
 
 def _no_codons(settings: Mapping, method: Method, encoder: str) -> str | None:

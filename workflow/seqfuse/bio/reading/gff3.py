@@ -3,6 +3,7 @@
 The CDSs of a contig are in memory until the next contig or `###`; the genome is not.
 """
 
+import shlex
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
@@ -66,7 +67,9 @@ class Gff3:
         """How to take the genome out of a file that ends in it, as those of Prokka do."""
         if not any(line.startswith("##FASTA") for line in text.lines(self.path, "gff3")):
             return ""
-        return f"; it stands behind ##FASTA: sed '1,/^##FASTA/d' {self.path.name} > ref.fa"
+        compressed = self.path.suffix.lower() in (".gz", ".bgz")
+        shown = f"{'zcat' if compressed else 'cat'} {shlex.quote(str(self.path))}"
+        return f"; it stands behind ##FASTA: {shown} | sed '1,/^##FASTA/d' > ref.fa"
 
     def _contigs(self) -> Iterator[tuple[str, dict, dict]]:
         """Of each contig (its name, {CDS: (line, parts or fault)}, {feature: attributes})."""

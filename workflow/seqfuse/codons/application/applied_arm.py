@@ -101,16 +101,14 @@ class AppliedArm:
 
     def places(self) -> dict[str, Path]:
         """The folder of the encoder of each modality."""
-        return {
-            view: found_again.find(
-                encoder,
-                self.folder,
-                self.given.get(view),
-                f"--{view}-encoder",
-                f"encoders/{view}",
-            )
-            for view, encoder in self.description.encoders.items()
-        }
+        return {view: self.place(view) for view in self.description.encoders}
+
+    def place(self, view: str) -> Path:
+        """The folder of a modality's encoder."""
+        encoder, given = self.description.encoders[view], self.given.get(view)
+        return found_again.find(
+            encoder, self.folder, given, f"--{view}-encoder", f"encoders/{view}"
+        )
 
     def reject(self, records: NewRecords) -> None:
         """Reject the rows that an encoder does not take."""

@@ -40,6 +40,13 @@ class LiveStates:
                 " with --encoder"
             )
         self._arm, self._unfused = AppliedArm(folder, {}), made["fusion"] is not None
+        for view in self._arm.description.encoders:
+            try:
+                self._arm.place(view)
+            except UserError as error:
+                lost = str(error).partition("; ")[0]
+                copy = self._arm.folder / "encoders" / view
+                raise UserError(f"{lost}; copy its folder to {copy}") from None
         self._held: dict[str, np.ndarray] = {}
 
     def hold(self, sequences: Iterable[str]) -> None:

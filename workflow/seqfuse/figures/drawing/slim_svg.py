@@ -10,23 +10,26 @@ _FAMILY = re.compile(r"font-family: ([^;\"]*); ?")
 
 
 def slim(svg: str) -> str:
-    """The same picture: coordinates to a hundredth of a point, the font named once, no indents.
+    """The same picture: coordinates to a hundredth of a point, its first font named once, no
+    indents.
 
     Texts stand as they were.
     """
     families = _FAMILY.findall(svg)
-    svg = re.sub(r"\n\s+<", "\n<", _TAG.sub(lambda tag: _slim_tag(tag[0]), svg))
+    most = families[0] if families else ""
+    svg = re.sub(r"\n\s+<", "\n<", _TAG.sub(lambda tag: _slim_tag(tag[0], most), svg))
     if families:
-        family = families[0].replace("'", "")
+        family = most.replace("'", "")
         svg = svg.replace("<svg ", f'<svg style="font-family: {family}" ', 1)
     return svg
 
 
-def _slim_tag(tag: str) -> str:
+def _slim_tag(tag: str, family: str) -> str:
     if tag.startswith("<image"):
         return tag
+    tag = re.sub(f"font-family: {re.escape(family)}; ?", "", tag)
     tag = _LONG_NUMBER.sub(lambda number: _rounded(number[0]), tag)
-    return re.sub(r"\s*\n\s*", " ", _FAMILY.sub("", _NO_TURN.sub("", tag)))
+    return re.sub(r"\s*\n\s*", " ", _NO_TURN.sub("", tag))
 
 
 def _rounded(number: str) -> str:

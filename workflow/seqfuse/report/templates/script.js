@@ -53,7 +53,7 @@ const csv = ({ columns, rows }) => {
   const lines = [columns.flatMap((c, i) => [
     c,
     ...(wide[i] ? [`${c} low`, `${c} high`] : []),
-    ...Array.from({ length: most[i] }, (_, seed) => `${c} seed ${seed + 1}`),
+    ...Array.from({ length: most[i] }, (_, seed) => `${c} training ${seed + 1}`),
   ])];
   for (const { cells } of rows) {
     lines.push(cells.flatMap((cell, i) => [
