@@ -12,10 +12,10 @@ from seqfuse.registry.figures import FIGURES
 DATA = yaml.safe_load(figures._CAPTIONS.read_text(encoding="utf-8"))
 
 
-def test_every_figure_has_a_title_and_a_caption():
+def test_every_figure_has_a_title_a_caption_and_why_it_would_be_left_out():
     assert list(DATA["figures"]) == list(FIGURES)
     for name, words in DATA["figures"].items():
-        assert words.keys() == {"title", "caption"}, name
+        assert words.keys() == {"title", "caption", "without_rows"}, name
         assert all(words.values()), name
 
 
@@ -33,8 +33,8 @@ def test_the_caption_of_a_figure_is_its_text_on_one_line():
     assert FIGURES["training"].title == "Training of study A"
     assert FIGURES["training"].caption == (
         "Training and validation loss of each method. Thin lines are the training loss, averaged "
-        "over at most 100 stretches of steps; thick lines the validation loss; controls are grey "
-        "and dashed. One line a seed."
+        "over at most 100 stretches of steps; thick lines with marks the validation loss; controls are "
+        "grey and dashed. One line a seed."
     )
     assert not [name for name, figure in FIGURES.items() if "\n" in figure.caption]
 
