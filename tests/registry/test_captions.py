@@ -33,8 +33,8 @@ def test_the_caption_of_a_figure_is_its_text_on_one_line():
     assert FIGURES["training"].title == "Training of study A"
     assert FIGURES["training"].caption == (
         "Training and validation loss of each method. Thin lines are the training loss, averaged "
-        "over at most 100 stretches of steps; thick lines with marks the validation loss; controls are "
-        "grey and dashed. One line a seed."
+        "over at most 100 stretches of steps; thick lines with marks the validation loss; controls "
+        "are grey and dashed. One line a seed."
     )
     assert not [name for name, figure in FIGURES.items() if "\n" in figure.caption]
 
