@@ -82,13 +82,12 @@ class Partitions:
 def _numbers(path: str | None, name: str, limits: Mapping) -> dict:
     """The limits of a partition; a time may be written as the executor takes it (12h, 2-00:00)."""
     from snakemake_executor_plugin_slurm.utils import parse_time_to_minutes
-    from snakemake_interface_common.exceptions import WorkflowError
 
     found = dict(limits)
     try:
         if "max_runtime" in found:
             found["max_runtime"] = parse_time_to_minutes(found["max_runtime"])
-    except (WorkflowError, ValueError) as error:
+    except Exception as error:  # an error of Snakemake's, which takes half a second to import
         raise UserError(f"{path}: {name}: max_runtime: {error}") from None
     for key in _LIMITS.values():
         if not isinstance(found.get(key, 0), int | float):

@@ -19,8 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
-from snakemake.settings.enums import Quietness
-
 from seqfuse.errors import nearest, printable
 
 # How often a finished job is shown: at each 20th of the jobs, and after a minute without a line.
@@ -109,7 +107,7 @@ class Terminal(logging.Handler):
 
     def end(self) -> None:
         """Say what is said when nothing is left to do."""
-        if not self._quiet(Quietness.ALL):
+        if not self._quiet("ALL"):
             for line in self._ending():
                 self._say(line)
 
@@ -134,9 +132,10 @@ class Terminal(logging.Handler):
     def _say(self, text: str) -> None:
         print(text, file=self._own.stream, flush=True)
 
-    def _quiet(self, *kinds: Quietness) -> bool:
-        """Whether `--quiet` asks for any of these."""
-        return not set(kinds).isdisjoint(self._workflow.output_settings.quiet or ())
+    def _quiet(self, *kinds: str) -> bool:
+        """Whether `--quiet` asks for any of these, by the names of Snakemake's `Quietness`."""
+        asked = {kind.name for kind in self._workflow.output_settings.quiet or ()}
+        return not asked.isdisjoint(kinds)
 
     # --- steps and time left ---
 
@@ -152,7 +151,7 @@ class Terminal(logging.Handler):
         jobs = [job for job in everything if job.output]
         jobs.sort(key=lambda job: order.get(job.rule.name, 0))
         self._left = {dag.jobid(job): (job.rule.name, _seconds(job.benchmark)) for job in jobs}
-        if self._quiet(Quietness.ALL, Quietness.PROGRESS):
+        if self._quiet("ALL", "PROGRESS"):
             return
         stages = Counter(job.rule.name.partition("_")[0] for job in jobs)
         told = ", ".join(f"{stage} {count}" for stage, count in stages.items())
@@ -167,7 +166,7 @@ class Terminal(logging.Handler):
 
     def _progress(self, done: int, total: int) -> None:
         now = time.monotonic()
-        if self._quiet(Quietness.ALL, Quietness.PROGRESS):
+        if self._quiet("ALL", "PROGRESS"):
             return
         if (done - self._told) * _SHARE < total and now - self._shown < _SECONDS and done < total:
             return
