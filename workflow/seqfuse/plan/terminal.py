@@ -35,7 +35,7 @@ _NOTHING = "Nothing to be done"
 _FAILED = "At least one job did not complete successfully"
 _STOPS = "Exiting because a job execution failed"
 # What a person waits for while jobs run.
-_AWAITED = ("Terminating processes", "Will exit after", "Shutting down", "Waiting at most")
+_AWAITED = ("Terminating processes", "Will exit after", "Waiting at most")
 _AGAIN = re.compile(r"Trying to restart job (\d+)\.")
 # What ended a job that has no words for it, in the words of Python and of a shell.
 _KILLED = re.compile(r"died with <Signals\.(\w+)|returned non-zero exit status (1[3-9]\d)\.")
