@@ -140,12 +140,12 @@ def test_a_failed_jobs_own_message_comes_last_and_once(run, tmp_path):
         "data_records own failed:",
         "    seqfuse data records: error: own.csv: line 3: wrong",
         f"  log: {told}",
-        "  its command: snakemake -n -p --force --config preset=demo -- results/r/0",
+        "  to see its command: snakemake -n -p --force --config preset=demo -- results/r/0",
         "",
         "sequences x failed:",
         "    CalledProcessError in line 1",
         f"  log: {empty}",
-        "  its command: snakemake -n -p --force --config preset=demo -- results/r/1",
+        "  to see its command: snakemake -n -p --force --config preset=demo -- results/r/1",
     ]
     assert "judge failed" in "\n".join(shown.lines()) and "judge failed:" not in shown.lines()
 

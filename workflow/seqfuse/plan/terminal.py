@@ -71,10 +71,13 @@ class Terminal(logging.Handler):
         # Of each thread, what was said of the failed job that it announces next.
         self._causes: dict[int | None, str] = {}
         self._others = 0
+        self._awaited: set[str] = set()
         self._told, self._shown, self._done = 0, 0.0, 0
         self._started, self._took = {}, defaultdict(list)
         self._left: dict[int, tuple[str, float | None]] = {}
         self._titles: dict[int, str] = {}
+        # Jobs without an output, such as `all`, are no steps.
+        self._targets = 0
         self._begun = time.monotonic()
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -126,7 +129,9 @@ class Terminal(logging.Handler):
             if again := _AGAIN.match(text):
                 self._failures.pop(int(again[1]), None)
                 self._say(f"{self._title(int(again[1]))} is tried again")
-            return not text.startswith(_AWAITED)
+            known = text in self._awaited
+            self._awaited.add(text)
+            return known or not text.startswith(_AWAITED)
         return event in ("workflow_started", "resources_info") or text.startswith(_IDLE)
 
     def _say(self, text: str) -> None:
@@ -153,6 +158,7 @@ class Terminal(logging.Handler):
         self._left = {dag.jobid(job): (job.rule.name, _seconds(job.benchmark)) for job in jobs}
         if self._quiet("ALL", "PROGRESS"):
             return
+        self._targets = len(everything) - len(jobs)
         stages = Counter(job.rule.name.partition("_")[0] for job in jobs)
         told = ", ".join(f"{stage} {count}" for stage, count in stages.items())
         self._say(f"{len(jobs)} job{'s' if jobs[1:] else ''}: {told}")
@@ -165,7 +171,7 @@ class Terminal(logging.Handler):
             self._took[rule].append(time.monotonic() - self._started.pop(number))
 
     def _progress(self, done: int, total: int) -> None:
-        now = time.monotonic()
+        now, total = time.monotonic(), total - self._targets
         if self._quiet("ALL", "PROGRESS"):
             return
         if (done - self._told) * _SHARE < total and now - self._shown < _SECONDS and done < total:
@@ -221,11 +227,11 @@ class Terminal(logging.Handler):
             self._say(unannounced)
         for failure in failures[:_JOBS]:
             told = message(failure)
-            words = [*self._call(), *failure.outputs[:1]]
+            call = ["snakemake", "-n", "-p", "--force", *self._call(), *failure.outputs[:1]]
             self._say(f"\n{failure.name} failed:\n" + "\n".join(f"    {line}" for line in told))
             for log in failure.logs:
                 self._say(f"  log: {log}")
-            self._say(f"  its command: {shlex.join(['snakemake', '-n', '-p', '--force', *words])}")
+            self._say(f"  to see its command: {shlex.join(call)}")
         if rest := failures[_JOBS:]:
             self._say(f"\n{len(rest)} more failed:")
             for failure in rest:
