@@ -176,7 +176,7 @@ class Terminal(logging.Handler):
             return
         if (done - self._told) * _SHARE < total and now - self._shown < _SECONDS and done < total:
             return
-        if self._left or done < total:
+        if done <= total:
             self._told, self._shown = done, now
             width = len(str(total))
             left = self._time_left(now - self._begun)
