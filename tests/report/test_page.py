@@ -459,7 +459,9 @@ def test_what_only_the_paper_has_has_no_value_of_ours():
     row |= {"metric": "spearman", "published": "0.653", "published_note": "", "difference": ""}
     row |= {"published_source": "arXiv 2506.08936, Table 1"}
     drawing = SimpleNamespace(figure=FIGURES["fusion"], records=lambda: [row], source=3)
-    (grid,) = grids.published(SimpleNamespace(figures=[drawing]))
+    settings = {"evaluation": {"confidence": 0.9}}
+    (grid,) = grids.published(SimpleNamespace(figures=[drawing], settings=settings))
+    assert grid.caption.endswith("with 90 % intervals")
     [(_, cells)] = grid.rows
     shown = dict(zip(grid.columns, cells, strict=True))
     assert (shown["Ours"].text, shown["Ours"].value) == ("", None)

@@ -231,7 +231,7 @@ def published(run: Run) -> list[Grid]:
     """The papers' values beside ours, from every figure that has any."""
     grid = Grid(
         "published-values",
-        "Published values beside ours, with 95 % intervals",
+        f"Published values beside ours, with {_intervals(run)}",
         ["Table or figure", "Dataset", "Method", "Measure", "Ours", "Published", "Difference"]
         + ["In our interval", "Where", "Note"],
     )
