@@ -19,9 +19,15 @@ class Made:
     rows: list[dict]
     card: dict
     written: list[str]
+    folder: Path
 
     def column(self, name: str) -> list:
         return [row[name] for row in self.rows]
+
+    @property
+    def wording(self) -> str:
+        """Standard error without the test's folder, whose length is the machine's and the run's."""
+        return self.said.replace(f"{self.folder}/", "")
 
 
 @pytest.fixture
@@ -45,6 +51,6 @@ def make(tmp_path, capsys):
         written = sorted(str(p.relative_to(out)) for p in out.rglob("*") if p.is_file())
         rows = pq.read_table(out / "records.parquet").to_pylist() if not status else []
         card = json.loads(Path(out / "card.json").read_text()) if not status else {}
-        return Made(status, capsys.readouterr().err, rows, card, written)
+        return Made(status, capsys.readouterr().err, rows, card, written, tmp_path)
 
     return run

@@ -209,7 +209,7 @@ def test_a_mistake_is_one_line(make, tmp_path, case):
     more |= {"study": "language", "question": "Which?", "columns": {"label": "partial"}}
     made = make({name: content}, **more)
     [line] = made.said.splitlines()
-    assert made.status == 2 and made.written == [] and len(line) < 340
+    assert made.status == 2 and made.written == [] and len(made.wording) < 280
     for part in [str(tmp_path / name), *wanted]:
         assert part in line
 

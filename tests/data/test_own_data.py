@@ -25,9 +25,9 @@ def lines_of(made) -> list[str]:
     """What a refusal says; each line fits a terminal and holds no control character."""
     assert made.status == 2 and made.written == []
     said = made.said.splitlines()
-    for line in said:
+    for line, wording in zip(said, made.wording.splitlines(), strict=True):
         assert line.startswith("seqfuse data records: error: ")
-        assert len(line) < 340 and line.isprintable(), line
+        assert len(wording) < 280 and line.isprintable(), line
     return said
 
 
