@@ -9,7 +9,8 @@ from scipy.stats import spearmanr
 from sklearn import metrics as sklearn
 
 from bench.measure import Setting, alternate, result
-from seqfuse.evaluation.answers import Answers, Gold
+from seqfuse.evaluation.answers import Answers
+from seqfuse.evaluation.gold import Gold
 from seqfuse.evaluation.score import scores
 from seqfuse.statistics import jackknife
 

@@ -140,4 +140,4 @@ def test_tables_that_do_not_fit_are_refused(suite, planted, capsys):
     suite.predict("linear", answers(rows, by_text))
     suite.train("linear")
     assert "the DNA of 'stranger', which is no val or test record of data" in refused("stranger")
-    assert "no cost.json tells of its training" in refused(pairs[0][1]["id"], "qformer")
+    assert "no cost.json describes its training" in refused(pairs[0][1]["id"], "qformer")

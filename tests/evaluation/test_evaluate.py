@@ -80,7 +80,7 @@ def test_aliases_of_another_dataset_are_refused(suite, capsys):
     suite.dataset("data", gold("a"))
     suite.predict("linear", said("a"))
     assert suite.run("--aliases", '{"dtaa": {"x": "a"}}') == 2
-    assert "--aliases: 'dtaa' is no dataset of data" in capsys.readouterr().err
+    assert "--aliases: 'dtaa' is not one of the datasets data" in capsys.readouterr().err
 
 
 def test_subsets_and_splits_are_scored_apart(suite):
@@ -398,15 +398,15 @@ def refused(suite, capsys) -> str:
         (said("a", "b"), ["1 test records have no prediction", "'r2'"]),
         (said("a", "b", "a") + said("a"), ["'r0' is predicted 2 times"]),
         (said("a", "b", "a", "b"), ["for no val or test record", "'r3'"]),
-        (said("a", "b", "z"), ["predicted is no label of data", "r2"]),
+        (said("a", "b", "z"), ["predicted is not a label of data", "r2"]),
         (said("a", "b", "a", dataset="other"), ["'other'", "not evaluated here"]),
-        ([], ["no prediction to score"]),
+        ([], ["no predictions to score"]),
         (
             said("a", "b", "a", loglik=[("a", float("nan")), ("b", 0.0)]),
             ["loglik holds NaN", "r0"],
         ),
-        (said("a", "b", "a", seed=3), ["trained with seed 0", "predictions of data"]),
-        (said("a", "b", "a", probe="swap"), ["trained with seed 0", "predictions of data"]),
+        (said("a", "b", "a", seed=3), ["trained with seed 0", "predictions for data"]),
+        (said("a", "b", "a", probe="swap"), ["trained with seed 0", "predictions for data"]),
     ],
 )
 def test_bad_predictions_are_refused_in_one_line(suite, capsys, rows, words):

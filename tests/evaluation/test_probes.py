@@ -148,10 +148,10 @@ def test_calibration_is_a_table_of_its_own(suite):
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (lambda rows: [row | {"method": "stranger"} for row in rows], "no cost.json tells of"),
-        (lambda rows: [row | {"seed": 7} for row in rows], "seed 7, data: no cost.json tells of"),
+        (lambda rows: [row | {"method": "stranger"} for row in rows], "no cost.json describes"),
+        (lambda rows: [row | {"seed": 7} for row in rows], "seed 7, data: no cost.json describes"),
         (lambda rows: rows[GENES:], "no unaltered answers beside the probes"),
-        (lambda rows: rows[:-1], "'swap' is on other rows than 'none' of linear"),
+        (lambda rows: rows[:-1], "'swap' covers other rows than 'none' of linear"),
         (lambda rows: rows + rows[-1:], "is predicted 2 times"),
         (lambda rows: [row | {"id": f"x{row['id']}"} for row in rows], "made from another dataset"),
         (lambda rows: [row | {"dataset": "other"} for row in rows], "not evaluated here"),

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from seqfuse.evaluation.answers import Answers, Gold
+from seqfuse.evaluation.answers import Answers
+from seqfuse.evaluation.gold import Gold
 from seqfuse.evaluation.score import scores
 from seqfuse.statistics import inference, jackknife
 

@@ -1,6 +1,6 @@
 """Scores and comparisons of arrays, and the scores of a run, for use from Python.
 
-The same code as the pipeline's, so that a number here is the number there.
+They run the pipeline's own code, so that both give the same numbers.
 """
 
 from collections.abc import Sequence
@@ -12,11 +12,12 @@ import pyarrow as pa
 from seqfuse import tables
 from seqfuse.errors import UserError
 from seqfuse.evaluation import score as scoring
-from seqfuse.evaluation.answers import Answers, Gold
+from seqfuse.evaluation.answers import Answers
+from seqfuse.evaluation.gold import Gold
 from seqfuse.registry.metrics import METRICS
 from seqfuse.statistics import comparisons, inference
 
-# Scores that predictions alone have; the others need texts or likelihoods.
+# The name of the only prediction, if there is one.
 _ONE = "one"
 
 
@@ -29,11 +30,12 @@ def score(
 ) -> dict[str, float]:
     """A score with its interval: {"metric", "value", "low", "high", "n", "clusters", "seeds"}.
 
-    `gold` [n] are labels (texts or integers) or values (floats); `predicted` is [n], or [seeds, n]
-    of several trainings. `groups` [n] names what rows are no independent samples of, such as genes;
-    without it, each row is one. `metric` is a name of docs/statistics.md ("accuracy" of labels and
-    "spearman" of values if not given). The interval, as in the report, is over groups and seeds
-    (jackknife, Wilson's form); NaN for fewer than six groups.
+    `gold` [n] holds labels (texts or integers) or values (floats); `predicted` is [n], or
+    [seeds, n] for several trainings. `groups` [n] names the group of each row, such as its gene:
+    rows of one group are not independent. Without it, all rows are. `metric` is a name in
+    docs/statistics.md (default: "accuracy" for labels, "spearman" for values). The interval is the
+    report's (jackknife over groups, plus seeds; Wilson's form); it is NaN with fewer than six
+    groups. Raises UserError if lengths differ or the metric is unknown or of another task.
     """
     one = _estimate(gold, {_ONE: predicted}, groups, metric)[_ONE]
     metric = metric or _default(gold)
@@ -60,27 +62,30 @@ def compare(
 ) -> dict[str, float | str]:
     """Whether `one` predicts better than `other` on the same rows: a paired difference.
 
-    Arguments as for `score`. {"difference", "low", "high", "p", "detectable", "verdict",
-    "equivalence", ...}: `detectable` is the smallest true difference that the test would find four
-    times in five, `verdict` is "better", "worse" or that it is not significant, and `equivalence`
-    says whether the difference is shown to be within the margin. A single test: correct for
-    several yourself.
+    Arguments and errors as for `score`. Returns {"difference", "low", "high", "p", "detectable",
+    "verdict", "equivalence", ...}. `detectable` is the smallest true difference that the test would
+    find four times in five; `verdict` is "better", "worse" or "not significant ..."; `equivalence`
+    says whether the difference is shown to be within `margin`. This is a single test: if you make
+    several, correct for that yourself.
     """
-    found = _estimate(gold, {"one": one, "other": other}, groups, metric)
-    known = METRICS[metric or _default(gold)]
+    scored = _estimate(gold, {"one": one, "other": other}, groups, metric)
+    registered = METRICS[metric or _default(gold)]
     compared = comparisons.compare(
-        found["one"].estimate,
-        found["other"].estimate,
-        known.better,
-        known.ends or (-np.inf, np.inf),
+        scored["one"].estimate,
+        scored["other"].estimate,
+        registered.better,
+        registered.ends or (-np.inf, np.inf),
     )
     rule = comparisons.Rule(1 - confidence, margin)
     return comparisons.judged([compared], [[0]], rule)[0]
 
 
 def scores(folder: str | Path):
-    """Every score of a run, such as "results/demo": a data frame with the columns of
-    metrics.parquet (suite, dataset, split, subset, method, probe, metric, value, low, ...)."""
+    """Every score of a run, such as "results/demo", as a data frame.
+
+    Its columns are those of metrics.parquet (suite, dataset, split, subset, method, probe, metric,
+    value, low, ...). Raises UserError if the folder holds no scores.
+    """
     import pandas as pd
 
     paths = sorted(Path(folder).glob("evaluation/*/*/metrics.parquet"))
@@ -97,16 +102,16 @@ def _default(gold: Sequence) -> str:
 def _estimate(
     gold: Sequence, predictions: dict[str, Sequence], groups: Sequence | None, metric: str | None
 ) -> dict[str, scoring.Score]:
-    """The score of each prediction with what its error is made of."""
+    """The score of each prediction, by its name."""
     truth = np.asarray(gold)
     regression = truth.dtype.kind == "f"
     metric = metric or _default(gold)
     task = "regression" if regression else "classification"
     if metric not in METRICS or METRICS[metric].task != task:
         known = ", ".join(name for name, one in METRICS.items() if one.task == task)
-        raise UserError(f"metric {metric!r}: no {task} metric; known: {known}")
-    said = {name: np.atleast_2d(np.asarray(one)) for name, one in predictions.items()}
-    for name, rows in said.items():
+        raise UserError(f"metric {metric!r}: not a {task} metric; known: {known}")
+    by_seed = {name: np.atleast_2d(np.asarray(one)) for name, one in predictions.items()}
+    for name, rows in by_seed.items():
         if rows.shape[1] != len(truth):
             raise UserError(f"{len(truth)} gold rows and {rows.shape[1]} predictions of {name!r}")
     labels = () if regression else tuple(sorted(set(truth.tolist())))
@@ -114,7 +119,7 @@ def _estimate(
     groups = np.arange(len(truth)) if groups is None else np.asarray(groups)
     if len(groups) != len(truth):
         raise UserError(f"{len(truth)} gold rows and {len(groups)} groups")
-    described = Gold(
+    records = Gold(
         dataset="arrays",
         id=pa.array([str(number) for number in range(len(truth))]),
         split=np.full(len(truth), "test"),
@@ -128,16 +133,16 @@ def _estimate(
     )
     answers = []
     present = np.ones(len(truth), bool)
-    for name, rows in said.items():
+    for name, rows in by_seed.items():
         for seed, row in enumerate(rows):
             if regression:
                 own = {"value": row.astype(np.float64)}
             else:
-                # What is no label of gold is wrong, as an invalid answer is.
+                # A prediction that is not a gold label is wrong, like an invalid answer.
                 own = {"predicted": np.array([place.get(x, len(labels)) for x in row.tolist()])}
             answers.append(Answers("arrays", name, seed, "none", present, **own))
-    found = scoring.scores(described, present, answers, ("arrays", "arrays"))
-    scored = {name: found[name, "none"] for name in said}
+    by_method = scoring.scores(records, present, answers, ("arrays", "arrays"))
+    scored = {name: by_method[name, "none"] for name in by_seed}
     if any(metric not in one for one in scored.values()):
-        raise UserError(f"metric {metric!r}: not a function of labels alone; take another")
+        raise UserError(f"metric {metric!r}: needs texts or likelihoods, not labels alone")
     return {name: one[metric] for name, one in scored.items()}

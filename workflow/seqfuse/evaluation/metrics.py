@@ -1,7 +1,7 @@
 """The metrics as pure functions of numpy arrays, equal to scikit-learn's and scipy's.
 
-Metrics of classes are functions of three counts a class, and those of regression of seven sums, so
-that all rows, and all but some, are scored in one call: every function keeps leading axes.
+Classification metrics are functions of three counts per class, regression metrics of seven sums.
+Every function accepts leading axes, so that one call scores all rows and every leave-out sample.
 Spearman's correlation is in seqfuse/statistics/correlation.py.
 """
 
@@ -13,23 +13,22 @@ BINS = 15
 
 
 def counts(gold: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
-    """Per class: rows of it, rows predicted as it, rows of it predicted right; int64[3, classes].
+    """Per class: its rows, the rows predicted as it, and the rows that are both; int64[3, classes].
 
-    `gold` and `predicted` are class indices int[n]. An answer that is no label is a class of its
-    own, which no gold row has.
+    `gold` and `predicted` are class indices int[n]. Answers that are not a label form a class of
+    their own, which no gold row has.
     """
     hits = gold[gold == predicted]
     return np.stack([np.bincount(rows, minlength=classes) for rows in (gold, predicted, hits)])
 
 
 def classification(counted: np.ndarray) -> dict[str, np.ndarray]:
-    """Every metric of classes from counts[..., 3, classes]; each metric has shape [...].
+    """Every classification metric from counts[..., 3, classes]; each metric has shape [...].
 
-    Precision, recall and F1 of a class that nothing supports are 0, as is the MCC where gold or
-    prediction is constant (scikit-learn's rules). `macro_` averages over the classes that gold
-    holds, `union_` over those that gold or prediction holds, `weighted_` by gold rows. In a
-    resample these are the classes that the resample holds: a class that was not drawn is left out
-    of that resample's mean, not scored 0.
+    Precision, recall and F1 are 0 if their denominator is 0, and so is the MCC if gold or
+    prediction is constant (scikit-learn's rules). `macro_` averages over the classes in gold,
+    `union_` over those in gold or prediction, `weighted_` by gold rows. A class whose rows are all
+    left out of a sample does not enter that sample's average; it is not scored 0.
     """
     gold, predicted, hits = np.moveaxis(counted, -2, 0).astype(np.float64)
     rows = gold.sum(-1)
@@ -38,26 +37,26 @@ def classification(counted: np.ndarray) -> dict[str, np.ndarray]:
         "recall": _ratio(hits, gold),
         "f1": _ratio(2 * hits, gold + predicted),
     }
-    found = {"accuracy": _ratio(hits.sum(-1), rows)}
+    values = {"accuracy": _ratio(hits.sum(-1), rows)}
     for prefix, weight in (
         ("macro", (gold > 0).astype(np.float64)),
         ("union", (gold + predicted > 0).astype(np.float64)),
         ("weighted", gold),
     ):
-        for name, values in per_class.items():
-            found[f"{prefix}_{name}"] = _ratio((weight * values).sum(-1), weight.sum(-1))
-    # Gorodkin's R_K (2004) in the form that needs the margins only.
+        for name, of_class in per_class.items():
+            values[f"{prefix}_{name}"] = _ratio((weight * of_class).sum(-1), weight.sum(-1))
+    # Gorodkin's R_K (2004), in the form that needs only the margins.
     covariance = hits.sum(-1) * rows - (gold * predicted).sum(-1)
     spread = (rows**2 - (gold**2).sum(-1)) * (rows**2 - (predicted**2).sum(-1))
-    found["mcc"] = _ratio(covariance, np.sqrt(spread))
-    return found
+    values["mcc"] = _ratio(covariance, np.sqrt(spread))
+    return values
 
 
 def calibration_bins(confidence: np.ndarray, correct: np.ndarray) -> np.ndarray:
-    """For each row, `correct - confidence` in the column of its confidence's bin; float64[n, BINS].
+    """Each row's `correct - confidence`, in the column of its confidence bin; float64[n, BINS].
 
-    Bins are (0, 1/15], ..., (14/15, 1], as in Guo et al. 2017; summed over rows, the columns give
-    the expected calibration error.
+    Bins are (0, 1/15], ..., (14/15, 1], as in Guo et al. 2017. `calibration_error` takes the sum
+    over rows.
     """
     gaps = np.zeros((len(confidence), BINS))
     gaps[np.arange(len(confidence)), _bins(confidence)] = correct - confidence
@@ -65,17 +64,17 @@ def calibration_bins(confidence: np.ndarray, correct: np.ndarray) -> np.ndarray:
 
 
 def reliability(confidence: np.ndarray, correct: np.ndarray) -> list[dict]:
-    """Each bin that holds an answer: its edges, mean confidence, share that is right, and size."""
+    """The edges, mean confidence, accuracy and size of each bin that is not empty."""
     bins = _bins(confidence)
     return [
         {
-            "low": place / BINS,
-            "high": (place + 1) / BINS,
-            "confidence": float(confidence[bins == place].mean()),
-            "accuracy": float(correct[bins == place].mean()),
-            "n": int((bins == place).sum()),
+            "low": number / BINS,
+            "high": (number + 1) / BINS,
+            "confidence": float(confidence[bins == number].mean()),
+            "accuracy": float(correct[bins == number].mean()),
+            "n": int((bins == number).sum()),
         }
-        for place in np.unique(bins).tolist()
+        for number in np.unique(bins).tolist()
     ]
 
 
@@ -85,7 +84,11 @@ def calibration_error(summed_gaps: np.ndarray, rows: np.ndarray) -> np.ndarray:
 
 
 def regression_sums(gold: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """Per row, what `regression` needs summed: float64[n, 7]; each variable less its own mean."""
+    """Each row's terms of the sums that `regression` needs, float64[n, 7].
+
+    They are x, y, x^2, y^2, xy (x gold and y prediction, each minus its mean), the squared error
+    and the absolute error.
+    """
     x, y, error = _centred(gold), _centred(predicted), gold - predicted
     return np.stack([x, y, x * x, y * y, x * y, error * error, np.abs(error)], axis=-1)
 
@@ -93,8 +96,7 @@ def regression_sums(gold: np.ndarray, predicted: np.ndarray) -> np.ndarray:
 def regression(sums: np.ndarray, rows: np.ndarray) -> dict[str, np.ndarray]:
     """Pearson, R2 and mean absolute error from summed `regression_sums`[..., 7] over `rows`[...].
 
-    Where gold is constant, R2 is 0; where gold or prediction is, Pearson is 0: a constant orders
-    nothing.
+    R2 is 0 if gold is constant; Pearson is 0 if gold or prediction is.
     """
     x, y, xx, yy, xy, squared, absolute = np.moveaxis(sums, -1, 0)
     spread_x, spread_y = _spread(x, xx, rows), _spread(y, yy, rows)
@@ -111,16 +113,16 @@ def _bins(confidence: np.ndarray) -> np.ndarray:
 
 
 def _centred(values: np.ndarray) -> np.ndarray:
-    """Values less their mean; exactly 0 where they are constant."""
+    """Values minus their mean; exactly 0 if they are constant."""
     return values - (values[0] if np.ptp(values) == 0 else values.mean())
 
 
 def _spread(total: np.ndarray, squares: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Sum of squares about the mean; what rounding alone can leave counts as 0."""
+    """The sum of squares about the mean; a value within rounding error of 0 becomes 0."""
     spread = squares - total * total / rows
     return np.where(spread > 1e-12 * squares, spread, 0.0)
 
 
 def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    """`above / below`, and 0 where `below` is 0."""
+    """`above / below`, or 0 where `below` is 0."""
     return np.divide(above, below, out=np.zeros(np.shape(below)), where=below != 0)

@@ -1,8 +1,8 @@
-"""One suite in two runs: every score beside the other, with the difference on rows that both have.
+"""One suite in two runs: the score of each, and their difference on the rows that both have.
 
-A row is the same in both runs if its id, its DNA, its variant and its gold label or value are. On
-such rows the two scores are paired, by the tests of the other comparisons; the trainings are not,
-since each run made its own.
+A row is common to both runs if its id, DNA, variant and gold label or value are the same. Scores
+are paired by these rows, with the same tests as all other comparisons. They are not paired by seed,
+since each run trained its own models.
 """
 
 import math
@@ -16,14 +16,15 @@ import pyarrow.compute as pc
 
 from seqfuse import tables
 from seqfuse.bio import clusters
-from seqfuse.evaluation import suite as suites
-from seqfuse.evaluation.answers import Gold, read_answers
+from seqfuse.evaluation import suite_inputs, suite_scores
+from seqfuse.evaluation.answers import read_answers
+from seqfuse.evaluation.gold import Gold
 from seqfuse.evaluation.score import Score
-from seqfuse.evaluation.suite import Place
+from seqfuse.evaluation.suite_scores import Place
 from seqfuse.registry.metrics import MEAN, METRICS
 from seqfuse.statistics import comparisons, inference
 
-# A score that is the same with every cluster of rows left out is not tested.
+# Two scores that stay equal whichever cluster is left out are not tested.
 IDENTICAL = "identical"
 UNPAIRED = "not paired: no test row is the same in both"
 _TESTED = ("difference", "low", "high", "p", "p_holm", "detectable", "p_equivalent", "clusters")
@@ -37,7 +38,7 @@ _SAME = ("id", "sequence", "variant", "label", "value")
 
 @dataclass(frozen=True)
 class Evaluated:
-    """What the evaluation of one suite read in one run."""
+    """The files that the evaluation of one suite read in one run."""
 
     datasets: list[str]
     records: list[Path]
@@ -54,11 +55,11 @@ def compare(
     other: Evaluated,
     rule: comparisons.Rule,
 ) -> list[dict]:
-    """A row a dataset, subset and method that both runs scored on test, by the primary metric: the
-    score of each on the rows that both have, and the second less the first.
+    """One row for each dataset, subset and method that both runs scored on test.
 
-    The tests of one dataset and subset are one family (Holm). `n` counts the common rows, `n_one`
-    and `n_other` all test rows of each run. A dataset without a common row has no row here.
+    It holds the primary metric of each run on the common rows, and the second minus the first. The
+    tests of one dataset and subset are one family (Holm). `n` counts the common rows, `n_one` and
+    `n_other` all test rows of each run. Datasets without common rows are left out.
     """
     golds = _golds(study, one), _golds(study, other)
     totals: dict[str, tuple[int, int]] = {}
@@ -76,13 +77,13 @@ def compare(
         for side, of_run in zip((one, other), golds, strict=True)
     ]
     places = [place for place in scores[0] if place in scores[1]]
-    # A mean over fewer sets than a run has would be another score by the same name.
+    # A mean over a part of the datasets would be a different score under the same name.
     if not len(paired) == len(one.datasets) == len(other.datasets):
         places = [place for place in places if place.dataset in paired]
     totals[MEAN] = tuple(map(sum, zip(*totals.values(), strict=True)))
     rows, compared, families = [], [], {}
     for place in places:
-        # The mean over datasets, or over the splits of one, has the metric of each.
+        # A mean, over datasets or over splits, has the metric that all of them share.
         metric = golds[0].get(place.dataset, golds[0][paired[0]]).metric
         first, second = (of_run[place][metric] for of_run in scores)
         if math.isnan(first.value) or math.isnan(second.value):
@@ -107,11 +108,11 @@ def compare(
 
 
 def unpaired(one: list[dict], other: list[dict], paired: set[str]) -> list[dict]:
-    """The same columns of scores that both runs reported (rows of metrics.parquet), of datasets
-    that are not `paired`: nothing is tested."""
+    """The same columns, untested, for scores that both runs reported on datasets that are not
+    `paired`; `one` and `other` are rows of metrics.parquet."""
     keys = ("study", "suite", "dataset", "subset", "method", "metric")
     known = {tuple(row[key] for key in keys): row for row in other}
-    # The same set of datasets has a mean of its own on either side; others have means of others.
+    # The two means are comparable only if they are over the same datasets.
     ours, theirs = ({row["dataset"] for row in side} for side in (one, other))
     left_out = paired if ours == theirs and not paired else paired | {MEAN}
     rows = []
@@ -131,7 +132,7 @@ def unpaired(one: list[dict], other: list[dict], paired: set[str]) -> list[dict]
 
 def _golds(study: str, side: Evaluated) -> dict[str, Gold]:
     files = side.datasets, side.records, side.clusters
-    return suites.read_golds(study, *files, dict(side.aliases), None)
+    return suite_inputs.read_golds(study, *files, dict(side.aliases), None)
 
 
 def _common(dataset: str, one: Evaluated, other: Evaluated) -> set[str]:
@@ -141,7 +142,7 @@ def _common(dataset: str, one: Evaluated, other: Evaluated) -> set[str]:
 
 
 def _rows(path: Path) -> dict[str, tuple]:
-    """What makes a test row the same row, by its id."""
+    """The content of each test row, by id: rows with equal content are the same."""
     table = tables.read(path, tables.CLEAN, [*_SAME, "split"])
     test = table.filter(pc.equal(table["split"], "test")).select(_SAME)
     columns = [column.to_pylist() for column in test.columns]
@@ -149,7 +150,8 @@ def _rows(path: Path) -> dict[str, tuple]:
 
 
 def _restricted(one: Gold, other: Gold, ids: set[str]) -> tuple[Gold, Gold]:
-    """Both sets on their common test rows, in one order and with the same clusters and subsets."""
+    """Both sets reduced to their common test rows, in one order, with the same clusters and
+    subsets."""
     held = [_at(gold, ids) for gold in (one, other)]
     rows = [gold.cluster[at] for gold, at in zip((one, other), held, strict=True)]
     cluster = clusters.joined([np.unique(r, return_inverse=True)[1] for r in rows])
@@ -176,7 +178,7 @@ def _restricted(one: Gold, other: Gold, ids: set[str]) -> tuple[Gold, Gold]:
 
 
 def _at(gold: Gold, ids: set[str]) -> np.ndarray:
-    """Where the common test rows stand, ordered by id."""
+    """The row numbers of the common test rows, ordered by id."""
     named = [
         (key, at)
         for at, (key, split) in enumerate(zip(gold.id.to_pylist(), gold.split, strict=True))
@@ -188,23 +190,24 @@ def _at(gold: Gold, ids: set[str]) -> np.ndarray:
 def _scores(
     names: tuple[str, str], side: Evaluated, golds: dict[str, Gold], paired: list[str]
 ) -> dict[Place, dict[str, Score]]:
-    """Every metric on test of the unaltered answers of one run, of the paired datasets."""
-    none = {d: replace(g, left_out=g.id) for d, g in golds.items() if d not in paired}
-    read = [answer for path in side.predictions for answer in read_answers(path, golds | none)]
+    """Every metric of one run's unaltered answers on the test rows of the paired datasets."""
+    unscored = {d: replace(g, left_out=g.id) for d, g in golds.items() if d not in paired}
+    golds = golds | unscored
+    read = [answer for path in side.predictions for answer in read_answers(path, golds)]
     answers = [a for a in read if a.probe == "none" and a.dataset in paired]
-    found = suites.score({d: golds[d] for d in paired}, answers, names, side.splits_of)
-    return {place: scores for place, scores in found.items() if place.split == "test"}
+    by_place = suite_scores.score({d: golds[d] for d in paired}, answers, names, side.splits_of)
+    return {place: scores for place, scores in by_place.items() if place.split == "test"}
 
 
 def _side(which: str, score: Score, metric: str, rule: comparisons.Rule) -> dict:
-    """Columns of one run's score."""
+    """The columns of one run's score."""
     low, high = inference.interval(score.estimate, METRICS[metric].ends, 1 - rule.level)
     columns = {"value": score.value, "low": float(low), "high": float(high), "seeds": score.seeds}
     return {f"{name}_{which}": value for name, value in columns.items()}
 
 
 def _identical(one: inference.Estimate, other: inference.Estimate) -> bool:
-    """Whether two scores are the same, seed by seed and with every cluster left out."""
+    """Whether two scores are equal for every seed and whichever cluster is left out."""
     return all(
         np.array_equal(first.left, second.left)
         for first, second in zip(one.parts, other.parts, strict=True)
@@ -212,6 +215,6 @@ def _identical(one: inference.Estimate, other: inference.Estimate) -> bool:
 
 
 def _untested(verdict: dict) -> dict:
-    """The columns of a comparison of two scores that are the same."""
+    """The columns of a comparison of two identical scores."""
     nothing = dict.fromkeys(("low", "high", "p", "p_holm", "detectable", "p_equivalent"), math.nan)
     return verdict | nothing | {"verdict": IDENTICAL, "equivalence": IDENTICAL}

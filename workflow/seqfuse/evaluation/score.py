@@ -1,6 +1,6 @@
-"""Scores of every method on the rows of one split and subset, with and without each unit of rows.
+"""Scores of every method on the rows of one split and subset, and again without each unit of rows.
 
-The score is that of all rows and its error that of all but some, so that both come from one code.
+The same code computes the score of all rows and the leave-out scores that its error is made of.
 """
 
 from dataclasses import dataclass
@@ -8,19 +8,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from seqfuse.evaluation import metrics
-from seqfuse.evaluation.answers import Answers, Gold
+from seqfuse.evaluation.answers import Answers
+from seqfuse.evaluation.gold import Gold
 from seqfuse.statistics import jackknife
 from seqfuse.statistics.correlation import Ranking, weighted_spearman
 from seqfuse.statistics.inference import Estimate, Part
 
-# The fields of the line that states a variant.
+# The metrics of an answer's first line, which states the variant.
 _STATED = ("stated_reference", "stated_alternate", "stated_position")
 
 
 @dataclass(frozen=True)
 class Score:
-    """One metric of one method on one set of rows: its mean over seeds, with what its error is
-    made of."""
+    """One metric of one method on one set of rows: its mean over seeds, and the leave-out scores
+    that its error is computed from."""
 
     estimate: Estimate
     rows: int
@@ -32,12 +33,12 @@ class Score:
 
     @property
     def clusters(self) -> int:
-        """Clusters of rows."""
+        """The number of clusters of rows."""
         return self.estimate.clusters
 
     @property
     def seeds(self) -> int:
-        """Seeds that the score is a mean over."""
+        """The number of seeds that the score is the mean over."""
         return len(self.estimate.seeds[0])
 
 
@@ -73,21 +74,21 @@ def scores(
         for answer in answers
     ]
     truth = Ranking(gold.value[rows.chosen]) if gold.value is not None else None
-    found = [[] for _ in scorers]
+    blocks_of = [[] for _ in scorers]
     for weights in jackknife.weights(len(rows.sizes), len(rows.chosen)):
         counted = weights @ rows.sizes
         ranks = truth.centred(weights[:, rows.unit]) if truth else None
-        for scorer, blocks in zip(scorers, found, strict=True):
+        for scorer, blocks in zip(scorers, blocks_of, strict=True):
             blocks.append(scorer(weights, counted, ranks))
-    return _over_seeds(answers, found, rows)
+    return _over_seeds(answers, blocks_of, rows)
 
 
 class _Classes:
-    """Metrics of classes of one answer, for any weights of the units."""
+    """The classification metrics of one answer, for any weights of the units."""
 
     def __init__(self, rows: _Rows, answer: Answers):
         gold, predicted = rows.gold.label[rows.chosen], answer.predicted[rows.chosen]
-        # The classes that occur, the invalid one among them.
+        # The classes that occur, including the invalid one.
         seen = np.union1d(gold, predicted)
         self.seen = len(seen)
         hits = gold == predicted
@@ -124,17 +125,17 @@ class _Classes:
         """{metric: float64[b]} for weights[b, units] that count `counted`[b] rows."""
         summed = weights @ self.units
         classes = summed[:, : 3 * self.seen].reshape(-1, 3, self.seen)
-        found = metrics.classification(classes)
+        values = metrics.classification(classes)
         if self.calibrated:
             gaps = summed[:, 3 * self.seen : 3 * self.seen + metrics.BINS]
-            found["ece"] = metrics.calibration_error(gaps, counted)
+            values["ece"] = metrics.calibration_error(gaps, counted)
         for name, column in zip(self.means, summed[:, -len(self.means) :].T, strict=True):
-            found[name] = column / counted
-        return found
+            values[name] = column / counted
+        return values
 
 
 def _followed(text: np.ndarray, of_dna: np.ndarray, chosen: np.ndarray) -> dict[str, np.ndarray]:
-    """Which source each answer follows, [rows]: its own question's label is the `text`'s."""
+    """Which source each answer follows, [rows]; `text` are the hits on the question's own label."""
     dna = of_dna[chosen]
     return {
         "follows_text": text,
@@ -145,13 +146,13 @@ def _followed(text: np.ndarray, of_dna: np.ndarray, chosen: np.ndarray) -> dict[
 
 
 class _Values:
-    """Metrics of regression of one answer, for any weights of the units."""
+    """The regression metrics of one answer, for any weights of the units."""
 
     def __init__(self, rows: _Rows, answer: Answers):
         gold, predicted = rows.gold.value[rows.chosen], answer.value[rows.chosen]
         self.rows = rows
         self.ranking = Ranking(predicted)
-        # One row, or rows of one value, have no order and no spread that could be explained.
+        # A single row, or rows of equal value, cannot be ranked and have no variance to explain.
         self.undefined = () if np.ptp(gold) else ("spearman", "pearson", "r2")
         sums = metrics.regression_sums(gold, predicted)
         self.units = rows.by_unit(sums)
@@ -159,23 +160,23 @@ class _Values:
     def __call__(self, weights, counted, ranks) -> dict[str, np.ndarray]:
         """{metric: float64[b]} for weights[b, units] and gold's centred ranks[b, rows]."""
         row_weights = weights[:, self.rows.unit]
-        found = {
+        values = {
             "spearman": weighted_spearman(ranks, self.ranking.centred(row_weights), row_weights)
         }
-        found |= metrics.regression(weights @ self.units, counted)
-        return found | {name: np.full(len(counted), np.nan) for name in self.undefined}
+        values |= metrics.regression(weights @ self.units, counted)
+        return values | {name: np.full(len(counted), np.nan) for name in self.undefined}
 
 
-def _over_seeds(answers, found, rows: _Rows) -> dict:
-    """Means over seeds, those of one method in order, so that its probes are pairs with it."""
+def _over_seeds(answers, blocks_of, rows: _Rows) -> dict:
+    """Means over seeds, which are sorted so that a method pairs with its probes seed by seed."""
     scored: dict[tuple[str, str], dict[str, Score]] = {}
     for key in dict.fromkeys((answer.method, answer.probe) for answer in answers):
         members = [i for i, answer in enumerate(answers) if (answer.method, answer.probe) == key]
         members.sort(key=lambda i: answers[i].seed)
         scored[key] = {}
-        for name in found[members[0]][0]:
-            if all(name in found[i][0] for i in members):
-                series = [np.concatenate([block[name] for block in found[i]]) for i in members]
+        for name in blocks_of[members[0]][0]:
+            if all(name in blocks_of[i][0] for i in members):
+                series = [np.concatenate([block[name] for block in blocks_of[i]]) for i in members]
                 by_seed, mean = np.array([one[0] for one in series]), np.mean(series, axis=0)
                 part = Part(mean[0], mean[1:], rows.clusters)
                 scored[key][name] = Score(Estimate((part,), (by_seed,)), len(rows.chosen))

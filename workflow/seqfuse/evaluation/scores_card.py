@@ -1,4 +1,4 @@
-"""README.md of a suite's scores: each method beside every control, for whoever opens the folder."""
+"""The README.md in a suite's evaluation folder: the score of each method and every control."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,16 +11,16 @@ _NOT = "does not beat "
 _KINDS = ("method", "ablation", "control")
 _HEAD = """# Scores of {suite}, beside their controls
 
-Test split; {confidence:g} % intervals. Where a control is as good, a score does not show that the
-model read the sequence. Printed by `seqfuse evaluation` from metrics.parquet and
-comparisons.parquet, which hold every other metric, split and comparison.
+Test split; {confidence:g} % intervals. If a control scores as high, the score is no evidence that
+the model read the sequence. Printed by `seqfuse evaluation` from metrics.parquet and
+comparisons.parquet, which also hold the other metrics, splits and comparisons.
 """
 
 
 def text(
     suite: str, metrics: Sequence[Mapping], compared: Sequence[Mapping], confidence: float
 ) -> str:
-    """The card, as Markdown, of rows of metrics.parquet and comparisons.parquet."""
+    """The card as Markdown, from rows of metrics.parquet and comparisons.parquet."""
     verdicts = [row for row in compared if row["against"] == EVERY_CONTROL]
     places = dict.fromkeys(
         (row["dataset"], row["subset"], row["metric"]) for row in verdicts if _plain(row)
@@ -58,7 +58,7 @@ def _table(
 
 
 def _readable(verdict: str) -> str:
-    """A verdict with the controls by their titles."""
+    """A verdict that names controls by their titles."""
     start, names = verdict[: len(_NOT)], verdict[len(_NOT) :]
     if start != _NOT:
         return verdict

@@ -1,1 +1,1 @@
-"""Statistics that several stages need: rank correlation, and how far two judges agree."""
+"""Statistics that several stages share: intervals and tests, correlation, agreement of judges."""

@@ -9,10 +9,11 @@ from seqfuse.registry.judges import DIMENSIONS
 
 @dataclass(frozen=True)
 class Agreement:
-    """Of one dimension and two judges: `spearman` is None where either gives one score to all.
+    """How two judges compare on one dimension.
 
-    `difference` is the mean of the other judge's scores less the first's, `distance` the mean of
-    its absolute value; both are None where no answer has both scores.
+    `spearman` is None if either judge gives every answer the same score. `difference` is the mean
+    of the other judge's score minus the first's, `distance` the mean absolute difference; both are
+    None if no answer has both scores.
     """
 
     dimension: str
@@ -36,7 +37,10 @@ class Agreement:
 
 
 def agreements(verdicts: Iterable[dict]) -> Iterator[Agreement]:
-    """Each dimension and pair of judges among rows of `tables.VERDICTS`; only scores count."""
+    """The agreement on each dimension of each pair of judges, from rows of `tables.VERDICTS`.
+
+    Rows without a score (status other than "ok") are skipped.
+    """
     scores: dict[str, dict[str, dict[tuple, float]]] = {}
     for row in verdicts:
         if row["status"] == "ok":

@@ -1,4 +1,4 @@
-"""Paired differences between two methods: how large, how sure, and what to call them."""
+"""Paired differences between two methods: their size, their interval and the verdict in words."""
 
 import math
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from seqfuse.statistics import inference
 
 @dataclass(frozen=True)
 class Rule:
-    """What a verdict is reached by: the level of a family of tests, and the margin within which two
-    methods are called equivalent."""
+    """How a verdict is reached: the level of a family of tests, and the margin within which two
+    methods count as equivalent."""
 
     level: float
     margin: float
@@ -20,9 +20,9 @@ class Rule:
 
 @dataclass(frozen=True)
 class Compared:
-    """Two scores of the same rows, not yet judged: their difference, and what it is made of.
+    """The difference of two scores on the same rows, before the verdict.
 
-    `most` is the largest difference that two scores of the metric can have.
+    `better` is "higher" or "lower"; `most` is the largest difference that the metric allows.
     """
 
     difference: inference.Difference
@@ -32,7 +32,7 @@ class Compared:
 
     @property
     def tested(self) -> bool:
-        """Whether there are clusters enough to say how sure the difference is."""
+        """Whether there are enough clusters for a test."""
         return not math.isnan(self.difference.p)
 
 
@@ -43,20 +43,20 @@ def compare(
     ends: tuple[float, float] = (0.0, 1.0),
     paired: bool = False,
 ) -> Compared:
-    """The difference of two scores of a metric that lies between `ends`; `paired` where one
-    training made both."""
-    found = inference.difference(one, other, paired)
+    """The difference of two scores of a metric that lies between `ends`; `paired` if both are of
+    the same trained models."""
+    difference = inference.difference(one, other, paired)
     clusters = min(part.clusters for part in one.parts)
-    return Compared(found, better, ends[1] - ends[0], clusters)
+    return Compared(difference, better, ends[1] - ends[0], clusters)
 
 
 def judged(
     compared: list[Compared], families: list[list[int]], rule: Rule
 ) -> list[dict[str, float | str]]:
-    """Columns of comparisons.parquet of each comparison, in the order given.
+    """The columns of comparisons.parquet for each comparison, in the order given.
 
-    `families` holds the comparisons that are tested together, by number. One that is in several is
-    judged by the strictest: its p is the largest, and its interval the widest.
+    Each of the `families` lists the comparisons, by number, that are tested together. A comparison
+    in several families gets the largest p and the widest interval of all.
     """
     strictest = [(0.0, rule.level, 1)] * len(compared)
     for family in families:
@@ -69,23 +69,23 @@ def judged(
                 min(before[1], level),
                 max(before[2], len(tested)),
             )
-    return [_judged(one, *found, rule) for one, found in zip(compared, strictest, strict=True)]
+    return [_judged(one, *bounds, rule) for one, bounds in zip(compared, strictest, strict=True)]
 
 
 def _judged(compared: Compared, p_holm: float, level: float, tests: int, rule: Rule) -> dict:
-    found = compared.difference
+    difference = compared.difference
     low, high = (
-        float(np.clip(end, -compared.most, compared.most)) for end in found.interval(level)
+        float(np.clip(end, -compared.most, compared.most)) for end in difference.interval(level)
     )
-    detectable = float(found.detectable(rule.level / tests))
+    detectable = float(difference.detectable(rule.level / tests))
     columns = {
-        "difference": float(found.value),
+        "difference": float(difference.value),
         "low": low,
         "high": high,
-        "p": float(found.p),
+        "p": float(difference.p),
         "p_holm": p_holm if compared.tested else math.nan,
         "detectable": math.inf if detectable > compared.most else detectable,
-        "p_equivalent": min(1.0, tests * float(found.p_equivalent(rule.margin))),
+        "p_equivalent": min(1.0, tests * float(difference.p_equivalent(rule.margin))),
         "clusters": compared.clusters,
     }
     if not compared.tested:
@@ -93,27 +93,27 @@ def _judged(compared: Compared, p_holm: float, level: float, tests: int, rule: R
         return columns | {"p_equivalent": math.nan, "verdict": none, "equivalence": none}
     alike = columns["p_equivalent"] < rule.level
     return columns | {
-        "verdict": verdict(float(found.centre), p_holm, rule.level, compared.better),
+        "verdict": verdict(float(difference.centre), p_holm, rule.level, compared.better),
         "equivalence": f"{'equivalent' if alike else 'not shown to be equivalent'} "
         f"within \N{PLUS-MINUS SIGN}{rule.margin:g} (p = {number(columns['p_equivalent'])})",
     }
 
 
 def verdict(centre: float, p_holm: float, level: float, better: str) -> str:
-    """The difference in words: which method is better, if the adjusted p is below the level."""
+    """ "better" or "worse" if the adjusted p is below the level, else "not significant ..."."""
     if p_holm >= level:
         return f"not significant after Holm (p = {number(p_holm)})"
     return "better" if (centre > 0) == (better == "higher") else "worse"
 
 
 def verdict_on_all(pairs: list[dict]) -> str:
-    """Comparisons of one method with all of its controls, in words: which it does not beat."""
+    """The verdict on one method from its comparisons with all controls: those it does not beat."""
     unbeaten = [row["against"] for row in pairs if row["verdict"] != "better"]
     return f"does not beat {', '.join(unbeaten)}" if unbeaten else BEATS_ALL
 
 
 def number(p: float) -> str:
-    """A p value in words."""
+    """A p value as it is printed."""
     return "< 0.0001" if p < 1e-4 else f"{p:.3g}"
 
 

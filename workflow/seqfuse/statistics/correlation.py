@@ -1,13 +1,13 @@
 """Spearman's correlation of rows that count once, several times or not at all.
 
-A constant orders nothing: every correlation with one is 0.
+The correlation with a constant is 0 here, not NaN.
 """
 
 import numpy as np
 
 
 class Ranking:
-    """The ranks of one variable under row weights, ties given their mean rank."""
+    """The ranks of one variable under row weights; ties get their mean rank."""
 
     def __init__(self, values: np.ndarray):
         """Sort `values` float[n] once, for any number of weightings."""
@@ -16,7 +16,7 @@ class Ranking:
         self._last = np.flatnonzero(np.diff(self._tie[self._order], append=-1))
 
     def centred(self, weights: np.ndarray) -> np.ndarray:
-        """Mid-ranks less their mean, float64[b, n], of rows repeated `weights`[b, n] times."""
+        """Mid-ranks minus their mean, float64[b, n], of rows repeated `weights`[b, n] times."""
         through = np.cumsum(weights[:, self._order], axis=1, dtype=np.float64)[:, self._last]
         ranks = through.copy()
         ranks[:, 1:] += through[:, :-1]
@@ -36,14 +36,16 @@ def weighted_spearman(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> np.n
 
 
 def spearman(x: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-    """Spearman's correlation float64[b] of float[n] with float[n], rows counted `weights` [b, n]
-    times; without weights once, b = 1."""
+    """Spearman's correlation float64[b] of `x` float[n] with `y` float[n].
+
+    Rows count `weights` [b, n] times; without weights, each counts once and b = 1.
+    """
     weights = np.ones((1, len(x))) if weights is None else weights
     return weighted_spearman(Ranking(x).centred(weights), Ranking(y).centred(weights), weights)
 
 
 def correlation(covariance: np.ndarray, spread_x: np.ndarray, spread_y: np.ndarray) -> np.ndarray:
-    """Covariance over the root of both spreads, held to [-1, 1]; 0 where a spread is 0."""
+    """Covariance over the root of both spreads, clipped to [-1, 1]; 0 if a spread is 0."""
     below = np.sqrt(spread_x * spread_y)
     ratio = np.divide(covariance, below, out=np.zeros(np.shape(below)), where=below != 0)
     return np.clip(ratio, -1.0, 1.0)

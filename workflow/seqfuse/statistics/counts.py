@@ -1,10 +1,10 @@
-"""Which counts of rows a published percentage can be: k of n, to the digits that are printed."""
+"""Which counts of rows, k of n, a published percentage could stand for, given its digits."""
 
 
 def fitting(printed: str, rows: int) -> list[int]:
     """Every k for which 100 k / `rows` lies within half a unit of the last printed digit.
 
-    Both ends count, because halves are rounded up by some and to even by others.
+    Both ends are included, because some authors round halves up and others to even.
     """
     digits = len(printed.partition(".")[2])
     twice, whole = 2 * int(printed.replace(".", "")), 2 * 100 * 10**digits

@@ -1,10 +1,11 @@
 """The one procedure behind every interval, p value and verdict: errors of scores and differences.
 
-A score is a mean over seeds, and over datasets where there are several. Its error has two sources,
-which are estimated apart and added: rows, by leaving out one cluster of rows at a time (the
-jackknife), and seeds, by the spread of the scores by seed. Student's t with Satterthwaite's degrees
-of freedom is the reference. Arrays may have leading axes [...], so that a simulation evaluates
-thousands of draws in one call: `make test-statistics` holds these functions to what they say.
+A score is a mean over seeds and, if there are several, over datasets. The variances of its two
+sources of error are estimated separately and added: that of rows by leaving out one cluster of rows
+at a time (the jackknife), that of seeds from the scores by seed. Student's t with Satterthwaite's
+degrees of freedom is the reference distribution. Arrays may have leading axes [...], so that a
+simulation evaluates thousands of draws in one call; `make test-statistics` checks by simulation
+that intervals and tests keep their stated levels.
 """
 
 from collections.abc import Sequence
@@ -13,17 +14,18 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import gammaincinv, stdtr, stdtrit
 
-# Of fewer clusters, no interval can be had: their spread says too little of that between clusters.
+# With fewer clusters there is no interval: they say too little about the variance between clusters.
 FEWEST = 6
-# The chance of finding a difference of the size that is called detectable.
+# The probability of finding a true difference of the size that is called detectable.
 POWER = 0.8
 
 
 @dataclass(frozen=True)
 class Part:
-    """The score of one dataset, `value` [...], and what it is without each unit, `left` [..., K].
+    """The score of one dataset, `value` [...], and the score without each unit, `left` [..., K].
 
-    A unit is one of `clusters` clusters of rows, or a group of them.
+    A unit is a cluster of rows or, if there are many, a group of them; `clusters` is how many
+    clusters there are.
     """
 
     value: np.ndarray
@@ -37,7 +39,7 @@ class Part:
 
     @property
     def variance(self) -> np.ndarray:
-        """The jackknife's variance [...] (Efron and Stein 1981); NaN of too few clusters."""
+        """The jackknife variance [...] (Efron and Stein 1981); NaN with too few clusters."""
         if self.clusters < FEWEST:
             return np.full(np.shape(self.value), np.nan)
         units = self.left.shape[-1]
@@ -47,11 +49,12 @@ class Part:
 
 @dataclass(frozen=True)
 class Estimate:
-    """The mean of the `parts`, one a dataset; `seeds` holds independent scores by seed, [..., S].
+    """The mean of `parts`, one for each dataset, and the scores by seed behind it.
 
-    A score has one array of seeds, a difference of two methods that were trained apart has two.
-    Where the parts are one dataset, split with several seeds, `splits` [..., S] holds the score by
-    split seed. Their test rows overlap, so that the mean is no surer of rows than each of them.
+    `seeds` holds arrays [..., S] of independent scores by seed: one for a score, two for a
+    difference of methods that were trained separately. If the parts are splits of one dataset,
+    `splits` [..., S] holds the score by split seed.
+    The test rows of splits overlap, so averaging over splits does not reduce the error of rows.
     """
 
     parts: tuple[Part, ...]
@@ -65,12 +68,12 @@ class Estimate:
 
     @property
     def clusters(self) -> int:
-        """The clusters of all parts together; of one dataset, the fewest of a split."""
+        """The number of clusters in all parts; for splits of one dataset, in the smallest split."""
         counts = [part.clusters for part in self.parts]
         return sum(counts) if self.splits is None else min(counts)
 
     def less(self, other: "Estimate", paired: bool = False) -> "Estimate":
-        """The difference of two scores on the same rows; `paired` where the seeds are the same."""
+        """The difference of two scores on the same rows; `paired` if their seeds pair up."""
         parts = tuple(
             Part(one.value - two.value, one.left - two.left, one.clusters)
             for one, two in zip(self.parts, other.parts, strict=True)
@@ -86,11 +89,11 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Difference:
-    """A difference with what its test and its interval are read off, arrays [...].
+    """A difference with the quantities that its test and its interval are computed from, [...].
 
-    Both are about `centre`, with the standard error `error` and `df` degrees of freedom, so that an
-    interval leaves out zero if and only if the p value is below the same level. All but `value` and
-    `centre` are NaN where there are too few clusters.
+    Both use `centre`, the standard error `error` and `df` degrees of freedom, so that an interval
+    excludes zero if and only if the p value is below the same level. With too few clusters, all but
+    `value` and `centre` are NaN.
     """
 
     value: np.ndarray
@@ -100,7 +103,7 @@ class Difference:
 
     @property
     def p(self) -> np.ndarray:
-        """Two-sided p of no difference."""
+        """The two-sided p value of the hypothesis of no difference."""
         return 2 * stdtr(self.df, -np.abs(self.centre) / self.error)
 
     def interval(self, level: float | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -114,33 +117,34 @@ class Difference:
         return quantiles * self.error
 
     def p_equivalent(self, margin: float) -> np.ndarray:
-        """The larger p of two one-sided tests (Schuirmann 1987) that it is beyond the margin."""
+        """The larger p of two one-sided tests (Schuirmann 1987) of a difference beyond `margin`."""
         return stdtr(self.df, (np.abs(self.centre) - margin) / self.error)
 
 
 def difference(one: Estimate, other: Estimate, paired: bool = False) -> Difference:
     """Compare two scores in [0, 1] or [-1, 1] on the same rows.
 
-    Each dataset counts as if it had two clusters more: one without a difference, and one that is
-    half the one method's and half the other's. Of independent rows that are right or wrong this is
-    Agresti and Min's (2005) interval, which holds for two methods that agree on nearly all rows.
+    To each dataset are added two pseudo-clusters: one without a difference, and one that counts
+    half for either method. For independent rows that are right or wrong this is the interval of
+    Agresti and Min (2005), which keeps its level even if the methods agree on nearly all rows.
     """
-    found = one.less(other, paired)
+    mean = one.less(other, paired)
     centre, variances = 0.0, []
-    for part in found.parts:
+    for part in mean.parts:
         held, more = part.clusters, part.clusters + 2
         centre = centre + part.value * held / more
         squares = held * (held - 1) * part.variance + held * part.value**2
         spread = squares + _one_more(part, squares) - (held * part.value) ** 2 / more
         variances.append(spread / (more * (more - 1)))
-    variance, df = _together(found, variances)
-    return Difference(found.value, centre / len(found.parts), np.sqrt(variance), df)
+    variance, df = _together(mean, variances)
+    return Difference(mean.value, centre / len(mean.parts), np.sqrt(variance), df)
 
 
 def _one_more(part: Part, squares: np.ndarray) -> np.ndarray:
-    """The square of one cluster more, as large as those are that differ; 1 where none does.
+    """The square of one more cluster, as large as that of the clusters that differ; 1 if none do.
 
-    Of k clusters that differ alike and others that do not, it is the sum of squares over k.
+    If k clusters differ by the same amount and the others not at all, it is the sum of squares
+    over k.
     """
     own = part.value[..., None] - part.df * (part.left - part.value[..., None])
     second, fourth = (own**2).sum(-1), (own**4).sum(-1)
@@ -153,10 +157,11 @@ def interval(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The interval of a score whose metric lies between `ends`, arrays [...].
 
-    Wilson's (1927) for a share of as many independent rows as have the score's error, with t in
-    place of z (Korn and Graubard 1998). At an end of the range, where the error is 0, as many as
-    there are clusters. Without ends, the score plus and minus t standard errors. NaN where no
-    interval can be had: of too few clusters, and without ends where the error is 0.
+    This is Wilson's (1927) interval with t in place of z (Korn and Graubard 1998), for a proportion
+    of n independent rows, where n is chosen to give the score's own standard error. At an end of
+    the range, where that error is 0, n is the number of clusters. Without `ends`, it is the score
+    plus and minus t standard errors. It is NaN with too few clusters, and, without `ends`, if the
+    error is 0.
     """
     value = np.asarray(score.value, dtype=np.float64)
     variance, df = _together(score, [part.variance for part in score.parts])
@@ -169,14 +174,14 @@ def interval(
         share = (value - ends[0]) / width
         spread, error = share * (1 - share), variance / width**2
         at_end = spread < 1e-12
-        # The reciprocal of the number of rows: 0 where every sample would give the same score.
-        rows = np.where(at_end, 1 / score.clusters, error / np.where(at_end, 1.0, spread))
-        t2 = quantile**2 * rows
+        # 1 / n: 0 if every sample gives the same score.
+        reciprocal = np.where(at_end, 1 / score.clusters, error / np.where(at_end, 1.0, spread))
+        t2 = quantile**2 * reciprocal
         middle = (share + t2 / 2) / (1 + t2)
         half = np.sqrt(t2 * (spread + t2 / 4)) / (1 + t2)
         low = ends[0] + width * np.clip(middle - half, 0, 1)
         high = ends[0] + width * np.clip(middle + half, 0, 1)
-        # Rounding alone may not put a score outside its interval.
+        # Rounding must not put a score outside its own interval.
         low, high = np.minimum(low, value), np.maximum(high, value)
     known = np.isfinite(variance)
     return np.where(known, low, np.nan), np.where(known, high, np.nan)
@@ -185,36 +190,37 @@ def interval(
 def holm(p_values: Sequence[float], level: float) -> list[tuple[float, float]]:
     """(adjusted p, level of the interval) of each test of one family, in the order given.
 
-    The p is Holm's (1979). The interval is Bonferroni's, at level / tests; where Holm rejects what
-    Bonferroni would not, it is at the level of that step of Holm's. So an interval leaves out zero
-    if and only if the adjusted p is below the level.
+    The p value is Holm's (1979). The interval is Bonferroni's, at level / tests, unless Holm's
+    procedure rejects where Bonferroni's would not; then it is at the level of that step of Holm's.
+    So an interval excludes zero if and only if the adjusted p is below the level.
     """
     tests = len(p_values)
-    found: list[tuple[float, float]] = [(1.0, level)] * tests
+    adjusted: list[tuple[float, float]] = [(1.0, level)] * tests
     largest = 0.0
     for rank, index in enumerate(np.argsort(p_values, kind="stable")):
         p, step = float(p_values[index]), tests - rank
         largest = max(largest, min(1.0, step * p))
         later = largest < level and p >= level / tests
-        found[index] = (largest, level / (step if later else tests))
-    return found
+        adjusted[index] = (largest, level / (step if later else tests))
+    return adjusted
 
 
-def _together(found: Estimate, rows: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def _together(estimate: Estimate, rows: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """The variance [...] of rows and seeds together, and its degrees of freedom (Satterthwaite).
 
-    The degrees of freedom are those at a median-unbiased variance of seeds: of two seeds, the
-    usual one is below the truth in two samples of three, and t then counts on rows alone.
+    The degrees of freedom are computed from a median-unbiased variance of seeds. With two seeds the
+    usual estimate is too small in two samples out of three, and would leave t with the degrees of
+    freedom of the rows alone.
     """
-    sets = len(found.parts)
-    least = min(part.df for part in found.parts)
-    if found.splits is None:
-        spread_of = found.seeds
+    sets = len(estimate.parts)
+    least = min(part.df for part in estimate.parts)
+    if estimate.splits is None:
+        spread_of = estimate.seeds
         variance = sum(rows) / sets**2
-        parts = zip(rows, found.parts, strict=True)
+        parts = zip(rows, estimate.parts, strict=True)
         below = sum((one / sets**2) ** 2 / part.df for one, part in parts)
     else:
-        spread_of = (*found.seeds, found.splits)
+        spread_of = (*estimate.seeds, estimate.splits)
         variance = sum(rows) / sets
         below = variance**2 / least
     total = variance
@@ -232,5 +238,5 @@ def _together(found: Estimate, rows: list[np.ndarray]) -> tuple[np.ndarray, np.n
 
 
 def _median_of_chi2(df: int) -> float:
-    """As scipy.stats has it, whose import takes a second of every job that shows an interval."""
+    """The median of chi-squared; importing scipy.stats for it would take a second."""
     return 2 * gammaincinv(df / 2, 0.5)

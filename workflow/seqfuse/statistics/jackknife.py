@@ -1,7 +1,7 @@
-"""Which rows are left out at a time, so that scores say how sure they are.
+"""Which rows the jackknife leaves out together.
 
-Clusters of rows are left out one by one; of many clusters, random groups of them, the same for
-every method of a dataset, so that a difference between two methods is paired by row.
+Clusters of rows are left out one at a time. If there are many, random groups of clusters are left
+out instead, the same groups for every method of a dataset, so that differences are paired by row.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,17 +11,17 @@ import numpy as np
 from seqfuse.files import digest
 from seqfuse.statistics.inference import FEWEST, Estimate, Part
 
-# Units that are left out: of so many, the standard error has an error of its own of 2 %.
+# The most units: with so many, the relative error of the standard error is about 2 %.
 MOST = 1000
 # Entries of one block of weights: small enough to stay in a core's cache.
 _BLOCK = 2**18
 
 
 def units(clusters: int, *names: str) -> np.ndarray:
-    """The unit int[clusters] that each cluster is left out with.
+    """The unit int[clusters] that each cluster belongs to.
 
-    More than `MOST` clusters are dealt out by a generator that is seeded by `names` alone: no
-    method's presence changes another's interval.
+    More than `MOST` clusters are grouped by a generator that is seeded by `names` alone, so that
+    adding a method does not change another's interval.
     """
     if clusters <= MOST:
         return np.arange(clusters)
@@ -30,10 +30,10 @@ def units(clusters: int, *names: str) -> np.ndarray:
 
 
 def weights(count: int, rows: int) -> Iterator[np.ndarray]:
-    """Blocks float64[b, count] of how often each unit counts: all once, then all but one each.
+    """Blocks float64[b, count] of how often each unit counts: first all once, then all but one.
 
-    Of fewer clusters than an interval takes, none is left out. `rows` is how many rows the units
-    hold together, which bounds a block.
+    With fewer units than an interval needs, none is left out. `rows` is the number of rows in all
+    units, which limits the size of a block.
     """
     yield np.ones((1, count))
     block = max(1, _BLOCK // rows)
@@ -50,13 +50,13 @@ def estimate(
     cluster: np.ndarray,
     *names: str,
 ) -> Estimate:
-    """A score with what its error is made of: of rows in clusters int[n], and of seeds.
+    """A score with the leave-out scores and the scores by seed that its error is computed from.
 
-    `score` gives the mean over seeds float[b] for weights float[b, n] of the rows; `by_seed` [S]
-    are the scores of each. `names` decide which of many clusters are left out together.
+    `score` maps row weights float[b, n] to the mean over seeds float[b]; `by_seed` [S] holds each
+    seed's score, and `cluster` int[n] each row's cluster. `names` seed the grouping (see `units`).
     """
     distinct, cluster = np.unique(cluster, return_inverse=True)
     unit = units(len(distinct), *names)[cluster]
     blocks = weights(int(unit.max()) + 1, len(unit))
-    found = np.concatenate([score(block[:, unit]) for block in blocks])
-    return Estimate((Part(found[0], found[1:], len(distinct)),), (by_seed,))
+    scores = np.concatenate([score(block[:, unit]) for block in blocks])
+    return Estimate((Part(scores[0], scores[1:], len(distinct)),), (by_seed,))

@@ -1,4 +1,4 @@
-"""How far two kinds of vectors lie apart: the gap between DNA and text in one space."""
+"""How far apart two kinds of vectors lie, such as DNA and text in one embedding space."""
 
 import numpy as np
 
@@ -6,8 +6,8 @@ from seqfuse.statistics import linear_probes
 
 
 def gap(one: np.ndarray, other: np.ndarray) -> float:
-    """The distance of the centroids of float[n, D] and float[m, D] over the spread around them: the
-    root of the mean squared distance from a vector to the centroid of its own kind."""
+    """The distance between the centroids of float[n, D] and float[m, D], divided by the spread:
+    the root mean square distance of a vector from the centroid of its own kind."""
     centres = one.mean(0), other.mean(0)
     squares = [
         ((part - centre) ** 2).sum(1) for part, centre in zip((one, other), centres, strict=True)
@@ -17,10 +17,12 @@ def gap(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def separable(one: np.ndarray, other: np.ndarray, folds: int = 5) -> float:
-    """The accuracy of a linear separator of two kinds of vectors [n, D], of which each row is a
-    pair: 0.5 is chance."""
+    """The cross-validated accuracy of a linear separator of two kinds of vectors, each [n, D].
+
+    Row i of `one` and row i of `other` are a pair, which is kept in one fold. 0.5 is chance.
+    """
     pairs = np.tile(np.arange(len(one)), 2)
     kinds = np.repeat(["one", "other"], len(one))
     fold = np.random.default_rng(0).permutation(len(one))[pairs] % folds
-    said = linear_probes.predicted(np.concatenate([one, other]), kinds, fold)
-    return float((said == kinds).mean())
+    predicted = linear_probes.predicted(np.concatenate([one, other]), kinds, fold)
+    return float((predicted == kinds).mean())
