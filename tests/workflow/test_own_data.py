@@ -53,9 +53,14 @@ def project(blocks, make_project):
     return made
 
 
-def test_own_data_the_readmes_blocks_lead_to_new_sequences(blocks, project, monkeypatch, capsys):
+def test_own_data_the_readmes_blocks_lead_to_new_sequences(
+    root, blocks, project, monkeypatch, capsys
+):
     typed = [block.replace("\\\n", " ") for language, block in blocks if not language]
-    commands = [line for block in typed for line in block.splitlines()]
+    first, *commands = [line for block in typed for line in block.splitlines()]
+    # Where the tests run, that environment is active; `make demo` names the same line.
+    assert (activate := first.partition(" #")[0]) == ". .venv/bin/activate"
+    assert activate in (root / "Makefile").read_text()
     assert [words.split()[0] for words in commands].count("snakemake") == len(MADE)
     said = {}
     for command in commands:
