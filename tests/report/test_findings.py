@@ -78,10 +78,37 @@ def test_a_better_score_that_is_not_significant_shows_nothing():
     # Both methods score above every control here, and no comparison is significant.
     assert sentence(READ, set()) == (
         "No method was shown to read the sequence: none is significantly better than every "
-        "control that cannot read it. This is no evidence that none is: these rows would miss "
+        "control that cannot read it. This is no evidence that none is: 400 test rows would miss "
         "a true advantage over Text only of less than 0.21 more often than one time in five."
     )
-    assert sentence(READ, set(), detectable=float("nan")).endswith("too few for any test.")
+    nothing = sentence(READ, set(), detectable=float("nan"))
+    assert nothing.endswith("400 test rows are too few for any test.")
+
+
+# Text only is the best control that cannot read, with 0.70 of the 1 that accuracy and MCC can be.
+@pytest.mark.parametrize("metric", ["accuracy", "mcc"])
+@pytest.mark.parametrize("detectable", [0.31, 1.45, math.inf])
+def test_no_difference_is_named_that_no_score_can_have(metric, detectable):
+    assert sentence(READ, set(), metric=metric, detectable=detectable).endswith(
+        "This is no evidence that none is: 400 test rows are too few to tell even a perfect score "
+        "from that of Text only."
+    )
+    assert "of less than 0.29" in sentence(READ, set(), metric=metric, detectable=0.29)
+
+
+def test_of_a_metric_without_ends_any_difference_can_be_missed():
+    words = {"study": "codons", "subset": "all", "metric": "mae"}
+    assert "of less than 1.45" in sentence(FUSED, set(), detectable=1.45, **words)
+
+
+def test_nothing_beats_a_perfect_score():
+    scored = results(READ, set())
+    (place,) = scored.scores
+    scored.scores[place]["text_only"]["value"] = 1.0
+    (finding,) = findings(scored)
+    assert finding.sentence.endswith(
+        "Text only has a perfect score, so that no method can beat it."
+    )
 
 
 def test_without_a_control_that_cannot_read_nothing_is_known():
@@ -98,9 +125,9 @@ def test_a_fusion_adds_if_it_beats_each_of_its_parts():
     assert sentence(FUSED, both | {("mil", "late_mean")}, **words) == (
         "MIL with entropy beat every single modality and every control."
     )
-    assert sentence(FUSED, {("mil", "dna")}, **words) == (
+    assert sentence(FUSED, {("mil", "dna")}, detectable=0.05, **words) == (
         "No fusion is significantly better than every single modality. This is no evidence that "
-        "none is: these rows would miss a true advantage over DNA alone of less than 0.21 more "
+        "none is: 400 test rows would miss a true advantage over DNA alone of less than 0.05 more "
         "often than one time in five."
     )
     assert sentence(FUSED[:2], set(), **words) == "Not asked: this run has no fusion."
@@ -145,7 +172,10 @@ def test_the_numbers_of_a_verdict_are_those_of_the_best_and_of_what_it_must_beat
 
 def test_a_terminal_is_told_the_numbers_and_the_sentence():
     numbers, said = lines(findings(results(READ, BLIND)))
-    assert numbers == "s: Linear adapter (BioReason) 0.90 · Text only 0.70 · Counts of 4-mers 0.50"
+    assert numbers == (
+        "s (d, rows that only the sequence decides; 400 test rows; Accuracy): "
+        "Linear adapter (BioReason) 0.90 · Text only 0.70 · Counts of 4-mers 0.50"
+    )
     assert said.startswith("    OneVocab read the sequence, but no method beat")
 
 
@@ -226,6 +256,7 @@ def test_beside_a_comparison_stands_what_it_could_have_shown():
         == f"{said}; one seed: nothing is known of another training"
     )
     assert against(row | {"detectable": float("nan")}).note.endswith("; worse")
+    assert "; detectable: none; " in against(row | {"detectable": math.inf}).note
     assert against(row | {"verdict": "not significant"}).text == "· +0.100"
     assert against(None).text == ""
 

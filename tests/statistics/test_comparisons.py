@@ -14,7 +14,7 @@ RULE = comparisons.Rule(level=0.05, margin=0.05)
 def paired(value: float, error: float, clusters: int = 50, better: str = "higher"):
     """A comparison of two shares with a difference and its standard error."""
     found = inference.Difference(*map(np.array, (value, value, error, float(clusters - 1))))
-    return comparisons.Compared(found, better, 1.0, clusters)
+    return comparisons.Compared(found, better, most=1.0, clusters=clusters, attainable=1.0)
 
 
 def of_p(*p_values: float) -> list[comparisons.Compared]:
@@ -77,6 +77,23 @@ def test_no_interval_goes_beyond_what_two_scores_can_differ():
     assert row["low"] == pytest.approx(0.5 - stats.t.isf(0.025, 49) * 0.4) and row["high"] == 1.0
     # Nothing that could be would have been found.
     assert row["detectable"] == float("inf")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "found"),
+    # A correlation of 0.4 or 0.5 is at most 1.5 from any other, one of 0 at most 1.
+    [(0.4, 0.5, True), (0.0, 0.0, False), (1.0, 1.0, True)],
+)
+def test_no_difference_is_detectable_that_no_score_can_have(one, other, found):
+    left = np.random.default_rng(0).normal(0, 0.14, 8)
+    scores = [
+        inference.Estimate((inference.Part(np.array(score), score + sign * left, 8),), ())
+        for score, sign in ((one, 1), (other, -1))
+    ]
+    compared = comparisons.compare(*scores, ends=(-1.0, 1.0))
+    [row] = comparisons.judged([compared], [[0]], RULE)
+    assert 1 < float(compared.difference.detectable(RULE.level)) < 1.5
+    assert np.isfinite(row["detectable"]) == found
 
 
 def test_what_has_too_few_clusters_is_in_no_family():

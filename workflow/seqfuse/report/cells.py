@@ -164,7 +164,7 @@ def against(row: dict | None) -> Cell:
     sign, mark = _SIGNS.get(row["verdict"], _UNDECIDED)
     said = [ends(row, signed), row["verdict"]]
     if not math.isnan(row["detectable"]):
-        said += [f"detectable: {number(row['detectable'])}", row["equivalence"]]
+        said += [f"detectable: {exact(number, row['detectable']).text}", row["equivalence"]]
     if row["seeds"] == 1:
         said.append(_ONE_SEED)
     return Cell(f"{sign} {signed(row['difference'])}", row["difference"], "; ".join(said), mark)

@@ -70,12 +70,13 @@ def findings(results: Results) -> list[Finding]:
     return [_finding(results, place) for place in sorted(places, key=lambda p: p.subset != DECIDES)]
 
 
-def lines(found: list[Finding]) -> list[str]:
-    """The verdicts for a terminal: the numbers of each, then its sentence."""
+def lines(verdicts: list[Finding]) -> list[str]:
+    """The verdicts for a terminal: where each is taken and by what, its numbers, its sentence."""
     said = []
-    for finding in found:
+    for finding in verdicts:
         numbers = " \N{MIDDLE DOT} ".join(look.text for look in finding.looks)
-        said += [f"{finding.place.suite}: {numbers}", f"    {finding.sentence}"]
+        head = f"{finding.place.suite} ({finding.where}): {numbers}"
+        said += [head, f"    {finding.sentence}"]
     return said
 
 
@@ -144,12 +145,21 @@ def _missed(results: Results, place: Place, methods: list[str], others: list[str
     """How large a difference the tests that found nothing could have missed, against the best."""
     best = min(others, key=lambda name: results.rank(place, name))
     pairs = [results.compared.get((place, name, best)) for name in methods]
-    missed = [row["detectable"] for row in pairs if row and math.isfinite(row["detectable"])]
-    if not missed:
-        return "This is no evidence that none is: these rows are too few for any test."
+    detectable = [row["detectable"] for row in pairs if row and not math.isnan(row["detectable"])]
+    rows = results.count(place)
+    if not detectable:
+        return f"This is no evidence that none is: {rows} are too few for any test."
+    room = results.room(place, best)
+    if room <= 0:
+        return f"{title(best)} has a perfect score, so that no method can beat it."
+    if max(detectable) >= room:
+        return (
+            f"This is no evidence that none is: {rows} are too few to tell even a perfect score "
+            f"from that of {title(best)}."
+        )
     return (
-        "This is no evidence that none is: these rows would miss a true advantage over "
-        f"{title(best)} of less than {max(missed):.2f} more often than one time in five."
+        f"This is no evidence that none is: {rows} would miss a true advantage over "
+        f"{title(best)} of less than {max(detectable):.2f} more often than one time in five."
     )
 
 

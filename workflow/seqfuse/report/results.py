@@ -61,6 +61,19 @@ class Results:
         sign = 1 if METRICS[place.metric].better == "lower" else -1
         return math.isnan(value), sign * value
 
+    def room(self, place: Place, name: str) -> float:
+        """How much better than this score the best possible one is; infinite of a metric without
+        ends."""
+        metric, value = METRICS[place.metric], self.scores[place][name]["value"]
+        if metric.ends is None:
+            return math.inf
+        return value - metric.ends[0] if metric.better == "lower" else metric.ends[1] - value
+
+    def count(self, place: Place) -> str:
+        """The test rows of a place: "400 test rows"."""
+        n = next(iter(self.scores[place].values()))["n"]
+        return f"{n:,} test row{'s' if n != 1 else ''}"
+
     def beats(self, place: Place, method: str, other: str) -> bool:
         """Whether a method is significantly better than another."""
         row = self.compared.get((place, method, other))
@@ -90,10 +103,9 @@ def decisive(places: list[Place]) -> list[Place]:
 
 def where(results: Results, place: Place) -> str:
     """The rows of a place in words."""
-    n = next(iter(results.scores[place].values()))["n"]
     what = f"mean over the sets of {place.suite}" if place.dataset == MEAN else place.dataset
     decided = ", rows that only the sequence decides" if place.subset == DECIDES else ""
-    return f"{what}{decided}; {n:,} test rows; {METRICS[place.metric].title}"
+    return f"{what}{decided}; {results.count(place)}; {METRICS[place.metric].title}"
 
 
 def _place(row: dict) -> Place:

@@ -22,13 +22,15 @@ class Rule:
 class Compared:
     """The difference of two scores on the same rows, before the verdict.
 
-    `better` is "higher" or "lower"; `most` is the largest difference that the metric allows.
+    `better` is "higher" or "lower"; `most` is the largest difference that the metric allows, and
+    `attainable` the largest between either of these two scores and any other.
     """
 
     difference: inference.Difference
     better: str
     most: float
     clusters: int
+    attainable: float
 
     @property
     def tested(self) -> bool:
@@ -47,7 +49,9 @@ def compare(
     the same trained models."""
     difference = inference.difference(one, other, paired)
     clusters = min(part.clusters for part in one.parts)
-    return Compared(difference, better, ends[1] - ends[0], clusters)
+    scores = float(one.value), float(other.value)
+    attainable = max(ends[1] - min(scores), max(scores) - ends[0])
+    return Compared(difference, better, ends[1] - ends[0], clusters, attainable)
 
 
 def judged(
@@ -84,7 +88,7 @@ def _judged(compared: Compared, p_holm: float, level: float, tests: int, rule: R
         "high": high,
         "p": float(difference.p),
         "p_holm": p_holm if compared.tested else math.nan,
-        "detectable": math.inf if detectable > compared.most else detectable,
+        "detectable": math.inf if detectable > compared.attainable else detectable,
         "p_equivalent": min(1.0, tests * float(difference.p_equivalent(rule.margin))),
         "clusters": compared.clusters,
     }
