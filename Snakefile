@@ -12,12 +12,23 @@ same name. The order of the includes is the order of the DAG.
 
 from snakemake.utils import min_version
 
-from seqfuse.plan import notices, terminal
+from seqfuse.plan import notices
+from seqfuse.plan.terminal.handler import stand_before
 
 min_version("9.20")
 
 
 include: "workflow/rules/common.smk"
+
+
+if not (workflow.remote_exec or workflow.subprocess_exec):
+    notices.say(settings)
+    end = stand_before(
+        logger,
+        workflow,
+        plan.results,
+        lambda: notices.next_steps(settings, workflow.dag),
+    )
 
 
 # common.smk has read it, with what --configfile and --config lay over it; Snakemake lists it.
@@ -34,13 +45,6 @@ include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/judge.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
-
-
-if not (workflow.remote_exec or workflow.subprocess_exec):
-    notices.say(settings)
-    end = terminal.stand_before(
-        logger, workflow, lambda: notices.next_steps(settings, workflow.dag)
-    )
 
 
 onstart:

@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> None:
     from seqfuse.report.results import Results
     from seqfuse.settings.paths import commit
 
-    found = inputs.read(args.name, args.settings, {kind: getattr(args, kind) for kind in KINDS})
+    made = inputs.read(args.name, args.settings, {kind: getattr(args, kind) for kind in KINDS})
     with files.atomic(args.out) as temporary:
-        temporary.write_text(page.render(found, versions.packages(), commit()), encoding="utf-8")
-    print("\n".join([*findings.lines(findings.findings(Results(found))), f"The page: {args.out}"]))
+        temporary.write_text(page.render(made, versions.packages(), commit()), encoding="utf-8")
+    print("\n".join(findings.lines(findings.findings(Results(made)))))

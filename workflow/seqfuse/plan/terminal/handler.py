@@ -1,69 +1,56 @@
-"""What a run of Snakemake shows on the terminal: steps and time left, and failures at the end.
+"""Before Snakemake's own handler: steps and time left while jobs run, failures at the end.
 
 `Terminal` stands before Snakemake's own handler and reads the events that Snakemake promises to
 logger plugins. Of a run it shows the jobs by stage, a line now and then, and last what failed: each
-job's own message, its log and how to see its command. Warnings and errors that it does not know go
-through unchanged; the file in .snakemake/log has everything. What is asked for in detail
-(`--dry-run`, `--printshellcmds`, `--verbose`) is left to Snakemake.
+job's own message, its log and how to see its command. A run that is stopped ends by saying how far
+it came. Warnings and errors that it does not know go through unchanged; the file in .snakemake/log
+has everything. What a user requests in detail (`--dry-run`, `--printshellcmds`, `--verbose`) is
+left to Snakemake.
 """
 
 import contextlib
-import json
 import logging
 import re
 import shlex
 import time
-from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from statistics import fmean
+from collections import Counter
+from collections.abc import Callable
 
-from seqfuse.errors import nearest, printable
+from seqfuse.errors import nearest
+from seqfuse.plan.terminal.failures import Failure, message, stopped
+from seqfuse.plan.terminal.time_left import Expected, TimeLeft, by_benchmark, in_words
 
 # How often a finished job is shown: at each 20th of the jobs, and after a minute without a line.
 _SHARE, _SECONDS = 20, 60.0
-# Lines of a log, and failed jobs, that are shown in full.
-_LINES, _JOBS = 15, 3
-_MISTAKE = re.compile(r"seqfuse[\w -]*: error: ")
+# Failed jobs that are shown in full.
+_JOBS = 3
 # What Snakemake says before and after the jobs, and a person does not need.
 _IDLE = (
     *("Assuming unrestricted shared filesystem", "Building DAG of jobs", "Using shell: "),
-    *("Conda environments: ", "Singularity containers: "),
+    *("Conda environments: ", "Singularity containers: ", "Config file "),
 )
 _NOTHING = "Nothing to be done"
 _FAILED = "At least one job did not complete successfully"
 _STOPS = "Exiting because a job execution failed"
+# Ctrl-C, and SIGTERM, which waits for the jobs that run.
+_STOPPED = ("Terminating processes", "Will exit after")
 # What a person waits for while jobs run.
-_AWAITED = ("Terminating processes", "Will exit after", "Waiting at most")
+_AWAITED = (*_STOPPED, "Waiting at most")
 _AGAIN = re.compile(r"Trying to restart job (\d+)\.")
-# What ended a job that has no words for it, in the words of Python and of a shell.
-_KILLED = re.compile(r"died with <Signals\.(\w+)|returned non-zero exit status (1[3-9]\d)\.")
-
-
-@dataclass
-class Failure:
-    """A job that failed: what it is, its outputs, its logs, what Snakemake said of it, and what its
-    executor did (a cluster's word for how it ended)."""
-
-    name: str
-    outputs: Sequence[str]
-    logs: Sequence[str]
-    said: str
-    ended: str = ""
 
 
 class Terminal(logging.Handler):
     """Shows a run on the stream of Snakemake's own handler.
 
-    `workflow` is Snakemake's; `ending` gives what is said when nothing is left to do.
+    `workflow` is Snakemake's; `folder` is where the run writes; `ending` gives what is said when
+    nothing is left to do.
     """
 
     def __init__(
-        self, own: logging.StreamHandler, workflow, ending: Callable[[], list[str]] = list
+        self, own: logging.StreamHandler, workflow, folder: str, ending: Callable[[], list[str]]
     ):
         super().__init__(own.level)
-        self._own, self._workflow, self._ending = own, workflow, ending
+        self._own, self._workflow, self._folder, self._ending = own, workflow, folder, ending
         output = workflow.output_settings
         self._detailed = output.dryrun or output.printshellcmds or output.verbose
         self._running = False
@@ -72,13 +59,15 @@ class Terminal(logging.Handler):
         self._causes: dict[int | None, str] = {}
         self._others = 0
         self._awaited: set[str] = set()
-        self._told, self._shown, self._done = 0, 0.0, 0
-        self._started, self._took = {}, defaultdict(list)
-        self._left: dict[int, tuple[str, float | None]] = {}
+        self._time_left = TimeLeft({}, time.monotonic())
         self._titles: dict[int, str] = {}
         # Jobs without an output, such as `all`, are no steps.
         self._targets = 0
-        self._begun = time.monotonic()
+        # Steps of this run, those done, and those done at the last line; when that was.
+        self._steps = self._done = self._shown = 0
+        self._shown_at = 0.0
+        self._last_finished = 0
+        self._is_stopped = False
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -96,7 +85,7 @@ class Terminal(logging.Handler):
         elif event == "run_info":
             self._start(record)
         elif event == "job_started":
-            self._started |= dict.fromkeys(record.jobs, time.monotonic())
+            self._time_left.start(record.jobs, time.monotonic())
         elif event == "job_finished":
             self._finish(record.job_id)
         elif event == "progress":
@@ -129,6 +118,7 @@ class Terminal(logging.Handler):
             if again := _AGAIN.match(text):
                 self._failures.pop(int(again[1]), None)
                 self._say(f"{self._title(int(again[1]))} is tried again")
+            self._is_stopped |= text.startswith(_STOPPED)
             known = text in self._awaited
             self._awaited.add(text)
             return known or not text.startswith(_AWAITED)
@@ -148,52 +138,39 @@ class Terminal(logging.Handler):
         """One line in place of the table of jobs."""
         if self._running:
             return
-        self._running, self._begun = True, time.monotonic()
+        self._running, self._shown_at = True, time.monotonic()
         dag = self._workflow.dag
         order = {rule.name: number for number, rule in enumerate(self._workflow.rules)}
         everything = list(dag.needrun_jobs())
         self._titles = {dag.jobid(job): _title(job) for job in everything}
         jobs = [job for job in everything if job.output]
         jobs.sort(key=lambda job: order.get(job.rule.name, 0))
-        self._left = {dag.jobid(job): (job.rule.name, _seconds(job.benchmark)) for job in jobs}
+        self._targets, self._steps = len(everything) - len(jobs), len(jobs)
+        expected = {dag.jobid(job): _expected(job) for job in jobs}
+        self._time_left = TimeLeft(expected, time.monotonic())
         if self._quiet("ALL", "PROGRESS"):
             return
-        self._targets = len(everything) - len(jobs)
         stages = Counter(job.rule.name.partition("_")[0] for job in jobs)
-        told = ", ".join(f"{stage} {count}" for stage, count in stages.items())
-        self._say(f"{len(jobs)} job{'s' if jobs[1:] else ''}: {told}")
+        counts = ", ".join(f"{stage} {count}" for stage, count in stages.items())
+        self._say(f"{self._folder}: {_jobs(len(jobs))} to run: {counts}")
 
     def _finish(self, number: int) -> None:
-        rule, _ = self._left.pop(number, ("", None))
         self._failures.pop(number, None)  # it failed, and was tried again
-        self._done = number
-        if number in self._started:
-            self._took[rule].append(time.monotonic() - self._started.pop(number))
+        self._last_finished = number
+        self._time_left.finish(number, time.monotonic())
 
     def _progress(self, done: int, total: int) -> None:
         now, total = time.monotonic(), total - self._targets
-        if self._quiet("ALL", "PROGRESS"):
+        self._done, self._steps = min(done, total), total
+        if self._quiet("ALL", "PROGRESS") or done > total:
             return
-        if (done - self._told) * _SHARE < total and now - self._shown < _SECONDS and done < total:
-            return
-        if done <= total:
-            self._told, self._shown = done, now
+        is_due = (done - self._shown) * _SHARE >= total or now - self._shown_at >= _SECONDS
+        if is_due or done == total:
+            self._shown, self._shown_at = done, now
+            seconds = self._time_left.seconds(now)
+            left = f" \N{MIDDLE DOT} {in_words(seconds)}" if seconds is not None else ""
             width = len(str(total))
-            left = self._time_left(now - self._begun)
-            self._say(f"[{done:{width}}/{total}] {self._title(self._done)}{left}")
-
-    def _time_left(self, elapsed: float) -> str:
-        """How long the jobs that are left take: as the same job in an earlier run, or as those of
-        its rule in this one."""
-        finished = [seconds for several in self._took.values() for seconds in several]
-        means = {rule: fmean(seconds) for rule, seconds in self._took.items()}
-        each = [means.get(rule, before) for rule, before in self._left.values()]
-        if not finished or not any(each):
-            return ""
-        at_once = max(1.0, sum(finished) / elapsed)
-        seconds = sum(filter(None, each)) / at_once
-        least = "at least " if None in each else ""
-        return f" \N{MIDDLE DOT} {least}{_duration(seconds)} left"
+            self._say(f"[{done:{width}}/{total}] {self._title(self._last_finished)}{left}")
 
     def _title(self, number: int) -> str:
         return self._titles.get(number, f"job {number}")
@@ -204,6 +181,9 @@ class Terminal(logging.Handler):
         """Keep what is said of a failed job for the end, and name the job at once."""
         name, ended = self._title(record.jobid), (record.rule_msg or "").partition("For further")[0]
         said = self._causes.pop(record.thread, "")
+        self._time_left.fail(record.jobid)
+        if self._is_stopped and stopped(said):
+            return
         failure = Failure(name, record.output or [], record.log or [], said, ended.strip())
         self._failures[record.jobid] = failure
         self._say(f"{name} failed" + (f"; log: {failure.logs[0]}" if failure.logs else ""))
@@ -214,17 +194,29 @@ class Terminal(logging.Handler):
             self._say(self._unknown_target(text) or text)
         elif self._running and kind == "RuleException" and "CalledProcessError" in text:
             self._causes[record.thread] = text
-        elif _FAILED in text and self._failures:
+        elif _FAILED in text and (self._failures or self._is_stopped):
             self._say_failures()
+            self._say_stopped()
         else:
             self._others += self._running
             self._own.handle(record)
 
+    def _say_stopped(self) -> None:
+        """How far a run came that was asked to stop; what it did is kept."""
+        if self._is_stopped and not self._quiet("ALL"):
+            self._say(
+                f"stopped with {self._done} of {_jobs(self._steps)} done; "
+                "the same command goes on from there"
+            )
+
     def _say_failures(self) -> None:
         failures, self._failures = [*self._failures.values()], {}
         causes, self._causes = self._causes, {}
+        if self._is_stopped:
+            failures = [failure for failure in failures if not stopped(failure.said)]
         for unannounced in causes.values():
-            self._say(unannounced)
+            if not (self._is_stopped and stopped(unannounced)):
+                self._say(unannounced)
         for failure in failures[:_JOBS]:
             told = message(failure)
             call = ["snakemake", "-n", "-p", "--force", *self._call(), *failure.outputs[:1]]
@@ -264,37 +256,18 @@ class Terminal(logging.Handler):
 
 
 def stand_before(
-    logger: logging.Logger, workflow, ending: Callable[[], list[str]] = list
+    logger: logging.Logger, workflow, folder: str, ending: Callable[[], list[str]] = list
 ) -> Callable[[], None]:
     """Put a `Terminal` in place of Snakemake's own handler, unless a logger plugin replaced that.
 
-    What it gives is called when a run has ended well.
+    Returns what to call when a run has ended well.
     """
     for own in [handler for handler in logger.handlers if handler.name == "DefaultStreamHandler"]:
-        terminal = Terminal(own, workflow, ending)
+        terminal = Terminal(own, workflow, folder, ending)
         logger.removeHandler(own)
         logger.addHandler(terminal)
         return terminal.end
     return lambda: None
-
-
-def message(failure: Failure) -> list[str]:
-    """What a failed job said itself, and above it how it was ended, where that is known.
-
-    Its mistakes, or else the last lines of its log; if it left none, Snakemake's words stand.
-    """
-    ended = [failure.ended] if failure.ended else []
-    if killed := _KILLED.search(failure.said):
-        ended = [f"ended by {killed[1] or f'signal {int(killed[2]) - 128}'}"]
-    for log in failure.logs:
-        with contextlib.suppress(OSError):
-            text = Path(log).read_text(encoding="utf-8", errors="replace")
-            lines = [printable(line) for line in text.splitlines() if line.strip()]
-            if mistakes := [line for line in lines if _MISTAKE.match(line)]:
-                return ended + mistakes[-_LINES:]
-            if lines:
-                return ended + lines[-_LINES:]
-    return failure.said.splitlines() or ended or ["its log is empty"]
 
 
 def _title(job) -> str:
@@ -302,15 +275,10 @@ def _title(job) -> str:
     return " ".join(filter(None, [job.rule.name, "/".join(map(str, job.wildcards))]))
 
 
-def _seconds(benchmark) -> float | None:
-    """What a job took when it last ran, by its benchmark; None if it never did."""
-    try:
-        return json.loads(Path(str(benchmark)).read_text().splitlines()[-1])["s"]
-    except (OSError, ValueError, IndexError, KeyError):
-        return None
+def _expected(job) -> Expected:
+    """What is known of a job before it runs."""
+    return Expected(job.rule.name, "gpu" in job.rule.resources, by_benchmark(job.benchmark))
 
 
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+def _jobs(count: int) -> str:
+    return f"{count} job{'s' if count != 1 else ''}"

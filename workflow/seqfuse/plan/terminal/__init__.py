@@ -1,0 +1,1 @@
+"""What a run of Snakemake shows on the terminal."""
