@@ -225,6 +225,17 @@ def test_controls_look_unlike_methods():
     assert len(set(shapes)) == len({marker for _, marker in shapes}) == 3
 
 
+def test_names_of_ones_own_are_told_apart_within_a_figure():
+    # The letters of each pair add up to the same place among colours and markers.
+    own = ["by_rna", "by_protein", "ab", "ba", "linear"]
+    names.tell_apart(own)
+    looks = {name: (names.colour(name), names.shape(name)["marker"]) for name in own}
+    assert len(set(looks.values())) == len(own)
+    names.tell_apart(["by_protein"])
+    alone = names.colour("by_protein"), names.shape("by_protein")["marker"]
+    assert alone == looks["by_protein"]
+
+
 def test_a_score_that_is_not_defined_is_drawn_as_such():
     rows = [
         {"suite": "d", "dataset": "d", "subset": subset, "method": arm, "title": arm, "n": 30}

@@ -49,9 +49,10 @@ def run(args: argparse.Namespace) -> None:
 
 def from_csv(figure: Figure, csv: Path, prefix: Path, scratch: bool = False) -> None:
     """Draw a figure from its CSV, which someone may have edited, to PREFIX.svg, .png and .md."""
-    from seqfuse.figures.drawing import render
+    from seqfuse.figures.drawing import names, render
 
     frame = render.read_csv(csv)
+    names.tell_apart(name for key in ("method", "arm") if key in frame for name in frame[key])
     note = f"{RANDOM_WEIGHTS}." if scratch else ""
     module = importlib.import_module(figure.module)
     render.write_markdown(figure, frame, note, prefix.with_name(f"{prefix.name}.md"))

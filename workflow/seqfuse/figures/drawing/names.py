@@ -21,6 +21,8 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h")
 _METHODS = [name for name, method in METHODS.items() if method.kind == "method"]
 _ARMS = sorted(ARMS, key=lambda arm: (ARMS[arm].kind != "method", len(ARMS[arm].modalities) == 2))
 _KINDS = ("method", "ablation", "control")
+# The places of this figure's other names among colours and markers: `tell_apart`.
+_DEALT: dict[str, int] = {}
 
 
 def title(name: str) -> str:
@@ -84,7 +86,26 @@ def span(numbers: Iterable[float]) -> str:
     return " to ".join(texts)
 
 
+def tell_apart(names: Iterable[str]) -> None:
+    """Give each name of a figure that no catalogue holds a colour and marker of its own.
+
+    A name keeps its place in every figure, unless another of the same figure has taken it.
+    """
+    _DEALT.clear()
+    looks = len(PALETTE) * len(MARKERS)
+    taken = set(range(max(len(_METHODS), len(_ARMS))))
+    for name in sorted(set(names).difference(_METHODS, _ARMS)):
+        place = _by_letters(name) % looks
+        while place in taken and len(taken) < looks:
+            place = (place + 1) % looks
+        taken.add(place)
+        _DEALT[name] = place
+
+
 def _rank(name: str) -> int:
     family = _ARMS if name in ARMS else _METHODS
-    # A name that no catalogue holds gets a stable colour from its letters.
-    return family.index(name) if name in family else sum(map(ord, name))
+    return family.index(name) if name in family else _DEALT.get(name, _by_letters(name))
+
+
+def _by_letters(name: str) -> int:
+    return sum(map(ord, name))
