@@ -265,7 +265,10 @@ def test_structure_is_an_extra(tmp_path, values, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "RNA", None)
     monkeypatch.setattr(structure.importlib.util, "find_spec", lambda name: None)
     assert run(tmp_path) == 0
-    assert "no control of structure: ViennaRNA is not installed" in capsys.readouterr().err
+    assert (
+        "the control of structure is left out: ViennaRNA is not installed"
+        in capsys.readouterr().err
+    )
     assert ("structure", 0) not in predicted(tmp_path)
 
 

@@ -87,8 +87,9 @@ def test_a_question_that_the_server_refuses_is_not_asked_again_by_the_same_run(
 
 def test_a_batch_over_the_budget_is_not_sent(judged, server, capsys):
     assert ask(judged, server, "--max-requests", "2") == 2
-    assert "judge.max_requests = 2, 0 of them sent, has no room for 3 more requests" in error(
-        capsys
+    assert (
+        "judge.max_requests = 2, of which 0 are sent, leaves no room for 3 more requests"
+        in error(capsys)
     )
     money = ["--output-price", "1000", "--answer-tokens", "20", "--max-cost"]
     # Three answers cost .06 USD at most, and .03 USD as it turns out.

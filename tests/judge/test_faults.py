@@ -181,7 +181,7 @@ def test_a_bad_answer_in_a_batch_is_an_attempt_within_the_budget(judged, server,
     server.behave = lambda number, request: empty if number in (1, 3) else verdict()
     words = [*BATCH, "--attempts", "3"]
     assert ask(judged, server, *words, "--max-requests", "4") == 2
-    assert "judge.max_requests = 4, 4 of them sent" in capsys.readouterr().err
+    assert "judge.max_requests = 4, of which 4 are sent" in capsys.readouterr().err
     assert ask(judged, server, *words, "--max-requests", "5") == 0
     assert judged.statuses() == {"ok": 6}
 

@@ -48,10 +48,10 @@ def test_answers_that_are_not_there_are_taken_to_be_as_long_as_the_reference(pri
     assert lines[1].startswith("s ceiling: 6 requests")
     assert lines[2].startswith("together: 24 requests")
     [line] = price("ceiling", without=["records.parquet"])
-    assert line.startswith("s ceiling: not known before its records are there")
+    assert line.startswith("s ceiling: unknown until its records exist")
 
 
 def test_without_a_server_there_is_nothing_to_pay(price):
     [line] = price("linear", prices=[])
-    assert line == "judge.judge is overlap: words are counted here, nothing is asked"
+    assert line == "judge.judge is overlap: words are counted locally, nothing is asked"
     assert price() == ["Nothing is left to judge."]

@@ -218,7 +218,7 @@ def test_a_second_run_asks_nothing(judged, server):
 def test_a_stopped_run_goes_on_from_the_store(judged, server, capsys):
     assert ask(judged, server, "--max-requests", "2", "--concurrency", "1") == 2
     said = error(capsys)
-    assert "judge.max_requests = 2, 2 of them sent, has no room for another request" in said
+    assert "judge.max_requests = 2, of which 2 are sent, leaves no room for another request" in said
     assert "2 of 3 new verdicts are stored" in said
     assert ask(judged, server) == 0
     assert len(server.requests) == ASKED
@@ -227,7 +227,9 @@ def test_a_stopped_run_goes_on_from_the_store(judged, server, capsys):
 
 def test_a_budget_of_zero_sends_nothing(judged, server, capsys):
     assert ask(judged, server, "--max-requests", "0") == 2
-    assert "judge.max_requests = 0, 0 of them sent, has no room for another" in error(capsys)
+    assert "judge.max_requests = 0, of which 0 are sent, leaves no room for another" in error(
+        capsys
+    )
     assert server.requests == []
 
 
@@ -249,7 +251,7 @@ def test_a_corrupt_line_is_named_and_asked_again(judged, server, capsys):
     capsys.readouterr()
     assert ask(judged, server) == 0
     said = capsys.readouterr().err
-    assert f"{store}: a cut or corrupt line; its verdict is asked for again" in said
+    assert f"{store}: a truncated or corrupt line; its question is asked again" in said
     assert len(server.requests) == ASKED + 1
 
 
@@ -408,7 +410,7 @@ def test_prices_by_hand():
 
 def test_a_budget_in_money_needs_prices(judged, server, capsys):
     assert ask(judged, server, "--max-cost", "1") == 2
-    assert "judge.max_cost limits nothing without a price" in error(capsys)
+    assert "judge.max_cost has no effect without a price" in error(capsys)
     assert server.requests == []
 
 
@@ -542,7 +544,7 @@ def test_processes_that_share_a_store_share_the_budget(tmp_path):
     # .65 USD are spent: .35 are left, and one request.
     assert "0.6500 are spent" in ledgers[1].reserve(judge_budget.Attempt(0.36))
     assert ledgers[1].reserve(judge_budget.Attempt(0.35)) is None
-    assert "5 of them sent" in ledgers[0].reserve(judge_budget.Attempt(0.0))
+    assert "of which 5 are sent" in ledgers[0].reserve(judge_budget.Attempt(0.0))
     # A line that a crash cut short hides no other one.
     with (tmp_path / "spending.ndjson").open("ab") as handle:
         handle.write(b'\n{"requests": 1, "us')

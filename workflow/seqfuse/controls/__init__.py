@@ -1,1 +1,1 @@
-"""What a score must beat: lookups, majority, composition, late mean."""
+"""Predictions that a score must beat: lookups, majority, composition, late fusion."""

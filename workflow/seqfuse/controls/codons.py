@@ -1,10 +1,10 @@
-"""Predict a set of study B without an embedding: mean, lookup, composition, and late fusion.
+"""Predict a set of study B without a fusion: mean, lookup, composition, trees, and late fusion.
 
-Reads cleaned records, codon frames, and the predictions of the arms of a single modality. Writes
-one table of predictions for val and test, in the schema of a model's, with one method a control
-(seqfuse/registry/controls.py). Each control learns from the training records alone, but for the
-stack, which learns from the validation records. Late fusion has a row a seed of the single
-modalities, the others have one seed.
+Reads cleaned records, codon frames, and the predictions of the single-modality arms. Writes one
+table of predictions for val and test, in the same schema as a model's; each control
+(seqfuse/registry/controls.py) is a method in it. Controls are fitted on the training records, but
+the stack on the validation records. Late fusion has the seeds of the single modalities; the other
+controls have one seed.
 
     seqfuse controls codons --dataset demo-expression \\
         --records results/demo/sequences/demo-expression/records.parquet \\
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         type=Path,
         metavar="FILE",
-        help="predictions of the single modalities; from two on there is late fusion of them",
+        help="predictions of the single modalities; two or more are also fused late",
     )
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
     parser.add_argument("--out", required=True, type=Path, help="predictions.parquet to write")
@@ -52,12 +52,12 @@ def run(args: argparse.Namespace) -> None:
         say(f"{args.dataset}: {method}")
         rows += coding.predictions(args.dataset, method, 0, dataset, outputs)
     if len(args.singles) > 1:
-        for seed, said in late_fusion.read(args.dataset, dataset, args.singles):
+        for seed, singles in late_fusion.read(args.dataset, dataset, args.singles):
             for method, fuse in (
                 ("late_mean", late_fusion.mean),
                 ("late_stack", late_fusion.stack),
             ):
-                outputs = fuse(dataset, said)
+                outputs = fuse(dataset, singles)
                 if outputs is not None:
                     say(f"{args.dataset}: {method}, seed {seed}")
                     rows += coding.predictions(args.dataset, method, seed, dataset, outputs)

@@ -1,10 +1,11 @@
-"""Predict the rows that only the sequence decides, by repeated folds of whole DNA pairs.
+"""Cross-validate the controls on the rows whose label only the sequence decides.
 
-A test split may hold too few of them (19 on KEGG). So the rows of all splits, without the others,
-are dealt into folds, rows of equal reference and variant together; each fold is predicted from the
-others by every control, and the whole is repeated with another deal. Reads a suite's cleaned
-records. Writes predictions with one seed a repeat, and those of the commonest label of each
-question, which is not held out; none of a set that has no other rows, as one with one question.
+A test split may hold too few such rows (19 on KEGG). So those of all splits are dealt into folds,
+which keep rows with the same reference and variant together. Every control predicts each fold from
+the others, and all of this is repeated with new folds. Reads a suite's cleaned records. Writes
+predictions in which each repeat is a seed, and those of each question's commonest label, which is
+counted over all of these rows. Writes nothing for a set in which all rows are of this kind, such as
+a set with one question.
 
     seqfuse controls folds --datasets kegg \\
         --records results/pilot/sequences/kegg/records.parquet \\
@@ -20,7 +21,7 @@ from seqfuse.controls.labels import suite_flags
 def add_arguments(parser):
     """Add the flags of `seqfuse controls folds`."""
     suite_flags.add_arguments(parser)
-    parser.add_argument("--folds", type=int, default=5, help="folds of a repeat (default: 5)")
+    parser.add_argument("--folds", type=int, default=5, help="folds per repeat (default: 5)")
     parser.add_argument("--repeats", type=int, default=10, help="repeats (default: 10)")
     parser.add_argument("--threads", type=int, default=1, help="threads (default: 1)")
     parser.add_argument("--out", required=True, type=Path, help="predictions to write")
@@ -35,7 +36,9 @@ def run(args):
     from seqfuse.progress import say
 
     if args.folds < 3:
-        raise UserError(f"--folds {args.folds}: give 3 or more; one is held out, one validates")
+        raise UserError(
+            f"--folds {args.folds}: give 3 or more, as one fold is held out and one validates"
+        )
     rows = []
     for dataset, path in suite_flags.datasets(args):
         columns = grouped_folds.read(path)

@@ -1,9 +1,9 @@
 """Predict a suite of study A without a language model: majority, lookups and composition.
 
-Reads a suite's cleaned records. Writes one table of predictions for val and test, in the schema of
-a model's, with one method a control (seqfuse/registry/controls.py) and the log of each label's
-probability. Each control learns from the training records of the same dataset alone. Lookups need a
-question or a variant, and those of codons a coding set; datasets without go without.
+Reads a suite's cleaned records. Writes one table of predictions for val and test, in the same
+schema as a model's; each control (seqfuse/registry/controls.py) is a method in it, with the
+log-probability of each label. Controls are fitted only on the training records of the same dataset.
+A control that needs a question, a variant or a coding set is left out for datasets without one.
 
     seqfuse controls language --suite variants --datasets demo-variants
         --records results/demo/sequences/demo-variants/records.parquet --threads 1
@@ -25,7 +25,7 @@ def add_arguments(parser):
         nargs="+",
         default=[],
         metavar="NAME=CODE",
-        help="datasets that are coding, each with its genetic code",
+        help="the datasets of coding sequences, each with its genetic code (NCBI table)",
     )
     parser.add_argument("--threads", type=int, default=1, help="threads (default: 1)")
     parser.add_argument("--out", required=True, type=Path, help="predictions.parquet to write")

@@ -1,7 +1,7 @@
-"""A model of the same shape with random weights: what is left of a score without pre-training.
+"""Copy a model with random weights, to see what a score owes to pre-training.
 
-Reads a model's folder, writes another in the same layout, with the same tokeniser and sizes, and
-with the seeded weights of the scratch models.
+Reads a model's folder. Writes another with the same layout, tokeniser and sizes, and with weights
+drawn as for the scratch models, from a seed.
 
     seqfuse controls randomise --model results/paper/data/models/esm2-8m \\
         --out results/paper/data/models/esm2-8m@random

@@ -1,10 +1,11 @@
-"""Shuffle the codons or the proteins of a set, for arms that must lose what they read there.
+"""Shuffle the codons or the proteins of a set, to see what an arm loses without them.
 
-Reads codon frames, writes frames of the same records. `codons` puts the codons of each sequence in
-a random order, its start codon left in front: the same composition, no order. `synonymous` draws
-each codon anew among those of its residue, by their frequency in the whole set: the same protein,
-no codon usage. A sequence that occurs twice is shuffled alike. `other_protein` gives each record
-the protein of another one, cut or repeated to its own length, and its variant that of the other's.
+Reads codon frames, writes frames of the same records. `codons` permutes the codons of each sequence
+behind its start codon: the composition stays, the order is lost. `synonymous` draws each codon from
+those of its residue, by their frequency in the whole set: the protein stays, the codon usage is
+lost. Equal sequences are shuffled equally. `other_protein` gives each record the protein of
+another, cut or repeated to its own length; a record's variant gets the protein of the other
+record's variant.
 
     seqfuse controls shuffle --frames results/demo/sequences/demo-expression/frames.parquet \\
         --how synonymous --out results/demo/sequences/demo-expression@synonymous/frames.parquet
@@ -18,7 +19,7 @@ WAYS = ("codons", "synonymous", "other_protein")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--frames", required=True, type=Path, help="codon frames")
-    parser.add_argument("--how", required=True, choices=WAYS, help="what is shuffled")
+    parser.add_argument("--how", required=True, choices=WAYS, help="what to shuffle")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
     parser.add_argument("--out", required=True, type=Path, help="frames.parquet to write")
 

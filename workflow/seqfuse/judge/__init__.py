@@ -1,1 +1,1 @@
-"""LLM-as-a-judge of generated reasoning."""
+"""Generated reasoning, scored by a language model as judge."""

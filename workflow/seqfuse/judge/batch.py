@@ -1,10 +1,10 @@
 """The judge through the Batch API: all questions of a model in one file, verdicts within a day.
 
-Batches cost less and are asked for slowly. What is about to be sent is written beside the store
-first, under a name that the batch carries as metadata. Sending it is never tried twice: where it is
-open whether the server took a batch (the connection was lost, the process killed), the batch is
-looked for on the server by that name. So a run picks up what it, or one before it, has under way,
-and pays nothing twice.
+Batches are cheaper and slower. Before a batch is sent, its questions are written to a file beside
+the store, under a name that the batch carries as metadata. Creating a batch is never tried twice:
+if it is unclear whether the server took one (connection lost, process killed), the server's batches
+are searched for that name. So a run picks up the pending batches of earlier runs, and no question
+is paid for twice.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ from seqfuse.progress import say
 from seqfuse.training.interruption.preemption import locked
 
 _POLL = 30.0
-# Seconds after which a batch that the server does not list was not taken.
+# Seconds after which a batch that the server does not list counts as not taken.
 _SETTLES = 300.0
 # Statuses of a question that the server will not answer, however often it is asked.
 _REFUSALS = {*range(400, 500)} - {408, 409, 429}
@@ -43,7 +43,7 @@ _OVER = ("completed", "failed", "expired", "cancelled")
 
 
 class Batches:
-    """The Batch API of a server: what is asked waits there, what comes back goes to the store."""
+    """Questions sent to a server in batches, whose verdicts are collected into the store."""
 
     def __init__(
         self, base_url: str | None, budget: Budget, attempts: int, timeout: float, store: Store
@@ -52,16 +52,16 @@ class Batches:
         self._ledger = Ledger(store.folder, budget)
         self._api = BatchApi(base_url, attempts, timeout)
         self._lock = store.folder / ".asking"
-        # What came back in place of a verdict, by key; of `_hopeless`, it always will.
+        # Why a question came back without a verdict, by key; `_hopeless` ones always will.
         self._wrong: dict[str, str] = {}
         self._hopeless: set[str] = set()
 
     def ask(self, questions: list[Question]) -> None:
-        """Store the verdict of every question; `UserError` if some could not be had."""
+        """Store the verdict of every question; `UserError` if some got none."""
         self._run(self._ask(questions))
 
     def pick_up(self, questions: list[Question]) -> None:
-        """Store what earlier batches say of these questions, whoever sent them."""
+        """Store the verdicts of pending batches on these questions, whichever run sent them."""
         self._run(self._collect_all({question.key for question in questions}))
 
     def _run(self, work: Coroutine) -> None:
@@ -72,11 +72,11 @@ class Batches:
         try:
             asyncio.run(closing())
         except openai.APIStatusError as error:
-            raise UserError(f"{said(error)}; what is under way will be picked up") from None
+            raise UserError(f"{said(error)}; pending batches will be picked up") from None
         except TROUBLE as error:
             raise UserError(
                 f"the server at {self._api.client.base_url.host}: {trouble(error)}; run again "
-                "later, what is under way will be picked up"
+                "later, pending batches will be picked up"
             ) from None
 
     async def _ask(self, questions: list[Question]) -> None:
@@ -109,11 +109,11 @@ class Batches:
             await self._collect(path)
 
     def _under_way(self, keys: set[str]) -> list[Path]:
-        """What was sent, or was about to be, and asks any of these questions."""
+        """The files of batches, sent or about to be, that ask any of these questions."""
         return [path for path in self._store.under_way() if keys & _asked(path)]
 
     async def _submit(self, questions: list[Question], attempt: int) -> None:
-        """Send one model's questions as a batch, whose name is in a file before."""
+        """Write the file of a batch of one model's questions, then send the batch."""
         most = {question.key: self._budget.most(question) for question in questions}
         sent = Attempt(sum(most.values()), requests=len(questions))
         path = self._store.folder / f"{self._store.name}.batch.{sent.name}.json"
@@ -132,7 +132,7 @@ class Batches:
             write_json(path, intent | {"batch": await self._api.create(file, sent.name)})
         except (openai.APIStatusError, *TROUBLE) as error:
             if not not_taken(error):
-                return  # it is looked for when its verdicts are collected
+                return  # `_collect` will look for it on the server
             self._cancel(path, sent.name)
             if not isinstance(error, openai.APIStatusError) or not worth_another(error):
                 raise
@@ -142,60 +142,60 @@ class Batches:
 
     async def _collect(self, path: Path) -> None:
         """Wait for a batch, store its verdicts, and forget it."""
-        with locked(self._lock):  # what is being sent by another process is in its file then
-            known = _known(path)
-            number = known.get("batch") or await self._found(path, known)
-        if number is None:
+        with locked(self._lock):  # a process that is still sending holds the lock
+            intent = _intent(path)
+            batch_id = intent.get("batch") or await self._batch_id(path, intent)
+        if batch_id is None:
             return
-        batch = await self._api.batch(number)
+        batch = await self._api.batch(batch_id)
         while batch["status"] not in _OVER:
             await asyncio.sleep(_POLL)
-            batch = await self._api.batch(number)
-        say(f"batch {number}: {batch['status']}")
+            batch = await self._api.batch(batch_id)
+        say(f"batch {batch_id}: {batch['status']}")
         lines, whole = await self._api.lines(batch)
         with locked(self._lock):
             if not path.exists():
-                return  # another process has stored what it said
-            most = known["most"]
-            told = {line["custom_id"]: line for line in lines if line.get("custom_id") in most}
-            paid = sum(self._keep(known, key, line) for key, line in told.items())
+                return  # another process has stored its verdicts
+            most = intent["most"]
+            line_of = {line["custom_id"]: line for line in lines if line.get("custom_id") in most}
+            paid = sum(self._keep(intent, key, line) for key, line in line_of.items())
             if not whole:
-                paid += sum(most[key] for key in most if key not in told)
-            self._ledger.settle(known["name"], paid)
+                paid += sum(most[key] for key in most if key not in line_of)
+            self._ledger.settle(intent["name"], paid)
             path.unlink()
         if batch["status"] in ("failed", "cancelled"):
             errors = (batch.get("errors") or {}).get("data") or [{}]
             message = without_key(errors[0].get("message") or batch["status"])
-            raise UserError(f"batch {number} ended early ({message}); mend that and run again")
+            raise UserError(f"batch {batch_id} ended early ({message}); fix that and run again")
 
-    async def _found(self, path: Path, known: dict) -> str | None:
-        """The number of the batch that carries our name; None where the server took none."""
-        if not known or not self._ledger.is_open(known["name"]):
+    async def _batch_id(self, path: Path, intent: dict) -> str | None:
+        """The id of the batch with the name in `intent`, or None if the server took none."""
+        if not intent or not self._ledger.is_open(intent["name"]):
             path.unlink(missing_ok=True)  # collected meanwhile, or stopped before it was sent
             return None
         while True:
-            latest = time.time() > known["since"] + _SETTLES
+            last_look = time.time() > intent["since"] + _SETTLES
             try:
-                number = await self._api.named(known["name"], known["since"])
+                batch_id = await self._api.named(intent["name"], intent["since"])
             except openai.APIStatusError as error:
                 if worth_another(error):
                     raise
                 raise UserError(
-                    f"whether the server took a batch cannot be known: {said(error)}; remove "
-                    f"{path} to have its {len(known['most'])} questions asked again"
+                    f"cannot tell whether the server took a batch: {said(error)}; remove "
+                    f"{path} to have its {len(intent['most'])} questions asked again"
                 ) from None
-            if number is not None:
-                write_json(path, known | {"batch": number})
-                return number
-            if latest:
-                self._cancel(path, known["name"])
+            if batch_id is not None:
+                write_json(path, intent | {"batch": batch_id})
+                return batch_id
+            if last_look:
+                self._cancel(path, intent["name"])
                 return None
             await asyncio.sleep(_POLL)
 
-    def _keep(self, known: dict, key: str, line: dict) -> float:
-        """Store the verdict of a line; what it has cost."""
+    def _keep(self, intent: dict, key: str, line: dict) -> float:
+        """Store the verdict of a line; its cost in USD."""
         answer = line.get("response") or {}
-        body, most = answer.get("body") or {}, known["most"][key]
+        body, most = answer.get("body") or {}, intent["most"][key]
         error = line.get("error") or (body.get("error") if isinstance(body, dict) else None) or {}
         code = error.get("code") if isinstance(error, dict) else None
         paid = 0.0
@@ -216,7 +216,7 @@ class Batches:
                 self._wrong[key] = without_key(missing)
                 return paid
             verdict = refused(missing.code)
-        self._store.add(known["about"][key] | verdict, known["name"])
+        self._store.add(intent["about"][key] | verdict, intent["name"])
         return paid
 
     def _cancel(self, path: Path, name: str) -> None:
@@ -226,11 +226,11 @@ class Batches:
 
 def _asked(path: Path) -> set[str]:
     """The keys of the questions of a batch."""
-    return set(_known(path).get("most", ()))
+    return set(_intent(path).get("most", ()))
 
 
-def _known(path: Path) -> dict:
-    """What a batch's file says; {} where another process has collected it meanwhile."""
+def _intent(path: Path) -> dict:
+    """The content of a batch's file; {} if another process has collected the batch meanwhile."""
     try:
         return read_json(path)
     except UserError:

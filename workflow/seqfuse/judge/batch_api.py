@@ -1,6 +1,6 @@
-"""A server's Batch API: files, batches and their lines.
+"""Calls to a server's Batch API: files, batches and their lines.
 
-All but the creation of a batch costs nothing, and is tried again where it fails.
+Every call but the creation of a batch is free of charge, and is repeated if it fails.
 """
 
 import asyncio
@@ -17,14 +17,15 @@ _ENDPOINT = "/v1/chat/completions"
 
 
 class BatchApi:
-    """The calls, each with a limit in time and, where it may be repeated, some attempts."""
+    """The calls, each with a time limit of `timeout` seconds and, if it may be repeated, with
+    `attempts` attempts."""
 
     def __init__(self, base_url: str | None, attempts: int, timeout: float):
         self.attempts, self.timeout = attempts, timeout
         self.client = client(base_url, timeout)
 
     async def upload(self, questions: list[Question]) -> str:
-        """The number of a file that holds these questions."""
+        """Upload these questions; the id of the file."""
         lines = [
             {"custom_id": question.key, "method": "POST", "url": _ENDPOINT, "body": question.body}
             for question in questions
@@ -35,7 +36,7 @@ class BatchApi:
         return (await self._json("id", lambda: create(file=file, purpose="batch")))["id"]
 
     async def create(self, file: str, name: str) -> str:
-        """The number of a new batch over a file, found by `name` from then on. Tried once."""
+        """Create a batch from a file, labelled `name`; its id. Tried once."""
         async with asyncio.timeout(self.timeout):
             answer = await self.client.batches.with_raw_response.create(
                 input_file_id=file,
@@ -43,20 +44,20 @@ class BatchApi:
                 completion_window="24h",
                 metadata={"seqfuse": name},
             )
-        found = parsed(answer.text)
-        if "id" not in found:
+        created = parsed(answer.text)
+        if "id" not in created:
             raise NoAnswer("an answer without 'id'")
-        return found["id"]
+        return created["id"]
 
     async def named(self, name: str, since: float) -> str | None:
-        """The number of the batch that was created by `name` after `since`, if there is one."""
+        """The id of the batch that was created after `since` and labelled `name`, or None."""
         async for batch in self._listed(since):
             if (batch.get("metadata") or {}).get("seqfuse") == name:
                 return batch["id"]
         return None
 
     async def _listed(self, since: float) -> AsyncIterator[dict]:
-        """The server's batches, the newest first, back to a day before `since`."""
+        """The server's batches, newest first, back to a day before `since`."""
         after = openai.omit
         while True:
             page = await self._json(
@@ -72,29 +73,29 @@ class BatchApi:
                 return
             after = oldest["id"]
 
-    async def batch(self, number: str) -> dict:
-        """How a batch does."""
+    async def batch(self, batch_id: str) -> dict:
+        """The state of a batch."""
         call = self.client.batches.with_raw_response.retrieve
-        return await self._json("status", lambda: call(number))
+        return await self._json("status", lambda: call(batch_id))
 
     async def _json(self, needs: str, call: Callable[[], Awaitable]) -> dict:
-        """The object with the key `needs` that a call which may be repeated answers with."""
+        """The JSON object that a repeatable call returns; it must have the key `needs`."""
 
         async def answer() -> dict:
-            found = parsed((await call()).text)
-            if needs not in found:
+            body = parsed((await call()).text)
+            if needs not in body:
                 raise NoAnswer(f"an answer without {needs!r}")
-            return found
+            return body
 
         return await patiently(answer, self.attempts, self.timeout)
 
     async def lines(self, batch: dict) -> tuple[list[dict], bool]:
-        """The lines of a batch's files of answers and of errors, and whether they are whole.
+        """The lines of a batch's output and error files, and whether both files are complete.
 
-        A file that is cut is read again; after the last attempt its whole lines count.
+        A truncated file is read again; after the last attempt its complete lines are returned.
         """
         counts = batch.get("request_counts") or {}
-        found, whole = [], True
+        complete_lines, whole = [], True
         for file, kind in (("output_file_id", "completed"), ("error_file_id", "failed")):
             lines: list[dict | None] = []
             for attempt in range(self.attempts if batch.get(file) else 0):
@@ -104,11 +105,11 @@ class BatchApi:
                     whole &= complete
                     break
                 await asyncio.sleep(pause(attempt, {}))
-            found += [line for line in lines if line is not None]
-        return found, whole
+            complete_lines += [line for line in lines if line is not None]
+        return complete_lines, whole
 
     async def _download(self, file: str) -> list[dict | None]:
-        """The lines of a file; None for one that is cut."""
+        """The lines of a file; None for a truncated line."""
 
         async def content() -> str:
             return (await self.client.files.content(file)).text
@@ -119,7 +120,7 @@ class BatchApi:
 
 def _parsed(line: str) -> dict | None:
     try:
-        found = json.loads(line)
+        value = json.loads(line)
     except ValueError:
         return None
-    return found if isinstance(found, dict) else None
+    return value if isinstance(value, dict) else None

@@ -1,9 +1,9 @@
-"""What judging may cost, and the ledger of what it has cost: one for all that share a store.
+"""The budget of judging, and the ledger of what was spent, shared by all that use a store.
 
 Every process that judges into a store, and every later run, counts against one budget. The ledger
-is a file of JSON lines beside the verdicts: an attempt is entered before it is sent, at the most
-that it can cost, and settled when its price is known. One that is never settled stays as it was
-entered: it may have been charged, and its answer may still be had.
+is a file of JSON lines beside the verdicts. An attempt is entered before it is sent, at its highest
+possible cost, and settled when its cost is known. An attempt that is never settled keeps its entry:
+it may have been charged, and its answer may still be retrieved.
 """
 
 import contextlib
@@ -22,9 +22,9 @@ from seqfuse.judge.question import Question
 
 @dataclass(frozen=True)
 class Attempt:
-    """What is about to be sent: a request, or a batch of them, at `usd` at most.
+    """A request, or a batch of them, that is about to be sent and costs at most `usd`.
 
-    The server keeps `name` with it. `key` is that of the question, of a single request.
+    `name` is sent along as metadata. `key` is the question's key if it is a single request.
     """
 
     usd: float
@@ -35,7 +35,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Budget:
-    """What may be spent: requests, and money (None: any) at prices in USD a million tokens."""
+    """The most requests and USD (None: no limit) to spend; prices are USD per million tokens."""
 
     requests: int
     cost: float | None
@@ -43,16 +43,16 @@ class Budget:
     output_price: float
 
     def price(self, prompt_tokens: int, answer_tokens: int) -> float:
-        """USD of one request."""
+        """The cost of a request in USD."""
         return (prompt_tokens * self.input_price + answer_tokens * self.output_price) / 1e6
 
     def most(self, question: Question) -> float:
-        """USD that a question costs at most: a token is at least one byte."""
+        """The highest possible cost of a question in USD, as a token is at least one byte."""
         body = canonical_json(question.body).encode()
         return self.price(len(body), question.answer_tokens)
 
     def paid(self, verdict: dict, most: float) -> float:
-        """USD of one verdict by the server's count of tokens; `most` where it gave no count."""
+        """The cost of a verdict in USD by the server's token counts; `most` if it gave none."""
         if "prompt_tokens" not in verdict or "completion_tokens" not in verdict:
             return most
         return self.price(verdict["prompt_tokens"], verdict["completion_tokens"])
@@ -62,7 +62,7 @@ class Ledger:
     """Requests and USD spent under a store's folder, by every process that judges into it."""
 
     def __init__(self, folder: Path, budget: Budget):
-        """Read what was spent so far."""
+        """Read what was spent so far; `folder` is the store's."""
         self._path, self._budget = folder / "spending.ndjson", budget
         self._read = 0
         self._open: dict[str, Attempt] = {}
@@ -71,10 +71,10 @@ class Ledger:
             pass
 
     def reserve(self, attempt: Attempt) -> str | None:
-        """Enter what is about to be sent, or say why it may not be.
+        """Enter an attempt before it is sent; if the budget forbids it, the reason instead.
 
-        Reading and entering happen under one lock, so that two processes cannot both take the last
-        of a budget.
+        Reading and entering happen under one lock, so that two processes cannot both use the rest
+        of the budget.
         """
         with self._locked() as handle:
             refusal = self._refusal(attempt.requests, attempt.usd)
@@ -83,14 +83,14 @@ class Ledger:
             return refusal
 
     def settle(self, name: str, usd: float) -> None:
-        """Enter what an attempt has cost. A second time, as after a crash, changes nothing."""
+        """Enter the cost of an attempt. Repeating this, as after a crash, changes nothing."""
         with self._locked() as handle:
             if name in self._open:
                 known = self._open[name].usd
                 self._enter(handle, {"requests": 0, "usd": usd - known, "settled": name})
 
     def cancel(self, name: str) -> None:
-        """Take back an attempt that the server never got."""
+        """Take back an attempt that never reached the server."""
         with self._locked() as handle:
             if name in self._open:
                 known = self._open[name]
@@ -98,25 +98,25 @@ class Ledger:
                 self._enter(handle, entry)
 
     def is_open(self, name: str) -> bool:
-        """Whether an attempt was entered and not settled yet."""
+        """Whether an attempt was entered and is not settled yet."""
         with self._locked():
             return name in self._open
 
     def lost(self, key: str) -> list[str]:
-        """The names of the open attempts at one question: whose answers did not arrive."""
+        """The names of the open attempts at a question, whose answers did not arrive."""
         with self._locked():
             return [name for name, attempt in self._open.items() if attempt.key == key]
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[BinaryIO]:
-        """The file, which nobody else reads or writes meanwhile, read to its end."""
+        """The file, locked against other processes and read to its end."""
         with self._path.open("ab+") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
             self._catch_up(handle)
             yield handle
 
     def total(self) -> str:
-        """What all that share the store have spent, as the end of a sentence."""
+        """The total of all that share the store, as the end of a sentence."""
         usd = f", {self.spent:.4f} USD at most" if self.spent > 0 else ""
         return f"; in all {self.requests} requests{usd}"
 
@@ -125,8 +125,8 @@ class Ledger:
         another = f"{requests} more requests" if requests > 1 else "another request"
         if self.requests + requests > budget.requests:
             return (
-                f"the budget judge.max_requests = {budget.requests}, {self.requests} of them sent, "
-                f"has no room for {another}; raise it"
+                f"judge.max_requests = {budget.requests}, of which {self.requests} are sent, "
+                f"leaves no room for {another}; raise it"
             )
         if budget.cost is not None and self.spent + usd > budget.cost:
             return (
@@ -136,13 +136,13 @@ class Ledger:
         return None
 
     def _catch_up(self, handle: BinaryIO) -> None:
-        """Add what others entered since the last look."""
+        """Add the entries of other processes since the last look."""
         handle.seek(self._read)
         for line in handle.read().splitlines():
             try:
                 entry = json.loads(line)
             except ValueError:
-                # Cut short by a crash before its request was sent.
+                # A crash cut this line short, before its request was sent.
                 continue
             self._count(entry)
         self._read = handle.tell()
@@ -155,7 +155,7 @@ class Ledger:
         self._open.pop(entry.get("settled", ""), None)
 
     def _enter(self, handle: BinaryIO, entry: dict) -> None:
-        # A line of its own even behind one that a crash cut short.
+        # Start a new line, even after one that a crash cut short.
         line = b"\n" * bool(self._read)
         handle.write(line + json.dumps(entry).encode())
         handle.flush()

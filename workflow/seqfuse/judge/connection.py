@@ -1,4 +1,4 @@
-"""What both ways of asking share: the key, what an error means, and how long to wait after it."""
+"""What parallel requests and batches share: the key, the meaning of errors, and the waits."""
 
 import asyncio
 import email.utils
@@ -15,35 +15,37 @@ from seqfuse.judge.reading import NoAnswer
 
 T = TypeVar("T")
 KEY = "OPENAI_API_KEY"
-# What a request that is lost on the way can fail with.
+# How a request fails that is lost on the way.
 TROUBLE = (openai.APIConnectionError, TimeoutError, NoAnswer)
 _LONGEST_WAIT = 300.0
-# Statuses by which a server says that it computed nothing. Of others from 500 on, a proxy may have
-# lost an answer that was computed, and charged.
+# Statuses by which a server says that it computed nothing. With other statuses from 500 on, a proxy
+# may have lost an answer that was computed and charged.
 _NOT_COMPUTED = (500, 501, 503, 529)
 
 
 def client(base_url: str | None, timeout: float) -> openai.AsyncOpenAI:
-    """A connection that tries everything once: which request may be sent again is for its sender
-    to know. The key comes from the environment and goes nowhere but into the request's header."""
+    """A connection without retries: the caller decides which requests may be repeated.
+
+    The key is read from the environment and appears nowhere but in the request's header.
+    """
     return openai.AsyncOpenAI(
         api_key=secret(base_url), base_url=base_url, timeout=timeout, max_retries=0
     )
 
 
 def secret(base_url: str | None) -> str:
-    """The key in the environment; a server of one's own may need none."""
-    found = os.environ.get(KEY, "")
-    if not found and not base_url:
+    """The key in the environment; it may be missing only if the user names a server."""
+    key = os.environ.get(KEY, "")
+    if not key and not base_url:
         raise UserError(
             f"judge.judge is openai, but the environment has no {KEY}; set it, or point "
             "judge.base_url at a server of yours, or set judge.judge to overlap"
         )
-    return found or "none"
+    return key or "none"
 
 
 async def patiently(call: Callable[[], Awaitable[T]], attempts: int, timeout: float) -> T:
-    """The answer to what costs nothing and may be asked again, each time for `timeout` seconds."""
+    """The result of a free, repeatable call; `timeout` is the limit of each attempt in seconds."""
     for attempt in range(attempts):
         headers: Mapping[str, str] = {}
         try:
@@ -57,11 +59,11 @@ async def patiently(call: Callable[[], Awaitable[T]], attempts: int, timeout: fl
             if attempt + 1 == attempts:
                 raise
         await asyncio.sleep(pause(attempt, headers))
-    raise AssertionError("attempts are at least one")
+    raise AssertionError("attempts must be at least 1")
 
 
 def said(error: openai.APIStatusError) -> str:
-    """Why the server will not answer, without the key that it may have repeated."""
+    """Why the server will not answer, with the key removed if the server repeated it."""
     if error.status_code in (401, 403):
         return f"the server refuses the key in {KEY} (HTTP {error.status_code}); correct it"
     if error.code == "insufficient_quota":
@@ -70,7 +72,7 @@ def said(error: openai.APIStatusError) -> str:
 
 
 def without_key(message: object) -> str:
-    """What a server said, in one line that does not repeat the key."""
+    """A server's message in one line, with the key replaced by asterisks."""
     text = " ".join(str(getattr(message, "message", message)).split())
     if key := os.environ.get(KEY):
         text = text.replace(key, "***")
@@ -86,11 +88,11 @@ def trouble(error: Exception) -> str:
 
 
 def pause(attempt: int, headers: Mapping[str, str]) -> float:
-    """Seconds before attempt `attempt + 1`: those the server names, else 0.5 s doubling to 60 s.
+    """Seconds to wait before attempt `attempt + 1`.
 
-    The server names milliseconds (retry-after-ms), seconds or a date (retry-after); one that has
-    passed or cannot be read counts as none, and no more than 300 s are waited. The doubled delay
-    loses up to half at random, so that callers spread.
+    This is the server's delay (retry-after-ms, or retry-after in seconds or as a date), at most
+    300 s. Without one, or if it is unreadable or over, it is 0.5 s, doubled with every attempt up
+    to 60 s, and randomly shortened by up to half, so that callers do not retry together.
     """
     named = headers.get("retry-after", "")
     wait = _number(headers.get("retry-after-ms", "")) / 1000 or _number(named)
@@ -102,16 +104,16 @@ def pause(attempt: int, headers: Mapping[str, str]) -> float:
 
 
 def worth_another(error: openai.APIStatusError) -> bool:
-    """Whether the same request may pass later: a rate limit, a conflict, or the server's fault."""
+    """Whether the same request may succeed later: after a rate limit, conflict or server error."""
     if error.code == "insufficient_quota":
         return False
     return error.status_code in (408, 409, 429) or error.status_code >= 500
 
 
 def not_taken(error: Exception) -> bool:
-    """Whether the server surely did nothing with a request that failed so.
+    """Whether the server certainly did not process the request that failed with `error`.
 
-    The package's transport is no dependency of ours, so that its errors are known by name.
+    openai's transport is not a dependency of ours, so its errors are recognised by name.
     """
     if isinstance(error, openai.APIStatusError):
         return error.status_code < 500 and error.status_code not in (408, 409)
@@ -119,7 +121,7 @@ def not_taken(error: Exception) -> bool:
 
 
 def not_charged(error: Exception) -> bool:
-    """Whether a server surely computed no answer to a question that failed so."""
+    """Whether the server certainly computed no answer to the question that failed with `error`."""
     return not_taken(error) or getattr(error, "status_code", None) in _NOT_COMPUTED
 
 

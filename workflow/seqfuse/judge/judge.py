@@ -1,21 +1,21 @@
 """Judge generated reasoning against the reference, 0 to 10 in three dimensions.
 
-Reads a suite's cleaned records and one method's predictions. Writes one row a verdict. `overlap`
-counts the words shared with the reference, one score: local, deterministic, no evidence of meaning.
+Reads a suite's cleaned records and one method's predictions. Writes one row per verdict. The judge
+`overlap` counts the words shared with the reference: local, deterministic and blind to meaning.
 `openai` asks a model behind the OpenAI API, or any compatible server (judge.base_url), with the
-prompts of resources/judge/ and the key in the environment variable OPENAI_API_KEY; each verdict is
-stored under --store when it arrives and is never asked twice. The judge is never told the method. A
-second model, the model with the texts swapped, and its repeats are judges of their own in the
-table, and so is the word overlap, which stands beside them; how far two models agree is said in the
-log and shown in the report. --dry-run says what this would ask and cost, and asks nothing; `seqfuse
-price` does so for a whole run.
+prompts of resources/judge/ and the key in the environment variable OPENAI_API_KEY. Each verdict is
+stored under --store when it arrives, and no question is asked twice. The judge is never told the
+method. A second model, the same model with the texts swapped, its repeats, and the word overlap are
+further judges in the table; the log and the report state how well two judges agree. --dry-run
+prints the number of requests and their cost, and asks nothing; `seqfuse price` does so for a whole
+run.
 
-Of the test records, a draw is judged in which each label has its share; `judge.seed` draws others.
+The judged test records are drawn in proportion to their labels; `judge.seed` changes the draw.
 
-Controls need no predictions: `retrieval`, the reasoning of the training record with the same
+Controls need no predictions: `retrieval` is the reasoning of the training record with the same
 question; `same_label`, that of one with the same label; `shuffled`, another test record's
-reference; `padded`, the same with as many empty words, which shows what length alone is worth;
-`ceiling`, the reference itself.
+reference; `padded`, the same with as many empty words added, which shows the effect of length
+alone; `ceiling`, the reference itself.
 
     seqfuse judge --suite variants --method onevocab --datasets demo-variants
         --records results/demo/sequences/demo-variants/records.parquet
@@ -30,13 +30,13 @@ from seqfuse.settings.sections import Section
 
 
 class Settings(Section, path="judge"):
-    """Who judges, how often, and what it may cost."""
+    """The judges, the number of judged records, and the budget."""
 
 
 def add_arguments(parser):
     """Add the flags of `seqfuse judge`."""
     parser.add_argument("--suite", required=True, help="name of the suite")
-    parser.add_argument("--method", required=True, help="whose reasoning, or a control")
+    parser.add_argument("--method", required=True, help="a method, or one of the judge's controls")
     parser.add_argument("--datasets", required=True, nargs="+", help="the suite's datasets")
     parser.add_argument(
         "--records", required=True, nargs="+", type=Path, help="their cleaned records, in order"
@@ -45,13 +45,13 @@ def add_arguments(parser):
     parser.add_argument("--store", required=True, type=Path, help="folder of paid verdicts")
     parser.add_argument("--out", required=True, type=Path, help="verdicts.parquet to write")
     parser.add_argument(
-        "--dry-run", action="store_true", help="say what would be asked; ask nothing"
+        "--dry-run", action="store_true", help="print requests and cost; ask nothing"
     )
     cli_flags.add(parser, "judge")
 
 
 def run(args):
-    """Collect what is to be judged, get the verdicts that are not there yet, write them all."""
+    """Collect the answers, get the missing verdicts, write all verdicts."""
     from seqfuse import tables
     from seqfuse.judge import verdicts
     from seqfuse.progress import say

@@ -1,8 +1,8 @@
-"""The local judge: word overlap with the reference, from 0 to 10. Deterministic; reads no meaning.
+"""The local judge: word overlap with the reference, 0 to 10. Deterministic and blind to meaning.
 
-It stands in where there is no server to ask, under its own name in every table, and has one score
-of its own: ROUGE-1's F1 (Lin 2004), the words that both texts have. A wrong site or disease in the
-reference's words scores high, so that it is never to be set beside a language model's scores.
+It needs no server, and has its own name in every table and a single score: ROUGE-1's F1 (Lin 2004),
+from the words that both texts share. A wrong site or disease scores high if the other words match,
+so this score must not be compared with a language model's.
 """
 
 import re
@@ -10,13 +10,13 @@ from collections import Counter
 
 
 def score(reference: str, candidate: str) -> tuple[float, str]:
-    """The score 0-10 and, in words, what was counted."""
-    wanted, given = words(reference), words(candidate)
-    shared = (Counter(wanted) & Counter(given)).total()
-    both = len(wanted) + len(given)
+    """The score, 0 to 10, and the number of shared words as a reason."""
+    of_reference, of_candidate = words(reference), words(candidate)
+    shared = (Counter(of_reference) & Counter(of_candidate)).total()
+    both = len(of_reference) + len(of_candidate)
     return (20 * shared / both if both else 0.0), f"{shared} words shared"
 
 
 def words(text: str) -> list[str]:
-    """Lower-case words and numbers; signs such as * and -| stand between them and drop out."""
+    """Lower-case words and numbers; signs such as * and -| are dropped."""
     return re.findall(r"[a-z0-9]+", text.lower())

@@ -1,4 +1,4 @@
-"""What judging would ask and cost, of one method or of all of a run; nothing is sent."""
+"""How many requests judging would take and what they would cost; nothing is sent."""
 
 import argparse
 from collections.abc import Iterator, Sequence
@@ -14,36 +14,39 @@ from seqfuse.registry.judges import REFERENCES
 
 
 def lines(calls: Sequence[tuple[argparse.Namespace, object]], seeds: int) -> Iterator[str]:
-    """A line for each call of `seqfuse judge` (its arguments and settings), and their sum; a method
-    has so many `seeds`."""
-    asked: dict[str, Question] = {}
+    """One line for each call of `seqfuse judge` (its arguments and settings), then their sum.
+
+    A method without predictions yet is assumed to answer with `seeds` seeds.
+    """
+    to_ask: dict[str, Question] = {}
     for call, settings in calls:
         if settings.judge != "openai":
-            yield "judge.judge is overlap: words are counted here, nothing is asked"
+            yield "judge.judge is overlap: words are counted locally, nothing is asked"
             return
         who = f"{call.suite} {call.method}"
         if not all(path.exists() for path in call.records):
-            yield f"{who}: not known before its records are there (snakemake --until sequences)"
+            yield f"{who}: unknown until its records exist (snakemake --until sequences)"
             continue
-        there = call.predictions is None or call.predictions.exists()
-        answers = _answers(call, settings, seeds if not there else 0)
+        answered = call.predictions is None or call.predictions.exists()
+        answers = _answers(call, settings, 0 if answered else seeds)
         store = Store(call.store, f"{call.suite}.{call.method}")
         questions = verdicts.missing(answers, settings, store)
-        guess = "" if there else " (no answers yet: taken to be as long as the reference)"
+        guess = "" if answered else " (no answers yet: assumed to be as long as the reference)"
         yield f"{who}: {cost(questions, verdicts.budget(settings))}{guess}"
-        # Answers that are not there yet will differ from each other.
-        asked |= {f"{'' if there else who}{question.key}": question for question in questions}
-    if asked:
+        # Answers still to come will differ between methods, so they are counted for each.
+        prefix = "" if answered else who
+        to_ask |= {f"{prefix}{question.key}": question for question in questions}
+    if to_ask:
         budget = verdicts.budget(settings)
         ledger = Ledger(call.store, budget)
-        yield f"together: {cost(list(asked.values()), budget)}{ledger.total()} so far"
+        yield f"together: {cost(list(to_ask.values()), budget)}{ledger.total()} so far"
     elif not calls:
         yield "Nothing is left to judge."
 
 
 def cost(questions: Sequence[Question], budget: Budget) -> str:
-    """How many requests there are, and what they cost before any answer and at most."""
-    # English has about four bytes a token; "at most" is what the budget reserves.
+    """The number of requests, and their cost for the prompts alone and at most."""
+    # English has about four bytes per token; "at most" is what the budget reserves.
     tokens = sum(len(canonical_json(question.body).encode()) for question in questions) // 4
     most = sum(budget.most(question) for question in questions)
     return (
@@ -53,17 +56,17 @@ def cost(questions: Sequence[Question], budget: Budget) -> str:
 
 
 def _answers(call: argparse.Namespace, settings, seeds: int) -> list[Answer]:
-    """What is judged; of `seeds` that have not answered yet, their references in their place."""
+    """The answers to judge; without predictions yet, the references stand in, once per seed."""
     if not seeds or call.method in REFERENCES:
         return verdicts.answers(
             call.method, call.datasets, call.records, call.predictions, settings.rows, settings.seed
         )
-    found = []
+    stand_ins = []
     for dataset, path in zip(call.datasets, call.records, strict=True):
         _, judged = reasoning.read_records(path, settings.rows, settings.seed)
         for answer in reasoning.of_reference("ceiling", dataset, [], judged):
-            found += [
+            stand_ins += [
                 replace(answer, seed=seed, candidate=f"{answer.candidate} {seed}")
                 for seed in range(seeds)
             ]
-    return found
+    return stand_ins

@@ -1,7 +1,7 @@
-"""What a model is asked: the body of a chat completion, and the key that its verdict is kept under.
+"""A question to a model: the body of a chat completion, and the key of its verdict.
 
-The key is the hash of the whole body, so that whatever can change an answer (model, prompt, texts,
-the answer's length and form) makes another question of it.
+The key is the hash of the whole body, so that anything that can change an answer (model, prompt,
+texts, the answer's length and schema) makes it another question.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from functools import cached_property
 
 from seqfuse.files import canonical_json, digest
 
-# The verdict, reason first so that the score follows from it.
+# The schema of a verdict; the reason comes first, so that the score follows from it.
 SCHEMA = {
     "type": "object",
     "properties": {
@@ -23,9 +23,9 @@ SCHEMA = {
 
 @dataclass(frozen=True)
 class Question:
-    """One thing to ask a model; `repeat` tells questions apart that are the same otherwise.
+    """One question to a model; `repeat` distinguishes questions that are otherwise equal.
 
-    `answer_tokens` is the most that an answer may hold, hidden reasoning included.
+    `answer_tokens` is the most tokens that an answer may have, including hidden reasoning.
     """
 
     model: str
@@ -37,7 +37,7 @@ class Question:
 
     @cached_property
     def body(self) -> dict:
-        """The body of the request; it does not hold the method's name."""
+        """The body of the request, which does not reveal the method."""
         return {
             "model": self.model,
             "max_completion_tokens": self.answer_tokens,
@@ -53,13 +53,13 @@ class Question:
 
     @cached_property
     def key(self) -> str:
-        """The hash of what is asked; a repeat is a question of its own."""
+        """The hash of the body and of the repeat."""
         again = [self.repeat] if self.repeat > 1 else []
         return digest(canonical_json([self.body, *again]))
 
     @property
     def about(self) -> dict:
-        """What the store keeps beside the verdict."""
+        """What the store keeps with the verdict."""
         return {
             "key": self.key,
             "model": self.model,

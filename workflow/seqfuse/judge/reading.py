@@ -1,14 +1,15 @@
-"""From what a server answered to a verdict.
+"""Parse a server's answer into a verdict.
 
-The form is asked for, but not every server keeps to it: a score may come as `7.0`, `"7"` or
-`8/10`, and the JSON in a fence, behind a model's thoughts or between sentences. Such answers are
-read; a score that is not a whole number from 0 to 10, or has no reason, is malformed.
+A request prescribes a JSON schema, but not every server keeps to it: a score may come as `7.0`,
+`"7"` or `8/10`, and the JSON in a code fence, after a model's thoughts or between sentences. Such
+answers are accepted. Without a reason, or with a score that is not a whole number from 0 to 10, an
+answer is malformed.
 """
 
 import json
 import re
 
-# Codes of errors by which a server says that it will not judge this text: a refusal.
+# Error codes by which a server refuses to judge a text.
 FLAGGED = ("content_filter", "content_policy_violation", "invalid_prompt")
 _SCORE = re.compile(r"(\d+)(?:\.0+)?(?:\s*/\s*10)?")
 # The last line of an answer in words: "Score: 8/10".
@@ -16,7 +17,7 @@ _LAST_LINE = re.compile(r"\W*(?:score\W*)?(\d+(?:\.0+)?(?:\s*/\s*10)?)\W*", re.I
 
 
 class NoAnswer(Exception):
-    """A body that is no chat completion; `code` is that of an error it holds, if any."""
+    """A body that is not a chat completion; `code` is that of the error in it, if any."""
 
     def __init__(self, said: str, code: str | None = None):
         super().__init__(said)
@@ -24,24 +25,25 @@ class NoAnswer(Exception):
 
 
 def parsed(text: str) -> dict:
-    """The JSON object that a server answered with; `NoAnswer` of anything else."""
+    """The JSON object in a server's answer; raises `NoAnswer` for anything else."""
     try:
-        found = json.loads(text)
+        body = json.loads(text)
     except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        raise NoAnswer("an answer that is no JSON object")
-    if error := found.get("error"):
+        body = None
+    if not isinstance(body, dict):
+        raise NoAnswer("an answer that is not a JSON object")
+    if error := body.get("error"):
         error = error if isinstance(error, dict) else {"message": error}
         raise NoAnswer(f"an error: {str(error.get('message'))[:100]}", error.get("code"))
-    return found
+    return body
 
 
 def read_verdict(body: str) -> dict:
     """Status, score, reason and token counts from the body of a chat completion.
 
-    What cannot be read is "malformed" and keeps its first characters as the reason; a refusal is
-    "refused". Both were paid for. `NoAnswer` of a body that is no chat completion.
+    An answer that cannot be parsed is "malformed", with its first characters as the reason; a
+    refusal is "refused". Both were paid for. Raises `NoAnswer` if the body is not a chat
+    completion.
     """
     completion = parsed(body)
     try:
@@ -53,46 +55,46 @@ def read_verdict(body: str) -> dict:
     usage = completion.get("usage") or {}
     if refusal or choice.get("finish_reason") == "content_filter":
         return refused(refusal or "content filter", usage)
-    found = _object(content) or _in_words(content)
-    score = _score(found.get("score"))
-    if score is None or not isinstance(found.get("reason"), str):
+    fields = _object(content) or _in_words(content)
+    score = _score(fields.get("score"))
+    if score is None or not isinstance(fields.get("reason"), str):
         return _verdict("malformed", content[:200], usage)
-    return _verdict("ok", found["reason"], usage, score)
+    return _verdict("ok", fields["reason"], usage, score)
 
 
 def refused(reason: str, usage: dict | None = None) -> dict:
-    """The verdict of a judge that will not judge."""
+    """The verdict of a judge that refuses to judge."""
     return _verdict("refused", reason, usage or {})
 
 
 def _object(content: str) -> dict:
-    """The last JSON object with a score in a text, thoughts left out; {} where there is none."""
-    text = _said(content)
-    found, start = {}, text.find("{")
+    """The last JSON object with a score in a text, ignoring thoughts; {} if there is none."""
+    text = _without_thoughts(content)
+    last, start = {}, text.find("{")
     while start >= 0:
         try:
             value, end = json.JSONDecoder(strict=False).raw_decode(text, start)
         except ValueError:
             value, end = {}, start + 1
         if isinstance(value, dict) and "score" in value:
-            found = value
+            last = value
         start = text.find("{", end)
-    return found
+    return last
 
 
 def _in_words(content: str) -> dict:
-    """A reason and, on the last line, the score; {} where that is not so."""
-    reason, _, last = _said(content).rpartition("\n")
+    """The reason and score of an answer whose last line is the score; {} of any other."""
+    reason, _, last = _without_thoughts(content).rpartition("\n")
     match = _LAST_LINE.fullmatch(last)
     return {"reason": reason.strip(), "score": match[1]} if match and reason.strip() else {}
 
 
-def _said(content: str) -> str:
+def _without_thoughts(content: str) -> str:
     return content.rpartition("</think>")[2].strip()
 
 
 def _score(value: object) -> float | None:
-    """A whole number from 0 to 10, however it is written; None of anything else."""
+    """A whole number from 0 to 10, however it is written; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     match = _SCORE.fullmatch(str(value).strip())

@@ -1,4 +1,4 @@
-"""What is judged: pairs of a reference reasoning and a candidate, without the method's name."""
+"""The pairs that are judged: a reference reasoning and a candidate, of a method or a control."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _EMPTY = (
 
 @dataclass(frozen=True)
 class Answer:
-    """One candidate reasoning for one record; "" where the method gave none."""
+    """One candidate reasoning for one record; "" if the method gave none."""
 
     id: str
     dataset: str
@@ -31,7 +31,7 @@ class Answer:
 
 
 def extract(text: str) -> str:
-    """The reasoning in generated text: what stands in <think>, or before the last "Answer:"."""
+    """The reasoning in generated text: the part in <think>, or else before the last "Answer:"."""
     _, opened, thought = text.partition("<think>")
     thought = thought if opened else text
     thought, closed, _ = thought.partition("</think>")
@@ -41,7 +41,10 @@ def extract(text: str) -> str:
 
 
 def read_records(path: Path, most: int, seed: int) -> tuple[list[dict], list[dict]]:
-    """Training records with a reasoning, and a draw of `most` test records with one, by id."""
+    """The training records with a reasoning, and at most `most` drawn test records with one.
+
+    Both are sorted by id; `seed` decides the draw.
+    """
     columns = ["id", "split", "question", "label", "reasoning"]
     rows = [row for row in tables.read(path, tables.CLEAN, columns).to_pylist() if row["reasoning"]]
     rows.sort(key=lambda row: row["id"])
@@ -51,10 +54,11 @@ def read_records(path: Path, most: int, seed: int) -> tuple[list[dict], list[dic
 
 
 def drawn(rows: list[dict], most: int, seed: int) -> list[dict]:
-    """`most` of the rows, each label with its share, to a row more or less.
+    """At most `most` of the rows, in which each label has its share, to within one row.
 
-    Of each label, every so many-th row is taken in the order of a hash, from a random start, so
-    that rare labels have their chance. Neither other rows' order nor a method's presence counts.
+    This is systematic sampling: the rows of each label, ordered by a hash, are taken at equal
+    intervals from a random start, so that rare labels have a chance too. The draw depends neither
+    on the order of the rows nor on the methods of a run.
     """
 
     def hashed(*names: str) -> float:
@@ -72,7 +76,7 @@ def drawn(rows: list[dict], most: int, seed: int) -> list[dict]:
 
 
 def of_method(path: Path, dataset: str, method: str, judged: list[dict]) -> Iterator[Answer]:
-    """What every seed of `method` says about each judged record, from a table of predictions."""
+    """The reasoning by every seed of `method` on each judged record, from a predictions table."""
     columns = ["id", "dataset", "method", "seed", "probe", "text"]
     texts: dict[int, dict[str, str]] = {}
     for row in tables.read(path, tables.PREDICTIONS, columns).to_pylist():
@@ -92,22 +96,22 @@ def of_method(path: Path, dataset: str, method: str, judged: list[dict]) -> Iter
 
 
 def of_reference(name: str, dataset: str, train: list[dict], judged: list[dict]) -> list[Answer]:
-    """The judge's control rows (registry.judges.REFERENCES), as if a method had written them.
+    """The answers of one of the judge's controls (registry.judges.REFERENCES).
 
-    "ceiling" is the reference itself. "shuffled" takes the reasoning of the test record half the
-    list away, "padded" adds as many empty words to that. "retrieval" takes that of a training
-    record with the same question, "same_label" that of one with the same label. The hash of the
-    record's id picks among several, and among all where there is none.
+    "ceiling" is the reference itself. "shuffled" is the reference of the test record half the list
+    away, "padded" is the same with as many empty words added. "retrieval" is the reasoning of a
+    training record with the same question, "same_label" of one with the same label. A hash of the
+    record's id picks one of several, or one of all training records if none matches.
     """
     texts = [row["reasoning"] for row in judged]
     half = len(texts) // 2
     others = texts[half:] + texts[:half]
     if name == CEILING:
-        found = texts
+        candidates = texts
     elif name == "shuffled":
-        found = others
+        candidates = others
     elif name == "padded":
-        found = [padded(text) for text in others]
+        candidates = [padded(text) for text in others]
     else:
         if not train:
             raise UserError(f"{dataset}: no training record has a reasoning to retrieve")
@@ -115,16 +119,18 @@ def of_reference(name: str, dataset: str, train: list[dict], judged: list[dict])
         known: dict[str, list[dict]] = {}
         for row in train:
             known.setdefault(row[column], []).append(row)
-        alike = [known.get(row[column], train) for row in judged]
-        found = [_picked(row, rows)["reasoning"] for row, rows in zip(judged, alike, strict=True)]
+        matches = [known.get(row[column], train) for row in judged]
+        candidates = [
+            _picked(row, rows)["reasoning"] for row, rows in zip(judged, matches, strict=True)
+        ]
     return [
         Answer(row["id"], dataset, name, 0, row["reasoning"], candidate)
-        for row, candidate in zip(judged, found, strict=True)
+        for row, candidate in zip(judged, candidates, strict=True)
     ]
 
 
 def padded(text: str) -> str:
-    """A text and as many words again that say nothing."""
+    """A text, doubled in length by words that say nothing."""
     words = len(text.split())
     empty = [word for sentence in _EMPTY for word in sentence.split()]
     more = (empty * (words // len(empty) + 1))[:words]

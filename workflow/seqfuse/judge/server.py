@@ -1,10 +1,10 @@
 """The judge behind a server of the OpenAI API: asked in parallel, within a budget, paid for once.
 
-Each attempt is entered in the ledger before it is sent, each verdict stored before the next is
-awaited. What ends a run early (a spent budget, a refused key, a server that stays silent, Ctrl-C)
-lets requests in flight finish and be stored, then says in one line what to do; the next run goes on
-from there. Where the server keeps answers, one that was lost on the way, even by a process that was
-killed, is fetched before its question may be asked again.
+Each attempt is entered in the ledger before it is sent, and each verdict is stored before the next
+is awaited. If a run ends early (budget spent, key refused, server silent, Ctrl-C), the requests in
+flight finish and are stored, one line says what to do, and the next run continues from there. If
+the server keeps answers, one that was lost on the way, even by a process that was killed, is
+fetched before its question is asked again.
 """
 
 import asyncio
@@ -33,12 +33,12 @@ from seqfuse.progress import say
 from seqfuse.training.interruption.preemption import Interruption, locked
 
 _SAY_EVERY = 50
-# Seconds after which a pause is over early because a signal came.
+# A pause checks for a signal at this interval, in seconds.
 _LOOK_EVERY = 1.0
 
 
 class Server:
-    """The models behind an OpenAI-compatible server; `keeps` where it stores its answers."""
+    """The models behind an OpenAI-compatible server; `keeps` if the server stores its answers."""
 
     def __init__(
         self,
@@ -60,9 +60,9 @@ class Server:
         self._stopped: str | None = None
 
     def ask(self, questions: list[Question]) -> None:
-        """Ask every question and store its verdict; `UserError` if some could not be had.
+        """Ask every question and store its verdict; `UserError` if some got none.
 
-        One process at a time asks into a store: two could ask, and pay for, the same question.
+        Only one process at a time asks for a store: two might ask, and pay for, the same question.
         """
         with locked(self._store.folder / ".asking"), Interruption() as self._signal:
             asyncio.run(self._ask(deque(questions), len(questions)))
@@ -84,7 +84,7 @@ class Server:
 
     @property
     def _over(self) -> bool:
-        """Whether nothing more may be asked; what is in flight is paid for, and is awaited."""
+        """Whether to ask nothing more; requests in flight are paid for and are awaited."""
         return self._stopped is not None or self._signal.asked
 
     async def _settle(self, question: Question) -> None:
@@ -95,15 +95,15 @@ class Server:
                 await asyncio.sleep(min(left, _LOOK_EVERY))
             if self._over or self._store.holds(question.key):
                 return
-            found = await self._attempt(question, failures)
-            wrong, failures = found or wrong, failures + bool(found)
+            failure = await self._attempt(question, failures)
+            wrong, failures = failure or wrong, failures + bool(failure)
         self._stopped = (
             f"the server at {self._client.base_url.host} gave no verdict in {self._attempts} "
             f"attempts ({wrong}); run again later"
         )
 
     async def _attempt(self, question: Question, failures: int) -> str | None:
-        """Ask once; what went wrong, if asking again may help."""
+        """Ask once; if that fails and may succeed later, what went wrong."""
         headers = {}
         attempt = Attempt(self._budget.most(question), key=question.key)
         try:
@@ -128,13 +128,13 @@ class Server:
                 if not worth_another(error):
                     self._stopped = said(error)
                     return None
-        # Every worker is held back: a server in trouble is not helped by seven more requests.
+        # All workers wait: more requests would not help a server in trouble.
         wait = pause(failures, headers)
         self._resume_at = max(self._resume_at, time.monotonic() + wait)
         return wrong
 
     async def _request(self, question: Question, attempt: Attempt) -> str:
-        """The body of the server's answer, which may take `timeout` in all, drop by drop."""
+        """The body of the server's answer, which must be complete within `timeout` seconds."""
         kept = {"store": True, "metadata": {"seqfuse": attempt.name}} if self._keeps else {}
         async with asyncio.timeout(self._timeout):
             response = await self._client.chat.completions.with_raw_response.create(
@@ -143,14 +143,14 @@ class Server:
             return response.text
 
     async def _fetched(self, question: Question) -> bool:
-        """Whether an answer to an earlier attempt, which was lost on the way, is stored now."""
+        """Fetch the lost answer to an earlier attempt; whether one was fetched and stored."""
         for name in self._ledger.lost(question.key) if self._keeps else ():
             try:
                 kept = await patiently(lambda name=name: self._kept(name), 1, self._timeout)
             except openai.APIStatusError as error:
                 if worth_another(error):
                     raise
-                say(f"{said(error)}; what it kept of lost answers cannot be asked")
+                say(f"{said(error)}; answers that were lost on the way cannot be fetched")
                 self._keeps = False
                 return False
             if kept:
@@ -160,7 +160,7 @@ class Server:
         return False
 
     async def _kept(self, name: str) -> list[dict]:
-        """The completions that the server keeps of an attempt."""
+        """The completions that the server has kept for an attempt."""
         response = await self._client.chat.completions.with_raw_response.list(
             metadata={"seqfuse": name}
         )

@@ -1,9 +1,9 @@
-"""The store of verdicts: JSON lines, one appended and synced the moment a verdict arrives.
+"""The store of verdicts: JSON lines, appended and synced the moment a verdict arrives.
 
-A verdict's key is the hash of judge, prompt and inputs, so that the same question is never paid for
-twice, whatever run or method asks it. Every file of the folder is read; a process appends to its
-own. A line that is cut or corrupt is named and passed over, and its verdict asked again. So is a
-malformed verdict, once.
+A verdict's key is the hash of judge, prompt and texts, so that no question is paid for twice,
+whichever run or method asks it. A process reads every file of the folder and appends to its own. A
+truncated or corrupt line is reported and skipped, and its question is asked again. A question whose
+verdict was malformed is asked once more.
 """
 
 import json
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from seqfuse.progress import say
 
-# Times that a question is asked whose verdicts cannot be read.
+# How often a question is asked whose verdicts are malformed.
 _TRIES = 2
 
 
@@ -32,13 +32,13 @@ class Store:
         return self._verdicts[key]
 
     def holds(self, key: str) -> bool:
-        """Whether the verdict is there by now, from this process or another one."""
+        """Whether this or another process has stored the verdict by now."""
         if not self._settled(key):
             self._catch_up()
         return self._settled(key)
 
     def add(self, verdict: dict, attempt: str) -> None:
-        """Append the verdict of an attempt; it holds its "key". A second time changes nothing."""
+        """Append an attempt's verdict, which holds its "key". Repeating this changes nothing."""
         before = self._verdicts.get(verdict["key"], {})
         if before.get("attempt") == attempt:
             return
@@ -53,7 +53,7 @@ class Store:
         self._verdicts[verdict["key"]] = verdict
 
     def under_way(self) -> list[Path]:
-        """The files of batches that were sent, or were about to be, by whichever process."""
+        """The files of batches that any process sent, or was about to send."""
         return sorted(self.folder.glob("*.batch.*.json"))
 
     def _settled(self, key: str) -> bool:
@@ -63,7 +63,7 @@ class Store:
         )
 
     def _catch_up(self) -> None:
-        """Read the whole lines that were appended since the last look."""
+        """Read the complete lines that were appended since the last look."""
         for path in sorted(self.folder.glob("*.jsonl")):
             with path.open("rb") as handle:
                 handle.seek(self._read.get(path, 0))
@@ -74,7 +74,7 @@ class Store:
                     if verdict := _parsed(line):
                         self._verdicts[verdict["key"]] = verdict
                     else:
-                        say(f"{path}: a cut or corrupt line; its verdict is asked for again")
+                        say(f"{path}: a truncated or corrupt line; its question is asked again")
 
 
 def _parsed(line: bytes) -> dict | None:

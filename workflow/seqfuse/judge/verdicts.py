@@ -1,4 +1,4 @@
-"""One row a verdict: every answer in every dimension, from the local judge or a server."""
+"""The rows of verdicts, one for each answer and dimension, from the local judge or a server."""
 
 import json
 from dataclasses import dataclass
@@ -26,23 +26,26 @@ def answers(
     most: int,
     seed: int,
 ) -> list[Answer]:
-    """What is judged: a draw of at most `most` test records of each dataset with reasoning."""
+    """The answers to judge, for at most `most` test records of each dataset, drawn with `seed`.
+
+    Only records with a reference reasoning are drawn.
+    """
     if len(datasets) != len(records):
         raise UserError(
             f"--records: {len(records)} files for {len(datasets)} datasets; give one each, in order"
         )
     if method not in REFERENCES and predictions is None:
-        raise UserError(f"--predictions is missing: {method} is no control of the judge")
-    found: list[Answer] = []
+        raise UserError(f"--predictions is missing: {method} is not one of the judge's controls")
+    chosen: list[Answer] = []
     for dataset, path in zip(datasets, records, strict=True):
         train, judged = reasoning.read_records(path, most, seed)
         if method in REFERENCES:
-            found += reasoning.of_reference(method, dataset, train, judged)
+            chosen += reasoning.of_reference(method, dataset, train, judged)
         else:
-            found += reasoning.of_method(predictions, dataset, method, judged)
-    if not found:
+            chosen += reasoning.of_method(predictions, dataset, method, judged)
+    if not chosen:
         raise UserError(f"{', '.join(map(str, records))}: no test record has a reasoning to judge")
-    return found
+    return chosen
 
 
 def by_overlap(answers: list[Answer]) -> list[dict]:
@@ -58,14 +61,14 @@ def by_overlap(answers: list[Answer]) -> list[dict]:
 
 
 def by_server(answers: list[Answer], settings, folder: Path, name: str) -> list[dict]:
-    """The verdicts of every judge behind a server, from the store where they are there.
+    """The verdicts of every judge behind a server, taken from the store as far as it has them.
 
-    An answer without any reasoning is not sent: it scores 0.
+    An answer without reasoning is not sent; it scores 0.
     """
     from seqfuse.judge.store import Store
 
     store = Store(folder, name)
-    asked = _questions(answers, settings)
+    questions = _questions(answers, settings)
     if new := missing(answers, settings, store):
         _ask(new, settings, store)
     nothing = {"status": "ok", "score": 0.0, "reason": "no reasoning was generated"}
@@ -77,12 +80,12 @@ def by_server(answers: list[Answer], settings, folder: Path, name: str) -> list[
             question.key,
             store[question.key] if answer.candidate else nothing,
         )
-        for (judge, answer, dimension), question in asked.items()
+        for (judge, answer, dimension), question in questions.items()
     ]
 
 
 def missing(answers: list[Answer], settings, store: "Store") -> list[Question]:
-    """What there is to ask: each question once, and nothing about an empty answer."""
+    """The questions still to ask, each once; none about an empty answer."""
     new = {
         question.key: question
         for (_, answer, _), question in _questions(answers, settings).items()
@@ -92,8 +95,8 @@ def missing(answers: list[Answer], settings, store: "Store") -> list[Question]:
 
 
 def _ask(questions: list[Question], settings, store: "Store") -> None:
-    """Ask in parallel, or in batches; what earlier batches will answer is not asked again."""
-    # The package takes half a second to import, which the local judge does not need.
+    """Ask in parallel, or in batches, except for what a pending batch will answer."""
+    # They import openai, which takes half a second and which the local judge does not need.
     from seqfuse.judge.batch import Batches
     from seqfuse.judge.server import Server
 
@@ -113,7 +116,7 @@ def _ask(questions: list[Question], settings, store: "Store") -> None:
 
 @dataclass(frozen=True)
 class _Judge:
-    """One reader of answers: a row of the table and a model, with the candidate first or last."""
+    """One judge in the table: a model, and the order in which it reads the two texts."""
 
     name: str
     model: str
@@ -122,7 +125,7 @@ class _Judge:
 
 
 def _judges(settings) -> list[_Judge]:
-    """The judges of a run: the model, and what it is checked against, each under its own name."""
+    """The judges of a run: the model and, each under its own name, the checks on it."""
     judges = [_Judge(settings.model, settings.model)]
     if settings.second_model:
         judges.append(_Judge(settings.second_model, settings.second_model))
@@ -137,23 +140,23 @@ def _judges(settings) -> list[_Judge]:
 def _questions(answers: list[Answer], settings) -> dict[tuple, Question]:
     """{(judge's name, answer, dimension): question}."""
     prompts = {dimension: _prompt(dimension) for dimension in DIMENSIONS}
-    found = {}
+    questions = {}
     for judge in _judges(settings):
         for answer in answers:
             for dimension, prompt in prompts.items():
                 material = _material(answer, judge.candidate_first)
-                found[judge.name, answer, dimension] = Question(
+                questions[judge.name, answer, dimension] = Question(
                     judge.model, dimension, prompt, material, settings.answer_tokens, judge.repeat
                 )
-    return found
+    return questions
 
 
 def budget(settings) -> Budget:
-    """What the settings let a run spend."""
+    """The most that a run may spend under the settings."""
     if settings.max_cost is not None and not settings.output_price:
         raise UserError(
-            "judge.max_cost limits nothing without a price; set judge.input_price and "
-            "judge.output_price (USD a million tokens)"
+            "judge.max_cost has no effect without a price; set judge.input_price and "
+            "judge.output_price (USD per million tokens)"
         )
     return Budget(
         requests=settings.max_requests,

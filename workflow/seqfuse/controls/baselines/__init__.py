@@ -1,1 +1,1 @@
-"""What the controls of both studies are made of: lookups, composition, linear models."""
+"""The parts of the controls of both studies: lookups, composition, linear models."""

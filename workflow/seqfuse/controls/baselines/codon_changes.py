@@ -5,18 +5,18 @@ from collections.abc import Sequence
 from seqfuse.bio.frames import UNKNOWN, code
 
 _CODON = 3
-# A codon in place of another, or how many nucleotides longer the variant is.
+# The pairs of codons that differ; for an indel, by how many nucleotides the variant is longer.
 Change = tuple
 
 
 def codons(references: Sequence[str], variants: Sequence[str]) -> list[Change]:
-    """The pairs of codons that differ, in order; of an indel the difference in length alone."""
+    """For each pair, the codons that differ, in order; for an indel, only the change in length."""
     return [_changed(*pair) for pair in zip(references, variants, strict=True)]
 
 
 def amino_acids(references: Sequence[str], variants: Sequence[str], table: int) -> list[Change]:
-    """The same as amino acids of a genetic code, `*` for a stop: a synonymous change is a pair of
-    equal ones."""
+    """The same as amino acids of genetic code `table`, `*` for a stop; a synonymous change is a
+    pair of equal amino acids."""
     residues = code(table)
 
     def translated(change: Change) -> Change:

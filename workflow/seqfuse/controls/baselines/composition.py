@@ -1,17 +1,17 @@
-"""What the composition of a sequence says, wherever its letters stand: GC content and k-mers."""
+"""The composition of sequences, regardless of position: GC content and k-mer counts."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-# Sequences counted at once: at 4,000 nt, some 100 MB of windows.
+# Sequences per batch; for 4,000 nt each, the windows of a batch take about 100 MB.
 _BATCH = 500
 _CODE = np.full(256, 4, dtype=np.int64)
 _CODE[np.frombuffer(b"ACGTUacgtu", dtype=np.uint8)] = [0, 1, 2, 3, 3, 0, 1, 2, 3, 3]
 
 
 def gc(sequences: Sequence[str]) -> np.ndarray:
-    """The share of G and C among A, C, G and T (or U), float64[n, 1]; 0 where there are none."""
+    """The share of G and C among A, C, G and T (or U), float64[n, 1]; 0 if there are none."""
     bases = _counts(sequences, 1)
     return (bases[:, 1] + bases[:, 2])[:, None] / np.maximum(bases.sum(axis=1, keepdims=True), 1)
 
@@ -19,7 +19,7 @@ def gc(sequences: Sequence[str]) -> np.ndarray:
 def kmers(sequences: Sequence[str], longest: int) -> np.ndarray:
     """Counts float64[n, 4 + 16 + ...] of all overlapping 1- to `longest`-mers.
 
-    A window that holds another letter than A, C, G, T or U does not count.
+    Windows with any letter but A, C, G, T and U are skipped.
     """
     return np.concatenate([_counts(sequences, k) for k in range(1, longest + 1)], axis=1)
 

@@ -1,4 +1,4 @@
-"""Dictionaries that answer without a model: what a score may owe to repeated questions or DNA."""
+"""Dictionaries that answer without a model: how far repeated questions or DNA explain a score."""
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
@@ -19,9 +19,9 @@ def lookup(
 ) -> np.ndarray:
     """Label probabilities float64[asked, classes] of each asked key, from training keys and labels.
 
-    The key's label counts, plus one count spread over the classes by their share in training: the
-    key's commonest label wins, a tie goes to the label that is commoner in all, and a key that
-    training does not hold gets the majority's shares.
+    They are proportional to the key's label counts plus one count that is spread over the classes
+    by their share in training. So the key's commonest label wins, a tie goes to the label that is
+    commoner overall, and an unknown key gets the training shares.
     """
     known: dict[Hashable, Counter] = {}
     for key, label in zip(keys, labels, strict=True):

@@ -1,7 +1,7 @@
 """Linear models: logistic regression of classes, ridge regression of values.
 
-Both are scikit-learn's, on features that are standardised by the rows that are fitted; those that
-do not vary there are ignored. A fit returns its prediction, features [n, f] -> outputs.
+Both are scikit-learn's, on features that are standardised by the training rows; features that are
+constant there are ignored. A fit returns a function, features [n, f] -> outputs.
 """
 
 from collections.abc import Callable
@@ -13,13 +13,14 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-# A logistic fit stops where no gradient of the mean loss is larger. scikit-learn's default of 1e-4
-# is far from the optimum of a weak penalty: on the demo, probabilities were off by up to 0.8.
+# A logistic fit stops when no gradient of the mean loss exceeds this. With a weak penalty,
+# scikit-learn's default of 1e-4 is far from the optimum: on the demo, probabilities were off by up
+# to 0.8.
 _TOLERANCE, _MOST_STEPS = 1e-8, 5000
-# Of words, of which there are more than rows, no more is worth its time: from here to 1e-8 the mean
-# loss on KEGG's questions changes by less than 0.001.
+# There are more words than rows, which makes fits slow, and the default is close enough: from here
+# to 1e-8 the mean loss on KEGG's questions changes by less than 0.001.
 _TOLERANCE_OF_WORDS = 1e-4
-# Log-probability of a class that no fitted row has: unlikely, not impossible.
+# The log-probability of a class without training rows: unlikely, not impossible.
 _ABSENT = np.log(1e-6)
 
 
@@ -32,14 +33,14 @@ def logistic(
 ) -> Callable[[np.ndarray], np.ndarray]:
     """Log-probabilities float64[n, classes] that minimise cross-entropy + |W|^2 / (2 * strength).
 
-    `features` float64[n, f], `labels` int[n] in 0..classes-1. The cross-entropy is summed over
-    rows; W has a column for each class, and the intercept is not penalised. Features that count
-    `words` have one scale already and are not standardised.
+    `features` are float64[n, f], `labels` int[n] in 0..classes-1. The cross-entropy is summed over
+    rows; W has a column for each class, and the intercept is not penalised. Word counts (`words`)
+    are already on one scale and are not standardised.
     """
     present = np.unique(labels)
     if len(present) > 1:
-        # Of two classes scikit-learn fits the difference of the columns, whose square is twice
-        # the sum of theirs.
+        # For two classes scikit-learn fits the difference of the two columns, whose square is twice
+        # the sum of their squares.
         inverse = strength * (2 if len(present) == 2 else 1)
         tolerance = _TOLERANCE_OF_WORDS if words else _TOLERANCE
         model = LogisticRegression(C=inverse, tol=tolerance, max_iter=_MOST_STEPS)
@@ -48,15 +49,15 @@ def logistic(
         model.fit(features, labels)
 
     def log_probabilities(asked: np.ndarray | sparray) -> np.ndarray:
-        found = np.full((asked.shape[0], classes), _ABSENT)
+        log_p = np.full((asked.shape[0], classes), _ABSENT)
         if len(present) == 1:
-            found[:, present] = 0.0
-            return found
+            log_p[:, present] = 0.0
+            return log_p
         scores = model.decision_function(asked)
         if scores.ndim == 1:
             scores = np.stack([np.zeros_like(scores), scores], axis=1)
-        found[:, present] = log_softmax(scores, axis=1)
-        return found
+        log_p[:, present] = log_softmax(scores, axis=1)
+        return log_p
 
     return log_probabilities
 

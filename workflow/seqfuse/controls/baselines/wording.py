@@ -1,6 +1,6 @@
-"""How a question is worded: counts of its words and of runs of letters, without any DNA.
+"""Features of a question's wording, without any DNA: counts of its words and of letter n-grams.
 
-scikit-learn's hashing vectorizers, which learn nothing from the rows that they count.
+They come from scikit-learn's hashing vectorizers, which are not fitted to any rows.
 """
 
 from collections.abc import Sequence
@@ -9,19 +9,23 @@ import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 from scipy.sparse import csr_array, hstack
 
-# Columns of each kind, words and letters; more n-grams than that share columns.
+# Columns for words and as many for letters; some n-grams share a column.
 _COLUMNS = 2**15
-# Rows have length 1 for each kind. Tenfold, the strengths of a regression mean what they mean for
-# features that are standardised.
+# The vectorizers give each row length 1. This factor makes a regression's penalty as strong as it
+# is on standardised features.
 _SCALE = 10.0
-# Coordinates are dense; of more entries than these, 160 MB, rows stay sparse.
+# Coordinates are dense; with more entries than this (160 MB), rows stay sparse.
 _MOST_ENTRIES = 20_000_000
-# Share of a row's squared length that is added to it, so that dependent rows can be factored.
+# The share of a row's squared length that is added to it, so that linearly dependent rows have a
+# Cholesky factor.
 _JITTER = 1e-10
 
 
 def counts(questions: Sequence[str]) -> csr_array:
-    """Words and pairs of words, and runs of 3 to 5 letters within words, float64[n, columns]."""
+    """Counts of words, word pairs and 3 to 5 letters in a row within a word, float64[n, columns].
+
+    Each of the two kinds, words and letters, is scaled to the same length in every row.
+    """
     from sklearn.feature_extraction.text import HashingVectorizer
 
     distinct, row_of = np.unique(np.array(questions, object), return_inverse=True)
@@ -29,17 +33,17 @@ def counts(questions: Sequence[str]) -> csr_array:
     words = HashingVectorizer(ngram_range=(1, 2), token_pattern=r"\w+", **options)
     letters = HashingVectorizer(analyzer="char_wb", ngram_range=(3, 5), **options)
     counted = hstack([kind.transform(distinct) for kind in (words, letters)], format="csr")
-    # Columns that are empty in every row only cost time.
+    # Drop columns that are empty in every row, which only cost time.
     counted = csr_array(counted)[:, np.unique(counted.indices)]
     return counted[row_of] * _SCALE
 
 
 def coordinates(counted: csr_array, fitted: np.ndarray) -> np.ndarray | csr_array:
-    """Every row along the directions that the `fitted` rows span, float64[n, distinct fitted].
+    """Every row in an orthonormal basis of the `fitted` rows' span, float64[n, distinct fitted].
 
     The weights of a regression with an L2 penalty lie in that span (representer theorem), so that
     it predicts the same from these few columns: KEGG's 1,159 training records ask 185 questions in
-    15,925 columns. Where the rows span too many, they are returned as they are.
+    15,925 columns. If that would take too many entries, the rows are returned unchanged.
     """
     known = _distinct(counted[fitted])
     if known.shape[0] * counted.shape[0] > _MOST_ENTRIES:
@@ -51,7 +55,7 @@ def coordinates(counted: csr_array, fitted: np.ndarray) -> np.ndarray | csr_arra
 
 
 def _distinct(counted: csr_array) -> csr_array:
-    """The rows without those that repeat an earlier one."""
+    """The rows without duplicates."""
     first: dict[tuple[bytes, bytes], int] = {}
     for row in range(counted.shape[0]):
         here = slice(counted.indptr[row], counted.indptr[row + 1])

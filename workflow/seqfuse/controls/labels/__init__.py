@@ -1,1 +1,1 @@
-"""Study A: labels from what needs no language model, and the folds of whole DNA pairs."""
+"""Study A: label predictions without a language model, and folds that keep DNA pairs whole."""

@@ -1,4 +1,4 @@
-"""Folds of whole DNA pairs, and what the controls say about each from the others."""
+"""Folds that keep DNA pairs whole, and the controls' predictions of each fold from the others."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -14,9 +14,9 @@ from seqfuse.errors import UserError
 
 
 def read(path: Path) -> dict[str, list]:
-    """The columns of the records whose question has several labels, of every split.
+    """The columns of the records, of every split, whose question has several labels.
 
-    None where these are all records: the test split of such a set asks nothing else.
+    They are empty if all records are such: then the test split already measures the same.
     """
     names = ["id", "sequence", "variant", "question", "label", "subset"]
     table = tables.read(path, tables.CLEAN, names)
@@ -25,13 +25,14 @@ def read(path: Path) -> dict[str, list]:
 
 
 def deal(pairs: list[tuple], folds: int, seed: int) -> np.ndarray:
-    """The fold int[n] of each row; rows of one pair have one fold, and folds are about as large.
+    """The fold int[n] of each row; rows of one pair share a fold, and folds have similar sizes.
 
-    Pairs come in a seeded random order, the larger ones first, each into the smallest fold.
+    Pairs are put into the smallest fold one by one, the largest first, in random order (seeded)
+    among pairs of equal size.
     """
     sizes = Counter(pairs)
     order = np.random.default_rng(seed).permutation(len(sizes))
-    distinct = [list(sizes)[place] for place in order]
+    distinct = [list(sizes)[number] for number in order]
     fold_of, filled = {}, [0] * folds
     for pair in sorted(distinct, key=lambda pair: -sizes[pair]):
         fold_of[pair] = filled.index(min(filled))
@@ -42,15 +43,15 @@ def deal(pairs: list[tuple], folds: int, seed: int) -> np.ndarray:
 def controls(
     path: Path, columns: dict[str, list], folds: int, repeats: int
 ) -> Iterator[tuple[str, Records, np.ndarray, int]]:
-    """(control, records, log-probabilities of their asked rows, repeat), fold by fold.
+    """(control, records, log-probabilities of the held-out rows, repeat), fold by fold.
 
-    The fold after the held-out one validates, which the strength of a regression is chosen by.
+    The next fold is the validation set, which chooses the strength of a regression's penalty.
     """
     pairs = list(zip(columns["sequence"], columns["variant"], strict=True))
     if len(set(pairs)) < folds:
         raise UserError(
-            f"{path}: {len(set(pairs))} DNA pairs that the sequence decides, fewer than {folds} "
-            "folds; give fewer folds"
+            f"{path}: {len(set(pairs))} DNA pairs whose label only the sequence decides, fewer "
+            f"than {folds} folds; give fewer folds"
         )
     fitted = label_controls.features(columns)
     for repeat in range(repeats):
@@ -70,13 +71,13 @@ def controls(
 
 
 def question_majority(dataset: str, columns: dict[str, list]) -> list[dict]:
-    """Predictions of the commonest label of each question, the first by name at a tie."""
+    """Predictions of each question's commonest label; ties go to the first by name."""
     labels: dict[str, Counter] = {}
     for question, label in zip(columns["question"], columns["label"], strict=True):
         labels.setdefault(question, Counter())[label] += 1
     best = {
-        question: min(found, key=lambda label: (-found[label], label))
-        for question, found in labels.items()
+        question: min(counts, key=lambda label: (-counts[label], label))
+        for question, counts in labels.items()
     }
     common = {"dataset": dataset, "method": "question_majority", "seed": 0, "probe": "none"}
     return [

@@ -1,4 +1,4 @@
-"""The controls of a set of labels: from its training records to label probabilities."""
+"""The controls of a dataset with labels: label probabilities, fitted on its training records."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,20 +12,22 @@ from seqfuse.controls.baselines import codon_changes, composition, lookups, regr
 from seqfuse.errors import UserError
 from seqfuse.registry import plugins
 
-# Inverse strengths of the L2 penalty; the one with the least validation loss is taken, as a
-# method's learning rate is.
+# Inverse strengths of the L2 penalty, chosen by validation loss like a method's learning rate.
 STRENGTHS = (0.001, 0.01, 0.1, 1.0)
-# The longest k-mers that the controls of composition count: dinucleotides, and as long as a motif's
-# core.
+# The longest k-mers of the controls "composition" (dinucleotides) and "kmer" (the length of a
+# motif's core).
 _SHORT, _LONG = 2, 4
-# Training rows that a composition control is fitted on; more would not change what it can say.
+# The most training rows of a regression; more hardly change a fit with so few features.
 _MOST_ROWS = 20_000
 
 
 @dataclass(frozen=True)
 class Records:
-    """One dataset's records by column, `train` and `asked` (val, test) as row numbers; of a coding
-    set the genetic `code`."""
+    """One dataset's records by column.
+
+    `train`, `val` and `asked` (the rows to predict: val, then test) are row numbers; `code` is the
+    genetic code of a coding set.
+    """
 
     columns: dict[str, list]
     train: list[int]
@@ -40,8 +42,10 @@ class Records:
 
 
 def read(path: Path, code: int | None = None) -> Records:
-    """The records of a dataset of labels, coding ones with their genetic `code`; a set without
-    labels or training records is refused."""
+    """The records of a dataset with labels; `code` is the genetic code of a coding set.
+
+    A record without a label, or a set without training records, is refused.
+    """
     names = ["id", "split", "sequence", "variant", "question", "label"]
     columns = tables.read(path, tables.CLEAN, names).to_pydict()
     unlabelled = [i for i, label in zip(columns["id"], columns["label"], strict=True) if not label]
@@ -57,44 +61,41 @@ def read(path: Path, code: int | None = None) -> Records:
 
 
 def features(columns: dict[str, list]) -> dict[str, np.ndarray | sparray]:
-    """{control: float64[rows, features]} of the controls that are fitted, for every row."""
-    found = {
+    """{control: features float64[rows, f]} of every control that is a regression."""
+    features_by_name = {
         "gc": _with_change(columns, composition.gc),
         "composition": _with_change(columns, _nucleotides),
         "kmer": _with_change(columns, _kmers),
     }
     if all(columns["question"]):
-        found["question_words"] = wording.counts(columns["question"])
+        features_by_name["question_words"] = wording.counts(columns["question"])
     if all(columns["variant"]):
-        found["reference_only"] = _kmers(columns["sequence"])
+        features_by_name["reference_only"] = _kmers(columns["sequence"])
     for name, features_of in plugins.features("language").items():
-        found[name] = _with_change(columns, features_of)
-    return found
+        features_by_name[name] = _with_change(columns, features_of)
+    return features_by_name
 
 
 def controls(
     records: Records, fitted: dict[str, np.ndarray | sparray]
 ) -> Iterator[tuple[str, np.ndarray]]:
     """(name, log-probabilities float64[asked, classes]) of every control that the columns allow;
-    `fitted` are the `features` of the columns."""
-    train, asked, classes = records.train, records.asked, records.classes
-    labels = records.take("label", train)
-    yield "majority", np.log(lookups.majority(labels, classes, len(asked)))
+    `fitted` is what `features` returned for them."""
+    labels = records.take("label", records.train)
+    majority = lookups.majority(labels, records.classes, len(records.asked))
+    yield "majority", np.log(majority)
     if all(records.columns["question"]):
-        questions = records.take("question", train), records.take("question", asked)
-        yield "question_lookup", np.log(lookups.lookup(questions[0], labels, questions[1], classes))
+        yield "question_lookup", _looked_up(records, records.columns["question"])
     if records.code and all(records.columns["variant"]):
         both = records.columns["sequence"], records.columns["variant"]
         changes = {
             "codon_lookup": codon_changes.codons(*both),
             "amino_acid_lookup": codon_changes.amino_acids(*both, records.code),
         }
-        for name, found in changes.items():
-            known, wanted = [found[row] for row in train], [found[row] for row in asked]
-            yield name, np.log(lookups.lookup(known, labels, wanted, classes))
+        for name, keys in changes.items():
+            yield name, _looked_up(records, keys)
     pairs = list(zip(records.columns["sequence"], records.columns["variant"], strict=True))
-    known, wanted = [pairs[row] for row in train], [pairs[row] for row in asked]
-    yield "pair_lookup", np.log(lookups.lookup(known, labels, wanted, classes))
+    yield "pair_lookup", _looked_up(records, pairs)
     for name, values in fitted.items():
         yield name, _fitted(records, values)
 
@@ -102,7 +103,7 @@ def controls(
 def predictions(
     dataset: str, method: str, records: Records, log_p: np.ndarray, seed: int = 0
 ) -> list[dict]:
-    """The rows of the table of predictions; the likeliest label is the answer."""
+    """Rows of the table of predictions; the label with the highest probability is the answer."""
     rows = []
     for row, values in zip(records.asked, log_p, strict=True):
         rows.append(
@@ -127,8 +128,15 @@ def _kmers(sequences: list[str]) -> np.ndarray:
     return composition.kmers(sequences, _LONG)
 
 
+def _looked_up(records: Records, keys: list) -> np.ndarray:
+    """Log-probabilities of the asked rows from the training labels of the same key, a key a row."""
+    known, wanted = ([keys[row] for row in rows] for rows in (records.train, records.asked))
+    labels = records.take("label", records.train)
+    return np.log(lookups.lookup(known, labels, wanted, records.classes))
+
+
 def _with_change(columns: dict[str, list], of: Callable[[list[str]], np.ndarray]) -> np.ndarray:
-    """Features `of` each sequence and, where there are variants, what the variant changes."""
+    """Features `of` each reference sequence, and the change by the variant if all rows have one."""
     reference = of(columns["sequence"])
     if not all(columns["variant"]):
         return reference

@@ -1,4 +1,4 @@
-"""The flags by which a control of study A reads the datasets of a suite."""
+"""The flags that name the datasets of a suite, for the controls of study A."""
 
 import argparse
 from collections.abc import Iterable, Iterator
@@ -26,7 +26,7 @@ def genetic_codes(words: Iterable[str]) -> dict[str, int]:
 
 
 def datasets(args: argparse.Namespace) -> Iterator[tuple[str, Path]]:
-    """(name, cleaned records) of each dataset; each dataset must have a file."""
+    """(name, cleaned records) of each dataset; another number of files is refused."""
     if len(args.datasets) != len(args.records):
         raise UserError(
             f"--records: {len(args.records)} files for {len(args.datasets)} datasets; "

@@ -1,1 +1,1 @@
-"""Study B: values and classes from what needs no embedding, late fusion, and shuffled codons."""
+"""Study B: values and classes without an embedding, late fusion, and shuffled codons."""

@@ -1,6 +1,6 @@
-"""One set of coding sequences as the controls see it: rows, targets, and what is predicted of them.
+"""A set of coding sequences as the controls read it, and the rows of their predictions.
 
-Everywhere `outputs` are float64[asked, 1] values, or float64[asked, classes] log-probabilities.
+`outputs` are always float64[asked, 1] values or float64[asked, classes] log-probabilities.
 """
 
 import math
@@ -15,11 +15,11 @@ from seqfuse.errors import UserError
 
 @dataclass(frozen=True)
 class CodingSet:
-    """One dataset: `target` float64[n] values, or int64[n] indices into `classes`.
+    """One dataset: `target` holds float64[n] values, or int64[n] indices into `classes`.
 
-    `classes` are the training labels, sorted; another label has the index behind the last. `train`,
-    `val` and `asked` (val, then test) are row numbers. `frames` are the whole codons, as DNA, and
-    `proteins` their residues.
+    `classes` are the training labels, sorted; any other label has the index len(classes). `train`,
+    `val` and `asked` (the rows to predict: val, then test) are row numbers. `frames` holds the
+    whole codons of each sequence, as DNA, and `proteins` their residues.
     """
 
     ids: list[str]
@@ -34,7 +34,7 @@ class CodingSet:
 
     @property
     def known_val(self) -> np.ndarray:
-        """The validation rows whose class, if it is one, training has too."""
+        """The validation rows, of classes only those with a class that training has too."""
         known = self.target[self.val] < len(self.classes) if self.classes else slice(None)
         return self.val[known]
 
@@ -55,7 +55,7 @@ def read(records: Path, frames: Path) -> CodingSet:
                 f"{records}: record {name!r} has no {column}; controls need one on each"
             )
     rows = {
-        split: np.array([i for i, found in enumerate(columns["split"]) if found == split], np.int64)
+        split: np.array([i for i, name in enumerate(columns["split"]) if name == split], np.int64)
         for split in ("train", "val", "test")
     }
     if not len(rows["train"]):
@@ -82,18 +82,18 @@ def read(records: Path, frames: Path) -> CodingSet:
 def predictions(
     dataset: str, method: str, seed: int, coding: CodingSet, outputs: np.ndarray
 ) -> list[dict]:
-    """The rows of the table of predictions; of classes, the likeliest is the answer."""
+    """Rows of the table of predictions; the class with the highest probability is the answer."""
     common = {"dataset": dataset, "method": method, "seed": seed, "probe": "none"}
     rows = []
     for row, values in zip(coding.asked.tolist(), outputs, strict=True):
         if coding.classes:
-            said = {
+            columns = {
                 "predicted": coding.classes[int(values.argmax())],
                 "loglik": list(zip(coding.classes, values.tolist(), strict=True)),
             }
         else:
-            said = {"predicted_value": float(values[0])}
-        rows.append({"id": coding.ids[row]} | common | said)
+            columns = {"predicted_value": float(values[0])}
+        rows.append({"id": coding.ids[row]} | common | columns)
     return rows
 
 

@@ -1,4 +1,4 @@
-"""Codon frames whose order of codons, choice among synonymous codons or protein is destroyed."""
+"""Codon frames with their codon order, synonymous codon choice or protein randomised."""
 
 from collections import Counter
 
@@ -11,45 +11,48 @@ from seqfuse.files import digest
 
 
 def frames(rows: list[dict], how: str, seed: int) -> list[dict]:
-    """The rows of `FRAMES` with their codons shuffled; see `shuffle`."""
+    """The rows of `FRAMES` with their codons shuffled; `how` as in controls/shuffle.py."""
     usage = _usage(rows)
     return [_shuffled(row, how, usage, seed) for row in rows]
 
 
 def other_proteins(rows: list[dict], seed: int) -> list[dict]:
-    """The rows of `FRAMES` with the protein of another record, repeated or cut to their codons; a
-    variant gets that of the other's variant, or of the other where it has none."""
+    """The rows of `FRAMES` with the protein of another record, repeated or cut to their length.
+
+    A variant gets the protein of the other record's variant, or of the other record if that has no
+    variant.
+    """
     by_id = {row["id"]: row for row in rows}
     variants = {variant_id(name) for name in by_id} & by_id.keys()
     names = [name for name in by_id if name not in variants]
     if len(names) < 2:
-        raise UserError("one record has no other one, whose protein it could be given")
+        raise UserError("a set of one record has no other protein to give it")
     order = np.random.default_rng(seed).permutation(len(names)).tolist()
-    found = {}
-    for place, row in enumerate(order):
-        name, other = names[row], names[order[(place + 1) % len(order)]]
-        found[name] = _filled(by_id[name], by_id[other])
+    exchanged = {}
+    for position, row in enumerate(order):
+        name, other = names[row], names[order[(position + 1) % len(order)]]
+        exchanged[name] = _with_protein(by_id[name], by_id[other])
         if (variant := variant_id(name)) in by_id:
-            giver = by_id.get(variant_id(other), by_id[other])
-            found[variant] = _filled(by_id[variant], giver)
-    return [found[name] for name in by_id]
+            donor = by_id.get(variant_id(other), by_id[other])
+            exchanged[variant] = _with_protein(by_id[variant], donor)
+    return [exchanged[name] for name in by_id]
 
 
-def _filled(row: dict, giver: dict) -> dict:
-    times = -(-row["codons"] // giver["codons"])
-    return row | {"protein": (giver["protein"] * times)[: row["codons"]]}
+def _with_protein(row: dict, donor: dict) -> dict:
+    times = -(-row["codons"] // donor["codons"])
+    return row | {"protein": (donor["protein"] * times)[: row["codons"]]}
 
 
 def _usage(rows: list[dict]) -> dict[str, tuple[list[str], np.ndarray]]:
-    """{residue: (its codons, their shares)} as the set itself uses and translates them."""
+    """{residue: (its codons, their shares)}, counted over the set."""
     counted: dict[str, Counter] = {}
     for row in rows:
         pairs = [*zip(codons_of(row["dna"]), row["protein"], strict=True)]
         for codon, residue in pairs[is_initiator(row["dna"], row["protein"]) :]:
             counted.setdefault(residue, Counter())[codon] += 1
     return {
-        residue: (sorted(found), np.array([found[c] for c in sorted(found)]) / found.total())
-        for residue, found in counted.items()
+        residue: (sorted(counts), np.array([counts[c] for c in sorted(counts)]) / counts.total())
+        for residue, counts in counted.items()
     }
 
 
@@ -62,8 +65,8 @@ def _shuffled(row: dict, how: str, usage: dict, seed: int) -> dict:
         codons = [codons[place] for place in order]
         protein = "".join(protein[place] for place in order)
     else:
-        # A stop inside or a codon with an N is no residue that another codon could stand for.
-        # An initiator such as GTG is methionine in the first place alone, and stays there.
+        # A codon with an N has no synonyms. An initiator such as GTG codes for methionine only in
+        # the first position, and stays there.
         kept = is_initiator(row["dna"], protein)
         for place, residue in enumerate(protein):
             if residue != UNKNOWN and place >= kept:

@@ -1,6 +1,6 @@
-"""Late fusion of what the single modalities predict, seed by seed: their plain mean, and a stack.
+"""Late fusion of the predictions of the single modalities, seed by seed: their mean, and a stack.
 
-Everywhere `outputs` are as in coding.py, over the asked rows.
+`outputs` are as in coding.py.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -13,38 +13,43 @@ from seqfuse.controls.properties.coding import CodingSet, loss
 from seqfuse.controls.properties.property_controls import STRENGTHS, regression
 from seqfuse.errors import UserError
 
-# Folds of the validation rows in which the stack's penalty is chosen.
+# Cross-validation folds of the validation rows, which choose the stack's penalty.
 _FOLDS = 5
 
 
 def read(
     dataset: str, coding: CodingSet, singles: Sequence[Path]
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """(seed, outputs [modalities, asked, ...]); every modality must have the same seeds."""
-    tables_of_seeds = [_read(path, dataset, coding) for path in singles]
-    first = sorted(tables_of_seeds[0])
-    for path, found in zip(singles, tables_of_seeds, strict=True):
-        if sorted(found) != first:
+    """(seed, outputs [modalities, asked, ...]); modalities with different seeds are refused."""
+    by_modality = [_read(path, dataset, coding) for path in singles]
+    seeds = sorted(by_modality[0])
+    for path, by_seed in zip(singles, by_modality, strict=True):
+        if sorted(by_seed) != seeds:
             raise UserError(
-                f"{path}: seeds {sorted(found)}, but {singles[0]} has {first}; train both alike"
+                f"{path}: seeds {sorted(by_seed)}, but {singles[0]} has {seeds}; train both with "
+                "the same seeds"
             )
-    for seed in first:
-        yield seed, np.stack([found[seed] for found in tables_of_seeds])
+    for seed in seeds:
+        yield seed, np.stack([by_seed[seed] for by_seed in by_modality])
 
 
-def mean(coding: CodingSet, said: np.ndarray) -> np.ndarray:
-    """Outputs of the mean over the modalities: of values, or of the classes' probabilities."""
-    return np.log(np.exp(said).mean(axis=0)) if coding.classes else said.mean(axis=0)
+def mean(coding: CodingSet, singles: np.ndarray) -> np.ndarray:
+    """The mean over the modalities: of their values, or of their class probabilities.
 
-
-def stack(coding: CodingSet, said: np.ndarray) -> np.ndarray | None:
-    """Outputs of a regression on what the modalities say, fitted on the validation rows alone.
-
-    Ridge of values, logistic of log-probabilities. Its penalty is chosen by cross-validation among
-    the validation rows, and each of these is predicted by a fit that did not see it, as the test
-    rows are. None where there are fewer such rows than folds.
+    `singles` [modalities, asked, ...] holds the outputs of each modality.
     """
-    features, classes = np.concatenate(list(said), axis=1), len(coding.classes)
+    return np.log(np.exp(singles).mean(axis=0)) if coding.classes else singles.mean(axis=0)
+
+
+def stack(coding: CodingSet, singles: np.ndarray) -> np.ndarray | None:
+    """Outputs of a regression on those of the modalities, fitted only on the validation rows.
+
+    It is a ridge regression of values, or a logistic regression of log-probabilities. Its penalty
+    is chosen by cross-validation among the validation rows, and each of these rows, like each test
+    row, is predicted by a fit that did not see it. None if there are fewer validation rows than
+    folds.
+    """
+    features, classes = np.concatenate(list(singles), axis=1), len(coding.classes)
     gold = coding.target[coding.val]
     known = np.flatnonzero(gold < classes) if classes else np.arange(len(gold))
     if len(known) < _FOLDS:
@@ -70,18 +75,18 @@ def stack(coding: CodingSet, said: np.ndarray) -> np.ndarray | None:
 def _read(path: Path, dataset: str, coding: CodingSet) -> dict[int, np.ndarray]:
     """{seed: outputs} of one modality's unaltered predictions, in the order of the asked rows."""
     names = ["id", "dataset", "seed", "probe", "predicted_value", "loglik"]
-    found: dict[int, dict[str, list[float]]] = {}
+    by_seed: dict[int, dict[str, list[float]]] = {}
     for row in tables.read(path, tables.PREDICTIONS, names).to_pylist():
         if row["dataset"] != dataset:
             raise UserError(f"{path}: predictions of {row['dataset']!r}, not of {dataset!r}")
         if row["probe"] == "none":
-            found.setdefault(row["seed"], {})[row["id"]] = _outputs(path, row, coding)
+            by_seed.setdefault(row["seed"], {})[row["id"]] = _outputs(path, row, coding)
     asked = [coding.ids[row] for row in coding.asked]
-    for seed, said in found.items():
-        missing = next((name for name in asked if name not in said), None)
+    for seed, of_record in by_seed.items():
+        missing = next((name for name in asked if name not in of_record), None)
         if missing is not None:
             raise UserError(f"{path}: seed {seed} has no prediction of record {missing!r}")
-    return {seed: np.array([said[name] for name in asked]) for seed, said in found.items()}
+    return {seed: np.array([one[name] for name in asked]) for seed, one in by_seed.items()}
 
 
 def _outputs(path: Path, row: dict, coding: CodingSet) -> list[float]:

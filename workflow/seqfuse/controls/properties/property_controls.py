@@ -1,4 +1,4 @@
-"""The controls of a set of coding sequences: a value or class from what needs no embedding.
+"""The controls of a set of coding sequences: a value or class without an embedding.
 
 `outputs` are as in coding.py.
 """
@@ -15,20 +15,19 @@ from seqfuse.controls.properties.coding import CodingSet, loss
 from seqfuse.progress import say
 from seqfuse.registry import plugins
 
-# Inverse strengths of the L2 penalty; the one with the least validation loss is taken, as a
-# method's learning rate is.
+# Inverse strengths of the L2 penalty, chosen by validation loss like a method's learning rate.
 STRENGTHS = (1e-4, 1e-3, 0.01, 0.1, 1.0, 10.0)
-# Counted words of the k-mer control have one to so many letters.
+# The longest k-mers of the k-mer control.
 _LONGEST = 4
 _LETTERS = "ACGT"
-# Entries of one-hot places that boosting is given: 160 MB as the doubles that it makes of them.
+# The most one-hot entries for boosting, which converts them to doubles (160 MB).
 _MOST_CELLS = 20_000_000
 
 
 def controls(
     coding: CodingSet, settings: trees.Settings, threads: int
 ) -> Iterator[tuple[str, np.ndarray]]:
-    """(name, outputs) of every control that needs the records alone."""
+    """(name, outputs) of every control that needs only the records."""
     known = [coding.sequences[row] for row in coding.train]
     asked = [coding.sequences[row] for row in coding.asked]
     if coding.classes:
@@ -51,7 +50,7 @@ def controls(
     placed = np.concatenate([kmers, places(coding.sequences)], axis=1, dtype=np.float32)
     yield "boosting", trees.boosting(coding, placed, settings)
     if lacking := structure.lacking(coding.sequences):
-        say(f"no control of structure: {lacking}")
+        say(f"the control of structure is left out: {lacking}")
     else:
         folded = structure.features(coding.sequences)
         placed = np.concatenate([placed, folded], axis=1, dtype=np.float32)
@@ -61,7 +60,8 @@ def controls(
 
 
 def mean_lookup(known: Sequence[str], values: np.ndarray, asked: Sequence[str]) -> np.ndarray:
-    """The mean training value of the very same sequence, or of all, float64[asked, 1]."""
+    """The mean training value of the identical sequence, or of all rows if there is none,
+    float64[asked, 1]."""
     groups: dict[str, list[float]] = {}
     for sequence, value in zip(known, values, strict=True):
         groups.setdefault(sequence, []).append(value)
@@ -69,13 +69,13 @@ def mean_lookup(known: Sequence[str], values: np.ndarray, asked: Sequence[str]) 
 
 
 def lengths(sequences: Sequence[str]) -> np.ndarray:
-    """Nucleotides and their logarithm, float64[n, 2]."""
+    """The number of nucleotides and its logarithm, float64[n, 2]."""
     counted = np.array([len(sequence) for sequence in sequences], np.float64)
     return np.stack([counted, np.log(counted)], axis=1)
 
 
 def codon_frequencies(frames: Sequence[str]) -> np.ndarray:
-    """Shares float64[n, 64] of the codons AAA to TTT; a codon with another letter has no column."""
+    """Shares float64[n, 64] of the codons AAA to TTT; codons with other letters have no column."""
     column = {codon: index for index, codon in enumerate(sorted(code(1)))}
     shares = np.zeros((len(frames), len(column)))
     for row, dna in enumerate(frames):
@@ -87,18 +87,18 @@ def codon_frequencies(frames: Sequence[str]) -> np.ndarray:
 
 
 def places(sequences: Sequence[str]) -> np.ndarray:
-    """Which nucleotide stands at each place, uint8[n, 4 * places]: one-hot A, C, G and T.
+    """The nucleotide at each position, one-hot (A, C, G, T), uint8[n, 4 * positions].
 
-    Places behind the end of a sequence, and letters that are none of the four, are all 0. Of many
-    or long sequences, the first places alone, as many as `_MOST_CELLS` have room for.
+    Positions past the end of a sequence, and other letters, are all 0. If the sequences are many or
+    long, only the first positions are encoded, as many as fit into `_MOST_CELLS`.
     """
     most = max(1, _MOST_CELLS // (len(sequences) * len(_LETTERS)))
     longest = min(most, max(map(len, sequences)))
-    found = np.zeros((len(sequences), longest, len(_LETTERS)), np.uint8)
+    one_hot = np.zeros((len(sequences), longest, len(_LETTERS)), np.uint8)
     for row, sequence in enumerate(sequences):
         letters = np.frombuffer(sequence[:longest].encode("ascii"), np.uint8)[:, None]
-        found[row, : len(letters)] = letters == np.frombuffer(_LETTERS.encode(), np.uint8)
-    return found.reshape(len(sequences), -1)
+        one_hot[row, : len(letters)] = letters == np.frombuffer(_LETTERS.encode(), np.uint8)
+    return one_hot.reshape(len(sequences), -1)
 
 
 def regression(

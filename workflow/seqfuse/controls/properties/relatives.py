@@ -1,4 +1,4 @@
-"""What a protein and its relatives say: amino acids, and the most similar training record.
+"""Controls from the protein: its amino acids, and the most similar training record.
 
 `outputs` are as in coding.py.
 """
@@ -21,11 +21,12 @@ def amino_acids(proteins: Sequence[str]) -> np.ndarray:
 
 
 def nearest(coding: CodingSet) -> np.ndarray:
-    """Outputs of each asked row's most similar training rows: their mean value or label's shares.
+    """The mean value, or the class shares, of each asked row's most similar training rows.
 
-    That is those whose protein aligns best, and of several with one protein those with the most
-    codons in common. Where no training protein is alike, the mean or shares of all; of classes,
-    these count as one row more, so that no class is impossible.
+    These are the rows whose protein aligns best and, among rows of that protein, those that share
+    the most codons. If no training protein is similar, the mean or shares of all training rows take
+    their place. Class shares include the shares of all training rows as one pseudo-row, so that no
+    class has probability 0.
     """
     distinct, number = np.unique(np.array(coding.proteins, object), return_inverse=True)
     known = np.zeros(len(distinct), bool)
@@ -35,8 +36,8 @@ def nearest(coding: CodingSet) -> np.ndarray:
     for row in coding.train.tolist():
         of_protein.setdefault(int(number[row]), []).append(row)
     codons = _Codons(coding.frames)
-    said = np.eye(len(coding.classes))[coding.target[coding.train]] if coding.classes else None
-    prior = said.mean(0) if coding.classes else np.array([coding.target[coding.train].mean()])
+    targets = coding.target[coding.train]
+    prior = np.eye(len(coding.classes))[targets].mean(0) if coding.classes else targets.mean()[None]
     outputs = np.empty((len(coding.asked), len(prior)))
     for place, row in enumerate(coding.asked.tolist()):
         relatives = codons.closest(row, of_protein.get(int(best[number[row]]), []))
@@ -50,7 +51,7 @@ def nearest(coding: CodingSet) -> np.ndarray:
 
 
 class _Codons:
-    """The codons of every row, as numbers, to be compared place by place."""
+    """The codons of every row as arrays, to be compared position by position."""
 
     def __init__(self, frames: Sequence[str]):
         self._of = [

@@ -1,7 +1,7 @@
-"""How an mRNA folds, by ViennaRNA (Lorenz et al. 2011), which is an extra: `seqfuse[structure]`.
+"""Features of mRNA folding by ViennaRNA (Lorenz et al. 2011), an extra: `seqfuse[structure]`.
 
-Pairs may span so many nucleotides only, so that time grows with the length and not with its cube:
-about a second for 1,000 nucleotides.
+The span of base pairs is limited, so that time grows linearly with the length, not with its cube:
+about a second per 1,000 nucleotides.
 """
 
 import importlib.util
@@ -11,15 +11,15 @@ import numpy as np
 
 # Longest pair (nt), and the window over which probabilities are averaged (Bernhart et al. 2006).
 _SPAN, _WINDOW = 100, 150
-# Stretches of equal length over which the unpaired probability is averaged, and the first
-# nucleotides, where translation begins, on their own.
+# The unpaired probability is averaged over this many stretches of equal length, and over the first
+# nucleotides, where translation begins.
 _STRETCHES, _FIRST = 20, 30
-# Of more nucleotides than these, some three hours' worth, no structure is computed.
+# With more nucleotides than this (about three hours), no structure is computed.
 MOST = 10_000_000
 
 
 def lacking(sequences: Sequence[str]) -> str | None:
-    """Why there is no control of structure, if there is none."""
+    """Why the control of structure cannot be computed, or None if it can."""
     if importlib.util.find_spec("RNA") is None:
         return "ViennaRNA is not installed (pip install viennarna)"
     total = sum(map(len, sequences))
@@ -39,7 +39,7 @@ def _folded(rna: str) -> np.ndarray:
     details.window_size = window = min(_WINDOW, len(rna))
     details.max_bp_span = span = min(_SPAN, window)
     energy = RNA.fold_compound(rna, details, RNA.OPTION_WINDOW).mfe_window_cb(_ignored, None)
-    # A row a nucleotide, behind an empty one; its second entry is of one nucleotide alone.
+    # One row per nucleotide, after an empty one; entry 1 is the probability of that nucleotide.
     rows = RNA.pfl_fold_up(rna, 1, window, span)
     unpaired = np.array([row[1] for row in rows[1:]], np.float64)
     stretches = [part.mean() if len(part) else 0.0 for part in np.array_split(unpaired, _STRETCHES)]
@@ -47,4 +47,4 @@ def _folded(rna: str) -> np.ndarray:
 
 
 def _ignored(*local: object) -> None:
-    """Local structures, of which the sum is wanted alone."""
+    """ViennaRNA reports every local structure; only their total energy is used."""

@@ -1,6 +1,6 @@
-"""What no linear model follows: scikit-learn's random forest and gradient boosting.
+"""Controls that are not linear: scikit-learn's random forest and gradient boosting.
 
-Outputs are as in coding.py, over the asked rows.
+`outputs` are as in coding.py.
 """
 
 import numpy as np
@@ -8,15 +8,15 @@ import numpy as np
 from seqfuse.controls.properties.coding import CodingSet, loss
 from seqfuse.settings.sections import Section
 
-# Each split looks at a share of the features, which all but the first few trees gain from where
-# thousands of places stand beside some hundred counts.
+# Each split considers a share of the features: with thousands of one-hot positions beside some
+# hundred counts, all but the first few trees gain from it.
 _FEATURES_A_SPLIT, _SHRINKAGE = 0.2, 0.05
-# A class that no tree of a forest votes for is unlikely, not impossible.
+# The probability of a class that no tree of a forest votes for: unlikely, not impossible.
 _LEAST = 1e-6
 
 
 class Settings(Section, path="codons/controls"):
-    """How large both may grow."""
+    """The size of both models."""
 
 
 def forest(coding: CodingSet, features: np.ndarray, settings: Settings, threads: int) -> np.ndarray:
@@ -34,8 +34,7 @@ def forest(coding: CodingSet, features: np.ndarray, settings: Settings, threads:
 def boosting(coding: CodingSet, features: np.ndarray, settings: Settings) -> np.ndarray:
     """Outputs of gradient-boosted trees on features [n, f], fitted on the training rows.
 
-    Of up to `settings.rounds` rounds, validation chooses how many count, as it chooses a method's
-    epoch.
+    Validation chooses the number of rounds, at most `settings.rounds`, like a method's epoch.
     """
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
@@ -56,5 +55,5 @@ def boosting(coding: CodingSet, features: np.ndarray, settings: Settings) -> np.
     val, best = coding.known_val, settings.rounds - 1
     if len(val):
         gold, classes = coding.target[val], len(coding.classes)
-        best = int(np.argmin([loss(found, gold, classes) for found in by_round(val)]))
+        best = int(np.argmin([loss(outputs, gold, classes) for outputs in by_round(val)]))
     return by_round(coding.asked)[best]
