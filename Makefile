@@ -18,8 +18,16 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
-# uv where it is installed, plain pip otherwise.
+# uv if it is installed, otherwise pip.
 INSTALL := $(if $(shell command -v uv),uv pip install --python $(VENV)/bin/python,$(VENV)/bin/python -m pip install --disable-pip-version-check)
+
+# Install $(1) by the words $(2). What the installer prints goes to a log, and to the terminal only if
+# it fails.
+LOG := $(VENV)/install.log
+define install
+@echo "installing $(1) into $(VENV); log: $(LOG)"
+@$(INSTALL) $(2) >> $(LOG) 2>&1 || { tail -n 20 $(LOG); echo "could not install $(1); log: $(LOG)"; exit 1; }
+endef
 
 .PHONY: demo test test-own-data fuzz test-bench test-reruns test-cluster-all test-statistics real-models study lint format bench gpu docs picture clean
 
@@ -80,17 +88,18 @@ picture: $(VENV)/.tests
 	python docs/picture.py results/demo/report/report.html docs/report.png
 
 $(VENV)/bin/python:
-	$(PYTHON) -m venv $(VENV)
+	@echo "creating $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
 
 # The lock comes first and alone, so that the project's own metadata can change no version.
 $(VENV)/.installed: envs/requirements.lock pyproject.toml | $(VENV)/bin/python
-	$(INSTALL) --quiet -r envs/requirements.lock
-	$(INSTALL) --quiet --no-deps --editable .
-	touch $@
+	$(call install,$(shell grep -c == envs/requirements.lock) packages (2 GB; 1 to 5 minutes),-r envs/requirements.lock)
+	$(call install,seqfuse,--no-deps --editable .)
+	@touch $@
 
 $(VENV)/.tests: envs/tests.lock $(VENV)/.installed
-	$(INSTALL) --quiet -r envs/tests.lock
-	touch $@
+	$(call install,$(shell grep -c == envs/tests.lock) packages for tests,-r envs/tests.lock)
+	@touch $@
 
 clean:
 	rm -rf results .snakemake
