@@ -21,8 +21,8 @@ changes one thing at a time, and asks Snakemake. It answers by rule:
 - **then**: the rules that read what these make.
 
 Not all jobs of a rule run: a setting of OneVocab trains OneVocab, and a dataset's columns read that
-dataset. `seqfuse why` tells it of your own run: job by job, with the reason, the hours and the
-disk. The store keeps embeddings by sequence: its jobs run again, but embed what is new.
+dataset. `seqfuse why` shows it for your own run: rule by rule, with the reason. The store keeps
+embeddings by sequence: its jobs run again, but embed only what is new.
 
 ## A key of the configuration
 
