@@ -1,5 +1,6 @@
 """`seqfuse data look`: what a file is, what is odd, and an entry that can be pasted."""
 
+import json
 import random
 
 import pytest
@@ -76,10 +77,100 @@ def test_what_is_odd_is_said(look):
         "sequence: 1 of 12 cells are empty, the first in line 7",
         "sequence: 1 sequences repeat an earlier one",
         "sequence: 1 of 11 are RNA (U)",
-        "'High', 'high ' differ in case or blanks alone",
+        "'High', 'high ' are one class",
         "line 14: a row of 1 cells under a header of 3",
     ):
         assert what in said, said
+
+
+def test_text_in_a_column_of_numbers_is_named(look, make):
+    """Also where a third of the cells is none: the column was meant to be numbers."""
+    values = [f"{i / 2}" for i in range(12)]
+    values[2:4], values[8] = ["n/a", "12 kg"], "<0.1"
+    rows = [f"g{i},{coding(9 + i)},{value}\n" for i, value in enumerate(values)]
+    content = "gene,cds,half_life\n" + "".join(rows)
+    said, config = look("half.csv", content)
+    assert (
+        "half_life: 3 of 12 cells are no numbers: 'n/a' in line 4, '12 kg' in line 5, '<0.1' in"
+        " line 10; correct them, or leave their rows out with `bad_rows: reject` in the entry"
+    ) in said
+    [entry] = config["datasets"].values()
+    assert entry["columns"]["value"] == "half_life"
+    made = make({"half.csv": content}, columns=entry["columns"], bad_rows="reject")
+    assert (made.status, len(made.rows)) == (0, 9)
+
+
+@pytest.mark.parametrize(
+    "cell", ["NA", "n.d.", "-", "?", "1,234", "3 %", "1.2 ± 0.3", "> 5", "inf"]
+)
+def test_what_is_almost_a_number(look, cell):
+    rows = "".join(f'{dna(20)},"{i / 2}"\n' for i in range(11)) + f'{dna(20)},"{cell}"\n'
+    said, _ = look("a.csv", "promoter,level\n" + rows)
+    assert f"level: 1 of 12 cells are no numbers: {cell!r} in line 13" in said
+
+
+def test_letters_that_are_no_nucleotide_are_named(look, make, tmp_path):
+    rows = [dna(40) for _ in range(12)]
+    rows[1] = f"{dna(20)}X{dna(19)}"
+    rows[3] = f"{dna(10)}NNN{dna(27)}"
+    rows[5] = f"{dna(12)}RY{dna(26)}"
+    rows[7] = f"{dna(39)}*"
+    content = "id,sequence,label\n" + "".join(
+        f"s{i},{r},{'ab'[i % 2]}\n" for i, r in enumerate(rows)
+    )
+    said, config = look("odd.csv", content)
+    assert (
+        "sequence: 2 of 12 cells are no DNA or RNA: 'X' at position 21 in line 3, '*' at position"
+        " 40 in line 9; correct them, or leave their rows out with `cleaning: {ambiguous: drop}`"
+    ) in said
+    assert "sequence: 1 of 12 have N, the first in line 5" in said
+    assert "sequence: R, Y in line 7 and perhaps later become N" in said
+    [entry] = config["datasets"].values()
+    assert (
+        make({"odd.csv": content}, **{k: v for k, v in entry.items() if k != "files"}).status == 0
+    )
+    records, out = tmp_path / "out" / "records.parquet", tmp_path / "cleaned"
+    words = ["sequences", "--records", records, "--study", "language", "--out", out]
+    assert main([*map(str, words), "--ambiguous", "drop"]) == 0
+    audit = json.loads((out / "audit.json").read_text())
+    assert (audit["rows"]["kept"], audit["rows"]["rejected"]) == (9, 3)
+
+
+def test_a_column_of_proteins_is_no_spoilt_dna(look):
+    proteins = ["".join(DRAW.choices("ACDEFGHIKLMNPQRSTVWY", k=60)) for _ in range(12)]
+    said, _ = look("p.csv", "id,protein\n" + "".join(f"p{i},{p}\n" for i, p in enumerate(proteins)))
+    assert "protein, 60 residues" in said and "are no DNA" not in said
+
+
+def test_numbers_as_labels_are_to_be_named(look, make):
+    """A language model answers in words; parts of a header are called what they look like."""
+    content = "".join(f">chr1:{i}-9|{i % 3}\n{dna(30)}\n" for i in range(12))
+    said, config = look("train.fna", content)
+    [entry] = config["datasets"].values()
+    assert entry["header_fields"] == ["id", "label"] and "columns" not in entry
+    assert entry["labels"] == {"0": "0", "1": "1", "2": "2"}
+    assert "labels: what the classes are, in words" in said
+    entry["labels"] = {"0": "none", "1": "donor", "2": "acceptor"}
+    made = make({"train.fna": content}, **{k: v for k, v in entry.items() if k != "files"})
+    assert made.column("label")[:3] == ["none", "donor", "acceptor"]
+
+
+def test_labels_that_are_one_class_are_mapped_to_it(look, make):
+    rows = [f"{dna(30)},{('High', 'high ', 'low')[i % 3]}\n" for i in range(12)]
+    content = "sequence,level\n" + "".join(rows)
+    _, config = look("a.csv", content)
+    [entry] = config["datasets"].values()
+    assert entry["labels"] == {"High": "High", "high ": "High", "low": "low"}
+    made = make({"a.csv": content}, **{k: v for k, v in entry.items() if k != "files"})
+    assert made.status == 0, made.said
+    assert {*made.column("label")} == {"High", "low"}
+
+
+def test_questions_that_all_differ_are_questions(look):
+    rows = "".join(f"{dna(30)},Q{i}?,{'ab'[i % 2]}\n" for i in range(12))
+    said, config = look("a.csv", "sequence,question,label\n" + rows)
+    [entry] = config["datasets"].values()
+    assert "question" not in entry and "To fill in" not in said
 
 
 def test_coding_sequences_of_another_genetic_code_are_cleaned_with_it(look):

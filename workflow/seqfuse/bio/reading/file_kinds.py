@@ -18,6 +18,13 @@ FORMS = {
     **{".embl": "embl", ".vcf": "vcf", ".txt": "txt"},
 }
 
+# What a user may try, and what to do instead.
+_NO_SUFFIX = {
+    **dict.fromkeys((".xlsx", ".xls", ".ods"), "a spreadsheet: save the table as .csv"),
+    **dict.fromkeys((".faa", ".pep"), "proteins: give their coding DNA"),
+    **dict.fromkeys((".fastq", ".fq"), "reads: convert them to FASTA"),
+}
+
 # What separates the cells of a table, by its form.
 DELIMITERS = {"csv": ",", "tsv": "\t"}
 
@@ -75,7 +82,10 @@ def form(path: Path) -> str:
     """The form of a file that is there and not empty; a `UserError` where it is none of ours."""
     said = suffix_form(path.name)
     if said is None:
-        raise UserError(f"{path}: unknown suffix; known: {', '.join(FORMS)} (and .gz, .bgz)")
+        hint = next((fix for end, fix in _NO_SUFFIX.items() if path.name.lower().endswith(end)), "")
+        hint = f" ({hint})" if hint else ""
+        known = f"{', '.join(FORMS)} (and .gz, .bgz)"
+        raise UserError(f"{path}: unknown suffix{hint}; known: {known}")
     if said == "parquet" and is_gzipped(path):
         raise UserError(f"{path}: Parquet compresses by itself; decompress it: gunzip")
     wrong = None if said == "parquet" else _misnamed(path)

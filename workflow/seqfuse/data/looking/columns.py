@@ -14,16 +14,28 @@ NUMBER, LABEL, SPLIT, ID, TEXT, EMPTY, CHAT = (
     *("text", "empty", "conversation"),
 )
 SEQUENCES = (DNA, CODING)
+# Cells that were meant to be a number ("n/a", "12 kg", "<0.1"), or DNA with a letter too many.
+ALMOST_NUMBER, ALMOST_DNA = "almost a number", "almost DNA"
 # Other names of splits.
 CALLED = {"validation": "val", "valid": "val", "dev": "val", "eval": "val", "training": "train"}
 _NUCLEOTIDES = b"ACGTUNRYKMSWBDHV-acgtunrykmswbdhv"
+_PLAIN = b"ACGTUacgtu- \t"  # of these, those that leave nothing open
 _SHORTEST = 6  # nucleotides that are no word
+_ALMOST_NUMBER = re.compile(
+    r"n\W?[ad]\W?|nan|null|none|missing|unknown|[+-]?inf(inity)?|[-?.]+"
+    r"|[<>=~\u2248\u2264\u2265+-]*\s*\d[\d.,]*(\s*(\u00b1|\+/-)\s*[\d.,]+)?\s*[^\d\s]{0,8}",
+    re.IGNORECASE,
+)
+# Of almost DNA, the least share of letters that are A, C, G, T, U or N; proteins have a third.
+_ALMOST_DNA = 0.8
 _RESIDUES = re.compile(r"[ACDEFGHIKLMNPQRSTVWYX]{9,}\*?", re.IGNORECASE)
 _STARTS, _STOPS = ("ATG", "GTG", "TTG", "CTG"), ("TAA", "TAG", "TGA")
 # A column is what so large a share of its filled cells is; labels are at most so many.
 _MOST, _LABELS = 0.9, 50
 # Distinct values that are kept of a column, and letters of one that tell it from others.
 _KEPT, _WHOLE = 10_000, 80
+# Cells of each kind that are shown if the column is of another, and letters of one.
+_SHOWN, _LETTERS = 3, 20
 
 
 @dataclass
@@ -36,6 +48,10 @@ class Column:
     first_empty: int = 0
     kinds: Counter[str] = field(default_factory=Counter)
     values: Counter[str] = field(default_factory=Counter)
+    # (line, cell) of the first cells of each kind.
+    examples: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
+    # Of sequences: how many have such a code, and the line of the first.
+    ambiguous: dict[str, tuple[int, int]] = field(default_factory=dict)
     coding: int = 0
     uracil: int = 0
     shortest: int = 0
@@ -60,13 +76,16 @@ class Column:
         self.shortest = min(self.shortest, len(text)) if self.filled else len(text)
         self.longest = max(self.longest, len(text))
         self.filled += 1
-        self.kinds[self._kind(text)] += 1
+        kind = self._kind(line, text)
+        self.kinds[kind] += 1
+        if len(examples := self.examples.setdefault(kind, [])) < _SHOWN:
+            examples.append((line, _odd_letter(text) if kind == ALMOST_DNA else _quoted(text)))
         if len(text) > _WHOLE:  # a sequence of megabytes is a cell, too
             text = f"{text[:_WHOLE]}… {hash(text)}"
         if len(self.values) < _KEPT or text in self.values:
             self.values[text] += 1
 
-    def _kind(self, text: str) -> str:
+    def _kind(self, line: int, text: str) -> str:
         if cells.looks_like_number(text):
             number = float(text)
             known = self.kinds[NUMBER]
@@ -79,8 +98,16 @@ class Column:
             start, end = (part.upper().replace("U", "T") for part in (letters[:3], letters[-3:]))
             self.uracil += "U" in letters or "u" in letters
             self.coding += len(letters) % 3 == 0 and start in _STARTS and end in _STOPS
+            for code in sorted({*letters.upper().encode().translate(None, _PLAIN).decode()}):
+                count, first = self.ambiguous.get(code, (0, line))
+                self.ambiguous[code] = count + 1, first
             return DNA
-        return PROTEIN if _RESIDUES.fullmatch(letters) else TEXT
+        plain = sum(map(letters.upper().count, "ACGTUN"))
+        if len(letters) >= _SHORTEST and plain >= _ALMOST_DNA * len(letters):
+            return ALMOST_DNA
+        if _RESIDUES.fullmatch(letters):
+            return PROTEIN
+        return ALMOST_NUMBER if _ALMOST_NUMBER.fullmatch(text.strip()) else TEXT
 
     @property
     def distinct(self) -> int:
@@ -92,9 +119,7 @@ class Column:
         """What most of its cells are."""
         if not self.filled:
             return EMPTY
-        kind, count = self.kinds.most_common(1)[0]
-        if count < _MOST * self.filled:
-            kind = TEXT
+        kind = self._most_frequent_kind()
         few = self.distinct <= min(_LABELS, self.filled / 2)
         if kind == DNA:
             return CODING if self.coding >= _MOST * self.filled else DNA
@@ -111,6 +136,26 @@ class Column:
             return LABEL
         one_word = not any(" " in value for value in self.values)
         return ID if one_word and self.distinct == self.filled else TEXT
+
+    def _most_frequent_kind(self) -> str:
+        """Cells that were meant to be of a kind count with it, if most of these are of it."""
+        for kind, almost in ((NUMBER, ALMOST_NUMBER), (DNA, ALMOST_DNA)):
+            meant = self.kinds[kind] + self.kinds[almost]
+            if meant >= _MOST * self.filled and self.kinds[kind] >= meant / 2:
+                return kind
+        kind, count = self.kinds.most_common(1)[0]
+        is_clear = count >= _MOST * self.filled and kind not in (ALMOST_NUMBER, ALMOST_DNA)
+        return kind if is_clear else TEXT
+
+    @property
+    def misfits(self) -> tuple[int, list[tuple[int, str]]]:
+        """Of numbers and sequences, the cells that are none: how many, and (line, cell) of some."""
+        kind = DNA if self.looks_like in SEQUENCES else self.looks_like
+        if kind not in (DNA, NUMBER):
+            return 0, []
+        others = [other for other in self.examples if other != kind]
+        cells = sorted(cell for other in others for cell in self.examples[other])
+        return sum(self.kinds[other] for other in others), cells[:_SHOWN]
 
     def described(self) -> str:
         """What it looks like, in words, with its range or its values."""
@@ -139,3 +184,17 @@ class Column:
         if self.shortest == self.longest:
             return f"{self.longest:,}"
         return f"{self.shortest:,} to {self.longest:,}"
+
+
+def _quoted(text: str) -> str:
+    return repr(text if len(text) <= _LETTERS else f"{text[:_LETTERS]}...")
+
+
+def _odd_letter(text: str) -> str:
+    """The first letter of a sequence that is no nucleotide code, and its position from 1."""
+    position, letter = next(
+        (place, letter)
+        for place, letter in enumerate(text, 1)
+        if not (letter.isspace() or cells.only_letters(letter, _NUCLEOTIDES))
+    )
+    return f"{letter!r} at position {position:,}"

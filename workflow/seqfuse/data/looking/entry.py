@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from seqfuse.bio.splits import SPLITS
+from seqfuse.data.looking import oddities
 from seqfuse.data.looking.columns import (
     CALLED,
     CHAT,
@@ -49,7 +50,7 @@ def roles(columns: Sequence[Column]) -> dict[str, str]:
         column_of["value"] = numbers[-1]
     elif labels:
         column_of["label"] = labels[-1]
-    questions = [name for name in first(TEXT, LABEL) if name.casefold() == "question"]
+    questions = [name for name in first(TEXT, LABEL, ID) if name.casefold() == "question"]
     column_of |= {"question": questions[0]} if questions else {}
     return column_of
 
@@ -62,6 +63,20 @@ def _genetic_code(column: Column) -> dict:
     if {*codes} - {code}:
         cleaning["other_genetic_code"] = "drop"
     return {"cleaning": cleaning} if cleaning else {}
+
+
+def _spelt(column: Column, study: str) -> dict[str, str]:
+    """What each label of a file is to be called, if some are spelt in two ways, or are numbers that
+    a language model is to answer with."""
+    by_form = oddities.alike(column)
+    is_number = any(value.strip().isdecimal() for value in column.values)
+    if len(by_form) == column.distinct and not (is_number and study == "language"):
+        return {}
+    return {
+        value.strip(): values[0].strip()
+        for _, values in sorted(by_form.items())
+        for value in values
+    }
 
 
 def made(name: str, item: Mapping, columns: Sequence[Column]) -> tuple[dict, list[str]]:
@@ -89,6 +104,10 @@ def made(name: str, item: Mapping, columns: Sequence[Column]) -> tuple[dict, lis
             if value not in SPLITS
         }
         entry |= {"splits": others} if others else {}
+    if "label" in column_of and (spelt := _spelt(known[column_of["label"]], study)):
+        entry["labels"] = spelt
+        if any(label.isdecimal() for label in spelt.values()):
+            missing.append("labels: what the classes are, in words, as in {'0': no, '1': yes}")
     if study == "codons" and "transl_table" in known:
         entry |= _genetic_code(known["transl_table"])
     if study == "language" and not {"question", "exchanges"} & column_of.keys():

@@ -30,12 +30,14 @@ def lines(path: Path, genome: Path | None) -> list[str]:
 
     from seqfuse.bio.reading import file_kinds
     from seqfuse.bio.reading.readers import Reader
-    from seqfuse.data.looking import entry
+    from seqfuse.data.looking import entry, oddities
     from seqfuse.errors import printable
 
     fields = _header_fields(path)
     reader = Reader(path, fields, genome=genome)
-    rows, columns, odd = _read(reader)
+    rows, columns, unreadable = _read(reader)
+    odd = oddities.of(reader, unreadable, columns)
+    fields = _named(fields, columns)
     form = file_kinds.form(path)
     said = [f"{path}: {form}, {rows:,} rows, {len(columns)} columns", ""]
     width = max(len(column.name[:30]) for column in columns)
@@ -53,47 +55,21 @@ def lines(path: Path, genome: Path | None) -> list[str]:
     return [*said, "", "For config.yaml:", "", *pasted.rstrip().splitlines()]
 
 
-def _read(reader) -> tuple[int, list, list[str]]:
-    """The rows that can be read, the columns, and what is odd."""
+def _read(reader) -> tuple[int, list, list]:
+    """The number of rows that can be read, the columns, and the kinds of rows that cannot."""
     from seqfuse.bio.reading.bad_rows import BadRow, BadRows, Place
-    from seqfuse.data.looking.columns import ID, LABEL, SEQUENCES, Column
+    from seqfuse.data.looking.columns import Column
 
     columns = [Column(name) for name in reader.columns()]
-    names, bad, rows = [column.name for column in columns], BadRows(), 0
+    names, unreadable, rows = [column.name for column in columns], BadRows(), 0
     for line, row in reader.each(names):
         if isinstance(row, BadRow):
-            bad.add(Place(str(reader.path), line, row.id, reader.unit), row)
+            unreadable.add(Place(str(reader.path), line, row.id, reader.unit), row)
             continue
         rows += 1
         for column in columns:
             column.add(line, row.get(column.name))
-    odd = [f"cannot be read: {kind.fault}" for kind in bad]
-    odd += [f"{count:,} {what}" for what, count in reader.noted.items() if count]
-    for column in columns:
-        if column.empty and column.filled:
-            cells = column.empty + column.filled
-            odd.append(
-                f"{column.name}: {column.empty:,} of {cells:,} cells are empty, the first in"
-                f" {reader.unit} {column.first_empty}"
-            )
-        kind = column.looks_like
-        if kind in SEQUENCES and column.distinct < sum(column.values.values()):
-            twice = sum(column.values.values()) - column.distinct
-            odd.append(f"{column.name}: {twice:,} sequences repeat an earlier one")
-        if kind in SEQUENCES and 0 < column.uracil < column.filled:
-            odd.append(f"{column.name}: {column.uracil:,} of {column.filled:,} are RNA (U)")
-        if kind == LABEL:
-            alike: dict[str, list[str]] = {}
-            for value in column.values:
-                alike.setdefault(value.strip().casefold(), []).append(value)
-            odd += [
-                f"{column.name}: {', '.join(map(repr, values))} differ in case or blanks alone"
-                for values in alike.values()
-                if len(values) > 1
-            ]
-        if kind != ID and column.name.casefold() == "id" and column.filled:
-            odd.append(f"{column.name}: is called id, and repeats or is no name")
-    return rows, columns, odd
+    return rows, columns, list(unreadable)
 
 
 def _header_fields(path: Path) -> tuple[str, ...]:
@@ -111,3 +87,13 @@ def _header_fields(path: Path) -> tuple[str, ...]:
     if len(parts) != 1 or parts == {0}:
         return ()
     return ("id", *(f"field{place}" for place in range(2, 2 + parts.pop())))
+
+
+def _named(fields: tuple[str, ...], columns: list) -> tuple[str, ...]:
+    """The parts of headers by what they look like, where that is one of a record's own fields."""
+    from seqfuse.data.looking import entry
+
+    field_of = {column: field for field, column in entry.roles(columns).items() if column in fields}
+    for column in columns:
+        column.name = field_of.get(column.name, column.name)
+    return tuple(field_of.get(field, field) for field in fields)
