@@ -73,7 +73,7 @@ def _spelt(column: Column, study: str) -> dict[str, str]:
     if len(by_form) == column.distinct and not (is_number and study == "language"):
         return {}
     return {
-        value.strip(): values[0].strip()
+        value: values[0].strip()
         for _, values in sorted(by_form.items())
         for value in values
     }
