@@ -56,9 +56,10 @@ def draw(results):
     """Draw a figure by the command that the rule writes, from the files of the run or from others:
     {need: [path]}."""
 
-    def run(name: str, prefix: Path, **files: list[Path]) -> int:
+    def run(name: str, prefix: Path, confidence: float | None = None, **files: list[Path]) -> int:
         figure = FIGURES[name]
         words = ["figures", "--figure", name, "--out", str(prefix)]
+        words += ["--confidence", str(confidence)] if confidence else []
         for need in figure.needs:
             patterns = PATTERNS | (ABLATIONS if figure.ablations else {})
             found = sorted(results.glob(patterns[need].format(study=figure.study)))

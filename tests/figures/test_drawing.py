@@ -66,7 +66,7 @@ def test_a_figure_is_four_files(drawn, name):
     assert 200 <= height <= 9.5 * 200
     assert len(render.read_csv(drawn / f"{name}.csv")) > 0
     text = (drawn / f"{name}.md").read_text()
-    assert text.startswith(f"# {FIGURES[name].title}\n\n{FIGURES[name].caption}\n")
+    assert text.startswith(f"# {FIGURES[name].title}\n\n{FIGURES[name].caption(0.95)}\n")
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -84,7 +84,7 @@ def test_a_figure_is_drawn_from_its_csv(drawn, tmp_path, name):
     # Parameters by the ten thousand: one more is less than a picture can show.
     frame.loc[first, SHOWN[name]] += max(1, frame.loc[first, SHOWN[name]])
     render.write_csv(frame, tmp_path / "edited.csv")
-    command.from_csv(FIGURES[name], tmp_path / "edited.csv", tmp_path / name)
+    command.from_csv(FIGURES[name], tmp_path / "edited.csv", tmp_path / name, 0.95)
     assert (tmp_path / f"{name}.svg").read_bytes() != (drawn / f"{name}.svg").read_bytes()
 
 
@@ -157,10 +157,29 @@ def test_long_names_and_ranges_have_room(drawn, name):
 
 @pytest.mark.parametrize("name", ["verdict", "weights"])
 def test_a_figure_of_random_weights_says_so(drawn, tmp_path, name):
-    command.from_csv(FIGURES[name], drawn / f"{name}.csv", tmp_path / name, scratch=True)
+    command.from_csv(FIGURES[name], drawn / f"{name}.csv", tmp_path / name, 0.95, scratch=True)
     for kind in ("md", "svg"):
         assert RANDOM_WEIGHTS in (tmp_path / f"{name}.{kind}").read_text()
         assert RANDOM_WEIGHTS not in (drawn / f"{name}.{kind}").read_text()
+
+
+@pytest.mark.parametrize("name", [name for name, figure in FIGURES.items() if figure.intervals])
+def test_a_figure_has_the_runs_own_confidence(drawn, draw, tmp_path, name):
+    assert draw(name, tmp_path / name, confidence=0.8) == 0
+    frame, usual = (render.read_csv(folder / f"{name}.csv") for folder in (tmp_path, drawn))
+    assert set(frame["coverage"]) == {0.8} and set(usual["coverage"]) == {0.95}
+    assert "80 % interval" in (tmp_path / f"{name}.md").read_text()
+    for kind in ("md", "svg"):
+        assert "95 %" not in (tmp_path / f"{name}.{kind}").read_text()
+    if FIGURES[name].estimates:
+        width, before = ((f["high"] - f["low"]).mean() for f in (frame, usual))
+        assert 0 < width < before
+
+
+def test_the_legend_of_a_ranking_names_the_confidence(drawn, draw, tmp_path):
+    assert draw("methods", tmp_path / "a", confidence=0.8) == 0
+    assert "method, with 80 % interval" in (tmp_path / "a.svg").read_text()
+    assert "method, with 95 % interval" in (drawn / "methods.svg").read_text()
 
 
 def test_the_field_of_the_controls_is_two_where_some_read_no_dna(drawn):

@@ -241,7 +241,7 @@ def test_judge_scores_are_means_over_records():
 
     rows = [row("a", 0, 2.0), row("a", 1, 4.0), row("b", 0, 9.0), row("b", 1, None, "refused")]
     rows += [row("c", 0, None, "malformed"), row("a", 0, None, "refused", "text_only")]
-    table = judge.table({"verdicts": pd.DataFrame(rows), "clusters": apart("a", "b", "c")})
+    table = judge.table({"verdicts": pd.DataFrame(rows), "clusters": apart("a", "b", "c")}, 0.95)
     ours = one(table, method="linear")
     # Record a is (2 + 4) / 2, record b is 9, record c has no score.
     assert (ours["value"], ours["n"], ours["seeds"]) == (6.0, 2, 2)
@@ -264,7 +264,7 @@ def test_the_interval_of_a_judges_mean_is_that_of_every_score():
     scores = np.array([2.0, 3.0, 5.0, 7.0, 8.0, 8.0, 9.0, 6.0])
     clusters = apart(*(f"r{n}" for n in range(8)))
     frames = {"verdicts": pd.DataFrame(scored(scores, 0)), "clusters": clusters}
-    row = one(judge.table(frames), method="linear")
+    row = one(judge.table(frames, 0.95), method="linear")
     # Wilson's of as many rows as have the error of the mean, t in place of z.
     share, error = scores.mean() / 10, (scores / 10).var(ddof=1) / 8
     t2 = stats.t.ppf(0.975, 7) ** 2 * error / (share * (1 - share))
@@ -273,13 +273,13 @@ def test_the_interval_of_a_judges_mean_is_that_of_every_score():
     assert [row["low"], row["high"]] == pytest.approx(ends)
     # A seed that was judged otherwise makes it wider, and so does a record that repeats another.
     two = pd.DataFrame(scored(scores, 0) + scored(scores - 2, 1))
-    seeds = one(judge.table(frames | {"verdicts": two}), method="linear")
+    seeds = one(judge.table(frames | {"verdicts": two}, 0.95), method="linear")
     joined = clusters.assign(cluster=[0, 0, 1, 2, 3, 4, 4, 5])
-    repeated = one(judge.table(frames | {"clusters": joined}), method="linear")
+    repeated = one(judge.table(frames | {"clusters": joined}, 0.95), method="linear")
     for wider in (seeds, repeated):
         assert wider["high"] - wider["low"] > row["high"] - row["low"]
     with pytest.raises(UserError, match="no cluster of record 'r7' of d"):
-        judge.table(frames | {"clusters": clusters[:7]})
+        judge.table(frames | {"clusters": clusters[:7]}, 0.95)
 
 
 def test_cost_is_the_mean_over_seeds():
@@ -449,7 +449,7 @@ def test_scores_are_taken_in_quarters_of_the_lengths():
     )
     frames = {"records": records, "predictions": rows, "controls": predictions()}
     frames["clusters"] = apart(*names_of)
-    table = lengths.table(frames)
+    table = lengths.table(frames, 0.95)
     assert table[["shortest", "longest", "n"]].to_numpy().tolist() == [
         [60, 117, 20], [120, 177, 20], [180, 237, 20], [240, 297, 20]
     ]  # fmt: skip
@@ -458,7 +458,7 @@ def test_scores_are_taken_in_quarters_of_the_lengths():
     t2 = stats.t.ppf(0.975, 19) ** 2 / 20
     assert (table["low"][0], table["high"][0]) == pytest.approx((2 / (1 + t2) - 1, 1))
     same = frames | {"records": records.assign(length=81)}
-    assert lengths.table(same).empty
+    assert lengths.table(same, 0.95).empty
 
 
 def test_the_interval_of_an_accuracy_by_length_is_that_of_every_score():
@@ -467,7 +467,7 @@ def test_the_interval_of_an_accuracy_by_length_is_that_of_every_score():
     said = [(f"r{n}", "dna", 0, "none", "x" if n % 2 else "y", None) for n in range(40)]
     frames = {"records": records, "predictions": predictions(*said), "controls": predictions()}
     frames["clusters"] = apart(*records["id"])
-    row = lengths.table(frames).iloc[0]
+    row = lengths.table(frames, 0.95).iloc[0]
     # 10 of 20 right: Wilson's of as many rows as have the variance .25 / 19, t in place of z.
     t2 = stats.t.ppf(0.975, 19) ** 2 / 19
     half = np.sqrt(t2 * (0.25 + t2 / 4)) / (1 + t2)
@@ -475,7 +475,7 @@ def test_the_interval_of_an_accuracy_by_length_is_that_of_every_score():
     assert (row["value"], row["low"], row["high"]) == pytest.approx(expected)
     # Rows in pairs that are right and wrong: no error of rows but that of ten samples.
     frames["clusters"]["cluster"] //= 2
-    pairs = lengths.table(frames).iloc[0]
+    pairs = lengths.table(frames, 0.95).iloc[0]
     assert pairs["high"] - pairs["low"] < row["high"] - row["low"]
 
 
@@ -648,7 +648,7 @@ def test_the_papers_judge_stands_beside_models_alone():
     row = {"id": "a", "dataset": "kegg", "method": "linear", "seed": 0, "status": "ok"}
     row |= {"dimension": "completeness", "score": 5.0}
     verdicts = pd.DataFrame([row | {"judge": j} for j in ("o3", "word overlap")])
-    table = judge.table({"verdicts": verdicts, "clusters": apart("a", dataset="kegg")})
+    table = judge.table({"verdicts": verdicts, "clusters": apart("a", dataset="kegg")}, 0.95)
     ours = one(table, judge="o3")
     # Its Table 3 has 5.41 for BioReason.
     assert (ours["published"], ours["difference"]) == (5.41, pytest.approx(-0.41))
@@ -668,7 +668,7 @@ def test_a_judged_method_is_held_against_every_control_paired_by_record():
         for n, score in enumerate(of_records)
     ]
     frames = {"verdicts": pd.DataFrame(rows), "clusters": apart(*(f"r{n}" for n in range(8)))}
-    table = judge.table(frames)
+    table = judge.table(frames, 0.95)
     ours = one(table, method="linear")
     # The records differ far more than the methods, which the pairs see.
     assert ours["verdict"] == "does not beat padded, retrieval"
@@ -709,7 +709,7 @@ def test_what_is_trained_stands_beside_table_2_at_full_scale():
     frames = evaluated(*rows) | {"settings": settings}
     frames["verdicts"] = pd.DataFrame([verdict | {"id": record} for record in "abcdef"])
     frames["clusters"] = apart(*"abcdef", dataset="kegg")
-    table = table2.table(frames)
+    table = table2.table(frames, 0.95)
     assert list(zip(table["method"], table["metric"], table["published"], strict=True)) == [
         ("onevocab", "accuracy", 0.9931),
         ("no_text", "accuracy", 0.9792),

@@ -62,7 +62,7 @@ def of(frames, says):
         for row in frames["references"].itertuples()
         for seed in (0, 1)
     ]
-    found = traces.table(frames | {"answers": pd.DataFrame(answers)})
+    found = traces.table(frames | {"answers": pd.DataFrame(answers)}, 0.95)
     return found.set_index("thing")
 
 

@@ -23,20 +23,32 @@ def test_a_shared_sentence_stands_in_full_in_each_caption_that_names_it():
     named = {
         name: re.findall(r"\{(\w+)\}", words["caption"]) for name, words in DATA["figures"].items()
     }
-    assert {sentence for names in named.values() for sentence in names} == DATA["shared"].keys()
+    assert {s for names in named.values() for s in names} == {*DATA["shared"], "confidence"}
     for name, sentences in named.items():
-        assert all(DATA["shared"][sentence] in FIGURES[name].caption for sentence in sentences)
-        assert "{" not in FIGURES[name].caption
+        for sentence in set(sentences) - {"confidence"}:
+            whole = DATA["shared"][sentence].format(confidence="95 %")
+            assert whole in FIGURES[name].caption(0.95)
+        assert "{" not in FIGURES[name].caption(0.95)
+
+
+def test_a_caption_names_the_confidence_of_the_run():
+    for name, figure in FIGURES.items():
+        words = str(DATA["figures"][name]) + str(DATA["shared"])
+        assert "95 %" not in words and "95%" not in words
+        assert ("90 % interval" in figure.caption(0.9)) == figure.intervals, name
+        assert "95 %" not in figure.caption(0.9)
+    assert FIGURES["methods"].intervals and not FIGURES["training"].intervals
+    assert "97.5 % intervals" in FIGURES["methods"].caption(0.975)
 
 
 def test_the_caption_of_a_figure_is_its_text_on_one_line():
     assert FIGURES["training"].title == "Training of study A"
-    assert FIGURES["training"].caption == (
+    assert FIGURES["training"].caption(0.95) == (
         "Training and validation loss of each method. Thin lines are the training loss, averaged "
         "over at most 100 stretches of steps; thick lines with marks the validation loss; controls "
         "are grey and dashed. One line a seed."
     )
-    assert not [name for name, figure in FIGURES.items() if "\n" in figure.caption]
+    assert not [name for name, figure in FIGURES.items() if "\n" in figure.caption(0.95)]
 
 
 def test_reading_the_registry_does_not_load_yaml():

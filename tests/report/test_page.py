@@ -350,7 +350,7 @@ def test_every_figure_comes_with_its_caption_and_its_numbers(page, results):
     for name, figure in FIGURES.items():
         element = page.by_id(f"figure-{name}")
         assert element.all("h3")[0].text == f"{figure.title} random weights"
-        assert element.all("figcaption")[0].text.startswith(figure.caption)
+        assert element.all("figcaption")[0].text.startswith(figure.caption(0.95))
         assert figure.without_rows
         kind, _, svg = element.all("img")[0].attributes["src"].partition(",")
         assert kind == "data:image/svg+xml;charset=utf-8"
@@ -452,6 +452,18 @@ def test_published_values_stand_beside_ours_and_apart(asked):
     assert rows[0]["In our interval"].text == ""
     assert rows[0]["Where"].text == "arXiv 2602.12286v1, Table 3"
     assert "prompts are not public" in rows[0]["Note"].text
+
+
+def test_the_page_names_one_confidence_the_runs_own(results, build, read, tmp_path):
+    settings = json.loads((results / "report" / "settings.json").read_text())
+    settings["evaluation"]["confidence"] = 0.9
+    (tmp_path / "settings.json").write_text(json.dumps(settings))
+    assert build(results, tmp_path / "report.html", tmp_path / "settings.json") == 0
+    page = read(tmp_path / "report.html")
+    assert "95 %" not in page.text
+    captions = [caption.text for caption in page.by_id("judge").all("figcaption")]
+    assert any("90 % intervals" in caption for caption in captions)
+    assert FIGURES["tasks"].caption(0.9) in page.by_id("figure-tasks").text
 
 
 def test_what_only_the_paper_has_has_no_value_of_ours():
@@ -560,7 +572,7 @@ def test_every_figure_has_a_caption_for_snakemakes_report(root):
     template = (folder / "figure.rst").read_text()
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined)
     for figure in FIGURES.values():
-        params = {"title": figure.title, "caption": figure.caption}
+        params = {"title": figure.title, "caption": figure.caption(0.95)}
         text = environment.from_string(template).render(snakemake={"params": params})
         body = publish_parts(text, writer="html", settings_overrides={"report_level": 1})["body"]
         assert "system-message" not in body

@@ -37,7 +37,14 @@ rule figures:
         ),
         paper=plan.resources("paper"),
         title=lambda wildcards: FIGURES[wildcards.figure].title,
-        caption=lambda wildcards: FIGURES[wildcards.figure].caption,
+        caption=lambda wildcards: FIGURES[wildcards.figure].caption(
+            settings["evaluation"]["confidence"]
+        ),
+        confidence=lambda wildcards: (
+            flags({"confidence": settings["evaluation"]["confidence"]})
+            if FIGURES[wildcards.figure].intervals
+            else ""
+        ),
         scratch=lambda wildcards: (
             "--scratch"
             if configuration.scratch(settings, FIGURES[wildcards.figure].study)
@@ -47,7 +54,7 @@ rule figures:
         files=lambda wildcards, input: flags(dict(input.items())),
     shell:
         "exec seqfuse figures --figure {wildcards.figure} {params.files} {params.scratch}"
-        " --out {params.prefix} 2> {log}"
+        " {params.confidence} --out {params.prefix} 2> {log}"
 
 
 use rule figures as figures_ablations with:

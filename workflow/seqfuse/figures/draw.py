@@ -13,6 +13,7 @@ from pathlib import Path
 
 from seqfuse.errors import UserError
 from seqfuse.registry.figures import FIGURES, RANDOM_WEIGHTS, Figure
+from seqfuse.settings import cli_flags
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="say on the figure that its models start from random weights",
     )
+    cli_flags.add(parser, "evaluation", "confidence")
     parser.add_argument("--out", required=True, type=Path, metavar="PREFIX")
 
 
@@ -43,17 +45,27 @@ def run(args: argparse.Namespace) -> None:
     module = importlib.import_module(figure.module)
     frames = {need: readers.read(need, getattr(args, need)) for need in figure.needs}
     csv = args.out.with_name(f"{args.out.name}.csv")
-    render.write_csv(module.table(frames), csv)
-    from_csv(figure, csv, args.out, args.scratch)
+    own = (args.confidence,) if figure.estimates else ()
+    table = module.table(frames, *own)
+    if figure.intervals:
+        table = table.assign(coverage=args.confidence)
+    render.write_csv(table, csv)
+    from_csv(figure, csv, args.out, args.confidence, args.scratch)
 
 
-def from_csv(figure: Figure, csv: Path, prefix: Path, scratch: bool = False) -> None:
-    """Draw a figure from its CSV, which someone may have edited, to PREFIX.svg, .png and .md."""
+def from_csv(
+    figure: Figure, csv: Path, prefix: Path, confidence: float, scratch: bool = False
+) -> None:
+    """Draw a figure from its CSV, which someone may have edited, to PREFIX.svg, .png and .md.
+
+    `confidence` is that of the run's intervals, which the caption names.
+    """
     from seqfuse.figures.drawing import names, render
 
     frame = render.read_csv(csv)
     names.tell_apart(name for key in ("method", "arm") if key in frame for name in frame[key])
     note = f"{RANDOM_WEIGHTS}." if scratch else ""
     module = importlib.import_module(figure.module)
-    render.write_markdown(figure, frame, note, prefix.with_name(f"{prefix.name}.md"))
+    caption = figure.caption(confidence)
+    render.write_markdown(figure.title, caption, frame, note, prefix.with_name(f"{prefix.name}.md"))
     render.write_pictures(module.draw, frame, note, prefix)

@@ -21,7 +21,8 @@ class Figure:
     `needs` are the kinds of files it is made from, which are also the flags of its command.
     A figure that shows a `task` alone is drawn where a dataset has it: "regression" or
     "classification". One of the `ablations` is drawn from what `snakemake ablations` runs, one of
-    the `probes` from what `snakemake probes` does.
+    the `probes` from what `snakemake probes` does. Where a figure `estimates` intervals itself, its
+    table is made for a confidence; the others take over those of the evaluation.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Figure:
     task: str | None = None
     ablations: bool = False
     probes: bool = False
+    estimates: bool = False
 
     @property
     def title(self) -> str:
@@ -38,9 +40,15 @@ class Figure:
         return _captions()[self.name]["title"]
 
     @property
-    def caption(self) -> str:
-        """How to read the figure, for people who have only the figure."""
-        return _captions()[self.name]["caption"]
+    def intervals(self) -> bool:
+        """Whether it shows intervals, as its caption says."""
+        return "{confidence}" in _captions()[self.name]["caption"]
+
+    def caption(self, confidence: float) -> str:
+        """How to read the figure, for people who have only the figure; `confidence` is that of the
+        run's intervals."""
+        words = _captions()[self.name]["caption"]
+        return words.format(confidence=f"{100 * confidence:g} %")
 
     @property
     def without_rows(self) -> str:
@@ -50,14 +58,16 @@ class Figure:
 
 @functools.cache
 def _captions() -> dict[str, dict[str, str]]:
-    """{figure: its title and its caption}, with the shared sentences filled in."""
+    """{figure: its title and its caption}, with the shared sentences filled in; what the confidence
+    is only a run can say."""
     import yaml
 
     data = yaml.load(
         _CAPTIONS.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     )
+    shared = data["shared"] | {"confidence": "{confidence}"}
     return {
-        name: words | {"caption": words["caption"].format_map(data["shared"])}
+        name: words | {"caption": words["caption"].format_map(shared)}
         for name, words in data["figures"].items()
     }
 
@@ -77,6 +87,7 @@ _ALL = (
         ("linear_probes", "clusters", "metrics"),
         "seqfuse.figures.sources.decodable",
         probes=True,
+        estimates=True,
     ),
     Figure(
         "gap",
@@ -96,7 +107,13 @@ _ALL = (
     Figure("tasks", "language", ("metrics", "comparisons"), "seqfuse.figures.language.tasks"),
     Figure("means", "language", ("metrics", "comparisons"), "seqfuse.figures.language.task_means"),
     Figure("table1", "language", ("metrics", "comparisons"), "seqfuse.figures.tables.table1"),
-    Figure("judge", "language", ("verdicts", "clusters"), "seqfuse.figures.language.judge"),
+    Figure(
+        "judge",
+        "language",
+        ("verdicts", "clusters"),
+        "seqfuse.figures.language.judge",
+        estimates=True,
+    ),
     Figure(
         "case", "language", ("verdicts", "answers", "references"), "seqfuse.figures.language.case"
     ),
@@ -105,6 +122,7 @@ _ALL = (
         "language",
         ("answers", "references", "clusters"),
         "seqfuse.figures.sources.traces",
+        estimates=True,
     ),
     Figure("cost", "language", ("metrics", "comparisons", "costs"), "seqfuse.figures.drawing.cost"),
     Figure("umap", "language", ("vectors",), "seqfuse.figures.language.umap"),
@@ -114,6 +132,7 @@ _ALL = (
         ("metrics", "comparisons", "verdicts", "clusters", "settings"),
         "seqfuse.figures.tables.table2",
         ablations=True,
+        estimates=True,
     ),
     Figure(
         "table4",
@@ -143,6 +162,7 @@ _ALL = (
         "codons",
         ("predictions", "controls", "records", "clusters"),
         "seqfuse.figures.codons.lengths",
+        estimates=True,
     ),
     Figure("weights", "codons", ("weights", "records"), "seqfuse.figures.codons.weights"),
     Figure(

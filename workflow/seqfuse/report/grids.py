@@ -172,7 +172,7 @@ def judged(run: Run) -> list[Grid]:
         judge = row["judge"]
         columns = ["Dataset", "Dimension", "Reasoning of", "Mean score", "Records", "Refused"]
         columns += ["Malformed", "Over the closest control", "p (Holm)", "Verdict"]
-        caption = f"Judge {judge}: mean score of the reasoning, 0 to 10, 95 % intervals"
+        caption = f"Judge {judge}: mean score of the reasoning, 0 to 10, {_intervals(run)}"
         grid = grids.setdefault(judge, Grid(f"judge-{judge}", caption, columns))
         grid.add(
             row["dataset"],

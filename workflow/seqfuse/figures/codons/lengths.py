@@ -15,7 +15,7 @@ _COLUMNS = 2
 _FEWEST = 20  # rows of a bin: of fewer, a score says little
 
 
-def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
+def table(frames: dict[str, pd.DataFrame], confidence: float) -> pd.DataFrame:
     """Score of every arm in the quarters of the test lengths (nt), the mean over seeds.
 
     Sets of one length have no row.
@@ -34,7 +34,7 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
                 continue
             place = {"dataset": dataset, "method": method, "n": count}
             place |= {"shortest": part["length"].min(), "longest": part["length"].max()}
-            parts.append(place | _score(part.sort_values(["seed", "id"])))
+            parts.append(place | _score(part.sort_values(["seed", "id"]), confidence))
     columns = ["dataset", "method", "metric", "shortest", "longest", "value", "low", "high", "n"]
     return pd.DataFrame(parts, columns=columns)
 
@@ -64,7 +64,7 @@ def _look(arm: str) -> dict:
     return shape | {"color": names.colour(arm), "markersize": 3.5}
 
 
-def _score(rows: pd.DataFrame) -> dict:
+def _score(rows: pd.DataFrame, confidence: float) -> dict:
     """The score of one arm, whose rows are in the order of seeds and, of each, of records."""
     by_seed = [part for _, part in rows.groupby("seed")]
     first = by_seed[0]
@@ -91,7 +91,7 @@ def _score(rows: pd.DataFrame) -> dict:
         first["cluster"].to_numpy(),
         first["dataset"].iloc[0],
     )
-    return {"metric": metric} | intervals.of(estimate, ends)
+    return {"metric": metric} | intervals.of(estimate, ends, confidence)
 
 
 def _panel(axis: Axes, rows: pd.DataFrame, arms: list[str]) -> None:

@@ -5,23 +5,21 @@ import pandas as pd
 from seqfuse.errors import UserError
 from seqfuse.statistics import inference
 
-CONFIDENCE = 0.95
-
 
 def with_clusters(rows: pd.DataFrame, clusters: pd.DataFrame) -> pd.DataFrame:
     """Add which rows, by dataset and id, are one sample."""
-    found = rows.merge(clusters, on=["dataset", "id"], how="left")
-    lacking = found.loc[found["cluster"].isna(), ["dataset", "id"]]
+    clustered = rows.merge(clusters, on=["dataset", "id"], how="left")
+    lacking = clustered.loc[clustered["cluster"].isna(), ["dataset", "id"]]
     if len(lacking):
         dataset, record = lacking.iloc[0]
         raise UserError(
             f"--clusters: no cluster of record {record!r} of {dataset}; give the clusters.parquet"
             " of every dataset that is scored"
         )
-    return found
+    return clustered
 
 
-def of(score: inference.Estimate, ends: tuple[float, float]) -> dict[str, float]:
+def of(score: inference.Estimate, ends: tuple[float, float], confidence: float) -> dict[str, float]:
     """The columns value, low and high of a score between `ends`."""
-    low, high = inference.interval(score, ends, CONFIDENCE)
+    low, high = inference.interval(score, ends, confidence)
     return {"value": float(score.value), "low": float(low), "high": float(high)}

@@ -2,9 +2,10 @@
 
 A frame has the columns `block` (panels of one block share their rows), `panel` (its title), `axis`
 (its axis title), `row` (the label), `method`, `kind`, the score `value` with `low` and `high`, and
-where there are any `trained` (a text, the number of parameters), `published` and `verdict`. With
-`blind`, which says of a control that it reads no sequence, the field of the controls is two: that
-of the best of these, and that of the best other one, both named above the panel.
+where there are any `trained` (a text, the number of parameters), `published`, `verdict` and
+`coverage`, the confidence of the intervals, which the legend names. With `blind`, which says of a
+control that it reads no sequence, the field of the controls is two: that of the best of these, and
+that of the best other one, both named above the panel.
 """
 
 import math
@@ -168,7 +169,10 @@ def _labels(axis: Axes, rows: pd.DataFrame) -> None:
 
 def _handles(frame: pd.DataFrame, hollow: str) -> list:
     """The entries of the legend."""
-    handles = [Line2D([], [], color="#333333", label="method, with 95 % interval", **_DOT)]
+    interval = (
+        f"{100 * frame['coverage'].iloc[0]:g} % interval" if "coverage" in frame else "interval"
+    )
+    handles = [Line2D([], [], color="#333333", label=f"method, with {interval}", **_DOT)]
     if (frame["kind"] == "ablation").any():
         handles.append(
             Line2D([], [], color="#333333", markerfacecolor="white", label=hollow, **_DOT)

@@ -12,7 +12,6 @@ from matplotlib.figure import Figure as Picture
 from seqfuse.errors import UserError
 from seqfuse.figures.drawing import slim_svg
 from seqfuse.files import atomic
-from seqfuse.registry.figures import Figure
 
 # Sizes in points at the printed width: 3.5 in for one column, 7 in for two.
 STYLE = {
@@ -55,9 +54,9 @@ def read_csv(path: Path) -> pd.DataFrame:
         raise UserError(f"{path}: no such file") from None
 
 
-def write_markdown(figure: Figure, frame: pd.DataFrame, note: str, path: Path) -> None:
+def write_markdown(title: str, caption: str, frame: pd.DataFrame, note: str, path: Path) -> None:
     """Write a frame as a Markdown table under its title and caption; the CSV has every row."""
-    lines = [f"# {figure.title}", "", figure.caption, ""]
+    lines = [f"# {title}", "", caption, ""]
     lines += [f"**{note}**", ""] if note else []
     if frame.empty:
         lines += ["Nothing to show in this run."]

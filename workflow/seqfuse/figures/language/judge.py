@@ -15,10 +15,11 @@ from seqfuse.statistics.inference import Estimate
 _SCALE = (0.0, 10.0)
 _COLUMNS = ("value", "low", "high", "n", "seeds", "refused", "malformed")
 _COMPARED = ("against", "gain", "gain_low", "gain_high", "p_holm", "verdict")
-_RULE = comparisons.Rule(level=1 - intervals.CONFIDENCE, margin=0.05)
+# Whether two methods are equivalent is asked of no judge, so that this decides nothing.
+_MARGIN = 0.05
 
 
-def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
+def table(frames: dict[str, pd.DataFrame], confidence: float) -> pd.DataFrame:
     """One row a judge, dataset, dimension and method: mean score, interval, counts, and how it
     compares with the best control on the rows that both have a score of.
 
@@ -27,14 +28,14 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
     keys = ["judge", "dataset", "dimension", "method"]
     judged = intervals.with_clusters(frames["verdicts"], frames["clusters"])
     rows = [
-        dict(zip(keys, key, strict=True)) | _summary(verdicts)
+        dict(zip(keys, key, strict=True)) | _summary(verdicts, confidence)
         for key, verdicts in judged.groupby(keys)
     ]
     rows = pd.DataFrame(rows, columns=[*keys, *_COLUMNS])
     compared = [
         dict(zip(keys, (*key, method), strict=True)) | columns
         for key, verdicts in judged[judged["status"] == "ok"].groupby(keys[:-1])
-        for method, columns in _compared(verdicts)
+        for method, columns in _compared(verdicts, comparisons.Rule(1 - confidence, _MARGIN))
     ]
     rows = rows.merge(pd.DataFrame(compared, columns=[*keys, *_COMPARED]), on=keys, how="left")
     kinds = {name: names.kind(name) for name in rows["method"]}
@@ -77,7 +78,7 @@ def first(judges: pd.Series) -> str:
     return min(judges.dropna(), key=lambda name: (name == OVERLAP, len(name), name))
 
 
-def _summary(verdicts: pd.DataFrame) -> dict:
+def _summary(verdicts: pd.DataFrame, confidence: float) -> dict:
     """The mean over records of the mean over seeds, which need not all have judged a record."""
     scored = verdicts[verdicts["status"] == "ok"]
     counts = {
@@ -88,7 +89,7 @@ def _summary(verdicts: pd.DataFrame) -> dict:
     }
     if not counts["n"]:
         return {"value": np.nan, "low": np.nan, "high": np.nan, **counts}
-    return intervals.of(_estimate(scored), _SCALE) | counts
+    return intervals.of(_estimate(scored), _SCALE, confidence) | counts
 
 
 def _estimate(scored: pd.DataFrame) -> Estimate:
@@ -102,7 +103,7 @@ def _estimate(scored: pd.DataFrame) -> Estimate:
     )
 
 
-def _compared(verdicts: pd.DataFrame) -> Iterator[tuple[str, dict]]:
+def _compared(verdicts: pd.DataFrame, rule: comparisons.Rule) -> Iterator[tuple[str, dict]]:
     """Each method with the control that scores highest, paired by record, and a verdict on all.
 
     The family of tests is one method's with all controls. Of the controls, the padded text is held
@@ -120,8 +121,8 @@ def _compared(verdicts: pd.DataFrame) -> Iterator[tuple[str, dict]]:
     for name, others in families.items():
         pairs = [(other, _pair(of_method[name], of_method[other])) for other in others]
         pairs = [(other, pair) for other, pair in pairs if pair is not None]
-        found = comparisons.judged([pair for _, pair in pairs], [[*range(len(pairs))]], _RULE)
-        rows = [{"against": other} | row for (other, _), row in zip(pairs, found, strict=True)]
+        judged = comparisons.judged([pair for _, pair in pairs], [[*range(len(pairs))]], rule)
+        rows = [{"against": other} | row for (other, _), row in zip(pairs, judged, strict=True)]
         if rows:
             closest = min(rows, key=lambda row: row["difference"])
             beats = comparisons.verdict_on_all(rows)

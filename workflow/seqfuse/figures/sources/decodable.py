@@ -35,13 +35,13 @@ _KEYS = ["dataset", "method", "target", "place", "layer", "control"]
 _OF_SCORES = ("dataset", "method", "value", "low", "high", "n", "seeds")
 
 
-def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
+def table(frames: dict[str, pd.DataFrame], confidence: float) -> pd.DataFrame:
     """One row a target, place and control: the probe's accuracy with its interval, and that of the
     commonest class on the same rows. At the place "answer" stands the method's own accuracy, and,
     under the control "other", what it is with the DNA of another record."""
     rows = intervals.with_clusters(frames["linear_probes"], frames["clusters"])
     probes = [
-        dict(zip(_KEYS, keys, strict=True)) | _scored(part, keys)
+        dict(zip(_KEYS, keys, strict=True)) | _scored(part, keys, confidence)
         for keys, part in rows.groupby(_KEYS, sort=False)
     ]
     frame = pd.DataFrame([*probes, *_answers(frames["metrics"], rows)])
@@ -55,7 +55,7 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
     return frame[columns].reset_index(drop=True)
 
 
-def _scored(part: pd.DataFrame, keys: tuple) -> dict:
+def _scored(part: pd.DataFrame, keys: tuple, confidence: float) -> dict:
     """The accuracy of one probe: of rows in clusters, and of seeds."""
     hits = part.assign(hit=(part["gold"] == part["predicted"]).astype(float))
     wide = hits.pivot_table("hit", ["id", "cluster"], "seed").dropna()
@@ -70,7 +70,7 @@ def _scored(part: pd.DataFrame, keys: tuple) -> dict:
     gold = hits.drop_duplicates("id")["gold"]
     majority = gold.value_counts(normalize=True).iloc[0]
     sizes = {"n": len(wide), "seeds": len(of_seeds), "majority": majority}
-    return intervals.of(estimate, (0.0, 1.0)) | sizes
+    return intervals.of(estimate, (0.0, 1.0), confidence) | sizes
 
 
 def _answers(metrics: pd.DataFrame, rows: pd.DataFrame):

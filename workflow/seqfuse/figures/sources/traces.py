@@ -37,7 +37,7 @@ _NOW = re.compile(r"\bnow ([ACGT]+)\b")
 _PATHWAY = re.compile(r"Network Definition of the pathway: (.+)")
 
 
-def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
+def table(frames: dict[str, pd.DataFrame], confidence: float) -> pd.DataFrame:
     """One row a dataset, method and thing: the share of reasonings that name the record's own
     (`exact`), with its interval, and where what they name stands."""
     records = frames["references"]
@@ -57,7 +57,7 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
                 for row in asked.itertuples()
             ]
             place = {"dataset": dataset, "method": method, "thing": thing}
-            found.append(place | _scored(asked, sources, dataset))
+            found.append(place | _scored(asked, sources, dataset, confidence))
     columns = [
         "dataset",
         "method",
@@ -126,7 +126,9 @@ def _same(one, own) -> bool:
     return one == own
 
 
-def _scored(rows: pd.DataFrame, sources: list[tuple[bool, str]], dataset: str) -> Mapping:
+def _scored(
+    rows: pd.DataFrame, sources: list[tuple[bool, str]], dataset: str, confidence: float
+) -> Mapping:
     """The share of exact matches, of rows in clusters and of seeds, and that of each source."""
     rows = rows.assign(exact=[float(exact) for exact, _ in sources])
     wide = rows.pivot_table("exact", ["id", "cluster"], "seed").dropna()
@@ -140,7 +142,7 @@ def _scored(rows: pd.DataFrame, sources: list[tuple[bool, str]], dataset: str) -
     shares = pd.Series([source for _, source in sources]).value_counts(normalize=True)
     found = {name: float(shares.get(name, 0.0)) for name in SOURCES}
     sizes = {"n": len(wide), "seeds": wide.shape[1]}
-    return intervals.of(estimate, (0.0, 1.0)) | found | sizes
+    return intervals.of(estimate, (0.0, 1.0), confidence) | found | sizes
 
 
 def draw(frame: pd.DataFrame) -> Figure:

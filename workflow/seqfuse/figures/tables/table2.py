@@ -24,12 +24,12 @@ _VARIANTS = {
 }
 
 
-def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
+def table(frames: dict[str, pd.DataFrame], confidence: float) -> pd.DataFrame:
     """One row a set, variant and metric or judged dimension, with the paper's value beside it."""
     trained = sweeps.varied(frames["settings"].iloc[0].to_dict(), "trainable_parts")
     rows = sweeps.tested(frames, list(trained), list(_METRICS))
     rows = rows.merge(scores.compared_by(frames["comparisons"], "accuracy"))
-    rows = pd.concat([rows, sweeps.judged(frames, list(trained))], ignore_index=True)
+    rows = pd.concat([rows, sweeps.judged(frames, list(trained), confidence)], ignore_index=True)
     papers = [_paper(row, frozenset(trained[row.method])) for row in rows.itertuples()]
     for part in _PARTS:
         rows[part] = ["yes" if part in trained[name] else "no" for name in rows["method"]]
