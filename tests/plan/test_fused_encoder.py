@@ -132,12 +132,12 @@ def encoder(text: str, method: str = "linear", **more) -> dict:
         (encoder("fused:demo-expression/rna@other_protein"), "reads no protein"),
         (encoder("fused:untrained", "linear_fused"), "'fused:untrained' has none"),
         (encoder("demo-nt", "linear_fused"), "trains the fusion of an arm; write fused:SET/ARM"),
-        (encoder("fused:untrained", "seqclip"), "trains an encoder of DNA"),
-        (encoder("fused:untrained", "linear_tuned"), "trains an encoder of DNA"),
+        (encoder("fused:untrained", "seqclip"), "trains a DNA encoder"),
+        (encoder("fused:untrained", "linear_tuned"), "trains a DNA encoder"),
         (encoder("fused:untrained", probe={"exclude_suites": []}), "exclude_suites: [coding]"),
         (
             encoder("fused:untrained", suites={"coding": ["demo-variants"]}),
-            "'demo-variants' of the suite 'coding' is not said to be (`cds: true`)",
+            "the entry of 'demo-variants' in suite 'coding' does not say `cds: true`",
         ),
     ],
 )
@@ -151,7 +151,7 @@ def test_fused_encoder_translates_as_its_arm_did():
     """`seqfuse ask` translates by the arm's code what the language model was trained on by the
     set's."""
     other = CONFIG | {"datasets": {SET: {"cleaning": {"genetic_code": 11}}}}
-    said = f"'fused:demo-expression/concat' is trained by genetic code 1, and {SET!r} has 11"
+    said = f"'fused:demo-expression/concat' is trained with genetic code 1, but {SET!r} has 11"
     with pytest.raises(UserError, match=re.escape(said)):
         configuration.resolve(other)
 

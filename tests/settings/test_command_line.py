@@ -132,11 +132,11 @@ def test_a_file_is_read_as_it_is_written(write):
         ("gpu: {count: 3.0}", "1: gpu.count: 3.0 is not of type integer"),
         (
             "gpu:\n  count:",
-            "2: gpu.count: nothing is written, which YAML reads as null; it must be integer",
+            "2: gpu.count: empty, which YAML reads as null; it must be integer",
         ),
-        ("seeds: 1\nrun: a\nseeds: 2", "3: seeds: stands in line 1 already"),
-        ("gpu: {count: 1, count: 2}", "1: gpu.count: stands in line 1 already"),
-        ("gpu:\n\tcount: 1", "2: a tab, which YAML does not take; indent with spaces"),
+        ("seeds: 1\nrun: a\nseeds: 2", "3: seeds: is already written in line 1"),
+        ("gpu: {count: 1, count: 2}", "1: gpu.count: is already written in line 1"),
+        ("gpu:\n\tcount: 1", "2: a tab, which YAML does not allow; indent with spaces"),
         ("gpu: {count: 1", "2: not valid YAML: did not find expected ',' or '}' while parsing a"),
         ("{seeds: 1}\n---\n{}", "2: not valid YAML: but found another document"),
         ("? [a, b]\n: 1", "1: not valid YAML: found unhashable key"),
@@ -202,7 +202,7 @@ def test_every_mistake_of_all_sources_is_told_at_once_in_order(write):
         "--config: language.prompt.max_tokens: 3 is less than the minimum of 16",
         "--config: model 'm': kind: 'b' is not allowed; known: folder, hub, scratch",
         "--config: model 'm': the key 'layout' is missing",
-        "--config: models.m.kind: stands twice",
+        "--config: models.m.kind: is written twice",
         "--config: seeds: 0 is less than the minimum of 1",
         "config.yaml:1: unknown key 'sedes'; did you mean 'seeds'?",
         "config.yaml:4: unknown key 'language.training.stepps'; did you mean 'steps'?",
@@ -263,7 +263,7 @@ def test_a_file_with_nothing_in_it_is_an_empty_mapping(write):
         assert sources.read_all([write(text)]).settings == {}
     for text in ("- a", "a", "[a]", "0"):
         (line,) = refused(sources.read_all, [write(text)])
-        assert line == "config.yaml: `key: value` lines are expected, not a list or a text"
+        assert line == "config.yaml: expected `key: value` lines, not a list or a text"
 
 
 def test_a_program_ends_with_every_mistake_and_no_traceback(capsys):

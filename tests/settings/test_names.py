@@ -59,11 +59,11 @@ def test_other_names_are_taken_as_they_are(place):
     [
         (
             {"datasets": {"mean": OWN}},
-            "datasets.mean: results call the mean over a suite so; choose another",
+            "datasets.mean: in results, this name means the mean over a suite; choose another",
         ),
         (
             {"datasets": {"models": OWN}},
-            "datasets.models: results call the folder of models so; choose another",
+            "datasets.models: in results, this name means the folder of models; choose another",
         ),
         (
             {"language": {"variants": {"majority": VARIANT}}},
@@ -71,7 +71,7 @@ def test_other_names_are_taken_as_they_are(place):
         ),
         (
             {"models": {"seqclip": MODEL}},
-            "models.seqclip: results call the encoder that is pre-trained so; choose another",
+            "models.seqclip: in results, this name means the pre-trained encoder; choose another",
         ),
         (
             {"language": {"variants": {"demo-nt": VARIANT}}},
@@ -160,10 +160,10 @@ def test_an_arm_to_interpret_that_is_not_run_is_found_at_start():
     arms = ["dna", "mil", "xattn"]
     own = {"arms": arms, "interpretation": {"arm": "concat"}}
     assert refusal({"codons": own}) == (
-        "codons.interpretation.arm: 'concat' is no fusion of codons.arms; known: mil, xattn"
+        "codons.interpretation.arm: 'concat' is not a fusion in codons.arms; known: mil, xattn"
     )
     assert refusal({"codons": {"interpretation": {"arm": "mill"}}}).endswith(
-        "'mill' is no fusion of codons.arms; did you mean 'mil'?"
+        "'mill' is not a fusion in codons.arms; did you mean 'mil'?"
     )
     # The demo interprets concatenation; of one's own arms, it is the last fusion, which null means.
     for own in (arms, ["dna", "rna"]):

@@ -11,10 +11,16 @@ from seqfuse.settings.yaml_files import load_yaml
 BAD = {
     "tab": ("seeds: 1\nmirror:\n\t- a\n", "mine.yaml:3: a tab"),
     "open bracket": ("a: 1\nb: {c: 1\n", "mine.yaml:3: not valid YAML"),
-    "many digits": ("a: 1\nb:\n  - " + "1" * 5000 + "\n", "mine.yaml:3: a value is no int"),
-    "no float": ("a: 1\nb: !!float abc\n", "mine.yaml:2: a value is no float"),
+    "many digits": (
+        "a: 1\nb:\n  - " + "1" * 5000 + "\n",
+        "mine.yaml:3: YAML reads a value as int",
+    ),
+    "no float": (
+        "a: 1\nb: !!float abc\n",
+        "mine.yaml:2: YAML reads a value as float",
+    ),
     "no pairs": ("a: 1\nb: !!omap [1]\n", "mine.yaml:2: not valid YAML"),
-    "in itself": ("a: &x\n  b: *x\n", "mine.yaml: nested too deeply, or an anchor inside"),
+    "in itself": ("a: &x\n  b: *x\n", "mine.yaml: nested too deeply, or an anchor that"),
     "control character": ("a: 1\nb: \x07\n", "mine.yaml:2: not valid YAML"),
     "latin 1": (b"a: 1\nb: caf\xe9\n", "mine.yaml:2: not UTF-8 text; convert it: iconv -f LATIN1"),
     "utf-16": (

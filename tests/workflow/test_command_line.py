@@ -55,7 +55,7 @@ def test_a_file_that_is_no_yaml_is_one_line(make_project):
     project = make_project()
     (project.root / "config.yaml").write_text("preset: demo\nseeds:\n\t- 1\n")
     assert complaint(project.snakemake("-n", check=False)) == (
-        "configuration error: config.yaml:3: a tab, which YAML does not take; indent with spaces"
+        "configuration error: config.yaml:3: a tab, which YAML does not allow; indent with spaces"
     )
 
 

@@ -1,13 +1,14 @@
-"""Settings that a message tells a user to write: YAML that can be pasted, whatever a name holds."""
+"""Settings that a message tells a user to write: YAML that can be pasted, whatever characters a
+name has."""
 
 import math
 from collections.abc import Mapping
 
 import yaml
 
-# Letters of a setting that is worth pasting.
+# Longest setting that is worth pasting, in characters.
 PASTED = 80
-# What stands for a commit.
+# Placeholder for a commit.
 REVISION = {"revision": "<40 hexadecimal digits>"}
 
 

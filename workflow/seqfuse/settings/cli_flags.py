@@ -61,7 +61,10 @@ def flags(settings: Mapping[str, object]) -> str:
 
 
 def _parser(rule: dict) -> Callable[[str], object]:
-    """Reads one value of a setting, and holds it to the schema's bounds."""
+    """A function that parses one value of a setting and checks it against the schema's bounds.
+
+    It raises `ValueError` or `argparse.ArgumentTypeError`, which argparse reports.
+    """
     convert = {"integer": int, "number": float, "boolean": _boolean, "string": str}[kind(rule)]
 
     def parse(text: str) -> object:
@@ -71,7 +74,7 @@ def _parser(rule: dict) -> Callable[[str], object]:
                 raise argparse.ArgumentTypeError(f"{text} is not {words} {rule[name]}")
         return value
 
-    parse.__name__ = convert.__name__  # what argparse calls a value that is not of this type
+    parse.__name__ = convert.__name__  # argparse names the type by it in its errors
     return parse
 
 

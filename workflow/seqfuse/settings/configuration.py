@@ -12,7 +12,8 @@ from pathlib import Path
 
 from seqfuse.registry import codon_encoders, plugins
 from seqfuse.registry.arms import ARMS
-from seqfuse.settings import datasets, models, names, own_data
+from seqfuse.settings import datasets, models, own_data
+from seqfuse.settings.names import form, references
 from seqfuse.settings.paths import RESOURCES, WORKFLOW, in_checkout
 from seqfuse.settings.schema import defaults, schema
 from seqfuse.settings.validation import hold, together
@@ -20,7 +21,7 @@ from seqfuse.settings.yaml_files import NOWHERE, Places, load_yaml
 
 # What a model's checksums hold for.
 _PINNED = ("repository", "revision")
-# The catalogues that a user may add to, and what holds their entries to a form.
+# The catalogues that a user may add to, and the modules that validate their entries.
 ENTRIES = {"datasets": datasets, "models": models}
 
 
@@ -38,9 +39,9 @@ def merge(below: Mapping, above: Mapping) -> dict:
 def resolve(user: Mapping, places: Places = NOWHERE, mistakes: Sequence[str] = ()) -> dict:
     """The whole configuration of a run from what the user wrote, preset and defaults filled in.
 
-    `seeds` becomes a list, `run` a name. `places` tells where each key is written, `mistakes` what
-    was wrong with that. Raises `UserError` with a line for each of them and for anything the schema
-    refuses, for a name that is none, and for a dataset, model, method or arm that no catalogue
+    `seeds` becomes a list, `run` a name. `places` tells where each key is written; `mistakes` are
+    those made in reading it. Raises `UserError` with a line for each of them, for anything that the
+    schema refuses, for an invalid name, and for a dataset, model, method or arm that no catalogue
     knows.
     """
     catalogues = {kind: load_yaml(in_checkout(RESOURCES / f"{kind}.yaml")) for kind in ENTRIES}
@@ -51,7 +52,7 @@ def resolve(user: Mapping, places: Places = NOWHERE, mistakes: Sequence[str] = (
     _replace_suites(settings["language"], user.get("language", {}))
     _interpret_own(settings["codons"], user.get("codons", {}))
     settings["preset"] = preset
-    # The shell does not, because commands quote it.
+    # Expanded here, because commands quote it, so that the shell does not.
     settings["store"] = str(Path(os.path.expandvars(settings["store"])).expanduser())
     if isinstance(settings["seeds"], int):
         settings["seeds"] = list(range(settings["seeds"]))
@@ -59,26 +60,26 @@ def resolve(user: Mapping, places: Places = NOWHERE, mistakes: Sequence[str] = (
         settings[kind] = merge(_without_old_pins(catalogue, settings[kind]), settings[kind])
     settings["run"] = settings["run"] or own_data.run_name(settings, catalogues["datasets"])
     plugins.register(settings["plugins"])
-    names.check_form(settings, places)
+    form.check(settings, places)
     _split_anew(settings)
-    names.check_known(settings, places)
+    references.check(settings, places)
     _hide_vacuous(settings)
     return settings
 
 
 def _preset(name: str) -> dict:
-    """What a preset sets; one that names another preset lies over that."""
+    """What a preset sets; a preset that names another one is laid over it."""
     own = load_yaml(in_checkout(WORKFLOW / "presets" / f"{name}.yaml"))
     hold(own, schema(), f"workflow/presets/{name}.yaml")
     return merge(_preset(own["preset"]), own) if "preset" in own else own
 
 
 def _without_old_pins(catalogue: Mapping, own: Mapping) -> dict:
-    """The catalogue without the checksums of models of which the user names another commit."""
+    """The catalogue without the checksums of models that the user takes at another commit."""
 
     def moved(name: str, entry: Mapping) -> bool:
-        given = own.get(name, {})
-        return any(key in given and given[key] != entry.get(key) for key in _PINNED)
+        changes = own.get(name, {})
+        return any(key in changes and changes[key] != entry.get(key) for key in _PINNED)
 
     return {
         name: {k: v for k, v in entry.items() if k != "sha256" or not moved(name, entry)}
@@ -87,8 +88,8 @@ def _without_old_pins(catalogue: Mapping, own: Mapping) -> dict:
 
 
 def _replace_suites(language: dict, own: Mapping) -> None:
-    """The user's suites stand instead of the preset's, and these take their overrides with them,
-    and the variants that only they run."""
+    """The user's suites replace the preset's, whose overrides go with them, and so do the variants
+    that only they run."""
     if "suites" not in own:
         return
     gone = language["suites"].keys() - own["suites"].keys()
@@ -104,7 +105,8 @@ def _replace_suites(language: dict, own: Mapping) -> None:
 
 
 def _interpret_own(codons: dict, own: Mapping) -> None:
-    """Of the user's own arms, the last fusion is interpreted, not one that the preset names."""
+    """If the user lists arms, the last fusion among them is interpreted, not one that the preset
+    names."""
     interpretation = codons["interpretation"]
     if "arms" in own and interpretation["arm"] not in own["arms"]:
         interpretation["arm"] = own.get("interpretation", {}).get("arm")
@@ -129,13 +131,13 @@ def _entry_checks(user: Mapping, catalogues: Mapping, places: Places) -> Iterato
     for kind, module in ENTRIES.items():
         own = user.get(kind, {})
         for name, entry in own.items() if isinstance(own, Mapping) else ():
-            if isinstance(entry, Mapping):  # else the configuration's schema refuses it
+            if isinstance(entry, Mapping):  # otherwise the configuration's schema refuses it
                 known = catalogues[kind].get(name, {})
                 yield partial(module.validate, name, merge(known, entry), places)
 
 
 def _split_anew(settings: dict) -> None:
-    """An entry of its own for each dataset that is named with another split, as NAME+SPLIT."""
+    """Add an entry for each dataset that is named with another split, as NAME+SPLIT."""
     named = [*settings["codons"]["datasets"]]
     for members in settings["language"]["suites"].values():
         named += members

@@ -1,4 +1,4 @@
-"""One entry of the catalogue of datasets: held to its schema, defaults filled in.
+"""One entry of the catalogue of datasets: validated against its schema, with defaults filled in.
 
 Light on purpose: the Snakefile reads it without importing pandas or pyarrow.
 """
@@ -16,17 +16,18 @@ from seqfuse.settings.yaml_files import NOWHERE, Places
 FIELDS = (
     *("id", "sequence", "variant", "question", "label", "value", "reasoning", "text", "group"),
     "transl_table",
-    # Not fields of a record: where its coding part lies, and what holds its question and answer.
+    # Not fields of a record: the ends of its coding part, and the conversation with its question
+    # and answer.
     *("cds_start", "cds_end", "exchanges"),
 )
-# What NAME+SPLIT calls a split that is not the source's: (words, changed settings of `sequences`).
+# The splits that NAME+SPLIT can name: (description, changed settings of `sequences`).
 RESPLIT = {
     "deduplicated": ("without what train repeats", {"duplicates": "drop_across_splits"}),
     "rows": ("split at random, equal sequences apart", {"split_by": "rows"}),
     "random": ("split at random", {"split_by": "random"}),
     "group": ("no group in two splits", {"split_by": "group"}),
     "cluster": ("no cluster in two splits", {"split_by": "cluster"}),
-    # Not another split, but another answer on the same one.
+    # The same split, with another answer.
     "stated": ("the variant is stated first", {"state_variant": True}),
 }
 _NEEDS = {
@@ -47,7 +48,10 @@ def schema() -> dict:
 
 
 def validate(name: str, entry: Mapping, places: Places = NOWHERE) -> dict:
-    """The entry `name` with its defaults; a mistake is one line with the nearest spelling."""
+    """The entry `name` with its defaults.
+
+    Raises `UserError` with a line for each mistake; an unknown key comes with the nearest spelling.
+    """
     entry = copy.deepcopy(dict(entry))
     hold(entry, schema(), f"dataset {name!r}", places, ("datasets", name))
     for needed in _NEEDS[entry["source"]]:
@@ -59,25 +63,30 @@ def validate(name: str, entry: Mapping, places: Places = NOWHERE) -> dict:
     if entry.get("cds") and entry["study"] != "language":
         raise UserError(f"dataset {name!r}: cds is a key of `study: language`; remove it")
     if entry.get("frame") and not entry.get("cds"):
-        raise UserError(f"dataset {name!r}: frame says where codons begin; write `cds: true`, too")
+        raise UserError(
+            f"dataset {name!r}: frame is the start of the first codon; it needs `cds: true`"
+        )
     for key in ("group_pattern", "text_pattern", "label_pattern"):
         if key in entry:
             _check_pattern(name, key, entry[key])
     if entry.get("padded") and not has_variants(entry):
         raise UserError(
             f"dataset {name!r}: padded is about variants, and the entry names none; name their"
-            " column (columns: {variant: ...}) or remove it"
+            " column (columns: {variant: ...}), or remove it"
         )
     for pattern, replacement in entry.get("anonymise", {}).items():
         _check_replacement(name, pattern, replacement)
     entry["labels"] = {key: str(value) for key, value in entry.get("labels", {}).items()}
-    entry["only"] = {key: [*map(str, found)] for key, found in entry.get("only", {}).items()}
+    entry["only"] = {key: [*map(str, values)] for key, values in entry.get("only", {}).items()}
     derived = {"task": _task(entry), "coding": _is_coding(entry)}
     return _defaults(name) | derived | entry
 
 
 def split_anew(name: str, entries: Mapping, split: str) -> dict:
-    """The entry `name` with another split; what its source counts holds for its own split alone."""
+    """The entry `name` with another split, and without `rows`, which count the source's own split.
+
+    Raises `UserError` for an unknown split.
+    """
     if split not in RESPLIT:
         raise UserError(f"dataset {name}+{split}: no split {split!r}{nearest(split, RESPLIT)}")
     words, changed = RESPLIT[split]
@@ -93,15 +102,15 @@ def base(name: str) -> str:
 
 
 def splits(name: str, seeds: int) -> list[str]:
-    """The datasets that a codon set comes to: itself, or one a seed (NAME+SPLIT.0, ...) where it is
-    split with several."""
+    """The datasets that a codon set stands for: itself, or one per seed (NAME+SPLIT.0, ...) if it
+    is split with several."""
     split = name.rpartition("+")[2]
     seeded = "+" in name and "split_by" in RESPLIT.get(split, ("", {}))[1]
     return [f"{name}.{number}" for number in range(seeds)] if seeded and seeds > 1 else [name]
 
 
 def with_split_seed(entry: Mapping, seed: int) -> dict:
-    """An entry that is split anew, with this seed."""
+    """The entry of a set that is split anew, with this seed."""
     title = f"{entry['title']}, split seed {seed}"
     return dict(entry) | {"title": title, "cleaning": entry["cleaning"] | {"split_seed": seed}}
 
@@ -114,7 +123,7 @@ def cleaning(entry: Mapping, settings: Mapping) -> dict:
 def of_records(entry: Mapping) -> dict:
     """The part of an entry that the records depend on."""
     part = read_part("data_records", entry, packaged("datasets"))
-    # A checksum says what a file is, wherever it comes from.
+    # A checksum identifies a file wherever it comes from.
     for item in part.get("files", []):
         if item.get("sha256") not in (None, "unverified"):
             item.pop("url", None)
@@ -123,12 +132,12 @@ def of_records(entry: Mapping) -> dict:
 
 
 def of_card(entry: Mapping) -> dict:
-    """The part of an entry that its card repeats, and what it derives that from."""
+    """The part of an entry that its card repeats or derives facts from."""
     return read_part("data_card", entry, packaged("datasets"))
 
 
 def described(name: str, entry: Mapping) -> dict:
-    """What the card says of a set, from its entry or that part of it."""
+    """What the card says about a set, from its entry or from that part of it."""
     hold(entry, schema() | {"required": ["study"]}, f"dataset {name!r}")
     said = {key: entry.get(key) for key in ("title", "licence", "citation")}
     coding = {"expected": entry.get("coding", _is_coding(entry))}
@@ -136,29 +145,29 @@ def described(name: str, entry: Mapping) -> dict:
 
 
 def has_reasoning(entry: Mapping) -> bool:
-    """Whether an entry names a reference reasoning, which a judge can compare with."""
+    """Whether an entry has reference reasoning that a judge can compare with."""
     return bool(entry.get("columns", {}).get("reasoning")) or entry.get("generator") == "variants"
 
 
 def joined_on(entry: Mapping) -> tuple[str, str]:
-    """The columns by which the rows of the files and of the table of `join` belong together."""
+    """The columns that `join` matches: that of the files, and that of the table."""
     on = entry["join"]["on"]
     return (on, on) if isinstance(on, str) else next(iter(on.items()))
 
 
 def has_variants(entry: Mapping) -> bool:
-    """Whether an entry names a variant sequence beside the reference."""
+    """Whether an entry has a variant sequence beside the reference."""
     named = bool(entry.get("columns", {}).get("variant"))
     drawn = entry.get("generator") in ("variants", "effects", "coding-variants")
     return named or drawn or entry.get("source") == "vcf"
 
 
 def _defaults(name: str) -> dict:
-    found = {"title": name, "columns": {}, "splits": {}}
+    values = {"title": name, "columns": {}, "splits": {}}
     for key, rule in schema()["properties"].items():
         if "default" in rule:
-            found[key] = copy.deepcopy(rule["default"])
-    return found
+            values[key] = copy.deepcopy(rule["default"])
+    return values
 
 
 def _task(entry: Mapping) -> str:
@@ -187,6 +196,6 @@ def _check_pattern(name: str, key: str, pattern: str) -> None:
 
 def _check_replacement(name: str, pattern: str, replacement: str) -> None:
     try:
-        re.sub(pattern, replacement, "")  # reads both, whether or not anything matches
+        re.sub(pattern, replacement, "")  # parses both, whether or not anything matches
     except (re.error, IndexError) as error:
         raise UserError(f"dataset {name!r}: anonymise {pattern!r}: {error}") from None

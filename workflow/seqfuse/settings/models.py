@@ -1,4 +1,4 @@
-"""One entry of the catalogue of models: held to its schema, defaults filled in."""
+"""One entry of the catalogue of models: validated against its schema, with defaults filled in."""
 
 import copy
 
@@ -8,7 +8,10 @@ from seqfuse.settings.yaml_files import NOWHERE, Places
 
 
 def validate(name: str, entry: dict, places: Places = NOWHERE) -> dict:
-    """The entry `name` with its defaults; a mistake is one line with the nearest spelling."""
+    """The entry `name` with its defaults.
+
+    Raises `UserError` with a line for each mistake; an unknown key comes with the nearest spelling.
+    """
     schema = packaged("models")
     hold(entry, schema, f"model {name!r}", places, ("models", name))
     known = schema["properties"]

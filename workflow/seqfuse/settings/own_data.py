@@ -1,6 +1,6 @@
-"""Datasets of one's own, and the run that they get.
+"""The user's own datasets, and the run that they get.
 
-In the run of a preset they would replace its report, and under the preset's title.
+In the run of a preset they would replace its report, under the preset's title.
 """
 
 from collections.abc import Collection, Mapping
@@ -10,8 +10,8 @@ from seqfuse.settings.schema import schema
 
 
 def used(settings: Mapping, catalogue: Collection[str]) -> dict[str, list[str]]:
-    """The datasets of one's own that a run reads, by study, in the order of `datasets`: those that
-    the catalogue does not have, generated ones left out."""
+    """The user's own datasets that a run reads, by study, in the order of `datasets`: those that
+    are not in the catalogue, generated ones left out."""
     listed = {
         "language": [name for names in settings["language"]["suites"].values() for name in names],
         "codons": settings["codons"]["datasets"],
@@ -26,13 +26,13 @@ def used(settings: Mapping, catalogue: Collection[str]) -> dict[str, list[str]]:
 
 
 def run_name(settings: Mapping, catalogue: Collection[str]) -> str:
-    """What a run is called where the user does not say: after the preset, or after the first
-    dataset of one's own, so that a second one joins it."""
+    """The name of a run that the user has not named: that of the preset, or that of the user's
+    first own dataset, so that a second one joins it."""
     return next(iter(run_names(settings, catalogue)), settings["preset"])
 
 
 def run_names(settings: Mapping, catalogue: Collection[str]) -> list[str]:
-    """What a run would be called after each dataset of one's own; never like another preset's."""
+    """The name that each of the user's own datasets would give a run; never that of a preset."""
     own = {name for names in used(settings, catalogue).values() for name in names}
     presets = schema()["properties"]["preset"]["enum"]
     return [f"own-{n}" if n in presets else n for n in settings["datasets"] if n in own]

@@ -1,4 +1,4 @@
-"""Where the checkout keeps what is not code: presets, catalogues, prompts, the papers' tables."""
+"""Where the checkout keeps its data: presets, catalogues, prompts, the papers' tables."""
 
 import subprocess
 from pathlib import Path
@@ -10,10 +10,11 @@ RESOURCES = WORKFLOW.parent / "resources"
 
 
 def in_checkout(path: Path) -> Path:
-    """A file or folder of the checkout; an installed package has none, which is a `UserError`."""
+    """A file or folder of the checkout; raises `UserError` in an installed package, which has
+    none."""
     if not path.exists():
         raise UserError(
-            f"{path}: not there; presets, catalogues, prompts and the papers' tables are not"
+            f"{path}: not found; presets, catalogues, prompts and the papers' tables are not"
             " installed with the package: run this from a checkout, installed with"
             " `pip install -e .`"
         )
@@ -21,13 +22,14 @@ def in_checkout(path: Path) -> Path:
 
 
 def commit() -> str:
-    """The commit of the project's checkout, and whether files differ from it; "" outside of one."""
+    """The first 12 digits of the checkout's commit, with " with changes" behind them if tracked
+    files differ from it; "" outside of a checkout."""
     root = WORKFLOW.parent
     if _git("rev-parse", "--show-toplevel") != str(root.resolve()):
-        return ""  # no repository, or that of a project which this package is installed in
+        return ""  # no repository, or that of another project, in which this package is installed
     changed = _git("status", "--porcelain", "--untracked-files=no")
-    found = _git("rev-parse", "HEAD")[:12]
-    return f"{found} with changes" if found and changed else found
+    head = _git("rev-parse", "HEAD")[:12]
+    return f"{head} with changes" if head and changed else head
 
 
 def _git(*words: str) -> str:

@@ -16,10 +16,10 @@ def schema() -> dict:
 
 @functools.cache
 def packaged(name: str) -> dict:
-    """One of the schemas beside this file: config, datasets, models; nobody may change it."""
+    """One of the schemas beside this file: config, datasets or models. Shared: do not change it."""
     import yaml
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where it is built
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, if it is built
     return yaml.load((FOLDER / f"{name}.schema.yaml").read_text(encoding="utf-8"), loader)
 
 
@@ -32,7 +32,7 @@ def section(path: str) -> dict[str, dict]:
 
 
 def resolved(rule: Mapping) -> dict:
-    """A rule with its reference into the configuration's schema followed."""
+    """A rule with its reference into the configuration's schema resolved."""
     if "$ref" not in rule:
         return dict(rule)
     node = schema()
@@ -51,25 +51,26 @@ def readers(rule: Mapping, path: str = "", inherited: Sequence[str] = ()) -> dic
     read_by = rule.get("read_by", inherited)
     if "properties" not in rule:
         return {path: list(read_by)}
-    found = {}
+    by_key = {}
     for name, child in rule["properties"].items():
         child, name = resolved(child), f"{path}.{name}" if path else name
         if "properties" in child.get("items", {}):
             child, name = {"read_by": child.get("read_by", read_by)} | child["items"], f"{name}[]"
-        found |= readers(child, name, read_by)
-    return found
+        by_key |= readers(child, name, read_by)
+    return by_key
 
 
 def of_results(path: str, values: Mapping) -> dict:
     """The settings among `values` of a section ("language/training") that can change a result."""
     section_readers = readers(schema())
     prefix = path.replace("/", ".")
-    # What the section does not know, such as a variant's own key, may.
+    # A key that the section does not have, such as one of a variant, can change a result.
     return {k: v for k, v in values.items() if section_readers.get(f"{prefix}.{k}") != []}
 
 
 def read_part(reader: str, value: object, rule: Mapping, inherited: Sequence[str] = ()) -> object:
-    """The part of a value that a rule of the workflow reads, by the schema's rule for the value."""
+    """The part of a value that the workflow's rule `reader` reads, by the schema `rule` of the
+    value."""
     read_by = rule.get("read_by", inherited)
     if isinstance(value, list) and "items" in rule:
         return [read_part(reader, item, rule["items"], read_by) for item in value]
@@ -85,17 +86,17 @@ def read_part(reader: str, value: object, rule: Mapping, inherited: Sequence[str
 
 
 def kind(rule: Mapping) -> str:
-    """The type of a setting, beside which it may be null; "string" of a reference."""
+    """The type of a setting, null aside; "string" for a reference."""
     kinds = rule.get("type", "string")
     return next(k for k in kinds if k != "null") if isinstance(kinds, list) else kinds
 
 
 def defaults(rule: Mapping) -> dict:
-    """The defaults that a schema of an object states, nested sections included."""
-    found = {}
+    """The defaults in the schema of an object, nested sections included."""
+    values = {}
     for name, child in rule["properties"].items():
         if "properties" in child:
-            found[name] = defaults(child)
+            values[name] = defaults(child)
         elif "default" in child:
-            found[name] = copy.deepcopy(child["default"])
-    return found
+            values[name] = copy.deepcopy(child["default"])
+    return values

@@ -4,9 +4,9 @@
 
     Settings(heads=8).latents  # 64, the schema's default
 
-A key is declared once, in config.schema.yaml; its field, type, default and help follow. What else a
-stage needs of its settings (a property, a narrower type of one field) stands in the class's body.
-"""
+A key is declared once, in config.schema.yaml; its field, type, default and help follow from it.
+What else a stage needs of its settings (a property, a narrower type of a field) goes into the class
+body."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -44,7 +44,10 @@ class Section:
 
     @classmethod
     def saved(cls, values: Mapping) -> Self:
-        """Settings that a checkpoint was made with; today's defaults stand in for none of them."""
+        """The settings that a checkpoint was made with, `values`.
+
+        Raises `UserError` if one is missing; today's default may differ from the one it was made
+        with."""
         missing = [name for name in cls.__dataclass_fields__ if name not in values]
         if missing:
             raise UserError(f"{cls.section}: the checkpoint's settings have no {missing[0]!r}")
@@ -54,7 +57,7 @@ class Section:
 def _type(rule: dict) -> type:
     """The type of a setting's values; a list becomes a tuple."""
     kinds = rule["type"] if isinstance(rule["type"], list) else [rule["type"]]
-    found = None
+    union = None
     for name in kinds:
         if name == "null":
             one = type(None)
@@ -62,8 +65,8 @@ def _type(rule: dict) -> type:
             one = tuple[_type(rule["items"]), ...]
         else:
             one = _TYPES[name]
-        found = one if found is None else found | one
-    return found
+        union = one if union is None else union | one
+    return union
 
 
 def _frozen(value):

@@ -1,8 +1,8 @@
 """What a user wrote: the config files, and `--config KEY=VALUE` over them.
 
-Snakemake reads both itself, but tells no lines and hands on what is nested in `--config` as text.
-A file says by quotes what is text. Words of a command line lose theirs in the shell, so there the
-schema says what is meant: 3 is a number where a number is wanted, and text where text is.
+Snakemake reads both itself, but keeps no line numbers, and passes on nested values of `--config` as
+text. In a file, quotes mark what is text. On a command line the shell removes them, so there the
+schema decides: 3 is a number where a number is expected, and text where text is.
 """
 
 import contextlib
@@ -26,7 +26,8 @@ def resolve(checkout: str | Path, call) -> dict:
 
 
 def of_call(own: Path, call) -> Document:
-    """What a call of snakemake (its `workflow.config_settings`) lays over the workflow's file."""
+    """The config files and words of a call of snakemake (its `workflow.config_settings`), over the
+    workflow's own file."""
     files = list(map(Path, call.configfiles))
     if not call.replace_workflow_config and (own.exists() or not files):
         files.insert(0, own)
@@ -50,15 +51,19 @@ def _read_word(word: str) -> Document:
     key, _, text = word.partition("=")
     rule = _child_rule(_whole_schema(), key)
     document, node = Document(), None
-    if kind(rule) != "string" or text[:1] in ("'", '"'):  # else `a: b` and `-` are text as they are
-        with contextlib.suppress(yaml.YAMLError):  # a text with a bracket in it is no YAML
+    if kind(rule) != "string" or text[:1] in (
+        "'",
+        '"',
+    ):  # otherwise `a: b` and `-` are text as they are
+        with contextlib.suppress(yaml.YAMLError):  # text with a bracket in it may not be YAML
             node = yaml.compose(text, yaml.SafeLoader)
     document.settings[key] = _typed(node or yaml.ScalarNode("", text), rule, (key,), document)
     return document
 
 
 def _whole_schema() -> dict:
-    """The configuration's schema with those of the entries of `datasets` and `models` in it."""
+    """The configuration's schema, with the schemas of the entries of `datasets` and `models` in
+    it."""
     entries = {"datasets": datasets.schema(), "models": packaged("models")}
     own = {name: {"type": "object", "additionalProperties": rule} for name, rule in entries.items()}
     return {"properties": {**schema()["properties"], **own}}
@@ -70,7 +75,7 @@ def _child_rule(rule: Mapping, key: str) -> dict:
 
 
 def _typed(node, rule: Mapping, path: KeyPath, document: Document):
-    """A value of the command line in the type that its rule wants; a mistake stays as it is."""
+    """A value of the command line in the type that its rule expects; a mistake is kept as it is."""
     document.places[path] = Place(COMMAND_LINE)
     if isinstance(node.value, str):
         return node.value if node.style else _scalar(node.value, rule)
@@ -79,31 +84,32 @@ def _typed(node, rule: Mapping, path: KeyPath, document: Document):
         return [
             _typed(item, items, (*path, index), document) for index, item in enumerate(node.value)
         ]
-    found = {}
+    values = {}
     for key, value in node.value:
         below = (*path, str(key.value))
-        if below[-1] in found:
-            document.mistakes.append(f"{COMMAND_LINE}: {dotted(below)}: stands twice")
-        found[below[-1]] = _typed(value, _child_rule(rule, below[-1]), below, document)
-    return found
+        if below[-1] in values:
+            document.mistakes.append(f"{COMMAND_LINE}: {dotted(below)}: is written twice")
+        values[below[-1]] = _typed(value, _child_rule(rule, below[-1]), below, document)
+    return values
 
 
 def _scalar(text: str, rule: Mapping):
-    """The first reading of a text that its rule accepts, or that has at least its type."""
+    """The first reading of a text that its rule accepts; otherwise, the first of the rule's
+    type."""
     import jsonschema
 
     readings = [*_readings(text), text]
     validator = jsonschema.Draft202012Validator(rule)
     mistakes = [{error.validator for error in validator.iter_errors(value)} for value in readings]
-    for refused in (lambda found: found, lambda found: "type" in found):
-        for value, found in zip(readings, mistakes, strict=True):
-            if not refused(found):
+    for refused in (lambda broken: broken, lambda broken: "type" in broken):
+        for value, broken in zip(readings, mistakes, strict=True):
+            if not refused(broken):
                 return value
     return text
 
 
 def _readings(text: str) -> Iterable[object]:
-    """What a text may mean beside itself."""
+    """What a text may mean other than itself."""
     if text in ("", "~", "null", "Null", "NULL"):
         yield None
     if text.lower() in _TRUTH:

@@ -1,6 +1,6 @@
-"""How a value is held to a JSON schema.
+"""Validation of a value against a JSON schema.
 
-Every mistake is a line that names the place, the key, the value and what is allowed, with the
+Every mistake is one line that names the place, the key, the value and what is allowed, with the
 nearest spelling.
 """
 
@@ -19,11 +19,12 @@ _QUOTED = 60  # characters of a value, and of a key
 def hold(
     value: Mapping, schema: Mapping, source: str, places: Places = NOWHERE, at: KeyPath = ()
 ) -> None:
-    """Hold a mapping to a JSON schema; its mistakes are one `UserError`, a line each, sorted.
+    """Validate a mapping; its mistakes become one `UserError`, with a line for each, sorted.
 
-    `source` is named where no line is known, and always if `value` is only what stands `at` a key.
+    A mistake names its place, or `source` if that is not known. It names `source` in any case if
+    `value` is only a part of the configuration, the one `at` a key.
     """
-    found = []
+    mistakes = []
     errors = list(_validator(schema).iter_errors(value))
     of_wrong_type = {error.json_path for error in errors if error.validator == "type"}
     for error in errors:
@@ -33,12 +34,13 @@ def hold(
             key = (*at, *path)
             if at or not places.nearest(key):
                 said = f"{source}: {said}"
-            found.append(places.located(key, said))
-    refuse(found)
+            mistakes.append(places.located(key, said))
+    refuse(mistakes)
 
 
 def together(checks: Iterable[Callable[[], object]], mistakes: Iterable[str] = ()) -> None:
-    """Make several checks; what they refuse is one `UserError` with the mistakes known before."""
+    """Make several checks; raise what they refuse, and the mistakes known before, as one
+    `UserError`."""
     refused = [*mistakes]
     for check in checks:
         try:
@@ -49,7 +51,8 @@ def together(checks: Iterable[Callable[[], object]], mistakes: Iterable[str] = (
 
 
 def refuse(mistakes: Collection[str]) -> None:
-    """Raise the mistakes, if there are any, in the order of files, lines and keys."""
+    """Raise the mistakes, if there are any, as a `UserError`, in the order of files, lines and
+    keys."""
     if mistakes:
         raise UserError("\n".join(sorted(dict.fromkeys(mistakes), key=_in_order)))
 
@@ -59,7 +62,8 @@ def _in_order(line: str) -> list[str | int]:
 
 
 def _validator(schema: Mapping):
-    """As the standard says, but that 3.0 is no integer: `range` and file names do not take it."""
+    """The standard validator, except that 3.0 is not an integer: `range` and file names refuse
+    it."""
     import jsonschema
 
     standard = jsonschema.Draft202012Validator
@@ -70,7 +74,7 @@ def _validator(schema: Mapping):
 
 
 def _explain(error, places: Places, at: KeyPath) -> Iterator[tuple[KeyPath, str]]:
-    """The path and the words of each mistake in one error of jsonschema."""
+    """(path, message) of each mistake in one error of jsonschema."""
     path = tuple(error.absolute_path)
     where = f"{_cut(dotted(path))}: " if path else ""
     if error.validator == "additionalProperties":
@@ -102,12 +106,13 @@ def _explain(error, places: Places, at: KeyPath) -> Iterator[tuple[KeyPath, str]
 
 
 def _cut(text: str) -> str:
-    """A text of the user's as messages quote it."""
+    """A text of the user's, cut to the length that messages quote."""
     return text if len(text) <= _QUOTED else f"{text[: _QUOTED - 1]}…"
 
 
 def _of_type(value: Any, kinds: list[str], place: Place) -> str:
-    """What is wrong with the type of a value, and what to write where YAML or a habit misled."""
+    """What is wrong with the type of a value, and what to write if YAML read it in another way than
+    it was meant."""
     if "string" in kinds and place.text and not isinstance(value, Mapping | list):
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         read_as = f"the number {value}" if is_number else json.dumps(value)
@@ -116,7 +121,7 @@ def _of_type(value: Any, kinds: list[str], place: Place) -> str:
     spelled = _cut(json.dumps(value) if plain else repr(value))
     refused = f"{spelled} is not of type {' or '.join(kinds)}"
     if value is None and place.text == "":
-        return f"nothing is written, which YAML reads as null; it must be {' or '.join(kinds)}"
+        return f"empty, which YAML reads as null; it must be {' or '.join(kinds)}"
     if isinstance(value, str) and {"number", "integer"} & {*kinds} and _is_number(value):
         return f"{refused}; YAML reads {value} as text, write {_as_number(value)}"
     if "array" in kinds and isinstance(value, str | int | float):

@@ -1,8 +1,8 @@
-"""YAML files read so that they mean what is written in them, and each key with its line.
+"""YAML files, read so that they mean what is written in them, with the line of each key.
 
-YAML 1.1 makes false of `no`, 8 of `010`, 90 of `1:30`, a date of `2026-01-02`, and of two equal
-keys it keeps the last one. Where that is never meant, it is a mistake that names the line; where it
-depends on the key, `validation.hold` says so with what `Place` remembers.
+YAML 1.1 reads `no` as false, `010` as 8, `1:30` as 90 and `2026-01-02` as a date, and of two equal
+keys it keeps the last. A reading that is never meant is a mistake that names the line; if it may be
+meant for some keys, `validation.hold` decides from the text that `Place` keeps.
 """
 
 import os
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from seqfuse.errors import UserError
 
-KeyPath = tuple[str | int, ...]  # of a key: ("language", "training", "steps")
+KeyPath = tuple[str | int, ...]  # path of a key, such as ("language", "training", "steps")
 _TAG = "tag:yaml.org,2002:"
 # Numbers that YAML reads in base 8 or 60.
 _OTHER_BASE = re.compile(r"[-+]?0[0-9_]+|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?")
@@ -21,7 +21,8 @@ _OTHER_BASE = re.compile(r"[-+]?0[0-9_]+|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9
 
 @dataclass(frozen=True)
 class Place:
-    """Where a key or an item of a list is written; `text` is its value if that has no quotes."""
+    """Where a key or a list item is written; `text` is its value as written, if it has no
+    quotes."""
 
     file: str
     line: int | None = None
@@ -35,13 +36,13 @@ class Places(dict[KeyPath, Place]):
     """The place of each key, by its path."""
 
     def nearest(self, path: KeyPath) -> Place | None:
-        """The place of a key, or of what it would stand in."""
+        """The place of a key, or of the innermost section around it that is written."""
         while path and path not in self:
             path = path[:-1]
         return self.get(path)
 
     def located(self, path: KeyPath, said: str) -> str:
-        """What is said of a key, with its place if that is known."""
+        """A message about a key, after its place if that is known."""
         place = self.nearest(path)
         return f"{place}: {said}" if place else said
 
@@ -51,7 +52,7 @@ NOWHERE = Places()
 
 @dataclass
 class Document:
-    """What a file says, where it says it, and what of it YAML makes something else of."""
+    """The settings in a file, the place of each, and those that YAML misreads."""
 
     settings: dict = field(default_factory=dict)
     places: Places = field(default_factory=Places)
@@ -59,7 +60,7 @@ class Document:
 
 
 def load_yaml(path: Path) -> dict:
-    """The mapping in a YAML file; an empty file is an empty mapping, a mistake a `UserError`."""
+    """The mapping in a YAML file; empty for an empty file. Raises `UserError` for its mistakes."""
     document = read(path)
     if document.mistakes:
         raise UserError("\n".join(document.mistakes))
@@ -67,7 +68,10 @@ def load_yaml(path: Path) -> dict:
 
 
 def read(path: Path) -> Document:
-    """The mapping in a YAML file with its places and mistakes; its keys are text, as written."""
+    """The mapping in a YAML file with its places and mistakes; its keys are text, as written.
+
+    Raises `UserError` for a file that cannot be read, or is not YAML.
+    """
     import yaml
 
     name = shown(path)
@@ -77,12 +81,12 @@ def read(path: Path) -> Document:
         if root is None or root.tag == f"{_TAG}null":
             return Document()
         if not isinstance(root, yaml.MappingNode):
-            raise UserError(f"{name}: `key: value` lines are expected, not a list or a text")
+            raise UserError(f"{name}: expected `key: value` lines, not a list or a text")
         document = Document()
         document.mistakes += _look_at(root, (), name, document.places)
         try:
             document.settings = loader.construct_document(root)
-        except (ValueError, TypeError):  # a value that its tag, written or guessed, cannot be
+        except (ValueError, TypeError):  # a value that does not fit its tag, written or guessed
             raise UserError(_no_value(name, root)) from None
     except OSError as error:
         raise UserError(f"{name}: {os.strerror(error.errno)}") from None
@@ -95,18 +99,18 @@ def read(path: Path) -> Document:
     except yaml.YAMLError as error:
         raise UserError(_invalid(name, path, error)) from None
     except RecursionError:
-        raise UserError(f"{name}: nested too deeply, or an anchor inside what it names") from None
+        raise UserError(f"{name}: nested too deeply, or an anchor that contains itself") from None
     return document
 
 
 def shown(path: Path) -> str:
-    """A path as a message shows it: relative where it lies below the working folder."""
+    """A path as a message shows it: relative if it lies in the working folder."""
     path = Path(path)
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def _look_at(node, path: KeyPath, name: str, places: Places) -> Iterator[str]:
-    """Fill in the places below a node and make its keys text; gives the mistakes."""
+    """Fill in the places below a node and turn its keys into text; yields the mistakes."""
     kind = node.tag.removeprefix(_TAG)
     if isinstance(node.value, str):
         mistake = _misread(node, kind)
@@ -124,7 +128,7 @@ def _look_at(node, path: KeyPath, name: str, places: Places) -> Iterator[str]:
         where, line = f"{name}:{key.start_mark.line + 1}: ", key.start_mark.line + 1
         known = (*path, key.value)
         if key.value in first_lines:
-            yield f"{where}{dotted(known)}: stands in line {first_lines[key.value]} already"
+            yield f"{where}{dotted(known)}: is already written in line {first_lines[key.value]}"
         first_lines.setdefault(key.value, line)
         yield from _misread_key(key, where, known)
         key.tag = f"{_TAG}str"
@@ -139,21 +143,21 @@ def _child(start, value, path: KeyPath, name: str, places: Places) -> Iterator[s
 
 
 def _misread_key(key, where: str, path: KeyPath) -> Iterator[str]:
-    """Whether YAML makes something else of a key than its text; `0` and `12` stay as they are, and
-    so does the key `on` of ours."""
+    """Whether YAML reads a key as something other than its text; `0` and `12` stay as they are, and
+    so does our key `on`."""
     kind = key.tag.removeprefix(_TAG)
     as_written = kind == "int" and re.fullmatch("0|[1-9][0-9]*", key.value)
     as_written = as_written or path[-2:] == ("join", "on")
     if kind != "str" and not as_written:
         read_as = {"bool": "a truth value", "null": "null", "timestamp": "a date"}
         yield (
-            f"{where}{dotted(path)}: YAML reads the name {key.value or 'of nothing'} as"
+            f"{where}{dotted(path)}: YAML reads the name {key.value or '(empty)'} as"
             f' {read_as.get(kind, "a number")}; write "{key.value}"'
         )
 
 
 def _misread(node, kind: str) -> str | None:
-    """What YAML makes of a value where that is never meant."""
+    """How YAML misreads a value, if its reading is never meant."""
     if kind == "timestamp":
         node.tag = f"{_TAG}str"
         return f'YAML reads {node.value} as a date; write "{node.value}"'
@@ -167,21 +171,21 @@ def _misread(node, kind: str) -> str | None:
 
 
 def _invalid(name: str, path: Path, error) -> str:
-    """A file that is no YAML, in one line."""
+    """Why a file is not YAML, in one line."""
     mark = getattr(error, "problem_mark", None)
     if mark is None:
         return f"{name}{_line(path, error)}: not valid YAML: {' '.join(str(error).split())[:150]}"
     lines = path.read_text(encoding="utf-8").splitlines()
     line = lines[mark.line] if mark.line < len(lines) else ""
     if "\t" in line[: mark.column + 1]:
-        return f"{name}:{mark.line + 1}: a tab, which YAML does not take; indent with spaces"
+        return f"{name}:{mark.line + 1}: a tab, which YAML does not allow; indent with spaces"
     context = getattr(error, "context", None)
     problem = f"{error.problem} {context}" if context else error.problem
     return f"{name}:{mark.line + 1}: not valid YAML: {problem}"
 
 
 def _line(path: Path, error) -> str:
-    """':' and the line of a character that YAML does not take."""
+    """':' and the line of a character that YAML does not allow."""
     place = getattr(error, "position", None)
     if place is None:
         return ""
@@ -190,7 +194,7 @@ def _line(path: Path, error) -> str:
 
 
 def _no_value(name: str, node) -> str:
-    """The line of a value that cannot be read as what YAML takes it for."""
+    """The line of a value that cannot be read as the type that YAML takes it for."""
     import yaml
 
     for below in _nodes(node):
@@ -199,7 +203,9 @@ def _no_value(name: str, node) -> str:
         except (ValueError, TypeError):
             kind = below.tag.removeprefix(_TAG)
             line = below.start_mark.line + 1
-            return f"{name}:{line}: a value is no {kind}, as YAML reads it; write it in quotes"
+            return (
+                f"{name}:{line}: YAML reads a value as {kind}, which it is not; write it in quotes"
+            )
     return f"{name}: a value cannot be read; write it in quotes"
 
 
@@ -213,5 +219,5 @@ def _nodes(node) -> Iterator:
 
 
 def dotted(path: KeyPath) -> str:
-    """A key's path as it is written in messages."""
+    """A key's path as messages write it."""
     return ".".join(map(str, path))
