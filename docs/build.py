@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import control_tables
+import fused_tables
 import source_tables
 import study_tables
 import what_reruns
@@ -34,6 +35,7 @@ RESULTS = ROOT / "docs" / "results.md"
 # What stands between `<!-- NAME: printed by `make docs` -->` and `<!-- NAME: end -->`.
 TABLES = {
     "controls": control_tables.section,
+    "fused": fused_tables.section,
     "sources": source_tables.section,
     "study": study_tables.section,
 }

@@ -33,9 +33,10 @@ def evaluations(run: Path, name: str) -> pd.DataFrame:
 
 def scores(run: Path) -> pd.DataFrame:
     columns = ["value", "low", "high", "n", "clusters", "seeds", "trained_parameters", "kind"]
-    found = evaluations(run, "metrics.parquet").drop_duplicates(SCORED)
-    found = found.query("metric == 'accuracy' or (metric in @METRICS and subset == 'all')")
-    return found[SCORED + columns].sort_values(SCORED)
+    rows = evaluations(run, "metrics.parquet").drop_duplicates(SCORED)
+    rows = rows.query("metric == 'accuracy' or (metric in @METRICS and subset == 'all')")
+    seeds = rows["by_seed"].map(lambda values: " ".join(f"{value:.6g}" for value in values))
+    return rows[SCORED + columns].assign(by_seed=seeds).sort_values(SCORED)
 
 
 def comparisons(run: Path) -> pd.DataFrame:

@@ -36,7 +36,14 @@ def write_run(folder):
     scored = [
         shared
         | counted
-        | {"method": m, "probe": p, "subset": s, "value": v, "trained_parameters": 7}
+        | {
+            "method": m,
+            "probe": p,
+            "subset": s,
+            "value": v,
+            "by_seed": [v],
+            "trained_parameters": 7,
+        }
         for m, p, s, v in (
             ("text_only", "none", "all", 0.5),
             ("text_only", "none", "sequence_decides", 0.25),
