@@ -72,11 +72,7 @@ def _spelt(column: Column, study: str) -> dict[str, str]:
     is_number = any(value.strip().isdecimal() for value in column.values)
     if len(by_form) == column.distinct and not (is_number and study == "language"):
         return {}
-    return {
-        value: values[0].strip()
-        for _, values in sorted(by_form.items())
-        for value in values
-    }
+    return {value: values[0].strip() for _, values in sorted(by_form.items()) for value in values}
 
 
 def made(name: str, item: Mapping, columns: Sequence[Column]) -> tuple[dict, list[str]]:
