@@ -74,7 +74,7 @@ def test_full_scale_out_of_memory_is_one_line(monkeypatch, capsys):
     assert fail(kind(said)) == 2
     assert capsys.readouterr().err == (
         "seqfuse sequences: error: CUDA out of memory. Tried to allocate 1.16 GiB; see what else"
-        " computes on that GPU (`nvidia-smi`), or take one with more memory\n"
+        " uses that GPU (`nvidia-smi`), or use one with more memory\n"
     )
     with pytest.raises(RuntimeError, match="no kernel"):
         fail(RuntimeError("no kernel"))

@@ -1,7 +1,7 @@
 """The command line: `seqfuse <stage> [<command>] ...`, one command a rule.
 
 Each command is a module with `add_arguments(parser)` and `run(args)`. Only the module of the
-command that was asked for is imported, so that help and errors come at once.
+requested command is imported, so that help and errors appear at once.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from seqfuse.training.interruption import preemption
 # stage -> (what it does, {command -> module}); a stage with one nameless command is the command.
 STAGES: dict[str, tuple[str, dict[str, str]]] = {
     "data": (
-        "catalogue, download, readers, the synthetic demo data, model folders",
+        "look at a file of your own; read datasets and models of the catalogue",
         {
             "look": "seqfuse.data.looking.look",
             "records": "seqfuse.data.records",
@@ -30,15 +30,15 @@ STAGES: dict[str, tuple[str, dict[str, str]]] = {
         },
     ),
     "sequences": (
-        "cleaning, codon frames, split and leakage audit",
+        "clean records, lay out codon frames, audit splits for leakage",
         {"": "seqfuse.sequences.clean"},
     ),
     "canary": (
-        "try on a node what training needs of it, before training does",
+        "check that a node has what training needs, before training starts",
         {"": "seqfuse.canary.check"},
     ),
     "embeddings": (
-        "embed sequences into the Parquet store",
+        "embed sequences into the store; inspect, verify and tidy it",
         {
             "write": "seqfuse.embeddings.write",
             "inspect": "seqfuse.embeddings.inspect",
@@ -47,7 +47,7 @@ STAGES: dict[str, tuple[str, dict[str, str]]] = {
         },
     ),
     "language": (
-        "DNA-language models: pre-train, fine-tune, predict, probe",
+        "train DNA-language models, predict with them, probe them",
         {
             "pretrain": "seqfuse.language.pretrain",
             "trial": "seqfuse.language.trial",
@@ -62,7 +62,7 @@ STAGES: dict[str, tuple[str, dict[str, str]]] = {
         },
     ),
     "codons": (
-        "codon-level fusion: train an arm, use it on new sequences, interpret trained fusions",
+        "train fusions by codon, use them on new sequences, interpret them",
         {
             "train": "seqfuse.codons.train",
             "card": "seqfuse.codons.card",
@@ -73,7 +73,7 @@ STAGES: dict[str, tuple[str, dict[str, str]]] = {
         },
     ),
     "controls": (
-        "what a score must beat: lookups, composition, late fusion, shuffled codons",
+        "predict with what a score must beat: lookups, composition, late fusion",
         {
             "language": "seqfuse.controls.language",
             "folds": "seqfuse.controls.folds",
@@ -83,97 +83,100 @@ STAGES: dict[str, tuple[str, dict[str, str]]] = {
         },
     ),
     "evaluation": (
-        "metrics with intervals, paired comparisons",
+        "compute metrics with intervals, and paired comparisons",
         {"": "seqfuse.evaluation.evaluate"},
     ),
-    "judge": ("score reasoning with a language model or by overlap", {"": "seqfuse.judge.judge"}),
+    "judge": (
+        "score generated reasoning, by a language model or by word overlap",
+        {"": "seqfuse.judge.judge"},
+    ),
     "figures": (
-        "figures and tables from metrics, verdicts, embeddings",
+        "draw figures and tables from metrics, verdicts and embeddings",
         {"": "seqfuse.figures.draw"},
     ),
     "fetch": (
-        "get datasets and models before a run starts",
+        "download the datasets and models of a run ahead of time",
         {"": "seqfuse.plan.tools.fetch"},
     ),
     "rehearse": (
-        "memory, time and GPU-hours of a run, before it is paid for",
+        "estimate memory, time and GPU-hours of a run",
         {"": "seqfuse.plan.tools.rehearse"},
     ),
-    "why": ("what a run would do and why, one line a rule", {"": "seqfuse.plan.tools.why"}),
+    "why": ("show what a run would do and why, one line a rule", {"": "seqfuse.plan.tools.why"}),
     "accept": ("keep results that older code made", {"": "seqfuse.plan.tools.accept"}),
     "archive": (
-        "what a run's scores are made of, in one file without data",
+        "pack a run's predictions and scores into one file, without its data",
         {"": "seqfuse.plan.tools.archive"},
     ),
     "rescore": (
-        "compute an archive's numbers again, say what differs",
+        "compute an archive's numbers again and list what differs",
         {"": "seqfuse.plan.tools.rescore"},
     ),
     "diff": (
-        "what changed between two runs: settings, methods, scores",
+        "compare two runs: settings, methods, scores",
         {"": "seqfuse.plan.tools.diff"},
     ),
     "price": (
-        "what judging a run would ask and cost; asks nothing",
+        "estimate what judging a run would cost; sends nothing",
         {"": "seqfuse.plan.tools.price"},
     ),
-    "report": ("one HTML file that opens without a network", {"": "seqfuse.report.build"}),
+    "report": ("write one HTML file that opens without a network", {"": "seqfuse.report.build"}),
     "models": (
-        "what a model's folder can be used for",
+        "check what a model's folder can be used for",
         {"check": "seqfuse.language.check"},
     ),
-    "ask": ("a question about DNA, answered on a terminal", {"": "seqfuse.language.ask"}),
+    "ask": ("answer questions about DNA with a trained model", {"": "seqfuse.language.ask"}),
 }
 
-# How `seqfuse --help` lists them; what is in no group stands under "others".
+# How `seqfuse --help` lists them; what is in no group is listed under "others".
 GROUPS = {
     "use a trained model": ("ask", "models"),
     "look at a run": ("why", "diff", "accept", "archive", "rescore", "price"),
-    "before a run": ("fetch", "rehearse"),
-    "stages, as the rules of the workflow call them": (
+    "before a run": ("fetch", "rehearse", "canary"),
+    "stages, which the rules of the workflow call": (
         *("data", "sequences", "embeddings", "language", "codons", "controls"),
         *("evaluation", "judge", "figures", "report"),
     ),
 }
 _ABOUT = (
-    "Fuse DNA with language models, and DNA, mRNA and protein embeddings with each other; each\n"
-    "score beside its controls. A stage's own help: seqfuse STAGE --help."
+    "Fuse DNA with language models, and DNA, mRNA and protein embeddings with each other; no\n"
+    "score without its controls. `seqfuse STAGE --help` describes one stage or tool."
 )
 _EXAMPLES = """examples:
-  seqfuse data look my.csv                    what a file of your own is, and its entry
-  seqfuse why                                 what snakemake would run, and why
+  seqfuse data look my.csv      what a file of your own holds, and the entry to paste
+  seqfuse why                   what snakemake would run, and why
   seqfuse ask --model FOLDER --dna new.fa --question "Is this a promoter?"
 """
 
-# Imports make objects by the hundred thousand and hardly any garbage, as does training; looking for
-# it as often as Python does by default takes a second of a command that imports transformers.
+# Imports and training make objects by the hundred thousand and hardly any garbage. Collecting as
+# often as Python does by default costs a command that imports transformers one second, and the last
+# collection at exit another, although the system is about to reclaim all memory.
 _OBJECTS = 50_000
-# And another one at the end, when the system is about to take the memory back at once.
 atexit.register(gc.freeze)
 
-# Letters of a path that a complaint shows.
+# Letters of a path that an error message shows.
 _NAME = 200
 # What a user can do about a path or a disk, by the error's number.
 _OF_THE_DISK = {
     errno.ENOSPC: "free some space and run this again",
     errno.EDQUOT: "free some of your quota and run this again",
     errno.EROFS: "write to another folder",
-    errno.EACCES: "ask for access, or use another folder",
-    errno.ENAMETOOLONG: "name it shorter",
+    errno.EACCES: "get access to it, or use another folder",
+    errno.ENAMETOOLONG: "give it a shorter name",
 }
 
 
 class _Parser(argparse.ArgumentParser):
-    """Answers a mistake with one line; a command's usage has some forty."""
+    """Reports a mistake in one line, without the usage, which has some forty."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: error: {message}; see {self.prog} --help\n")
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command. Its status is 0, or 1 where it did a part of what was asked and said what it
-    left out. A user's mistake is one line on standard error and exit status 2; so is a signal that
-    ends it, with 128 plus its number."""
+    """Run one command and return its exit status: 0, or 1 if it left out part of the work and said
+    which. A user's mistake is one line on standard error and status 2; a signal that ends the
+    command is one line and 128 plus the signal's number."""
     gc.set_threshold(_OBJECTS)
     argv = list(sys.argv[1:] if argv is None else argv)
     args = argparse.Namespace(command="seqfuse")
@@ -186,7 +189,7 @@ def main(argv: list[str] | None = None) -> int:
             status = args.run(args) or 0
             sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read our output (`| head`) has seen enough; nothing may be written at exit either.
+        # The reader of our output (`| head`) is gone, and nothing may be written at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
     except UserError as error:
@@ -194,16 +197,16 @@ def main(argv: list[str] | None = None) -> int:
     except OSError as error:
         if error.errno not in _OF_THE_DISK:
             raise
-        # Arrow's own text is about bytes; the system's says what is wrong.
+        # Arrow's message speaks of bytes; the system's says what is wrong.
         reason, fix = os.strerror(error.errno), _OF_THE_DISK[error.errno]
         name = str(error.filename or "standard output")
         return _complain(args, f"{name[:_NAME]}{'...' * (len(name) > _NAME)}: {reason}; {fix}")
     except RuntimeError as error:
-        # Known by its name, because most commands import no torch.
+        # Recognised by name, because most commands do not import torch.
         if type(error).__name__ != "OutOfMemoryError":
             raise
         reason = " ".join(str(error).split()).partition(". GPU")[0]
-        fix = "see what else computes on that GPU (`nvidia-smi`), or take one with more memory"
+        fix = "see what else uses that GPU (`nvidia-smi`), or use one with more memory"
         return _complain(args, f"{reason}; {fix}")
     except preemption.Interrupted as interruption:
         print(f"{args.command}: {interruption.line}", file=sys.stderr)
@@ -212,7 +215,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _register_plugins() -> None:
-    """The registry of this process holds what the run's configuration says."""
+    """Add the plugins of the run's configuration to the registry of this process."""
     if files := fingerprint.plugins():
         from seqfuse.registry import plugins
 
@@ -225,7 +228,7 @@ def _complain(args: argparse.Namespace, message: object) -> int:
 
 
 def _grouped() -> str:
-    """The stages and tools by group, a line each."""
+    """Stages and tools by group, one line each."""
     listed = {name for names in GROUPS.values() for name in names}
     others = tuple(name for name in STAGES if name not in listed)
     blocks = []
@@ -243,7 +246,8 @@ def _parser(argv: list[str]) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"seqfuse {__version__}")
-    stages = parser.add_subparsers(metavar="STAGE", required=True)
+    # The description lists them.
+    stages = parser.add_subparsers(metavar="STAGE", required=True, help=argparse.SUPPRESS)
     for stage, (summary, commands) in STAGES.items():
         stage_parser = stages.add_parser(
             stage,

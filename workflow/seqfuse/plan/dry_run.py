@@ -1,4 +1,4 @@
-"""What a dry run of snakemake plans: its jobs, as the Snakefile's `JobLog` writes them down."""
+"""The plan of a dry run of snakemake: its jobs, as the Snakefile's `JobLog` records them."""
 
 import argparse
 import json
@@ -14,7 +14,7 @@ from seqfuse.errors import UserError, lines
 from seqfuse.plan import job_log
 from seqfuse.settings import yaml_files
 
-# What the Snakefile puts before each thing that a run would stop for.
+# How the Snakefile begins a line about what would stop a run.
 LACKING = "a run would stop: "
 
 
@@ -22,8 +22,8 @@ LACKING = "a run would stop: "
 class Job:
     """One job of the plan; resources as Snakemake prints them, "<TBD>" where inputs are missing.
 
-    `reason` is its own in a few words, "" if it runs only because other jobs make `followed`, which
-    it reads, anew.
+    `reason` is the job's own in a few words; "" if it runs only because other jobs make `followed`,
+    which it reads, again.
     """
 
     rule: str
@@ -37,48 +37,47 @@ class Job:
 
     @property
     def outdated(self) -> bool:
-        """Whether it runs for nothing but its code, or the locked versions that this imports."""
+        """Whether it runs only because its code, or a locked version that this imports, changed."""
         return not self.followed and {*self.reason.split("; ")} <= {job_log.CODE, job_log.PACKAGES}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The words of a snakemake call that change its plan."""
+    """The arguments of snakemake that change its plan."""
     parser.add_argument(
-        "targets", nargs="*", metavar="TARGET", help="rules or files; default: the report"
+        "targets", nargs="*", metavar="TARGET", help="rules or files to make (default: the report)"
     )
-    parser.add_argument("--profile", help="as of snakemake: slurm, workstation")
+    parser.add_argument("--profile", help="as for snakemake: slurm or workstation")
     parser.add_argument(
-        "--config", nargs="+", default=[], metavar="KEY=VALUE", help="as of snakemake"
+        "--config", nargs="+", default=[], metavar="KEY=VALUE", help="as for snakemake"
     )
     parser.add_argument(
-        "--configfile", nargs="+", default=[], metavar="FILE", help="as of snakemake"
+        "--configfile", nargs="+", default=[], metavar="FILE", help="as for snakemake"
     )
 
 
 def words(args: argparse.Namespace, targets: Sequence[str]) -> list[str]:
-    """The same as words of a snakemake call, with other targets."""
+    """These arguments as words of a snakemake call, with other targets."""
     for file in args.configfile or ():
-        yaml_files.read(Path(file))  # of bad YAML, Snakemake names neither file nor line
-    found = [*targets]
+        yaml_files.read(Path(file))  # Snakemake names neither file nor line of bad YAML
+    call = [*targets]
     for name in ("profile", "config", "configfile"):
         value = getattr(args, name)
         if value:
-            found += [f"--{name}", *([value] if isinstance(value, str) else value)]
-    return found
+            call += [f"--{name}", *([value] if isinstance(value, str) else value)]
+    return call
 
 
 def plan(call: Sequence[str], checkout: Path | None = None) -> list[Job]:
-    """The jobs that `snakemake <call>` would run: those of `planned`."""
+    """The jobs that `snakemake <call>` would run, as `planned` returns them."""
     return planned(call, checkout)[0]
 
 
 def planned(call: Sequence[str], checkout: Path | None = None) -> tuple[list[Job], dict]:
-    """The jobs that `snakemake <call>` would run, in its order, and the settings that it resolves;
-    the targets' own rules, which have no command, are left out. Of another checkout, its own
-    package makes the plan.
+    """The jobs that `snakemake <call>` would run, in its order, and the settings that it resolves.
 
-    Needs no cores: a plan is made for a dry run. What a run would stop for goes to standard error;
-    if Snakemake cannot plan, its own complaint is the `UserError`.
+    Target rules, which have no command, are left out. With `checkout`, that checkout's own package
+    makes the plan. What would stop a run is printed to standard error. If Snakemake cannot plan,
+    its message is the `UserError`.
     """
     command = [sys.executable, "-m", "snakemake", "--dry-run", "--nolock", *call]
     with tempfile.NamedTemporaryFile(suffix=".jsonl") as file:
@@ -86,15 +85,15 @@ def planned(call: Sequence[str], checkout: Path | None = None) -> tuple[list[Job
         if checkout:
             environment["PYTHONPATH"] = str(checkout / "workflow")
         run = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True)
-        written = [json.loads(line) for line in file.read().splitlines()]
-    said = (run.stderr + run.stdout).splitlines()
+        recorded = [json.loads(line) for line in file.read().splitlines()]
+    printed = (run.stderr + run.stdout).splitlines()
     if run.returncode:
-        raise UserError(lines("snakemake cannot plan this", _complaint(said)))
-    for line in said:
+        raise UserError(lines("snakemake cannot plan this", _complaint(printed)))
+    for line in printed:
         if line.startswith(LACKING):
             print(line, file=sys.stderr)
-    jobs = [Job(**line) for line in written if "settings" not in line]
-    settings = next((line["settings"] for line in written if "settings" in line), {})
+    jobs = [Job(**entry) for entry in recorded if "settings" not in entry]
+    settings = next((entry["settings"] for entry in recorded if "settings" in entry), {})
     return [job for job in jobs if job.command], settings
 
 
@@ -103,9 +102,10 @@ def makers(jobs: Sequence[Job]) -> dict[str, str]:
     return {file: job.rule for job in jobs for file in job.outputs}
 
 
-def _complaint(said: Sequence[str]) -> str:
-    """The Snakefile's own complaints, or what is most likely Snakemake's."""
-    own = [line for line in said if line.startswith(("configuration error: ", "cannot run here: "))]
-    words = [" ".join(line.split()) for line in said if line.strip()]
-    told = [line for line in words if "error" in line.lower()]
-    return "\n".join(own) or (told or words)[-1]
+def _complaint(printed: Sequence[str]) -> str:
+    """The Snakefile's own error messages, or the line that is most likely Snakemake's."""
+    starts = ("configuration error: ", "cannot run here: ")
+    own = [line for line in printed if line.startswith(starts)]
+    filled = [" ".join(line.split()) for line in printed if line.strip()]
+    errors = [line for line in filled if "error" in line.lower()]
+    return "\n".join(own) or (errors or filled)[-1]
