@@ -56,7 +56,7 @@ def test_an_archive_gives_every_number_again(archive, capsys):
     assert said[0].startswith("small: preset demo, seeds 0, 1, ")
     for name in ("metrics.parquet", "comparisons.parquet", "calibration.parquet", "fusion.csv"):
         assert any(f"{name}: " in line and line.endswith(", the same") for line in said), name
-    assert said[-1] == "Every number is the one that was reported."
+    assert said[-1] == "Every number equals the one reported."
     # What needs sequences or states is named.
     assert "lengths" in said[-2] and "confusion" in said[-2]
 
@@ -95,14 +95,14 @@ def test_an_archive_whose_reported_score_was_changed_is_found_out(archive, tmp_p
     found = capsys.readouterr()
     assert f"{name}: " in found.out and "1 differ" in found.out
     assert "concat, method, none, accuracy: value was" in found.out
-    assert "1 numbers are not those that were reported" in found.err
+    assert "1 numbers differ from those reported" in found.err
 
 
 def test_an_archive_that_was_damaged_is_refused(archive, tmp_path, capsys):
     name = f"codons/{NAME}/dna/cost.json"
     damaged = changed(archive, tmp_path / "a.zip", lambda old: old + b" ", name, sign=False)
     assert main(["rescore", str(damaged)]) == 2
-    assert f"{name} is not the file that was archived" in capsys.readouterr().err
+    assert f"{name} is damaged" in capsys.readouterr().err
     (tmp_path / "b.zip").write_text("no zip")
     assert main(["rescore", str(tmp_path / "b.zip")]) == 2
     assert "not an archive of `seqfuse archive`" in capsys.readouterr().err
@@ -114,7 +114,7 @@ def test_an_archive_of_an_unfinished_run_is_refused(finished, tmp_path, capsys):
     lost = finished / "codons" / NAME / "dna" / "predictions.parquet"
     lost.rename(lost.with_name("kept"))
     assert main(["archive", str(finished), "--out", str(tmp_path / "a.zip")]) == 2
-    assert "dna/predictions.parquet: not there" in capsys.readouterr().err
+    assert "dna/predictions.parquet: missing" in capsys.readouterr().err
     assert not (tmp_path / "a.zip").exists()
     lost.with_name("kept").rename(lost)
 
@@ -125,5 +125,5 @@ def test_differences_of_two_tables_of_an_archive():
     assert differences([row], [same], ("name",)) == (3, [])
     compared, lines = differences([row], [same | {"text": "y", "low": 0.0}], ("name",))
     assert (compared, lines) == (3, ["a: text was x, is y", "a: low was nan, is 0.0"])
-    assert differences([row], [], ("name",))[1] == ["a: reported, and not computed again"]
-    assert differences([], [row], ("name",))[1] == ["a: not among what was reported"]
+    assert differences([row], [], ("name",))[1] == ["a: reported, but not computed again"]
+    assert differences([], [row], ("name",))[1] == ["a: computed, but not reported"]

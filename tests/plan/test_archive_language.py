@@ -173,7 +173,7 @@ def test_an_archive_of_study_a_gives_every_number_again(archive, capsys):
     for name in expected:
         (line,) = [line for line in said if line.startswith(f"{name}: ")]
         assert line.endswith(", the same") and not line.startswith(f"{name}: 0 "), line
-    assert said[-1] == "Every number is the one that was reported."
+    assert said[-1] == "Every number equals the one reported."
 
 
 def test_an_archive_holds_probes_folds_aliases_and_ablations(unpacked):

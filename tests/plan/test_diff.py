@@ -126,8 +126,8 @@ def test_the_table_has_every_column_and_exact_numbers(runs, tmp_path, capsys):
     ("lost", "complaint"),
     [
         ("report", "no finished run (no report/settings.json)"),
-        (f"evaluation/codons/{NAME}/metrics.parquet", "still going or was stopped; finish it"),
-        (f"codons/{NAME}/dna/predictions.parquet", "still going or was stopped; finish it"),
+        (f"evaluation/codons/{NAME}/metrics.parquet", "has not finished; finish it"),
+        (f"codons/{NAME}/dna/predictions.parquet", "has not finished; finish it"),
     ],
 )
 def test_a_run_that_is_not_there_or_not_finished_is_one_line(

@@ -192,5 +192,5 @@ def test_without_a_network_it_is_one_line_with_the_servers(tmp_path, monkeypatch
 def test_without_a_network_the_hubs_cache_alone_is_asked(monkeypatch):
     asked = []
     monkeypatch.setattr(fetch.network, "hub_offline", lambda: "no network")
-    assert fetch._asked(lambda *args, **options: asked.append(options), "a") is None
+    assert fetch._dry_run_of(lambda *args, **options: asked.append(options), "a") is None
     assert asked == [{"dry_run": True, "local_files_only": True}]

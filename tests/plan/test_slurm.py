@@ -131,7 +131,7 @@ def test_why_tells_arrays_in_the_queue_and_goes_on_without_slurm(
     assert capsys.readouterr().out.splitlines() == ["Nothing to be done.", queued]
     site(squeue="echo 'squeue: error: no controller' >&2; exit 1")
     why.run(parser.parse_args(["--profile", "slurm"]))
-    told = "what Slurm's queue holds is not known: squeue: no controller"
+    told = "Slurm's queue cannot be read: squeue: no controller"
     assert capsys.readouterr().out.splitlines() == ["Nothing to be done.", told]
     why.run(parser.parse_args([]))
     assert capsys.readouterr().out.splitlines() == ["Nothing to be done."]

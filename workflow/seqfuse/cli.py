@@ -241,13 +241,16 @@ def _grouped() -> str:
 def _parser(argv: list[str]) -> argparse.ArgumentParser:
     parser = _Parser(
         prog="seqfuse",
+        usage="seqfuse [--version] STAGE [COMMAND] ...",
         description=f"{_ABOUT}\n\n{_grouped()}",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"seqfuse {__version__}")
     # The description lists them.
-    stages = parser.add_subparsers(metavar="STAGE", required=True, help=argparse.SUPPRESS)
+    stages = parser.add_subparsers(
+        metavar="STAGE", required=True, help=argparse.SUPPRESS, prog="seqfuse"
+    )
     for stage, (summary, commands) in STAGES.items():
         stage_parser = stages.add_parser(
             stage,

@@ -1,1 +1,1 @@
-"""Commands about a run that are no stage of it: why, fetch, accept, archive, rescore."""
+"""Commands about a run that no rule calls: why, fetch, rehearse, accept, diff and others."""

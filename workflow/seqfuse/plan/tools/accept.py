@@ -1,10 +1,10 @@
-"""Keep results that older code made, and have it on record.
+"""Keep results that older code made, and record why.
 
-After an update, stages whose code changed are due, although you may know that the change cannot
-move a result, and making them again may cost days. This marks as up to date what is due for its
-code, or for the versions that it imports, and for nothing else; what is due for another reason
-stays due. Each kept job is written down with the day, the commit and your reason, in
-results/<run>/report/accepted.json, and the report says so.
+After an update, every stage whose code changed would run again, which may take days, although you
+may know that the change cannot affect a result. This marks those results as up to date that would
+be made again only because of their code or of a package version that it imports; anything else
+stays due. results/<run>/report/accepted.json records each kept job with the date, the commit and
+your reason, and the report shows it.
 
     seqfuse why --profile slurm
     seqfuse accept --profile slurm --because "only messages to the user changed"
@@ -32,21 +32,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     kept: list[dry_run.Job] = []
-    # A job that follows another shows its own reason once that one is up to date.
+    # A job that follows another one shows its own reason only once that one is up to date.
     while jobs := [job for job in _planned(args, args.targets) if job.outdated]:
         if again := {job.outputs[0] for job in jobs} & {job.outputs[0] for job in kept}:
-            raise UserError(f"snakemake does not take {min(again)} for up to date")
+            raise UserError(f"{min(again)}: still due after `snakemake --touch`")
         record(jobs, args.because)
         _touch(args, [path for job in jobs for path in job.outputs])
         kept += jobs
     for rule in dict.fromkeys(job.rule for job in kept):
         print(f"{rule}: {sum(job.rule == rule for job in kept)} kept")
     due = _planned(args, args.targets)
-    print(f"{len(due)} jobs are due for other reasons: seqfuse why" if due else "Nothing is due.")
+    other = f"{len(due)} jobs are due for other reasons; see `seqfuse why`"
+    print(other if due else "Nothing is due.")
 
 
 def record(jobs: Sequence[dry_run.Job], because: str) -> None:
-    """Add jobs to what was accepted in their run."""
+    """Add jobs to the accepted ones of their run."""
     run = Path(*Path(jobs[0].outputs[0]).parts[:2])
     path = run / "report" / "accepted.json"
     entries = read_json(path)["accepted"] if path.exists() else []
@@ -64,7 +65,7 @@ def _planned(args: argparse.Namespace, targets: Sequence[str]) -> list[dry_run.J
 
 
 def _touch(args: argparse.Namespace, outputs: Sequence[str]) -> None:
-    """Have Snakemake take these files for made by the code of now."""
+    """Have Snakemake treat these files as made by the present code."""
     call = dry_run.words(args, outputs)
     command = [sys.executable, "-m", "snakemake", "--touch", "--cores", "1", *call]
     done = subprocess.run(command, capture_output=True, text=True)

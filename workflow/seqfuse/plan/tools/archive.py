@@ -1,10 +1,10 @@
-"""Put what a run's scores are made of into one file, for whoever wants to check them.
+"""Pack what a run's scores are computed from into one file, for anyone who wants to check them.
 
-Reads a finished run. Writes a zip: the predictions of every method and control, the gold labels,
-clusters, costs and verdicts, the tables and figures' CSVs that were reported, the configuration
-with its seeds, versions, and the SHA-256 of everything. Sequences, questions and reasoning of the
-data are left out: of a sequence its hash is kept, which says where two are equal and no more. Same
-run, same bytes.
+Reads a finished run. Writes a zip with the predictions of every method and control, the gold
+labels, clusters, costs and verdicts, the reported tables and the CSV of each figure, the
+configuration with its seeds, package versions, and the SHA-256 of every file. The sequences,
+questions and reasoning of the data are left out; a sequence is replaced by its hash, which only
+shows whether two are equal. The same run gives the same bytes.
 
 `seqfuse rescore` computes the numbers again from this file alone.
 
@@ -16,18 +16,18 @@ from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
-# Kinds of files that the archive holds: figures drawn from these alone can be drawn again.
+# Kinds of files in the archive; a figure that needs no other kind can be drawn again.
 TABLES = ("metrics", "comparisons", "calibration")
 HELD = (*TABLES, "costs", "verdicts", "clusters", "settings")
 MANIFEST = "archive.json"
 _NAMED = ("seqfuse", "numpy", "scipy", "pyarrow", "pandas", "torch", "transformers", "snakemake")
-# What the evaluation reads of a record, as it is or as a hash.
+# The fields of a record that the evaluation reads, stored unchanged or as a hash.
 _PLAIN, _HASHED = ("id", "split", "label", "value", "subset"), ("sequence", "variant")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="RUN", help="name of a run, or its folder")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="default: RUN.zip")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="zip to write (default: RUN.zip)")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 class _Archive:
-    """The members of an archive by name, and the manifest that says what they are."""
+    """The members of an archive by name, and its manifest, which describes them."""
 
     def __init__(self, folder: Path, temporary: Path):
         from seqfuse import files
@@ -63,7 +63,7 @@ class _Archive:
         self.manifest: dict = {}
 
     def fill(self) -> None:
-        """Take everything in."""
+        """Collect every member."""
         from seqfuse.settings.paths import commit
 
         parts = [
@@ -91,7 +91,7 @@ class _Archive:
         }
 
     def pack(self, out: Path) -> None:
-        """Write the zip, members by name, all of one date."""
+        """Write the zip: members sorted by name, all with the same date."""
         import json
         import zipfile
 
@@ -107,7 +107,7 @@ class _Archive:
                     member.write(self.members[name].read_bytes())
 
     def _evaluation(self, study: str, suite: str, ablations: bool) -> dict:
-        """One suite's evaluation: its inputs, its settings, and the tables that it wrote."""
+        """The evaluation of one suite: its inputs, its settings and the tables that it wrote."""
         datasets = self.plan.suites(study)[suite]
         records = [f"<results>/sequences/{name}/records.parquet" for name in datasets]
         clusters = [f"<results>/sequences/{name}/clusters.parquet" for name in datasets]
@@ -154,24 +154,24 @@ class _Archive:
         return self._take([figure["csv"]])[0]
 
     def _there(self, *scope) -> bool:
-        """Whether a run has made the files of a kind."""
+        """Whether the run has made all files of a kind."""
         return all(self._path(path).exists() for path in self.artifacts.paths(*scope))
 
     def _path(self, path: str) -> Path:
         return Path(path.replace("<results>", str(self.folder)))
 
     def _take(self, paths: list[str]) -> list[str]:
-        """Members of the same content as files of the run, by name."""
+        """Add files of the run unchanged, and return the names of the members."""
         from seqfuse.errors import UserError
 
         for path in paths:
             if not self._path(path).is_file():
-                raise UserError(f"{self._path(path)}: not there; finish the run with snakemake")
+                raise UserError(f"{self._path(path)}: missing; finish the run with snakemake")
             self.members[_name(path)] = self._path(path)
         return [_name(path) for path in paths]
 
     def _without_data(self, path: str) -> str:
-        """Cleaned records as the evaluation reads them, hashes in place of sequences."""
+        """Add cleaned records as the evaluation reads them, with hashes in place of sequences."""
         import pyarrow as pa
 
         from seqfuse import files, tables

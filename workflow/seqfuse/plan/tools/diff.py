@@ -1,11 +1,11 @@
-"""Say what changed between two runs: settings, what only one of them has, and scores.
+"""Compare two runs: their settings, what only one of them has, and their scores.
 
-Reads two finished runs; the first is the older one, or what the second is held against. Prints the
-settings that differ, suites, datasets and methods on one side only, and each score that is another,
-with the difference (second less first), its interval and its verdict. Scores are paired on the test
-rows that are the same in both runs (id, DNA, variant and gold), by the tests of the report: a
-family of tests is one set of rows, corrected by Holm's method. Where no row is the same, the scores
-stand beside each other and nothing is tested. Trains nothing and needs no model.
+Reads two finished runs; the first is the older one or the reference. Prints the settings that
+differ, the suites, datasets and methods that only one run has, and each score that changed, with
+the difference (second minus first), its interval and its verdict. Scores are compared on the test
+rows that both runs share (same id, DNA, variant and gold label), with the tests of the report;
+Holm's correction is over the tests on one set of rows. If the runs share no row, the scores are
+printed side by side and nothing is tested. Trains nothing and needs no model.
 
     seqfuse diff results/before results/after
     seqfuse diff before after --out changed.csv
@@ -24,9 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name in ("one", "other"):
         parser.add_argument(name, metavar="RUN", help="name of a run, or its folder")
     parser.add_argument(
-        "--ablations", action="store_true", help="what `snakemake ablations` made of both runs"
+        "--ablations", action="store_true", help="compare what `snakemake ablations` made"
     )
-    parser.add_argument("--json", action="store_true", help="all of it, as JSON")
+    parser.add_argument("--json", action="store_true", help="print everything as JSON")
     parser.add_argument(
         "--out", type=Path, metavar="FILE.csv", help="also write every score as a table"
     )
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> None:
     import json
 
     one, other = (_Finished(name, args.ablations) for name in (args.one, args.other))
-    found = {
+    compared = {
         "one": str(one.folder),
         "other": str(other.folder),
         "settings": settings(one.settings, other.settings),
@@ -44,15 +44,15 @@ def run(args: argparse.Namespace) -> None:
         "scores": _scores(one, other),
     }
     if args.out:
-        _write(args.out, found["scores"])
+        _write(args.out, compared["scores"])
     if args.json:
-        print(json.dumps(_plain(found), indent=2, ensure_ascii=False))
+        print(json.dumps(_plain(compared), indent=2, ensure_ascii=False))
     else:
-        print("\n".join(_lines(found, 1 - _rule(one).level)))
+        print("\n".join(_lines(compared, 1 - _rule(one).level)))
 
 
 class _Finished:
-    """A run whose evaluation is there: its folder, settings, files and reported test scores."""
+    """A run that was evaluated: its folder, settings, files and reported test scores."""
 
     def __init__(self, name: str, ablations: bool):
         from seqfuse import files
@@ -77,13 +77,13 @@ class _Finished:
             }
         except KeyError as error:
             raise UserError(
-                f"{self.folder}: its settings have no {error}; they are of another version of "
-                "seqfuse, so run snakemake on it again"
+                f"{self.folder}: its settings have no {error}, so another version of seqfuse wrote "
+                "them; run snakemake on it again"
             ) from None
         self.reported = {key: list(_reported(*paths)) for key, paths in evaluations.items()}
 
     def paths(self, kind: str, study: str, suite: str) -> list[Path]:
-        """The files of a kind, all of which must be there."""
+        """The files of a kind, all of which must exist."""
         from seqfuse.errors import UserError
 
         named = self.artifacts.paths(kind, study, suite, self.ablations)
@@ -92,13 +92,13 @@ class _Finished:
             if not path.is_file():
                 target = " ablations" if self.ablations else ""
                 raise UserError(
-                    f"{path}: not there, so this run is still going or was stopped; finish it with "
+                    f"{path}: missing, so this run has not finished; finish it with "
                     f"`snakemake{target}` first"
                 )
         return paths
 
     def evaluated(self, study: str, suite: str):
-        """What the evaluation of a suite read."""
+        """The inputs of the evaluation of a suite."""
         import json
 
         from seqfuse.evaluation.paired_runs import Evaluated
@@ -117,15 +117,15 @@ class _Finished:
 
     def things(self) -> dict[tuple[str, str], set[str]]:
         """Names of suites, and of the datasets and methods of each, by (kind, suite)."""
-        found = {("suite", ""): {suite for _, suite in self.suites}}
+        names = {("suite", ""): {suite for _, suite in self.suites}}
         for (_, suite), rows in self.reported.items():
             for kind in ("dataset", "method"):
-                found[kind, suite] = {row[kind] for row in rows}
-        return found
+                names[kind, suite] = {row[kind] for row in rows}
+        return names
 
 
 def _reported(metrics: Path, comparisons: Path) -> Iterator[dict]:
-    """The test scores of a suite on unaltered input, by the metric that methods are compared by."""
+    """The test scores of a suite on unaltered input, in the metric that methods are compared by."""
     from seqfuse import tables
 
     compared = tables.read(comparisons, tables.COMPARISONS, ["dataset", "metric"]).to_pylist()
@@ -142,7 +142,7 @@ def _of_any_version(schema):
 
 
 def settings(one: Mapping, other: Mapping) -> list[dict]:
-    """The keys whose values differ, as `a.b.c`, but for the run's name; a value that a run lacks is
+    """The keys whose values differ, as `a.b.c`, without the run's name; a value that a run lacks is
     None."""
     first, second = ({k: v for k, v in _flat(tree) if k != "run"} for tree in (one, other))
     keys = [key for key in dict.fromkeys([*first, *second]) if first.get(key) != second.get(key)]
@@ -158,7 +158,7 @@ def _flat(tree: Mapping, above: str = "") -> Iterator[tuple[str, object]]:
 
 
 def _only(side: str, ours: _Finished, theirs: _Finished) -> Iterator[dict]:
-    """What one run has and the other has not; of a suite of its own only its name."""
+    """What one run has and the other lacks; of a whole suite, only its name."""
     others = theirs.things()
     for (kind, suite), names in ours.things().items():
         for name in sorted(names - others.get((kind, suite), names)):
@@ -173,7 +173,7 @@ def _rule(run: _Finished):
 
 
 def _scores(one: _Finished, other: _Finished) -> list[dict]:
-    """A row a score that both runs have: paired where rows are the same, else as reported."""
+    """One row for each score of both runs: compared on shared rows, or else as reported."""
     from seqfuse.evaluation import paired_runs
 
     rows = []
@@ -199,7 +199,7 @@ def _write(path: Path, rows: list[dict]) -> None:
 
 
 def _plain(value):
-    """As JSON and CSV hold it: what is no number is null."""
+    """A value for JSON or CSV: NaN and infinity become null."""
     if isinstance(value, Mapping):
         return {key: _plain(one) for key, one in value.items()}
     if isinstance(value, list):
@@ -207,23 +207,23 @@ def _plain(value):
     return None if value != value or value in (float("inf"), -float("inf")) else value
 
 
-def _lines(found: dict, confidence: float) -> Iterator[str]:
+def _lines(compared: dict, confidence: float) -> Iterator[str]:
     """What is printed."""
-    one, other = found["one"], found["other"]
+    one, other = compared["one"], compared["other"]
     yield f"{one} {_ARROW} {other}"
-    yield f"Differences are second less first, with {100 * confidence:g} % intervals (Holm)."
-    changed = found["settings"]
+    yield f"Differences are second minus first, with {100 * confidence:g} % intervals (Holm)."
+    changed = compared["settings"]
     count = f"{len(changed)} key{'s differ' if len(changed) > 1 else ' differs'}"
     yield f"\nSettings: {count if changed else 'the same'}"
     for row in changed:
         yield f"  {row['key']}: {_short(row['one'])} {_ARROW} {_short(row['other'])}"
     for side in ("one", "other"):
-        own = [row for row in found["only"] if row["side"] == side]
+        own = [row for row in compared["only"] if row["side"] == side]
         if own:
-            yield f"\nOnly in {found[side]}:"
+            yield f"\nOnly in {compared[side]}:"
             yield from (f"  {_owned(row)}" for row in own)
     places: dict[tuple, list[dict]] = {}
-    for row in found["scores"]:
+    for row in compared["scores"]:
         if row["subset"] in _SHOWN:
             places.setdefault((row["suite"], row["dataset"], row["subset"]), []).append(row)
     for rows in places.values():
@@ -239,14 +239,14 @@ def _owned(row: dict) -> str:
 
 
 def _place(rows: list[dict], one: str, other: str) -> Iterator[str]:
-    """The scores on one set of rows: a line each that changed, and a line of those that did not."""
+    """The scores on one set of rows: one line for each that changed, and one for all others."""
     from seqfuse.evaluation.paired_runs import IDENTICAL
     from seqfuse.registry.metrics import METRICS
     from seqfuse.registry.subsets import subset
     from seqfuse.registry.titles import TITLES
 
     first = rows[0]
-    rows_of_both = f"n = {first['n']:,}" if first["n"] else "no row is the same"
+    rows_of_both = f"n = {first['n']:,}" if first["n"] else "no row in common"
     if (
         first["n"]
         and first["subset"] == "all"
@@ -277,7 +277,7 @@ def _place(rows: list[dict], one: str, other: str) -> Iterator[str]:
 
 
 def _numbers(row: dict) -> tuple[str, str, str]:
-    """Both scores and their difference; unpaired scores have each its own interval."""
+    """Both scores and their difference; each unpaired score has an interval of its own."""
     ends = {side: (row[f"low_{side}"], row[f"high_{side}"]) for side in ("one", "other")}
     values = [_number(row[f"value_{side}"]) for side in ends]
     if row["difference"] is None:

@@ -1,8 +1,8 @@
-"""Fetch what a run needs before it is submitted, and say first how much that is.
+"""Download the datasets and models of a run ahead of time, and say first how much that is.
 
-Reads the plan of a dry run with the same words as snakemake. Prints each dataset and model that is
-not there yet with what is to be downloaded, then makes them by their own rules. Run it where there
-is a network; the jobs of a cluster need none then.
+Makes a dry run with the same words as snakemake. Prints each missing dataset and model with the
+size of its download, then runs the rules that make them. Run it on a machine with a network; the
+jobs of a cluster then need none.
 
     seqfuse fetch --profile slurm --config preset=paper
 """
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     jobs = [job for job in dry_run.plan(dry_run.words(args, args.targets)) if job.rule in RULES]
     if not jobs:
-        print("Everything is there.")
+        print("Nothing to download: every dataset and model is there.")
         return
     sizes = [size(job) for job in jobs]
     _refuse_without_network([job for job, total in zip(jobs, sizes, strict=True) if total != 0])
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def size(job: dry_run.Job) -> int | None:
-    """The bytes that a job of these rules downloads; None where that cannot be known."""
+    """The bytes that a job of these rules downloads; None if that cannot be known."""
     flags = _flags(job.command)
     sizes = _sizes(json.loads(flags["entry"][0]), flags.get("mirror", []))
     return None if None in sizes else sum(sizes)
@@ -57,7 +57,7 @@ def size(job: dry_run.Job) -> int | None:
 
 def _announced(job: dry_run.Job, total: int | None) -> str:
     """One line about what a job downloads."""
-    what = "nothing to download" if total == 0 else _told(total)
+    what = "nothing to download" if total == 0 else _in_words(total)
     return f"{job.rule.removeprefix('data_'):8} {_name(job):24} {what}"
 
 
@@ -67,14 +67,14 @@ def _name(job: dry_run.Job) -> str:
 
 
 def _refuse_without_network(jobs: list[dry_run.Job]) -> None:
-    """Stop in one line where no server that these jobs download from can be reached."""
+    """Stop in one line if no server that these jobs download from can be reached."""
     hosts = sorted({host for job in jobs for host in _hosts(job)})
     reasons = {host: _unreachable(host) for host in hosts}
     if reasons and all(reasons.values()):
         why = "; ".join(sorted(set(filter(None, reasons.values()))))
         raise UserError(
             f"cannot reach {', '.join(hosts)} ({why}), so {several([*map(_name, jobs)])} cannot be"
-            " fetched: run this where there is a network, or name a folder that has the files in"
+            " fetched: run this on a machine with a network, or name a folder that has the files in"
             " `mirror:` (models: a filled cache of the hub in HF_HOME)"
         )
 
@@ -84,7 +84,7 @@ def _unreachable(host: str) -> str | None:
 
 
 def _hosts(job: dry_run.Job) -> set[str]:
-    """The servers of what a job downloads."""
+    """The servers that a job downloads from."""
     flags = _flags(job.command)
     entry, mirrors = json.loads(flags["entry"][0]), flags.get("mirror", [])
     if entry.get("kind") == "hub" or "files" not in entry:
@@ -100,9 +100,12 @@ def _say_total(sizes: list[int | None]) -> None:
     known = sum(size for size in sizes if size)
     free = shutil.disk_usage(Path.cwd()).free
     least = "at least " if None in sizes else ""
-    print(f"together {least}{_told(known)} to download; {_told(free)} free here", flush=True)
+    print(f"together {least}{_in_words(known)} to download; {_in_words(free)} free", flush=True)
     if known > free:
-        raise UserError(f"{_told(known)} do not fit into {_told(free)}: free some, or move `run`")
+        raise UserError(
+            f"{_in_words(known)} do not fit into {_in_words(free)}: free some space, or run in"
+            " another folder"
+        )
 
 
 def _flags(command: str) -> dict[str, list[str]]:
@@ -134,7 +137,7 @@ def _sizes(entry: dict, mirrors: list[str]) -> list[int | None]:
 
 
 def _at(url: str) -> int | None:
-    """The length that a server states for an address."""
+    """The length that a server declares for an address."""
     from urllib.request import Request, urlopen
 
     try:
@@ -148,7 +151,7 @@ def _of_dataset(hub: dict, item: dict) -> int | None:
     from huggingface_hub import hf_hub_download
 
     path = item.get("hub_path", item["path"])
-    file = _asked(
+    file = _dry_run_of(
         hf_hub_download, hub["repository"], path, repo_type="dataset", revision=hub.get("revision")
     )
     return file and (file.file_size if file.will_download else 0)
@@ -157,7 +160,7 @@ def _of_dataset(hub: dict, item: dict) -> int | None:
 def _model(entry: dict) -> list[int | None]:
     from huggingface_hub import snapshot_download
 
-    files = _asked(
+    files = _dry_run_of(
         snapshot_download,
         entry["repository"],
         revision=entry.get("revision"),
@@ -169,21 +172,21 @@ def _model(entry: dict) -> list[int | None]:
     return [file.file_size if file.will_download else 0 for file in files]
 
 
-def _asked(ask, *args, **options):
-    """What the hub says of a download; None without a network or an answer."""
+def _dry_run_of(download_, *args, **options):
+    """What a download from the hub would fetch; None without a network or an answer."""
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     offline = network.hub_offline() is not None
     try:
-        return ask(*args, **options, dry_run=True, local_files_only=offline)
+        return download_(*args, **options, dry_run=True, local_files_only=offline)
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError):
         return None
 
 
-def _told(size: int | None) -> str:
+def _in_words(size: int | None) -> str:
     """A number of bytes in words."""
     if size is None:
-        return "size unknown (no network, or the server does not tell)"
+        return "size unknown (no network, or the server does not say)"
     for unit in ("B", "kB", "MB", "GB"):
         if size < 1000:
             return f"{size:.0f} {unit}" if unit in ("B", "kB") else f"{size:.1f} {unit}"

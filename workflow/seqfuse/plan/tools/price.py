@@ -1,9 +1,8 @@
-"""Say what judging a run would ask of a server, and cost, before anything is sent.
+"""Estimate how many requests judging a run takes and what they cost, before anything is sent.
 
-Reads the plan of a dry run with the same words as snakemake. Prints a line for each method and
-control that is still to be judged, and the sum, in which a question that several ask counts once.
-Where a method has not answered yet, its reasoning is taken to be as long as the reference. Nothing
-runs.
+Makes a dry run with the same words as snakemake. Prints one line for each method and control that
+is still to be judged, and their sum, in which a request that several share counts once. If a method
+has not answered yet, its reasoning is assumed to be as long as the reference. Nothing is sent.
 
     seqfuse price --profile slurm --config preset=paper judge='{judge: openai}'
 """
@@ -26,12 +25,12 @@ def run(args: argparse.Namespace) -> None:
     parser = argparse.ArgumentParser()
     judge.add_arguments(parser)
     calls = [parser.parse_args(_words(job.command)) for job in jobs if job.rule == "judge"]
-    asked = [(call, cli_flags.take(call, judge.Settings)) for call in calls]
-    for line in pricing.lines(asked, len(settings["seeds"])):
+    with_settings = [(call, cli_flags.take(call, judge.Settings)) for call in calls]
+    for line in pricing.lines(with_settings, len(settings["seeds"])):
         print(line)
 
 
 def _words(command: str) -> list[str]:
-    """The flags of a job's shell line, without where its output goes."""
+    """The arguments of a job's shell line, up to the redirection of its output."""
     words = shlex.split(command)
     return words[words.index("judge") + 1 : words.index("2>")]

@@ -1,13 +1,12 @@
-"""Say what a run will take before it is paid for: memory, time, disk, GPU-hours.
+"""Estimate what a run will take before you pay for it: memory, time, disk, GPU-hours.
 
-Reads the plan of a dry run with the same words as snakemake and computes, for every job that
-computes with a model, what it takes on a card: no model is downloaded, and no GPU is needed. Rows
-and lengths are those of the cleaned records, where they are there, else what the catalogue
-declares. Memory is that of the method's own step, run on tensors that have shapes and no values;
-time is FLOP at a stated share of what the card can do. docs/rehearsal.md says how far both were
-from what was measured.
+Makes a dry run with the same words as snakemake and estimates, for every job that computes with a
+model, what it takes on a GPU model (a card). No model is downloaded, and no GPU is needed. Rows and
+lengths are those of the cleaned records if they exist, otherwise what the catalogue declares.
+Memory is that of one step of the method, run on tensors that have shapes but no values; time is
+FLOP at a stated share of what the card can do. docs/rehearsal.md compares both with measurements.
 
-Exits with 1 where a job does not fit, or where the run takes more than `budget_gpu_hours`.
+The exit status is 1 if a job does not fit, or if the run takes more than `budget_gpu_hours`.
 
     seqfuse rehearse --profile slurm
     seqfuse rehearse ablations --profile slurm --card a100-40 --jobs
@@ -41,22 +40,23 @@ _PARTS = ("weights", "gradients", "optimiser", "activations")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     dry_run.add_arguments(parser)
     parser.add_argument(
-        "--card", help="instead of gpu.model and gpu.memory_gb: a100-80, a100-40, h100, h200, cpu"
+        "--card",
+        help="in place of gpu.model and gpu.memory_gb: a100-80, a100-40, h100, h200 or cpu",
     )
-    parser.add_argument("--jobs", action="store_true", help="a line a job, not a line a rule")
-    parser.add_argument("--json", action="store_true", help="all of it, as JSON")
+    parser.add_argument("--jobs", action="store_true", help="one line a job instead of one a rule")
+    parser.add_argument("--json", action="store_true", help="print everything as JSON")
 
 
 def run(args: argparse.Namespace) -> None:
     jobs, settings = dry_run.planned(dry_run.words(args, args.targets))
     run_of, card = Run(settings), cards.card(settings, args.card)
-    found = estimated(run_of, card, jobs)
-    hours, budget = sum(e.gpu_hours for _, e in found), settings["budget_gpu_hours"]
-    over = [(job, e) for job, e in found if not e.fits(card)]
+    estimates = estimated(run_of, card, jobs)
+    hours, budget = sum(e.gpu_hours for _, e in estimates), settings["budget_gpu_hours"]
+    over = [(job, e) for job, e in estimates if not e.fits(card)]
     if args.json:
-        print(json.dumps(as_json(card, found, hours, budget), indent=2))
+        print(json.dumps(as_json(card, estimates, hours, budget), indent=2))
     else:
-        for line in table(card, found, by_job=args.jobs):
+        for line in table(card, estimates, by_job=args.jobs):
             print(line)
     if over:
         _leave(_too_large(card, over))
@@ -65,43 +65,43 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _leave(reason: str) -> NoReturn:
-    """End with the status that says no to the plan; 2 says that there is none."""
+    """End with status 1: the plan does not fit. Status 2 means that there is no plan."""
     print(f"seqfuse rehearse: {reason}", file=sys.stderr)
     raise SystemExit(1)
 
 
 def estimated(run_of: Run, card: Card, jobs: Sequence[dry_run.Job]) -> list[Estimated]:
-    """The jobs that compute with a model, with their estimates; shapes that no file knows yet are
-    asked for first, and kept."""
-    estimates, asked = Estimates(run_of, card), []
+    """The jobs that compute with a model, with their estimates. Shapes that were never traced are
+    traced first, and the results are kept."""
+    estimates, traced = Estimates(run_of, card), []
     while unknown := _unknown(estimates, jobs):
-        if any(request in asked for request in unknown):
-            raise UserError(f"{coefficients.OWN}: it does not hold what was just asked for")
-        asked += unknown
-        say(f"{len(unknown)} shapes that are not known yet: a minute or so each, once")
-        _ask(unknown)
+        if any(request in traced for request in unknown):
+            raise UserError(f"{coefficients.OWN}: a shape that was just traced is missing from it")
+        traced += unknown
+        say(f"tracing {len(unknown)} shapes for the first time: about a minute each")
+        _trace(unknown)
         estimates = Estimates(run_of, card)
     pairs = [(job, estimates.of(job.rule, _wildcards(job))) for job in jobs]
-    return [(job, found) for job, found in pairs if found]
+    return [(job, estimate) for job, estimate in pairs if estimate]
 
 
 def _unknown(estimates: Estimates, jobs: Iterable[dry_run.Job]) -> list[coefficients.Request]:
-    """The requests that stand between the jobs and their estimates, the first of each job."""
-    asked = {}
+    """The traces that the jobs' estimates still need, the first of each job."""
+    requests = {}
     for job in jobs:
         try:
             estimates.of(job.rule, _wildcards(job))
         except coefficients.Unknown as unknown:
-            asked[str(unknown)] = unknown.request
-    return list(asked.values())
+            requests[str(unknown)] = unknown.request
+    return list(requests.values())
 
 
-def _ask(requests: Sequence[coefficients.Request]) -> None:
-    """Have requests answered by the stage that has the methods, and keep the answers."""
+def _trace(requests: Sequence[coefficients.Request]) -> None:
+    """Have the stage that holds the methods trace these shapes, and keep the results."""
     with tempfile.TemporaryDirectory() as folder:
-        asked = Path(folder, "requests.json")
-        write_json(asked, list(requests))
-        command = [sys.executable, "-m", "seqfuse.cli", "language", "trace", str(asked)]
+        path = Path(folder, "requests.json")
+        write_json(path, list(requests))
+        command = [sys.executable, "-m", "seqfuse.cli", "language", "trace", str(path)]
         if subprocess.run([*command, "--out", str(coefficients.OWN)]).returncode:
             raise UserError("what these models take cannot be computed; see above")
 
@@ -111,8 +111,8 @@ def _wildcards(job: dry_run.Job) -> SimpleNamespace:
     return SimpleNamespace(**{name: value for name, _, value in pairs})
 
 
-def as_json(card: Card, found: Sequence[Estimated], hours: float, budget: float | None) -> dict:
-    """The card, every job, and what they come to together."""
+def as_json(card: Card, jobs: Sequence[Estimated], hours: float, budget: float | None) -> dict:
+    """The card, the estimate of every job, and their sum."""
     return {
         "card": vars(card),
         "jobs": [
@@ -132,25 +132,25 @@ def as_json(card: Card, found: Sequence[Estimated], hours: float, budget: float 
                 "change": "" if e.fits(card) else e.remedy,
                 "notes": dict(e.notes),
             }
-            for job, e in found
+            for job, e in jobs
         ],
         "gpu_hours": round(hours, 2),
         "budget_gpu_hours": budget,
-        "fits": all(e.fits(card) for _, e in found),
+        "fits": all(e.fits(card) for _, e in jobs),
     }
 
 
-def table(card: Card, found: Sequence[Estimated], by_job: bool) -> list[str]:
-    """A line a rule, or a line a job; of several jobs, the most memory of one and the sums."""
+def table(card: Card, jobs: Sequence[Estimated], by_job: bool) -> list[str]:
+    """One line a rule, or one a job; of several jobs, the largest memory and the other sums."""
     unit = "GPU-hours" if card.room is not None else "hours"
     header = ["job" if by_job else "rule", "jobs", "weights", "gradients", "optimiser"]
     header += ["activations", "memory", "host", "disk", "tokens", "PFLOP", unit, ""]
     groups: dict[str, list[Estimated]] = {}
-    for job, estimate in found:
+    for job, estimate in jobs:
         name = f"{job.rule} {job.wildcards}" if by_job else job.rule
         groups.setdefault(name, []).append((job, estimate))
     rows = [_row(name, group, card) for name, group in groups.items()]
-    rows.append(_row("together", found, card) if found else ["nothing computes with a model"])
+    rows.append(_row("together", jobs, card) if jobs else ["no job computes with a model"])
     rows = [row + [""] * (len(header) - len(row)) for row in rows]
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     lines = [
@@ -170,7 +170,7 @@ def table(card: Card, found: Sequence[Estimated], by_job: bool) -> list[str]:
 
 def _row(name: str, group: Sequence[Estimated], card: Card) -> list[str]:
     largest = max((e for _, e in group), key=lambda e: e.memory)
-    odd = [e for _, e in group if not e.fits(card)]
+    over = [e for _, e in group if not e.fits(card)]
     total = {key: sum(getattr(e, key) for _, e in group) for key in ("disk", "tokens", "flops")}
     return [
         name,
@@ -182,7 +182,7 @@ def _row(name: str, group: Sequence[Estimated], card: Card) -> list[str]:
         f"{total['tokens'] / 1e6:,.1f}M",
         f"{total['flops'] / 1e15:,.2f}",
         f"{sum(e.gpu_hours for _, e in group):,.2f}",
-        f"does not fit: {odd[0].remedy}" if odd else "fits" if card.room else "",
+        f"does not fit: {over[0].remedy}" if over else "fits" if card.room else "",
     ]
 
 

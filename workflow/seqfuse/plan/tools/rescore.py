@@ -1,9 +1,9 @@
-"""Compute the numbers of an archived run again, and say what differs.
+"""Compute the numbers of an archived run again, and list what differs.
 
-Reads what `seqfuse archive` wrote, and nothing else: no data, no models, no GPU. Every score,
-interval, comparison and calibration bin is computed anew from predictions and gold labels, and the
-tables of figures from these. Prints each number that is another, and what could not be computed
-because the archive leaves out what it is made from. Exit status 2 if anything differs.
+Reads the file that `seqfuse archive` wrote, and nothing else: no data, no models, no GPU. Computes
+every score, interval, comparison and calibration bin again from predictions and gold labels, and
+the tables of the figures from these. Prints each number that differs, and which figures cannot be
+checked because the archive lacks their data. The exit status is 2 if anything differs.
 
     seqfuse rescore demo.zip
 """
@@ -13,11 +13,11 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
-# Numbers agree that differ by less, relative to the larger one: sums in another order.
+# Relative difference up to which two numbers count as equal: sums may be in another order.
 TOLERANCE = 1e-9
-# Differences of one table that are printed.
+# How many differences of one table are printed.
 _SHOWN = 20
-# What names a row of each table; every other column is compared.
+# The columns that identify a row of each table; every other column is compared.
 _PLACE = ("study", "suite", "dataset", "split", "subset")
 _KEYS = {
     "metrics": (*_PLACE, "method", "kind", "probe", "metric"),
@@ -27,7 +27,9 @@ _KEYS = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("archive", type=Path, metavar="ARCHIVE", help="of `seqfuse archive`")
+    parser.add_argument(
+        "archive", type=Path, metavar="ARCHIVE", help="zip that `seqfuse archive` wrote"
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -39,8 +41,8 @@ def run(args: argparse.Namespace) -> None:
         folder, again = Path(temporary) / "archive", Path(temporary) / "again"
         manifest = unpack(args.archive, folder)
         print(_origin(manifest))
-        found = dict(_tables(manifest, folder, again)) | dict(_figures(manifest, folder, again))
-    for name, (compared, different) in found.items():
+        checked = dict(_tables(manifest, folder, again)) | dict(_figures(manifest, folder, again))
+    for name, (compared, different) in checked.items():
         verdict = f"{len(different)} differ" if different else "the same"
         print(f"{name}: {compared:,} numbers and verdicts, {verdict}")
         for line in different[:_SHOWN]:
@@ -48,16 +50,15 @@ def run(args: argparse.Namespace) -> None:
         if len(different) > _SHOWN:
             print(f"  and {len(different) - _SHOWN} more")
     if manifest["left_out"]:
-        print(f"not in the archive: what {', '.join(manifest['left_out'])} are drawn from")
-    wrong = sum(len(different) for _, different in found.values())
+        print(f"not checked, because their data is not archived: {', '.join(manifest['left_out'])}")
+    wrong = sum(len(different) for _, different in checked.values())
     if wrong:
-        raise UserError(f"{args.archive}: {wrong} numbers are not those that were reported")
-    print("Every number is the one that was reported.")
+        raise UserError(f"{args.archive}: {wrong} numbers differ from those reported")
+    print("Every number equals the one reported.")
 
 
 def unpack(archive: Path, folder: Path) -> dict:
-    """The manifest of an archive, whose members are put into `folder` after their hashes were
-    compared."""
+    """Extract an archive into `folder`, check the hash of every file, and return the manifest."""
     import json
     import zipfile
 
@@ -75,7 +76,7 @@ def unpack(archive: Path, folder: Path) -> dict:
         raise UserError(f"{archive}: not an archive of `seqfuse archive` ({error})") from None
     for name, expected in manifest["files"].items():
         if files.sha256(folder / name) != expected:
-            raise UserError(f"{archive}: {name} is not the file that was archived; get it anew")
+            raise UserError(f"{archive}: {name} is damaged; get the archive again")
     return manifest
 
 
@@ -87,7 +88,7 @@ def _origin(manifest: dict) -> str:
 
 
 def _tables(manifest: dict, folder: Path, again: Path) -> Iterator[tuple[str, tuple]]:
-    """(table, (how much was compared, what differs)) of every evaluation, computed anew."""
+    """(table, (cells compared, lines that differ)) of every evaluation, computed again."""
     from seqfuse import tables
 
     schemas = {
@@ -117,7 +118,7 @@ def _tables(manifest: dict, folder: Path, again: Path) -> Iterator[tuple[str, tu
 
 
 def _figures(manifest: dict, folder: Path, again: Path) -> Iterator[tuple[str, tuple]]:
-    """The same of the figures' tables, from what was computed anew."""
+    """The same for the tables of figures, from the evaluations computed again."""
     import csv
 
     for figure in manifest["figures"]:
@@ -136,10 +137,10 @@ def _figures(manifest: dict, folder: Path, again: Path) -> Iterator[tuple[str, t
 def differences(
     before: list[dict], after: list[dict], keys: tuple[str, ...]
 ) -> tuple[int, list[str]]:
-    """How many cells two tables have in common, and a line for each that differs."""
+    """The number of cells that two tables have in common, and a line for each difference."""
     old, new = ({tuple(row[key] for key in keys): row for row in rows} for rows in (before, after))
-    lines = [f"{_words(key)}: reported, and not computed again" for key in old if key not in new]
-    lines += [f"{_words(key)}: not among what was reported" for key in new if key not in old]
+    lines = [f"{_words(key)}: reported, but not computed again" for key in old if key not in new]
+    lines += [f"{_words(key)}: computed, but not reported" for key in new if key not in old]
     compared = 0
     for key, row in old.items():
         for column, value in row.items():
@@ -171,7 +172,7 @@ def _words(key: tuple) -> str:
 
 
 def _seqfuse(*words: str) -> None:
-    """Run a command of this package; its refusal is ours."""
+    """Run a command of this package; its error message becomes ours."""
     import subprocess
     import sys
 
