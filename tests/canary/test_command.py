@@ -51,7 +51,7 @@ def test_canary_tells_each_fault_in_one_line(files, here, capsys, monkeypatch):
 
 def test_by_hand_no_folder_is_looked_at(files, capsys):
     assert canary(files) == 0
-    assert "not looked at without --submitted" in capsys.readouterr().err
+    assert "not checked without --submitted" in capsys.readouterr().err
 
 
 def test_fewer_processes_than_asked_for_are_an_error(files, capsys):

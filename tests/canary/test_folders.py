@@ -41,21 +41,21 @@ def test_a_node_that_shares_everything_passes(here):
 
 def test_other_code_is_found(here):
     line = complaint(replace(here, code="code 0, lock 0"))
-    assert "checkout: " in line and f"other code than {here.host} has" in line
+    assert "checkout: " in line and f"differs from that on {here.host}" in line
     assert "let nodes see the checkout that snakemake was started from" in line
 
 
 def test_a_missing_folder_is_found(here):
     shutil.rmtree(here.folders["store"].path)
     line = complaint(here)
-    assert f"store visible: {here.folders['store'].path} is not there" in line
+    assert f"store visible: {here.folders['store'].path} does not exist" in line
     assert "set `store` in config.yaml to a folder that nodes share" in line
 
 
 def test_another_folder_under_the_same_path_is_found(here):
     (Path(here.folders["results"].path) / ".seqfuse-folder").write_text("another")
     line = complaint(here)
-    assert "results visible: " in line and "is another folder" in line
+    assert "results visible: " in line and "is a different folder" in line
     assert "start snakemake in a folder that nodes share" in line
 
 
@@ -115,7 +115,9 @@ def test_a_store_of_many_writers_needs_no_lock_but_a_rename(here, monkeypatch):
             Path(target).write_text("of somebody else")
 
     monkeypatch.setattr(Path, "replace", kept)
-    assert "store writable: " in complaint(here) and "another file came back" in complaint(here)
+    assert "store writable: " in complaint(here) and "came back with other content" in complaint(
+        here
+    )
 
 
 def test_too_little_disk_is_found(here, monkeypatch):

@@ -76,20 +76,20 @@ def test_another_checkout(canary, tiny, tmp_path, fresh):
     with (stale / "seqfuse" / "codons" / "train.py").open("a") as module:
         module.write("\nSTALE = True\n")
     lines = canary(PYTHONPATH=str(stale))
-    assert_told(lines, "checkout", f"{stale}/seqfuse holds other code than", "let nodes see")
+    assert_told(lines, "checkout", f"the code in {stale}/seqfuse differs from", "let nodes see")
 
 
 def test_a_folder_that_the_node_does_not_see(canary):
     here = canary.here.folders["results"]
     Path(here.path).rename(canary.folder / "elsewhere")
-    assert_told(canary(), "results visible", "is not there", "start snakemake in a folder")
+    assert_told(canary(), "results visible", "does not exist", "start snakemake in a folder")
 
 
 def test_another_folder_of_the_same_path(canary):
     store = canary.folder / "store"
     store.rename(canary.folder / "elsewhere")
     store.mkdir()
-    assert_told(canary(), "store visible", "is another folder", "set `store` in config.yaml")
+    assert_told(canary(), "store visible", "is a different folder", "set `store` in config.yaml")
 
 
 def test_a_folder_that_cannot_be_locked(canary):
@@ -108,7 +108,7 @@ def test_a_hub_cache_that_the_node_does_not_see(canary):
     home = canary.folder / "hub"
     here = submitted.look({"HF_HOME": home}, {})
     home.rename(canary.folder / "elsewhere")
-    assert_told(canary(here=here), "HF_HOME visible", "is not there", "set HF_HOME to a folder")
+    assert_told(canary(here=here), "HF_HOME visible", "does not exist", "set HF_HOME to a folder")
 
 
 def test_a_gpu_that_torch_cannot_use(canary):

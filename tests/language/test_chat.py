@@ -179,7 +179,7 @@ def rowless(folder):
         (vision, "is of the layout mllama, which cannot be a backbone: it reads images as well"),
         (encoder, "is of the layout roberta, which cannot be a backbone: it is an encoder"),
         (recurrent, "layout mamba, which cannot be a backbone: it keeps a recurrent state"),
-        (unknown, "layout megallm, which cannot be a backbone: tested are qwen3, qwen2"),
+        (unknown, "layout megallm, which cannot be a backbone: tested layouts are qwen3, qwen2"),
         (biased, "layout phi, which cannot be a backbone: its output table has a bias"),
         (gguf, 'holds GGUF alone, which is not read; convert it .*gguf_file="small-Q4.gguf"'),
         (pickled, "holds pickled weights alone, which is not read; convert it to safetensors"),

@@ -82,13 +82,13 @@ def test_it_is_hashed_with_what_lies_beside_it(python, folder):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("ARM = 1", "declares no Method, Arm, Control at its top level"),
+        ("ARM = 1", "declares no Method or Arm or Control at its top level"),
         ("X = (", "line 1: '(' was never closed"),
         ("Arm('mil', 'Mine', ('dna',), 'my_fusion:X')", "line 1: 'mil' is taken"),
-        ("Arm('a.b', 'Mine', ('dna',), 'my_fusion:X')", "may have letters, digits and _ alone"),
+        ("Arm('a.b', 'Mine', ('dna',), 'my_fusion:X')", "may have only letters, digits and _"),
         ("n = 2\nArm('own', 'Mine', views(), 'my_fusion:X')", "line 2: write plain values"),
         ("Arm('own', 'Mine', ('dna',), fuse='x')", "unexpected keyword argument 'fuse'"),
-        ("Control('own', 'Mine', 'codons', 'What.')", "a control has a study (language, codons)"),
+        ("Control('own', 'Mine', 'codons', 'What.')", "a control needs a study (language, codons)"),
     ],
 )
 def test_what_is_wrong_is_told_in_one_line(python, folder, text, said):
@@ -99,7 +99,7 @@ def test_what_is_wrong_is_told_in_one_line(python, folder, text, said):
 def test_names_that_are_taken_are_refused(python, folder):
     (folder / "own").mkdir()
     (folder / "own" / "yaml.py").write_text(FUSION)
-    assert "yaml.py: Python has another module yaml; rename" in python("", "own/yaml.py", False)
+    assert "yaml.py: Python already has a module yaml; rename" in python("", "own/yaml.py", False)
     assert "absent.py: no such file" in python("", "absent.py", False)
 
 

@@ -1,1 +1,1 @@
-"""A canary: a job of a minute that tries what training needs of a node before training does."""
+"""The canary: a job of a minute that tries on a node what training needs, before training does."""

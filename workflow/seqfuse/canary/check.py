@@ -1,10 +1,10 @@
-"""Try on a node what training needs of it: GPUs, ranks, folders, locks and disk.
+"""Try on a node what training needs there: GPUs, ranks, folders, locks and disk.
 
     seqfuse canary --gpus 1 --memory-gb 40 --findings canary.json
 
-Start it as training is started, in as many processes. It prints a table, writes the same as JSON,
-and ends with status 1 and one line for each check that failed. Without `--submitted`, which
-snakemake hands on, nothing is known of other hosts, and folders are not looked at.
+Start it the way training is started, in as many processes. It prints a table, writes the same as
+JSON, and ends with status 1 and one line for each check that failed. Without `--submitted`, which
+snakemake passes on, nothing is known about the submitting host, and folders are not checked.
 """
 
 import argparse
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--request", default="one_gpu", help="name of this kind of job, for the table"
     )
-    parser.add_argument("--gpus", type=int, default=1, help="GPUs asked for on each node")
+    parser.add_argument("--gpus", type=int, default=1, help="GPUs requested on each node")
     parser.add_argument(
         "--memory-gb", type=float, help="free memory that each must have (10^9 bytes)"
     )
@@ -49,20 +49,20 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _alone(node: str, args: argparse.Namespace, submitted: Submitted | None) -> list[Finding]:
-    """What this rank finds out without the others; the first of a node sees to its folders."""
+    """The findings of this rank alone; the first rank of a node also checks the folders."""
     rows: list[Finding] = []
     if submitted and ranks.local_rank() == 0:
         rows += folders.check(node, submitted)
     elif not submitted:
-        rows.append(Finding(node, "folders", "not looked at without --submitted", passed=None))
+        rows.append(Finding(node, "folders", "not checked without --submitted", passed=None))
     rank = ranks.local_rank() if args.processes > 1 else None
-    slurm = submitted is not None  # what is submitted goes there
+    slurm = submitted is not None  # only jobs of Slurm are submitted
     rows += gpus.check(node, args.gpus, args.memory_gb, slurm, rank)
     return rows
 
 
 def _tell(args: argparse.Namespace, start: str, rows: list[Finding]) -> int:
-    """Print what was found, and write it where this rank leads; the exit status."""
+    """Print the failed findings and, in rank 0, print and write all of them; the exit status."""
     failed = findings.failed(rows)
     if ranks.rank() == 0:
         say("\n".join(findings.table(rows)))

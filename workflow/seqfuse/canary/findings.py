@@ -1,4 +1,4 @@
-"""What a canary found: a row a check, as a table and as JSON, and a line for each that failed."""
+"""The findings of a canary, one per check: as a table, as JSON, and a line for each failed one."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -11,9 +11,9 @@ _VERDICTS = {True: "ok", False: "FAILED", None: "-"}
 
 @dataclass(frozen=True)
 class Finding:
-    """One check on one node: what was found and what was wanted; `passed` is None if not checked.
+    """One check on one node: what was found and what was wanted.
 
-    `fix` says what to change, for a check that failed.
+    `passed` is None if it was not checked; `fix` tells what to change if it failed.
     """
 
     node: str
@@ -25,7 +25,7 @@ class Finding:
 
     @property
     def line(self) -> str:
-        """The one line that a user reads of a check that failed."""
+        """The one line that a user reads if the check failed."""
         wanted = f" (wanted: {self.wanted})" if self.wanted else ""
         fix = f"; {self.fix}" if self.fix else ""
         return f"{self.node}: {self.check}: {self.found}{wanted}{fix}"
@@ -37,7 +37,7 @@ def failed(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def table(findings: Sequence[Finding]) -> list[str]:
-    """The lines of a table for people."""
+    """The lines of a table to read on a terminal."""
     rows = [("node", "check", "verdict", "wanted", "found")]
     rows += [(f.node, f.check, _VERDICTS[f.passed], f.wanted, f.found) for f in findings]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -55,9 +55,9 @@ def write(path: Path, request: str, start: str, findings: Sequence[Finding]) -> 
 
 
 def complaints(path: Path, start: str) -> list[str]:
-    """The line of every check that failed in the canary of one start; a file of another start is
-    one, too."""
+    """The line of every failed check in a canary's file; a file of another start of snakemake than
+    `start` is a failure, too."""
     told = read_json(path)
     if told["start"] != start:
-        return [f"{path}: written by another start; see that nodes share this folder"]
+        return [f"{path}: written by another start; check that nodes share this folder"]
     return [finding.line for finding in failed(Finding(**row) for row in told["findings"])]

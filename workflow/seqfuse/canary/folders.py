@@ -41,7 +41,7 @@ _ROOM = "free some space there, or choose another folder"
 
 
 def check(node: str, submitted: Submitted) -> Iterator[Finding]:
-    """Hold what this node sees to what the submitting host saw."""
+    """Compare what this node sees with what the submitting host saw."""
     yield _code(node, submitted)
     for what, folder in submitted.folders.items():
         visible = _visible(node, what, folder, submitted.host)
@@ -58,8 +58,9 @@ def _code(node: str, submitted: Submitted) -> Finding:
     if code() == submitted.code:
         return Finding(node, "checkout", f"the code of {submitted.host}")
     return Finding(
-        node, "checkout", f"{package} holds other code than {submitted.host} has", "the same code",
-        False, "let nodes see the checkout that snakemake was started from, and do not edit it"
+        node, "checkout", f"the code in {package} differs from that on {submitted.host}",
+        "the same code", False,
+        "let nodes see the checkout that snakemake was started from, and do not edit it"
         " while a run waits",
     )  # fmt: skip
 
@@ -75,7 +76,7 @@ def _visible(node: str, what: str, folder: Folder, host: str) -> Finding:
     else:
         if there and name == folder.name:
             return Finding(node, check, folder.path)
-        problem = f"{path} is another folder" if there else f"{path} is not there"
+        problem = f"{path} is a different folder" if there else f"{path} does not exist"
     return Finding(node, check, problem, wanted, False, _SHARE.get(what, ""))
 
 
@@ -94,15 +95,19 @@ def _locked(node: str, what: str, folder: Path) -> Finding:
 
 
 def _renamed(node: str, what: str, folder: Path) -> Finding:
-    """Whether a file can be written there and renamed, which is all that many writers of the store
-    need: they lock nothing."""
-    check, wanted = f"{what} writable", "a file that is written and renamed"
+    """Whether a file can be written and renamed there, which is all that concurrent writers of the
+    store need: they use no locks."""
+    check, wanted = f"{what} writable", "a file can be written and renamed"
     content = uuid.uuid4().hex
     hidden, shown = (folder / f".seqfuse-canary.{content}.{n}" for n in ("hidden", "shown"))
     try:
         hidden.write_text(content)
         hidden.replace(shown)
-        problem = None if shown.read_text() == content else f"{folder}: another file came back"
+        problem = (
+            None
+            if shown.read_text() == content
+            else f"{folder}: the file came back with other content"
+        )
     except OSError as error:
         problem = f"{folder}: {error.strerror}"
     finally:
@@ -115,7 +120,8 @@ def _renamed(node: str, what: str, folder: Path) -> Finding:
 
 
 def _second(path: str) -> str | None:
-    """What is wrong when a second process takes a lock that this one holds."""
+    """Try to take, in a second process, the lock that this one holds; what is wrong, if
+    anything."""
     command = [sys.executable, "-I", "-S", "-c", _TAKE, path]
     other = subprocess.run(command, capture_output=True, text=True)
     if other.returncode == _TAKEN:
@@ -126,7 +132,7 @@ def _second(path: str) -> str | None:
 
 
 def _room(node: str, what: str, submitted: Submitted) -> Finding:
-    """Whether there is room for what the plan writes there and to other folders of that disk."""
+    """Whether the disk has room for what the plan writes to this and other folders on it."""
     folder = submitted.folders[what]
     device = Path(folder.path).stat().st_dev
     wanted = _LEAST_MB
@@ -134,5 +140,5 @@ def _room(node: str, what: str, submitted: Submitted) -> Finding:
         with contextlib.suppress(OSError):
             wanted += other.disk_mb * (Path(other.path).stat().st_dev == device)
     free = shutil.disk_usage(folder.path).free // 10**6
-    found = f"{free} MB free" if free >= wanted else f"{folder.path}: {free} MB free"
-    return Finding(node, f"{what} room", found, f"{wanted} MB", free >= wanted, _ROOM)
+    room = f"{free} MB free" if free >= wanted else f"{folder.path}: {free} MB free"
+    return Finding(node, f"{what} room", room, f"{wanted} MB", free >= wanted, _ROOM)

@@ -1,4 +1,4 @@
-"""Whether the GPUs that a job was granted compute: CUDA, bfloat16, and as much memory as declared.
+"""Whether the GPUs granted to a job work: CUDA, bfloat16, and as much memory as declared.
 
 torch is imported only where a GPU was granted.
 """
@@ -13,8 +13,8 @@ from seqfuse.training.device import CHOICE, cpu_chosen, device, grant
 if TYPE_CHECKING:
     import torch
 
-# A product of two matrices of so many rows and columns. Rounding its factors to bfloat16, 8 bits of
-# a mantissa, moves it by a quarter of a percent.
+# Rows and columns of the matrices that are multiplied, and the largest relative error. Rounding
+# both to bfloat16, with 8 bits of mantissa, changes their product by a quarter of a percent.
 _SIZE, _MOST_ERROR = 512, 0.01
 _GIGABYTE = 10**9
 
@@ -22,11 +22,11 @@ _GIGABYTE = 10**9
 def check(
     node: str, wanted: int, memory_gb: float | None, slurm: bool, rank: int | None
 ) -> Iterator[Finding]:
-    """Hold the GPUs of this node to `wanted` of them with `memory_gb` free each.
+    """Check that this node has `wanted` GPUs, each with `memory_gb` (10^9 bytes) free.
 
-    `slurm` says that Slurm was asked for them, so that their absence is a fault. Of several ranks
-    on a node each looks at its own GPU, the number `rank`, and the first at the node as well; a
-    single process (None) looks at all.
+    With `slurm`, they were requested of Slurm, so that their absence is a fault. Of several ranks
+    on a node, each checks its own GPU, number `rank`, and the first also checks the node; a single
+    process (None) checks all.
     """
     count, whole = _node(node, wanted, slurm)
     if not rank:
@@ -37,7 +37,7 @@ def check(
 
 
 def _node(node: str, wanted: int, slurm: bool) -> tuple[int, Finding]:
-    """How many GPUs can be used, and what is to be said of the node as a whole."""
+    """How many GPUs can be used, and the finding about the node as a whole."""
     if cpu_chosen():
         return 0, Finding(node, "GPU", f"the CPU is chosen ({CHOICE}=cpu)", passed=None)
     granted = grant()
@@ -50,7 +50,7 @@ def _node(node: str, wanted: int, slurm: bool) -> tuple[int, Finding]:
     import torch
 
     count = torch.cuda.device_count()
-    fix = "look at the node with `nvidia-smi`, or ask for fewer by `gpu` in config.yaml"
+    fix = "look at the node with `nvidia-smi`, or request fewer (`gpu` in config.yaml)"
     usable = f"{count} usable ({granted})"
     return count, Finding(node, "GPU", usable, f"{wanted}", count >= wanted, fix)
 
@@ -63,19 +63,19 @@ def _none_granted(node: str, wanted: int, slurm: bool) -> Finding:
 
 
 def _product(node: str, index: int) -> Finding:
-    """Whether a product in bfloat16 is that of float32 on the CPU."""
+    """Whether a matrix product in bfloat16 agrees with float32 on the CPU."""
     import torch
 
     check = f"GPU {index} bfloat16"
     name = torch.cuda.get_device_name(index)
-    fix = f"report it, and keep jobs off this node (slurm_extra: --exclude={node})"
+    fix = f"report this node, and keep jobs off it (slurm_extra: --exclude={node})"
     try:
         error = _error(_place(index))
     except RuntimeError as failure:
         message = " ".join(str(failure).split("\n")[0].split())
         return Finding(node, check, f"{name}: {message}", "a matrix product", False, fix)
-    found = f"{name}: a product is {error:.2%} off"
-    return Finding(node, check, found, f"at most {_MOST_ERROR:.0%}", error <= _MOST_ERROR, fix)
+    deviation = f"{name}: a product is {error:.2%} off"
+    return Finding(node, check, deviation, f"at most {_MOST_ERROR:.0%}", error <= _MOST_ERROR, fix)
 
 
 def _place(index: int) -> "torch.device":
@@ -85,7 +85,8 @@ def _place(index: int) -> "torch.device":
 
 
 def _error(place: "torch.device") -> float:
-    """How far a matrix product in bfloat16 on a device is from float32 on the CPU, relatively."""
+    """The relative error of a matrix product in bfloat16 on a device, against float32 on the
+    CPU."""
     import torch
 
     left, right = torch.randn(2, _SIZE, _SIZE, generator=torch.Generator().manual_seed(0))
@@ -100,10 +101,10 @@ def _memory(node: str, index: int, memory_gb: float | None) -> Finding:
 
     check = f"GPU {index} memory"
     free, total = (size / _GIGABYTE for size in torch.cuda.mem_get_info(index))
-    found = f"{free:.1f} GB free of {total:.1f} GB"
+    measured = f"{free:.1f} GB free of {total:.1f} GB"
     if memory_gb is None:
-        return Finding(node, check, found, "none declared", None)
+        return Finding(node, check, measured, "none declared", None)
     fix = (
-        "ask for another GPU (`gpu: {model: ...}`), or declare its memory (`gpu: {memory_gb: ...}`)"
+        "request another GPU (`gpu: {model: ...}`), or declare its memory (`gpu: {memory_gb: ...}`)"
     )
-    return Finding(node, check, found, f"{memory_gb:g} GB", free >= memory_gb, fix)
+    return Finding(node, check, measured, f"{memory_gb:g} GB", free >= memory_gb, fix)

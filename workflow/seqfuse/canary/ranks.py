@@ -1,7 +1,7 @@
-"""What the ranks of a job found, brought together, and whether they can add up on their devices.
+"""Gather what the ranks of a job found, and try an all-reduce over their devices.
 
-Rank 0 speaks for all. A rank that cannot reach the others waits for nobody and ends without an
-error, so that no launcher kills rank 0 before it has said what is wrong.
+Rank 0 reports for all. A rank that cannot reach the others does not wait for them and ends without
+an error, so that no launcher kills rank 0 before it has reported what is wrong.
 """
 
 import datetime
@@ -20,7 +20,7 @@ _FIX = (
 
 
 def rank() -> int:
-    """The number of this process, from 0, as launchers tell it."""
+    """The number of this process, from 0, as launchers set it."""
     return int(os.environ.get("RANK", 0))
 
 
@@ -32,15 +32,15 @@ def local_rank() -> int:
 def together(
     node: str, own: list[Finding], give_up: Callable[[list[Finding]], None]
 ) -> list[Finding]:
-    """What this rank is to tell: rank 0 everyone's findings and whether all ranks add up.
+    """What this rank reports: rank 0 the findings of all ranks and of the all-reduce.
 
-    The others tell nothing, unless they do not reach rank 0: then each its own. `give_up` is called
-    with findings if the ranks hang; it must end the process.
+    The others report nothing, or their own findings if they cannot reach rank 0. `give_up` is
+    called with findings if the ranks hang; it must end the process.
     """
     import torch.distributed
 
     ranks, limit = int(os.environ["WORLD_SIZE"]), datetime.timedelta(seconds=_SECONDS)
-    hung = _with(own, node, f"{ranks} ranks, and not all answer within {2 * _SECONDS:.0f} s")
+    hung = _with(own, node, f"not all of {ranks} ranks answered within {2 * _SECONDS:.0f} s")
     watch = threading.Timer(2 * _SECONDS, give_up, (hung,))
     watch.daemon = True
     watch.start()
@@ -62,7 +62,7 @@ def together(
 
 
 def _with(rows: list[Finding], node: str, message: str) -> list[Finding]:
-    """Findings, and in rank 0 why the ranks do not add up."""
+    """Findings and, in rank 0, why the all-reduce failed."""
     return [*rows, _complaint(node, message)] if rank() == 0 else rows
 
 
@@ -71,22 +71,22 @@ def _complaint(node: str, message: str) -> Finding:
 
 
 def _sum(node: str, ranks: int, faulty: bool) -> Finding:
-    """Whether rank numbers from 1 add up, by NCCL on GPUs and by gloo on CPUs."""
+    """Whether an all-reduce adds up the rank numbers, from 1: by NCCL on GPUs, by gloo on CPUs."""
     import torch
     import torch.distributed
 
     if faulty:
-        return Finding(node, "all-reduce", "not tried after what failed", passed=None)
+        return Finding(node, "all-reduce", "not tried, because other checks failed", passed=None)
     place = device()
     backend = "nccl" if place.type == "cuda" else "gloo"
     if place.type == "cuda":
         torch.cuda.set_device(local_rank())
-    # A group of NCCL that times out ends the process without a word: the watch comes first.
+    # An NCCL group that times out ends the process silently, so the watch must come first.
     patience = datetime.timedelta(seconds=10 * _SECONDS)
     group = torch.distributed.new_group(backend=backend, timeout=patience)
     number = torch.tensor([rank() + 1.0], device=place)
     torch.distributed.all_reduce(number, group=group)
-    found, wanted = number.item(), ranks * (ranks + 1) / 2
-    if found != wanted:
-        return _complaint(node, f"{backend} adds up to {found:g} instead of {wanted:g}")
+    total, wanted = number.item(), ranks * (ranks + 1) / 2
+    if total != wanted:
+        return _complaint(node, f"{backend} adds up to {total:g} instead of {wanted:g}")
     return Finding(node, "all-reduce", f"{backend} over {ranks} ranks")

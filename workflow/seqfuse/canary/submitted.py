@@ -1,7 +1,7 @@
-"""What the host that submits jobs sees, for a canary to compare with what a node sees.
+"""What the submitting host sees, for a canary to compare with what a node sees.
 
-It travels in the environment, which jobs inherit, and not in a file: a node whose folders are other
-ones would find another file, or none.
+It is passed in the environment, which jobs inherit, and not in a file: a node that sees other
+folders would find another file, or none.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from seqfuse import fingerprint
 from seqfuse.errors import UserError
 
 VARIABLE = "SEQFUSE_SUBMITTED"
-# Each shared folder has one for good, by which nodes know it again.
+# A file in each shared folder that names it for good, so that nodes recognise it.
 _NAME = ".seqfuse-folder"
 # What nodes compute with: the commands that train and embed, and all that they import.
 _MODULES = (
@@ -30,9 +30,9 @@ _MODULES = (
 
 @dataclass(frozen=True)
 class Folder:
-    """A folder that nodes must see, the name it is known by, and MB that the plan writes there.
+    """A folder that nodes must see, the name in it, and the MB that the plan writes there.
 
-    A cache that others look after is not writable, and may have no name.
+    A cache that others maintain is not writable, and may have no name.
     """
 
     path: str
@@ -43,7 +43,7 @@ class Folder:
 
 @dataclass(frozen=True)
 class Submitted:
-    """What the submitting host says of one start of snakemake."""
+    """What the submitting host sees at one start of snakemake."""
 
     start: str
     host: str
@@ -66,7 +66,10 @@ class Submitted:
 
 
 def look(folders: Mapping[str, str | Path], disk_mb: Mapping[str, int]) -> Submitted:
-    """Describe this host and `folders`, made where they are not there, by what they are for."""
+    """Describe this host and `folders`, {purpose: path}, which are created if they are missing.
+
+    Raises `UserError` if one cannot be created.
+    """
     return Submitted(
         start=uuid.uuid4().hex[:8],
         host=socket.gethostname(),
@@ -79,7 +82,7 @@ def look(folders: Mapping[str, str | Path], disk_mb: Mapping[str, int]) -> Submi
 
 
 def code() -> str:
-    """The hash of the code that computes on nodes, as this process sees its files."""
+    """The hash of the code that runs on nodes, as this process sees its files."""
     return fingerprint.code(*_MODULES)
 
 
@@ -98,12 +101,12 @@ def hub_home() -> str:
 
 
 def _look(path: Path, disk_mb: int) -> Folder:
-    """A folder as this host sees it, made if it is not there and named if it may be written."""
+    """A folder as this host sees it, created if missing and named if it is writable."""
     try:
         path.mkdir(parents=True, exist_ok=True)
         writable = os.access(path, os.W_OK)
         if writable:
-            # Whoever comes second finds the first one's name.
+            # A second process finds the name that the first one wrote.
             with contextlib.suppress(FileExistsError), (path / _NAME).open("x") as file:
                 file.write(uuid.uuid4().hex)
     except OSError as error:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from seqfuse.registry.layouts import LAYOUTS
 
-# What joins the views of an arm that names no fusion.
+# The fusion of an arm that names none.
 SINGLE = "seqfuse.codons.fusions.single:Single"
 
 
@@ -18,7 +18,7 @@ class Arm:
 
     `modalities` are read from the embedding store. `fusion` is the class, as "module:name"; a
     single modality needs none. `kind` is "method", "ablation" or "control". An arm that `weighs`
-    gives every sequence a weight a modality, which are written beside its predictions; only with
+    gives every sequence a weight for each modality, written beside its predictions; only with
     `entropy` does the entropy of these weights count in its loss. An arm that is not `aligned` puts
     a modality's n-th token at the n-th codon. A `one_hot` arm reads the codons themselves. An arm
     with `tuning` ("lora" or "full") trains encoders with its fusion, end to end. A control may read
@@ -45,14 +45,14 @@ class Arm:
 
     @property
     def modules(self) -> list[str]:
-        """The modules that make this arm beside what all arms share, for the hash of its code."""
+        """The modules of this arm beyond those that all arms share, for the hash of its code."""
         encoders = [module for module, _ in LAYOUTS.values()] if self.tuning else []
         return [(self.fusion or SINGLE).split(":")[0], *encoders]
 
     @property
     def interpreted(self) -> bool:
-        """Whether trained models of the arm are asked: a fusion that reads stored embeddings of the
-        set itself."""
+        """Whether trained models of the arm are interpreted: those of every fusion that reads
+        stored embeddings and is not a control."""
         return len(self.modalities) > 1 and not (self.tuning or self.shuffled or self.random)
 
     def trains(self, tuned: Iterable[str]) -> tuple[str, ...]:

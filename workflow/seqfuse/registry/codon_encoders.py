@@ -1,11 +1,11 @@
 """Encoders of study A that read a coding sequence codon by codon, by their names.
 
-    fused:demo-expression/concat   what an arm of study B, trained on that set, makes of it
+    fused:demo-expression/concat   the states that an arm of study B fuses, trained on that set
     fused:untrained                the states of all encoders side by side, nothing trained on them
     fused:dna, fused:rna, fused:protein   those of one encoder
 
-`@codons` or `@synonymous` behind a name shuffles the codons, as controls of study B do;
-`@other_protein` gives each record the protein of another. Files are named without : and /.
+The suffixes `@codons` and `@synonymous` shuffle the codons, as controls of study B do;
+`@other_protein` gives each record the protein of another. Names of files have no : and no /.
 """
 
 import re
@@ -15,7 +15,7 @@ from typing import Self
 from seqfuse.registry.arms import ARMS
 
 PREFIX = "fused"
-# What makes the states of sequences that no store holds, for `seqfuse ask`.
+# The class that computes the states of sequences that no store holds, for `seqfuse ask`.
 LIVE = "seqfuse.codons.application.live_states:LiveStates"
 ALTERED = ("codons", "synonymous", "other_protein")
 # In names of files, ":" and "/" are "@", and two parts may follow that no configuration gives.
@@ -29,8 +29,8 @@ _FORM = re.compile(
 class CodonEncoder:
     """`alone` is "untrained" or a modality; else `set` and `arm` name a trained arm.
 
-    `seed` is the seed of its checkpoint. `unfused` states are those that its fusion is given,
-    for a method that trains the fusion on.
+    `seed` is the seed of the arm's checkpoint. `unfused` states are the inputs of its fusion, for a
+    method that trains the fusion further.
     """
 
     alone: str | None
@@ -42,11 +42,11 @@ class CodonEncoder:
 
     @classmethod
     def of(cls, name: str) -> Self | None:
-        """The encoder of a name, in a configuration or a file's; None where it is none."""
-        found = _FORM.fullmatch(name)
-        if not found:
+        """The encoder that a name in a configuration or of a file means; None if it means none."""
+        match = _FORM.fullmatch(name)
+        if not match:
             return None
-        parts = found.groupdict()
+        parts = match.groupdict()
         seed, unfused = parts["seed"], parts["unfused"] is not None
         return cls(**parts | {"seed": seed and int(seed), "unfused": unfused})
 
@@ -66,7 +66,8 @@ class CodonEncoder:
         return "@".join(parts + ["unfused"] * self.unfused)
 
     def with_seed(self, seed: int) -> Self:
-        """The same of the arm's checkpoint of a seed; what nothing was trained for has none."""
+        """The same encoder with the arm's checkpoint of a seed; without an arm, there is no
+        seed."""
         return replace(self, seed=seed) if self.arm else self
 
 
@@ -76,12 +77,12 @@ def is_one(name: str) -> bool:
 
 
 def refusal(name: str) -> str | None:
-    """Why there is no such encoder, as far as its name and arm tell; None where there is."""
+    """Why there is no such encoder, judged by its name and arm alone; None if there may be."""
     encoder = CodonEncoder.of(name)
     if encoder is None or encoder.seed is not None or encoder.unfused:
         return (
-            f"{name!r} is no encoder; write fused:SET/ARM, fused:untrained, fused:dna, fused:rna"
-            f" or fused:protein, and behind it, for a control, @{', @'.join(ALTERED)}"
+            f"{name!r} is not an encoder; write fused:SET/ARM, fused:untrained, fused:dna,"
+            f" fused:rna or fused:protein; for a control, add @{' or @'.join(ALTERED)}"
         )
     arm = ARMS.get(encoder.arm) if encoder.arm else None
     if encoder.arm and arm is None:
@@ -89,7 +90,7 @@ def refusal(name: str) -> str | None:
     if arm and (arm.tuning or arm.one_hot or arm.shuffled or arm.random):
         return f"{name!r}: the arm {arm.name!r} does not read stored states of sequences"
     if encoder.altered == "other_protein" and arm and "protein" not in arm.modalities:
-        return f"{name!r}: the arm {arm.name!r} reads no protein"
+        return f"{name!r}: the arm {arm.name!r} does not read protein"
     if encoder.altered == "other_protein" and encoder.alone in ("dna", "rna"):
-        return f"{name!r} reads no protein"
+        return f"{name!r} does not read protein"
     return None

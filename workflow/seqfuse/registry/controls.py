@@ -10,10 +10,10 @@ from dataclasses import dataclass
 class Control:
     """A prediction that a method's score must beat, and what beating it shows.
 
-    A control that is `made_of` trained arms counts their parameters as its own. One of a plugin is
-    a regression on `features`, "module:function" of sequences: list[str] -> float[n, k]. One that
-    does not read the DNA (`reads_dna`) says the same about a question whatever DNA stands with it;
-    any other says of DNA the same whatever is asked.
+    A control that is `made_of` trained arms counts their parameters as its own. A plugin's control
+    is a regression on `features`: the "module:function" that turns sequences, list[str], into
+    float[n, k]. A control that does not read DNA (`reads_dna`) gives a question the same answer
+    whatever DNA comes with it; any other gives DNA the same answer whatever the question.
     """
 
     name: str
@@ -48,7 +48,7 @@ _ALL = (
         "Question's words",
         "language",
         "Logistic regression on the words of the question and on runs of 3 to 5 letters: what its "
-        "wording gives away, also of questions that training does not hold; no DNA is read.",
+        "wording gives away, even about questions that are not in train; no DNA is read.",
         reads_dna=False,
     ),
     Control(
@@ -76,7 +76,7 @@ _ALL = (
         "Question majority",
         "language",
         "The commonest label of the very same question in the whole set, scored rows included: the "
-        "most that an answer without DNA can score. In folds alone.",
+        "most that an answer without DNA can score. Only in folds.",
         reads_dna=False,
     ),
     Control(
@@ -97,13 +97,13 @@ _ALL = (
         "Counts of 4-mers",
         "language",
         "Logistic regression on counts of 1- to 4-mers, and on what the variant changes in them: "
-        "a linear model that reads local context, but neither place nor order.",
+        "a linear model that reads local context, but neither position nor order.",
     ),
     Control(
         "reference_only",
         "Reference alone",
         "language",
-        "The control of 4-mers without the variant: what the place in the genome gives away.",
+        "The control of 4-mers without the variant: what the location in the genome gives away.",
     ),
     Control(
         "majority",
@@ -140,16 +140,16 @@ _ALL = (
         "amino_acids",
         "Amino acids",
         "codons",
-        "Ridge regression (of classes: logistic) on the share of each of the 20 amino acids: what "
-        "codon frequencies beat by codon usage, and what they owe to the protein.",
+        "Ridge regression (of classes: logistic) on the share of each of the 20 amino acids: "
+        "shows which part of the score of codon frequencies is due to the protein.",
     ),
     Control(
         "homologue",
         "Most similar training sequence",
         "codons",
         "The value or label of the training record whose protein scores highest in an alignment "
-        "(BLOSUM62, stretches without gaps); of several with the very same protein, of those with "
-        "the most codons in common.",
+        "(BLOSUM62, stretches without gaps); among several with the very same protein, of those "
+        "with the most codons in common.",
     ),
     Control(
         "kmer",
@@ -167,15 +167,15 @@ _ALL = (
         "boosting",
         "Composition and place, boosting",
         "codons",
-        "Gradient-boosted trees on counts of 1- to 4-mers and on the nucleotide at every place, of "
-        "many or long sequences the first; validation chooses the number of rounds.",
+        "Gradient-boosted trees on counts of 1- to 4-mers and on the nucleotide at every position "
+        "(of many or long sequences, the first ones); validation chooses the number of rounds.",
     ),
     Control(
         "structure",
         "Composition, place and structure, boosting",
         "codons",
-        "The same trees with the minimum free energy of the folded mRNA and how likely its "
-        "nucleotides are unpaired along the sequence (ViennaRNA). Where that is installed.",
+        "The same trees, also with the minimum free energy of the folded mRNA and the probability "
+        "that its nucleotides are unpaired, along the sequence (ViennaRNA, if installed).",
     ),
     Control(
         "late_mean",
@@ -207,7 +207,7 @@ _BLIND = ("text_only", "majority", "question_words", "question_lookup", "pair_lo
 def blind(name: str) -> bool:
     """Whether a control of study A answers without reading the sequence that it is asked about.
 
-    A look-up of DNA does not read it either: it knows a pair again. That of a change of codons or
-    of amino acids does: it answers about pairs that it has not seen.
+    A lookup of DNA pairs is blind, too: it recognises pairs that it has seen. Lookups of the change
+    of codons or amino acids are not: they answer about pairs that they have not seen.
     """
     return name in _BLIND

@@ -1,8 +1,7 @@
 """The figures: the one place where a figure is registered.
 
-Titles and captions stand in captions.yaml beside this file, which is read when the first of them is
-asked for. Light on purpose: the Snakefile and the report read it without importing pandas or
-matplotlib.
+Titles and captions are in captions.yaml beside this file, which is read on first use. Light on
+purpose: the Snakefile and the report read it without importing pandas or matplotlib.
 """
 
 import functools
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _CAPTIONS = Path(__file__).with_name("captions.yaml")
-# What every picture and the report say where a model of the study starts from random weights.
+# What every picture and the report say if a model of the study starts from random weights.
 RANDOM_WEIGHTS = "Random weights: no evidence about the methods"
 
 
@@ -18,11 +17,11 @@ RANDOM_WEIGHTS = "Random weights: no evidence about the methods"
 class Figure:
     """A picture and its table, which `module` makes.
 
-    `needs` are the kinds of files it is made from, which are also the flags of its command.
-    A figure that shows a `task` alone is drawn where a dataset has it: "regression" or
-    "classification". One of the `ablations` is drawn from what `snakemake ablations` runs, one of
-    the `probes` from what `snakemake probes` does. Where a figure `estimates` intervals itself, its
-    table is made for a confidence; the others take over those of the evaluation.
+    `needs` are the kinds of files that it is made from, which are also the flags of its command.
+    A figure of one `task`, "regression" or "classification", is drawn only if a dataset has that
+    task. One of the `ablations` is drawn from what `snakemake ablations` runs, one of the `probes`
+    from what `snakemake probes` does. A figure that `estimates` its own intervals needs the
+    confidence; the others show those of the evaluation.
     """
 
     name: str
@@ -36,7 +35,7 @@ class Figure:
 
     @property
     def title(self) -> str:
-        """What the figure is called, in a few words."""
+        """The name of the figure, in a few words."""
         return _captions()[self.name]["title"]
 
     @property
@@ -52,14 +51,14 @@ class Figure:
 
     @property
     def without_rows(self) -> str:
-        """Why a run may have nothing for it, in a few words."""
+        """Why a run may have no rows for it, in a few words."""
         return _captions()[self.name]["without_rows"]
 
 
 @functools.cache
 def _captions() -> dict[str, dict[str, str]]:
-    """{figure: its title and its caption}, with the shared sentences filled in; what the confidence
-    is only a run can say."""
+    """{figure: its title and its caption}, with the shared sentences filled in. `{confidence}`
+    stays: it depends on the run."""
     import yaml
 
     data = yaml.load(

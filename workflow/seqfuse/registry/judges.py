@@ -15,7 +15,7 @@ OVERLAP = "word overlap"
 WORD_OVERLAP: dict[str, str] = {"word_overlap": "Word overlap"}
 TITLES: dict[str, str] = DIMENSIONS | WORD_OVERLAP
 
-# Rows that no model wrote, judged like a method's: what a score of the judge must be read against.
+# Rows that no model wrote, judged like a method's: the scale against which to read judged scores.
 CEILING = "ceiling"
 REFERENCES: dict[str, str] = {
     "retrieval": "Training row's reasoning for the same question",

@@ -1,4 +1,4 @@
-"""Layouts of model folders: encoders that are implemented here, and what transformers reads."""
+"""Layouts of model folders: encoders that are implemented here, and models of transformers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,9 +16,11 @@ LAYOUTS: dict[str, tuple[str, str]] = {
 
 @dataclass(frozen=True)
 class Decoder:
-    """How a causal language model makes logits of the product of hidden states and output table,
-    by keys of its config.json: it divides them by `divisor`, then bends them to
-    cap tanh(logits / cap) with `cap`."""
+    """How a causal language model turns hidden states times output table into logits.
+
+    Both fields are keys of its config.json: it divides the product by `divisor`, then caps it
+    softly, cap * tanh(logits / cap), with `cap`.
+    """
 
     divisor: str | None = None
     cap: str | None = None
@@ -39,9 +41,9 @@ DECODERS: dict[str, Decoder] = {
     "smollm3": Decoder(),
     "granite": Decoder(divisor="logits_scaling"),
 }
-_BIAS = "its output table has a bias, and rows for DNA would have none"
+_BIAS = "its output table has a bias, which rows for DNA would lack"
 _RECURRENT = "it keeps a recurrent state, on which labels cannot be scored side by side"
-_ALIBI = "attention counts places in the batch, so labels cannot be scored side by side"
+_ALIBI = "its attention counts positions in the batch, so labels cannot be scored side by side"
 # Why other causal language models cannot be a backbone.
 REFUSED_DECODERS: dict[str, str] = {
     **dict.fromkeys(("phi", "gptj", "codegen"), _BIAS),
@@ -49,8 +51,7 @@ REFUSED_DECODERS: dict[str, str] = {
     **dict.fromkeys(("jamba", "bamba", "zamba2", "qwen3_next", "qwen3_5_text"), _RECURRENT),
     **dict.fromkeys(("bloom", "mpt"), _ALIBI),
 }
-# What transformers reads by itself; BERT only as a text encoder. Scratch ones learn a tokeniser
-# from the data.
+# Models of transformers, BERT only as a text encoder. Scratch ones learn a tokeniser from the data.
 TEXT_LAYOUTS = (*DECODERS, "bert")
 
 
@@ -63,9 +64,9 @@ def refusal(config: Mapping) -> str | None:
     if "vision_config" in config:
         reason = "it reads images as well; choose its text-only sibling"
     elif layout == "bert" or masked:
-        reason = "it is an encoder, which reads text and writes none"
+        reason = "it is an encoder, which does not generate text"
     elif config.get("is_encoder_decoder"):
-        reason = "it reads with an encoder, and writes with another part"
+        reason = "it is an encoder-decoder, not a decoder alone"
     else:
-        reason = REFUSED_DECODERS.get(layout, f"tested are {', '.join(DECODERS)}")
+        reason = REFUSED_DECODERS.get(layout, f"tested layouts are {', '.join(DECODERS)}")
     return f"is of the layout {layout}, which cannot be a backbone: {reason}"

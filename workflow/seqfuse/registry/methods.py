@@ -12,9 +12,9 @@ class Method:
 
     `implementation` is the class, as "module:name". `reads_store` methods take frozen encoder
     states from the embedding store. `pretrained` methods use SeqCLIP's encoder and adapter instead
-    of the plain encoder. `trains_encoder` methods train the encoder with themselves, or, of
+    of the plain encoder. `trains_encoder` methods train the encoder, too, or, if they read
     stored states, the fusion that joins them. `generates` methods answer in text, which a judge can
-    read. Probes alter the DNA of the methods that `sees_dna` holds for.
+    read. Probes alter the DNA of methods with `sees_dna`.
     """
 
     name: str
@@ -29,7 +29,7 @@ class Method:
 
     @property
     def trains_fusion(self) -> bool:
-        """Whether it trains the fusion of stored states, of coding sequences alone."""
+        """Whether it trains the fusion of stored states, which only coding sequences have."""
         return self.reads_store and self.trains_encoder
 
 

@@ -1,4 +1,4 @@
-"""What the evaluation measures: each metric's title, its better direction, and who is judged by it.
+"""The metrics of the evaluation: for each its title, which direction is better, and its task.
 
 Light on purpose: the figures and the report read it without importing numpy.
 """
@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Metric:
-    """A number of metrics.parquet. `better` is "higher" or "lower"; `task` says where it is asked.
+    """A number of metrics.parquet. `better` is "higher" or "lower"; `task` is the task that it
+    applies to.
 
-    `ends` are its least and largest value, None where one of them is not finite. All but
-    correlations and errors of regression are shares of 1, not percent.
+    `ends` are its least and largest value, None if one of them is not finite. All but correlations
+    and errors of regression are shares of 1, not percent.
     """
 
     name: str
@@ -34,7 +35,7 @@ _ALL = (
     Metric("weighted_precision", "Precision, weighted by gold class", "classification"),
     Metric("weighted_recall", "Recall, weighted by gold class (= accuracy)", "classification"),
     Metric("mcc", "Matthews correlation", "classification", ends=_SIGNED),
-    Metric("invalid_rate", "Answers that are no label", "classification", "lower"),
+    Metric("invalid_rate", "Answers that are not a label", "classification", "lower"),
     Metric("alias_rate", "Answers that an alias made a label", "classification", "lower"),
     Metric("cut_rate", "Answers cut at max_new_tokens", "classification", "lower"),
     Metric("likelihood_accuracy", "Accuracy of the likeliest label", "classification"),
@@ -70,18 +71,18 @@ _ALL = (
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
 
 # The name under which metrics.parquet and comparisons.parquet hold the mean over a suite's
-# datasets (Fig. 4); it is written where all of them share one primary metric.
+# datasets (Fig. 4); it is written if all of them share one primary metric.
 MEAN = "mean"
 
 # The probe under which metrics.parquet holds the scores on the probed rows before they are altered:
-# of the probed methods, and of what has no probes, for comparison.
+# those of the probed methods and, for comparison, of methods and controls without probes.
 UNALTERED = "unaltered"
 
-# The probe, and the kind, under which metrics.parquet holds what answers follow where the question
-# is of one record and the DNA of another.
+# The probe, and the kind, under which metrics.parquet holds what answers follow if the question is
+# that of one record and the DNA that of another.
 CONFLICT = "conflict"
 
-# What comparisons.parquet calls all controls together: a method has shown something where it beats
-# each of them.
+# What comparisons.parquet calls all controls together: only a method that beats each of them has
+# shown something.
 EVERY_CONTROL = "every_control"
 BEATS_ALL = "beats every control"

@@ -1,14 +1,14 @@
-"""Which rows of a split are scored apart, and how probes alter them: in words, in the order of
-figures and tables."""
+"""The subsets of a split that are scored separately, and the probes that alter rows: in words, in
+the order of figures and tables."""
 
 from seqfuse.registry.metrics import UNALTERED
 
-# How well train knows a row, the closest first; each row is one of these.
+# What train has that resembles a row, the closest match first; each row is in one of these.
 SEEN: dict[str, str] = {
     "seen_exactly": "train has the same DNA",
     "seen_nearly": "train has a near-duplicate",
     "seen_homologously": "train has a homologous protein",
-    "unseen": "nothing alike in train",
+    "unseen": "nothing similar in train",
 }
 SUBSETS: dict[str, str] = {
     "all": "all rows",
@@ -30,5 +30,5 @@ PROBES: dict[str, str] = {
 
 
 def subset(name: str) -> str:
-    """What decides the label in a subset, in words; of an unknown subset its name in words."""
+    """A subset in words; for an unknown one, its name with spaces."""
     return SUBSETS.get(name) or name.replace("_", " ")

@@ -1,4 +1,4 @@
-"""What methods, arms, controls and the judge's references are called, in the tables' order."""
+"""The titles of methods, arms, controls and the judge's references, in the order of tables."""
 
 from seqfuse.registry.arms import ARMS
 from seqfuse.registry.controls import CONTROLS
@@ -15,6 +15,6 @@ PLACES: dict[str, int] = {name: place for place, name in enumerate(TITLES)}
 
 
 def add(name: str, title: str) -> None:
-    """What a plugin's entry is called; it stands behind all others."""
+    """Add the title of a plugin's entry, behind all others."""
     TITLES[name] = title
     PLACES.setdefault(name, len(PLACES))
