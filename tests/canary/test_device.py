@@ -106,7 +106,7 @@ def test_the_cpu_can_be_chosen_beside_a_gpu(cards):
 
 def test_another_choice_is_refused(monkeypatch):
     monkeypatch.setenv("SEQFUSE_DEVICE", "gpu")
-    with pytest.raises(UserError, match="SEQFUSE_DEVICE=gpu: `cpu` is the one value"):
+    with pytest.raises(UserError, match="SEQFUSE_DEVICE=gpu: the only value is `cpu`"):
         devices.device()
 
 

@@ -162,14 +162,16 @@ def test_an_interrupted_run_whose_checkpoint_is_damaged_starts_anew(
     study.job("rna", tmp_path / "state").run(tmp_path / "out")
     assert content(tmp_path / "out") == content(tmp_path / "whole.out")
     (said,) = [line for line in capsys.readouterr().err.splitlines() if str(second) in line]
-    assert said.endswith(f"; kept as {second.name}.damaged, training starts anew")
+    assert said.endswith(f"; kept as {second.name}.damaged, training starts from scratch")
     assert [path.name for path in second.parent.iterdir()] == [f"{second.name}.damaged"]
 
 
 def test_a_checkpoint_of_other_settings_is_not_resumed(study, tmp_path, cut, capsys):
     cut(study.job("rna", tmp_path / "state"), tmp_path / "out", 2, signal.SIGTERM)
     study.job("rna", tmp_path / "state", dropout=0.4).run(tmp_path / "out")
-    assert "made with other settings, data or code; starting anew" in capsys.readouterr().err
+    assert (
+        "made with other settings, data or code; starting from scratch" in capsys.readouterr().err
+    )
     study.job("rna", tmp_path / "fresh", dropout=0.4).run(tmp_path / "fresh.out")
     assert content(tmp_path / "out") == content(tmp_path / "fresh.out")
 

@@ -49,7 +49,7 @@ def test_an_interrupted_command_tidies_up_and_says_so_in_one_line(number):
         said, error = run.communicate()
     assert run.returncode == 128 + number
     assert said == "tidying\ntidied\n"
-    assert error == f"seqfuse test: interrupted by {number.name}; run it again to go on\n"
+    assert error == f"seqfuse test: interrupted by {number.name}; run it again to continue\n"
 
 
 def test_a_command_that_is_interrupted_twice_ends_at_once_without_a_traceback():
@@ -148,7 +148,9 @@ def test_an_interrupted_jobs_damaged_journal_is_named_and_set_aside(
     journal.write_bytes(b"".join(lines))
     assert done_anew(journal) == anew
     said = capfd.readouterr().err.splitlines()[0]
-    assert said.startswith(f"{journal}: cut or corrupt (line {line} does not match its checksum)")
+    assert said.startswith(
+        f"{journal}: truncated or corrupt (line {line} does not match its checksum)"
+    )
     assert journal.with_name(f"{journal.name}.damaged").read_bytes() == b"".join(lines)
 
 

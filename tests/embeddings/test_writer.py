@@ -185,7 +185,7 @@ def test_a_cut_shard_is_named_and_replaced(write, random_sequences, capfd):
     capfd.readouterr()
     write({"rna": sequences}, "rna-fm")
     said = capfd.readouterr().err
-    assert f"{shard}: cut or corrupt (" in said and "; kept as" in said
+    assert f"{shard}: truncated or corrupt (" in said and "; kept as" in said
     assert shard.with_name(f"{shard.name}.damaged").exists()
     assert "0 in the store, 10 to embed" in said
     assert shard.read_bytes() == sound
@@ -202,7 +202,7 @@ def test_a_flipped_byte_is_set_aside_by_verify_and_its_rows_are_embedded_again(
     shard.chmod(0o644)
     shard.write_bytes(sound[:1000] + bytes([sound[1000] ^ 1]) + sound[1001:])
     assert main(["embeddings", "verify", "--store", str(tmp_path / "store"), "--set-aside"]) == 2
-    assert f"{shard}: cut or corrupt (it does not match" in capfd.readouterr().err
+    assert f"{shard}: truncated or corrupt (it does not match" in capfd.readouterr().err
     write({"rna": sequences}, "rna-fm")
     assert "0 in the store, 10 to embed" in capfd.readouterr().err
     assert shard.read_bytes() == sound

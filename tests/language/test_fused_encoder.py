@@ -16,7 +16,8 @@ from seqfuse.language.methods.method import Setup
 from seqfuse.language.prompts import Dna, Prompt, Settings
 from seqfuse.statistics import comparisons, inference
 from seqfuse.training.batches import derangement
-from seqfuse.training.trainer import Trainer, Training, load_best
+from seqfuse.training.interruption.trained_state import load_best
+from seqfuse.training.trainer import Trainer, Training
 
 # Rows to train on and to ask about: of many more, a hundred steps see each less than once.
 SEEDS, TRAINED, ASKED = (0, 1), 750, 120

@@ -110,7 +110,9 @@ def test_full_scale_out_of_memory_halves_the_chunk_and_keeps_the_gradient(
     too_many = [tokens for tokens in cut.passed if tokens > FIT]
     assert cut.passed[: len(too_many)] == too_many
     said = capsys.readouterr().err
-    assert re.search(rf"out of memory: {cut.tokens} tokens at once from here on, not \d+", said)
+    assert re.search(
+        rf"out of memory: from here on {cut.tokens} tokens at once instead of \d+", said
+    )
 
 
 @pytest.mark.parametrize(
@@ -249,7 +251,7 @@ def test_full_scale_out_of_memory_cuts_a_batch_of_answers(
     too_many = [count for count in rows if count > 2]
     assert too_many and sum(rows) - sum(too_many) == len(asked)
     # Three that reason come first, and are halved; the three others are shorter.
-    assert rows[0] == 3 and "tokens at once from here on" in capsys.readouterr().err
+    assert rows[0] == 3 and "tokens at once instead of" in capsys.readouterr().err
 
 
 def test_full_scale_a_prompt_that_does_not_fit_is_one_line(build, prompt, monkeypatch):

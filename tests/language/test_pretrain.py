@@ -190,7 +190,7 @@ def test_vectors_that_an_interrupted_disk_damaged_are_set_aside(
     (kept,) = vectors.iterdir()
     spoil(kept, damage)
     out = commands.pretrain(tmp_path / "out", "--text-vectors", vectors)
-    assert f"{kept}: cut or corrupt" in capsys.readouterr().err
+    assert f"{kept}: truncated or corrupt" in capsys.readouterr().err
     assert content(out) == content(project / "seqclip")
     assert {path.name for path in vectors.iterdir()} == {kept.name, f"{kept.name}.damaged"}
 

@@ -24,7 +24,8 @@ from seqfuse.language.pretraining.contrastive_pretraining import (
 )
 from seqfuse.training.distributed import launch, processes, sharding
 from seqfuse.training.interruption.resume_checkpoint import discard
-from seqfuse.training.trainer import CLOCKED, Trainer, Training, load_best
+from seqfuse.training.interruption.trained_state import load_best
+from seqfuse.training.trainer import CLOCKED, Trainer, Training
 
 SETTINGS = Training(
     steps=4,

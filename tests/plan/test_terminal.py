@@ -265,7 +265,7 @@ INTERRUPTED = "Command 'y' returned non-zero exit status 130."
 def test_a_stopped_run_says_how_far_it_came(run, tmp_path, said, is_late):
     """A job that the same Ctrl-C stopped has not failed; one that failed by itself has."""
     interrupted, wrong = tmp_path / "a.log", tmp_path / "b.log"
-    interrupted.write_text("seqfuse judge: interrupted by SIGINT; run it again to go on\n")
+    interrupted.write_text("seqfuse judge: interrupted by SIGINT; run it again to continue\n")
     wrong.write_text("seqfuse data records: error: own.csv: line 3: wrong\n")
     shown = run([Job(0, "data_records", "own"), Job(1, "judge"), Job(2, "sequences"), Job(3, "b")])
     shown.log("run_info")

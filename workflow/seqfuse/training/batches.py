@@ -1,4 +1,4 @@
-"""Which examples make a step, and in what chunks a step is computed."""
+"""Which examples form a step, and the chunks in which a step is computed."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,20 +6,20 @@ import numpy as np
 
 from seqfuse.encoders.models.tokenisers import Tokens
 
-# Steps whose examples are sorted by length together: more wastes less padding and mixes less.
+# Steps per pool; a pool is sorted by length. Larger pools waste less padding but shuffle less.
 _POOL = 16
-# For sorting, each length is stretched by up to this share at random: kinds of questions that
-# differ a little in length would otherwise never share a step, which learns worse.
+# Before sorting, lengths are randomly stretched by up to this share. Otherwise questions of
+# slightly different length would never share a step, and the model would learn worse.
 _STRETCH = 0.25
 
 
 def step_indices(lengths: Sequence[int], batch: int, steps: int, seed: int) -> Iterator[np.ndarray]:
-    """The examples of every step: int64[batch], every example once an epoch, similar lengths
+    """The examples of every step, int64[batch]: every example once per epoch, similar lengths
     together.
 
     An epoch is a seeded permutation, cut into pools of `_POOL` steps; a pool is sorted roughly by
-    length and cut into batches, whose order is shuffled. An epoch's remainder opens the order of
-    the next one. Depends on nothing but its arguments, so a resumed run skips to its step.
+    length and cut into batches, whose order is shuffled. What is left of an epoch is put before the
+    next one. The steps depend only on the arguments, so that a resumed run can skip to its step.
     """
     rng = np.random.default_rng(seed)
     lengths = np.asarray(lengths)
@@ -39,33 +39,33 @@ def step_indices(lengths: Sequence[int], batch: int, steps: int, seed: int) -> I
 def chunks(
     lengths: Sequence[int], tokens: int, most: int | None = None, processes: int = 1
 ) -> list[np.ndarray]:
-    """Positions 0 .. n-1 in chunks of similar length, the longest first.
+    """The positions 0 .. n-1 in chunks of similar length, longest first.
 
-    No chunk holds more than `tokens` tokens with its padding, or more than `most` examples, for
-    each of `processes` that share it; an example longer than that is a chunk of its own.
+    For each of the `processes` that share it, a chunk holds at most `tokens` tokens, padding
+    included, and at most `most` examples. An example with more tokens is a chunk of its own.
     """
     order = np.argsort(lengths, kind="stable")[::-1].copy()
-    found, start = [], 0
+    parts, start = [], 0
     while start < len(order):
         room = max(1, tokens // max(1, lengths[order[start]]))
         room = min(room, most or room) * processes
-        found.append(order[start : start + room])
+        parts.append(order[start : start + room])
         start += room
-    return found
+    return parts
 
 
 def derangement(count: int) -> np.ndarray:
-    """For each of `count` rows another one, int64[count]: the next of a random circle, always the
-    same one. Only a single row gets itself."""
-    circle = np.random.default_rng(0).permutation(count)
-    found = np.empty_like(circle)
-    found[circle] = np.roll(circle, 1)
-    return found
+    """A fixed permutation int64[count] without fixed points: a random cycle. A single row maps to
+    itself."""
+    cycle = np.random.default_rng(0).permutation(count)
+    mapped = np.empty_like(cycle)
+    mapped[cycle] = np.roll(cycle, 1)
+    return mapped
 
 
 def padded(genes: Sequence[Tokens], pad: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Tokenised sequences as one batch: ids int64[B, T], where there is a token bool[B, T], and
-    where that is not a special one bool[B, T]."""
+    """Tokenised sequences as one batch: ids int64[B, T], which positions are tokens bool[B, T], and
+    which are tokens that are not special bool[B, T]."""
     ids = np.full((len(genes), max(len(tokens.ids) for tokens in genes)), pad, np.int64)
     mask, kept = np.zeros(ids.shape, bool), np.zeros(ids.shape, bool)
     for row, tokens in enumerate(genes):
@@ -79,11 +79,11 @@ def chunks_for_rank(
 ) -> list[tuple[np.ndarray, bool]]:
     """The chunks that one of several processes computes, and whether each counts.
 
-    Every process gets equally many, because sharded weights are gathered in each: one that is left
-    without an example repeats another's, which then does not count.
+    Every process gets the same number of chunks, because all take part when sharded weights are
+    gathered. A process without an example of its own repeats another's, which then does not count.
     """
-    found = []
+    parts = []
     for chunk in chunks(lengths, tokens, processes=processes):
         own = chunk[rank::processes]
-        found.append((own, True) if len(own) else (chunk[:1], False))
-    return found
+        parts.append((own, True) if len(own) else (chunk[:1], False))
+    return parts

@@ -1,4 +1,4 @@
-"""The log of a training on TensorBoard, for whoever has it installed and asks for it."""
+"""The log of a training for TensorBoard, an optional package."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -9,8 +9,10 @@ from seqfuse.errors import UserError
 
 @contextlib.contextmanager
 def shown(folder: Path, first_step: int) -> Iterator[Callable[[dict], None]]:
-    """What shows an entry of the log; steps from `first_step` on, which an interrupted run may have
-    shown already, come again."""
+    """A function that writes an entry of the log.
+
+    Steps from `first_step` on, which an interrupted run may have written already, are replaced.
+    """
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:

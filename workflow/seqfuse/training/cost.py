@@ -1,9 +1,9 @@
-"""What a training took, and the log of its steps: as every study writes them.
+"""The cost of a training and the log of its steps, as both studies write them.
 
-FLOP are those that were executed, counted where torch hands a product to its kernel: forward,
-backward with or without a gradient of the weights, what is recomputed, and padding. They are no
-measure of how well a card is used: MFU (`bench/gpu/steps.py`) divides what a step must compute by
-its time, and leaves recomputation and padding out.
+FLOP are those that were executed, counted where torch calls the kernel of a matrix product:
+forward, backward with or without a gradient of the weights, recomputation, and padding. They do not
+measure how well a card is used; for that see MFU (`bench/gpu/steps.py`), which leaves recomputation
+and padding out.
 """
 
 import json
@@ -20,7 +20,7 @@ from seqfuse.training.device import peak_memory_mb
 
 
 def _attention(query: torch.Size, key: torch.Size, value: torch.Size, *_, **__) -> int:
-    """Two products, of all queries and all keys, causal or not; keys may have fewer heads."""
+    """FLOP of two products over all queries and keys, causal or not; keys may have fewer heads."""
     *several, length, width = query
     return 2 * math.prod(several) * length * key[-2] * (width + value[-1])
 
@@ -28,7 +28,7 @@ def _attention(query: torch.Size, key: torch.Size, value: torch.Size, *_, **__) 
 def _attention_backward(
     slope: torch.Size, query: torch.Size, key: torch.Size, value: torch.Size, *_, **__
 ) -> int:
-    """Five products: one of the two of the forward pass again, and the gradients of three."""
+    """FLOP of five products: one of the forward pass again, and two for each of its gradients."""
     return 5 * _attention(query, key, value) // 2
 
 
@@ -37,7 +37,7 @@ def _add_product(total: torch.Size, left: torch.Size, right: torch.Size, *_, **_
 
 
 _ATEN = torch.ops.aten
-# What torch's own counter leaves out: kernels of a CPU, heads that share keys, products in place.
+# What torch's own counter omits: CPU kernels, heads that share keys, in-place products.
 _FORMULAS = {
     _ATEN.addmm_: _add_product,
     **dict.fromkeys(
@@ -62,8 +62,8 @@ _FORMULAS = {
 
 
 class _Whole:
-    """Stands for the counter's own tracker of modules, whose hooks keep what every block computes
-    until the end of the step, so that recomputing activations would save nothing."""
+    """Replaces the counter's module tracker, whose hooks keep every block's output until the end of
+    the step and so would undo gradient checkpointing."""
 
     parents = ("Global",)
 
@@ -75,14 +75,14 @@ class _Whole:
 
 
 def flop_counter() -> FlopCounterMode:
-    """A context; `get_total_flops` of it are those of this process within it."""
+    """A context manager; its `get_total_flops` returns the FLOP of this process within it."""
     counter = FlopCounterMode(display=False, custom_mapping=_FORMULAS)
     counter.mod_tracker = _Whole()
     return counter
 
 
 class Counted(Protocol):
-    """What the progress of any training counts."""
+    """The counts in the progress of any training."""
 
     examples: int
     tokens: int
@@ -91,17 +91,17 @@ class Counted(Protocol):
 
 
 def trained_parameters(model: nn.Module) -> int:
-    """Parameters that training changes."""
+    """The number of parameters that training changes."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 
 def total_parameters(model: nn.Module) -> int:
-    """Parameters of the model, frozen ones included."""
+    """The number of parameters, including frozen ones."""
     return sum(p.numel() for p in model.parameters())
 
 
 def cost(seed: int, model: nn.Module, rate: float, progress: Counted, **more: object) -> dict:
-    """The entry of one seed in cost.json, with `more` that only its study has."""
+    """The entry of one seed in cost.json; `more` holds the fields of its study."""
     return {
         "seed": seed,
         "trained_parameters": trained_parameters(model),
@@ -117,5 +117,5 @@ def cost(seed: int, model: nn.Module, rate: float, progress: Counted, **more: ob
 
 
 def write_log(path: Path, entries: Iterable[dict]) -> None:
-    """One JSON object a line."""
+    """Write one JSON object per line."""
     path.write_text("".join(json.dumps(entry) + "\n" for entry in entries), encoding="utf-8")

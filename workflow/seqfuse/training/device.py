@@ -1,8 +1,8 @@
-"""The device that a job computes on: its GPU, or the CPU where it has none, but never by accident.
+"""The device that a job computes on: its GPU, or the CPU, but never the CPU by accident.
 
-A machine without a GPU computes on the CPU. A job that was granted one and cannot use it stops: a
-driver too old for the wheel would otherwise train a language model on a CPU until the time limit.
-`SEQFUSE_DEVICE=cpu` in the environment, which jobs of Slurm inherit, says that the CPU is wanted.
+A machine without a GPU computes on the CPU. A job that was granted a GPU and cannot use it stops:
+with a driver too old for the wheel, it would otherwise train a language model on a CPU until the
+time limit. `SEQFUSE_DEVICE=cpu` in the environment, which Slurm jobs inherit, selects the CPU.
 """
 
 import os
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     import torch
 
 CHOICE = "SEQFUSE_DEVICE"
-# How Slurm tells a job of its GPUs: lists of indices, in which "0" is a GPU, and counts, in which
-# it is none.
+# Variables by which Slurm names a job's GPUs: lists of indices, in which "0" is a GPU, and counts,
+# in which "0" means none.
 _INDICES = ("SLURM_STEP_GPUS", "SLURM_JOB_GPUS", "CUDA_VISIBLE_DEVICES")
 _COUNTS = ("SLURM_GPUS_ON_NODE", "SLURM_GPUS", "SLURM_GPUS_PER_NODE", "SLURM_GPUS_PER_TASK")
 _NO_DEVICE = {"", "-1", "NoDevFiles", "void", "none"}
 
 
 def grant(environment: Mapping[str, str] = os.environ) -> str | None:
-    """The grant of a GPU as `VARIABLE=value`, or None where this process was granted none."""
+    """The variable that grants this process a GPU, as `VARIABLE=value`, or None without one."""
     for name in _INDICES:
         if environment.get(name, "").strip() not in _NO_DEVICE:
             return f"{name}={environment[name]}"
@@ -39,24 +39,24 @@ def grant(environment: Mapping[str, str] = os.environ) -> str | None:
 
 
 def cpu_chosen() -> bool:
-    """Whether the user asks for the CPU by SEQFUSE_DEVICE; a `UserError` for any other value."""
+    """Whether SEQFUSE_DEVICE selects the CPU; `UserError` for any other value."""
     choice = os.environ.get(CHOICE, "")
     if choice not in ("", "cpu"):
-        raise UserError(f"{CHOICE}={choice}: `cpu` is the one value; unset it to use a GPU")
+        raise UserError(f"{CHOICE}={choice}: the only value is `cpu`; unset it to use a GPU")
     return choice == "cpu"
 
 
 def device() -> "torch.device":
-    """Where models compute. A GPU that was granted and cannot be used is a `UserError`.
+    """The device that models compute on; `UserError` if a granted GPU cannot be used.
 
-    On a GPU, products of float32 are taken in TF32 from then on: `float32_products`.
+    On a GPU this also switches float32 products to TF32 (see `float32_products`).
     """
     import torch
 
     if cpu_chosen():
         return torch.device("cpu")
     with warnings.catch_warnings():
-        # Why there is none is said below, in one line.
+        # The error below gives the reason in one line.
         warnings.simplefilter("ignore")
         usable = torch.cuda.is_available()
     if usable:
@@ -72,8 +72,11 @@ def device() -> "torch.device":
 
 
 def float32_products(kind: str) -> str:
-    """What a product of float32 matrices is computed in on a device of a kind ("cuda", "cpu"):
-    "tf32", of ten bits, where a GPU can do that (docs/gpu.md says how far it is from "ieee")."""
+    """The arithmetic of float32 matrix products on a device of a kind ("cuda", "cpu").
+
+    It is "tf32", with ten bits of mantissa, if the GPU supports that, else "ieee"; docs/gpu.md
+    compares the two.
+    """
     import torch
 
     able = kind == "cuda" and torch.cuda.is_tf32_supported()
@@ -81,7 +84,7 @@ def float32_products(kind: str) -> str:
 
 
 def _why_unusable() -> str:
-    """Why torch cannot use CUDA, and what to do about it."""
+    """The reason that torch cannot use CUDA, and what to do about it."""
     import torch
 
     if torch.version.cuda is None:
@@ -99,10 +102,10 @@ def _why_unusable() -> str:
 
 
 def free_memory(root: Path = Path("/")) -> int:
-    """Bytes of memory that this process can still take: the least of what the machine has, what its
-    control groups (of a Slurm job, a container) allow, and what its GPU has.
+    """Bytes of memory that this process can still allocate.
 
-    `root` is where /proc and /sys/fs/cgroup lie.
+    This is the smallest of what the machine, the control groups of the process (of a Slurm job or a
+    container) and its GPU have left. `root` is the folder that holds proc and sys/fs/cgroup.
     """
     lines = (root / "proc/meminfo").read_text(encoding="utf-8").splitlines()
     fields = dict(line.split(":") for line in lines)
@@ -115,9 +118,9 @@ def free_memory(root: Path = Path("/")) -> int:
 
 
 def _in_control_groups(root: Path) -> Iterator[int]:
-    """What every control group of this process with a limit has left, its own and those above it.
+    """Bytes left in each control group with a limit that this process is in, directly or not.
 
-    What the kernel would give back, pages of files that nothing uses now, counts as left.
+    Inactive file pages count as left, since the kernel would reclaim them.
     """
     groups = root / "proc/self/cgroup"
     for line in groups.read_text(encoding="utf-8").splitlines() if groups.is_file() else ():
@@ -130,20 +133,20 @@ def _in_control_groups(root: Path) -> Iterator[int]:
         else:
             continue
         top, folder = root / base, root / base / path.strip("/")
-        # A container may see its group at the top, and name the path that the host has for it.
-        for place in (folder, *folder.parents):
-            limit = place / names[0]
+        # In a container the group may be mounted at the top, while its path is the host's.
+        for group in (folder, *folder.parents):
+            limit = group / names[0]
             if limit.is_file() and (most := limit.read_text().strip()) != "max":
-                used = int((place / names[1]).read_text())
-                stat = (place / "memory.stat").read_text().splitlines()
+                used = int((group / names[1]).read_text())
+                stat = (group / "memory.stat").read_text().splitlines()
                 kept = dict(line.split() for line in stat)
                 yield max(0, int(most) - used + int(kept.get(names[2], 0)))
-            if place == top:
+            if group == top:
                 break
 
 
 def peak_memory_mb() -> int:
-    """The most memory this process has held: on its GPU where it has one, else resident (MB)."""
+    """The peak memory of this process in MB: on its GPU, or resident memory if it has none."""
     import torch
 
     if device().type == "cuda":

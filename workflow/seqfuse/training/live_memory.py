@@ -1,8 +1,8 @@
-"""What a computation takes of memory and of FLOP, found without taking either.
+"""The memory and FLOP of a computation, measured without executing it.
 
-A module that lies on `meta` is given fake CPU tensors, which have shapes and no values; its own
-code runs on them, and the storages that live at once are summed. Kernels are those of a CPU: what a
-GPU's keep beside them is not seen.
+The tensors of a module on the device `meta` are replaced by fake CPU tensors, which have shapes but
+no values. The module's own code runs on them, and the storages that are alive at the same time are
+summed. The kernels are those of a CPU; workspace of GPU kernels is not seen.
 """
 
 import weakref
@@ -23,7 +23,7 @@ Made = TypeVar("Made", bound=nn.Module)
 
 @dataclass(frozen=True)
 class Taken:
-    """Bytes of a module's own tensors, bytes at the peak beyond these, and FLOP."""
+    """Bytes of a module's own tensors, peak bytes beyond these, and FLOP."""
 
     resident: int
     peak: int
@@ -31,7 +31,10 @@ class Taken:
 
 
 def taken(module: Made, work: Callable[[Made], object]) -> Taken:
-    """What `work` of a module on `meta` takes. Its parameters are fake ones afterwards."""
+    """The memory and FLOP that `work` on a module on `meta` takes.
+
+    Afterwards, the module's parameters are fake tensors.
+    """
     mode = FakeTensorMode(allow_non_fake_inputs=True)
     pretend(module, mode)
     with mode, Live() as live, flop_counter() as counter:
@@ -43,7 +46,7 @@ def taken(module: Made, work: Callable[[Made], object]) -> Taken:
 
 
 class Live(TorchDispatchMode):
-    """Sums the bytes of the storages that are alive; `peak` is the most that ever were."""
+    """Sums the bytes of the storages that are alive, `now` and at the `peak`."""
 
     def __init__(self):
         super().__init__()
@@ -51,7 +54,7 @@ class Live(TorchDispatchMode):
         self._held: dict[int, int] = {}
 
     def hold(self, tensor: torch.Tensor) -> None:
-        """Count a tensor's storage, once, until it is gone."""
+        """Count a tensor's storage, once, until it is freed."""
         storage = tensor.untyped_storage()
         if id(storage) not in self._held:
             self._held[id(storage)] = storage.nbytes()
@@ -63,13 +66,13 @@ class Live(TorchDispatchMode):
         self.now -= self._held.pop(number)
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        found = function(*args, **(kwargs or {}))
-        tree_map_only(torch.Tensor, self.hold, found)
-        return found
+        result = function(*args, **(kwargs or {}))
+        tree_map_only(torch.Tensor, self.hold, result)
+        return result
 
 
 def pretend(module: nn.Module, mode: FakeTensorMode) -> None:
-    """Put fake CPU tensors in the place of a module's own, which lie on `meta`."""
+    """Replace a module's tensors, which are on `meta`, by fake CPU tensors."""
     made: dict[int, torch.Tensor] = {}
 
     def fake(tensor: torch.Tensor) -> torch.Tensor:

@@ -1,15 +1,15 @@
-"""Low-rank adapters on the linear layers of a model: added, and merged into the weights."""
+"""Low-rank adapters (LoRA) on the linear layers of a model: adding them, and merging them."""
 
 from torch import nn
 
 
 def add_lora(model: nn.Module, rank: int, layers: str | list[str] = "all-linear") -> None:
-    """LoRA (arXiv 2106.09685) on the named linear layers; all else is frozen. The default is every
-    one of a language model but the vocabulary's.
+    """Add LoRA (arXiv 2106.09685) to the named linear layers, and freeze everything else.
 
-    alpha = 2 rank and dropout 0.05, as in BioReason.
+    By default, these are all linear layers of a language model but its output projection. alpha is
+    2 rank and dropout 0.05, as in BioReason.
     """
-    # Five seconds of imports, which only this setting pays for.
+    # Importing peft takes five seconds.
     from peft import LoraConfig, inject_adapter_in_model
 
     model.requires_grad_(False)
@@ -19,7 +19,7 @@ def add_lora(model: nn.Module, rank: int, layers: str | list[str] = "all-linear"
 
 
 def merge_lora(model: nn.Module) -> None:
-    """Fold LoRA into the weights and put the plain layers back."""
+    """Merge LoRA into the weights and restore the plain layers."""
     layers = [(name, m) for name, m in model.named_modules() if hasattr(m, "get_base_layer")]
     for name, layer in layers:
         layer.merge()

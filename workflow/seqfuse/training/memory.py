@@ -1,8 +1,7 @@
-"""Out of memory: how many tokens go through a model at once, halved until they fit.
+"""The number of tokens that go through a model at once, halved when memory runs out.
 
-What is computed stays the same: a step's gradient is that of all its chunks, a batch's answers are
-those of its rows. Of several processes all halve together, because a sharded model cannot go on
-in one alone.
+The result stays the same: a step sums the gradients of all its chunks, and a batch's answers are
+those of its rows. All processes halve together, because a sharded model needs every one of them.
 """
 
 import gc
@@ -21,9 +20,10 @@ Result = TypeVar("Result")
 
 
 class TokenBudget:
-    """How many `tokens`, padding included, go through a model at once; halved, they stay so.
+    """The most `tokens`, padding included, that go through a model at once; once halved, it stays
+    halved.
 
-    `remedy` is what the user can do where a single row is too much.
+    `remedy` is what the user can do if a single row does not fit.
     """
 
     def __init__(self, tokens: int, remedy: str):
@@ -31,22 +31,22 @@ class TokenBudget:
         self._now = Chunk(0, 0)
 
     def enter(self, rows: int, length: int) -> None:
-        """Say what goes through the model next: so many rows of so many tokens each."""
+        """Announce the next pass through the model: `rows` rows, padded to `length` tokens."""
         self._now = Chunk(rows, length)
 
     def attempt(self, work: Callable[[], Result], again: Callable[[], None]) -> Result:
-        """What `work` returns. Where memory runs out in any process, `again` undoes in each what
-        `work` has done so far, and it begins once more with half as many tokens at once.
+        """The result of `work`. If memory runs out in any process, `again` undoes in each process
+        what `work` has done so far, and `work` restarts with half as many tokens at once.
 
-        `work` cuts what it computes by `tokens`, and tells `enter` of every piece. A piece of one
-        row, which cannot be cut, is a `UserError` in every process.
+        `work` splits its computation by `tokens`, and announces each piece to `enter`. If a piece
+        of a single row does not fit, every process raises a `UserError`.
         """
         while True:
             try:
                 return self._told(work)
             except Shortage as shortage:
                 chunks = shortage.chunks
-            # Behind `except`, whose error holds every tensor of the pass that failed.
+            # Outside `except`, whose error keeps every tensor of the failed pass alive.
             again()
             gc.collect()
             if device().type == "cuda":
@@ -54,14 +54,14 @@ class TokenBudget:
             self._halve(chunks)
 
     def _told(self, work: Callable[[], Result]) -> Result:
-        """Do `work`, and tell all processes if memory runs out in this one."""
+        """Do `work`, and inform all processes if memory runs out in this one."""
         try:
             return work()
         except torch.OutOfMemoryError:
             if not self._now.rows:
                 raise
         processes.agree(short=self._now)
-        raise AssertionError("every process raises a shortage that one has told")
+        raise AssertionError("agree() raises Shortage in every process if one is short of memory")
 
     def _halve(self, chunks: list[Chunk]) -> None:
         for rows, length in chunks:
@@ -72,4 +72,4 @@ class TokenBudget:
         before = self.tokens
         self.tokens = min(rows * length for rows, length in chunks) // 2
         if processes.leads():
-            say(f"out of memory: {self.tokens} tokens at once from here on, not {before}")
+            say(f"out of memory: from here on {self.tokens} tokens at once instead of {before}")

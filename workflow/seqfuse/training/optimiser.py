@@ -1,4 +1,4 @@
-"""AdamW as every method is trained with it: groups of weights, the learning rate, clipping."""
+"""The optimiser of every method: AdamW's parameter groups, the learning rate, clipping."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -11,8 +11,8 @@ from torch.distributed.tensor import DTensor
 def adamw(
     parameters: Mapping[str, nn.Parameter], learning_rate: float, weight_decay: float
 ) -> torch.optim.AdamW:
-    """The optimiser of named parameters; biases, norms and other vectors do not decay."""
-    # What is sharded is updated apart.
+    """AdamW for named parameters, without weight decay on biases, norms and other vectors."""
+    # Sharded parameters are updated in groups of their own.
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for parameter in parameters.values():
         kind = (isinstance(parameter, DTensor), parameter.ndim <= 1)
@@ -25,8 +25,11 @@ def adamw(
 
 
 def schedule(step: int, steps: int, warmup: float, kind: str) -> float:
-    """The factor on the peak learning rate at a step counted from 0: linear warm-up over the share
-    `warmup` of the steps, then constant, or half a cosine down to zero."""
+    """The factor on the peak learning rate at a step, counted from 0.
+
+    It rises linearly over the share `warmup` of the steps; then it is constant, or falls to zero
+    along half a cosine.
+    """
     warm = round(warmup * steps)
     if step < warm:
         return (step + 1) / warm
@@ -36,11 +39,11 @@ def schedule(step: int, steps: int, warmup: float, kind: str) -> float:
 
 
 def clip(parameters: Iterable[nn.Parameter], max_norm: float) -> Tensor:
-    """Scale all gradients down to the norm `max_norm` together; their norm before."""
+    """Scale all gradients down together to the norm `max_norm`; returns their norm before that."""
     trained = [p for p in parameters if p.grad is not None]
     sharded = [p for p in trained if isinstance(p, DTensor)]
     plain = [p for p in trained if not isinstance(p, DTensor)]
-    groups = [found for found in (plain, sharded) if found]
+    groups = [group for group in (plain, sharded) if group]
     norms = [_whole(nn.utils.get_total_norm([p.grad for p in group])) for group in groups]
     norm = torch.linalg.vector_norm(torch.stack(norms))
     for group in groups:
@@ -49,5 +52,5 @@ def clip(parameters: Iterable[nn.Parameter], max_norm: float) -> Tensor:
 
 
 def _whole(tensor: Tensor) -> Tensor:
-    """A tensor as a single process has it."""
+    """A tensor gathered from all processes."""
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor

@@ -1,8 +1,8 @@
 """The trainer that every method and control shares: AdamW, validation, checkpoints that resume.
 
-A step's gradient is that of the weighted mean of nats over all answer tokens of its batch, however
-it is cut into chunks and over processes. What depends on the clock (seconds, memory) is kept apart
-from what does not.
+The loss of a step is the weighted mean of nats over all answer tokens of its batch, however the
+batch is split into chunks and over processes. Log entries that depend on the clock or the machine
+(`CLOCKED`) are the only ones that differ between runs.
 """
 
 import contextlib
@@ -28,6 +28,7 @@ from seqfuse.training.device import peak_memory_mb
 from seqfuse.training.distributed import processes, sharding
 from seqfuse.training.interruption.preemption import Interruption
 from seqfuse.training.interruption.resume_checkpoint import (
+    NAME,
     Checkpoint,
     random_state,
     set_random_state,
@@ -38,19 +39,18 @@ from seqfuse.training.memory import TokenBudget
 from seqfuse.training.optimiser import adamw, clip, schedule
 from seqfuse.training.precision import products
 
-# Between the seeds of two processes, whatever the seeds of the runs are.
-_APART = 2**32
-_NAME = "checkpoint.pt"
+# Offset between per-process seeds; larger than any seed of a run.
+_SEED_OFFSET = 2**32
 Result = TypeVar("Result")
-# What of a log entry is another number each time.
+# The entries of the log that differ between runs.
 CLOCKED = ("seconds", "tokens_per_second", "peak_memory_mb")
 
 
 class Training(Section, path="language/training"):
-    """A trainer takes one learning rate and a number of steps."""
+    """The settings of a trainer, with a single learning rate and a number of steps."""
 
     def counted(self, rows: int) -> "Training":
-        """The same with the steps that `epochs` of so many training records come to."""
+        """The same settings with `epochs` over `rows` training records converted to steps."""
         if self.epochs is None:
             return self
         return replace(self, steps=max(1, round(self.epochs * rows / self.batch)), epochs=None)
@@ -61,7 +61,7 @@ class Diverged(UserError):
 
 
 class Trainable(Protocol):
-    """What the trainer needs of a method: examples have `length` and `weights`."""
+    """What the trainer needs of a method; its examples have `length` and `weights`."""
 
     def batch(self, examples: Sequence) -> object: ...
 
@@ -69,13 +69,13 @@ class Trainable(Protocol):
 
 
 class Trainer:
-    """Trains one method with one seed; `run` ends with the best state by validation loss loaded.
+    """Trains one method with one seed; `run` ends by loading the state of lowest validation loss.
 
-    `state` is a folder for the one checkpoint, `fingerprint` names settings, data and code: a
-    checkpoint with another fingerprint is not used. `board` is a folder for TensorBoard, if one is
-    wanted. Of several processes, each computes its share of every batch, and the leader alone has
-    and writes what is whole; of what is sharded each has and writes its part, and only `load_best`
-    brings the best state together again.
+    `state` is a folder for the checkpoint. `fingerprint` identifies settings, data and code; a
+    checkpoint with another fingerprint is ignored. `board` is an optional folder for TensorBoard.
+    If there are several processes, each computes its share of every batch. The leader holds and
+    writes the tensors that are not sharded; of sharded tensors, each process holds and writes its
+    own part, and only `load_best` joins the parts of the best state.
     """
 
     def __init__(
@@ -88,19 +88,19 @@ class Trainer:
         board: Path | None = None,
     ):
         self.method, self.training, self.seed, self.board = method, training, seed, board
-        self.checkpoint = Checkpoint(state / _NAME, fingerprint)
+        self.checkpoint = Checkpoint(state / NAME, fingerprint)
         self.progress = Progress()
         self.trained = {k: p for k, p in method.named_parameters() if p.requires_grad}
         if processes.rank():
-            # Each process drops other units; their weights all start alike.
-            torch.manual_seed(seed + _APART * processes.rank())
+            # Processes draw different dropout masks; their weights were initialised equally.
+            torch.manual_seed(seed + _SEED_OFFSET * processes.rank())
         self.optimiser = adamw(self.trained, training.learning_rate, training.weight_decay)
         self.tensors = TrainedState(self.trained, self.optimiser)
         self.budget = TokenBudget(training.chunk_tokens, self.remedy)
 
     @property
     def remedy(self) -> str:
-        """What to do where one record alone is too much for the memory."""
+        """What the user can do if a single record does not fit into memory."""
         if self.training.gradient_checkpointing:
             return (
                 "cut the sequences with `sequences: {max_length: ..., too_long: window}`, or spread"
@@ -109,7 +109,7 @@ class Trainer:
         return "set language.training.gradient_checkpointing: true"
 
     def run(self, examples: Sequence, validation: Sequence) -> Progress:
-        """Train to the last step, from the checkpoint if there is one."""
+        """Train to the last step, starting from the checkpoint if there is one."""
         if not examples:
             raise UserError("no training records: is every row in val or test?")
         training, progress = self.training, self.progress
@@ -122,24 +122,24 @@ class Trainer:
             waiting = track(waiting, label=f"seed {self.seed}, steps", facts=self._facts)
         with Interruption(training.checkpoint_minutes) as stop, self._shown() as show:
             for indices in waiting:
-                at_once = self.budget.tokens
+                tokens_before = self.budget.tokens
                 entry = self._step([examples[i] for i in indices])
                 last = progress.step == training.steps
                 if last or progress.step % training.validate_every == 0:
                     entry |= self._validate(validation)
-                if self.budget.tokens < at_once:
+                if self.budget.tokens < tokens_before:
                     entry["chunk_tokens"] = self.budget.tokens
                 progress.seconds = time.monotonic() - started
                 clocked = (progress.seconds, progress.tokens / progress.seconds, peak_memory_mb())
                 entry |= dict(zip(CLOCKED, (round(value, 3) for value in clocked), strict=True))
                 progress.log.append(entry)
                 show(entry)
-                # All processes save and leave together, whichever was told to.
-                told = processes.gathered((stop.asked, stop.due()))
-                asked, due = map(any, zip(*told, strict=True))
-                if asked or due or last:
+                # All processes save and leave together, whichever of them got the signal.
+                of_each = processes.gathered((stop.asked, stop.due()))
+                interrupted, due = map(any, zip(*of_each, strict=True))
+                if interrupted or due or last:
                     self._save()
-                if asked:
+                if interrupted:
                     stop.leave(f" and saved at step {progress.step} of seed {self.seed}")
         self.tensors.load_best()
         self.method.eval()
@@ -149,7 +149,7 @@ class Trainer:
         training, progress = self.training, self.progress
         weight = float(sum(example.weights.sum() for example in examples))
         if weight == 0:
-            raise UserError("a training batch without a single answer token to learn from")
+            raise UserError("a training batch has no answer token to learn from")
         rate = training.learning_rate * schedule(
             progress.step, training.steps, training.warmup, training.schedule
         )
@@ -184,8 +184,10 @@ class Trainer:
         }
 
     def _counted(self, examples: Sequence, weight: float) -> tuple[float, int | None]:
-        """Compute a batch's gradient; its loss, and the FLOP of all processes, which are counted in
-        one step of `validate_every`, because counting takes time."""
+        """Compute a batch's gradient; its loss, and the FLOP of all processes or None.
+
+        FLOP are counted only in every `validate_every`-th step, because counting takes time.
+        """
         if self.progress.step % self.training.validate_every:
             return processes.summed(self._accumulate(examples, weight)), None
         with flop_counter() as counter:
@@ -193,8 +195,11 @@ class Trainer:
         return processes.summed(nats), processes.summed(counter.get_total_flops())
 
     def _accumulate(self, examples: Sequence, weight: float) -> float:
-        """Add the gradient of this process's share of a batch, times the number of processes,
-        because gradients will be averaged over them; its share of the loss."""
+        """Accumulate the gradient of this process's share of a batch; its share of the loss.
+
+        The gradient is multiplied by the number of processes, because it will be averaged over
+        them.
+        """
         nats = 0.0
         for part, counts in self._shares(examples):
             with self._precision():
@@ -208,37 +213,42 @@ class Trainer:
         return chunks_for_rank(lengths, self.budget.tokens, processes.rank(), processes.count())
 
     def _next(self, examples: Sequence, part: np.ndarray) -> list:
-        """The examples of a chunk, which go through the model next."""
+        """The examples of the next chunk, announced to the token budget."""
         chunk = [examples[i] for i in part]
         self.budget.enter(len(chunk), max(example.length for example in chunk))
         return chunk
 
     def _fitted(self, work: Callable[[], Result]) -> Result:
-        """What `work`, which begins without a gradient, returns, in chunks as small as memory
-        needs. One that is begun again draws the same random numbers."""
-        drawn = random_state()
+        """The result of `work`, with chunks that are halved until they fit into memory.
+
+        `work` starts without gradients; if it is restarted, it draws the same random numbers again.
+        """
+        before = random_state()
 
         def again() -> None:
             sharding.abandon(self.method)
-            set_random_state(drawn)
+            set_random_state(before)
 
         return self.budget.attempt(work, again)
 
     def _validate(self, validation: Sequence) -> dict:
-        """The validation loss; a new best is remembered, without validation rows the last one."""
-        found = {"validation_loss": None}
+        """Compute the validation loss, and remember the weights if it is the lowest so far.
+
+        Without validation rows, the latest weights are remembered.
+        """
+        measured = {"validation_loss": None}
         if validation:
-            found = self._fitted(lambda: self.measure(validation))
-        loss = found["validation_loss"]
+            measured = self._fitted(lambda: self.measure(validation))
+        loss = measured["validation_loss"]
         if loss is None or loss < self.progress.best_loss:
             self.progress.best_step = self.progress.step
             self.progress.best_loss = math.inf if loss is None else loss
             self.tensors.remember()
-        return found
+        return measured
 
     @torch.no_grad()
     def measure(self, examples: Sequence) -> dict:
-        """What is logged of validation: the weighted mean of nats over the answer tokens."""
+        """The validation loss for the log: the weighted mean of nats over the answer tokens."""
         self.method.eval()
         nats = 0.0
         for part, counts in self._shares(examples):
@@ -253,11 +263,11 @@ class Trainer:
         return products(device, self.training.precision)
 
     def _facts(self) -> str:
-        """The last step in words."""
+        """The last step, for the progress line."""
         last = self.progress.log[-1]
         return (
             f"loss {last['loss']:.3f}, {last['tokens_per_second']:.0f} tokens/s,"
-            f" {last['peak_memory_mb']} MB at most"
+            f" peak {last['peak_memory_mb']} MB"
         )
 
     def _shown(self) -> contextlib.AbstractContextManager[Callable[[dict], None]]:
@@ -276,30 +286,13 @@ class Trainer:
         )
 
     def _resume(self) -> None:
-        """Take up the checkpoint, if there is one that fits."""
-        found = self.checkpoint.resume()
-        if found is None:
+        """Load the checkpoint, if there is one with this fingerprint."""
+        saved = self.checkpoint.resume()
+        if saved is None:
             return
-        self.tensors.take_up(found)
-        self.budget.tokens = found["chunk_tokens"]
+        self.tensors.take_up(saved)
+        self.budget.tokens = saved["chunk_tokens"]
         if processes.leads():
-            say(f"seed {self.seed}: resuming behind step {found['progress']['step']}")
-        for name, value in found["progress"].items():
+            say(f"seed {self.seed}: resuming after step {saved['progress']['step']}")
+        for name, value in saved["progress"].items():
             setattr(self.progress, name, value)
-
-
-def load_best(method: nn.Module, state: Path, fingerprint: str) -> Progress:
-    """Load the best state of a finished run into a method that is not trained on."""
-    path = state / _NAME
-    found = Checkpoint(path, fingerprint).all_parts()
-    if found is None:
-        raise UserError(f"{path}: was changed while the other seeds were trained; run this again")
-    state, parts = found
-    # A sharded weight is cut along its first axis.
-    sharded = {
-        name: torch.cat([part["best"][name] for part in parts])
-        for name in (parts[0]["best"] if parts else ())
-    }
-    method.load_state_dict(state["best"] | sharded, strict=False)
-    method.eval()
-    return Progress(**state["progress"])

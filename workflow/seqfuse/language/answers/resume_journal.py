@@ -63,10 +63,10 @@ class Journal:
             self._places, _, _ = _found(self._file)
         before = self._places.pop(_FINGERPRINT, None)
         if size and (before is None or _entry(_line(self._file, before))[1] != fingerprint):
-            say(f"{self.path}: made with another model, other data or code; starting anew")
+            say(f"{self.path}: made with another model, other data or code; starting from scratch")
             self._places, size = {}, 0
         if self._places:
-            say(f"{self.path}: resuming behind {len(self._places)} of its parts")
+            say(f"{self.path}: resuming after {len(self._places)} of its parts")
         self._file.truncate(size)
         if not size:
             self._write(_FINGERPRINT, fingerprint)

@@ -39,14 +39,10 @@ from seqfuse.training.interruption.preemption import locked
 from seqfuse.training.interruption.resume_checkpoint import discard
 from seqfuse.training.interruption.run_progress import Progress, step_cost
 from seqfuse.training.interruption.shared_folder import shared
+from seqfuse.training.interruption.trained_state import load_best
 from seqfuse.training.precision import round_frozen
 from seqfuse.training.provenance import surroundings
-from seqfuse.training.trainer import (
-    Diverged,
-    Trainer,
-    Training,
-    load_best,
-)
+from seqfuse.training.trainer import Diverged, Trainer, Training
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """How a training command joins the processes that `accelerate launch` started with it.
 
-Only where several were started is accelerate imported, which takes seconds.
+accelerate, whose import takes seconds, is imported only if there are several processes.
 """
 
 import argparse
@@ -14,25 +14,25 @@ from seqfuse.training.device import device
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of a training that several processes may share."""
+    """Add the flags of a training command that may run in several processes."""
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
     parser.add_argument(
         "--processes",
         type=int,
         default=1,
         metavar="N",
-        help="processes that a launcher has started, with one GPU each (default: 1)",
+        help="processes that the launcher has started, each with one GPU (default: 1)",
     )
     parser.add_argument(
-        "--tensorboard", type=Path, metavar="DIR", help="folder for TensorBoard to show the log of"
+        "--tensorboard", type=Path, metavar="DIR", help="folder for TensorBoard logs"
     )
 
 
 @contextlib.contextmanager
-def started(asked: int) -> Iterator[None]:
-    """Join the other processes of this run; an error if there are not `asked` of them."""
-    check(asked)
-    if asked == 1:
+def started(expected: int) -> Iterator[None]:
+    """Join the other processes of this run; `UserError` if there are not `expected` in all."""
+    check(expected)
+    if expected == 1:
         yield
         return
     import torch
@@ -43,14 +43,14 @@ def started(asked: int) -> Iterator[None]:
     torch.distributed.destroy_process_group()
 
 
-def check(asked: int) -> None:
-    """A `UserError` if a launcher did not start `asked` processes.
+def check(expected: int) -> None:
+    """`UserError` if the launcher did not start `expected` processes.
 
-    One that starts fewer than it was asked for would otherwise silently train with smaller batches.
+    With fewer, the run would otherwise silently train with smaller batches.
     """
-    found = int(os.environ.get("WORLD_SIZE", 1))
-    if found != asked:
+    world_size = int(os.environ.get("WORLD_SIZE", 1))
+    if world_size != expected:
         raise UserError(
-            f"--processes {asked}, but {found} started; start them, on CPUs too, with `accelerate"
-            f" launch --multi_gpu --num_processes {asked} --no_python seqfuse ...`"
+            f"--processes {expected}, but {world_size} started; start them, on CPUs too, with"
+            f" `accelerate launch --multi_gpu --num_processes {expected} --no_python seqfuse ...`"
         )

@@ -1,8 +1,8 @@
-"""Training in several processes, on one node or more: which one leads, and what they add up.
+"""Training in several processes, on one node or more: which one leads, and what they exchange.
 
-Where nothing was started, every function here is that of a single process and costs nothing. What
-they tell each other goes over the CPU, beside the gradients on their GPUs, and waits for as long as
-one of them may work alone: the leader writes tens of gigabytes while the others wait.
+In a single process, every function here returns at once. Processes exchange gradients on their
+GPUs and everything else over the CPU, with a long timeout, because the leader may write tens of
+gigabytes while the others wait.
 """
 
 import contextlib
@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import NamedTuple
 
-# More than any job; a process that dies ends the others through its launcher.
-_PATIENCE = timedelta(days=7)
+# Longer than any job. If a process dies, the launcher ends the others.
+_TIMEOUT = timedelta(days=7)
 
 
 class Chunk(NamedTuple):
-    """What a process had in its memory: so many rows of so many tokens each, with padding."""
+    """What a process was computing: `rows` rows, padded to `length` tokens."""
 
     rows: int
     length: int
@@ -31,7 +31,7 @@ class Shortage(Exception):
 
 
 def count() -> int:
-    """How many processes there are."""
+    """The number of processes."""
     import torch.distributed
 
     return torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1
@@ -45,18 +45,18 @@ def rank() -> int:
 
 
 def leads() -> bool:
-    """Whether this is the one process that writes files and speaks."""
+    """Whether this is the leader, the only process that writes files and messages."""
     return rank() == 0
 
 
 def wait() -> None:
-    """Go on when every process has come here."""
+    """Wait until every process has arrived here."""
     agree()
 
 
 @contextlib.contextmanager
 def leader_first() -> Iterator[None]:
-    """What is done inside finds what the leader has already done."""
+    """Run the block in the leader first, then in the other processes."""
     if not leads():
         wait()
     yield
@@ -66,26 +66,26 @@ def leader_first() -> Iterator[None]:
 
 @contextlib.contextmanager
 def led(context: contextlib.AbstractContextManager) -> Iterator[None]:
-    """Enter `context` in the leader alone, before any process goes on."""
+    """Enter `context` only in the leader, before any process continues."""
     with context if leads() else contextlib.nullcontext():
         wait()
         yield
 
 
 def agree(short: Chunk | None = None) -> None:
-    """Go on when every process has come here and none is `short` of memory; else raise `Shortage`.
+    """Wait until every process has arrived here; all raise `Shortage` if any is `short` of memory.
 
-    Every exchange of this module begins with it, and every one of a sharded model's weights. So a
-    process that runs out of memory, wherever the others are, reaches them by one call, and they
-    leave what they cannot finish without it.
+    Every exchange of this module, and every exchange of a sharded model's weights, begins with this
+    call. So a process that runs out of memory reaches the others by one call, wherever they are,
+    and they abandon what they cannot finish without it.
     """
     chunks = [short or Chunk(0, 0)]
     if count() > 1:
         import torch
 
-        own, found = torch.tensor(chunks[0]), torch.empty(count(), 2, dtype=torch.long)
-        torch.distributed.all_gather(list(found), own, group=_messages(_world()))
-        chunks = [Chunk(*values) for values in found.tolist()]
+        own, of_all = torch.tensor(chunks[0]), torch.empty(count(), 2, dtype=torch.long)
+        torch.distributed.all_gather(list(of_all), own, group=_messages(_world()))
+        chunks = [Chunk(*values) for values in of_all.tolist()]
     if chunks := [chunk for chunk in chunks if chunk.rows]:
         raise Shortage(chunks)
 
@@ -97,18 +97,18 @@ def gathered(value: object) -> list:
         return [value]
     import torch.distributed
 
-    found = [None] * count()
-    torch.distributed.all_gather_object(found, value, group=_messages(_world()))
-    return found
+    of_all = [None] * count()
+    torch.distributed.all_gather_object(of_all, value, group=_messages(_world()))
+    return of_all
 
 
 def summed(value: float) -> float:
-    """The sum over all processes: the same bits in each."""
+    """The sum over all processes, with the same bits in each."""
     return sum(gathered(value))
 
 
 def average_gradients(parameters: Iterable) -> None:
-    """Let every gradient be the mean over all processes; an absent one counts as 0."""
+    """Replace every gradient by its mean over all processes; a missing gradient counts as 0."""
     if count() == 1:
         return
     import torch
@@ -131,7 +131,7 @@ def _world():
 
 @functools.cache
 def _messages(world):
-    """The group over which all processes talk on the CPU; the first call must be made by all."""
+    """The group in which processes exchange data on the CPU; all must make the first call."""
     import torch.distributed
 
-    return torch.distributed.new_group(backend="gloo", timeout=_PATIENCE)
+    return torch.distributed.new_group(backend="gloo", timeout=_TIMEOUT)

@@ -1,7 +1,7 @@
-"""A model spread over all processes (FSDP, arXiv 2304.11277), and how they give up a pass together.
+"""A model sharded over all processes (FSDP, arXiv 2304.11277), which abandon a pass together.
 
-A process that runs out of memory leaves its pass, while the others wait for it to exchange weights.
-Before each such exchange all processes therefore agree that none did, over the CPU.
+If a process ran out of memory and left its pass, the others would wait for it at the next exchange
+of weights. So before each such exchange, all processes agree over the CPU that none did.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, fully_shard
 
-# Not exported, though `set_custom_all_gather` asks for one of them.
+# torch does not export them, although `set_custom_all_gather` expects them.
 from torch.distributed.fsdp._fully_shard._fsdp_collectives import (
     DefaultAllGather,
     DefaultReduceScatter,
@@ -34,8 +34,10 @@ class _ReduceScatter(DefaultReduceScatter):
 
 
 def shard(body: nn.Module, blocks: Iterable[nn.Module], whole: set[nn.Parameter]) -> None:
-    """Spread the blocks of a model's body, their gradients and their optimiser state over all
-    processes; the parameters `whole` stay so in each."""
+    """Shard the blocks of a model's body, their gradients and optimiser state over all processes.
+
+    The parameters in `whole` are not sharded.
+    """
     device = next(body.parameters()).device.type
     mesh = init_device_mesh(device, (processes.count(),))
     for part in (*blocks, body):
@@ -45,25 +47,27 @@ def shard(body: nn.Module, blocks: Iterable[nn.Module], whole: set[nn.Parameter]
 
 
 def abandon(model: nn.Module) -> None:
-    """Forget a pass that was left in the middle: gathered weights, gradients, open exchanges."""
-    # While a block's weights are gathered, the gradients are theirs.
+    """Clean up after an abandoned pass: gathered weights, gradients, open exchanges."""
+    # While a block's weights are gathered, the gradients belong to the gathered parameters.
     model.zero_grad(set_to_none=True)
     sharded = [part for part in model.modules() if isinstance(part, FSDPModule)]
     if sharded:
-        # The outermost comes first, and resets all.
+        # The outermost module comes first, and resets all others.
         sharded[0].reset_iter_state()
     model.zero_grad(set_to_none=True)
 
 
 def local(tensor: Tensor) -> Tensor:
-    """This process's part of a tensor; all of it where it is not sharded."""
+    """This process's part of a tensor; the whole tensor if it is not sharded."""
     return tensor.to_local() if isinstance(tensor, DTensor) else tensor
 
 
 def recut(parts: Sequence, rank: int, count: int):
-    """What process `rank` of `count` has of what other processes had: of tensors that are spread
-    along their first axis its rows, by whatever names they are nested in; plain numbers of the
-    optimiser, which all have, as they are. Copies no more than that."""
+    """The part of process `rank` of `count`, cut from the `parts` of another number of processes.
+
+    `parts` are tensors that are sharded along their first axis, or nested dicts of them. Scalars of
+    the optimiser, which every process has, are returned as they are. Only the own rows are copied.
+    """
     first = parts[0]
     if isinstance(first, dict):
         return {key: recut([part[key] for part in parts], rank, count) for key in first}
@@ -80,7 +84,7 @@ def recut(parts: Sequence, rank: int, count: int):
 
 
 def like(parameter: nn.Parameter, part: Tensor) -> Tensor:
-    """A copy of a tensor that is spread as `parameter` is, from this process's part of it."""
+    """A tensor that is sharded like `parameter`, from a copy of this process's `part`."""
     part = part.to(local(parameter).device, copy=True)
     if not isinstance(parameter, DTensor):
         return part

@@ -1,1 +1,1 @@
-"""What lets a long command be interrupted, and go on where it was."""
+"""Interrupting a long command, and resuming it."""

@@ -1,9 +1,9 @@
-"""What lets a long command be interrupted (Ctrl-C, a closed terminal, the scheduler) and go on.
+"""Interrupting a long command: Ctrl-C, a closed terminal, the scheduler.
 
-`interruptible` makes each of `SIGNALS` end a command in one line. Where work would be lost, an
-`Interruption` remembers the signal until the work is saved: every few minutes, ahead of a job's
-deadline, and when a signal comes. What is saved belongs to one process at a time (`locked`), and
-where it is damaged, it is named and kept (`set_aside`).
+`interruptible` makes each of `SIGNALS` end a command with a one-line message. A command whose work
+would be lost uses an `Interruption`, which remembers the signal until the work is saved: every few
+minutes, ahead of the job's deadline, and when a signal comes. Saved work is used by one process at
+a time (`locked`); if it is damaged, it is renamed and kept (`set_aside`).
 """
 
 import contextlib
@@ -17,30 +17,29 @@ from pathlib import Path
 
 from seqfuse.progress import say
 
-Answer = Callable[[int, object], object] | int | None
+Handler = Callable[[int, object], object] | int | None
 
-# Ctrl-C, what schedulers send ahead of a job's end, and a terminal that is closed.
+# Ctrl-C, the scheduler's warning before a job's end, and a closed terminal.
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-# Before the end of a job's time; more than saving takes, and than the slowest step.
+# Time to save before the job's end; longer than the slowest step and a save together.
 _MARGIN_SECONDS = 120.0
 
 
 class Interrupted(SystemExit):
-    """The end of a command that a signal asked for; `where` says what is saved."""
+    """A signal ended the command; `where` says what is saved."""
 
     def __init__(self, number: int, where: str = ""):
         super().__init__(128 + number)
         name = signal.Signals(number).name
-        self.line = f"interrupted by {name}{where}; run it again to go on"
+        self.line = f"interrupted by {name}{where}; run it again to continue"
 
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold `path`, a file made for that alone, against every other process, and wait for one that
-    holds it.
+    """Hold an exclusive lock on the lock file `path`, after waiting for the process that holds it.
 
-    Snakemake that is killed leaves its jobs running, and starts them again when it is. The lock
-    ends with its process, however that ends.
+    A killed Snakemake leaves its jobs running, and the next Snakemake starts them again. The lock
+    is released when its process ends, however that happens.
     """
     while True:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -48,9 +47,9 @@ def locked(path: Path) -> Iterator[None]:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                say(f"{path}: an earlier process is still at the same work; waiting for its end")
+                say(f"{path}: an earlier process is still doing the same work; waiting for its end")
                 fcntl.flock(lock, fcntl.LOCK_EX)
-            # Whoever held it took it away at the end.
+            # The process that held the lock may have removed the file; then try again.
             if os.fstat(lock.fileno()).st_nlink:
                 yield
                 path.unlink()
@@ -58,28 +57,30 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def set_aside(path: Path, reason: object, instead: str) -> None:
-    """Rename a file that a job would go on from and that cannot be read, and say so and what comes
-    `instead`, in one line."""
+    """Rename a file that a job would resume from but cannot read, and say in one line what happens
+    `instead`."""
     kept = path.with_name(f"{path.name}.damaged")
     path.replace(kept)
     reason = " ".join(str(reason).split())
-    say(f"{path}: cut or corrupt ({reason}); kept as {kept.name}, {instead}")
+    say(f"{path}: truncated or corrupt ({reason}); kept as {kept.name}, {instead}")
 
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """Let the first of `SIGNALS` raise `Interrupted`; from then on another one ends the process
-    at once, so that a second Ctrl-C shows no traceback either."""
+    """Let the first of `SIGNALS` raise `Interrupted`, and a second one end the process at once.
+
+    So a second Ctrl-C shows no traceback either.
+    """
 
     def interrupt(number: int, frame: object) -> None:
-        _answer(signal.SIG_DFL)
+        _handle(signal.SIG_DFL)
         raise Interrupted(number)
 
-    before = _answer(interrupt)
+    before = _handle(interrupt)
     try:
         yield
     except Interrupted:
-        _answer(signal.SIG_DFL)
+        _handle(signal.SIG_DFL)
         raise
     except BaseException:
         _restore(before)
@@ -89,9 +90,9 @@ def interruptible() -> Iterator[None]:
 
 
 class Interruption:
-    """A context manager in which a signal is remembered, and obeyed when it is left.
+    """A context manager that remembers a signal, and ends the command at its exit.
 
-    `minutes` lie between two saves, unless a signal or the deadline comes first.
+    `minutes` is the time between two saves, unless a signal or the deadline comes first.
     """
 
     def __init__(self, minutes: float = 1.0):
@@ -100,10 +101,10 @@ class Interruption:
 
     def __enter__(self) -> "Interruption":
         self._last = time.monotonic()
-        # Slurm says when it will end the job, in seconds since 1970.
+        # Slurm gives the end of the job in seconds since 1970.
         end = float(os.environ.get("SLURM_JOB_END_TIME", "inf"))
         self._deadline = self._last + end - time.time() - _MARGIN_SECONDS
-        self._before = _answer(self._remember)
+        self._before = _handle(self._remember)
         return self
 
     def __exit__(self, kind: type | None, *_) -> None:
@@ -117,7 +118,7 @@ class Interruption:
         return self._number is not None
 
     def due(self) -> bool:
-        """Whether it is time to save; asking starts the next interval."""
+        """Whether it is time to save; if so, the next interval starts."""
         now = time.monotonic()
         if not self.asked and now - self._last < self._every and now < self._deadline:
             return False
@@ -127,23 +128,24 @@ class Interruption:
         return True
 
     def leave(self, where: str = "") -> None:
-        """End the command; in a process that only another one's signal ends, as SIGTERM would."""
+        """End the command; without a signal of its own, because another process got one, as by
+        SIGTERM."""
         raise Interrupted(self._number or signal.SIGTERM, where)
 
     def _remember(self, number: int, frame: object) -> None:
         self._number = number
 
 
-def _answer(answer: Answer) -> dict[int, Answer]:
-    """Answer each of `SIGNALS` so, but for those that this process was started to ignore; what
-    answered them before."""
+def _handle(handler: Handler) -> dict[int, Handler]:
+    """Install a handler for each of `SIGNALS`, except those that this process was started to
+    ignore; returns the handlers before."""
     before = {number: signal.getsignal(number) for number in SIGNALS}
-    heard = {number: old for number, old in before.items() if old != signal.SIG_IGN}
-    for number in heard:
-        signal.signal(number, answer)
-    return heard
+    replaced = {number: old for number, old in before.items() if old != signal.SIG_IGN}
+    for number in replaced:
+        signal.signal(number, handler)
+    return replaced
 
 
-def _restore(before: dict[int, Answer]) -> None:
-    for number, answer in before.items():
-        signal.signal(number, answer)
+def _restore(before: dict[int, Handler]) -> None:
+    for number, handler in before.items():
+        signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""The file that a training resumes from: to the same bits, or, where it is damaged, not at all."""
+"""The checkpoint that a training resumes from, to the same bits; a damaged one is not used."""
 
 import shutil
 import uuid
@@ -11,27 +11,30 @@ from seqfuse.training.device import device
 from seqfuse.training.distributed import processes
 from seqfuse.training.interruption.preemption import set_aside
 
-# Folders beside the file, with what each process of a sharded model has for itself.
+# The checkpoint in a training's state folder.
+NAME = "checkpoint.pt"
+# Prefix of the folders beside it that hold each process's part of a sharded model.
 _PARTS = "parts-"
 
 
 class Checkpoint:
-    """One training's state on disk: tensors and plain values, and every generator's state.
+    """One training's state on disk: tensors, plain values and the states of random generators.
 
-    `fingerprint` names settings, data and code: a file with another one counts as none, and says
-    so. One that cannot be read is set aside, and says so too. Of several processes the leader
-    writes, and each reads; where the model is sharded, each writes its part, too, and the leader's
-    file, which names their folder, comes last: one rename publishes all of them.
+    `fingerprint` identifies settings, data and code; a file with another fingerprint is ignored,
+    and one that cannot be read is set aside, each with a message. If there are several processes,
+    the leader writes and all read. If the model is sharded, each process also writes its part; the
+    leader's file, which names the folder of the parts, is written last, so that one rename
+    publishes all of them.
     """
 
     def __init__(self, path: Path, fingerprint: str):
         self.path, self._fingerprint = path, fingerprint
 
     def save(self, state: dict, part: dict | None = None) -> None:
-        """Write `state`, which the leader alone must have, and this process's `part`, if any."""
+        """Write `state`, which only the leader needs to pass, and this process's `part`, if any."""
         import torch
 
-        # The leader's name for the folder holds for all.
+        # All use the leader's name for the folder.
         name = processes.gathered(f"{_PARTS}{uuid.uuid4().hex}")[0] if part else None
         if name:
             (self.path.parent / name).mkdir(parents=True, exist_ok=True)
@@ -50,20 +53,20 @@ class Checkpoint:
         processes.wait()
 
     def resume(self) -> dict | None:
-        """What was saved, with the generators set back to it; None if there is nothing to use.
+        """The saved state, after restoring the generators; None if there is no usable checkpoint.
 
-        `part` in it is what this process wrote for itself, or, where another number of processes
-        wrote it, what falls to this one.
+        Its "part" is the part of this process; if another number of processes wrote the checkpoint,
+        it is cut anew.
         """
-        # One process is enough to look at all of a file that all read.
+        # All read this file; one of them verifies its checksums.
         content, parts = _read(self.path, checked=processes.leads()), []
         if isinstance(content, dict) and content["parts"]:
             parts = self._parts_for(content["parts"], len(content["random"]))
-        errors = [str(found) or type(found).__name__ for found in (content, *parts)
-                  if isinstance(found, Exception)]  # fmt: skip
+        errors = [str(read) or type(read).__name__ for read in (content, *parts)
+                  if isinstance(read, Exception)]  # fmt: skip
         if reasons := [reason for own in processes.gathered(errors) for reason in own]:
             if processes.leads():
-                set_aside(self.path, reasons[0], "training starts anew")
+                set_aside(self.path, reasons[0], "training starts from scratch")
             return None
         if content is None or self._foreign(content):
             return None
@@ -74,30 +77,30 @@ class Checkpoint:
             return content["state"] | {"part": parts[0] if parts else None}
         if processes.leads():
             say(
-                f"{self.path}: written by {before} processes; {processes.count()} go on, to the"
-                " same numbers but for their last digits, and but for what dropout draws"
+                f"{self.path}: written by {before} processes, resumed by {processes.count()}:"
+                " results will differ in their last digits and by dropout's random masks"
             )
-        # Not at the top: this module is read where nothing is trained, too.
+        # Imported here, because this module is also used where nothing is trained.
         from seqfuse.training.distributed import sharding
 
         part = sharding.recut(parts, rank, processes.count()) if parts else None
         return content["state"] | {"part": part}
 
     def _parts_for(self, name: str, before: int) -> list[dict | Exception]:
-        """What this process goes on from: its own part of as many processes as there are, else the
-        parts of all of them, each looked at by one process."""
+        """This process's own part if the number of processes is the same as `before`, else the
+        parts of all of them; then one process verifies the checksums of each part."""
         rank, count = processes.rank(), processes.count()
         wanted = [rank] if before == count else range(before)
-        found = []
+        parts = []
         for other in wanted:
             path = self._part(name, other)
             checked = before == count or other % count == rank
-            found.append(_read(path, checked) or FileNotFoundError(f"{path} is not there"))
-        return found
+            parts.append(_read(path, checked) or FileNotFoundError(f"{path} is missing"))
+        return parts
 
     def all_parts(self) -> tuple[dict, list[dict]] | None:
-        """What was saved, and the parts of all processes, to the one process that asks; None if
-        there is nothing to use."""
+        """The saved state and the parts of all processes, for a single process; None if there is no
+        usable checkpoint."""
         content = _read(self.path)
         if not isinstance(content, dict) or self._foreign(content):
             return None
@@ -112,13 +115,15 @@ class Checkpoint:
         if content["fingerprint"] == self._fingerprint:
             return False
         if processes.leads():
-            say(f"{self.path}: made with other settings, data or code; starting anew")
+            say(f"{self.path}: made with other settings, data or code; starting from scratch")
         return True
 
 
 def discard(state: Path) -> None:
-    """Remove the checkpoints of a finished job below its folder, half-written ones too; what was
-    set aside stays."""
+    """Remove the checkpoints of a finished job below its folder, including unfinished ones.
+
+    Files that were set aside stay.
+    """
     for path in state.rglob("*.pt"):
         path.unlink()
     for folder in list(state.rglob(f"{_PARTS}*")):
@@ -143,17 +148,17 @@ def set_random_state(state: dict) -> None:
 
 
 def _remove_parts(folder: Path, besides: str | None) -> None:
-    """Remove the parts of earlier checkpoints, half-written ones too."""
+    """Remove the parts of earlier checkpoints, including unfinished ones."""
     for path in folder.glob(f"{_PARTS}*"):
         if path.name != besides:
             shutil.rmtree(path)
 
 
 def _read(path: Path, checked: bool = True) -> dict | Exception | None:
-    """The content of a checkpoint, why it cannot be read, or None if there is none.
+    """The content of a checkpoint, the error if it cannot be read, or None if there is none.
 
-    torch itself looks at no checksum, and would load a flipped bit as a weight. Tensors are mapped:
-    a process has in its memory what it copies.
+    torch does not verify checksums and would load a flipped bit as a weight; `checked` does.
+    Tensors are memory-mapped, so that a process holds in memory only what it copies.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""How far a training has come, and what it took: what a checkpoint holds beside tensors."""
+"""The progress and cost of a training, which a checkpoint holds besides tensors."""
 
 import math
 from dataclasses import dataclass, field
@@ -11,9 +11,9 @@ from seqfuse.training.distributed import processes
 
 @dataclass
 class Progress:
-    """What a run has come to: everything but the tensors of a checkpoint.
+    """The progress of a run.
 
-    `flops` are those of all steps, by their tokens, from the ones of the steps that were counted.
+    `flops` is extrapolated, by tokens, from the steps whose FLOP were counted to all steps.
     """
 
     step: int = 0
@@ -29,6 +29,6 @@ class Progress:
 
 
 def step_cost(seed: int, method: nn.Module, rate: float, progress: Progress) -> dict:
-    """What training one seed took."""
+    """The cost of training one seed, for cost.json."""
     steps = {"steps": progress.step, "best_step": progress.best_step}
     return cost(seed, method, rate, progress, **steps, processes=processes.count())

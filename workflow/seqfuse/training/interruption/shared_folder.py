@@ -1,4 +1,4 @@
-"""A folder of large files that several jobs may use at once, and that is gone with the last."""
+"""A folder of large files that several jobs may use at once, and that the last one removes."""
 
 import contextlib
 import fcntl
@@ -9,11 +9,11 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def shared(folder: Path, keep: bool = False) -> Iterator[Path]:
-    """Use `folder`. The last job to end removes it, unless it is to `keep` it for another; one that
-    fails or is interrupted leaves it, so that the next start finds what lies there.
+    """Use `folder`. The last job to end removes it, unless that job is to `keep` it for another.
 
-    A lock beside it tells who uses it, on this node or another: a file that a process of another
-    node has mapped must not go.
+    A job that fails or is interrupted leaves it, so that the next start can use its files. A lock
+    beside it shows whether any process, on this node or another, uses it: a file that another node
+    has mapped must not be removed.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_name(f".{folder.name}.lock").open("a+") as lock:
