@@ -7,7 +7,7 @@ def row(split, sequence, label=None, question=None, **more):
     return {"split": split, "sequence": sequence, "label": label, "question": question} | more
 
 
-FEW = "{} independent rows in test: of fewer than 6 no difference between methods can be shown"
+FEW = "{} independent rows in test: with fewer than 6, no difference between methods can be shown"
 LEAKY = [
     row("train", "AAA", "x", "q1"), row("train", "AAA", "x", "q2"), row("train", "CCC", "y", "q3"),
     row("train", "CCC", "x", "q1"), row("train", "GGG", "z", "q4"),
@@ -98,7 +98,7 @@ def test_a_test_split_of_one_value_is_found_at_start(clean):
     tested = [row("test", "ACG" * i, value=2.5) for i in range(1, 8)]
     rows = [row("train", "ACA", value=1.0), *tested]
     found = clean(rows, "codons")
-    assert found.status == 2 and "test has 7 rows, all of one value, of which no corr" in found.said
+    assert found.status == 2 and "test has 7 rows, all with one value, so corr" in found.said
     rows[-1] = row("test", "ACG", value=2.0)
     assert clean(rows, "codons").audit["constant"] == []
 

@@ -118,11 +118,11 @@ def test_partial_codons(clean):
     rows = ["ATGGCA", "ATGGCAT", "ATGGCATG", "AT"]
     line = refusal(clean(rows, "codons"))
     assert (
-        "3 rows (rows 2 (id 'r2'), 3, 4): 7 nt is no multiple of 3" in line
+        "3 rows (rows 2 (id 'r2'), 3, 4): 7 nt is not a multiple of 3" in line
         and "partial_codon" in line
     )
     dropped = clean(rows, "codons", partial_codon="drop")
-    assert dropped.reasons == dict.fromkeys((2, 3, 4), "length is no multiple of 3")
+    assert dropped.reasons == dict.fromkeys((2, 3, 4), "length is not a multiple of 3")
     kept = clean(rows, "codons", partial_codon="keep")
     assert kept.reasons == {4: "no codon"}
     assert [frame["tail"] for frame in kept.frames] == [0, 1, 2]
@@ -175,7 +175,7 @@ def test_subset_says_whether_the_exact_question_has_one_label(clean):
 
 def test_nothing_left_is_an_error(clean):
     line = refusal(clean(["AC", "AG", "ACGTT"], max_length=4, too_long="drop", min_length=3))
-    assert "no row is left of 3: shorter than 3 nt (2 rows)" in line
+    assert "none of 3 rows was kept: shorter than 3 nt (2 rows)" in line
 
 
 def test_other_rows_than_the_source_counts_stop(clean):
@@ -194,9 +194,9 @@ def test_other_rows_than_the_source_counts_stop(clean):
     [
         (
             [{}],
-            "test has one row, of which no correlation and no interval can be had; give it others",
+            "test has one row, so correlations and intervals are undefined; give it others",
         ),
-        ([{"group": "g"}] * 3, "test has 3 rows, all of one group, of which no correlation"),
+        ([{"group": "g"}] * 3, "test has 3 rows, all in one group, so correlations"),
     ],
 )
 def test_a_test_split_of_one_row_is_found_at_start(clean, tested, what):

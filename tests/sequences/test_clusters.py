@@ -90,7 +90,7 @@ def test_what_is_too_many_to_compare_is_said(clustered):
     found, said = clustered(rows, most=2)
     assert found == [{"r0", "r1"}, {"r2"}, {"r3"}]
     (warning,) = clusters.warnings(said)
-    assert warning.startswith("near-duplicates among the 3 distinct sequences")
+    assert warning.startswith("near-duplicates among the 3 distinct scored sequences")
 
 
 def test_a_record_without_a_cluster_is_refused(clustered, tmp_path):

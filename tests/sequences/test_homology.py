@@ -110,7 +110,7 @@ def test_a_cluster_split_of_one_protein_is_refused_with_the_way_out(clean):
     found = clean(rows, study="codons", split_by="cluster")
     [line] = found.said.splitlines()
     assert found.status == 2 and "split_by cluster leaves no row in" in line
-    assert line.endswith("or `homologues: none`, if one protein is what the set is about")
+    assert line.endswith(", or set `homologues: none` if the set is about one protein")
     assert clean(rows, study="codons", split_by="cluster", homologues="none").status == 0
 
 

@@ -205,7 +205,7 @@ def test_duplicates_of_another_value_are_counted(clean):
     assert (
         set(found.reasons.values()) == {"duplicate, of another value"} and len(found.reasons) == 27
     )
-    assert "27 of 27 duplicates that are dropped have another value" in found.said
+    assert "27 of 27 dropped duplicates have another value" in found.said
     assert "duplicates: mean" in found.said
     # The mean of 0 to 9 is 4.5.
     mean = clean(rows, "codons", duplicates="mean")
@@ -286,11 +286,11 @@ def test_formats_what_says_another_genetic_code_is_never_mistranslated(clean):
     rows = [{"sequence": "ATGATAAAATAA", "transl_table": table, "value": 1.0, "file": "a.gb",
              "line": 9 * table if table else 5} for table in (1, None, 2, 2)]  # fmt: skip
     line = refusal(clean(rows, study="codons"))
-    assert "a.gb: 2 rows (lines 18 (id 'r3'), 18): transl_table is 2 and genetic_code 1" in line
+    assert "a.gb: 2 rows (lines 18 (id 'r3'), 18): transl_table is 2 but genetic_code is 1" in line
     assert "cleaning: {genetic_code: 2}" in line and "{other_genetic_code: drop}" in line
     found = clean(rows, study="codons", other_genetic_code="drop")
     assert [frame["protein"] for frame in found.frames] == ["MIK", "MIK"]
-    assert found.reasons == dict.fromkeys((3, 4), "transl_table is 2 and genetic_code 1")
+    assert found.reasons == dict.fromkeys((3, 4), "transl_table is 2 but genetic_code is 1")
     found = clean(rows[1:], study="codons", genetic_code=2)
     assert [frame["protein"] for frame in found.frames] == ["MMK"] * 3
     # DNA that nothing translates may have any.

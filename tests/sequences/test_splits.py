@@ -75,7 +75,7 @@ def test_a_split_that_leaves_a_side_empty_is_refused_where_it_is_made(clean):
     found = clean(given, split_by="cluster")
     [line] = found.said.splitlines()
     assert found.status == 2 and "split_by cluster leaves no row in" in line
-    assert "its 50 rows make 1 that stay together, of which the largest has 50" in line
+    assert "its 50 rows stay together in 1 group, the largest of 50 rows" in line
     # The official split is taken as it is; the audit says what train knows of test.
     assert (
         "10 of 10 distinct sequences of test have a near-duplicate in train"

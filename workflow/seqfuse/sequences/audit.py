@@ -20,9 +20,9 @@ from seqfuse.statistics.correlation import spearman
 from seqfuse.statistics.inference import FEWEST
 
 HELD_OUT = ("val", "test")
-# Distinct sequences whose sketches are compared: the ones of smallest key, a random sample.
+# Distinct sequences whose sketches are compared: those with the smallest keys, a random sample.
 QUERIES, POOL = 1000, 20_000
-_MOST_CLASSES = 200  # more are counted, not listed
+_MOST_CLASSES = 200  # above this, classes are counted but not listed
 _DIGITS = 6
 # Shares beyond which the audit warns.
 _SEEN, _ABOVE_MAJORITY = 0.01, 0.2
@@ -52,21 +52,21 @@ def audit(records: Path, clusters: dict) -> dict:
     """The audit of a table of cleaned records; `clusters` is what `clusters.write` says of them."""
     rows, labels, words = _collect(records)
     counts = {name: int(rows.of(name).sum()) for name in SPLITS}
-    found = {
+    report = {
         "splits": counts,
         "independent": clusters["independent"],
         "groups": clusters["groups"],
         "seen": clusters["seen"],
         "homologues": clusters["homologues"],
         "constant": [name for name in HELD_OUT if _constant(rows, name)],
-        "classes": len({label for found in labels.values() for label in found}),
+        "classes": len({label for counts in labels.values() for label in counts}),
         "labels": _listed(labels),
         "duplicates": _duplicates(rows),
         "near_duplicates": _near_duplicates(records, rows),
         "lookups": {name: _lookups(rows, name) for name in HELD_OUT if counts[name]},
         "telling_words": words.telling(),
     }
-    return found | {"warnings": _warnings(found, rows)}
+    return report | {"warnings": _warnings(report, rows)}
 
 
 def _collect(records: Path) -> tuple[_Rows, dict[str, Counter], wording.Words]:
@@ -76,7 +76,7 @@ def _collect(records: Path) -> tuple[_Rows, dict[str, Counter], wording.Words]:
     words = wording.Words()
     for batch in record_batches.read(records, _schema(*columns)):
         split = batch["split"].to_pylist()
-        found = {
+        arrays = {
             "split": np.array([SPLITS.index(name) for name in split], np.int8),
             "sequence": keys(batch["sequence"]),
             "pair": keys(batch["sequence"], batch["variant"]),
@@ -88,7 +88,7 @@ def _collect(records: Path) -> tuple[_Rows, dict[str, Counter], wording.Words]:
             "has_label": _has(batch["label"]),
             "has_value": _has(batch["value"]),
         }
-        for name, values in found.items():
+        for name, values in arrays.items():
             parts.setdefault(name, []).append(values)
         words.add(split, batch["question"].to_pylist(), batch["label"].to_pylist())
         for name, label in zip(split, batch["label"].to_pylist(), strict=True):
@@ -114,31 +114,31 @@ def _has(column: pa.Array) -> np.ndarray:
 
 
 def _listed(labels: dict[str, Counter]) -> dict | None:
-    if any(len(found) > _MOST_CLASSES for found in labels.values()):
+    if any(len(counts) > _MOST_CLASSES for counts in labels.values()):
         return None
-    return {split: dict(sorted(found.items())) for split, found in labels.items()}
+    return {split: dict(sorted(counts.items())) for split, counts in labels.items()}
 
 
 def _duplicates(rows: _Rows) -> dict:
     """Exact duplicates: of the DNA (reference and variant), and of whole records."""
-    found = {"dna": _repeats(rows, rows.pair), "records": _repeats(rows, rows.record)}
-    return found | {"agreement": _agreement(rows)}
+    repeats = {"dna": _repeats(rows, rows.pair), "records": _repeats(rows, rows.record)}
+    return repeats | {"agreement": _agreement(rows)}
 
 
 def _repeats(rows: _Rows, contents: np.ndarray) -> dict:
     train = np.unique(contents[rows.of("train")])
-    found = {"distinct": len(np.unique(contents)), "repeated_within": {}, "seen_in_train": {}}
+    repeats = {"distinct": len(np.unique(contents)), "repeated_within": {}, "seen_in_train": {}}
     for name in SPLITS:
         own = contents[rows.of(name)]
-        found["repeated_within"][name] = len(own) - len(np.unique(own))
+        repeats["repeated_within"][name] = len(own) - len(np.unique(own))
         if name != "train":
             seen = int(np.isin(own, train).sum())
-            found["seen_in_train"][name] = {"rows": seen, "share": _share(seen, len(own))}
-    return found
+            repeats["seen_in_train"][name] = {"rows": seen, "share": _share(seen, len(own))}
+    return repeats
 
 
 def _agreement(rows: _Rows) -> dict | None:
-    """How far equal DNA has equal labels: what bounds a model that sees nothing but the DNA."""
+    """How often equal DNA has equal labels, which bounds any model that sees only the DNA."""
     if rows.has_value and not rows.has_label:
         order = np.argsort(rows.pair, kind="stable")
         starts = np.flatnonzero(np.diff(rows.pair[order], prepend=rows.pair[order][0] + 1))
@@ -167,8 +167,8 @@ def _agreement(rows: _Rows) -> dict | None:
 def _near_duplicates(records: Path, rows: _Rows) -> dict:
     """How many distinct sequences have a near-duplicate in their split, and in train."""
     distinct = {name: np.unique(rows.sequence[rows.of(name)]) for name in SPLITS}
-    queries = {name: found[:QUERIES] for name, found in distinct.items()}
-    pools = {name: found[:POOL] for name, found in distinct.items()}
+    queries = {name: unique[:QUERIES] for name, unique in distinct.items()}
+    pools = {name: unique[:POOL] for name, unique in distinct.items()}
     wanted = np.unique(np.concatenate(list(pools.values())))
     sketches = _sketch(records, rows.sequence, wanted)
 
@@ -176,12 +176,12 @@ def _near_duplicates(records: Path, rows: _Rows) -> dict:
         if not len(queries) or not len(pool):
             return {"compared": 0, "near": 0, "share": None}
         place = np.minimum(np.searchsorted(pool, queries), len(pool) - 1)
-        found = sketch.near(
+        is_near = sketch.near(
             sketches[np.searchsorted(wanted, queries)],
             sketches[np.searchsorted(wanted, pool)],
             same=np.where(pool[place] == queries, place, -1),
         )
-        count = int(found.sum())
+        count = int(is_near.sum())
         return {"compared": len(queries), "near": count, "share": _share(count, len(queries))}
 
     return {
@@ -198,8 +198,8 @@ def _near_duplicates(records: Path, rows: _Rows) -> dict:
 
 
 def _sketch(records: Path, row_keys: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """The sketches of the sequences with the keys `wanted` (ascending), one each."""
-    found = np.empty((len(wanted), sketch.SIZE), np.uint32)
+    """One sketch for each key in `wanted` (ascending): uint32 [len(wanted), SIZE]."""
+    sketches = np.empty((len(wanted), sketch.SIZE), np.uint32)
     firsts = np.full(len(row_keys), -1)
     chosen, first = np.unique(row_keys, return_index=True)
     kept = np.isin(chosen, wanted)
@@ -207,36 +207,36 @@ def _sketch(records: Path, row_keys: np.ndarray, wanted: np.ndarray) -> np.ndarr
     row = 0
     for batch in record_batches.read(records, _schema("sequence")):
         places = firsts[row : row + len(batch)]
-        found[places[places >= 0]] = sketch.sketches(
+        sketches[places[places >= 0]] = sketch.sketches(
             batch["sequence"].filter(pa.array(places >= 0))
         )
         row += len(batch)
-    return found
+    return sketches
 
 
 def _lookups(rows: _Rows, split: str) -> dict | None:
-    """What lookups that learnt from train score on one split; None without labels or values."""
+    """The scores on one split of lookups learnt from train; None without labels or values."""
     train, here = rows.of("train"), rows.of(split)
     if not train.any():
         return None
     if rows.has_label:
         majority = lookups.ranked(rows.label[train])[0]
         right = int((rows.label[here] == majority).sum())
-        found = {"majority": {"right": right, "n": int(here.sum())}}
-        found["majority"]["accuracy"] = _share(right, int(here.sum()))
+        scores = {"majority": {"right": right, "n": int(here.sum())}}
+        scores["majority"]["accuracy"] = _share(right, int(here.sum()))
         by = {"question": rows.question} if rows.has_question else {}
         for name, contents in (by | {"dna": rows.pair}).items():
             table = lookups.commonest(contents[train], rows.label[train])
             predicted, seen = lookups.answer(table, contents[here], majority)
             hits = predicted == rows.label[here]
-            found[name] = {
+            scores[name] = {
                 "right": int(hits.sum()),
                 "n": len(hits),
                 "accuracy": _share(int(hits.sum()), len(hits)),
                 "seen": int(seen.sum()),
                 "accuracy_seen": _share(int(hits[seen].sum()), int(seen.sum())),
             }
-        return found
+        return scores
     if rows.has_value:
         table = lookups.means(rows.pair[train], rows.value[train])
         predicted, seen = lookups.answer(table, rows.pair[here], rows.value[train].mean())
@@ -252,23 +252,23 @@ def _lookups(rows: _Rows, split: str) -> dict | None:
     return None
 
 
-def _warnings(found: dict, rows: _Rows) -> list[str]:
-    warnings = [f"no row in {name}" for name, count in found["splits"].items() if not count]
-    independent = found["independent"]["test"]
+def _warnings(report: dict, rows: _Rows) -> list[str]:
+    warnings = [f"no row in {name}" for name, count in report["splits"].items() if not count]
+    independent = report["independent"]["test"]
     if 0 < independent < FEWEST:
         warnings.append(
-            f"{independent} independent {'row' if independent == 1 else 'rows'} in test: of fewer"
-            f" than {FEWEST} no difference between methods can be shown"
+            f"{independent} independent {'row' if independent == 1 else 'rows'} in test: with fewer"
+            f" than {FEWEST}, no difference between methods can be shown"
         )
-    for name, seen in found["duplicates"]["dna"]["seen_in_train"].items():
+    for name, seen in report["duplicates"]["dna"]["seen_in_train"].items():
         if (seen["share"] or 0) > _SEEN:
-            part = f"{seen['rows']} of {found['splits'][name]}"
+            part = f"{seen['rows']} of {report['splits'][name]}"
             warnings.append(f"{part} rows of {name} have DNA that train holds")
-    for name, near in found["near_duplicates"]["in_train"].items():
+    for name, near in report["near_duplicates"]["in_train"].items():
         if (near["share"] or 0) > _SEEN:
             part = f"{near['near']} of {near['compared']}"
             warnings.append(f"{part} distinct sequences of {name} have a near-duplicate in train")
-    for name, scores in found["lookups"].items():
+    for name, scores in report["lookups"].items():
         if scores and "question" in scores:
             question, majority = scores["question"]["accuracy"], scores["majority"]["accuracy"]
             if question > majority + _ABOVE_MAJORITY:
@@ -276,8 +276,8 @@ def _warnings(found: dict, rows: _Rows) -> list[str]:
                 warnings.append(
                     f"a dictionary of questions scores {percent} on {name}, without DNA"
                 )
-    warnings += wording.warnings(found["telling_words"])
-    if rows.has_label and found["splits"]["train"]:
+    warnings += wording.warnings(report["telling_words"])
+    if rows.has_label and report["splits"]["train"]:
         known = np.unique(rows.label[rows.of("train")])
         missing = int((~np.isin(rows.label, known)).sum())
         if missing:

@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--study",
         required=True,
         choices=["language", "codons", "pairs"],
-        help="what the records are for; codons asks for coding sequences and writes their frames",
+        help="what the records are for; codons requires coding sequences and writes their frames",
     )
     parser.add_argument("--out", required=True, help="folder to write")
     parser.add_argument(
@@ -30,18 +30,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         default=[],
         metavar="SPLIT=N",
-        help="rows that each split must have left, such as train=1600; others stop the run",
+        help="rows that each split must keep, such as train=1600; any other number stops the run",
     )
     parser.add_argument(
-        "--coding", action="store_true", help="the sequences code proteins, whatever the study"
+        "--coding", action="store_true", help="the sequences code for proteins, whatever the study"
     )
     parser.add_argument(
         "--cds",
         type=int,
         choices=[0, 1, 2],
         metavar="FRAME",
-        help="each sequence of study language is read in codons that begin behind so many"
-        " nucleotides; what is not coding is refused",
+        help="study language: read each sequence in codons that start after this many nucleotides;"
+        " sequences that are not coding are refused",
     )
     cli_flags.add(parser, "sequences")
 
@@ -56,18 +56,18 @@ def run(args: argparse.Namespace) -> None:
     settings = cli_flags.take(args, cleaning.Settings)
     with files.atomic_directory(args.out) as folder:
         cleaner = cleaning.Cleaner(Path(args.records), args.study, settings, args.coding, args.cds)
-        found = cleaning.clean(cleaner, folder)
-        # What is no coding sequence has no protein to be compared.
-        is_coding = found["coding"] and found["coding"]["is_coding"]
+        summary = cleaning.clean(cleaner, folder)
+        # Only coding sequences have proteins to compare.
+        is_coding = summary["coding"] and summary["coding"]["is_coding"]
         coding = cleaner.proteins() if is_coding else None
         cleaned = folder / "records.parquet"
-        together = clusters.write(cleaned, folder / "clusters.parquet", coding=coding)
-        report = found | audit.audit(folder / "records.parquet", together)
-        report["warnings"] = found["warnings"] + report["warnings"]
-        _hold(args.records, args.expected, report["splits"])
+        clustered = clusters.write(cleaned, folder / "clusters.parquet", coding=coding)
+        report = summary | audit.audit(cleaned, clustered)
+        report["warnings"] = summary["warnings"] + report["warnings"]
+        _check_expected(args.records, args.expected, report["splits"])
         if args.study != "pairs":
             _refuse_undefined(args.records, report)
-        report["warnings"] += clusters.warnings(together)
+        report["warnings"] += clusters.warnings(clustered)
         files.write_json(folder / "audit.json", report)
     for warning in report["warnings"]:
         say(f"warning: {args.records}: {warning}")
@@ -75,35 +75,35 @@ def run(args: argparse.Namespace) -> None:
     say(f"{args.out}: {counts['read']} read, {counts['kept']} kept, {counts['rejected']} rejected")
 
 
-def _hold(records: str, wanted: list[str], found: dict[str, int]) -> None:
-    """Stop where a split has another number of rows than the source's paper counts."""
+def _check_expected(records: str, wanted: list[str], kept: dict[str, int]) -> None:
+    """Stop if a split does not have the number of rows that is expected of it."""
     try:
         expected = {name: int(number) for name, number in (word.split("=") for word in wanted)}
     except ValueError:
         raise UserError(
             f"--expected: {' '.join(wanted)}: write SPLIT=N, such as train=1600"
         ) from None
-    if {name: found[name] for name in expected} != expected:
+    if {name: kept[name] for name in expected} != expected:
         raise UserError(
-            f"{records}: expected {_counts(expected)} rows after cleaning, found {_counts(found)};"
-            " take the file that the catalogue means and its entry's own `cleaning`, or set `rows`"
-            " of the dataset's entry to what is right"
+            f"{records}: expected {_counts(expected)} rows after cleaning, found {_counts(kept)};"
+            " use the catalogue's file and its entry's own `cleaning`, or correct `rows` in the"
+            " dataset's entry"
         )
 
 
 def _refuse_undefined(records: str, report: dict) -> None:
-    """Stop at a test split of one row, group or value: its scores are not defined, or have no
+    """Stop at a test split with one row, group or value: its scores are undefined or have no
     interval."""
     rows = report["splits"]["test"]
     if report["groups"]["test"] == 1:
-        what = "one row" if rows == 1 else f"{rows} rows, all of one group"
+        what = "one row" if rows == 1 else f"{rows} rows, all in one group"
     elif "test" in report["constant"]:
-        what = f"{rows} rows, all of one value"
+        what = f"{rows} rows, all with one value"
     else:
         return
     raise UserError(
-        f"{records}: test has {what}, of which no correlation and no interval can be had; give it"
-        " others, or split all rows anew: `cleaning: {split_by: random}` in the dataset's entry"
+        f"{records}: test has {what}, so correlations and intervals are undefined; give it others,"
+        " or split all rows anew: `cleaning: {split_by: random}` in the dataset's entry"
     )
 
 

@@ -41,8 +41,8 @@ class Settings(Section, path="sequences"):
 class Cleaner:
     """Cleans one file of records under given settings.
 
-    `study` codons asks for whole codons; `coding` says that the sequences of another code proteins,
-    `cds` that they do in codons that begin behind so many nucleotides, which are cut off.
+    Study codons requires whole codons. For another study, `coding` says that the sequences code for
+    proteins, and `cds` that their codons start after this many nucleotides, which are cut off.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Cleaner:
         self.cut, self.bad = 0, BadRows()
 
     def cleaned(self) -> Iterator[Part]:
-        """The file, part by part; behind the last one, what the settings refuse stops the run."""
+        """The file, part by part; after the last, a `UserError` if the settings refuse a row."""
         first = self.cut = 0
         self.bad = BadRows()
         for batch in record_batches.read(self.records, tables.RECORDS):
@@ -83,23 +83,23 @@ class Cleaner:
         part.changed = {name: np.zeros(len(part.rows), np.int64) for name in _CHANGES}
         for name in _SEQUENCES:
             column = part.batch[name]
-            found = normalise(column)
+            spelt = normalise(column)
             missing = np.array(column.is_null()) if name == "variant" else False
-            unknown = (found.known + found.ambiguous == 0) & ~missing
-            for i in np.flatnonzero(found.foreign):
+            unknown = (spelt.known + spelt.ambiguous == 0) & ~missing
+            for i in np.flatnonzero(spelt.foreign):
                 letter = first_foreign(column[i].as_py())
                 fault = cells.foreign(letter, name)
                 fix = f"{fault.fix}, or reject such rows with ambiguous: drop"
                 self._refuse(part, i, policy != "drop", fault.what, fix, letter)
-            for i in np.flatnonzero(unknown & (found.foreign == 0)):
+            for i in np.flatnonzero(unknown & (spelt.foreign == 0)):
                 what, fix = f"{name} has no A, C, G or T", "remove the row or set ambiguous: drop"
                 self._refuse(part, i, policy != "drop", what, fix)
-            for i in np.flatnonzero(found.ambiguous) if policy != "to_n" else ():
+            for i in np.flatnonzero(spelt.ambiguous) if policy != "to_n" else ():
                 what, fix = f"{name} has ambiguous codes", "set ambiguous: to_n or drop"
                 self._refuse(part, i, policy == "refuse", what, fix)
             for change, counts in part.changed.items():
-                counts += getattr(found, change)
-            part.put(name, found.letters)
+                counts += getattr(spelt, change)
+            part.put(name, spelt.letters)
 
     def _lengths(self, part: Part) -> None:
         settings = self.settings
@@ -109,9 +109,9 @@ class Cleaner:
         for i in np.flatnonzero(lengths % 3) if self.whole else ():
             if settings.partial_codon == "refuse" and part.reasons[i] is None:
                 fix = "set sequences: {partial_codon: keep} or drop, or check that this is coding"
-                self._refuse(part, i, True, "{} nt is no multiple of 3", fix, int(lengths[i]))
+                self._refuse(part, i, True, "{} nt is not a multiple of 3", fix, int(lengths[i]))
             if settings.partial_codon == "drop":
-                part.reject(i, "length is no multiple of 3")
+                part.reject(i, "length is not a multiple of 3")
         if settings.max_length:
             self._limit(part)
 
@@ -139,13 +139,13 @@ class Cleaner:
             part.put(name, pa.array(values, pa.string()))
 
     def _state(self, part: Part) -> None:
-        """Begin the reasoning with the line of the variant, its place that in the cut sequence."""
+        """Begin the reasoning with the line that states the variant, placed in the cut sequence."""
         columns = (part.batch[name].to_pylist() for name in (*_SEQUENCES, "reasoning"))
-        said = []
+        texts = []
         for sequence, variant, reasoning in zip(*columns, strict=True):
-            found = stated_variant.between(sequence, variant) if sequence and variant else None
-            said.append("\n".join(filter(None, (found and found.line, reasoning))) or None)
-        part.put("reasoning", pa.array(said, pa.string()))
+            change = stated_variant.between(sequence, variant) if sequence and variant else None
+            texts.append("\n".join(filter(None, (change and change.line, reasoning))) or None)
+        part.put("reasoning", pa.array(texts, pa.string()))
 
     def _frames(self, part: Part) -> None:
         batch, policy = part.batch, self.settings.internal_stops
@@ -156,7 +156,7 @@ class Cleaner:
         for i in np.flatnonzero(np.array(part.frames["codons"]) == 0) if self.framed else ():
             part.reject(i, "no codon")
         inside = np.array(part.frames["internal_stops"])
-        # That a set of study A is coding is the user's word, to which each record is held.
+        # The user says that this set of study language is coding, so each record must be.
         stops = policy == "refuse" or (self.cds is not None and policy == "keep")
         for i in np.flatnonzero(inside) if stops or policy == "drop" else ():
             if part.reasons[i] is None:
@@ -168,21 +168,21 @@ class Cleaner:
                 self._refuse(part, i, stops, what, fix)
 
     def _genetic_codes(self, part: Part) -> None:
-        """Reject what the set's genetic code would mistranslate."""
-        ours, said = self.settings.genetic_code, part.batch["transl_table"]
-        for i in np.flatnonzero(pc.fill_null(pc.not_equal(said, ours), False)):
-            table = said[int(i)].as_py()
-            all_of_it = in_yaml({"cleaning": {"genetic_code": table}})
-            none_of_it = in_yaml({"cleaning": {"other_genetic_code": "drop"}})
+        """Reject rows that the set's genetic code would mistranslate."""
+        ours, theirs = self.settings.genetic_code, part.batch["transl_table"]
+        for i in np.flatnonzero(pc.fill_null(pc.not_equal(theirs, ours), False)):
+            table = theirs[int(i)].as_py()
+            take_theirs = in_yaml({"cleaning": {"genetic_code": table}})
+            drop_rows = in_yaml({"cleaning": {"other_genetic_code": "drop"}})
             fix = (
-                f"write {all_of_it} in the dataset's entry if all rows have it, or leave the others"
-                f" out with {none_of_it}"
+                f"write {take_theirs} in the dataset's entry if all rows have it, or drop such rows"
+                f" with {drop_rows}"
             )
-            what = f"transl_table is {{}} and genetic_code {ours}"
+            what = f"transl_table is {{}} but genetic_code is {ours}"
             self._refuse(part, i, self.settings.other_genetic_code == "refuse", what, fix, table)
 
     def proteins(self) -> ProteinSearch | None:
-        """How homologous proteins are found, where the settings ask for it."""
+        """The search for homologous proteins, if the settings ask for one."""
         settings = self.settings
         if not self.coding or settings.homologues == "none":
             return None
@@ -192,14 +192,14 @@ class Cleaner:
     def _refuse(
         self, part: Part, i: int, stops: bool, what: str, fix: str, example: object = ""
     ) -> None:
-        """Reject a row, and stop the run at its end if `stops`; `what` has {} for the example."""
+        """Reject a row; if `stops`, fail after the last row. `what` has {} for the example."""
         if stops and part.reasons[i] is None:
             self.bad.add(part.place(int(i), self.records), BadRow(what, example, fix))
         part.reject(i, what.format(repr(example)))
 
 
 def clean(cleaner: Cleaner, folder: Path) -> dict:
-    """Write records, rejects and (where there are any) frames into `folder`; the audit's counts."""
+    """Write records, rejects and (for coding sets) frames into `folder`; return the counts."""
     records, settings = cleaner.records, cleaner.settings
     plan = Plan.of(cleaner)
     ambiguous = subsets.ambiguous_questions(records)
@@ -222,12 +222,7 @@ def clean(cleaner: Cleaner, folder: Path) -> dict:
                 counts.update(rows=int((letters > 0).sum()), letters=int(letters.sum()))
             if part.frames is not None:
                 framed = part.frames.filter(keep)
-                places = [
-                    where
-                    for where, is_kept in zip(part.places(records), kept, strict=True)
-                    if is_kept
-                ]
-                coding.add(framed, cleaned["sequence"], places)
+                coding.add(framed, cleaned["sequence"], part.kept_places(records))
                 if cleaner.framed:
                     writers["frames"].write_batch(framed.cast(tables.FRAMES))
                 if part.variant_frames is not None:
@@ -240,28 +235,30 @@ def clean(cleaner: Cleaner, folder: Path) -> dict:
     if tally["kept"] + rejected != tally["read"]:
         raise AssertionError(f"{tally['kept']} kept + {rejected} rejected != {tally['read']} read")
     if not tally["kept"]:
-        raise UserError(f"{records}: no row is left of {tally['read']}: {_commonest(reasons_seen)}")
-    found = {
+        raise UserError(
+            f"{records}: none of {tally['read']} rows was kept: {_commonest(reasons_seen)}"
+        )
+    summary = {
         "rows": {"read": tally["read"], "kept": tally["kept"], "rejected": rejected},
         "cut": cleaner.cut,
         "changed": {name: dict(counts) for name, counts in changed.items()},
         "rejected": dict(reasons_seen),
         "coding": coding.said() if cleaner.coding else None,
     }
-    said = [*_warnings(found, settings), *(coding.warnings() if cleaner.coding else ())]
-    return found | {"warnings": said + (plan.warnings(reasons_seen) if plan else [])}
+    warnings = [*_warnings(summary, settings), *(coding.warnings() if cleaner.coding else ())]
+    return summary | {"warnings": warnings + (plan.warnings(reasons_seen) if plan else [])}
 
 
-def _warnings(found: dict, settings: Settings) -> Iterator[str]:
+def _warnings(summary: dict, settings: Settings) -> Iterator[str]:
     """What the report should say about the counts of `clean`."""
-    if found["cut"]:
+    if summary["cut"]:
         how = (
             "around the variant or the middle" if settings.too_long == "window" else "at the start"
         )
-        yield f"{found['cut']} rows are cut to {settings.max_length} nt {how}"
+        yield f"{summary['cut']} rows are cut to {settings.max_length} nt {how}"
     changes = [
         f"{_CHANGES[name]} ({counts['letters']:,} letters of {counts['rows']:,} rows)"
-        for name, counts in found["changed"].items()
+        for name, counts in summary["changed"].items()
         if counts["rows"]
     ]
     if changes:
@@ -282,14 +279,14 @@ def _writers(folder: Path, framed: bool) -> Iterator[dict[str, pq.ParquetWriter]
 
 
 def _rejects(records: Path, part: Part) -> pa.RecordBatch:
-    found = [i for i, reason in enumerate(part.reasons) if reason is not None]
-    places = part.places(records) if found else []
+    rejected = [i for i, reason in enumerate(part.reasons) if reason is not None]
+    places = part.places(records) if rejected else []
     columns = {
-        "file": [places[i].file for i in found],
-        "line": [places[i].number for i in found],
-        "row": [int(part.rows[i]) + 1 for i in found],
-        "id": [places[i].id for i in found],
-        "reason": [part.reasons[i] for i in found],
+        "file": [places[i].file for i in rejected],
+        "line": [places[i].number for i in rejected],
+        "row": [int(part.rows[i]) + 1 for i in rejected],
+        "id": [places[i].id for i in rejected],
+        "reason": [part.reasons[i] for i in rejected],
     }
     return pa.RecordBatch.from_pydict(columns, schema=tables.REJECTS)
 

@@ -1,4 +1,4 @@
-"""Whether rows look like coding sequences, which do not, and what might be the matter with them."""
+"""Whether rows look like coding sequences, which ones do not, and what the cause may be."""
 
 import re
 from collections import Counter
@@ -12,15 +12,15 @@ from seqfuse.bio import frames
 from seqfuse.bio.reading.bad_rows import NAMED, Place
 from seqfuse.errors import several
 
-# A set counts as coding if at most a tenth of its rows have a stop inside, or if it has at most a
-# tenth of the stops inside that chance would put there (a selenoprotein has one), and if that says
-# something: half of the rows begin with a start codon, or half of them would have a stop by chance
-# (windows of a coding sequence need not begin with one). Of random 27 codons, 1.6 % begin with ATG
-# and 73 % have a stop.
+# A set counts as coding if at most a tenth of its rows have an internal stop, or if it has at most
+# a tenth of the internal stops expected by chance (a selenoprotein has one). The test must also be
+# informative: half of the rows begin with a start codon, or half would have a stop by chance
+# (windows of a coding sequence need not begin with a start codon). Of random sequences of 27
+# codons, 1.6 % begin with ATG and 73 % have a stop.
 STARTS, STOPS, CHANCE = 0.5, 0.1, 0.5
-# An open frame ATG ... stop is told of if it holds so much of its sequence; of rows with a stop
-# inside, so many are looked at, and so many of these must have one elsewhere.
-_OPEN, _LOOKED_AT, _SHIFTED = 0.5, 200, 0.5
+# An open frame ATG ... stop counts if it covers this share of its sequence. It is searched for in
+# the first `_EXAMINED` rows with an internal stop, and named if this share of those has one.
+_OPEN, _EXAMINED, _SHIFTED = 0.5, 200, 0.5
 
 
 class CodingCheck:
@@ -32,29 +32,29 @@ class CodingCheck:
         self.rows, self.counts, self.codons = 0, Counter(), Counter()
         self.places: list[Place] = []
         self.open: list[tuple[Place, int, int]] = []
-        self.looked_at = 0
+        self.examined = 0
 
-    def add(self, found: pa.RecordBatch, sequences: pa.Array, places: Sequence[Place]) -> None:
-        """Take the frames of rows that are kept, with their whole sequences and their places."""
-        self.rows += len(found)
-        codons, inside = np.array(found["codons"]), np.array(found["internal_stops"])
+    def add(self, framed: pa.RecordBatch, sequences: pa.Array, places: Sequence[Place]) -> None:
+        """Take the frames of kept rows, with their whole sequences and their places."""
+        self.rows += len(framed)
+        codons, inside = np.array(framed["codons"]), np.array(framed["internal_stops"])
         open_by_chance = (1 - len(self.stops) / 64) ** codons
-        self.counts["starts"] += pc.sum(found["start"]).as_py() or 0
+        self.counts["starts"] += pc.sum(framed["start"]).as_py() or 0
         self.counts["with_stops"] += int((inside > 0).sum())
         self.counts["with_stops_by_chance"] += float((1 - open_by_chance).sum())
         self.counts["stops"] += int(inside.sum())
         self.counts["stops_by_chance"] += float(codons.sum() * len(self.stops) / 64)
         for row in np.flatnonzero(inside):
-            dna = found["dna"][int(row)].as_py()
+            dna = framed["dna"][int(row)].as_py()
             self.codons.update(c for c in re.findall("...", dna) if c in self.stops)
             if len(self.places) < NAMED:
                 self.places.append(places[row])
-            if self.looked_at < _LOOKED_AT:
+            if self.examined < _EXAMINED:
                 self._look(sequences[int(row)].as_py(), places[row])
 
     def _look(self, sequence: str, place: Place) -> None:
-        """Whether a sequence that does not begin with ATG has an open frame elsewhere."""
-        self.looked_at += 1
+        """Note where a sequence that does not begin with ATG has an open frame elsewhere."""
+        self.examined += 1
         if sequence.startswith("ATG"):
             return
         first, last = _longest(sequence, self.stops)
@@ -62,13 +62,13 @@ class CodingCheck:
             self.open.append((place, first + 1, last))
 
     def said(self) -> dict:
-        """Whether rows are coding sequences, and by which thresholds."""
+        """The counts as shares, whether the rows are coding sequences, and by which rule."""
         rows, counts = max(1, self.rows), self.counts
         starts, stops, chance = (
             counts[name] / rows for name in ("starts", "with_stops", "with_stops_by_chance")
         )
         excess = counts["stops"] / counts["stops_by_chance"] if counts["stops_by_chance"] else 0.0
-        telling = starts >= STARTS or chance >= CHANCE
+        informative = starts >= STARTS or chance >= CHANCE
         return {
             "share_start": starts,
             "share_internal_stop": stops,
@@ -77,7 +77,7 @@ class CodingCheck:
             "rows_with_internal_stops": counts["with_stops"],
             "internal_stop_codons": dict(sorted(self.codons.items())),
             "first": [str(place) for place in self.places],
-            "is_coding": telling and (stops <= STOPS or excess <= STOPS),
+            "is_coding": informative and (stops <= STOPS or excess <= STOPS),
             "rule": f"share_internal_stop <= {STOPS} or internal_stops_to_chance <= {STOPS}, and"
             f" share_start >= {STARTS} or share_internal_stop_by_chance >= {CHANCE}",
         }
@@ -103,8 +103,8 @@ class CodingCheck:
             )
 
     def _cause(self) -> str:
-        """What stops inside may come from."""
-        if len(self.open) > _SHIFTED * self.looked_at:
+        """What may have caused the internal stops."""
+        if len(self.open) > _SHIFTED * self.examined:
             place, first, last = self.open[0]
             return (
                 f"an open frame lies elsewhere, at nt {first}-{last} of {place.unit}"
@@ -123,7 +123,7 @@ class CodingCheck:
 
 
 def _longest(sequence: str, stops: list[str]) -> tuple[int, int]:
-    """The longest stretch ATG ... stop (from, to; from 0), stop included; (0, 0) without one."""
+    """The longest stretch ATG ... stop as (start, end), from 0, stop included; (0, 0) if none."""
     best = (0, 0)
     for frame in range(3):
         start = None

@@ -1,4 +1,4 @@
-"""What a dictionary scores that has read no sequence, or nothing but copies of one.
+"""What a dictionary scores without reading a sequence, or by recognising copies of one.
 
 Plain counting over 64-bit keys. A lookup learns from train; a key that train does not hold gets the
 fallback (the commonest label, or the mean). Ties go to the label that is more frequent in train,

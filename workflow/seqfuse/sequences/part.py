@@ -11,8 +11,8 @@ from seqfuse.bio.reading.bad_rows import Place, place
 
 @dataclass
 class Part:
-    """Some cleaned rows: their numbers from 0, why each is rejected or None, how many letters of
-    each were changed, and, of coding sequences, their frames and those of their variants."""
+    """Some rows: their numbers from 0, the reason to reject each (or None), how many letters of
+    each were changed, and for coding sequences the frames of `sequence` and `variant`."""
 
     batch: pa.RecordBatch
     rows: np.ndarray
@@ -23,7 +23,7 @@ class Part:
 
     @property
     def kept(self) -> np.ndarray:
-        """Which rows have no reason (bool)."""
+        """Which rows have no reason to be rejected (bool)."""
         return np.array([reason is None for reason in self.reasons], bool)
 
     def place(self, i: int, records: Path) -> Place:
@@ -39,8 +39,13 @@ class Part:
             for row, (file, line, name) in zip(self.rows, zip(*columns, strict=True), strict=True)
         ]
 
+    def kept_places(self, records: Path) -> list[Place]:
+        """Where each kept row was read."""
+        places = zip(self.places(records), self.reasons, strict=True)
+        return [place for place, reason in places if reason is None]
+
     def reject(self, row: int, reason: str) -> None:
-        """Give a row a reason, unless it has one."""
+        """Give a row a reason, unless it already has one."""
         self.reasons[row] = self.reasons[row] or reason
 
     def put(self, name: str, values: pa.Array) -> None:

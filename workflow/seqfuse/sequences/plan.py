@@ -1,4 +1,4 @@
-"""What only the whole set can tell of a row: its new split, whether it repeats another, and whether
+"""What depends on the whole set: each row's new split, whether it repeats another row, and whether
 a draw leaves it out."""
 
 from collections import Counter
@@ -18,9 +18,8 @@ _IN_THE_MEAN = "duplicate, in the mean"
 
 
 class Plan:
-    """Each row's new split, whether a split by groups cannot ask it, whether it repeats another,
-    whether a draw leaves it out, and what its value becomes: all arrays over the rows of the file.
-    """
+    """Arrays over the rows of the file: the new split, whether a split by groups has to leave the
+    row out, whether it repeats another, whether a draw leaves it out, and its new value."""
 
     def __init__(self, split, left_out, repeated, undrawn, other_value, value, policy: str):
         self.split, self.left_out, self.repeated = split, left_out, repeated
@@ -29,8 +28,8 @@ class Plan:
 
     @classmethod
     def of(cls, cleaner) -> Self | None:
-        """A first pass over the file, where the settings ask for new splits, for no duplicates or
-        for a draw."""
+        """The plan, from a first pass over the file; None if the settings ask for no new split, no
+        removal of duplicates and no draw."""
         settings = cleaner.settings
         if (settings.split_by, settings.duplicates, *settings.draw) == ("official", "keep"):
             return None
@@ -43,24 +42,23 @@ class Plan:
             values.append(part.batch["value"].to_numpy(zero_copy_only=False).astype(float))
             if collected.proteins:
                 keep = pa.array(part.kept)
-                places = part.places(cleaner.records)
-                places = [where for where, stays in zip(places, part.kept, strict=True) if stays]
+                places = part.kept_places(cleaner.records)
                 coding.add(part.frames.filter(keep), part.batch["sequence"].filter(keep), places)
         by_protein = collected.proteins is not None and coding.said()["is_coding"]
         split = collected.assign(settings.split_seed, by_protein)
         left_out = collected.left_out()
-        content, asked = np.concatenate(contents), np.concatenate(kept) & ~left_out
-        repeated = splits.repeated(content, split, asked, settings.duplicates)
+        content, usable = np.concatenate(contents), np.concatenate(kept) & ~left_out
+        repeated = splits.repeated(content, split, usable, settings.duplicates)
         other, value = _values(
-            content, np.concatenate(values), asked, repeated, settings.duplicates
+            content, np.concatenate(values), usable, repeated, settings.duplicates
         )
         words = (word.partition("=") for word in settings.draw)
         most = {name: int(rows) for name, _, rows in words}
-        undrawn = splits.undrawn(split, asked & ~repeated, most, settings.split_seed)
+        undrawn = splits.undrawn(split, usable & ~repeated, most, settings.split_seed)
         return cls(split, left_out, repeated, undrawn, other, value, settings.duplicates)
 
     def apply(self, part) -> None:
-        """Give some rows their split, their value and the reasons that the whole set gives."""
+        """Give the rows of a part their split, their value and the reasons of the plan."""
         rows = part.rows
         part.put("split", pa.array(self.split[rows], pa.string()))
         if self.policy == "mean":
@@ -80,15 +78,15 @@ class Plan:
             return []
         rows = reasons[_DUPLICATE] + reasons[_OTHER_VALUE]
         return [
-            f"{reasons[_OTHER_VALUE]:,} of {rows:,} duplicates that are dropped have another value"
-            " than the row that is kept; duplicates: mean keeps one row with the mean of all"
+            f"{reasons[_OTHER_VALUE]:,} of {rows:,} dropped duplicates have another value than the"
+            " row that is kept; `duplicates: mean` keeps one row with the mean of all"
         ]
 
 
-def _values(contents, values, asked, repeated, policy: str) -> tuple[np.ndarray, np.ndarray]:
-    """Whether each repeated row has another value than the first row of its content that stays
-    (bool), and the values, of `policy` mean those of all rows of a content averaged."""
-    stays = np.flatnonzero(asked & ~repeated)
+def _values(contents, values, usable, repeated, policy: str) -> tuple[np.ndarray, np.ndarray]:
+    """(whether each repeated row has another value than the kept row of the same content (bool);
+    the values, with policy mean averaged over all rows of the same content)."""
+    stays = np.flatnonzero(usable & ~repeated)
     distinct, first = np.unique(contents[stays], return_index=True)
     other, gone = np.zeros(len(contents), bool), np.flatnonzero(repeated)
     if not len(gone):
@@ -96,7 +94,7 @@ def _values(contents, values, asked, repeated, policy: str) -> tuple[np.ndarray,
     of_first = values[stays[first[np.searchsorted(distinct, contents[gone])]]]
     other[gone] = (values[gone] != of_first) & ~(np.isnan(values[gone]) & np.isnan(of_first))
     if policy == "mean":
-        rows = np.flatnonzero(asked & np.isin(contents, contents[gone]))
+        rows = np.flatnonzero(usable & np.isin(contents, contents[gone]))
         _, group = np.unique(contents[rows], return_inverse=True)
         means = np.bincount(group, values[rows]) / np.bincount(group)
         values = values.copy()

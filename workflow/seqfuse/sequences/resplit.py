@@ -1,4 +1,4 @@
-"""A set split anew: what its rows are kept together by, collected batch by batch."""
+"""Splitting a set anew: collects, batch by batch, what keeps rows together."""
 
 from pathlib import Path
 
@@ -14,9 +14,9 @@ from seqfuse.errors import UserError
 
 
 class Collector:
-    """Collects, batch by batch, what a split is made of; `assign` then makes it.
+    """Collects, batch by batch, what a split depends on; `assign` then makes it.
 
-    A group-disjoint split leaves out the rows of `left_out`, and has every other label in train.
+    A group-disjoint split leaves out the rows in `left_out`, and has every other label in train.
     """
 
     def __init__(self, method: str, records: Path, coding: ProteinSearch | None = None):
@@ -53,19 +53,21 @@ class Collector:
                 self.proteins.add(batch["sequence"])
 
     def assign(self, seed: int, coding: bool = True) -> np.ndarray:
-        """The split of every row (text), of the official sizes; rows that turn out not to be
-        `coding` have no proteins to be clustered by."""
+        """The split of every row (text), in the sizes of the official one. Proteins join clusters
+        only if the rows are `coding`."""
         official = np.concatenate(self.official)
         if self.method == "official":
             return official
         shares = {name: float((official == name).sum()) for name in SPLITS}
-        found = self._together(len(official), coding)
-        asked, split = ~self.left_out(), official.copy()
-        split[asked] = assign(found[asked], shares, seed)
+        together = self._together(len(official), coding)
+        usable, split = ~self.left_out(), official.copy()
+        split[usable] = assign(together[usable], shares, seed)
         if self.method == "group" and self.labelled:
             labels = np.concatenate(self.labels)
-            split[asked] = taught(found[asked], labels[asked], split[asked])
-        self._refuse_empty(found[asked], [name for name in SPLITS if shares[name]], split[asked])
+            split[usable] = taught(together[usable], labels[usable], split[usable])
+        self._refuse_empty(
+            together[usable], [name for name in SPLITS if shares[name]], split[usable]
+        )
         return split
 
     def _together(self, rows: int, coding: bool) -> np.ndarray:
@@ -74,7 +76,7 @@ class Collector:
             return np.arange(rows)
         if self.method == "cluster":
             near = sketch.clusters(np.concatenate(self.sketches))
-            # Of a sequence without a k-mer to sketch, equal ones are near-duplicates, too.
+            # Equal sequences are near-duplicates even if they are too short for a sketch.
             _, first, row = np.unique(
                 np.concatenate(self.keys), return_index=True, return_inverse=True
             )
@@ -84,21 +86,22 @@ class Collector:
             return near
         return np.concatenate(self.keys)
 
-    def _refuse_empty(self, found: np.ndarray, wanted: list[str], split: np.ndarray) -> None:
-        """Stop where rows that stay together are too many for every split to get some."""
+    def _refuse_empty(self, together: np.ndarray, wanted: list[str], split: np.ndarray) -> None:
+        """Stop if a split stays empty because too many rows have to stay together."""
         empty = [name for name in wanted if not (split == name).any()]
         if empty:
-            sizes = np.unique(found, return_counts=True)[1]
+            sizes = np.unique(together, return_counts=True)[1]
+            groups = "1 group" if len(sizes) == 1 else f"{len(sizes)} groups"
             raise UserError(
                 f"{self.records}: split_by {self.method} leaves no row in {' and '.join(empty)}:"
-                f" its {len(found)} rows make {len(sizes)} that stay together, of which the largest"
-                f" has {sizes.max()}; keep the official split, or choose another `split_by`"
-                + " or `homologues: none`, if one protein is what the set is about"
+                f" its {len(together)} rows stay together in {groups}, the largest of {sizes.max()}"
+                " rows; keep the official split, or choose another `split_by`"
+                + ", or set `homologues: none` if the set is about one protein"
                 * bool(self.proteins)
             )
 
     def left_out(self) -> np.ndarray:
-        """The rows (bool) that a group-disjoint split cannot ask: their label has one group."""
+        """The rows (bool) that a group-disjoint split cannot test: one group has their label."""
         if self.method != "group" or not self.labelled:
             return np.zeros(sum(map(len, self.official)), bool)
         return in_one_group(np.concatenate(self.keys), np.concatenate(self.labels))

@@ -1,4 +1,4 @@
-"""Whether the question alone decides a record's label, which the whole file tells."""
+"""Whether the question alone decides a record's label, judged over the whole file."""
 
 from pathlib import Path
 

@@ -1,18 +1,18 @@
-"""Words of a question that give its label away, with counts: no lookup of questions sees them.
+"""Words of a question that give its label away, which a lookup of whole questions cannot see.
 
-A word is looked at where enough training rows have it, and named where nearly all of those have one
-label, far more than rows have it in all.
+A word counts if enough training rows contain it. It is named if nearly all of those rows have one
+label, and that share is far above the label's share of all rows.
 """
 
 import re
 from collections import Counter
 from collections.abc import Iterable
 
-# Training rows that have the word; how many of them have the label; and that share above the
-# label's share of all rows.
+# At least so many training rows contain the word; at least this share of them has the label; and
+# the share exceeds the label's share of all rows by at least this much.
 _ROWS, _PURE, _ABOVE = 20, 0.95, 0.2
 _LISTED, _NAMED = 20, 3
-# Distinct words that are counted; of more, those that came first.
+# Distinct words that are counted: the first ones to appear.
 _MOST_WORDS = 200_000
 
 
@@ -25,7 +25,7 @@ class Words:
         self._known: set[str] = set()
 
     def add(self, splits: Iterable[str], questions: Iterable, labels: Iterable) -> None:
-        """Count rows; those without a question or label say nothing."""
+        """Count rows; those without a question or label are skipped."""
         for split, question, label in zip(splits, questions, labels, strict=True):
             if question is None or label is None:
                 continue
@@ -37,19 +37,19 @@ class Words:
                     counts[word, label] += 1
 
     def telling(self) -> list[dict]:
-        """The words that give a label away in train, the commonest first, with what becomes of
-        them in each split: rows that have the word, and those of them that have the label."""
+        """The words that give a label away in train, the commonest first, with their counts in
+        each split: rows that contain the word, and how many of those have the label."""
         labels = self._rows.get("train", Counter())
         totals: Counter[str] = Counter()
         for (word, _), count in self._of_word.get("train", Counter()).items():
             totals[word] += count
-        found = []
+        telling = []
         for (word, label), count in self._of_word.get("train", Counter()).items():
             share, base = count / totals[word], labels[label] / labels.total()
             if totals[word] >= _ROWS and share >= _PURE and share >= base + _ABOVE:
-                found.append({"word": word, "label": label, "splits": self._counts(word, label)})
-        found.sort(key=lambda one: (-one["splits"]["train"]["rows"], one["word"]))
-        return found[:_LISTED]
+                telling.append({"word": word, "label": label, "splits": self._counts(word, label)})
+        telling.sort(key=lambda one: (-one["splits"]["train"]["rows"], one["word"]))
+        return telling[:_LISTED]
 
     def _counts(self, word: str, label: str) -> dict:
         return {
@@ -62,7 +62,7 @@ class Words:
 
 
 def warnings(telling: list[dict]) -> list[str]:
-    """A line that names the commonest of them, one of each label, with counts in test."""
+    """A line that names the commonest telling words, one a label, with their counts in test."""
     told = {}
     for one in telling:
         split = "test" if one["splits"].get("test", {}).get("rows") else "train"
