@@ -1,17 +1,17 @@
-"""What a variant changes in its reference, where both are given as sequences."""
+"""What a variant changes in its reference, when both are given as sequences."""
 
 import os
 
-# How long an insertion or deletion may be that is found behind ends that differ, and how many
-# nucleotides on its right must then agree.
+# When the right ends differ: the longest insertion or deletion searched for, and how many
+# nucleotides to its right must agree.
 _LONGEST, _AGREE = 64, 20
 
 
 def difference(reference: str, variant: str) -> tuple[int, int, int]:
     """(place, removed, added): `reference[place:place+removed]` became `added` nt of `variant`.
 
-    The place is the first nucleotide that differs, so an indel in a repeat is put at its left-most
-    end, plus what the two alleles share.
+    The place is the first nucleotide that differs: the leftmost end of an indel in a repeat, plus
+    what the two alleles share.
     """
     place = len(os.path.commonprefix([reference, variant]))
     shortest = min(len(reference), len(variant)) - place
@@ -20,10 +20,10 @@ def difference(reference: str, variant: str) -> tuple[int, int, int]:
 
 
 def same_stretch(reference: str, variant: str) -> tuple[str, str]:
-    """Both without the nucleotides at the right end that only one of them shows.
+    """Both sequences without the right end that only one of them covers.
 
-    A published variant is often cut to the length of its reference, so that behind an insertion the
-    reference goes on where the variant has ended, and behind a deletion the variant does.
+    A published variant is often cut to the length of its reference. After an insertion the
+    reference then reaches further right than the variant; after a deletion the variant does.
     """
     place, *changed = difference(reference, variant)
     if min(changed) <= _AGREE:

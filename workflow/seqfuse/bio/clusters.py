@@ -1,4 +1,4 @@
-"""Which rows are no independent samples of each other: the units of intervals and tests."""
+"""Clusters of rows that are not independent samples: the units of intervals and tests."""
 
 from pathlib import Path
 
@@ -11,30 +11,33 @@ from seqfuse.errors import UserError
 
 
 def read(path: Path, ids: pa.Array) -> np.ndarray:
-    """The cluster int64[n] of each record, from the table that `seqfuse sequences` writes."""
+    """The cluster int64[n] of each record, from the table written by `seqfuse sequences`.
+
+    Raises `UserError` if the table lacks a record."""
     return _column(path, ids, "cluster").to_numpy().astype(np.int64)
 
 
 def seen(path: Path, ids: pa.Array) -> np.ndarray:
-    """How well train knows each record (text [n], None where that is not known), from the same."""
+    """How well train knows each record (text [n], None if unknown), from the same table."""
     return np.array(_column(path, ids, "seen").to_pylist(), dtype=object)
 
 
 def _column(path: Path, ids: pa.Array, name: str) -> pa.Array:
     table = tables.read(path, tables.CLUSTERS)
-    found = pc.index_in(ids, table["id"].combine_chunks())
-    if found.null_count:
-        stranger = ids.filter(pc.is_null(found))[0].as_py()
+    rows = pc.index_in(ids, table["id"].combine_chunks())
+    if rows.null_count:
+        stranger = ids.filter(pc.is_null(rows))[0].as_py()
         raise UserError(
-            f"{path}: no cluster of record {stranger!r}; give the file that was written with these "
-            "records"
+            f"{path}: no cluster for record {stranger!r}; give the file that was written with these"
+            " records"
         )
-    return table[name].combine_chunks().take(found)
+    return table[name].combine_chunks().take(rows)
 
 
 def joined(contents: list[np.ndarray]) -> np.ndarray:
-    """Cluster numbers int64[n]: rows are together that share a number of any of `contents` int[n],
-    or that others join; a negative number is shared with no row."""
+    """Cluster numbers int64[n]. Two rows are in one cluster if they share a number in any of
+    `contents` (each int[n]), or if a chain of such rows joins them. Negative numbers count as
+    different."""
     rows, nodes, size = [], [], len(contents[0])
     first = size
     for numbers in contents:

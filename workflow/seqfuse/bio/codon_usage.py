@@ -1,7 +1,7 @@
 """Codon usage of a set of coding sequences, and the synonymous mutants that it allows.
 
 Which residue a codon stands for is read off the frames, because a set may have its own genetic
-code; a codon that no sequence of the set uses is proposed nowhere.
+code. A codon that no sequence of the set uses is never proposed.
 """
 
 import math
@@ -12,15 +12,15 @@ from typing import NamedTuple
 from seqfuse.bio.frames import UNKNOWN, is_initiator
 
 _CODON = 3
-# What a codon counts as that the reference set never uses, so that one of them does not make an
+# The count of a codon that the reference set never uses, so that a single one does not make the
 # index 0 (Bulmer 1988).
 _UNUSED = 0.5
 
 
 class Mutant(NamedTuple):
-    """Codon `codon` at `position` in place of `reference`; the first of a sequence changes nothing.
+    """A sequence (`dna`) with `codon` at `position` (in codons, from 0) instead of `reference`.
 
-    `dna` is the whole sequence.
+    The first mutant of a sequence is the sequence itself.
     """
 
     position: int
@@ -33,17 +33,17 @@ class Mutant(NamedTuple):
 def counted(
     dna: Sequence[str], proteins: Sequence[str], training: Collection[int]
 ) -> list[tuple[str, str, int]]:
-    """(codon, residue, times in the rows `training`) of every codon of a set's frames, sorted."""
+    """(codon, residue, count in the rows `training`) for every codon of a set's frames, sorted."""
     pairs, training = Counter(), set(training)
     for row, (sequence, protein) in enumerate(zip(dna, proteins, strict=True)):
         first = int(is_initiator(sequence, protein))
-        found = Counter(list(zip(codons_of(sequence), protein, strict=True))[first:])
-        pairs.update(found if row in training else dict.fromkeys(found, 0))
+        used = Counter(list(zip(codons_of(sequence), protein, strict=True))[first:])
+        pairs.update(used if row in training else dict.fromkeys(used, 0))
     return [(codon, residue, times) for (codon, residue), times in sorted(pairs.items())]
 
 
 class Synonyms:
-    """The codons of each residue, as a set uses them, with how often its training rows do."""
+    """The codons that a set uses for each residue, with their counts in its training rows."""
 
     def __init__(self, usage: Iterable[tuple[str, str, int]]):
         self.training: Counter = Counter()
@@ -68,7 +68,7 @@ class Synonyms:
 
     def adaptation(self, dna: str, protein: str) -> float:
         """The codon adaptation index of a sequence: the geometric mean of the adaptiveness of its
-        codons, those left out that have no synonym; NaN where all are."""
+        codons that have a synonym; NaN if none has."""
         logs = []
         for codon, residue in zip(codons_of(dna), protein, strict=True):
             codons = self.of.get(residue, ())
@@ -78,21 +78,21 @@ class Synonyms:
         return math.exp(sum(logs) / len(logs)) if logs else math.nan
 
     def mutants(self, dna: str, protein: str) -> list[Mutant]:
-        """The sequence itself, then each synonymous mutant of one codon; another start codon than
-        ATG is left alone, which stands for methionine nowhere else."""
-        found = [Mutant(0, protein[0], dna[:_CODON], dna[:_CODON], dna)]
+        """The sequence itself, then each synonymous mutant of one codon. A start codon other than
+        ATG is left alone, because it means methionine only there."""
+        mutants = [Mutant(0, protein[0], dna[:_CODON], dna[:_CODON], dna)]
         first = int(is_initiator(dna, protein))
         codons = list(enumerate(zip(codons_of(dna), protein, strict=True)))
         for position, (reference, residue) in codons[first:]:
             for codon in self.of.get(residue, ()):
                 if codon != reference:
                     changed = with_codon(dna, position, codon)
-                    found.append(Mutant(position, residue, reference, codon, changed))
-        return found
+                    mutants.append(Mutant(position, residue, reference, codon, changed))
+        return mutants
 
 
 def with_codon(dna: str, position: int, codon: str) -> str:
-    """A sequence with another codon at a position, which counts codons from 0."""
+    """A sequence with another codon at `position` (in codons, from 0)."""
     start = _CODON * position
     return dna[:start] + codon + dna[start + _CODON :]
 

@@ -1,11 +1,11 @@
 """Codon frames: a coding sequence as DNA, mRNA and protein, codon by codon.
 
-The protein is the frame: stop codons behind the last residue are no residues, so they are left out
-of all three views and told by `stop`; a stop inside, or a codon with an N, is residue X. The one or
-two nucleotides behind the last whole codon are counted in `tail`: behind a stop they are the
-beginning of a UTR, and the stop ends the sequence as it does without them.
+The protein is the frame. Stop codons after the last residue are left out of all three views and
+recorded as `stop`; an internal stop, or a codon with an N, becomes residue X. One or two
+nucleotides after the last whole codon are counted in `tail`; a stop before them still counts as the
+end of the coding sequence, because they are then the beginning of a UTR.
 
-The first codon is methionine where it starts translation, whatever it codes for elsewhere.
+A codon that starts translation is methionine, whatever it codes for elsewhere.
 """
 
 import numpy as np
@@ -16,8 +16,8 @@ from seqfuse.bio.normalise import flat, strings
 # The standard code (NCBI table 1) with the bases in the order T, C, A, G.
 _BASES = "TCAG"
 _STANDARD = "FFLLSSSSYY**CC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG"
-# Other codes of NCBI's list, as what differs from the standard one. Tables 27, 28 and 31 are left
-# out: what one of their codons means depends on where it stands.
+# NCBI's other codes, as differences from the standard one. Tables 27, 28 and 31 are left out
+# because the meaning of one of their codons depends on its position.
 _DIFFERENCES = {
     1: {},
     2: {"AGA": "*", "AGG": "*", "ATA": "M", "TGA": "W"},  # vertebrate mitochondria
@@ -45,8 +45,8 @@ _DIFFERENCES = {
     33: {"AGA": "S", "AGG": "K", "TAA": "Y", "TGA": "W"},  # Cephalodiscidae mitochondria
 }
 TABLES = (*_DIFFERENCES,)
-# Codons that start translation beside ATG, as NCBI lists them. Of the standard code none counts:
-# there they are exceptions, and sequences that begin with CTG or TTG are mostly parts.
+# Codons other than ATG that start translation, as NCBI lists them. The standard code has none here:
+# its other start codons are rare, and sequences that begin with CTG or TTG are mostly fragments.
 _INITIATORS = {
     2: "ATT ATC ATA GTG",
     3: "ATA GTG",
@@ -64,20 +64,20 @@ _INITIATORS = {
     32: "TTG CTG ATT ATC ATA GTG",
     33: "TTG CTG GTG",
 }
-# The common ones start any sequence. The others also begin many a part of one, so they count only
-# where the rest is whole: it ends with a stop and has none inside.
+# The common ones count in any sequence. The others also begin many fragments, so they count only if
+# the sequence is complete: it ends with a stop and has none inside.
 _COMMON = ("GTG", "TTG")
 UNKNOWN, STOP, METHIONINE = "X", "*", "M"
 
 
 def code(table: int) -> dict[str, str]:
-    """Codon -> residue (`*` is a stop) of a table of NCBI's list."""
+    """Codon -> residue (`*` is a stop) for an NCBI translation table."""
     codons = [a + b + c for a in _BASES for b in _BASES for c in _BASES]
     return dict(zip(codons, _STANDARD, strict=True)) | _DIFFERENCES[table]
 
 
 def translate(column: pa.Array, table: int = 1) -> pa.Array:
-    """One residue a whole codon: `*` for any stop, X for a codon that is not all A, C, G and T."""
+    """One residue for each whole codon: `*` for a stop, X if a letter is not A, C, G or T."""
     data, offsets = flat(column)
     counts = np.diff(offsets) // 3
     ends = np.concatenate([[0], np.cumsum(counts)])
@@ -91,7 +91,7 @@ def translate(column: pa.Array, table: int = 1) -> pa.Array:
 
 
 def proteins(column: pa.Array, table: int = 1) -> list[str]:
-    """The protein of each sequence: without stops behind the last codon, X for one inside."""
+    """The protein of each sequence, without final stops and with X for internal ones."""
     return [
         text.rstrip(STOP).replace(STOP, UNKNOWN)
         for text in _initiated(column.to_pylist(), translate(column, table).to_pylist(), table)
@@ -122,26 +122,26 @@ def frames(ids: pa.Array, column: pa.Array, table: int = 1) -> pa.RecordBatch:
 
 
 def of_variants(batch: pa.RecordBatch, table: int = 1) -> pa.RecordBatch:
-    """The `FRAMES` rows of the variants among records. A stop inside is what a variant may make."""
+    """The `FRAMES` rows of the records' variants, which may introduce an internal stop."""
     paired = batch.filter(batch["variant"].is_valid())
     ids = pa.array([variant_id(name) for name in paired["id"].to_pylist()], pa.string())
     return frames(ids, paired["variant"], table)
 
 
 def variant_id(name: str) -> str:
-    """The id of the frames of a record's variant, beside those of its reference."""
+    """The id of the frame of a record's variant; that of its reference has the record's id."""
     return f"{name} (variant)"
 
 
 def is_initiator(dna: str, protein: str) -> bool:
-    """Whether a frame begins with methionine by another codon than ATG: GTG, say, which is valine
-    elsewhere. In some codes ATA is methionine everywhere; as the first codon it counts here, too,
-    because no other codon does there what it does."""
+    """Whether a frame begins with methionine from a codon other than ATG, such as GTG (valine
+    elsewhere). ATA at the start counts too, even in codes where it is methionine everywhere,
+    because no other codon could replace it there."""
     return protein[:1] == METHIONINE and dna[:3] != "ATG"
 
 
 def _initiated(sequences: list[str], proteins: list[str], table: int) -> list[str]:
-    """Proteins, stops included, that begin with methionine where the first codon starts them."""
+    """The proteins (stops included) with methionine as residue 1 if the first codon is a start."""
     initiators = _INITIATORS.get(table, "").split()
     if not initiators:
         return proteins
@@ -164,7 +164,7 @@ def _digit_table() -> bytes:
 
 
 def _residues(table: int) -> np.ndarray:
-    """The residue of every triple of digits 0-4, where 4 is no base (uint8 letters)."""
+    """The residue (uint8 letter) of every triple of digits 0-4, where 4 stands for no base."""
     letters = np.full(125, ord(UNKNOWN), np.uint8)
     for codon, residue in code(table).items():
         a, b, c = (_BASES.index(base) for base in codon)

@@ -1,8 +1,9 @@
 """Nucleotide sequences in one spelling, whole Arrow batches at a time.
 
-The stored spelling is upper-case DNA: U becomes T, white space and gaps (`-`) go, which is counted.
-What is no nucleotide code stays as it was for the caller to report; nothing is dropped here. A `.`
-is none: it is a gap in one kind of alignment, and the letter of the first row in another.
+The stored spelling is upper-case DNA: U becomes T; white space and gaps (`-`) are removed and
+counted. Letters that are not nucleotide codes become N and are counted as foreign, for the caller
+to refuse; no row is dropped here. A `.` is foreign: in some alignments it is a gap, in others the
+letter of the first row.
 """
 
 import hashlib
@@ -36,10 +37,10 @@ _TO_N = bytes(ord("N") if chr(i).upper() in AMBIGUOUS else i for i in range(256)
 
 @dataclass(frozen=True)
 class Normalised:
-    """A column of sequences in the stored spelling, and what was found in each row.
+    """A column of sequences in the stored spelling, with counts of each row's letters (int64[n]).
 
-    `letters` has ambiguous codes as N. The others count, per row (int64): `ambiguous` codes,
-    letters that are no nucleotide code, A, C, G and T, and the `spaces` and `gaps` that are gone.
+    `letters` has ambiguous and foreign letters as N. The counts: `ambiguous` IUPAC codes, `foreign`
+    letters (not nucleotide codes), `known` A, C, G and T, and the removed `spaces` and `gaps`.
     """
 
     letters: pa.Array
@@ -70,19 +71,19 @@ def normalise(column: pa.Array) -> Normalised:
         spelt = np.frombuffer(spelt.tobytes().translate(_TO_N), np.uint8)
     unknown = spelt == ord("N")
     known = lengths - foreign - (_counts(unknown, offsets) if unknown.any() else 0)
-    if foreign.any():  # the marks are no text; the caller refuses or drops these rows
+    if foreign.any():  # the mark is not a letter; the caller refuses or drops these rows
         spelt = np.where(spelt == _FOREIGN, ord("N"), spelt).astype(np.uint8)
     letters = strings(spelt, offsets, column)
     return Normalised(letters, ambiguous, foreign, known, spaces, gaps)
 
 
 def first_foreign(sequence: str) -> str:
-    """The first letter of a sequence that is no nucleotide code."""
+    """The first letter of a sequence that is not a nucleotide code."""
     return next(c for c in sequence if ord(c) > 255 or _SPELLING[ord(c)] == _FOREIGN)
 
 
 def flat(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
-    """The bytes of a string column (uint8) and where each row begins and the last ends (int64)."""
+    """The bytes of a string column (uint8) and its n + 1 row offsets (int64)."""
     _, offsets, data = column.buffers()
     if not len(column) or offsets is None:
         return np.zeros(0, np.uint8), np.zeros(len(column) + 1, np.int64)
@@ -92,7 +93,7 @@ def flat(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
 
 
 def strings(letters: np.ndarray, offsets: np.ndarray, like: pa.Array | None = None) -> pa.Array:
-    """A string column from its bytes and offsets, null where `like` is."""
+    """A string column from its bytes and offsets, null where `like` is null."""
     buffers = [None, pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(letters)]
     column = pa.Array.from_buffers(pa.string(), len(offsets) - 1, buffers)
     if like is not None and like.null_count:
@@ -103,16 +104,16 @@ def strings(letters: np.ndarray, offsets: np.ndarray, like: pa.Array | None = No
 
 
 def keys(*columns: pa.Array) -> np.ndarray:
-    """One 64-bit key a row (uint64) of the values of `columns`; nulls differ from empty texts.
+    """A 64-bit hash of each row of `columns` (uint64[n]); nulls differ from empty texts.
 
-    Equal rows have equal keys; two different rows among n share one with probability n^2 / 2^65.
+    Equal rows have equal keys; among n rows the probability of a collision is about n^2 / 2^65.
     """
     rows = zip(*(column.to_pylist() for column in columns), strict=True)
-    found = np.empty(len(columns[0]), np.uint64)
+    hashes = np.empty(len(columns[0]), np.uint64)
     for i, row in enumerate(rows):
         text = "\x1f".join("\x00" if value is None else str(value) for value in row)
-        found[i] = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
-    return found
+        hashes[i] = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+    return hashes
 
 
 def sha256(column: pa.Array) -> list[str]:

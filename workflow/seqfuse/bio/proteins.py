@@ -1,4 +1,4 @@
-"""Coding sequences by the proteins that they code."""
+"""The proteins of coding sequences, and which rows have homologous ones."""
 
 from dataclasses import dataclass
 
@@ -32,7 +32,7 @@ class Proteins:
             self.rows.append(self.known.setdefault(protein, len(self.known)))
 
     def clusters(self) -> np.ndarray:
-        """A number a row int64[n]: rows share it whose proteins a chain of homologues joins."""
+        """Cluster numbers int64[n]; a chain of homologous proteins puts rows in one cluster."""
         pairs = self.coding.search.pairs(list(self.known))
-        found = components(pairs[:, 0], pairs[:, 1], len(self.known))
-        return found[np.array(self.rows, np.int64)]
+        cluster = components(pairs[:, 0], pairs[:, 1], len(self.known))
+        return cluster[np.array(self.rows, np.int64)]

@@ -14,7 +14,8 @@ _BUFFER = 1 << 20  # bytes; without it, a whole column of a row group is read at
 
 
 def read(records: Path, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    """The columns of `schema`; an absent, cut or foreign file is a `UserError` that names it."""
+    """Batches with the columns of `schema`; raises `UserError` if the file is missing, truncated or
+    not a table of records."""
     file = opened(records)
     missing = [name for name in schema.names if name not in file.schema_arrow.names]
     if missing:
@@ -24,10 +25,10 @@ def read(records: Path, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
 
 
 def opened(path: Path) -> pq.ParquetFile:
-    """A Parquet file whose footer can be read."""
+    """A Parquet file, opened; raises `UserError` if it is missing or its footer is unreadable."""
     try:
         file = pq.ParquetFile(path, buffer_size=_BUFFER)
-        _ = file.schema_arrow.names  # names that are no UTF-8 are found when they are asked for
+        _ = file.schema_arrow.names  # raises if a name is not UTF-8
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except _UNREADABLE as error:
@@ -38,13 +39,13 @@ def opened(path: Path) -> pq.ParquetFile:
 def batches(
     path: Path, file: pq.ParquetFile, rows: int, columns: list[str]
 ) -> Iterator[pa.RecordBatch]:
-    """Some columns of it, at most `rows` rows at a time."""
+    """Some columns of a Parquet file, at most `rows` rows at a time."""
     for group in range(file.num_row_groups):
-        # Asked for all groups at once, the reader keeps parts of those that it has read.
-        found = file.iter_batches(rows, row_groups=[group], columns=columns)
+        # Group by group: a reader of all groups would keep parts of those it has read.
+        of_group = file.iter_batches(rows, row_groups=[group], columns=columns)
         while True:
             try:
-                batch = next(found, None)
+                batch = next(of_group, None)
             except _UNREADABLE as error:
                 raise _unreadable(path, error) from None
             if batch is None:
@@ -58,7 +59,7 @@ def _unreadable(path: Path, error: Exception) -> UserError:
 
 
 def _size(file: pq.ParquetFile) -> int:
-    """Rows of a batch."""
+    """The number of rows in a batch."""
     groups = (file.metadata.row_group(i) for i in range(file.num_row_groups))
     whole = sum(group.total_byte_size for group in groups)
     return max(1, min(_ROWS, _BYTES * file.metadata.num_rows // max(1, whole)))

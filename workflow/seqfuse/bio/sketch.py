@@ -1,10 +1,10 @@
 """Near-duplicates by MinHash: bottom-s sketches of the k-mers of a sequence.
 
 The k-mers of the given strand are hashed by a bijection of 24 bits, and the `SIZE` smallest hashes
-kept. Of two sketches, the share of common hashes among the SIZE smallest of their union estimates
+are kept. The share of common hashes among the SIZE smallest of the union of two sketches estimates
 the Jaccard index J of the k-mer sets (Broder 1997) with a standard error of
-sqrt(J (1 - J) / SIZE): 0.044 at J = 0.5. Of two sequences with fewer than SIZE different k-mers the
-sketches hold all, and J is exact. K-mers with an N are left out.
+sqrt(J (1 - J) / SIZE): 0.044 at J = 0.5. If both sequences have fewer than SIZE distinct k-mers,
+the sketches hold them all and J is exact. K-mers with an N are left out.
 """
 
 import math
@@ -16,7 +16,7 @@ import pyarrow as pa
 from seqfuse.bio.normalise import flat
 
 K, SIZE, NEAR = 12, 128, 0.5
-EMPTY = np.uint32(0xFFFFFFFF)  # fills sketches of short sequences; no hash has more than 24 bits
+EMPTY = np.uint32(0xFFFFFFFF)  # pads sketches of short sequences; no hash has more than 24 bits
 _BLOCK = 64
 _ROWS = 1024
 _SOME = 2 * SIZE
@@ -27,25 +27,25 @@ _DIGIT[np.frombuffer(b"ACGT", np.uint8)] = np.arange(4, dtype=np.uint32)
 
 
 def sketches(column: pa.Array) -> np.ndarray:
-    """The sketch of every sequence: uint32 [n, SIZE], ascending, filled up with `EMPTY`."""
+    """The sketch of every sequence: uint32 [n, SIZE], ascending, padded with `EMPTY`."""
     data, offsets = flat(column)
-    found = np.full((len(column), SIZE), EMPTY, np.uint32)
+    sketched = np.full((len(column), SIZE), EMPTY, np.uint32)
     if len(data) < K:
-        return found
+        return sketched
     hashes = np.empty(len(data) - K + 1, np.uint32)
     for start in range(0, len(hashes), _LETTERS):
         letters = data[start : start + _LETTERS + K - 1]
         hashes[start : start + _LETTERS] = _hashes(_DIGIT[letters])
     for row, (start, end) in enumerate(zip(offsets[:-1], offsets[1:], strict=True)):
         smallest = _smallest(hashes[start : max(start, end - K + 1)])
-        found[row, : len(smallest)] = smallest
-    return found
+        sketched[row, : len(smallest)] = smallest
+    return sketched
 
 
 def _smallest(hashes: np.ndarray) -> np.ndarray:
-    """The at most SIZE smallest different hashes, ascending."""
+    """At most SIZE distinct hashes, the smallest, ascending."""
     some = hashes
-    if len(hashes) > _SOME:  # sorting a few is faster, and repeats are rare
+    if len(hashes) > _SOME:  # sorting a few is faster; repeats are rare
         some = np.partition(hashes, _SOME)[:_SOME]
     smallest = np.unique(some)
     if len(smallest) < SIZE and len(some) < len(hashes):
@@ -55,7 +55,7 @@ def _smallest(hashes: np.ndarray) -> np.ndarray:
 
 
 def jaccard(first: np.ndarray, second: np.ndarray) -> float:
-    """J of two sketches: exact where both hold all k-mers, else an estimate; 0 if one is empty."""
+    """J of two sketches: exact if both hold all k-mers, else an estimate; 0 if either is empty."""
     first, second = first[first != EMPTY], second[second != EMPTY]
     if not len(first) or not len(second):
         return 0.0
@@ -66,17 +66,17 @@ def jaccard(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def identity(index: float) -> float:
-    """The share of equal nucleotides at which J is to be expected (1 - Mash distance)."""
+    """The nucleotide identity at which J is expected (1 - Mash distance, Ondov et al. 2016)."""
     return 1 + math.log(2 * index / (1 + index)) / K
 
 
 def near(queries: np.ndarray, pool: np.ndarray, same: np.ndarray) -> np.ndarray:
-    """Whether each query has a near-duplicate in the pool (bool).
+    """Whether each query has a near-duplicate in the pool (bool[queries]).
 
-    `same` gives the row of the pool that is the query itself and does not count, or -1. Of the rest
-    of the pool, the sequence that shares most hashes is compared.
+    `same` gives the row of the pool that is the query itself and does not count, or -1. Each query
+    is compared with the other row of the pool that shares the most hashes with it.
     """
-    found = np.zeros(len(queries), bool)
+    is_near = np.zeros(len(queries), bool)
     for first, shared in _shared(queries, pool):
         rows = np.arange(len(shared))
         own = same[first : first + len(shared)]
@@ -86,12 +86,12 @@ def near(queries: np.ndarray, pool: np.ndarray, same: np.ndarray) -> np.ndarray:
             shared[rows, best] >= _least(queries[first : first + len(shared)])
         ):
             index = jaccard(queries[first + row], pool[best[row]])
-            found[first + row] = index >= NEAR
-    return found
+            is_near[first + row] = index >= NEAR
+    return is_near
 
 
 def clusters(pool: np.ndarray) -> np.ndarray:
-    """A number a row: rows joined by a chain of near-duplicates share it."""
+    """Cluster numbers int64[n]: rows share one if a chain of near-duplicates joins them."""
     cluster = np.arange(len(pool))
     for first, shared in _shared(pool, pool):
         least = _least(pool[first : first + len(shared)])
@@ -104,18 +104,18 @@ def clusters(pool: np.ndarray) -> np.ndarray:
 
 
 def _least(sketch: np.ndarray) -> np.ndarray:
-    """How many hashes a near-duplicate of each sketch shares at least: others need no look."""
+    """The fewest hashes that a near-duplicate shares with each sketch; others can be skipped."""
     return np.maximum(1, NEAR * (sketch != EMPTY).sum(axis=1))
 
 
 def _shared(queries: np.ndarray, pool: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """(first query, how many hashes each of a block of queries shares with each of the pool)."""
+    """Block by block: (the first query, int[block, pool] counts of shared hashes)."""
     from scipy.sparse import csr_array, vstack
 
     distinct = np.unique(queries)
     distinct = distinct[distinct != EMPTY]
 
-    def some(sketch: np.ndarray) -> csr_array:
+    def indicator_rows(sketch: np.ndarray) -> csr_array:
         places = np.searchsorted(distinct, sketch)
         known = (np.append(distinct, EMPTY)[places] == sketch) & (sketch != EMPTY)
         rows, _ = np.nonzero(known)
@@ -123,9 +123,10 @@ def _shared(queries: np.ndarray, pool: np.ndarray) -> Iterator[tuple[int, np.nda
         return csr_array((ones, (rows.astype(np.int32), places[known].astype(np.int32))), shape)
 
     def indicator(sketch: np.ndarray) -> csr_array:
-        # Few hashes are known, but looking for them takes memory, so it is done for some at a time.
+        # The search for known hashes takes memory, so it goes a block of rows at a time.
         firsts = range(0, max(1, len(sketch)), _ROWS)
-        return vstack([some(sketch[first : first + _ROWS]) for first in firsts], format="csr")
+        blocks = [indicator_rows(sketch[first : first + _ROWS]) for first in firsts]
+        return vstack(blocks, format="csr")
 
     ours, theirs = indicator(queries), indicator(pool).T.tocsr()
     for first in range(0, len(queries), _BLOCK):
@@ -133,7 +134,7 @@ def _shared(queries: np.ndarray, pool: np.ndarray) -> Iterator[tuple[int, np.nda
 
 
 def _hashes(digits: np.ndarray) -> np.ndarray:
-    """The hash of the k-mer that begins at each place but the last K - 1; EMPTY if it has an N."""
+    """The hash of the k-mer that begins at each place except the last K - 1; EMPTY with an N."""
     places = len(digits) - K + 1
     codes = np.zeros(places, np.uint32)
     known = np.ones(places, bool)
@@ -141,7 +142,7 @@ def _hashes(digits: np.ndarray) -> np.ndarray:
         part = digits[shift : shift + places]
         codes = (codes << np.uint32(2)) | (part & np.uint32(3))
         known &= part < 4
-    # Multiplication by an odd number and xor-shift are bijections of 24 bits.
+    # Multiplication by an odd number and xor-shift are bijections on 24 bits.
     for factor in (0x5BD1E9, 0x9E3779, 0xC2B2AD):
         codes = (codes * np.uint32(factor)) & _MASK
         codes ^= codes >> np.uint32(K)

@@ -1,7 +1,7 @@
-"""Makers of splits: by rows, random, group-disjoint, cluster-disjoint; seeded, of given sizes.
+"""Seeded splits of given sizes: by rows, random, group-disjoint or cluster-disjoint.
 
-Each works on one 64-bit key a row. Rows of one key stay together, so that a random split keeps
-equal sequences on one side; a split by rows does not, which shows what that leak is worth.
+Each takes one 64-bit key a row, and rows with equal keys stay together. A random split therefore
+keeps equal sequences on one side; a split by rows does not, to show how much that leak is worth.
 """
 
 import numpy as np
@@ -9,25 +9,25 @@ import numpy as np
 SPLITS = ("train", "val", "test")
 
 
-def assign(found: np.ndarray, shares: dict[str, float], seed: int) -> np.ndarray:
-    """The split of every row (text), with as close to `shares` of the rows as keys allow.
+def assign(keys: np.ndarray, shares: dict[str, float], seed: int) -> np.ndarray:
+    """The split of every row (text [n]), with sizes as close to `shares` as `keys` (int[n]) allow.
 
     Keys come in a seeded random order; a key goes to the split in which its middle row falls.
     """
-    distinct, key_of, sizes = np.unique(found, return_inverse=True, return_counts=True)
+    distinct, key_of, sizes = np.unique(keys, return_inverse=True, return_counts=True)
     order = np.random.default_rng(seed).permutation(len(distinct))
     middles = np.empty(len(distinct))
     middles[order] = np.cumsum(sizes[order]) - sizes[order] / 2
-    borders = np.cumsum(list(shares.values())) * len(found) / sum(shares.values())
+    borders = np.cumsum(list(shares.values())) * len(keys) / sum(shares.values())
     names = np.array(list(shares), dtype=object)
     return names[np.searchsorted(borders[:-1], middles, side="right")[key_of]]
 
 
 def repeated(contents: np.ndarray, split: np.ndarray, kept: np.ndarray, policy: str) -> np.ndarray:
-    """Which rows go as duplicates (bool): the rows of one content key hold the same record.
+    """Which rows are dropped as duplicates (bool[n]): rows with one content key hold one record.
 
-    "drop" and "mean" keep the first row; "drop_across_splits" those of the first split in the order
-    train, val, test. Rows that are rejected anyway (`kept` False) count for nothing.
+    "drop" and "mean" keep the first row; "drop_across_splits" keeps the rows of the first split in
+    the order train, val, test. Rows that are rejected anyway (`kept` False) are ignored.
     """
     if policy == "keep":
         return np.zeros(len(contents), bool)
@@ -43,13 +43,13 @@ def repeated(contents: np.ndarray, split: np.ndarray, kept: np.ndarray, policy: 
         distinct, first = np.unique(contents[rows][order], return_index=True)
         best = rank[rows][order][first]
         gone = rank[rows] > best[np.searchsorted(distinct, contents[rows])]
-    found = np.zeros(len(contents), bool)
-    found[rows[gone]] = True
-    return found
+    dropped = np.zeros(len(contents), bool)
+    dropped[rows[gone]] = True
+    return dropped
 
 
 def in_one_group(groups: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """The rows (bool) whose label a single group holds: no other group could teach it."""
+    """The rows (bool[n]) whose label occurs in one group only, so that no other could teach it."""
     pairs = np.unique(np.stack([labels, groups]), axis=1)
     names, counts = np.unique(pairs[0], return_counts=True)
     return np.isin(labels, names[counts == 1])
@@ -58,7 +58,7 @@ def in_one_group(groups: np.ndarray, labels: np.ndarray) -> np.ndarray:
 def taught(groups: np.ndarray, labels: np.ndarray, split: np.ndarray) -> np.ndarray:
     """`split` with groups moved to train until train holds every label.
 
-    Of a label that train misses, the group with most of its rows goes, the smallest key at ties.
+    For a label that train lacks, the group with most of its rows moves (the smallest key in a tie).
     """
     split = split.copy()
     for label in np.unique(labels):
@@ -70,12 +70,12 @@ def taught(groups: np.ndarray, labels: np.ndarray, split: np.ndarray) -> np.ndar
 
 
 def undrawn(split: np.ndarray, kept: np.ndarray, most: dict[str, int], seed: int) -> np.ndarray:
-    """Which rows a draw leaves out (bool): of every split in `most`, all but that many, at random.
+    """Which rows a draw leaves out (bool[n]): every split in `most` keeps that many random rows.
 
-    Rows that are rejected anyway (`kept` False) count for nothing.
+    Rows that are rejected anyway (`kept` False) are ignored.
     """
-    found = np.zeros(len(split), bool)
+    left_out = np.zeros(len(split), bool)
     for name, rows in most.items():
         here = np.flatnonzero(kept & (split == name))
-        found[np.random.default_rng(seed).permutation(here)[rows:]] = True
-    return found
+        left_out[np.random.default_rng(seed).permutation(here)[rows:]] = True
+    return left_out

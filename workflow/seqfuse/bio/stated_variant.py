@@ -1,8 +1,8 @@
 """What a variant changes, and the line that states it: `G>T at 57`.
 
-The line is an auxiliary target: a model that is trained to state the variant before it reasons must
-read it off the DNA. Places count from 1 in the reference; what an insertion or a deletion lacks is
-written as -.
+The line is an auxiliary target: a model trained to state the variant before it reasons must read it
+off the DNA. Positions count from 1 in the reference; an insertion's reference and a deletion's
+alternate allele are written as -.
 """
 
 import re
@@ -14,7 +14,7 @@ _LINE = re.compile(r"([ACGTN]+|-)>([ACGTN]+|-) at (\d+)")
 
 
 class Variant(NamedTuple):
-    """Letters of the reference, those in their place, and the place of the first, from 1."""
+    """Reference allele, alternate allele, and the position of the first letter, from 1."""
 
     reference: str
     alternate: str
@@ -26,12 +26,12 @@ class Variant(NamedTuple):
         return f"{self.reference or '-'}>{self.alternate or '-'} at {self.position}"
 
 
-# What a text without such a line states.
+# What a text without such a line states: no field of `Variant`.
 NOTHING = (None, None, None)
 
 
 def between(reference: str, variant: str) -> Variant | None:
-    """What differs, without what both share at either end; None where nothing does."""
+    """What differs, without the ends that both share; None if the sequences are equal."""
     if reference == variant:
         return None
     reference, variant = alleles.same_stretch(reference, variant)
@@ -40,9 +40,9 @@ def between(reference: str, variant: str) -> Variant | None:
 
 
 def stated(text: str | None) -> Variant | None:
-    """What the first line of a text states; None where that is no such line."""
-    found = _LINE.fullmatch((text or "").lstrip().partition("\n")[0].strip())
-    if not found:
+    """The variant stated in the first line of a text; None if it states none."""
+    match = _LINE.fullmatch((text or "").lstrip().partition("\n")[0].strip())
+    if not match:
         return None
-    reference, alternate = (letters.replace("-", "") for letters in found.group(1, 2))
-    return Variant(reference, alternate, int(found[3]))
+    reference, alternate = (letters.replace("-", "") for letters in match.group(1, 2))
+    return Variant(reference, alternate, int(match[3]))
