@@ -211,7 +211,9 @@ def test_own_data_no_row_is_lost_and_what_is_odd_is_noted(trained, study, tmp_pa
     assert all(np.isfinite(float(said[name]["prediction"])) for name in list(said)[:5])
     told = capsys.readouterr().err
     assert "5 predicted, " in told
-    assert "new.fa: line 11 (id 'protein'): sequence has 'L', which is no nucleotide code" in told
+    assert (
+        "new.fa: line 11 (id 'protein'): sequence has 'L', which is not a nucleotide code" in told
+    )
     assert "new.fa: line 15 (id 'short'): shorter than a codon" in told
 
 

@@ -18,7 +18,7 @@ QUESTION = {"study": "language", "question": "Is it?"}
 # what is wrong -> (file name, its content, keys of the entry, what the line must say)
 CASES = {
     "empty file": ("a.csv", "", {}, ["the file is empty"]),
-    "no rows": ("a.csv", HEADER, {}, ["there is no row"]),
+    "no rows": ("a.csv", HEADER, {}, ["no rows"]),
     "no column": ("a.csv", "sequenc,value\nA,1\n", {}, ["'sequence'", "did you mean 'sequenc'",
                                                         "columns: {sequence: COLUMN}"]),
     "named column": ("a.csv", GOOD, {"columns": {"group": "gene"}}, ["'gene'", "columns: {group"]),
@@ -51,7 +51,7 @@ CASES = {
     "no sequence": ("a.csv", HEADER + "A,1,train\n,1,train\n", {},
                     ["line 3", "the sequence is missing"]),
     "split name": ("a.csv", HEADER + "A,1,train\nC,1,holdout\n", {},
-                   ["line 3", "'holdout'", "train, val, test", "splits: {holdout: train}"]),
+                   ["line 3", "'holdout'", "train, val or test", "splits: {holdout: train}"]),
     "label": ("a.csv", "sequence,label,split\nA,2,train\n", {**QUESTION, "labels": {"0": "no"}},
               ["line 2", "'2'", "`labels`"]),
     "no question": ("a.csv", "sequence,label\nA,x\n", {"study": "language"}, ["question: ..."]),
@@ -94,7 +94,10 @@ ENTRIES = {
     "unknown key": ({"colums": {}}, ["unknown key 'colums'", "did you mean 'columns'"]),
     "unknown field": ({"columns": {"seq": "s"}}, ["'columns.seq'"]),
     "no files": ({}, ["source files needs the key 'files'"]),
-    "not there": ({"files": [{"path": "nowhere/a.csv"}]}, ["nowhere/a.csv is not there", "mirror"]),
+    "not there": (
+        {"files": [{"path": "nowhere/a.csv"}]},
+        ["nowhere/a.csv does not exist", "mirror"],
+    ),
     "unknown setting": (
         {"files": [{"path": "a.csv"}], "cleaning": {"max_lenght": 9}},
         ["cleaning", "max_lenght", "did you mean 'max_length'"],
@@ -107,7 +110,7 @@ ENTRIES = {
     "proprietary": ({"proprietary": "bring your own"}, ["bring your own"]),
     "manual": (
         {"files": [{"path": "a.csv", "manual": "ask the authors"}]},
-        ["a.csv is not there", "ask the authors"],
+        ["a.csv does not exist", "ask the authors"],
     ),
 }
 
@@ -139,7 +142,7 @@ def test_what_is_known_to_be_missing_without_a_network(tmp_path):
         "bring your own": {"proprietary": "bring your own"},
         "no revision is pinned; look at owner/name on the hub": {"hub": hub},
         "no revision": {"hub": hub, "files": [{"path": "a.csv", "sha256": None}]},
-        "there.csv is not there": {"files": [{"path": "other/there.csv"}]},
+        "there.csv does not exist": {"files": [{"path": "other/there.csv"}]},
         "ask the authors": {"files": [{"path": "a.csv", "manual": "ask the authors"}]},
     }
     for wanted, entry in refused.items():
@@ -169,6 +172,6 @@ def test_without_a_network_the_hub_is_not_asked(make, monkeypatch, tmp_path, for
     assert line == (
         f"seqfuse data records: error: owner/name: a.csv: cannot be downloaded ({why}); run"
         " `seqfuse fetch` where there is a network, or put the file into a folder of `mirror:`"
-        f" (looked for {tmp_path / 'a.csv'}, a.csv)"
+        f" (searched: {tmp_path / 'a.csv'}, a.csv)"
     )
     assert resolved == ([] if forbidden else ["hub.example"])

@@ -65,7 +65,7 @@ def test_a_repository_in_the_published_layout(make, tmp_path, text):
     assert made.card["rows"] == {"test": 3, "train": 9, "val": 1}
     assert made.card["left_out"] == {
         "task_type is 'regression'": 2,
-        "exchanges: no question of the user that the assistant answers next": 1,
+        "exchanges: the first turns are not a user's question and its answer": 1,
         "the label lists 2 classes": 1,
     }
     assert sum(made.card["rows"].values()) + sum(made.card["left_out"].values()) == 12 + 5
@@ -131,16 +131,18 @@ def test_the_first_question_and_its_answer(cell, sequences, wanted):
 
 # what is wrong -> a cell of it, and the reason
 BAD = {
-    "no answer": (turns(ASKED), "no question of the user that the assistant answers next"),
-    "nothing": ([], "no question of the user"),
-    "answer first": (turns("Hello", ASKED, roles=("ASSISTANT", "USER")), "no question of the user"),
-    "asked twice": (turns(ASKED, ASKED, "No", roles=("USER", "USER", "ASSISTANT")), "answers next"),
+    "no answer": (turns(ASKED), "the first turns are not a user's question and its answer"),
+    "nothing": ([], "the first turns are not a user's question"),
+    "answer first": (turns("Hello", ASKED, roles=("ASSISTANT", "USER")),
+                     "the first turns are not a user's question"),
+    "asked twice": (turns(ASKED, ASKED, "No", roles=("USER", "USER", "ASSISTANT")),
+                    "are not a user's question"),
     "answered twice": (turns(ASKED, "No", "Yes", roles=("USER", "ASSISTANT", "ASSISTANT")),
-                       "do not take turns"),
+                       "do not alternate"),
     "a tool": (turns(ASKED, "{}", roles=("USER", "TOOL")), "the role 'tool' is neither"),
     "empty": (turns(ASKED, "  "), "an empty message"),
-    "no place": (turns("Is it a gene?", "No"), "0 times <DNA> for 1 sequence(s)"),
-    "two places": (turns("Is <DNA> like <DNA>?", "No"), "2 times <DNA> for 1 sequence(s)"),
+    "no place": (turns("Is it a gene?", "No"), "<DNA> occurs 0 times for 1 sequence(s)"),
+    "two places": (turns("Is <DNA> like <DNA>?", "No"), "<DNA> occurs 2 times for 1 sequence(s)"),
     "other keys": ([{"from": "human", "value": ASKED}], "a turn without a role or a message"),
     "no list": ({"role": "USER"}, "not a list of turns"),
     "prose": (ASKED, "not a list of turns"),
@@ -164,7 +166,7 @@ def test_a_set_of_which_nothing_is_left_is_refused(make, tmp_path):
     assert made.status == 2 and made.written == []
     assert made.said.splitlines() == [
         f"seqfuse data records: error: {tmp_path / 'a.jsonl'}: no row is left; most often (3 rows),"
-        " exchanges: 0 times <DNA> for 1 sequence(s)"
+        " exchanges: <DNA> occurs 0 times for 1 sequence(s)"
     ]
 
 
@@ -173,7 +175,7 @@ REFUSED = {
     "offline": (
         {"hub": {"repository": "owner/name", "revision": "0" * 40}},
         "owner/name: cannot be downloaded (HF_HUB_OFFLINE is set); run `seqfuse fetch` where there"
-        " is a network, or give a copy of it: datasets: {mine: {hub: {repository: FOLDER}}}",
+        " is a network, or give a local copy: datasets: {mine: {hub: {repository: FOLDER}}}",
     ),
     "no commit": (
         {"hub": {"repository": "owner/name"}},
@@ -181,7 +183,7 @@ REFUSED = {
         " you mean: datasets: {mine: {hub: {revision: <40 hexadecimal digits>}}}",
     ),
     "no data": ({"hub": {"repository": "empty"}}, "empty: `datasets` cannot read it ("),
-    "no column": ({"only": {"kind": ["x"]}}, "there is no column 'kind'"),
+    "no column": ({"only": {"kind": ["x"]}}, "no column 'kind'"),
 }
 
 
@@ -208,6 +210,6 @@ def test_a_split_of_another_name_must_be_said_to_be_one(make, tmp_path):
     (tmp_path / "copy" / "README.md").write_text(f"---\n{card}\n---\n")
     hub = {"repository": str(tmp_path / "copy")}
     made = make(hub=hub, **OF_HUB)
-    assert made.status == 2 and "'extra' is none of train, val, test" in made.said
+    assert made.status == 2 and "'extra' is not train, val or test" in made.said
     made = make(hub=hub, splits={"extra": "test"}, **OF_HUB)
     assert made.column("split") == ["test", "train", "val"]

@@ -195,7 +195,7 @@ REFUSED = {
     "gff overlap": ("a.gff3", GFF + "chr1\tx\tCDS\t40\t45\t.\t-\t0\tParent=rna2\n",
                     ["line 6 (id 'rna2')", "overlap: '32..43,40..45'"]),
     "gff apart": ("a.gff3", GFF + "chr2\tx\tgene\t1\t2\t.\t+\t.\tID=y\n"
-                  "chr1\tx\tCDS\t50\t52\t.\t-\t0\tParent=rna2\n", ["line 8 (id 'rna2')", "stand apart"]),  # noqa: E501
+                  "chr1\tx\tCDS\t50\t52\t.\t-\t0\tParent=rna2\n", ["line 8 (id 'rna2')", "scattered"]),  # noqa: E501
     "gff no id": ("a.gff3", GFF + "chr1\tx\tCDS\t3\t8\t.\t+\t0\tNote=z\n", ["line 7", "without ID"]),  # noqa: E501
     "gtf": ("a.gff", 'chr1\tx\tCDS\t3\t8\t.\t+\t0\tgene_id "a"; transcript_id "b";\n', ["GTF", "gffread"]),  # noqa: E501
 }  # fmt: skip
@@ -276,7 +276,7 @@ def test_txt_is_told_by_its_content(tmp_path, text, pack):
 def test_txt_of_annotation_and_of_nothing_known(tmp_path):
     assert Reader(write(tmp_path, "a.txt", BOTH)).columns()[:3] == ["id", "sequence", "gene"]
     assert Reader(write(tmp_path, "b.txt", GFF)).columns()[:3] == ["id", "sequence", "transcript"]
-    with pytest.raises(Exception, match="by its content; let its name end in what it is"):
+    with pytest.raises(Exception, match="by its content; give its name the suffix of its format"):
         Reader(write(tmp_path, "c.txt", "ACGT\nACGT\n")).columns()
 
 

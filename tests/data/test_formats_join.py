@@ -63,10 +63,10 @@ def test_a_key_twice_in_the_table_is_refused_and_rejected_whole(join):
     made = join(FASTA, twice)
     [line] = made.said.splitlines()
     assert made.status == 2 and "values.csv: 3 rows (lines 5 (id 'g3.1'), 8, 9)" in line
-    assert "stands in several rows; keep one row of each" in line
+    assert "is in several rows; keep one row of each" in line
     made = join(FASTA, twice, bad_rows="reject")
     assert made.status == 0 and "g3.1" not in made.column("id") and len(made.rows) == 5
-    assert "genes.fa: line 7 (id 'g3.1'): the id 'g3.1' stands in several rows of" in made.said
+    assert "genes.fa: line 7 (id 'g3.1'): the id 'g3.1' is in several rows of" in made.said
 
 
 def test_an_id_twice_among_the_sequences_is_refused(join):
@@ -87,16 +87,16 @@ BARE = "id,value\n" + "".join(f"g{i},{i}\n" for i in range(6))
 # what is wrong -> (FASTA, table, join, what the line says)
 REFUSED = {
     "versions": (FASTA, BARE, ON_ID,
-                 ["no id stands in both (as 'g0.1' and 'g0')", "last `.`, 6 more would be found"]),
+                 ["no id is in both (such as 'g0.1' and 'g0')", "last `.`, 6 more would match"]),
     "case": (FASTA.replace(">g", ">G"), VALUES, ON_ID, ["letters of one case, 6 more"]),
-    "bars": (FASTA.replace(".1 ", "|NM "), BARE, ON_ID, ["first `|`, 6 more would be found"]),
-    "nothing in common": (FASTA, "id,value\nq,1\n", ON_ID, ["no id stands in both"]),
+    "bars": (FASTA.replace(".1 ", "|NM "), BARE, ON_ID, ["first `|`, 6 more would match"]),
+    "nothing in common": (FASTA, "id,value\nq,1\n", ON_ID, ["no id is in both"]),
     "no column in the table": (FASTA, "gene,value\na,1\n", ON_ID,
                                ["values.csv: no column 'id' to join by; known: gene, value"]),
     "no column in the file": (FASTA, "gene,value\na,1\n", {"on": "gene"},
                               ["genes.fa: no column 'gene' to join by; known: id, sequence"]),
     "same column": (FASTA, "id,sequence,value\ng0.1,A,1\n", ON_ID, ["both have a column 'sequence'"]),  # noqa: E501
-    "no key": (FASTA, VALUES + ",7,train\n", ON_ID, ["values.csv: line 8: there is nothing to join"]),  # noqa: E501
+    "no key": (FASTA, VALUES + ",7,train\n", ON_ID, ["values.csv: line 8: the key to join by is missing"]),  # noqa: E501
     "no value": (FASTA, VALUES.replace("g4.1,4", "g4.1,"), ON_ID,
                  ["genes.fa: line 9 (id 'g4.1'): the value is missing"]),
     "no number": (FASTA, VALUES.replace("g4.1,4", "g4.1,n/a"), ON_ID,

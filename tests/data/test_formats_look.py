@@ -184,7 +184,7 @@ def test_a_table_of_values_goes_into_the_entry_of_its_sequences(look):
     said, part = look("values.csv", "gene,level\n" + "".join(f"g{i},{i / 7}\n" for i in range(12)))
     joined = {"path": "values.csv", "on": "gene"}
     assert part == {"join": joined, "columns": {"value": "level"}}
-    assert "this goes into the entry of the file that has the sequences" in said
+    assert "put this into the entry of the file that has the sequences" in said
 
 
 def test_what_a_file_lacks_is_said(look):

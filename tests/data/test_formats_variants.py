@@ -162,20 +162,20 @@ SHIFTED = next(
 STRANGER = next(letter for letter in "ACGT" if letter not in (R, COMPLEMENT, ONE[100]))
 # what is wrong -> (line, what is said)
 REFUSED = {
-    "another base": (line(100, STRANGER, "A"), ["line 9 (id '1:100:", "not what the genome has"]),
+    "another base": (line(100, STRANGER, "A"), ["line 9 (id '1:100:", "REF differs from the"]),
     "complement": (line(100, COMPLEMENT, R),
-                   ["line 9", "REF is not what", "it is the complement of the genome", "plus strand"]),  # noqa: E501
+                   ["line 9", "REF differs from", "it is the complement of the genome", "plus strand"]),  # noqa: E501
     "from zero": (line(SHIFTED, ONE[SHIFTED], "A"),
-                  ["line 9", "it stands one behind POS", "counts from 1"]),
+                  ["line 9", "it lies one position after POS", "counts from 1"]),
     "spaces": (line(100, R, other(R)).replace("\t", "  "), ["line 9", "1 columns", "tabs"]),
-    "ambiguous": (line(100, "R", "A"), ["line 9", "REF is 'R' and no nucleotides"]),
+    "ambiguous": (line(100, "R", "A"), ["line 9", "REF is 'R', not nucleotides"]),
     "gVCF": (line(100, R, "<NON_REF>"), ["line 9", "'<NON_REF>', symbolic"]),
     "symbolic": (line(100, R, "<DEL>"), ["line 9", "'<DEL>', symbolic"]),
     "upstream deletion": (line(100, R, "*"), ["line 9", "deletion upstream"]),
     "breakend": (line(100, R, f"{R}[2:5["), ["line 9", "a breakend"]),
     "no alt": (line(100, R, "."), ["line 9", "no ALT"]),
     "alt is ref": (line(100, R, R), ["line 9", "ALT is REF"]),
-    "no nucleotides": (line(100, R, "X"), ["line 9", "ALT is 'X' and no nucleotides"]),
+    "no nucleotides": (line(100, R, "X"), ["line 9", "ALT is 'X', not nucleotides"]),
     "no contig": (line(100, R, other(R), chrom="7"), ["line 9", "no contig '7'", "chr1, chr2"]),
     "outside": (line(900, R, other(R)), ["line 9", "outside of its contig: '900 of 200'"]),
     "no position": (line(0, R, other(R)).replace("\t0\t", "\tx\t"), ["line 9", "POS is 'x'"]),
@@ -214,12 +214,12 @@ def test_a_mistake_is_one_line(variants, case):
 # How a whole file is wrong -> (its lines, what is said)
 PLACED = range(21, 61)
 MISPLACED = {
-    "from zero": ([line(p, ONE[p], "N") for p in PLACED], "each stands one behind POS"),
+    "from zero": ([line(p, ONE[p], "N") for p in PLACED], "each lies one position after POS"),
     "other strand": (
         [line(p, reverse_complement(ONE[p - 1]), "N") for p in PLACED],
-        "of 40 of 40 variants REF is not what the genome has; each is the complement",
+        "REF differs from the genome in 40 of 40 variants; each is the complement",
     ),
-    "another build": ([line(p, ONE[-p], "N") for p in PLACED], "has; give the assembly that"),
+    "another build": ([line(p, ONE[-p], "N") for p in PLACED], "variants; give the assembly that"),
 }
 
 
@@ -235,7 +235,7 @@ def test_a_file_that_agrees_with_its_genome_by_chance_is_refused(variants, case,
     right = [line(p, ONE[p - 1], other(ONE[p - 1]), "SIG=x") for p in range(100, 110)]
     few = variants(HEAD + "".join(wrong + right), bad_rows=bad_rows)
     assert few.status == (2 if bad_rows == "refuse" else 0)
-    assert "rows (lines 9 (id '1:2" in few.said and "REF is not what the genome has" in few.said
+    assert "rows (lines 9 (id '1:2" in few.said and "REF differs from the genome" in few.said
 
 
 def test_windows_line_ends_and_lower_case_are_no_matter(rows, tmp_path):
@@ -267,12 +267,12 @@ WHOLE = {
     "another assembly": (HEAD.replace("200", "249") + line(100, R, other(R)), {},
                          ["has 249 nt", "has 200", "assembly"]),
     "no header": (line(100, R, "A"), {}, ["line 1", "before the line of column names"]),
-    "header with blanks": (HEAD.replace("\t", " "), {}, ["line 8", "tabs between them"]),
+    "header with blanks": (HEAD.replace("\t", " "), {}, ["line 8", "separate them by tabs"]),
     "bcf": ("BCF\2\2", {}, ["BCF", "bcftools view"]),
-    "no genome": (HEAD, {"genome": "nowhere.fa"}, ["nowhere.fa is not there"]),
+    "no genome": (HEAD, {"genome": "nowhere.fa"}, ["nowhere.fa does not exist"]),
     "files": (HEAD, {"source": "files", "window": None}, ["is a VCF", "source: vcf"]),
     "strand": (HEAD + line(100, R, other(R)), {"strand": "STRAN"}, ["'STRAN'", "mean 'STRAND'"]),
-    "undeclared": (COLUMNS + line(100, R, other(R), "SIG=x"), {}, ["'SIG' (a field of INFO has a"]),
+    "undeclared": (COLUMNS + line(100, R, other(R), "SIG=x"), {}, ["'SIG' (the header declares"]),
     "label": (HEAD + line(100, R, other(R)), {"columns": {"label": "SIGN"}}, ["mean 'SIG'"]),
 }  # fmt: skip
 
@@ -294,9 +294,9 @@ def test_a_file_that_cannot_be_used_is_refused(make, genome, case):
 # what is wrong with a genome -> (its content, what is said)
 GENOMES = {
     "gzip": (None, ["bgzip"]),
-    "uneven": (">chr1\nACGT\nAC\nACGT\n", ["equally long"]),
-    "twice": (">chr1\nACGT\n>chr1\nACGT\n", ["names differ"]),
-    "table": ("a,b\n", ["not a genome that can be indexed"]),
+    "uneven": (">chr1\nACGT\nAC\nACGT\n", ["lines of equal length"]),
+    "twice": (">chr1\nACGT\n>chr1\nACGT\n", ["unique names"]),
+    "table": ("a,b\n", ["the genome cannot be indexed"]),
     "2bit": ("x", ["g.2bit", "twoBitToFa"]),
 }
 

@@ -259,8 +259,8 @@ def test_a_folder_is_linked_without_its_code(scratch, build, tmp_path):
 @pytest.mark.parametrize(
     ("layout", "wanted", "remove", "message"),
     [
-        ("esm2", "rna-fm", None, "source/config.json: is of the layout esm2, not rna-fm"),
-        ("bert", "qwen3", None, "source/config.json: is of the layout bert, not qwen3"),
+        ("esm2", "rna-fm", None, "source/config.json: the layout is esm2, not rna-fm"),
+        ("bert", "qwen3", None, "source/config.json: the layout is bert, not qwen3"),
         ("esm2", "esm2", "vocab.txt", "source/vocab.txt: no such file"),
         ("esm2", "esm2", "model.safetensors", "source/model.safetensors: no such file"),
         ("qwen3", "qwen3", "model.safetensors", "source: no *.safetensors"),
@@ -328,7 +328,7 @@ def test_another_checksum_is_refused(scratch, hub, tmp_path, capsys):
     entry = HUB | {"revision": "a" * 40, "sha256": {"model.safetensors": "0" * 64}}
     line = refused(capsys, tmp_path, json.dumps(entry))
     weights = hashlib.sha256((tmp_path / "cache/model.safetensors").read_bytes()).hexdigest()
-    assert f"model.safetensors: its sha256 is {weights}, not 0000" in line
+    assert f"model.safetensors: its sha256 is {weights}, but the catalogue says 0000" in line
     assert f"models: {{mine: {{sha256: {{model.safetensors: {weights}}}}}}}" in line
 
 

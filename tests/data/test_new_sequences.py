@@ -51,10 +51,10 @@ def test_own_data_the_coding_part_as_pandas_and_people_write_it(read):
         "ATGGCTTAACC",
     ]
     assert [str(row.fault) for row in found[3:]] == [
-        "cds_start..cds_end is '4..99 of 13 nt', which is no part of its sequence",
+        "cds_start..cds_end is '4..99 of 13 nt', which is not within its sequence",
         "the cds_start '1_0' is not a number",
         "the cds_start 'x' is not a number",
-        "cds_start..cds_end is '2.5..13 of 13 nt', which is no part of its sequence",
+        "cds_start..cds_end is '2.5..13 of 13 nt', which is not within its sequence",
         "the cds_start '٣' is not a number",
     ]
 
@@ -64,17 +64,17 @@ def test_own_data_a_bad_row_keeps_its_place_and_its_reason(read):
     rows = read("a.csv", text)
     assert rows[0].cells == {"id": "a\n\nz", "sequence": "ACGTN"} and rows[0].place.number == 2
     assert told(rows[1:]) == [
-        ("6 (id 'b')", "b", "sequence has 'L', which is no nucleotide code"),
+        ("6 (id 'b')", "b", "sequence has 'L', which is not a nucleotide code"),
         ("7 (id 'c')", "c", "the sequence is missing"),
         ("8 (id 'row-4')", "row-4", "a row of 3 cells under a header of 2"),
         ("9 (id 'e')", "e", "sequence has no A, C, G or T"),
-        ("10 (id 'f')", "f", "sequence has '.', which is no nucleotide code"),
-        ("11 (id 'g')", "g", "sequence has '4', which is no nucleotide code"),
+        ("10 (id 'f')", "f", "sequence has '.', which is not a nucleotide code"),
+        ("11 (id 'g')", "g", "sequence has '4', which is not a nucleotide code"),
     ]
     rows = read("a.jsonl", '{"id": "a", "sequence": "ACG"}\n{"id": [1], "sequence": "A"}\n{"id"\n')
     assert [fault for _, _, fault in told(rows)] == [
         None,
-        "a cell holds list and not one text or number",
+        "a cell holds list, not one text or number",
         "not JSON (Expecting ':' delimiter)",
     ]
     assert told(read("a.fa", ">\nACG\n>b\nACG\n"))[0] == (
@@ -83,8 +83,8 @@ def test_own_data_a_bad_row_keeps_its_place_and_its_reason(read):
 
 
 REFUSED = {
-    "near miss": ("Sequence\nACG\n", {}, "the column 'Sequence' is read only if it is named: write"
-                  " `--columns sequence=Sequence`, or rename it"),
+    "near miss": ("Sequence\nACG\n", {}, "the column 'Sequence' looks like sequence but is read"
+                  " only if named: write `--columns sequence=Sequence`, or rename it"),
     "near miss of a name": ("ID,sequence\na,ACG\n", {}, "`--columns id=ID`"),
     "near miss of some length": (f"id,sequence{'_' * 99}\na,ACG\n", {},
                                  "write `--columns sequence=COLUMN`, or rename it"),
@@ -96,11 +96,11 @@ REFUSED = {
     "typing error": ("name,cds\na,ACG\n", {"sequence": "cd"},
                      "no column 'cd'; did you mean 'cds'?"),
     "unknown field": ("name,cds\na,ACG\n", {"sequnce": "cds"},
-                      "there is no field 'sequnce'; did you mean 'sequence'?"),
+                      "unknown field 'sequnce'; did you mean 'sequence'?"),
     "many columns": (",".join(f"column_{i}" for i in range(500)) + "\n", {},
                      " more; say which it is"),
     "long name": ("x" * 5000 + "\n", {}, "say which it is, as in `--columns sequence=COLUMN`"),
-    "no row": ("id,sequence\n", {}, "there is no row"),
+    "no row": ("id,sequence\n", {}, "no rows"),
     "a name twice": ("id,sequence\na,ACG\n\na,ACC\n", {},
                      "a.csv: line 4 (id 'a'): the id 'a' occurs twice, first in line 2"),
 }  # fmt: skip
@@ -123,7 +123,7 @@ def test_own_data_bad_rows_follow_a_policy(read, capsys):
     assert [row.id for row in good] == [str(i) for i in range(0, 50, 2)]
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith("left out: ") and "a.csv: 25 rows (lines 3 (id '1'), 5, 7, " in line
-    assert line.endswith(", …): sequence has 'L', which is no nucleotide code")
+    assert line.endswith(", …): sequence has 'L', which is not a nucleotide code")
     with pytest.raises(UserError, match="or leave such rows out with --bad-rows reject$"):
         new_sequences.sound(rows, "refuse")
     with pytest.raises(UserError, match="is it a protein"):

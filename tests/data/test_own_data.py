@@ -61,7 +61,7 @@ REFUSED = {
     "blank in a name": ("a.csv", csv("a,ACG,1,g", header="id,sequence,value, group\n"), {},
                         ["' group'", "columns: {group: ' group'}"]),
     "a long name": ("a.csv", csv("a,ACG,1,g", header=f"id,sequence,value,group{' ' * 99}\n"),
-                    {}, ["is called like group; rename it"]),
+                    {}, ["looks like group; rename it"]),
     # What no tool should have to guess.
     "two labels": ("a.csv", csv("ACG,High", "ACC,low", "AGG,high", header="sequence,label\n"),
                    CLASSES, ["line 4", "'High' and 'high'",
@@ -88,7 +88,7 @@ REFUSED = {
                     {}, ["line 2", "'3..99 of 9 nt'", "from 1"]),
     "coding part of two": (
         "a.csv", csv("CCATGGCC,CCATGTCC,yes,3", header="sequence,variant,label,cds_start\n"),
-        LANGUAGE, ["line 2", "has a variant", "give both sequences cut"]),
+        LANGUAGE, ["line 2", "has a variant", "cut both sequences beforehand"]),
     "a word for a place": ("a.csv", csv("ACGTACGTA,1,x", header="sequence,value,cds_start\n"),
                            {}, ["line 2", "the cds_start 'x' is not a number"]),
     # Places.
@@ -126,7 +126,7 @@ REFUSED = {
     "fastq": ("a.fa", "@r1\nACG\n+\nIII\n", {}, ["FASTQ", "convert it to FASTA"]),
     "fasta as csv": ("a.csv", ">a\nACG\n", {}, ["FASTA", "end in .fasta"]),
     "glued header": ("a.fa", ">a|1\nACGT>b|2\nACG\n", {"header_fields": ["id", "value"]},
-                     ["line 2", "'>'", "a header is glued"]),
+                     ["line 2", "'>'", "a header inside a line"]),
     "nameless header": ("a.fa", ">\nACGT\n", {"header_fields": ["id", "value"]},
                         ["line 1", "without a name"]),
     "no header": ("a.csv", f"{CODING},1\n{CODING},2\n", {}, ["row 1", "'ATGGCC", "column names"]),
@@ -154,7 +154,7 @@ def test_what_cannot_be_read_is_refused(make, tmp_path, case):
 
 @pytest.mark.parametrize(
     ("path", "wanted"),
-    [("x" * 5000, "is not there"), ("/dev/null", "a folder, pipe or device"), (".", "a folder")],
+    [("x" * 5000, "does not exist"), ("/dev/null", "a folder, pipe or device"), (".", "a folder")],
 )
 def test_a_path_that_is_no_file_is_refused(make, path, wanted):
     [line] = lines_of(make(files=[{"path": path}]))
@@ -210,12 +210,12 @@ def test_bad_rows_are_counted_by_kind_and_ten_are_named(make):
     numbers = ", ".join(str(n) for n in range(5, 23, 2))
     assert f"a.csv: 25 rows (lines 3 (id 'r1'), {numbers}, …): the value 'n/a' is not" in first
     assert "bad_rows: reject" in first
-    assert "a.csv: line 52 (id 'z'): the split 'later' is none of" in second
+    assert "a.csv: line 52 (id 'z'): the split 'later' is not train" in second
     made = make({"a.csv": csv(*rows)}, bad_rows="reject")
     assert len(made.rows) == 25 and set(made.column("value")) == {1.0}
     assert made.card["left_out"] == {
         "the value is not a number": 25,
-        "the split is none of train, val, test": 1,
+        "the split is not train, val or test": 1,
     }
     [value, split] = made.card["files"][0]["bad"]
     assert value["rows"] == 25 and value["first"][:2] == ["3 (id 'r1')", "5 (id 'r3')"]
@@ -284,7 +284,7 @@ def test_a_set_of_twelve_rows_is_not_passed_in_silence(make):
 
 def test_columns_that_nothing_reads_are_said(make):
     made = make({"a.csv": csv("a,ACG,1,train,x,y", header="id,sequence,value,split,organ,age\n")})
-    assert "columns that nothing reads: organ, age" in made.said
+    assert "unused columns: organ, age" in made.said
     assert made.card["files"][0]["unread"] == ["organ", "age"]
 
 
@@ -318,7 +318,7 @@ def test_a_split_by_groups_of_a_file_without_any_is_refused_before_the_run(tmp_p
     entry = {"source": "files", "study": "codons", "files": [{"path": str(path)}]}
     download.check_entry("mine", entry, [], "random")
     for columns in ({}, {"group": "Gene"}):
-        with pytest.raises(UserError, match="split by group, and .*columns: {group: ...}") as line:
+        with pytest.raises(UserError, match="split by group, but .*columns: {group: ...}") as line:
             download.check_entry("mine+group", entry | {"columns": columns}, [], "group")
         assert len(str(line.value)) < 340
     download.check_entry("mine+group", entry | {"columns": {"group": "gene"}}, [], "group")

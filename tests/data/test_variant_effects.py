@@ -90,9 +90,9 @@ def test_what_fills_a_deletion_up_is_taken_off_and_counted(make, tmp_path):
     found = made(make, tmp_path, "variant-effect-non-snv", indels)
     assert not any("N" in variant for variant in found.column("variant"))
     assert set(map(len, found.column("variant"))) == {30, 31, 32}
-    noted = [file["noted"]["variants lose the N behind them"] for file in found.card["files"]]
+    noted = [file["noted"]["variants lose their trailing N"] for file in found.card["files"]]
     assert noted == [13, 3]
-    assert "13 variants lose the N behind them" in found.said
+    assert "13 variants lose their trailing N" in found.said
 
 
 @pytest.mark.parametrize("name", ["variant-effect-coding-genes", "variant-effect-non-snv-genes"])

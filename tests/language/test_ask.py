@@ -206,7 +206,7 @@ def test_own_data_a_row_without_its_other_half_is_named(fasta):
     assert [(row.id, str(row.fault)) for row in rows] == [
         ("a", "None"),
         ("b", "no variant of this name in v.fa"),
-        ("d", "its variant: sequence has 'X', which is no nucleotide code"),
+        ("d", "its variant: sequence has 'X', which is not a nucleotide code"),
         ("c", "no sequence of this name in r.fa"),
     ]
     assert (rows[0].cells["variant"], str(rows[3].place)) == (
@@ -239,7 +239,7 @@ def test_own_data_good_rows_are_answered_and_bad_ones_named(commands, fasta, tmp
     assert cli.main([*words, "--out", str(out)]) == 1
     said = [line for line in capsys.readouterr().err.splitlines() if "left out: " in line]
     assert [line.partition("new.csv: ")[2] for line in said[:-1]] == [
-        "line 3 (id 'b'): sequence has 'X', which is no nucleotide code",
+        "line 3 (id 'b'): sequence has 'X', which is not a nucleotide code",
         "line 4 (id 'c'): the sequence is missing",
         "line 5 (id 'd'): the question is missing",
         "line 7 (id 'e'): question holds '<think>', a control token",
@@ -251,7 +251,7 @@ def test_own_data_good_rows_are_answered_and_bad_ones_named(commands, fasta, tmp
         rows = {row["id"]: row for row in csv.DictReader(file)}
     assert list(rows) == ["a", "b", "c", "d", "e", "row-6", "0", "h"]
     assert [name for name, row in rows.items() if row["likeliest"]] == ["a", "h"]
-    assert rows["b"]["note"] == "not answered: sequence has 'X', which is no nucleotide code"
+    assert rows["b"]["note"] == "not answered: sequence has 'X', which is not a nucleotide code"
     assert cli.main([*words, "--json"]) == 1
     replies = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [reply["id"] for reply in replies] == list(rows)
@@ -269,7 +269,9 @@ def test_own_data_good_rows_are_answered_and_bad_ones_named(commands, fasta, tmp
     out.unlink()
     assert cli.main([*words[:4], bad, *words[8:], "--question", QUESTION, "--out", str(out)]) == 2
     said = capsys.readouterr().err
-    assert "bad.fa: line 1 (id 'a'): sequence has 'L', which is no nucleotide code; is it a" in said
+    assert (
+        "bad.fa: line 1 (id 'a'): sequence has 'L', which is not a nucleotide code; is it a" in said
+    )
     assert "bad.fa: line 3 (id 'b'): the sequence is missing" in said and not out.exists()
 
 
@@ -336,7 +338,7 @@ def test_formats_the_alleles_of_a_vcf_are_answered_with_their_places(
     words = ["ask", "--model", model, "--vcf", path, "--genome", genome, "--question", QUESTION]
     words += ["--window", 36, "--dataset", "rats", "--max-new-tokens", 12, "--batch", 2]
     assert cli.main(list(map(str, [*words, "--out", out]))) == 1
-    fault = f"{path}: line {len(rows) + 3} (id '{rows[0]['id']}:5:N><DEL>'): REF is not"
+    fault = f"{path}: line {len(rows) + 3} (id '{rows[0]['id']}:5:N><DEL>'): REF differs"
     assert fault in capsys.readouterr().err
     with out.open() as file:
         *said, bad = csv.DictReader(file)

@@ -45,13 +45,13 @@ def test_coding_sequences_of_gff3_are_asked_about_with_their_genome(rows):
 
 # what is typed -> what is said
 REFUSED = {
-    "--dna a.gff3": "a.gff3: GFF3 says where coding sequences lie; name the genome",
-    "--dna a.fa --genome ref.fa": "--genome goes with GFF3, and a.fa has its own sequences (fasta)",
-    "--dna a.vcf --genome ref.fa": "a.vcf: a VCF has variants and no sequences; `seqfuse",
+    "--dna a.gff3": "a.gff3: GFF3 gives only the positions of coding sequences; name",
+    "--dna a.fa --genome ref.fa": "--genome is for GFF3, but a.fa has its own sequences (fasta)",
+    "--dna a.vcf --genome ref.fa": "a.vcf: a VCF has variants, not sequences; ask about",
     "--vcf a.vcf": "a.vcf: a VCF has no sequences; name the genome",
     "--vcf a.fa --genome ref.fa": "a.fa: this is no VCF but fasta; give it as --dna",
     "--vcf a.gff3 --genome ref.fa": "a.gff3: this is no VCF but gff3; give it as --dna",
-    "--vcf a.vcf --genome a.gff3": "a.gff3: this is no FASTA but gff3; give the genome as FASTA",
+    "--vcf a.vcf --genome a.gff3": "a.gff3: this is gff3, not FASTA; give the genome as FASTA",
     "--vcf a.vcf --genome no.fa": "no.fa: no such file; give the genome as FASTA",
     "--vcf no.vcf --genome ref.fa": "no.vcf: no such file",
     "--dna a.fa --window 40": "--window does not go with --dna; remove it",

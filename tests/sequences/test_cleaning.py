@@ -65,9 +65,9 @@ def test_only_n_proteins_and_nothing_are_dropped(clean):
     assert found.column("sequence") == ["ACGT"]
     assert found.reasons == {
         2: "sequence has no A, C, G or T",
-        3: "sequence has 'L', which is no nucleotide code",
+        3: "sequence has 'L', which is not a nucleotide code",
         4: "sequence has no A, C, G or T",
-        5: "sequence has 'ï', which is no nucleotide code",
+        5: "sequence has 'ï', which is not a nucleotide code",
     }
 
 

@@ -97,7 +97,7 @@ def test_a_record_without_a_cluster_is_refused(clustered, tmp_path):
     clustered([{"sequence": sequence(0)}])
     path = tmp_path / "clusters.parquet"
     assert read_back.read(path, pa.array(["r0"])).tolist() == [0]
-    with pytest.raises(UserError, match="no cluster of record 'r7'"):
+    with pytest.raises(UserError, match="no cluster for record 'r7'"):
         read_back.read(path, pa.array(["r0", "r7"]))
 
 

@@ -141,7 +141,7 @@ def test_a_split_by_mmseqs_is_refused_in_one_line(clean, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     found = clean(families(), study="codons", homologues="mmseqs")
     [line] = found.said.splitlines()
-    assert found.status == 2 and "no program `mmseqs`" in line and "mmseqs2" in line
+    assert found.status == 2 and "program `mmseqs` is not on the PATH" in line and "mmseqs2" in line
     program(tmp_path, monkeypatch, "echo 'Prefilter died' >&2; exit 1")
     with pytest.raises(UserError, match="mmseqs failed: Prefilter died"):
         Search("mmseqs", 0.3).pairs(["MKV"])

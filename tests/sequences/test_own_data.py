@@ -182,7 +182,7 @@ def test_what_cleaning_changes_is_counted(clean):
 @pytest.mark.parametrize("sequence", ["....T.......", "ACG.T", "ACG..T"])
 def test_a_match_character_is_refused(clean, sequence):
     line = refusal(clean(["ACGT", sequence]))
-    assert "row 2 (id 'r2'): sequence has '.', which is no nucleotide code" in line
+    assert "row 2 (id 'r2'): sequence has '.', which is not a nucleotide code" in line
     assert "a gap or the letter above" in line
     assert clean(["ACGT", sequence], ambiguous="drop").column("sequence") == ["ACGT"]
 

@@ -1,4 +1,4 @@
-"""From source files to the table of records: splits where none are given, batches, counts."""
+"""From source files to the table of records: makes missing splits, writes batches and counts."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -24,11 +24,11 @@ from seqfuse.settings import datasets
 from seqfuse.settings.advice import PASTED, in_yaml
 
 _BATCH = 512
-# Shares of the splits that are made where the files give none, or no val.
+# Shares of the splits that are made if the files give none, or no val.
 SHARES = {"train": 0.8, "val": 0.1, "test": 0.1}
 VAL_SHARES = {"train": 0.9, "val": 0.1}
-# Rows of val or test below which is said that a score says little: the 95 % interval of a rank
-# correlation over 30 rows is some 0.36 wide to either side (Fisher's z).
+# With fewer rows in val or test, a warning says that a score says little: the 95 % interval of a
+# rank correlation over 30 rows extends some 0.36 to either side (Fisher's z).
 FEW = 30
 _OTHERWISE = ", or leave such rows out with bad_rows: reject"
 
@@ -45,27 +45,28 @@ def demo(entry: dict) -> Iterator[pa.RecordBatch]:
 
 @dataclass(frozen=True)
 class MadeSplits:
-    """The split of every row (text), where the files do not give train and val, and how it came."""
+    """The split of every row (text [n]), if the files do not give train and val, and how it was
+    made."""
 
     split: np.ndarray
     how: str
 
 
 def missing_splits(entry: dict, sources: list[Source]) -> MadeSplits | None:
-    """The splits that are made, None where the files give them.
+    """The splits to make; None if the files give train and val.
 
     Without any split, rows are split by `SHARES`; with train but no val, val is a tenth of train.
-    Rows of equal DNA stay together; `seed` of the entry decides which go where.
+    Rows with equal DNA stay together; the entry's `seed` decides which go where.
     """
     if {source.split for source in sources} >= {"train", "val"}:
         return None
-    given, found = [], []
+    splits, dna = [], []
     for batch in _batches(entry, sources):
-        given.append(np.array(batch["split"].to_pylist(), dtype=object))
-        found.append(keys(*(normalise(batch[n]).letters for n in ("sequence", "variant"))))
-    if not given:
+        splits.append(np.array(batch["split"].to_pylist(), dtype=object))
+        dna.append(keys(*(normalise(batch[n]).letters for n in ("sequence", "variant"))))
+    if not splits:
         return None
-    split, contents = np.concatenate(given), np.concatenate(found)
+    split, contents = np.concatenate(splits), np.concatenate(dna)
     names = set(split)
     if "val" in names or not names & {"train", None}:
         return None
@@ -86,7 +87,7 @@ def missing_splits(entry: dict, sources: list[Source]) -> MadeSplits | None:
 def read(
     entry: dict, sources: list[Source], made: MadeSplits | None = None
 ) -> Iterator[pa.RecordBatch]:
-    """The records of source files, with the splits that they give or that were `made`."""
+    """The records of source files, with their own splits or those that were `made`."""
     row = 0
     for batch in _batches(entry, sources):
         if made is not None:
@@ -97,7 +98,7 @@ def read(
 
 
 def _batches(entry: dict, sources: list[Source]) -> Iterator[pa.RecordBatch]:
-    """Records with the split that the files give, null where they give none."""
+    """Records with the split that the files give, null if they give none."""
     schema = pa.schema([field.with_nullable(True) for field in tables.RECORDS])
     numbers, bad = Counter(), BadRows()
     beside = {source.role: source.file for source in sources}
@@ -127,7 +128,9 @@ def _batches(entry: dict, sources: list[Source]) -> Iterator[pa.RecordBatch]:
 
 
 def write(path: str | Path, batches: Iterable[pa.RecordBatch], sources: list[Source]) -> dict:
-    """Write records batch by batch; what was written, by split and label, for the card."""
+    """Write records batch by batch. Returns counts by split and by label, and the filled columns.
+
+    Raises `UserError` if there is no row, an id repeats, or a label has several spellings."""
     rows, labels, present, seen = Counter(), {}, set(), []
     first: dict[str, Place] = {}
     with atomic(path) as temporary:
@@ -147,7 +150,7 @@ def write(path: str | Path, batches: Iterable[pa.RecordBatch], sources: list[Sou
             names = ", ".join(str(source.file) for source in sources)
             for reason, times in left_out(sources).most_common(1):
                 raise UserError(f"{names}: no row is left; most often ({times} rows), {reason}")
-            raise UserError(f"{names}: there is no row; give a file with records")
+            raise UserError(f"{names}: no rows; give a file with records")
         _refuse_one_label_spelt_twice(first)
         _check_unique(temporary, np.concatenate(seen))
     return {"rows": rows, "labels": labels, "columns": present - {"file", "line"}}
@@ -156,7 +159,8 @@ def write(path: str | Path, batches: Iterable[pa.RecordBatch], sources: list[Sou
 def card(
     name: str, entry: dict, sources: list[Source], counts: dict, made: MadeSplits | None = None
 ) -> dict:
-    """What was read of a dataset and from where; no timestamps, so that equal inputs agree."""
+    """What was read of a dataset and from where; no timestamps, so that equal inputs give equal
+    cards."""
     return {
         "name": name,
         **{key: entry[key] for key in ("source", "study", "task")},
@@ -164,14 +168,14 @@ def card(
         "columns": [name for name in tables.RECORDS.names if name in counts["columns"]],
         "rows": dict(counts["rows"]),
         "made_splits": made and made.how,
-        "labels": {split: dict(found) for split, found in counts["labels"].items()},
+        "labels": {split: dict(of_split) for split, of_split in counts["labels"].items()},
         "left_out": dict(left_out(sources).most_common()),
         "later_turns_left_out": sum(source.later_turns for source in sources),
     }
 
 
 def left_out(sources: list[Source]) -> Counter:
-    """The rows that became no record, by reason; with the records they are all that were read."""
+    """The rows that did not become records, by reason; with the records, they are all rows read."""
     counted = sum((source.left_out for source in sources), Counter())
     files = [source for source in sources if source.role == "rows"]
     for kind in (kind for source in files for kind in source.bad):
@@ -182,12 +186,12 @@ def left_out(sources: list[Source]) -> Counter:
 def remarks(
     entry: dict, sources: list[Source], counts: dict, made: MadeSplits | None
 ) -> Iterator[str]:
-    """What of the reading a user should know, a line each."""
+    """What a user should know about the reading, one line each."""
     if made:
         yield made.how
     for source in sources:
         if source.unread:
-            yield f"{source.path}: columns that nothing reads: {several(source.unread)}"
+            yield f"{source.path}: unused columns: {several(source.unread)}"
         if source.cut:
             yield f"{source.path}: {source.cut:,} sequences are cut to cds_start..cds_end"
         for what, rows in source.noted.items():
@@ -207,7 +211,7 @@ def remarks(
 
 
 def _refuse_one_label_spelt_twice(first: dict[str, Place]) -> None:
-    """Labels that are one after the normalisation by which answers are scored."""
+    """Refuse labels that become equal by the normalisation with which answers are scored."""
     forms: dict[str, str] = {}
     alike = {label: forms.setdefault(labels_of_answers.normalise(label), label) for label in first}
     for label, other in alike.items():
@@ -221,14 +225,14 @@ def _refuse_one_label_spelt_twice(first: dict[str, Place]) -> None:
             )
 
 
-def _check_unique(path: Path, found: np.ndarray) -> None:
-    """Ids must not repeat; the message needs the text, so the file is read again for it."""
-    order = np.argsort(found, kind="stable")
-    again = order[1:][found[order][1:] == found[order][:-1]]
+def _check_unique(path: Path, ids: np.ndarray) -> None:
+    """Refuse repeated ids (hashes, uint64[n]); the file is read again for the text of the error."""
+    order = np.argsort(ids, kind="stable")
+    again = order[1:][ids[order][1:] == ids[order][:-1]]
     if len(again):
         row = int(again.min())
         table = pq.read_table(path, columns=["id", "file", "line"])
-        before = int(np.flatnonzero(found == found[row])[0])
+        before = int(np.flatnonzero(ids == ids[row])[0])
         place, other = _place(table, row), _place(table, before)
         more = f" (and {len(again) - 1:,} more)" if len(again) > 1 else ""
         raise UserError(

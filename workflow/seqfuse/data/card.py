@@ -1,7 +1,7 @@
-"""Say what a dataset is called and bound by, beside what was read of it: card.json.
+"""Write card.json: a dataset's title, licence and citation, and what was read of its source.
 
-Reads what `seqfuse data records` wrote of the source, and the dataset's entry. It is a step of its
-own so that a new title, licence or citation makes no record again.
+Reads the card that `seqfuse data records` wrote of the source, and the dataset's entry. It is a
+step of its own so that a new title, licence or citation does not make the records again.
 
     seqfuse data card --name demo-motifs --source source.json --out card.json \\
         --entry '{"source": "synthetic", "generator": "motifs", "study": "language"}'
@@ -22,5 +22,5 @@ def run(args: argparse.Namespace) -> None:
     from seqfuse.files import read_json, write_json
     from seqfuse.settings import datasets
 
-    said = datasets.described(args.name, entry_flags.entry(args))
-    write_json(args.out, read_json(args.source) | said)
+    description = datasets.described(args.name, entry_flags.entry(args))
+    write_json(args.out, read_json(args.source) | description)

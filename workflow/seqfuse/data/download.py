@@ -1,10 +1,10 @@
-"""Where a source file is found, and that it is the file the catalogue means.
+"""Find a source file, and verify that it is the one the catalogue means.
 
-Looked for in each mirror folder, then as a path of one's own, then downloaded (url, or the hub). A
-file is held to the catalogue's sha256 wherever it came from. Without one, a file of one's own and a
-file fetched by the commit of a hub repository are accepted as they are; of any other, the first one
-is recorded, and later ones are held to it; `unverified` accepts any. A hub entry without `files` is
-read whole, by `fetching.repository`.
+A file is searched for in each mirror folder, then as a local path, then downloaded (from its url or
+the hub). Its sha256 is compared with the catalogue's wherever it came from. Without a checksum, a
+local file and a file fetched by commit from a hub repository are accepted as they are; for any
+other file, the checksum of the first download is recorded and later ones must match it;
+`unverified` accepts any. A hub entry without `files` is read whole, by `fetching.repository`.
 """
 
 import shutil
@@ -23,33 +23,36 @@ from seqfuse.progress import say
 from seqfuse.settings.advice import REVISION, in_yaml
 
 _SECONDS = 60
-# Beside what is downloaded of a dataset.
+# The file beside a dataset's downloads that records their checksums.
 _RECORD = "checksums.json"
 
 
 def obtain(name: str, entry: dict, mirrors: Iterable[str], folder: Path) -> list[Source]:
-    """The verified source files of the entry `name`; downloads stay in `folder`."""
+    """The verified source files of the entry `name`; downloads stay in `folder`.
+
+    Raises `UserError` if a file is missing, cannot be downloaded or has the wrong checksum."""
     mirrors = list(mirrors)
     check_entry(name, entry, mirrors)
     for mirror in absent(mirrors):
         say(f"{name}: the mirror folder {mirror} does not exist")
     if "files" not in entry:
         return _whole_repository(name, entry, folder)
-    found = [_source(name, entry, item, mirrors, folder) for item in entry["files"]]
+    sources = [_source(name, entry, item, mirrors, folder) for item in entry["files"]]
     for role, path in beside(entry).items():
         file = here({"path": path}, mirrors)
-        found.append(Source(path, file, None, sha256(file), "nothing", role=role))
-    return found
+        sources.append(Source(path, file, None, sha256(file), "nothing", role=role))
+    return sources
 
 
 def beside(entry: dict) -> dict[str, str]:
-    """What is read with the files of an entry, by its role: the table to join, the genome."""
-    found = {"join": entry.get("join", {}).get("path"), "genome": entry.get("genome")}
-    return {role: path for role, path in found.items() if path}
+    """The files read beside those of an entry, by role: the table to join and the genome."""
+    paths = {"join": entry.get("join", {}).get("path"), "genome": entry.get("genome")}
+    return {role: path for role, path in paths.items() if path}
 
 
 def check_entry(name: str, entry: dict, mirrors: Iterable[str], split_by: str = "") -> None:
-    """Refuse what cannot be had without a network, and a split by groups of files without any."""
+    """Raise `UserError` for what can be known without a network: missing files, unpinned
+    repositories, and a split by group if the files have no groups."""
     hub, mirrors = entry.get("hub"), list(mirrors)
     if "files" not in entry and "proprietary" in entry:
         raise UserError(f"dataset {name!r}: {entry['proprietary']}")
@@ -65,7 +68,7 @@ def check_entry(name: str, entry: dict, mirrors: Iterable[str], split_by: str = 
         form = file_kinds.suffix_form(item["path"])
         if form not in ("txt", None) and (form == "vcf") != (entry.get("source") == "vcf"):
             what, wanted = (
-                ("a VCF", "vcf, and name its genome") if form == "vcf" else ("no VCF", "files")
+                ("a VCF", "vcf, and name its genome") if form == "vcf" else ("not a VCF", "files")
             )
             raise UserError(
                 f"dataset {name!r}: {_short(item['path'])} is {what}; write source: {wanted}"
@@ -79,8 +82,8 @@ def check_entry(name: str, entry: dict, mirrors: Iterable[str], split_by: str = 
 
 
 def _refuse_absent(name: str, item: dict, mirrors: list[str]) -> None:
-    looked = _places(item, mirrors)
-    if any(_exists(path) for path in looked):
+    searched = _places(item, mirrors)
+    if any(_exists(path) for path in searched):
         raise UserError(
             f"dataset {name!r}: {item['path']} is a folder, pipe or device; give a file"
         )
@@ -88,8 +91,8 @@ def _refuse_absent(name: str, item: dict, mirrors: list[str]) -> None:
     if gone := absent(mirrors):
         how = f"the mirror folder {gone[0]} does not exist; correct `mirror`, or {how}"
     raise UserError(
-        f"dataset {name!r}: {_short(item['path'])} is not there (looked for"
-        f" {several([_short(path) for path in looked])}): {how}"
+        f"dataset {name!r}: {_short(item['path'])} does not exist (searched:"
+        f" {several([_short(path) for path in searched])}): {how}"
     )
 
 
@@ -103,8 +106,8 @@ def _refuse_ungrouped(name: str, entry: dict, path: Path, mirrors: list[str]) ->
     column = entry.get("columns", {}).get("group", "group")
     if column not in columns:
         raise UserError(
-            f"dataset {name!r}: it is split by group, and {_short(path)} has no column"
-            f" {quoted(column or 'group')}; name the one that says what stays together, such as the"
+            f"dataset {name!r}: it is split by group, but {_short(path)} has no column"
+            f" {quoted(column or 'group')}; name the column whose rows stay together, such as the"
             f" gene: columns: {{group: ...}} (columns: {several(columns, 60)})"
         )
 
@@ -122,7 +125,7 @@ def _exists(path: Path) -> bool:
 
 
 def _short(path: Path | str) -> str:
-    """A path of at most a hundred letters: its middle goes."""
+    """A path cut in the middle to at most about a hundred characters."""
     text = printable(str(path))
     return text if len(text) <= 100 else f"{text[:45]}…{text[-45:]}"
 
@@ -135,26 +138,26 @@ def _refuse_unpinned(name: str, hub: dict) -> None:
 
 
 def here(item: dict, mirrors: Iterable[str]) -> Path | None:
-    """Where a file of an entry lies: in the first mirror that has it, or as a path of one's own."""
+    """The local file of an entry's item: in the first mirror that has it, or at its own path."""
     return next((p for p in _places(item, mirrors) if _exists(p) and p.is_file()), None)
 
 
 def unpinned(entry: dict, mirrors: Iterable[str]) -> list[str]:
-    """The files of an entry that are here and that no checksum of the entry pins.
+    """The local files of an entry that have no checksum in it.
 
-    They are read as they are, so that an edit of one must make the records again.
+    They are read as they are, so an edit must make the records again.
     """
     if "files" not in entry and is_own(entry.get("hub", {})):
-        found = Path(entry["hub"]["repository"]).rglob("*")
-        return sorted(str(path) for path in found if path.is_file())
+        paths = Path(entry["hub"]["repository"]).rglob("*")
+        return sorted(str(path) for path in paths if path.is_file())
     items = [item for item in entry.get("files", []) if item.get("sha256") in (None, "unverified")]
     items += [{"path": path} for path in beside(entry).values()]
-    found = [here(item, mirrors) for item in items]
-    return [str(path) for path in found if path]
+    paths = [here(item, mirrors) for item in items]
+    return [str(path) for path in paths if path]
 
 
 def is_own(hub: dict) -> bool:
-    """Whether a repository is a folder of one's own, a copy of one of the hub for instance."""
+    """Whether a repository is a local folder, such as a copy of a hub repository."""
     return "repository" in hub and Path(hub["repository"]).is_dir()
 
 
@@ -167,8 +170,8 @@ def _whole_repository(name: str, entry: dict, folder: Path) -> list[Source]:
     if own or not kept.is_dir():
         offline = None if own else hub_offline()
         if offline:
-            copy = in_yaml({"datasets": {name: {"hub": {"repository": "FOLDER"}}}})
-            copy = f"give a copy of it: {copy}"
+            local = in_yaml({"datasets": {name: {"hub": {"repository": "FOLDER"}}}})
+            copy = f"give a local copy: {local}"
             raise UserError(_unreachable(hub["repository"], offline, copy))
         say(f"{name}: {hub['repository']}" + ("" if own else f" at {hub['revision']}"))
         repository.save(hub["repository"], None if own else hub["revision"], kept)
@@ -189,13 +192,13 @@ def _places(item: dict, mirrors: Iterable[str]) -> list[Path]:
 
 
 def _source(name: str, entry: dict, item: dict, mirrors: list[str], folder: Path) -> Source:
-    found = here(item, mirrors)
-    fetched = found is None
+    file = here(item, mirrors)
+    fetched = file is None
     if fetched:
-        found = _fetch(entry, item, _places(item, mirrors), folder)
-    digest = sha256(found)
-    held_to = _verify(found, digest, entry, item, fetched, folder / _RECORD)
-    return Source(item["path"], found, item.get("split"), digest, held_to)
+        file = _fetch(entry, item, _places(item, mirrors), folder)
+    digest = sha256(file)
+    held_to = _verify(file, digest, entry, item, fetched, folder / _RECORD)
+    return Source(item["path"], file, item.get("split"), digest, held_to)
 
 
 def _verify(path: Path, digest: str, entry: dict, item: dict, fetched: bool, record: Path) -> str:
@@ -207,7 +210,7 @@ def _verify(path: Path, digest: str, entry: dict, item: dict, fetched: bool, rec
     pin = f"write `sha256: {digest}` beside its path in config.yaml"
     if wanted is not None:
         raise UserError(
-            f"{path}: its sha256 is {digest}, not {wanted} as the catalogue says; fetch it again, "
+            f"{path}: its sha256 is {digest}, but the catalogue says {wanted}; fetch it again, "
             f"or, if you mean this file, {pin}"
         )
     if fetched and entry.get("hub", {}).get("revision"):
@@ -220,7 +223,7 @@ def _verify(path: Path, digest: str, entry: dict, item: dict, fetched: bool, rec
 
 
 def _fetch(entry: dict, item: dict, local: list[Path], folder: Path) -> Path:
-    copy = "put the file into a folder of `mirror:` (looked for " + ", ".join(map(str, local)) + ")"
+    copy = "put the file into a folder of `mirror:` (searched: " + ", ".join(map(str, local)) + ")"
     if "hub" in entry:
         return _from_hub(entry["hub"], item.get("hub_path", item["path"]), copy)
     return _from_url(item["url"], folder / item["path"], copy)
@@ -259,7 +262,7 @@ def _from_url(url: str, target: Path, copy: str) -> Path:
             shutil.copyfileobj(response, handle, 1 << 20)
             expected = response.headers.get("Content-Length")
             if expected and handle.tell() != int(expected):
-                raise urllib.error.URLError(f"{handle.tell()} of {expected} bytes came")
+                raise urllib.error.URLError(f"{handle.tell()} of {expected} bytes received")
     except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
         raise UserError(_unreachable(url, error, copy)) from None
     return target

@@ -1,4 +1,4 @@
-"""The flags that name an entry of a catalogue on the command line, and the entry itself."""
+"""The command-line flags that give a catalogue entry, and the parsed entry."""
 
 import argparse
 import json
@@ -7,7 +7,7 @@ from seqfuse.errors import UserError
 
 
 def add_arguments(parser: argparse.ArgumentParser, kind: str) -> None:
-    """Flags of an entry of the catalogue of `kind`: dataset or model."""
+    """Add the flags for a catalogue entry of `kind`: dataset or model."""
     parser.add_argument("--name", required=True, help=f"name of the {kind}")
     parser.add_argument(
         "--entry",
@@ -17,16 +17,16 @@ def add_arguments(parser: argparse.ArgumentParser, kind: str) -> None:
 
 
 def entry(args: argparse.Namespace) -> dict:
-    """The entry as it was written."""
+    """The parsed entry; raises `UserError` if it is not a JSON object."""
     try:
-        found = json.loads(args.entry)
-        json.dumps(found, ensure_ascii=False).encode()
+        parsed = json.loads(args.entry)
+        json.dumps(parsed, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
         raise UserError(f"--entry: not valid JSON ({error})") from None
     except RecursionError:
         raise UserError("--entry: nested too deeply") from None
     except ValueError:
-        raise UserError("--entry: half a character, or a number of too many digits") from None
-    if not isinstance(found, dict):
+        raise UserError("--entry: half a character, or a number with too many digits") from None
+    if not isinstance(parsed, dict):
         raise UserError("--entry: not a JSON object; write {...}")
-    return found
+    return parsed

@@ -1,9 +1,10 @@
-"""Make one model of the catalogue a folder in its published layout.
+"""Turn a model of the catalogue into a folder in its published layout.
 
 Reads the entry: `scratch` (seeded random weights; a text model learns its tokeniser from the
 records given with --text), `folder` (a local checkpoint, linked after a check) or `hub` (a pinned
-commit; never code). Writes the folder, with model.json; everything downstream sees that alone. The
-checksums of a first download that the entry does not pin stay beside it, in <folder>.sha256.json.
+commit; never code). Writes the folder, with model.json; later stages read only that. If the entry
+does not pin the files of a hub model, the checksums of the first download are kept beside the
+folder, in <folder>.sha256.json.
 
     seqfuse data model --name demo-nt --out models/demo-nt \\
         --entry '{"kind": "scratch", "layout": "nucleotide-transformer-v2"}'
@@ -22,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         default=[],
         metavar="RECORDS",
-        help="tables of records whose text a scratch text model learns its tokeniser from",
+        help="tables of records from whose text a scratch text model learns its tokeniser",
     )
     parser.add_argument("--out", required=True, help="folder to write")
 

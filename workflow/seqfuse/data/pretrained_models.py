@@ -1,7 +1,7 @@
-"""Checkpoint folders that exist already: a local one is linked, one of the hub is downloaded.
+"""Pre-trained checkpoints: a local folder is linked, a hub repository is downloaded.
 
 Only tensors and text are taken, never code; a hub repository is read at one commit. A folder is
-held to its layout before anything else sees it.
+checked against its layout before anything else reads it.
 """
 
 from pathlib import Path
@@ -16,7 +16,8 @@ from seqfuse.settings.advice import REVISION, in_yaml
 
 
 def check_entry(name: str, entry: dict) -> None:
-    """Refuse what cannot be had, as far as that is known without a network."""
+    """Raise `UserError` for what can be known without a network: a folder that is not a checkpoint,
+    or a repository without a pinned revision."""
     if entry["kind"] == "folder":
         path = Path(entry["path"])
         if not path.is_dir():
@@ -32,8 +33,8 @@ def check_entry(name: str, entry: dict) -> None:
 
 
 def fetch(name: str, entry: dict, folder: Path, record: Path) -> None:
-    """Put the checkpoint of the entry `name` into `folder` and hold it to its layout; `record`
-    keeps the checksums of files that the entry pins none of."""
+    """Put the checkpoint of the entry `name` into `folder` and check it against its layout;
+    `record` keeps the checksums of files that the entry does not pin."""
     check_entry(name, entry)
     if entry["kind"] == "folder":
         origin = entry["path"]
@@ -45,25 +46,25 @@ def fetch(name: str, entry: dict, folder: Path, record: Path) -> None:
         adapt(entry, folder)
         check(entry["layout"], folder)
     except UserError as error:
-        # `folder` is a temporary one, which nobody could look into.
+        # `folder` is temporary, so the message names the origin instead.
         raise UserError(f"model {name!r}: {str(error).replace(str(folder), origin)}") from None
 
 
 def link(path: str, folder: Path) -> None:
-    """Link the files of the checkpoint folder `path`, code left out, into `folder`."""
+    """Link the files of the checkpoint folder `path`, except code, into `folder`."""
     for file in checkpoint_files(path):
         (folder / file.name).symlink_to(file.resolve())
 
 
 def own_files(entry: dict) -> list[str]:
-    """The files that an entry is read from, where they are the user's own."""
+    """The files that an entry is read from, if they are the user's own; otherwise none."""
     if entry["kind"] != "folder" or not Path(entry["path"]).is_dir():
         return []
     return list(map(str, checkpoint_files(entry["path"])))
 
 
 def checkpoint_files(path: str) -> list[Path]:
-    """The files of a checkpoint folder that are taken from it: no code, and nothing of ours."""
+    """The files taken from a checkpoint folder: all but code and files that seqfuse wrote."""
     return [
         file
         for file in sorted(Path(path).iterdir())
@@ -72,11 +73,11 @@ def checkpoint_files(path: str) -> list[Path]:
 
 
 def download(name: str, entry: dict, folder: Path, record: Path) -> None:
-    """Download the files of a hub repository at the entry's commit into `folder`, and hold them to
-    the entry's checksums, or to those of the first download.
+    """Download the files of a hub repository at the entry's commit into `folder`, and compare them
+    with the entry's checksums, or with those of the first download.
 
-    HF_ENDPOINT names a mirror, HF_HUB_OFFLINE forbids the network; then only what is in the cache
-    is found.
+    HF_ENDPOINT names a mirror; HF_HUB_OFFLINE forbids the network, so that only the cache is read.
+    Raises `UserError` if a download fails or a checksum differs.
     """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError
@@ -114,7 +115,7 @@ def adapt(entry: dict, folder: Path) -> None:
     if not entry["config"]:
         raise UserError(
             f"{pickled[0]}: RNA-FM publishes no config.json; write its arguments under `config:`, "
-            "as rna-fm-t12 in resources/models.yaml has them"
+            "as for rna-fm-t12 in resources/models.yaml"
         )
     write_json(folder / "config.json", entry["config"])
     encoders.load(folder).save(folder)
@@ -123,41 +124,42 @@ def adapt(entry: dict, folder: Path) -> None:
 
 
 def check(layout: str, folder: Path) -> None:
-    """Hold a folder to its layout: an encoder must load, a text model must have what it needs."""
+    """Raise `UserError` unless a folder has `layout`, an encoder loads, and a text model has a
+    tokeniser and safetensors."""
     from seqfuse import encoders
 
     if layout in encoders.LAYOUTS:
-        found = encoders.load(folder).layout
+        actual = encoders.load(folder).layout
     else:
-        found = _check_text_model(folder)
-    if found != layout:
-        raise UserError(f"{folder / 'config.json'}: is of the layout {found}, not {layout}")
+        actual = _check_text_model(folder)
+    if actual != layout:
+        raise UserError(f"{folder / 'config.json'}: the layout is {actual}, not {layout}")
 
 
 def _check_text_model(folder: Path) -> str:
-    found = read_json(folder / "config.json").get("model_type")
+    model_type = read_json(folder / "config.json").get("model_type")
     hold_format(folder)
     if not any((folder / name).is_file() for name in ("tokenizer.json", "vocab.json", "vocab.txt")):
         raise UserError(f"{folder}: no tokenizer.json, vocab.json or vocab.txt")
-    return str(found)
+    return str(model_type)
 
 
 def _verify(name: str, entry: dict, folder: Path, record: Path) -> None:
-    """Hold every file to its checksum in the entry, or to that of its first download."""
+    """Compare every file with its checksum in the entry, or with that of the first download."""
 
     def pin(file: str, digest: str) -> str:
         return f"write {in_yaml({'models': {name: {'sha256': {file: digest}}}})} in config.yaml"
 
-    found = {path.name: sha256(path) for path in sorted(folder.iterdir())}
+    digests = {path.name: sha256(path) for path in sorted(folder.iterdir())}
     wanted = {file: digest for file, digest in entry["sha256"].items() if digest}
     for file, digest in wanted.items():
-        if file not in found:
+        if file not in digests:
             raise UserError(f"{file} was not downloaded, but the catalogue has its sha256")
-        if found[file] != digest:
+        if digests[file] != digest:
             raise UserError(
-                f"{file}: its sha256 is {found[file]}, not {digest} as the catalogue says; if you"
-                f" mean this file, {pin(file, found[file])}"
+                f"{file}: its sha256 is {digests[file]}, but the catalogue says {digest}; if you"
+                f" mean this file, {pin(file, digests[file])}"
             )
-    unpinned = {file: digest for file, digest in found.items() if file not in wanted}
+    unpinned = {file: digest for file, digest in digests.items() if file not in wanted}
     origin = f"{entry['repository']} at {entry['revision']}"
     first_download.hold(record, origin, unpinned, pin)

@@ -1,8 +1,8 @@
-"""Turn a dataset of the catalogue into one table of records, and a card that says what it holds.
+"""Turn a dataset of the catalogue into one table of records, and a card that describes it.
 
-Reads the entry's source (a demo generator, files in a mirror folder or of one's own, a download
-that is held to its checksum, or a dataset repository at a commit). Writes records.parquet and
-card.json; a download stays in `source/` beside them.
+Reads the entry's source: a demo generator, local files or files in a mirror folder, a download
+verified by its checksum, or a dataset repository at a commit. Writes records.parquet and card.json;
+downloads stay in `source/` beside them.
 
     seqfuse data records --name demo-motifs --out records.parquet --card card.json \\
         --entry '{"source": "synthetic", "generator": "motifs", "study": "language"}'
@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         default=[],
         metavar="DIR",
-        help="folders searched first for the entry's files, held to the same checksums",
+        help="folders searched first for the entry's files, whose checksums must match as well",
     )
     parser.add_argument("--out", required=True, help="records.parquet to write")
     parser.add_argument("--card", required=True, help="card.json to write")

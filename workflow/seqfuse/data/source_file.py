@@ -1,4 +1,4 @@
-"""A source file under an entry of the catalogue: the column of each field, every row checked."""
+"""A source file of a catalogue entry: maps its columns to fields and checks every row."""
 
 import re
 from collections import Counter
@@ -18,12 +18,12 @@ from seqfuse.settings.advice import PASTED, in_yaml
 from seqfuse.settings.datasets import FIELDS, joined_on
 
 _TARGET = {"classification": "label", "regression": "value", "pairs": "text"}
-_PADDED = "variants lose the N behind them"
+_PADDED = "variants lose their trailing N"
 _MATCHED = {"group_pattern": "question", "text_pattern": "text", "label_pattern": "label"}
 
 
 class SourceFile:
-    """One source file under an entry: maps its columns to fields and checks every row."""
+    """One source file of an entry, read as records."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class SourceFile:
     def records(self, numbers: Counter) -> Iterator[dict]:
         """The file's records; `numbers` counts the rows of each split over all files, for ids.
 
-        A row that cannot be one goes to `bad`.
+        Rows that cannot be records are added to `bad`, or counted in the source's `left_out`.
         """
         unit = self.reader.unit
         self.source.unread = [name for name in self.available if name not in self.used]
@@ -108,15 +108,15 @@ class SourceFile:
         return record
 
     def _unpad(self, record: dict) -> None:
-        """Take off the N behind the variant, where they stand for what a deletion took away."""
+        """Remove the variant's trailing N, which pad it for what a deletion removed."""
         whole = record["variant"].rstrip()
         record["variant"] = whole.rstrip("Nn")
         if not record["variant"]:
-            raise BadRow("the variant is nothing but N", fix="remove the row")
+            raise BadRow("the variant is all N", fix="remove the row")
         self.source.noted[_PADDED] += record["variant"] != whole
 
     def _refuse_missing(self, record: dict) -> None:
-        """Refuse a row without what its task needs, or with alleles in place of sequences."""
+        """Refuse a row that lacks a field its task needs, or has alleles instead of sequences."""
         needed = ["sequence", _TARGET[self.entry["task"]]]
         if "variant" in self.columns and not self.exchanges:
             needed.append("variant")
@@ -127,7 +127,7 @@ class SourceFile:
             raise BadRow(
                 "sequence and variant are alleles ({})",
                 f"{record['sequence']}>{record['variant']}",
-                "give the window around the variant, with either allele in it",
+                "give the window around the variant twice, with either allele",
             )
 
     def _cut(self, record: dict) -> None:
@@ -137,22 +137,22 @@ class SourceFile:
             return
         if record.get("variant"):
             raise BadRow(
-                "cds_start..cds_end of a sequence that has a variant",
-                fix="give both sequences cut, because an indel moves the places of one of them",
+                "cds_start..cds_end for a sequence that has a variant",
+                fix="cut both sequences beforehand, because an indel shifts one of them",
             )
         whole = record["sequence"]
         record["sequence"] = cells.coding_part(whole, *ends)
         self.source.cut += len(record["sequence"]) < len("".join(whole.split()))
 
     def _select(self, row: dict) -> None:
-        """Leave out a row that is not among those that the entry asks for."""
+        """Leave out a row that the entry's `only` excludes."""
         for column, values in self.entry["only"].items():
             text = cells.text(row.get(column))
             if text not in values:
                 raise conversations.LeftOut(f"{printable(column)} is {quoted(text)}")
 
     def _converse(self, record: dict, cell: object) -> None:
-        """Question and answer of a conversation; a label of the row's own stands for the answer."""
+        """Take question and answer from a conversation; the row's own label replaces the answer."""
         if record["sequence"] is None:
             raise conversations.LeftOut("no sequence")
         sequences = sum(record.get(field) is not None for field in ("sequence", "variant"))
@@ -162,29 +162,29 @@ class SourceFile:
         self.source.later_turns += more
 
     def _columns(self) -> dict[str, str]:
-        """Field -> column: as the entry says, or the column of the field's own name."""
-        found = {}
+        """Field -> column: as the entry says, or the column with the field's own name."""
+        column_of = {}
         for column in self.entry["only"]:
             if column not in self.available:
                 self._missing("only", column)
         for field in FIELDS:
             column = self.entry["columns"].get(field, field)
             if column in self.available:
-                found[field] = column
+                column_of[field] = column
             elif field in self.entry["columns"] and column is not None:
                 self._missing(field, column)
         target = _TARGET[self.entry["task"]]
-        answered = "exchanges" in found and target == "label"
+        answered = "exchanges" in column_of and target == "label"
         for field in ("sequence", *([] if answered else [target])):
-            if field not in found:
+            if field not in column_of:
                 self._missing(field, field)
-        asked = "question" in found or "question" in self.entry or answered
+        asked = "question" in column_of or "question" in self.entry or answered
         if self.entry["study"] == "language" and not asked:
             raise UserError(
                 f"{self.source.file}: no question; name its column (columns: {{question: ...}}) or "
                 "write one for all rows (question: ...) in the dataset's entry"
             )
-        return found
+        return column_of
 
     def _missing(self, field: str, column: str) -> None:
         where = in_yaml({"columns": {field: "COLUMN"}}) if field in FIELDS else field
@@ -194,15 +194,15 @@ class SourceFile:
                 f" ({several(self.available, 60)}); write a line of column names above it"
             )
         of_vcf = self.entry["source"] == "vcf"
-        info = " (a field of INFO has a line ##INFO=<ID=...> in the header)" if of_vcf else ""
+        info = " (the header declares INFO fields by ##INFO=<ID=...>)" if of_vcf else ""
         raise UserError(
-            f"{self.source.file}: there is no column {quoted(column)}{info}"
+            f"{self.source.file}: no column {quoted(column)}{info}"
             f"{nearest(column, self.available, most=60)}; name the right one with {where} in the"
             " dataset's entry"
         )
 
     def _refuse_near_misses(self) -> None:
-        """Stop at a column that is called like a field but for case, blanks or `_`."""
+        """Raise `UserError` at a column named like a field except for case, blanks, `_` or `-`."""
         named = {*self.columns.values(), self.split_column, *self.entry["only"]}
         others = {*_TARGET.values()} - {_TARGET[self.entry["task"]]}
         fields = [field for field in ("split", *FIELDS) if field not in others]
@@ -219,10 +219,10 @@ class SourceFile:
                 key = in_yaml({"columns": {field: column}})
                 other = f"{in_yaml({'columns': {field: None}})} to leave it out"
             raise UserError(
-                f"{self.source.file}: the column {quoted(column)} is read only if it is named:"
-                f" write {key}, or {other}, in the dataset's entry"
+                f"{self.source.file}: the column {quoted(column)} looks like {field} but is read"
+                f" only if named: write {key}, or {other}, in the dataset's entry"
                 if len(key) < PASTED
-                else f"{self.source.file}: the column {quoted(column)} is called like {field};"
+                else f"{self.source.file}: the column {quoted(column)} looks like {field};"
                 " rename it"
             )
 
@@ -247,7 +247,7 @@ class SourceFile:
             fix = (
                 f"say what it is, as in {key}, in the entry" if len(key) < PASTED else "correct it"
             )
-            raise BadRow("the split {} is none of train, val, test", word, fix)
+            raise BadRow("the split {} is not train, val or test", word, fix)
         return split
 
     def _label(self, text: str) -> str:
@@ -258,15 +258,15 @@ class SourceFile:
             )
         label = known.get(text, text)
         if not labels.normalise(label):
-            raise BadRow("the label {} is nothing but punctuation", text, "write a word")
+            raise BadRow("the label {} is only punctuation", text, "write a word")
         return label
 
     def _first_group(self, key: str, text: str | None) -> str:
-        found = re.search(self.entry[key], text or "")
-        if not found:
+        match = re.search(self.entry[key], text or "")
+        if not match:
             fix = "widen the pattern, or correct the row"
             raise BadRow(f"{key} does not match the {_MATCHED[key]} {{}}", text or "", fix)
-        return next(group for group in found.groups() if group is not None)
+        return next(group for group in match.groups() if group is not None)
 
     def _anonymous(self, question: str | None) -> str:
         question = question or ""

@@ -1,1 +1,1 @@
-"""Files of a user, row by row: formats, cells, and what is said of rows that cannot be used."""
+"""A user's files, row by row: formats, cells, and reports of rows that cannot be used."""

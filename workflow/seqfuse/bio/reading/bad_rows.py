@@ -1,4 +1,4 @@
-"""Rows that cannot be used: counted by what is wrong with them, with the places of the first."""
+"""Rows that cannot be used, counted by their fault, with the places of the first few."""
 
 import re
 from collections.abc import Iterator
@@ -9,13 +9,13 @@ from seqfuse.bio.reading.file_kinds import suffix_form
 from seqfuse.errors import UserError, printable, quoted
 from seqfuse.progress import say
 
-NAMED = 10  # rows of a kind that are named, and kinds that are told
+NAMED = 10  # rows named for each kind of fault, and kinds of fault that are reported
 _ID = 24  # characters of an id
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a row stands in its source: the line of a text file, the row of a table, from 1."""
+    """Where a row is in its source: the line of a text file or the row of a table, from 1."""
 
     file: str
     number: int
@@ -34,8 +34,8 @@ class Place:
 def place(
     file: str | None, number: int | None, row: int, id: str | None, records: Path | str
 ) -> Place:
-    """The place of record number `row` (from 0), by the columns `file` and `line` of `RECORDS`; of
-    what was generated, its row in the table `records`."""
+    """The place of record number `row` (from 0), from the columns `file` and `line` of `RECORDS`;
+    for generated records, its row in the table `records`."""
     if file is None or number is None:
         return Place(str(records), row + 1, id, "row")
     is_table = suffix_form(file) in (None, "parquet")
@@ -43,9 +43,9 @@ def place(
 
 
 class BadRow(Exception):
-    """Why a row cannot be used: `what` has {} where the value `example` stands, `fix` is what to
-    do (its text is taken when it is told), and `hint` what the value may have meant. `id` names the
-    row where its file does not, and `cells` is what is known of it all the same.
+    """Why a row cannot be used: `what` says it, with {} for the value `example`; `fix` is what to
+    do (turned into text only when reported); `hint` is what the value may have meant. `id` names
+    the row if its file does not, and `cells` holds what is known about it.
 
     A row that does not `stop` the reading is left out, counted and named.
     """
@@ -71,7 +71,7 @@ class BadRow(Exception):
 
 @dataclass
 class Kind:
-    """Rows of one file with one fault, of which `first` is one."""
+    """Rows of one file that share a fault; `first` is the first of them."""
 
     first: BadRow
     rows: int = 0
@@ -79,12 +79,12 @@ class Kind:
 
     @property
     def name(self) -> str:
-        """The fault whatever the value."""
+        """The fault without the value."""
         return re.sub(r" \(?\{\}\)?", "", self.first.what, count=1)
 
     @property
     def fault(self) -> str:
-        """Where it is, and what is wrong."""
+        """Where the rows are, and what is wrong with them."""
         first = self.places[0]
         where = str(first)
         if self.rows > 1:
@@ -94,12 +94,12 @@ class Kind:
         return f"{where}: {self.first}"
 
     def advice(self, otherwise: str = "") -> str:
-        """The fault, and what to do about it."""
+        """The fault and how to fix it."""
         return f"{self.fault}; {self.first.fix}{otherwise}{self.first.hint}"
 
 
 class BadRows:
-    """The kinds of bad rows of a pass over some files."""
+    """The bad rows of one pass over some files, by kind of fault."""
 
     def __init__(self) -> None:
         self._kinds: dict[tuple[str, str], Kind] = {}
@@ -108,20 +108,20 @@ class BadRows:
         return iter(self._kinds.values())
 
     def add(self, place: Place, row: BadRow) -> None:
-        """Count a row; a number in what is wrong is no other kind."""
+        """Count a row; faults that differ only in a number are of one kind."""
         kind = self._kinds.setdefault((place.file, re.sub(r"\d+", "0", row.what)), Kind(row))
         kind.rows += 1
         if len(kind.places) < NAMED:
             kind.places.append(place)
 
     def refuse(self, otherwise: str = "") -> None:
-        """Stop if there is any, with a line a kind; `otherwise` goes behind what to do."""
+        """Raise a `UserError` with one line a kind, if a row stops; `otherwise` follows the fix."""
         stopping = [kind for kind in self if kind.first.stops]
         if stopping:
             raise UserError("\n".join(kind.advice(otherwise) for kind in stopping[:NAMED]))
 
     def say(self, what: str) -> None:
-        """Name them on standard error; `what` is what becomes of them."""
+        """Name the rows on standard error; `what` says what happens to them."""
         for kind in [*self][:NAMED]:
             say(f"{what}: {printable(kind.fault)}")
         if len(self._kinds) > NAMED:

@@ -1,6 +1,6 @@
-"""Cells of a user's table: texts, numbers, sequences, and columns that are called like a field.
+"""Cells of a user's table: texts, numbers, sequences, and columns named almost like a field.
 
-What a cell cannot be is a `BadRow`.
+Every function here raises `BadRow` for a cell that is not what it should be.
 """
 
 import math
@@ -12,15 +12,15 @@ import pyarrow as pa
 from seqfuse.bio.normalise import first_foreign, normalise
 from seqfuse.bio.reading.bad_rows import BadRow
 
-# What `float` takes, without underscores and with digits 0 to 9 alone.
+# What `float` accepts, without underscores and with the digits 0 to 9 only.
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 # The fields that say which part of a sequence is coding.
 ENDS = ("cds_start", "cds_end")
-_PROTEIN = "EFILPQZJOX*"  # letters that no nucleotide code is, and a residue or a stop
+_PROTEIN = "EFILPQZJOX*"  # residues, and the stop, that are not nucleotide codes
 
 
 def text(value: object) -> str | None:
-    """A cell as text; whole floats lose their `.0`, which a missing cell gives to integers."""
+    """A cell as text; whole floats lose `.0`, which integers get in a column with missing cells."""
     if isinstance(value, str) and value.isascii():
         return value or None
     if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
@@ -29,7 +29,7 @@ def text(value: object) -> str | None:
         return str(int(value))
     if isinstance(value, dict | list | bytes):
         fix = "write one text or number"
-        raise BadRow(f"a cell holds {type(value).__name__} and not one text or number", fix=fix)
+        raise BadRow(f"a cell holds {type(value).__name__}, not one text or number", fix=fix)
     written = str(value)
     if not written.isascii() and any("\ud800" <= letter <= "\udfff" for letter in written):
         raise BadRow("a cell holds half a character ({})", written, "write whole characters")
@@ -37,12 +37,12 @@ def text(value: object) -> str | None:
 
 
 def looks_like_number(cell: str) -> bool:
-    """Whether a text is a number as one writes it."""
+    """Whether a text is a number in the usual notation."""
     return _NUMBER.fullmatch(cell.strip()) is not None
 
 
 def number(cell: str, field: str) -> float:
-    """The finite number that a text is."""
+    """A text as a finite number."""
     value = float(cell) if looks_like_number(cell) else math.nan
     if not math.isfinite(value):
         raise BadRow(f"the {field} {{}} is not a number", cell, "correct it or remove the row")
@@ -50,10 +50,10 @@ def number(cell: str, field: str) -> float:
 
 
 def whole_number(cell: str, field: str) -> int:
-    """The count that a text is."""
+    """A text as an integer of at least 0."""
     value = number(cell, field)
     if value % 1 or value < 0:
-        raise BadRow(f"the {field} {{}} is no whole number", cell, "correct it")
+        raise BadRow(f"the {field} {{}} is not a whole number", cell, "correct it")
     return int(value)
 
 
@@ -66,7 +66,7 @@ def coding_part(sequence: str, start: str | None, end: str | None) -> str:
     last = number(end, "cds_end") if end else len(sequence)
     if not (first % 1 == last % 1 == 0 and 1 <= first <= last <= len(sequence)):
         raise BadRow(
-            "cds_start..cds_end is {}, which is no part of its sequence",
+            "cds_start..cds_end is {}, which is not within its sequence",
             f"{first:g}..{last:g} of {len(sequence)} nt",
             "count nucleotides from 1, both ends included",
         )
@@ -74,12 +74,12 @@ def coding_part(sequence: str, start: str | None, end: str | None) -> str:
 
 
 def only_letters(text: str, letters: bytes) -> bool:
-    """Whether a text has no other letters than these; of a long one faster than an expression."""
+    """Whether a text has only these letters; faster than a regular expression on long texts."""
     return text.isascii() and not text.encode("ascii").translate(None, letters)
 
 
 def nucleotides(sequence: str, field: str) -> str:
-    """A sequence in the stored spelling."""
+    """A sequence in the stored spelling (see `bio.normalise`)."""
     if only_letters(sequence, b"ACGTN") and sequence.strip("N"):
         return sequence
     spelt = normalise(pa.array([sequence], pa.string()))
@@ -91,20 +91,20 @@ def nucleotides(sequence: str, field: str) -> str:
 
 
 def foreign(letter: str, field: str) -> BadRow:
-    """What a letter in a sequence may mean that is no nucleotide code."""
+    """The fault of a sequence with a letter that is not a nucleotide code, with a likely fix."""
     if letter == ".":
         fix = "in alignments `.` is a gap or the letter above: write `-` or that letter"
     elif letter.isdigit():
-        fix = "take out the numbers, which GenBank prints beside a sequence"
+        fix = "remove the numbers that GenBank prints beside a sequence"
     elif letter.upper() in _PROTEIN:
         fix = "is it a protein? Give DNA or RNA"
     else:
         fix = "correct it"
-    return BadRow(f"{field} has {{}}, which is no nucleotide code", letter, fix)
+    return BadRow(f"{field} has {{}}, which is not a nucleotide code", letter, fix)
 
 
 def near_misses(header: Collection[str], fields: Collection[str]) -> Iterator[tuple[str, str]]:
-    """(column, field) of columns that are called like a field but for case, blanks, `_`, `-`."""
+    """(column, field) for columns named like a field except for case, blanks, `_` and `-`."""
     plain = {_plain(field): field for field in fields}
     for column in header:
         field = plain.get(_plain(column))

@@ -1,5 +1,5 @@
-"""GenBank and EMBL, by Biopython's parser: each coding sequence (CDS) as a row, spliced and on its
-own strand. One record of the file is in memory at a time."""
+"""GenBank and EMBL, read by Biopython: each coding sequence (CDS) as a row, spliced and on its own
+strand. One record of the file is in memory at a time."""
 
 import re
 import warnings
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 # Qualifiers of a CDS that are columns.
 QUALIFIERS = ("gene", "locus_tag", "product", "protein_id", "transl_table", "codon_start")
 COLUMNS = ("id", "sequence", *QUALIFIERS, "partial", "record", "organism", "location")
-# How the line begins on which a CDS does.
+# The beginning of the line that opens a CDS.
 _CDS = {"genbank": "     CDS  ", "embl": "FT   CDS  "}
-# What Biopython warns of.
+# Biopython's warning about a truncated record.
 _SIZES = re.compile(r"Expected sequence length (\d+), found (\d+)")
 _NO_CODON = "it codes for no whole protein"
 
@@ -33,11 +33,11 @@ class Features:
         self.path, self.form, self.noted = path, form, noted
 
     def columns(self) -> list[str]:
-        """The same for every file; what a CDS lacks is None."""
+        """The columns, the same for every file; a CDS has None where it lacks a value."""
         return [*COLUMNS]
 
     def each(self, columns: Collection[str]) -> Iterator[tuple[int, dict | BadRow]]:
-        """A row a CDS, with the line on which it begins; all columns, whichever are asked for."""
+        """One row for each CDS, with the line where it begins; always all columns."""
         lines = _Lines(self.path, self.form)
         records = rows = 0
         for record in self._records(lines):
@@ -49,7 +49,7 @@ class Features:
                 rows += 1
                 yield number, self._row(record, feature)
         if not records:
-            raise UserError(f"{self.path}: no record; one begins with a line LOCUS or ID")
+            raise UserError(f"{self.path}: no record; a record begins with a LOCUS or ID line")
         if not rows:
             raise UserError(
                 f"{self.path}: no CDS in {records:,} records; give an annotated file, or FASTA if"
@@ -68,8 +68,8 @@ class Features:
             except (ValueError, AssertionError, IndexError, AttributeError) as error:
                 reason = " ".join(str(error).split())[:120] or type(error).__name__
                 raise UserError(
-                    f"{self.path}: line {lines.number}: {self.form} breaks off or goes wrong"
-                    f" here or above ({reason}); fetch it again"
+                    f"{self.path}: line {lines.number}: the {self.form} file is cut or broken here"
+                    f" or above ({reason}); fetch it again"
                 ) from None
             if record is None:
                 return
@@ -87,28 +87,30 @@ class Features:
             )
 
     def _row(self, record: "SeqRecord", feature: "SeqFeature") -> dict | BadRow:
-        said = {name: values[0] for name, values in feature.qualifiers.items()}
+        qualifiers = {name: values[0] for name, values in feature.qualifiers.items()}
         location = None if feature.location is None else str(feature.location)
-        named = said.get("protein_id") or said.get("locus_tag") or said.get("gene")
+        named = (
+            qualifiers.get("protein_id") or qualifiers.get("locus_tag") or qualifiers.get("gene")
+        )
         id = named or f"{record.id}:{location}"
-        if "pseudo" in said or "pseudogene" in said:
+        if "pseudo" in qualifiers or "pseudogene" in qualifiers:
             return BadRow("a pseudogene", None, _NO_CODON, id=id, stops=False)
         letters = self._letters(record, feature, id)
         if isinstance(letters, BadRow):
             return letters
-        start = said.get("codon_start", "1")
+        start = qualifiers.get("codon_start", "1")
         if start not in ("1", "2", "3"):
-            return BadRow("codon_start is {} and not 1, 2 or 3", start, "correct it", id=id)
+            return BadRow("codon_start is {}, not 1, 2 or 3", start, "correct it", id=id)
         partial = _partial(feature)
         self.noted["coding sequences are partial"] += partial != "no"
-        note_table(self.noted, said.get("transl_table"))
-        row = {name: said.get(name) for name in QUALIFIERS}
+        note_table(self.noted, qualifiers.get("transl_table"))
+        row = {name: qualifiers.get(name) for name in QUALIFIERS}
         organism = record.annotations.get("organism")
         row |= {"record": record.id, "organism": organism, "location": location}
         return row | {"id": id, "partial": partial, "sequence": letters[int(start) - 1 :] or None}
 
     def _letters(self, record: "SeqRecord", feature: "SeqFeature", id: str) -> str | BadRow:
-        """What a CDS consists of, spliced and on its strand."""
+        """The letters of a CDS, spliced and on its own strand."""
         from Bio.Seq import UndefinedSequenceError
 
         location = feature.location
@@ -139,13 +141,13 @@ class Features:
 
 
 def note_table(noted: Counter[str], table: str | None) -> None:
-    """Count a CDS of another genetic code than the standard one."""
+    """Count a CDS with a genetic code other than the standard one."""
     if table not in (None, "1"):
         noted[f"coding sequences have transl_table {table}"] += 1
 
 
 def _partial(feature: "SeqFeature") -> str:
-    """Which end of a CDS lies outside its record: 5', 3', both, or no."""
+    """Which end of a CDS lies outside its record: "5'", "3'", "both" or "no"."""
     from Bio.SeqFeature import AfterPosition, BeforePosition
 
     open_start = isinstance(feature.location.start, BeforePosition)
@@ -176,7 +178,7 @@ class _Lines:
         return line
 
     def read(self, size: int) -> str:
-        """Nothing, as a text file says that it is open in text mode."""
+        """An empty text, by which Biopython sees that the file is open in text mode."""
         return ""
 
     def readline(self) -> str:

@@ -1,4 +1,4 @@
-"""What a file is: by its name, of .txt by its content, and what to do where the two disagree."""
+"""The format of a file, by its name (.txt: by its content), and advice if the two disagree."""
 
 import gzip
 import re
@@ -7,9 +7,9 @@ from pathlib import Path
 
 from seqfuse.errors import UserError
 
-HEAD = 4096  # bytes that are looked at
+HEAD = 4096  # bytes read to recognise a file
 GZIPPED = (".gz", ".bgz")
-# Suffix -> form; any of them but .parquet may be followed by .gz or .bgz.
+# Suffix -> form; all but .parquet may be followed by .gz or .bgz.
 FORMS = {
     **{".csv": "csv", ".tsv": "tsv", ".parquet": "parquet", ".jsonl": "jsonl"},
     **dict.fromkeys((".fasta", ".fna", ".fa", ".fas", ".ffn"), "fasta"),
@@ -45,7 +45,7 @@ _TEXT = {
     "version https://git-lfs": "a pointer of Git LFS; fetch the file itself: git lfs pull",
 }
 _BCF = "BCF; write it as VCF: bcftools view"
-# How a text begins -> its form, what to call it, and how its name should end.
+# Beginning of a text -> its form, the form's name in messages, and the suffix its file should have.
 _BEGINS = {
     ">": ("fasta", "FASTA", ".fasta"),
     "locus ": ("genbank", "GenBank", ".gb"),
@@ -60,18 +60,18 @@ _NO_READER = {
     "clustal": "a Clustal alignment; convert it to FASTA",
     "# stockholm": "a Stockholm alignment; convert it to FASTA",
 }
-# An attribute as GTF writes it, and not GFF3.
+# An attribute as GTF, but not GFF3, writes it.
 _GTF = re.compile(r'\tgene_id "')
 _COMMENT = re.compile(r"(?:[;#][^\n]*\n|\s+)*")
 
 
 def is_gzipped(path: Path) -> bool:
-    """Whether its name says so."""
+    """Whether a file's name says that it is gzip-compressed."""
     return path.name.lower().endswith(GZIPPED)
 
 
 def suffix_form(name: str) -> str | None:
-    """The form that a file's name says, without .gz; None where it says none."""
+    """The form in a file's suffix, ignoring .gz; None if the suffix is unknown."""
     bare = name.lower()
     for ending in GZIPPED:
         bare = bare.removesuffix(ending)
@@ -79,33 +79,34 @@ def suffix_form(name: str) -> str | None:
 
 
 def form(path: Path) -> str:
-    """The form of a file that is there and not empty; a `UserError` where it is none of ours."""
-    said = suffix_form(path.name)
-    if said is None:
+    """The form of an existing file; raises `UserError` if it cannot be read or contradicts its
+    name."""
+    by_name = suffix_form(path.name)
+    if by_name is None:
         hint = next((fix for end, fix in _NO_SUFFIX.items() if path.name.lower().endswith(end)), "")
         hint = f" ({hint})" if hint else ""
         known = f"{', '.join(FORMS)} (and .gz, .bgz)"
         raise UserError(f"{path}: unknown suffix{hint}; known: {known}")
-    if said == "parquet" and is_gzipped(path):
+    if by_name == "parquet" and is_gzipped(path):
         raise UserError(f"{path}: Parquet compresses by itself; decompress it: gunzip")
-    wrong = None if said == "parquet" else _misnamed(path)
+    wrong = None if by_name == "parquet" else _misnamed(path)
     if wrong:
         raise UserError(f"{path}: this is {wrong}")
-    return _by_content(path) if said == "txt" else said
+    return _by_content(path) if by_name == "txt" else by_name
 
 
 def strange_text(head: bytes, form: str) -> str | None:
-    """What a text is and what to do about it, if its first bytes say that it is none of `form`."""
+    """What a text is and how to fix it, if its first bytes show that it is not of `form`."""
     wide = head.startswith((b"\xff\xfe", b"\xfe\xff"))
     if wide or head.count(b"\0") > len(head) // 4:
         return "UTF-16; convert it: iconv -f UTF-16 -t UTF-8"
     body = head.removeprefix(b"\xef\xbb\xbf")
     text = body.decode("latin-1").lstrip().lower()
     known = _TEXT | (_NO_READER if form not in ("csv", "tsv") else {"bcf\2": _BCF})
-    said = next((said for start, said in known.items() if text.startswith(start)), None)
-    if said:
-        return said
-    begins = next((found for start, found in _BEGINS.items() if text.startswith(start)), None)
+    advice = next((advice for start, advice in known.items() if text.startswith(start)), None)
+    if advice:
+        return advice
+    begins = next((kind for start, kind in _BEGINS.items() if text.startswith(start)), None)
     if begins and begins[0] != form and not (form in ("csv", "tsv") and begins[0] in _TABLES):
         return f"{begins[1]}; let its name end in {begins[2]}"
     if form == "gff3" and _GTF.search(text):
@@ -115,18 +116,18 @@ def strange_text(head: bytes, form: str) -> str | None:
     return None
 
 
-# What a table may begin like: a column called `ID` or `locus tag`.
+# A table may begin like these: its first column may be `ID` or `locus tag`.
 _TABLES = ("genbank", "embl")
 
 
 def _misnamed(path: Path) -> str | None:
-    """What the file is and what to do about it, if its first bytes say that it has no gzip though
-    its name says so, or the other way round, or that it is no such text."""
+    """What the file is and how to fix it, if it is gzipped and its name does not say so, or the
+    other way round, or if it is a binary file of another kind."""
     with path.open("rb") as handle:
         head = handle.read(HEAD)
     if is_gzipped(path):
         return None if head.startswith(_GZIP) else "not gzip-compressed; take .gz off its name"
-    return next((said for start, said in _BINARY.items() if head.startswith(start)), None)
+    return next((advice for start, advice in _BINARY.items() if head.startswith(start)), None)
 
 
 def _by_content(path: Path) -> str:
@@ -151,6 +152,6 @@ def _by_content(path: Path) -> str:
     if strange := strange_text(head, "fasta"):
         raise UserError(f"{path}: this is {strange}")
     raise UserError(
-        f"{path}: neither a table nor FASTA, GenBank, EMBL, GFF3 or VCF by its content; let its"
-        " name end in what it is, such as .csv"
+        f"{path}: neither a table nor FASTA, GenBank, EMBL, GFF3 or VCF by its content; give its"
+        " name the suffix of its format, such as .csv"
     )

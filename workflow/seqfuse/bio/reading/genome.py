@@ -1,8 +1,8 @@
-"""A genome: any part of any contig, without the rest of it in memory.
+"""A genome: any part of any contig, without loading the rest.
 
-Reads FASTA, plain or bgzipped, by pyfaidx. The index (.fai, and .gzi of bgzip) is the one that
-samtools writes and is kept beside the genome; in a folder that cannot be written, or on a path that
-must not be, it goes into a temporary folder and with it.
+Reads FASTA, plain or bgzipped, through pyfaidx. The index (.fai, and .gzi for bgzip) is the one
+that samtools writes, and is kept beside the genome. If that folder is not or must not be written,
+the index lives in a temporary folder, which is deleted afterwards.
 """
 
 import shutil
@@ -14,9 +14,9 @@ from seqfuse.bio.reading import file_kinds
 from seqfuse.errors import UserError, several
 
 _INDEXES = (".fai", ".gzi")
-# Nucleotides that are read beyond those asked for: files mostly go along a contig.
+# Nucleotides read ahead, because most files go along a contig.
 _AHEAD = 1 << 16
-# Contigs that are one under two names.
+# Contigs with two names.
 _ALIASES = {"chrM": "MT", "MT": "chrM", "M": "chrM", "chrMT": "MT"}
 
 
@@ -27,11 +27,11 @@ class Genome:
         self.path = path
         _refuse_unreadable(path)
         self._names: dict[str, str | None] = {}
-        self._held = ("", 1, "")  # a contig, where in it, and the nucleotides from there on
+        self._held = ("", 1, "")  # a contig, a position in it, and the nucleotides from there on
         self._faidx = self._opened(keep_index)
 
     def named(self, contig: str) -> str | None:
-        """What the genome calls a contig, with `chr` or without it; None if it has none such."""
+        """The genome's name for a contig, with or without `chr`; None if it has no such contig."""
         if contig not in self._names:
             bare = contig.removeprefix("chr")
             names = (contig, bare, f"chr{bare}", _ALIASES.get(contig, contig))
@@ -39,11 +39,11 @@ class Genome:
         return self._names[contig]
 
     def length(self, contig: str) -> int:
-        """Nucleotides of a contig, by the genome's own name for it."""
+        """The length in nt of a contig, by the genome's own name for it."""
         return self._faidx.index[contig].rlen
 
     def fetch(self, contig: str, start: int, end: int) -> str:
-        """The nucleotides `start` to `end` of a contig, from 1, as far as the contig has them."""
+        """The nucleotides `start` to `end` of a contig (from 1, inclusive), cut at its ends."""
         size = self.length(contig)
         start, end = max(1, start), min(end, size)
         if start > end:
@@ -56,7 +56,7 @@ class Genome:
         return letters[start - first : end - first + 1]
 
     def known(self) -> str:
-        """What its contigs are called."""
+        """A phrase that names the file and its contigs."""
         return f"{self.path} has {several([*self._faidx.index], 60)}"
 
     def _opened(self, keep: bool):
@@ -67,10 +67,10 @@ class Genome:
         if all(place.is_file() and place.stat().st_mtime >= changed for place in needed):
             return self._indexed(places)
         with tempfile.TemporaryDirectory(prefix="seqfuse-") as folder:
-            made = [Path(folder) / f"index{suffix}" for suffix in _INDEXES]
-            faidx = self._indexed(made)
-            for index, place in zip(made, needed, strict=False) if keep else ():
-                try:  # beside its place first, so that nobody reads half an index
+            indexes = [Path(folder) / f"index{suffix}" for suffix in _INDEXES]
+            faidx = self._indexed(indexes)
+            for index, place in zip(indexes, needed, strict=False) if keep else ():
+                try:  # copied beside its place first, so that nobody reads half an index
                     beside = Path(shutil.copy(index, f"{place}.{Path(folder).name}"))
                     beside.replace(place)
                 except OSError:
@@ -89,14 +89,14 @@ class Genome:
                 )
         except pyfaidx.UnsupportedCompressionFormat:
             raise UserError(
-                f"{self.path}: gzip, in which no place can be found; compress it by blocks: "
-                "gunzip, then bgzip"
+                f"{self.path}: plain gzip allows no random access; compress it in blocks: gunzip,"
+                " then bgzip"
             ) from None
         except (pyfaidx.FastaIndexingError, ValueError, OSError, IndexError) as error:
             reason = " ".join(str(error).replace(str(self.path), "it").split())[:160]
             raise UserError(
-                f"{self.path}: not a genome that can be indexed ({reason}); give FASTA whose lines"
-                " are equally long and whose names differ"
+                f"{self.path}: the genome cannot be indexed ({reason}); give FASTA with lines of"
+                " equal length and unique names"
             ) from None
 
 
@@ -106,8 +106,8 @@ def _refuse_unreadable(path: Path) -> None:
     form = file_kinds.suffix_form(path.name) and file_kinds.form(path)
     if form is None:
         raise UserError(
-            f"{path}: give the genome as FASTA, plain or bgzipped, whose name ends in .fa, .fna or"
-            " .fasta (and .gz); of .2bit, twoBitToFa makes it"
+            f"{path}: give the genome as FASTA, plain or bgzipped, with a name that ends in .fa,"
+            " .fna or .fasta (and .gz); twoBitToFa converts .2bit"
         )
     if form != "fasta":
-        raise UserError(f"{path}: this is no FASTA but {form}; give the genome as FASTA")
+        raise UserError(f"{path}: this is {form}, not FASTA; give the genome as FASTA")

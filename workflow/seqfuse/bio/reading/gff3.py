@@ -1,6 +1,6 @@
-"""GFF3 and its genome: each coding sequence (CDS), its parts spliced, on its own strand.
+"""GFF3 with its genome: each coding sequence (CDS), spliced and on its own strand.
 
-The CDSs of a contig are in memory until the next contig or `###`; the genome is not.
+The CDSs of a contig stay in memory until the next contig or `###`; the genome is never loaded.
 """
 
 import shlex
@@ -23,11 +23,11 @@ COLUMNS = ("id", "sequence", "transcript", *ATTRIBUTES, "partial", "record", "lo
 
 @dataclass
 class _Cds:
-    """The parts of one CDS, {(start, end): phase}, and the attributes of the first."""
+    """The parts of one CDS, {(start, end): phase}, and the attributes of its first part."""
 
     contig: str
     strand: str
-    said: dict[str, str]
+    attributes: dict[str, str]
     parts: dict[tuple[int, int], str] = field(default_factory=dict)
 
 
@@ -39,15 +39,15 @@ class Gff3:
         self._genome = genome
 
     def columns(self) -> list[str]:
-        """The same for every file; what a CDS lacks is None."""
+        """The columns, the same for every file; a CDS has None where it lacks a value."""
         return [*COLUMNS]
 
     def each(self, columns: Collection[str]) -> Iterator[tuple[int, dict | BadRow]]:
-        """A row a CDS, with the line of its first part; all columns, whichever are asked for."""
+        """One row for each CDS, with the line of its first part; always all columns."""
         if self._genome is None:
             raise UserError(
-                f"{self.path}: GFF3 says where coding sequences lie; name the genome that they lie"
-                f" in (genome: ref.fa in the dataset's entry, or --genome){self._own_genome()}"
+                f"{self.path}: GFF3 gives only the positions of coding sequences; name their genome"
+                f" (genome: ref.fa in the dataset's entry, or --genome){self._own_genome()}"
             )
         genome, seen, line = Genome(self._genome), set(), 0
         for contig, held, parents in self._contigs():
@@ -55,24 +55,24 @@ class Gff3:
                 if isinstance(cds, BadRow):
                     yield line, cds
                 elif (contig, id) in seen:
-                    fix = "sort the file, so that the parts of a CDS stand together"
-                    yield line, BadRow("parts of this CDS stand apart", None, fix, id=id)
+                    fix = "sort the file, so that the parts of a CDS follow each other"
+                    yield line, BadRow("the parts of this CDS are scattered", None, fix, id=id)
                 else:
                     seen.add((contig, id))
                     yield line, self._row(id, cds, parents, genome)
         if not line:
-            raise UserError(f"{self.path}: no CDS; give an annotation that has them")
+            raise UserError(f"{self.path}: no CDS; give an annotation that has some")
 
     def _own_genome(self) -> str:
-        """How to take the genome out of a file that ends in it, as those of Prokka do."""
+        """The command that extracts the genome from a file that ends with it, as Prokka's do."""
         if not any(line.startswith("##FASTA") for line in text.lines(self.path, "gff3")):
             return ""
         compressed = self.path.suffix.lower() in (".gz", ".bgz")
         shown = f"{'zcat' if compressed else 'cat'} {shlex.quote(str(self.path))}"
-        return f"; it stands behind ##FASTA: {shown} | sed '1,/^##FASTA/d' > ref.fa"
+        return f"; it follows ##FASTA: {shown} | sed '1,/^##FASTA/d' > ref.fa"
 
     def _contigs(self) -> Iterator[tuple[str, dict, dict]]:
-        """Of each contig (its name, {CDS: (line, parts or fault)}, {feature: attributes})."""
+        """For each contig: (its name, {CDS: (line, parts or fault)}, {feature: attributes})."""
         contig, held, parents = None, {}, {}
         for number, line in enumerate(text.lines(self.path, "gff3"), start=1):
             line = line.rstrip("\r\n")
@@ -86,7 +86,7 @@ class Gff3:
             if not line.strip() or line.startswith("#"):
                 continue
             if len(cells) != 9:
-                fault = BadRow("{} columns, and GFF3 has 9", len(cells), "separate them by tabs")
+                fault = BadRow("{} columns instead of 9", len(cells), "separate them by tabs")
                 held[f"line {number}"] = (number, fault)
                 continue
             self._hold(number, cells, held, parents)
@@ -94,22 +94,22 @@ class Gff3:
             yield contig, held, parents
 
     def _hold(self, number: int, cells: list[str], held: dict, parents: dict) -> None:
-        contig, _, kind, start, end, _, strand, phase, attributes = cells
-        said = _attributes(attributes)
+        contig, _, kind, start, end, _, strand, phase, last_cell = cells
+        attributes = _attributes(last_cell)
         if kind != "CDS":
-            if "ID" in said:
-                parents[said["ID"]] = said
+            if "ID" in attributes:
+                parents[attributes["ID"]] = attributes
             return
-        id = said.get("ID") or said.get("Parent")
+        id = attributes.get("ID") or attributes.get("Parent")
         fault = _fault(id, start, end, strand, phase)
         if fault:
             held[f"line {number}"] = (number, fault)
             return
-        line, cds = held.setdefault(id, (number, _Cds(contig, strand, said)))
+        line, cds = held.setdefault(id, (number, _Cds(contig, strand, attributes)))
         if isinstance(cds, _Cds):
             cds.parts[int(start), int(end)] = phase
             if cds.strand != strand:
-                fix = "parts on both strands are not joined; leave it out"
+                fix = "parts on both strands cannot be joined; leave it out"
                 held[id] = (line, BadRow("its parts lie on both strands", None, fix, id=id))
 
     def _row(self, id: str, cds: _Cds, parents: dict, genome: Genome) -> dict | BadRow:
@@ -128,18 +128,18 @@ class Gff3:
             where = f"{parts[-1][1]:,} of {genome.length(contig):,}"
             fix = "give the genome of this annotation"
             return BadRow("it ends outside of its contig: {}", where, fix, id=id)
-        if {"pseudo", "pseudogene"} & cds.said.keys():
+        if {"pseudo", "pseudogene"} & cds.attributes.keys():
             return BadRow("a pseudogene", None, "it codes for no whole protein", id=id, stops=False)
         letters = "".join(genome.fetch(contig, start, end) for start, end in parts)
         first = parts[0]
         if cds.strand == "-":
             letters, first = reverse_complement(letters), parts[-1]
         phase = int(cds.parts[first])
-        partial = "yes" if cds.said.get("partial") == "true" else "no"
+        partial = "yes" if cds.attributes.get("partial") == "true" else "no"
         self.noted["coding sequences are partial"] += partial != "no"
-        note_table(self.noted, cds.said.get("transl_table"))
-        transcript = cds.said.get("Parent")
-        row = {name: cds.said.get(name) for name in ATTRIBUTES}
+        note_table(self.noted, cds.attributes.get("transl_table"))
+        transcript = cds.attributes.get("Parent")
+        row = {name: cds.attributes.get(name) for name in ATTRIBUTES}
         above = parents.get(transcript, {})
         row["gene"] = row["gene"] or above.get("gene") or above.get("Parent")
         row |= {"transcript": transcript, "partial": partial, "record": cds.contig}
@@ -148,9 +148,9 @@ class Gff3:
 
 
 def _fault(id: str | None, start: str, end: str, strand: str, phase: str) -> BadRow | None:
-    """What is wrong with the line of a CDS."""
+    """What is wrong with the line of a CDS, if anything."""
     if id is None:
-        return BadRow("a CDS without ID and Parent", None, "write ID=..., which its parts share")
+        return BadRow("a CDS without ID and Parent", None, "give all its parts the same ID=...")
     if not (start.isdecimal() and end.isdecimal() and 1 <= int(start) <= int(end)):
         return BadRow("start..end is {}", f"{start}..{end}", "count from 1, start <= end", id=id)
     if strand not in ("+", "-"):

@@ -1,4 +1,4 @@
-"""The flags of a command that reads new sequences: what its columns are called, and what becomes of
+"""The flags of a command that reads new sequences: the names of its columns, and what happens to
 rows that cannot be used."""
 
 import argparse
@@ -6,31 +6,31 @@ from collections.abc import Collection
 
 from seqfuse.errors import UserError, several
 
-# The fields of coding sequences, and of sequences that a question is asked about.
+# The fields of coding sequences, and of sequences with a question.
 CODING = ("id", "sequence", "cds_start", "cds_end", "transl_table")
 ASKED = ("id", "sequence", "variant", "question")
 
 
 def add(parser: argparse.ArgumentParser, fields: Collection[str]) -> None:
-    """Add them; `fields` are what a table may have."""
+    """Add the flags; `fields` are the fields that a table may have."""
     parser.add_argument(
         "--columns",
         nargs="+",
         default=[],
         metavar="FIELD=COLUMN",
-        help=f"what a table calls {several([*fields])}, as in sequence=cds",
+        help=f"the table's columns for {several([*fields])}, as in sequence=cds",
     )
     parser.add_argument(
         "--bad-rows",
         choices=["reject", "refuse"],
         default="reject",
-        help="of rows that cannot be used: leave them out, name them and end with status 1, or stop"
-        " (default: reject)",
+        help="rows that cannot be used: reject leaves them out, names them and ends with status 1;"
+        " refuse stops (default: reject)",
     )
 
 
 def columns(args: argparse.Namespace) -> dict[str, str]:
-    """Field -> column, as --columns says."""
+    """Field -> column, from --columns."""
     column_of = {}
     for word in args.columns:
         field, _, column = word.partition("=")

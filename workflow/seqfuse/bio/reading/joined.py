@@ -1,7 +1,7 @@
-"""Rows of a file, each with the cells of a table that has its key: FASTA and a table of values.
+"""Rows of a file joined with a table by a key, such as FASTA and a table of values.
 
-The table is in memory, the file is not. What has no partner is left out, counted and named; a key
-that stands twice in the table is a fault, because nothing says which row is meant.
+The table is in memory, the file is not. Rows without a partner are left out, counted and named; a
+key that occurs twice in the table is a fault, because nothing says which row is meant.
 """
 
 from collections import Counter
@@ -13,12 +13,12 @@ from seqfuse.bio.reading.bad_rows import BadRow, BadRows, Place
 from seqfuse.bio.reading.readers import Reader
 from seqfuse.errors import UserError, nearest, quoted
 
-# Keys that are looked through for what differs between the two sides.
+# Keys compared to find out how the two sides spell them.
 _COMPARED = 1000
 
 
 class Table:
-    """A table whose rows have one key each; `on` names its column."""
+    """A table with one key a row, in the column `on`."""
 
     def __init__(self, path: Path, on: str):
         self.path, self.on = path, on
@@ -29,7 +29,8 @@ class Table:
                 f"{path}: no column {quoted(on)} to join by{nearest(on, self.columns, most=60)};"
                 " write it as join: {on: ...}, or on: {COLUMN OF THE FILE: COLUMN OF THE TABLE}"
             )
-        # Key -> line and cells; how often each was found; the first keys that were not.
+        # Key -> line and cells; keys in several rows; how often each key was looked up; the first
+        # keys that the table lacks.
         self.rows: dict[str, tuple[int, tuple]] = {}
         self.repeated: set[str] = set()
         self.used: Counter[str] = Counter()
@@ -37,7 +38,7 @@ class Table:
         self._loaded: Sequence[str] | None = None
 
     def load(self, columns: Sequence[str], bad: BadRows) -> None:
-        """Read the rows with these columns; of a key that stands twice none is kept."""
+        """Read the rows with these columns, except those whose key occurs twice."""
         if self._loaded == columns:
             return
         self._loaded = columns
@@ -57,7 +58,7 @@ class Table:
                 self.rows[key] = (number, tuple(row.get(name) for name in columns))
 
     def cells(self, key: str) -> dict | None:
-        """The cells of a key's row."""
+        """The cells of a key's row; None if the table lacks the key."""
         if key not in self.rows:
             if len(self.missed) < _COMPARED:
                 self.missed.append(key)
@@ -66,11 +67,11 @@ class Table:
         return dict(zip(self._loaded, self.rows[key][1], strict=True))
 
     def finish(self, files: str, bad: BadRows) -> None:
-        """Name the rows that no row of the files has found; refuse if that is all of them."""
+        """Report the rows that no row of the files matches; raise `UserError` if none matches."""
         if self.rows and not self.used and self.missed:
             ours, theirs = self.missed[0], next(iter(self.rows))
             raise UserError(
-                f"{files} and {self.path}: no {self.on} stands in both (as {quoted(ours)} and"
+                f"{files} and {self.path}: no {self.on} is in both (such as {quoted(ours)} and"
                 f" {quoted(theirs)}){self._hint()}"
             )
         what = f"the {self.on} {{}} is not in {files}{self._hint()}"
@@ -80,7 +81,7 @@ class Table:
 
     @property
     def shared(self) -> int:
-        """Rows of the files whose cells another one has, too."""
+        """The number of rows of the files that share their table row with an earlier one."""
         return self.used.total() - len(self.used)
 
     def _place(self, number: int, key: str) -> Place:
@@ -88,10 +89,10 @@ class Table:
 
     def _twice(self, key: str) -> BadRow:
         fix = "keep one row of each, such as the mean"
-        return BadRow(f"the {self.on} {{}} stands in several rows", key, fix)
+        return BadRow(f"the {self.on} {{}} is in several rows", key, fix)
 
     def _hint(self) -> str:
-        """What would make keys of one side those of the other."""
+        """How the keys of the two sides could be made to match."""
         theirs = [key for key in self.rows if key not in self.used]
         changes = {
             "without what follows the last `.`": lambda key: key.rpartition(".")[0] or key,
@@ -101,12 +102,12 @@ class Table:
         for how, change in changes.items():
             common = {*map(change, self.missed)} & {*map(change, theirs)}
             if common:
-                return f"; {how}, {len(common):,} more would be found"
+                return f"; {how}, {len(common):,} more would match"
         return ""
 
 
 class Joined:
-    """A reader whose rows have the cells of a table, too."""
+    """A reader whose rows also have the cells of a table."""
 
     def __init__(self, reader: Reader, own: str, table: Table, bad: BadRows):
         self.reader, self.own, self.table, self._bad = reader, own, table, bad
@@ -126,11 +127,11 @@ class Joined:
             )
 
     def columns(self) -> list[str]:
-        """Those of the file, then those of the table."""
+        """The columns of the file, then those of the table."""
         return [*self._ours, *self._theirs]
 
     def each(self, columns: list[str]) -> Iterator[tuple[int, dict | BadRow]]:
-        """The rows that have a partner; of the others, that they have none."""
+        """The rows joined with their partners; a `BadRow` for a row without one."""
         self.table.load([name for name in self._theirs if name in columns], self._bad)
         ours = [name for name in self._ours if name in columns or name == self.own]
         for number, row in self.reader.each(ours):
@@ -144,8 +145,7 @@ class Joined:
                 continue
             partner = self.table.cells(key)
             if partner is None:
-                several = key in self.table.repeated
-                is_in = "stands in several rows of" if several else "is not in"
+                is_in = "is in several rows of" if key in self.table.repeated else "is not in"
                 what = f"the {self.own} {{}} {is_in} {self.table.path.name}"
                 yield number, BadRow(what, key, id=key, stops=False)
             else:
@@ -157,5 +157,5 @@ def _key(cell: object) -> str:
         raise cell
     key = (cells.text(cell) or "").strip()
     if not key:
-        raise BadRow("there is nothing to join by", fix="fill it in or remove the row")
+        raise BadRow("the key to join by is missing", fix="fill it in or remove the row")
     return key

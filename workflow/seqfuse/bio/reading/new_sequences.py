@@ -1,6 +1,6 @@
-"""New sequences of a user, for a trained model: FASTA, or a table with a column of them.
+"""A user's new sequences for a trained model: FASTA, or a table with a column of sequences.
 
-Nothing is lost: a row that cannot be used stays, with its place in the file and what is wrong.
+A row that cannot be used is kept, with its place in the file and what is wrong with it.
 """
 
 import re
@@ -18,16 +18,15 @@ from seqfuse.bio.reading.readers import Reader
 from seqfuse.errors import UserError, nearest, quoted, several
 
 _SEQUENCES = ("sequence", "variant")
-# Of a column's first cell: it is likely the column of sequences.
+# A first cell like this suggests that its column holds the sequences.
 _DNA = re.compile("[ACGTUN]{6,}", re.IGNORECASE)
-_TYPED = 40  # letters of a column's name
+_TYPED = 40  # a longer column name is not written out in advice
 
 
 @dataclass
 class NewSequence:
-    """A row: where it stands, the text of each field that its file has (None where it is empty;
-    sequences as `seqfuse sequences` spells them, cut to their coding part), and why it cannot be
-    used, if it cannot."""
+    """A row: its place, the text of each field that its file has (None if empty; sequences spelt as
+    `seqfuse sequences` spells them and cut to their coding part), and its fault, if it has one."""
 
     place: Place
     cells: dict[str, str | None]
@@ -35,20 +34,20 @@ class NewSequence:
 
     @property
     def id(self) -> str:
-        """Its name; made from the row's number where the file has none."""
+        """The row's id; made from its number if the file has none."""
         return self.place.id
 
     def reject(self, fault: BadRow) -> None:
-        """Say why it cannot be used, unless that is said already."""
+        """Set the fault, unless the row already has one."""
         self.fault = self.fault or fault
 
 
 @dataclass(frozen=True)
 class SequenceFile:
-    """The rows of a file, in order, read anew each time that they are gone through.
+    """The rows of a file, in order, read anew at each iteration.
 
-    `fields` are what a row may have, `sequence` at least; `columns` (field -> column) names those
-    of a table that are called otherwise.
+    `fields` are the fields a row may have, at least `sequence`; `columns` (field -> column) maps
+    those that the table calls something else.
     """
 
     reader: Reader
@@ -78,49 +77,49 @@ class SequenceFile:
 def read(
     path: Path, fields: Collection[str], columns: Mapping[str, str], genome: Path | None = None
 ) -> list[NewSequence]:
-    """The rows of a file, all in memory; GFF3 speaks of a `genome`."""
+    """The rows of a file, all in memory; GFF3 needs its `genome`."""
     rows = [*of_file(path, fields, columns, genome)]
     ids = Ids()
     for row in rows:
         ids.add(row.id)
-    ids.hold(path, rows)
+    ids.check(path, rows)
     return rows
 
 
 def of_file(
     path: Path, fields: Collection[str], columns: Mapping[str, str], genome: Path | None = None
 ) -> SequenceFile:
-    """The rows of a file that holds sequences, or of GFF3 and its `genome`."""
+    """The rows of a file with sequences, or of GFF3 with its `genome`."""
     reader = Reader(path, genome=genome)
     if reader.form == "vcf":
         raise UserError(
-            f"{path}: a VCF has variants and no sequences; `seqfuse ask --vcf` asks about them"
+            f"{path}: a VCF has variants, not sequences; ask about them with `seqfuse ask --vcf`"
         )
     if genome is not None and reader.form != "gff3":
         raise UserError(
-            f"--genome goes with GFF3, and {path} has its own sequences ({reader.form}); remove it"
+            f"--genome is for GFF3, but {path} has its own sequences ({reader.form}); remove it"
         )
     return SequenceFile(reader, fields, columns)
 
 
 class Ids:
-    """The ids of rows, eight bytes each, so that those of a file that does not fit into memory can
-    be compared."""
+    """The ids of rows as hashes of eight bytes, so that even a file larger than memory can be
+    checked for repeated ids."""
 
     def __init__(self) -> None:
         self._hashes = array("Q")
 
     def add(self, id: str) -> None:
-        """Take one."""
+        """Take one id."""
         code = blake2b(id.encode(errors="surrogatepass"), digest_size=8).digest()
         self._hashes.append(int.from_bytes(code))
 
-    def hold(self, path: Path, rows: Iterable[NewSequence]) -> None:
-        """Refuse no id at all, and one that occurs twice; its place is looked up in the `rows`."""
+    def check(self, path: Path, rows: Iterable[NewSequence]) -> None:
+        """Raise `UserError` if there is no id, or if one of `rows` repeats the id of another."""
         import numpy as np
 
         if not self._hashes:
-            raise UserError(f"{path}: there is no row; give a file with sequences")
+            raise UserError(f"{path}: no rows; give a file with sequences")
         hashes = np.sort(np.frombuffer(self._hashes, np.uint64))
         if (hashes[1:] != hashes[:-1]).all():
             return
@@ -135,7 +134,7 @@ class Ids:
 
 
 def sound(rows: Iterable[NewSequence], policy: str) -> list[NewSequence]:
-    """The rows that can be used; the others are told of."""
+    """The usable rows; the others are reported (see `tell`)."""
     bad, usable = BadRows(), []
     for row in rows:
         if row.fault is None:
@@ -147,18 +146,18 @@ def sound(rows: Iterable[NewSequence], policy: str) -> list[NewSequence]:
 
 
 def tell(bad: BadRows, sound: int, policy: str) -> None:
-    """Name rows that cannot be used, a line a kind; they stop the command where `policy` is to
-    refuse them, or where none are `sound`."""
+    """Report rows that cannot be used, one line a kind. Raises `UserError` if `policy` is "refuse"
+    or if no row is `sound`."""
     if policy == "refuse":
         bad.refuse(", or leave such rows out with --bad-rows reject")
     if not sound:
         bad.refuse()
-        raise UserError("no row is left that can be used")
+        raise UserError("no usable row is left")
     bad.say("left out")
 
 
 def _spelt(row: NewSequence) -> NewSequence:
-    """A row with its sequences spelled and cut, or with what is wrong with them."""
+    """A row with its sequences spelt and cut, or with their fault."""
     if row.fault is not None:
         return row
     try:
@@ -179,15 +178,15 @@ def _columns(reader: Reader, fields: Collection[str], columns: Mapping[str, str]
     path, header = reader.path, reader.columns()
     for field, column in columns.items():
         if field not in fields:
-            raise UserError(f"--columns: there is no field {quoted(field)}{nearest(field, fields)}")
+            raise UserError(f"--columns: unknown field {quoted(field)}{nearest(field, fields)}")
         if column not in header:
             raise UserError(f"{path}: no column {quoted(column)}{nearest(column, header, most=60)}")
     column_of = {field: field for field in fields if field in header} | dict(columns)
     for column, field in cells.near_misses(header, fields):
         if field not in column_of and column not in column_of.values():
             raise UserError(
-                f"{path}: the column {quoted(column)} is read only if it is named: write"
-                f" {_flag(field, column)}, or rename it"
+                f"{path}: the column {quoted(column)} looks like {field} but is read only if named:"
+                f" write {_flag(field, column)}, or rename it"
             )
     if "sequence" not in column_of:
         _, first = next(reader.each(header), (0, {}))
@@ -201,5 +200,5 @@ def _columns(reader: Reader, fields: Collection[str], columns: Mapping[str, str]
 
 
 def _flag(field: str, column: str) -> str:
-    """What to type, if the name is short enough to be typed."""
+    """The flag to type, with a placeholder for a long column name."""
     return f"`--columns {field}={shlex.quote(column) if len(column) <= _TYPED else 'COLUMN'}`"

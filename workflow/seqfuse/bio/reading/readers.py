@@ -1,9 +1,9 @@
-"""Rows of a source file, one at a time, whatever its format: a table, FASTA, annotation, variants.
+"""Rows of a source file, one at a time, in any format: tables, FASTA, annotations, variants.
 
-The suffix tells the format; of .txt, the content. Every mistake names the file, the line or row,
-and what to do. Rows are dictionaries of the file's own column names; an empty CSV cell is None. A
-row that does not have the form of its file, such as one with a cell too many, is a `BadRow`, for
-the caller to count or to stop at. Memory does not grow with the rows of a file.
+The suffix gives the format; for .txt, the content does. Every error names the file, the line or
+row, and the fix. Rows are dictionaries keyed by the file's own column names; an empty CSV cell is
+None. A malformed row, such as one with a cell too many, is a `BadRow`, for the caller to count or
+to stop at. Memory does not grow with the rows of a file.
 """
 
 import csv
@@ -21,25 +21,25 @@ from seqfuse.bio.reading.bad_rows import BadRow, Place
 from seqfuse.bio.reading.text import lines as text_lines
 from seqfuse.errors import UserError, quoted, several
 
-csv.field_size_limit(2**31 - 1)  # a chromosome is a cell too
+csv.field_size_limit(2**31 - 1)  # a cell may hold a whole chromosome
 _PARQUET_ROWS = 256
 _ONE_OBJECT = "write one JSON object a line"
-# A name of a column that must be a cell: so many nucleotides, and nothing else.
+# A column name like this must be data: at least 12 nucleotides and nothing else.
 _SEQUENCE = re.compile("[ACGTUN]{12,}", re.IGNORECASE)
-# What csv says -> what it is and what to do.
+# Part of csv's message -> what is wrong and how to fix it.
 _CSV_FAULTS = {
-    "new-line character": r"a CR that ends no line; convert line ends: tr '\r' '\n'",
-    "unexpected end": "a quote is opened here and closed nowhere; double quotes inside a cell",
-    "expected after": "text behind a closing quote; double quotes inside a cell",
+    "new-line character": r"a CR inside a line; convert line ends: tr '\r' '\n'",
+    "unexpected end": "a quote is opened here but never closed; double quotes inside a cell",
+    "expected after": "text after a closing quote; double quotes inside a cell",
 }
 
 
 @dataclass(frozen=True)
 class Reader:
     """A source file; FASTA headers are split at `separator` into `header_fields`. Variants become
-    windows of `window` nucleotides of the `genome`, GFF3 the coding sequences of it.
+    windows of `window` nucleotides in the `genome`; GFF3 gives the genome's coding sequences.
 
-    `noted` counts, in words, what is odd about rows that are read all the same.
+    `noted` counts peculiarities of rows that are read nevertheless, keyed by a phrase.
     """
 
     path: Path
@@ -51,7 +51,7 @@ class Reader:
     noted: Counter[str] = field(default_factory=Counter, compare=False)
 
     def columns(self) -> list[str]:
-        """The names of the file's columns; of JSON lines all that any line has."""
+        """The names of the file's columns; for JSON lines, every key that occurs in a line."""
         form = self.form
         if form == "parquet":
             return self._header(record_batches.opened(self.path).schema_arrow.names)
@@ -73,18 +73,19 @@ class Reader:
         return self._parser(form).columns()
 
     def rows(self, columns: list[str]) -> Iterator[dict]:
-        """The rows, as {column: value} of at least `columns`."""
+        """The rows as {column: value}, with at least `columns`."""
         return (row for _, row in self.numbered(columns))
 
     @property
     def unit(self) -> str:
-        """What `numbered` counts."""
+        """What `numbered` counts: "line" or "row"."""
         return "row" if self.form == "parquet" else "line"
 
     def numbered(self, columns: list[str]) -> Iterator[tuple[int, dict]]:
-        """The rows, each with the line of the file in which it begins; of Parquet the row's number.
+        """The rows, each with the line of the file where it begins (for Parquet, its row number).
 
-        Both from 1, whatever lines are blank or cells hold line ends. The first bad row ends it.
+        Both count from 1, and include blank lines and line ends inside cells. Raises `UserError` at
+        the first bad row.
         """
         for number, row in self.each(columns):
             if isinstance(row, BadRow):
@@ -95,7 +96,7 @@ class Reader:
         return UserError(f"{Place(str(self.path), number, row.id, self.unit)}: {row}; {row.fix}")
 
     def each(self, columns: list[str]) -> Iterator[tuple[int, dict | BadRow]]:
-        """As `numbered`, but of a bad row what is wrong with it."""
+        """Like `numbered`, but yields a `BadRow` for each bad row."""
         form = self.form
         if form == "parquet":
             file = record_batches.opened(self.path)
@@ -105,7 +106,9 @@ class Reader:
                     rows = batch.to_pylist()
                 except (ValueError, OverflowError) as error:
                     what = (
-                        "text is not UTF-8" if isinstance(error, UnicodeError) else "date is none"
+                        "text is not UTF-8"
+                        if isinstance(error, UnicodeError)
+                        else "date is invalid"
                     )
                     last = number + len(batch) - 1
                     raise UserError(
@@ -127,7 +130,7 @@ class Reader:
             yield from self._parser(form).each(columns)
 
     def _parser(self, form: str) -> "vcf.Vcf | gff3.Gff3 | features.Features":
-        """What reads annotation or variants."""
+        """The parser for an annotation or variants."""
         if form == "vcf":
             return vcf.Vcf(self.path, self.genome, self.window, self.strand, self.noted)
         if form == "gff3":
@@ -136,7 +139,7 @@ class Reader:
 
     @property
     def form(self) -> str:
-        """What the file is, as `file_kinds` names it."""
+        """The file's form, as in `file_kinds.FORMS`."""
         if not self.path.exists():
             raise UserError(f"{self.path}: no such file")
         if not self.path.is_file():
@@ -146,7 +149,7 @@ class Reader:
         return file_kinds.form(self.path)
 
     def _cells(self, form: str) -> Iterator[tuple[int, list[str]]]:
-        """(the line in which it begins, its cells) of each row that is not blank."""
+        """(the line where it begins, its cells) for each row that is not blank."""
         delimiter = file_kinds.DELIMITERS[form]
         comments, lines = _without_comments(text_lines(self.path, form), delimiter)
         reader = csv.reader(lines, delimiter=delimiter, strict=True)
@@ -157,7 +160,7 @@ class Reader:
                     yield line, row
                 line = comments + reader.line_num + 1
         except csv.Error as error:
-            known = (said for start, said in _CSV_FAULTS.items() if start in str(error))
+            known = (fault for part, fault in _CSV_FAULTS.items() if part in str(error))
             raise UserError(f"{self.path}: line {line}: {next(known, str(error))}") from None
 
     def _header(self, header: list[str]) -> list[str]:
@@ -217,11 +220,11 @@ class Reader:
                     f"{self.path}: line {number}: a sequence before any header; FASTA records "
                     "begin with a line '>name'"
                 )
-            for letter, fault in ((">", "a header is glued to it"), ("\r", "a CR ends no line")):
+            for letter, fault in ((">", "a header inside a line"), ("\r", "a CR inside a line")):
                 if letter in line:
                     raise UserError(
-                        f"{self.path}: line {number}: {letter!r} inside a sequence: {fault}; put it"
-                        " on a line of its own"
+                        f"{self.path}: line {number}: {letter!r} inside a sequence: {fault}; start"
+                        " a new line there"
                     )
             parts.append(line)
         if header is None:
@@ -247,10 +250,9 @@ class Reader:
 
 
 def _without_comments(lines: Iterator[str], delimiter: str) -> tuple[int, Iterator[str]]:
-    """How many lines of comment a table begins with, and its other lines.
+    """The number of comment lines at the start of a table, and its other lines.
 
-    Comments begin with #. The last of them is the header where it has as many cells as the line
-    behind it.
+    Comments begin with #. The last one is the header if it has as many cells as the next line.
     """
     comments, first = [], []
     for line in lines:

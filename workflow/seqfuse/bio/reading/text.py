@@ -10,14 +10,14 @@ from seqfuse.errors import UserError
 
 
 def lines(path: Path, form: str) -> Iterator[str]:
-    """The lines of a file of the form `form`, with their ends; what is no such text is refused."""
+    """The lines of a file, with their line ends; raises `UserError` if it is not text of `form`."""
     opened = gzip.open if file_kinds.is_gzipped(path) else open
     number = 0
     try:
         with opened(path, "rb") as handle:
-            said = file_kinds.strange_text(handle.read(file_kinds.HEAD), form)
-            if said:
-                raise UserError(f"{path}: this is {said}")
+            advice = file_kinds.strange_text(handle.read(file_kinds.HEAD), form)
+            if advice:
+                raise UserError(f"{path}: this is {advice}")
             handle.seek(0)
             for number, line in enumerate(handle, start=1):
                 yield line.decode("utf-8-sig" if number == 1 else "utf-8")

@@ -1,1 +1,1 @@
-"""The demo sets: sequences drawn at random, with a truth that is planted in them."""
+"""The demo sets: random sequences with a planted truth."""

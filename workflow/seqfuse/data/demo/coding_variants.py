@@ -1,9 +1,9 @@
 """Demo set of study A on coding sequences: what a variant does to the amino acid in the middle.
 
-The label is the change of the amino acid: none, one within its class, or one to another class. A
-protein shows it as it is; DNA and mRNA show it through the genetic code. The changes of codons that
-val and test ask about are none of train's, while their changes of amino acids all are, so that who
-remembers codons knows nothing, and who reads amino acids knows all.
+The label is the kind of change: none, within the amino acid's class, or to another class. A protein
+shows it directly; DNA and mRNA show it through the genetic code. The codon changes of val and test
+do not occur in train, but their amino-acid changes all do: a model that memorises codons fails, and
+one that reads amino acids succeeds.
 """
 
 import itertools
@@ -14,8 +14,9 @@ import numpy as np
 from seqfuse.data.demo.codons import CODONS
 from seqfuse.data.demo.planting import balanced, distinct, plant
 
-# Codons, and the one that the variant hits. A small language model is slow to find that one: among
-# nine, some seeds had not in 400 steps. Of 1,500 records it learns the contexts by heart.
+# The number of codons, and the index of the one that the variant hits. A small language model is
+# slow to find that codon: among nine, some seeds had not after 400 steps. With 1,500 records it
+# memorises the contexts.
 LENGTH, CENTRE = 5, 2
 SIZES = {"train": 6000, "val": 150, "test": 600}
 # A change within a class is conservative, one to another class radical.
@@ -24,10 +25,11 @@ CLASSES = {
     "special": "GP",
 }  # fmt: skip
 LABELS = ("synonymous", "conservative", "radical")
-# The amino acids that variants hit: both have six codons, and a neighbour of every kind. What the
-# variant alone shows does not tell: arginine is radical in place of leucine, synonymous in its own.
+# The amino acids that variants hit: both have six codons, and a neighbour of every kind. The
+# variant alone does not give the label: arginine is radical if it replaces leucine, but synonymous
+# if it replaces arginine.
 HIT = ("L", "R")
-# Of the codon changes that make one change of amino acids, every third is kept from train.
+# Of the codon changes behind one amino-acid change, every third is kept from train.
 _KEPT_FROM_TRAIN = 3
 GENES = {f"CDS{number}": LABELS[number % 3] for number in range(1, 19)}
 LOCI = tuple(f"LOC{number}" for number in range(1, 41))
@@ -40,12 +42,13 @@ _Change = tuple[str, str]
 
 
 def variants(seed: int) -> list[dict]:
-    """6000/150/600 pairs of 5 codons, half of which a question decides and half the DNA alone.
+    """6000/150/600 pairs of 5 codons; the question decides the label of one half, and only the DNA
+    that of the other.
 
-    Each variant is one nucleotide in the middle codon. question_decides: the question names one of
-    18 genes, each of which has one label; the DNA says the same. sequence_decides: one shared
-    question. Every label is equally frequent in each half of each split. `group` is the gene, or
-    one of 40 nominal loci that carry no information.
+    Each variant changes one nucleotide of the middle codon. question_decides: the question names
+    one of 18 genes, each of which has one label; the DNA says the same. sequence_decides: all rows
+    share one question. Every label is equally frequent in each half of each split. `group` is the
+    gene, or one of 40 nominal loci that carry no information.
     """
     rng, seen, rows = np.random.default_rng(seed), set(), []
     for split, size in SIZES.items():
@@ -57,8 +60,8 @@ def variants(seed: int) -> list[dict]:
             row = distinct(lambda label=label, known=known: _pair(rng, known[label]), seen)
             question = GENE_QUESTION.format(gene=gene) if gene else SHARED_QUESTION
             group = gene or str(rng.choice(LOCI))
-            said = {"question": question, "label": label, "group": group}
-            rows.append({"id": f"{split}-{number}", "split": split} | row | said)
+            texts = {"question": question, "label": label, "group": group}
+            rows.append({"id": f"{split}-{number}", "split": split} | row | texts)
     return rows
 
 
@@ -69,7 +72,7 @@ def truth(row: dict) -> str:
 
 
 def consequence(reference: str, variant: str) -> str:
-    """What a codon in place of another does to the protein."""
+    """What replacing the codon `reference` by `variant` does to the protein."""
     before, after = _RESIDUE[reference], _RESIDUE[variant]
     if before == after:
         return "synonymous"
@@ -77,9 +80,9 @@ def consequence(reference: str, variant: str) -> str:
 
 
 def changes(held_out: bool) -> dict[str, list[list[_Change]]]:
-    """By label, the codon changes of each change of amino acids: those of train, or those that are
-    kept from it. A change of amino acids that one codon change alone makes is none of either."""
-    found: dict[str, list[list[_Change]]] = {label: [] for label in LABELS}
+    """By label, the codon changes of each amino-acid change: those of train, or those kept from it.
+    An amino-acid change that only one codon change makes is in neither."""
+    by_label: dict[str, list[list[_Change]]] = {label: [] for label in LABELS}
     every = [pair for residue in HIT for pair in _single_nucleotide(residue)]
     by_residues = sorted(every, key=lambda pair: (_RESIDUE[pair[0]], _RESIDUE[pair[1]], *pair))
     for _, group in itertools.groupby(by_residues, lambda pair: [_RESIDUE[c] for c in pair]):
@@ -87,12 +90,12 @@ def changes(held_out: bool) -> dict[str, list[list[_Change]]]:
         kept = pairs[1::_KEPT_FROM_TRAIN]
         if kept:
             chosen = kept if held_out else [pair for pair in pairs if pair not in kept]
-            found[consequence(*pairs[0])].append(chosen)
-    return found
+            by_label[consequence(*pairs[0])].append(chosen)
+    return by_label
 
 
 def _single_nucleotide(residue: str) -> Iterator[_Change]:
-    """Every codon of an amino acid with every codon that one nucleotide makes of it."""
+    """Every codon of an amino acid with each codon that differs from it by one nucleotide."""
     for codon in CODONS[residue]:
         for place, base in itertools.product(range(3), "ACGT"):
             other = plant(codon, base, place)
@@ -101,7 +104,8 @@ def _single_nucleotide(residue: str) -> Iterator[_Change]:
 
 
 def _pair(rng: np.random.Generator, known: list[list[_Change]]) -> dict:
-    """A random reference and its variant: a change of amino acids, then of codons, drawn evenly."""
+    """A random reference and its variant; first the amino-acid change is drawn uniformly, then one
+    of its codon changes."""
     group = known[rng.integers(len(known))]
     before, after = group[rng.integers(len(group))]
     residues = rng.choice(sorted(CODONS), size=LENGTH)

@@ -1,15 +1,15 @@
-"""Demo sets of study B: coding sequences whose property is codon usage and a protein motif.
+"""Demo sets of study B: coding sequences whose property depends on codon usage and a protein motif.
 
-Codon usage stands in the DNA and the mRNA but not in the protein; the motif stands in the protein
-and, written in codons, in the other two as well.
+Codon usage is visible in DNA and mRNA but not in the protein; the motif is visible in the protein
+and, through its codons, in the other two.
 """
 
 import numpy as np
 
 from seqfuse.data.demo.planting import balanced, distinct, splits
 
-# The favoured codon of every amino acid that has a choice; half of them end in G or C, so that the
-# GC content of third positions is no stand-in for codon usage.
+# The favoured codon of every amino acid with several; half of them end in G or C, so that the GC
+# content of third positions cannot stand in for codon usage.
 FAVOURED = {
     "A": "GCC", "R": "CGT", "N": "AAC", "D": "GAT", "C": "TGC", "Q": "CAA", "E": "GAG", "G": "GGT",
     "H": "CAC", "I": "ATT", "L": "CTG", "K": "AAA", "F": "TTC", "P": "CCA", "S": "TCC", "T": "ACT",
@@ -31,8 +31,8 @@ SIZES = {"train": 500, "val": 100, "test": 200}
 SHORTEST, LONGEST = 20, 100  # codons, start and stop included
 
 # demo-expression: value = CODON_EFFECT * (score - 0.5) + MOTIF_EFFECT * (motif - 0.5) + noise.
-# The score has a variance of about 0.058 over the set, the motif of 0.25: 0.45 of the variance of
-# the value each. The noise is the rest, so that no predictor has an R2 above 0.9.
+# Over the set, the score has a variance of about 0.058 and the motif of 0.25; each makes up 0.45 of
+# the variance of the value. The rest is noise, so that no predictor has an R2 above 0.9.
 CODON_EFFECT, MOTIF_EFFECT, NOISE = 2.78, 1.34, 0.3162
 CEILING_R2 = 0.9
 
@@ -83,7 +83,7 @@ def classes_truth(row: dict) -> str:
 
 
 def codon_score(sequence: str) -> float:
-    """The share of favoured codons among the codons whose amino acid has a choice."""
+    """The share of favoured codons among the codons of amino acids with several codons."""
     codons = [sequence[i : i + 3] for i in range(3, len(sequence) - 3, 3)]
     free = [codon for codon in codons if codon not in ("ATG", "TGG")]
     return sum(codon in FAVOURED.values() for codon in free) / len(free)
@@ -108,7 +108,7 @@ def _classed(rng: np.random.Generator, label: str) -> str:
 
 
 def _coding(rng: np.random.Generator, planted: str, favoured: float) -> str:
-    """ATG ... stop, with `planted` in a random protein and a share `favoured` of good codons."""
+    """ATG ... stop, with `planted` in a random protein; `favoured` is the share of such codons."""
     length = int(rng.integers(SHORTEST, LONGEST + 1)) - 2
     protein = ""
     while protein.count(planted) != 1 or (MOTIF if planted == DECOY else DECOY) in protein:

@@ -1,7 +1,7 @@
 """A demo set whose questions give the label away, as those of a published variant-effect set do.
 
-Every question is another text, so that a look-up of whole questions finds none of them again; but
-only those about a pathogenic variant name a gene. The DNA says nothing about the label.
+Every question is a different text, so a lookup of whole questions recognises none of them; but only
+questions about pathogenic variants name a gene. The DNA says nothing about the label.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from seqfuse.data.demo.planting import background, balanced, distinct, plant, sp
 LENGTH = 120
 LABELS = ("pathogenic", "benign")
 GENES = tuple(f"EFF{number}" for number in range(1, 31))
-# Each wording asks about both labels; `named` alone differs between them.
+# Every wording is used for both labels; only `named` differs between them.
 QUESTIONS = (
     "Mutation at chromosome {chromosome} position {position}{named}: benign or pathogenic?",
     "Is the variant at {position} of chromosome {chromosome}{named} pathogenic or benign?",
@@ -22,7 +22,7 @@ NAMED, UNNAMED = ", gene {gene}", ""
 
 def effects(seed: int) -> list[dict]:
     """600/100/300 rows of 120 nt with a substitution at a random place; both labels are equally
-    frequent in each split. Chromosome 8 is the test split's alone."""
+    frequent in each split. Only the test split has chromosome 8."""
     rng, seen = np.random.default_rng(seed), set()
     sizes = {"train": 600, "val": 100, "test": 300}
     labels = [label for size in sizes.values() for label in balanced(rng, LABELS, size)]

@@ -1,4 +1,4 @@
-"""The embedded demo data: seeded generators of our own, each with a planted, documented truth."""
+"""The embedded demo data: seeded generators, each with a planted and documented truth."""
 
 from collections.abc import Callable
 

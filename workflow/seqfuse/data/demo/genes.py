@@ -1,4 +1,4 @@
-"""Demo gene-text pairs for SeqCLIP: DNA with family motifs, and a description that names them."""
+"""Demo gene-text pairs for SeqCLIP: DNA with family motifs, and a text that names the families."""
 
 import numpy as np
 
@@ -22,10 +22,10 @@ TEXT = "This gene encodes a {first} with a {second} domain."
 
 
 def genes(seed: int) -> list[dict]:
-    """400/50/50 pairs: each of two places holds the motif of a family, and the text names both.
+    """400/50/50 pairs: the DNA holds the motifs of two families, and the text names both families.
 
-    The first family of the text is the one nearer to the start of the DNA. The 56 ordered pairs of
-    different families are equally frequent in train.
+    The text names first the family whose motif is nearer to the start of the DNA. The 56 ordered
+    pairs of different families are about equally frequent in train.
     """
     rng, seen = np.random.default_rng(seed), set()
     sizes = {"train": 400, "val": 50, "test": 50}

@@ -1,7 +1,7 @@
-"""Demo sets of study A, with the truth that is planted in each.
+"""Demo sets of study A, each with a planted truth.
 
-Motifs are 11 nt long: wherever one begins, a whole 6-mer of it is one token, so that a tokeniser of
-fixed 6-mers can see it at any phase.
+Motifs are 11 nt long: wherever one begins, one of its 6-mers is a whole token, so that a tokeniser
+of fixed 6-mers can see it at any phase.
 """
 
 import numpy as np
@@ -18,10 +18,10 @@ from seqfuse.data.demo.planting import (
 )
 
 LENGTH = 120
-CENTRE = 5  # of an 11-nt site: where the variant hits
+CENTRE = 5  # the position in an 11-nt site that the variant hits
 
-# demo-variants. The nucleotides next to the centre are the same in both sites, so that neither
-# mono- nor dinucleotides tell which site was hit.
+# demo-variants. The nucleotides next to the centre are the same in both sites, so that mono- and
+# dinucleotides do not reveal which site was hit.
 SITES = {"kappa": "GATTCAGTCAG", "sigma": "CCGACAGGATT"}
 REFERENCE_ALLELE, ALLELES = "A", ("G", "T")
 DISEASES = ("amber syndrome", "cobalt ataxia", "linden myopathy", "velvet anaemia")
@@ -40,14 +40,14 @@ SPACING = range(0, 25)
 
 # demo-promoter.
 TATA = "GCTATAAAAGC"
-GC_RICH, GC_POOR, GC_FROM = range(36, 43), range(20, 27), 60  # G and C behind position 60, of 60
+GC_RICH, GC_POOR, GC_FROM = range(36, 43), range(20, 27), 60  # G and C in the 60 nt after GC_FROM
 
 # demo-splice.
 DONOR, ACCEPTOR = "CAGGTAAGTAT", "TTTTCTGCAGG"
 
 
 def variants(seed: int) -> list[dict]:
-    """KEGG-like variants: 1600/200/800 rows, half of which a question decides and half the DNA.
+    """KEGG-like variants: 1600/200/800 rows; the question decides half of them, the DNA the others.
 
     question_decides: the question names one of 20 genes, `GENES` gives the disease, and the DNA is
     background with a random substitution. sequence_decides: one shared question; the reference
@@ -116,8 +116,8 @@ def _site_variant(rng: np.random.Generator, truth: tuple[str, str]) -> dict:
 def motifs(seed: int) -> list[dict]:
     """Strand and order of two motifs: 600/100/300 rows of 120 nt, two classes.
 
-    "1": A, then B behind it within `SPACING` nucleotides, on the given strand. "0": B before A (one
-    half), or the reverse complement of a "1" (the other). Both motifs are always there.
+    "1": A, then B after a gap in `SPACING`, on the given strand. "0": B before A (one half), or the
+    reverse complement of a "1" (the other half). Both motifs are always there.
     """
     return _labelled(seed, ("1", "0"), lambda rng, label: _motif_pair(rng, label))
 
@@ -146,8 +146,8 @@ def _motif_pair(rng: np.random.Generator, label: str) -> str:
 def promoter(seed: int) -> list[dict]:
     """TATA box and GC content: 600/100/300 rows of 120 nt, two classes.
 
-    "1": `TATA` in the first 60 nt and `GC_RICH` G and C behind them. "0": the box alone, the GC
-    alone, or neither, a third each. So GC alone, or the box alone, is right in 5 of 6 rows.
+    "1": `TATA` in the first 60 nt and `GC_RICH` G and C in the other 60. "0": only the box, only
+    the GC, or neither, a third each. A model that reads only one of them is right in 5 of 6 rows.
     """
     return _labelled(seed, ("1", "0"), _promoter)
 
@@ -177,15 +177,15 @@ def splice(seed: int) -> list[dict]:
     """Splice sites: 600/100/300 rows of 120 nt, three classes.
 
     "donor" and "acceptor" hold `DONOR` or `ACCEPTOR` within 20 nt of the middle; "none" holds a
-    shuffle of either in the same place, so that composition does not tell.
+    shuffled one in the same place, so that composition does not reveal the class.
     """
     return _labelled(seed, ("donor", "acceptor", "none"), _splice)
 
 
 def splice_truth(row: dict) -> str:
     """The class of a demo-splice record, from its planted rule."""
-    found = {"donor": DONOR in row["sequence"], "acceptor": ACCEPTOR in row["sequence"]}
-    return next((name for name, there in found.items() if there), "none")
+    sites = {"donor": DONOR, "acceptor": ACCEPTOR}
+    return next((name for name, motif in sites.items() if motif in row["sequence"]), "none")
 
 
 def _splice(rng: np.random.Generator, label: str) -> str:
@@ -201,7 +201,7 @@ def _splice(rng: np.random.Generator, label: str) -> str:
 
 
 def _labelled(seed: int, classes: tuple[str, ...], draw) -> list[dict]:
-    """600/100/300 balanced rows whose sequences `draw(rng, label)` gives, none of them twice."""
+    """600/100/300 balanced rows with distinct sequences from `draw(rng, label)`."""
     rng, seen = np.random.default_rng(seed), set()
     sizes = {"train": 600, "val": 100, "test": 300}
     labels = [label for size in sizes.values() for label in balanced(rng, classes, size)]

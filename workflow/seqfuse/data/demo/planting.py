@@ -1,4 +1,4 @@
-"""How the demo sets are drawn: random backgrounds, planted motifs, balanced labels, splits."""
+"""Building blocks of the demo sets: random backgrounds, planted motifs, balanced labels, splits."""
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
@@ -46,14 +46,14 @@ def balanced(rng: np.random.Generator, classes: Sequence, size: int) -> list:
 
 
 def splits(sizes: dict[str, int]) -> Iterator[tuple[str, str]]:
-    """(split, id) of every row: "train", "train-1" and so on, as readers number a file's rows."""
+    """(split, id) of every row: ("train", "train-1") and so on, as readers number a file's rows."""
     for split, size in sizes.items():
         for row in range(1, size + 1):
             yield split, f"{split}-{row}"
 
 
 def distinct(draw, seen: set) -> dict:
-    """The first row that `draw` gives whose DNA is in no earlier row of the set."""
+    """The first row from `draw` whose DNA is not in an earlier row of the set."""
     while True:
         row = draw()
         key = (row["sequence"], row.get("variant"))

@@ -1,1 +1,1 @@
-"""What is fetched from a network, and what vouches for it."""
+"""Fetching from the network, and verifying what was fetched."""

@@ -1,5 +1,5 @@
-"""Checksums that the catalogue has not: those of the first download are kept beside it, and later
-downloads are held to them."""
+"""Checksums for files that the catalogue does not pin: those of the first download are recorded
+beside it, and later downloads must match them."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,19 +11,19 @@ from seqfuse.files import read_json, write_json
 def hold(
     record: Path, origin: str, hashes: Mapping[str, str], pin: Callable[[str, str], str]
 ) -> None:
-    """Hold files {name: sha256} of `origin` (an address, or a repository and its commit) to what
-    was recorded of them in the file `record`; names that are new there are added.
+    """Compare files {name: sha256} of `origin` (a URL, or a repository and its commit) with the
+    checksums in the file `record`; new names are added to it.
 
-    Another file is a `UserError`; `pin` says by name and checksum how to accept it.
+    Raises `UserError` if a checksum differs; `pin(name, sha256)` says how to accept the file.
     """
     known = read_json(record) if record.is_file() else {}
     ours: dict[str, str] = known.get(origin, {})
-    for name, found in hashes.items():
-        wanted = ours.get(name, found)
-        if wanted != found:
+    for name, digest in hashes.items():
+        wanted = ours.get(name, digest)
+        if wanted != digest:
             raise UserError(
-                f"{name}: its sha256 is {found}; the first download of it had {wanted} ({record});"
-                f" if you mean this file, {pin(name, found)}"
+                f"{name}: its sha256 is {digest}; the first download of it had {wanted} ({record});"
+                f" if you mean this file, {pin(name, digest)}"
             )
     if not hashes.keys() <= ours.keys():
         record.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Whether a server, or the hub, can be asked at all."""
+"""Whether a server, or the hub, can be reached at all."""
 
 import socket
 import urllib.parse
@@ -6,8 +6,7 @@ import urllib.request
 
 
 def unreachable(host: str) -> str | None:
-    """Why no address is known of a server; None where one is. Behind a proxy, names need not
-    resolve."""
+    """Why a server's name does not resolve; None if it does, or if a proxy resolves it."""
     if urllib.request.getproxies():
         return None
     try:
@@ -18,9 +17,9 @@ def unreachable(host: str) -> str | None:
 
 
 def hub_offline() -> str | None:
-    """Why the hub is not asked and only its cache is looked into; None where it can be asked.
+    """Why only the hub's cache is read; None if the hub can be reached.
 
-    Without a network its own retries take half a minute.
+    This saves the hub library's own retries, which take half a minute without a network.
     """
     from huggingface_hub import constants
 
@@ -28,7 +27,7 @@ def hub_offline() -> str | None:
 
 
 def hub() -> str:
-    """The hub's server."""
+    """The host name of the hub's server."""
     from huggingface_hub import constants
 
     return urllib.parse.urlsplit(constants.ENDPOINT).hostname or constants.ENDPOINT

@@ -1,8 +1,8 @@
-"""Whole dataset repositories, of the hub or a folder of the same form, read by `datasets`.
+"""Whole dataset repositories, from the hub or a local copy, read by `datasets`.
 
 The library knows which files of a repository belong to which split, and their formats. Rows are
-streamed, so that memory does not grow with the data, into one table a split, which is then a source
-file as any other. Imported only where an entry asks for it: the library takes seconds to import.
+streamed, so that memory does not grow with the data, into one table for each split, which is then a
+source file like any other. Imported only if an entry needs it: the library takes seconds to import.
 """
 
 import contextlib
@@ -23,7 +23,9 @@ _ROWS = 1000
 
 
 def save(repository: str, revision: str | None, folder: Path) -> None:
-    """Write each split of a repository to `folder`, as <the split's own name>.parquet."""
+    """Write each split of a repository to `folder`, as <the split's own name>.parquet.
+
+    Raises `UserError` if `datasets` cannot read the repository."""
     with atomic_directory(folder) as temporary, contextlib.ExitStack() as stack:
         writers: dict[str, pq.ParquetWriter] = {}
         for name, table in _read(repository, revision):
@@ -36,25 +38,25 @@ def save(repository: str, revision: str | None, folder: Path) -> None:
 
 
 def split(name: str, known: dict[str, str]) -> str:
-    """The split that a repository calls `name`; `known` are an entry's own names of splits."""
-    found = {"validation": "val", **known}.get(name, name)
-    if found not in SPLITS:
+    """The split that a repository calls `name`; `known` maps such names as the entry says."""
+    ours = {"validation": "val", **known}.get(name, name)
+    if ours not in SPLITS:
         raise UserError(
-            f"the repository's split {name!r} is none of train, val, test{nearest(name, SPLITS)}; "
+            f"the repository's split {name!r} is not train, val or test{nearest(name, SPLITS)}; "
             f"say what it is, as in {in_yaml({'splits': {name: 'train'}})}, in the dataset's entry"
         )
-    return found
+    return ours
 
 
 def _read(repository: str, revision: str | None) -> Iterator[tuple[str, pa.Table]]:
-    """(split, some of its rows), split by split."""
+    """(split, a batch of its rows), split by split."""
     datasets.disable_progress_bars()
     try:
-        found = datasets.load_dataset(repository, revision=revision, streaming=True)
-        for name, rows in found.items():
+        by_split = datasets.load_dataset(repository, revision=revision, streaming=True)
+        for name, rows in by_split.items():
             for table in rows.with_format("arrow").iter(_ROWS):
                 yield name, table
-    # What the library and the readers below it raise for what they cannot read.
+    # What the library and its readers raise for files that they cannot read.
     except (DatasetsError, OSError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{repository}: `datasets` cannot read it ({reason})") from None

@@ -1,4 +1,4 @@
-"""A source file of a dataset: where it is, what vouches for it, and what was read of it."""
+"""A source file of a dataset: where it is, how it was verified, and what was read from it."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -9,14 +9,14 @@ from seqfuse.bio.reading.bad_rows import Kind
 
 @dataclass
 class Source:
-    """One source file: its name in the catalogue, where it is, the split of its rows if it has one.
+    """One source file: its name in the catalogue, its place, and the split of its rows if it has
+    one.
 
-    `held_to` says what vouches for it: "sha256", "commit", "first download", or "nothing"
-    (unverified, or one's own).
-    Counted when it is read: `rows` that became records, rows that did not by reason, records of
-    conversations that go on after the first answer, and sequences that are `cut` to a coding part;
-    `unread` are the columns that no key names, `bad` the kinds of rows that cannot be records;
-    `noted` counts what is odd about rows. Its `role` may also be "join" (a table) or "genome".
+    `held_to` says what it was verified against: "sha256", "commit", "first download", or "nothing"
+    (unverified, or the user's own). Counted on reading: the `rows` that became records, those
+    `left_out` by reason, conversations with `later_turns` after the first answer, and sequences
+    `cut` to a coding part. `unread` are unused columns, `bad` the kinds of rows that cannot be
+    records, `noted` the peculiarities of rows. `role` may also be "join" (a table) or "genome".
     """
 
     path: str
@@ -34,8 +34,8 @@ class Source:
     noted: Counter = field(default_factory=Counter)
 
     def card(self) -> dict:
-        """What the card says of it."""
-        found = {"path": self.path, "sha256": self.sha256, "held_to": self.held_to}
+        """The file's part of card.json."""
+        facts = {"path": self.path, "sha256": self.sha256, "held_to": self.held_to}
         bad = [
             {"what": kind.name, "rows": kind.rows, "first": [place.within for place in kind.places]}
             for kind in self.bad
@@ -43,4 +43,4 @@ class Source:
         noted = {what: rows for what, rows in self.noted.items() if rows}
         remarks = {"unread": self.unread, "cut": self.cut, "bad": bad, "noted": noted}
         remarks["role"] = "" if self.role == "rows" else self.role
-        return found | {"rows": self.rows} | {key: value for key, value in remarks.items() if value}
+        return facts | {"rows": self.rows} | {key: value for key, value in remarks.items() if value}

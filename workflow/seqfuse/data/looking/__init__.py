@@ -1,1 +1,1 @@
-"""What a file of one's own is: its columns, what is odd, the entry to paste."""
+"""A description of a user's file: its columns, its oddities, and the entry to paste."""

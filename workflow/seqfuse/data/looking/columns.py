@@ -1,4 +1,4 @@
-"""What a column of a user's file looks like, from its cells: a sequence, a label, a number."""
+"""What a column of a user's file looks like, judged by its cells: a sequence, a label, a number."""
 
 import re
 from collections import Counter
@@ -20,7 +20,7 @@ ALMOST_NUMBER, ALMOST_DNA = "almost a number", "almost DNA"
 CALLED = {"validation": "val", "valid": "val", "dev": "val", "eval": "val", "training": "train"}
 _NUCLEOTIDES = b"ACGTUNRYKMSWBDHV-acgtunrykmswbdhv"
 _PLAIN = b"ACGTUacgtu- \t"  # of these, those that leave nothing open
-_SHORTEST = 6  # nucleotides that are no word
+_SHORTEST = 6  # nucleotides; shorter ones may be words
 _ALMOST_NUMBER = re.compile(
     r"n\W?[ad]\W?|nan|null|none|missing|unknown|[+-]?inf(inity)?|[-?.]+"
     r"|[<>=~\u2248\u2264\u2265+-]*\s*\d[\d.,]*(\s*(\u00b1|\+/-)\s*[\d.,]+)?\s*[^\d\s]{0,8}",
@@ -30,9 +30,9 @@ _ALMOST_NUMBER = re.compile(
 _ALMOST_DNA = 0.8
 _RESIDUES = re.compile(r"[ACDEFGHIKLMNPQRSTVWYX]{9,}\*?", re.IGNORECASE)
 _STARTS, _STOPS = ("ATG", "GTG", "TTG", "CTG"), ("TAA", "TAG", "TGA")
-# A column is what so large a share of its filled cells is; labels are at most so many.
+# A column is of the kind of at least this share of its filled cells; it has at most so many labels.
 _MOST, _LABELS = 0.9, 50
-# Distinct values that are kept of a column, and letters of one that tell it from others.
+# The distinct values kept for a column, and the letters kept of each.
 _KEPT, _WHOLE = 10_000, 80
 # Cells of each kind that are shown if the column is of another, and letters of one.
 _SHOWN, _LETTERS = 3, 20
@@ -40,7 +40,7 @@ _SHOWN, _LETTERS = 3, 20
 
 @dataclass
 class Column:
-    """A column, cell by cell; nothing of it grows with the rows but a bounded set of values."""
+    """A column, collected cell by cell in bounded memory."""
 
     name: str
     filled: int = 0
@@ -60,7 +60,7 @@ class Column:
     largest: float = 0.0
 
     def add(self, line: int, value: object) -> None:
-        """One cell, of the row in `line`."""
+        """Take one cell, from the row in `line`."""
         if isinstance(value, dict | list):
             self.filled += 1
             self.kinds[CHAT] += 1
@@ -80,7 +80,7 @@ class Column:
         self.kinds[kind] += 1
         if len(examples := self.examples.setdefault(kind, [])) < _SHOWN:
             examples.append((line, _odd_letter(text) if kind == ALMOST_DNA else _quoted(text)))
-        if len(text) > _WHOLE:  # a sequence of megabytes is a cell, too
+        if len(text) > _WHOLE:  # a cell may hold megabytes of sequence
             text = f"{text[:_WHOLE]}… {hash(text)}"
         if len(self.values) < _KEPT or text in self.values:
             self.values[text] += 1
@@ -111,12 +111,12 @@ class Column:
 
     @property
     def distinct(self) -> int:
-        """Different values, as far as they are counted."""
+        """The number of distinct values that were counted."""
         return len(self.values)
 
     @property
     def looks_like(self) -> str:
-        """What most of its cells are."""
+        """The kind of column, by what most of its cells are."""
         if not self.filled:
             return EMPTY
         kind = self._most_frequent_kind()
@@ -158,7 +158,7 @@ class Column:
         return sum(self.kinds[other] for other in others), cells[:_SHOWN]
 
     def described(self) -> str:
-        """What it looks like, in words, with its range or its values."""
+        """The kind of column in words, with its range or its values."""
         kind = self.looks_like
         if kind in SEQUENCES:
             letters = "RNA" if self.uracil > self.filled / 2 else "DNA"

@@ -1,4 +1,4 @@
-"""The entry of config.yaml that a user's file asks for, as far as its columns tell."""
+"""A draft of the config.yaml entry for a user's file, judged by its columns."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,7 +17,7 @@ from seqfuse.data.looking.columns import (
     Column,
 )
 
-# Columns that variants and annotation always have: no label or value of a sequence.
+# Columns that VCF and annotation files always have, which are not labels or values.
 _GIVEN = {
     *("CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER"),
     *("transcript", "gene", "locus_tag", "product", "protein_id"),
@@ -26,7 +26,7 @@ _GIVEN = {
 
 
 def roles(columns: Sequence[Column]) -> dict[str, str]:
-    """Field -> column of those that a file has, by what they look like."""
+    """Field -> column, guessed from what the columns look like."""
     looks = {
         column.name: column.looks_like
         for column in columns
@@ -56,7 +56,7 @@ def roles(columns: Sequence[Column]) -> dict[str, str]:
 
 
 def _genetic_code(column: Column) -> dict:
-    """The cleaning of coding sequences that mostly have another code than the standard one."""
+    """The `cleaning` key for coding sequences, if most have another code or codes are mixed."""
     codes = [value for value, _ in column.values.most_common()]
     code = codes[0] if codes and column.filled > column.empty else "1"
     cleaning: dict = {} if code == "1" or not code.isdecimal() else {"genetic_code": int(code)}
@@ -75,13 +75,13 @@ def _spelt(column: Column, study: str) -> dict[str, str]:
     return {value: values[0].strip() for _, values in sorted(by_form.items()) for value in values}
 
 
-def made(name: str, item: Mapping, columns: Sequence[Column]) -> tuple[dict, list[str]]:
-    """The configuration to paste, and what is still to be filled in."""
+def draft(name: str, item: Mapping, columns: Sequence[Column]) -> tuple[dict, list[str]]:
+    """The configuration to paste, and what remains to be filled in."""
     column_of, known = roles(columns), {column.name: column for column in columns}
     target = next((field for field in ("value", "label") if field in column_of), None)
     if target and "id" in column_of and not {"sequence", "exchanges"} & column_of.keys():
         joined = {"path": item["files"][0]["path"], "on": column_of["id"]}
-        missing = ["there is no DNA: this goes into the entry of the file that has the sequences"]
+        missing = ["DNA: put this into the entry of the file that has the sequences"]
         return {"join": joined, "columns": {target: column_of[target]}}, missing
     coding = "sequence" in column_of and known[column_of["sequence"]].looks_like == CODING
     study = "codons" if coding and "variant" not in column_of else "language"
@@ -117,7 +117,7 @@ def made(name: str, item: Mapping, columns: Sequence[Column]) -> tuple[dict, lis
         )
     elif study == "language" and "value" in column_of:
         missing.append(
-            "a label, because study A answers in words; study B learns values, of coding sequences"
+            "a label, because study A answers in words; study B learns values of coding sequences"
         )
     whole = {"datasets": {name: entry}}
     if study == "codons":

@@ -1,6 +1,6 @@
-"""Say what a file of one's own is, what its columns look like, what is odd, and the entry to paste.
+"""Describe a file: its format, what its columns look like, what is odd, and the entry to paste.
 
-Reads the file once, row by row, as `seqfuse data records` does. Writes nothing, but for the index
+Reads the file once, row by row, as `seqfuse data records` does. Writes nothing except the index
 (.fai) of a genome that has none. What a column looks like is a guess from its cells: read the entry
 before you paste it into config.yaml.
 
@@ -25,7 +25,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def lines(path: Path, genome: Path | None) -> list[str]:
-    """What is said of a file."""
+    """The description of a file, line by line."""
     import yaml
 
     from seqfuse.bio.reading import file_kinds
@@ -39,24 +39,26 @@ def lines(path: Path, genome: Path | None) -> list[str]:
     odd = oddities.of(reader, unreadable, columns)
     fields = _named(fields, columns)
     form = file_kinds.form(path)
-    said = [f"{path}: {form}, {rows:,} rows, {len(columns)} columns", ""]
+    description = [f"{path}: {form}, {rows:,} rows, {len(columns)} columns", ""]
     width = max(len(column.name[:30]) for column in columns)
     for column in columns:
-        said.append(f"  {printable(column.name[:30]):{width}}  {printable(column.described())}")
-    said += ["", "Odd:", *(f"  {printable(line)}" for line in odd)] if odd else []
+        description.append(
+            f"  {printable(column.name[:30]):{width}}  {printable(column.described())}"
+        )
+    description += ["", "Odd:", *(f"  {printable(line)}" for line in odd)] if odd else []
     item: dict = {"source": "vcf" if form == "vcf" else "files", "files": [{"path": str(path)}]}
     item |= {"genome": str(genome)} if genome else {}
     if fields:
         item["header_fields"] = list(fields)
     name = path.name.split(".")[0].replace("_", "-").lower() or "mine"
-    config, missing = entry.made(name, item, columns)
-    said += ["", "To fill in:", *(f"  {line}" for line in missing)] if missing else []
+    config, missing = entry.draft(name, item, columns)
+    description += ["", "To fill in:", *(f"  {line}" for line in missing)] if missing else []
     pasted = yaml.safe_dump(config, sort_keys=False, default_flow_style=None, allow_unicode=True)
-    return [*said, "", "For config.yaml:", "", *pasted.rstrip().splitlines()]
+    return [*description, "", "For config.yaml:", "", *pasted.rstrip().splitlines()]
 
 
 def _read(reader) -> tuple[int, list, list]:
-    """The number of rows that can be read, the columns, and the kinds of rows that cannot."""
+    """The number of readable rows, the columns, and the kinds of unreadable rows."""
     from seqfuse.bio.reading.bad_rows import BadRow, BadRows, Place
     from seqfuse.data.looking.columns import Column
 
@@ -73,7 +75,7 @@ def _read(reader) -> tuple[int, list, list]:
 
 
 def _header_fields(path: Path) -> tuple[str, ...]:
-    """Names for the parts of FASTA headers that are cut at `|` alike; none of other files."""
+    """Names for the parts of FASTA headers, if all have the same number of `|`; otherwise none."""
     import itertools
 
     from seqfuse.bio.reading import file_kinds

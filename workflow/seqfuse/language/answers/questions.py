@@ -45,7 +45,7 @@ class Questions:
             else:
                 _add(said, prompt)
                 sound += 1
-        ids.hold(self.path, self.rows)
+        ids.check(self.path, self.rows)
         new_sequences.tell(bad, sound, policy)
         noted = self.rows.reader.noted if isinstance(self.rows, SequenceFile) else {}
         for what, count in noted.items():
