@@ -1,10 +1,10 @@
-"""Say of a trained arm what it takes to use it: what it was trained on, and what it is worth.
+"""Describe a trained arm for its users: what it was trained on, how it scores, how to use it.
 
 Reads the folder that `seqfuse codons train` wrote, and the records, frames and clusters that it was
-trained and tested on. Writes into the folder: README.md, a card for people; arm.json, the ranges of
-the training rows, their codons, and the arm's score on test with its interval; and
-training_codons.safetensors, the codon usage of training rows, by which `seqfuse codons predict`
-finds a sequence that is unlike all of them.
+trained and tested on. Writes into the folder: README.md, a model card; arm.json, with the ranges of
+the training rows, their codons, and the arm's test score with its interval; and
+training_codons.safetensors, the codon usage of the training rows, from which `seqfuse codons
+predict` recognises a sequence that is unlike all of them.
 
     seqfuse codons card --trained results/demo/codons/demo-expression/mil \\
         --records results/demo/sequences/demo-expression/records.parquet \\

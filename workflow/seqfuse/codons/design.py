@@ -1,12 +1,12 @@
-"""Change a coding sequence without its protein, by what a trained arm predicts of the changes.
+"""Design synonymous changes of a coding sequence by the predictions of a trained arm.
 
 Reads the folder of an arm, as `seqfuse codons predict` does, and coding sequences. Predicts every
 synonymous change of one codon, then keeps the best one and tries the best next ones on top of it,
-up to --changes of them. Says first what the arm scores on its own test rows: its predictions of
-mutants are worth no more than that, and less where no mutant was measured. Writes a row a sequence
-as given, a change, and a designed sequence: its effect (the mean over seeds of what it gains, and
-the standard deviation), the codon adaptation index by the training sequences, GC, and of designed
-ones the whole sequence. Codons are those that the arm's set uses.
+up to --changes of them. Prints first how the arm scores on its own test rows: its predictions of
+mutants are no better than that, and worse if it was trained on no mutants. Writes a row for each
+sequence as given, each change and each designed sequence: its effect (mean and standard deviation
+over seeds of the gain), the codon adaptation index by the training sequences, GC, and for designed
+ones the whole sequence. Only codons that the arm's dataset uses are tried.
 
     seqfuse codons design --model results/demo/codons/demo-expression/concat --input cds.fa \\
         --changes 5 --out design.csv
@@ -31,7 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--aim", choices=["higher", "lower"], default="higher", help="default: higher"
     )
-    parser.add_argument("--label", help="of an arm that tells classes: whose probability to change")
+    parser.add_argument(
+        "--label", help="the class whose probability to change, if the arm predicts classes"
+    )
     add_shared(parser)
     parser.add_argument("--out", required=True, type=Path, metavar="FILE", help=".csv or .tsv")
 

@@ -1,9 +1,8 @@
 """Remove the keys of a store that no receipt refers to.
 
-Reads the receipts of all runs that are to keep their embeddings; a receipt follows its
-configuration, so a key without one is a leftover of settings, weights or code that have changed.
-Lists those keys and removes them with `--delete`. A key that is being written stays, and one that a
-job was killed at in the last seven days.
+Reads the receipts of all runs whose embeddings are to be kept. A key without a receipt was left
+behind by a change of settings, weights or code. Lists such keys, and with `--delete` removes them.
+A key that is being written, or whose job was killed within the last seven days, is kept.
 
     seqfuse embeddings gc --store results/embeddings --receipts results/*/embeddings/*/*.json
 """

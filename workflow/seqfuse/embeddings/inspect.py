@@ -1,7 +1,7 @@
-"""Say what a store of embeddings holds, one line a key.
+"""List what a store of embeddings holds, one line a key.
 
-Reads the keys of a store, and of each shard the footer and the columns that count. Prints to
-standard output; `--key` prints the full description of one key instead.
+Reads the keys of a store, and the footer and the counts of each shard. `--key` prints the full
+description of one key instead.
 
     seqfuse embeddings inspect --store results/embeddings
 """

@@ -1,8 +1,8 @@
-"""Check everything in a store of embeddings again.
+"""Check every shard and every row of a store of embeddings.
 
-Reads every shard: its checksum, which is its name, and every row: sizes, finite states, spans that
-tile the sequence, and the mean. Prints one line a key; damage is named, and the exit status is 2.
-With --set-aside, damaged shards are renamed, and the next `write` makes their rows again.
+Compares each shard with the checksum in its name, and checks each row: sizes, finite states, spans
+that tile the sequence, and the mean. Prints one line a key and each damaged shard; the exit status
+is then 2. With --set-aside, damaged shards are renamed, and the next `write` makes their rows again.
 
     seqfuse embeddings verify --store results/embeddings
 """

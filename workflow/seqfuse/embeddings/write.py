@@ -1,10 +1,10 @@
-"""Embed the sequences of a table that the store does not hold yet.
+"""Embed the sequences of a table that are not in the store yet.
 
-Reads columns of a table and a model folder. Writes rows into the store, one a distinct sequence,
-under a key that says how they are made, and a receipt, by which training finds them. Interrupted,
-it keeps the rows that it has and goes on from there (killed, the finished shards); several may
-write at once. With --part, only the sequences of one part of several by hash; a call without it,
-once all parts are there, finds them all in the store.
+Reads columns of a table and a model folder. Writes one row for each distinct sequence into the
+store, under a key that describes how it was made, and a receipt, by which training finds the rows.
+If interrupted, it keeps its rows (if killed, its finished shards) and continues from there. Several
+may write at once. With --part, only one part of the sequences, chosen by hash, is embedded; once
+all parts are done, a call without --part finds every row in the store and writes the receipt.
 
     seqfuse embeddings write --table sequences/kegg/records.parquet --columns sequence variant \\
         --model models/ntv2-500m --resolution native --store results/embeddings --out kegg.json

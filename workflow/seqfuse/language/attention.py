@@ -1,9 +1,9 @@
-"""Where OneVocab looks around a variant, beside where a mutation changes what it says.
+"""Measure where OneVocab attends around a variant, and where a mutation changes its answer.
 
 Reads the folder that `seqfuse language finetune` wrote for OneVocab and the cleaned records of
-datasets with variants. Writes one row a test record, seed and nucleotide of a window around the
-variant: the attention that the answer's tokens pay to its token, and how much less likely the
-model's own answer becomes when that nucleotide of the variant sequence is another one.
+datasets with variants. Writes one row for each test record, seed and nucleotide of a window around
+the variant: the attention of the answer's tokens to the token of that nucleotide, and how much less
+likely the model's own answer becomes when that nucleotide of the variant sequence is mutated.
 
     seqfuse language attention --model results/demo/language/variants/onevocab/model \\
         --datasets demo-variants \\

@@ -1,6 +1,6 @@
-"""What a model can be here: backbone, encoder, text encoder; and what it lacks.
+"""Check what a model can be used for (backbone, encoder, text encoder), and what it lacks.
 
-Reads a checkpoint folder, or that of a model of the catalogue, which config.yaml may add to.
+Reads a checkpoint folder, or that of a model of the catalogue or of `models` in config.yaml.
 
     seqfuse models check smollm2-135m
     seqfuse models check /data/models/SmolLM2-135M-Instruct

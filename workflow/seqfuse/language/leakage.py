@@ -1,10 +1,10 @@
-"""What an encoder's training has seen of the genes that a benchmark asks about.
+"""Count the genes and sequences of a benchmark that an encoder was trained on.
 
 Reads the cleaned gene-text pairs of SeqCLIP's pre-training, or the cleaned records of a set that
 an arm of study B was trained on, and the cleaned records of benchmarks. Writes a JSON audit: for
-each benchmark and held-out split, the rows whose gene (the records' `group`) is the gene of a row
-that is trained on, and the rows whose reference shares some 90 nt with such a row, on either
-strand; with --every, 34 nt.
+each benchmark and held-out split, the rows whose gene (the records' `group`) also occurs in the
+training data, and the rows whose reference shares about 90 nt (with --every, 34 nt) with a training
+sequence, on either strand.
 
     seqfuse language leakage --pairs results/pilot/sequences/gene-summaries/records.parquet \\
         --datasets kegg --records results/pilot/sequences/kegg/records.parquet \\

@@ -1,8 +1,8 @@
 """Try one learning rate with the first seed of a method on a suite.
 
 Reads what `seqfuse language finetune` reads, and writes JSON: the rate and the best validation loss
-that it came to (null where the loss diverged). What was trained stays in --state, where the
-fine-tuning with that seed and rate finds it finished.
+that it reached (null if the loss diverged). The trained model stays in --state, so that fine-tuning
+with that seed and rate finds it finished.
 
     seqfuse language trial --suite variants --method onevocab --datasets demo-variants \\
         --records results/demo/sequences/demo-variants/records.parquet \\

@@ -1,9 +1,9 @@
-"""Put the states of coding records by codon into the store, for study A to show them.
+"""Store the states of coding records codon by codon, as encoder states for study A.
 
-Reads cleaned records of study A that are coding, their codon frames, a receipt of the embedding
-store for each modality of the frames, and the checkpoint of an arm, whose fused states are stored;
-without one, the modalities' states side by side, DNA's repeated for each codon under a token.
-Writes rows into the store, and a receipt.
+Reads cleaned coding records of study A, their codon frames, a receipt of the embedding store for
+each modality of the frames, and the checkpoint of an arm, whose fused states are stored. Without an
+arm, the states of the modalities are concatenated, with a DNA token's state repeated for each codon
+that it covers. Writes rows into the store, and a receipt.
 
     seqfuse codons embed --records results/fused/sequences/demo-coding-variants/records.parquet \\
         --frames results/fused/sequences/demo-coding-variants/frames.parquet \\

@@ -1,4 +1,4 @@
-"""Where is it lost? What linear probes read off each place that DNA passes.
+"""Fit linear probes to every place that DNA passes, to see where its information is lost.
 
 Reads the folder that `seqfuse language finetune` wrote, the cleaned records of the suite's datasets
 and their clusters. About the test records that `seqfuse language probe` takes, a logistic

@@ -1,4 +1,4 @@
-"""Find what methods and encoders take of memory and of FLOP, by their shapes, without weights.
+"""Measure the memory and FLOP of methods and encoders from their shapes, without weights.
 
 Reads a JSON list of requests (FILE, or `-` for standard input), as `seqfuse rehearse` makes them,
 and writes the answers, {asked, found}, to --out, one after the other. A request is a job (finetune,
