@@ -1,7 +1,7 @@
 """Choose the learning rate of a method on a suite: the one with the lowest validation loss.
 
-Reads one file of `seqfuse language trial` for each rate. Writes JSON: the rate that fine-tuning uses
-for every seed, and the trials.
+Reads one file of `seqfuse language trial` for each rate. Writes JSON: the trials, and the rate that
+fine-tuning uses for every seed.
 
     seqfuse language rate --trials results/demo/language/variants/onevocab/rates/*.json \\
         --out results/demo/language/variants/onevocab/rate.json
