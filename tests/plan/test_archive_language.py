@@ -148,7 +148,8 @@ def archive(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("run") / "results" / "small"
     shown = {name: FIGURES[name] for name in DRAWN}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("seqfuse.plan.artifacts.FIGURES", shown)
+        for module in ("artifacts", "artifact_kinds"):
+            patch.setattr(f"seqfuse.plan.{module}.FIGURES", shown)
         made = Made(folder)
         made.score(ablations=False)
         made.score(ablations=True)

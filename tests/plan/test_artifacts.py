@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from seqfuse.plan.artifacts import ARTIFACTS, Artifacts, Scope
+from seqfuse.plan.artifact_kinds import ARTIFACTS, Scope
+from seqfuse.plan.artifacts import Artifacts
 from seqfuse.plan.run import Run
 from seqfuse.registry.figures import FIGURES, STUDIES
 from seqfuse.settings import configuration

@@ -48,9 +48,9 @@ def test_own_data_a_set_added_above_the_first_renames_no_run(tmp_path):
     with pytest.raises(UserError) as refused:
         folders.check_name(tmp_path / "new", names("new", "mine"))
     assert str(refused.value) == (
-        f"{tmp_path}/mine holds a run of dataset mine, and this one would be called new, after the"
-        " first dataset of your own; write `run: mine` to go on with it, or `run: new-mine` for one"
-        " of its own"
+        f"{tmp_path}/mine holds a run of dataset mine, and this run would be called new, after the"
+        " first dataset of your own; write `run: mine` to go on with the former, or `run: new-mine`"
+        " for a new one"
     )
     # Whoever says so, or adds a set below, or has begun both, goes on.
     folders.check_name(tmp_path / "new-mine", names("new", "mine"))

@@ -24,7 +24,7 @@ def test_parts_are_those_of_the_catalogues_rows():
     assert parts.count({"one": ENTRY, "other": {"rows": {"test": 99}}}, 1000, "") == 2
     assert parts.names(3) == ["1of3", "2of3", "3of3"]
     assert parts.count({"demo": {"source": "synthetic"}}, 1, "") == 1
-    with pytest.raises(UserError, match=r"'one': jobs.prompts_a_part needs to know how many rows"):
+    with pytest.raises(UserError, match=r"'one': jobs.prompts_a_part needs its number of rows"):
         parts.count({"one": {}}, 5, "jobs.prompts_a_part")
 
 

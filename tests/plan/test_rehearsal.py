@@ -10,6 +10,7 @@ import pytest
 
 from seqfuse.errors import UserError
 from seqfuse.files import write_json
+from seqfuse.plan import pairs
 from seqfuse.plan.dry_run import Job
 from seqfuse.plan.rehearsal import budget, cards, coefficients, workload
 from seqfuse.plan.rehearsal.coefficients import Coefficients
@@ -44,8 +45,10 @@ def jobs(run: Run, ablations: bool = True) -> list[tuple[str, SimpleNamespace]]:
                 of("language_trial", suite=suite, method=method, rate=rate)
                 for rate in run.rates(suite, method)
             ]
-    found += [of("language_probe", suite=suite, method=name) for suite, name in run.probed()]
-    found += [of("language_attention", suite=suite, method=name) for suite, name in run.attended()]
+    found += [of("language_probe", suite=suite, method=name) for suite, name in pairs.probed(run)]
+    found += [
+        of("language_attention", suite=suite, method=name) for suite, name in pairs.attended(run)
+    ]
     found += [of("language_pretrain", pretraining=name) for name in sorted(run.pretrainings())]
     for dataset in run.datasets("language"):
         encoder = run.settings["language"]["encoder"]

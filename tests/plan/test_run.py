@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from seqfuse.plan import pairs
 from seqfuse.plan.artifacts import Artifacts, expand
 from seqfuse.plan.inputs import Inputs
 from seqfuse.plan.launch import launched
@@ -138,13 +139,13 @@ def test_an_encoder_is_the_variants_own(run):
 
 def test_what_is_judged_probed_and_looked_at(run):
     # Demo variants alone have reasoning, and variants.
-    judged = {name for suite, name in run.judged() if suite == "one"}
+    judged = {name for suite, name in pairs.judged(run) if suite == "one"}
     assert judged >= {"linear", "seqclip", "onevocab", "text_only", "retrieval"}
-    assert "dna_only" not in judged and not [s for s, _ in run.judged() if s == "two"]
-    assert run.probed() == [(s, n) for s in ("one",) for n in ("linear", "seqclip", "onevocab")] + [
-        ("one", "dna_only")
-    ]
-    assert run.attended() == [("one", "onevocab")]
+    assert "dna_only" not in judged and not [s for s, _ in pairs.judged(run) if s == "two"]
+    assert pairs.probed(run) == [
+        (s, n) for s in ("one",) for n in ("linear", "seqclip", "onevocab")
+    ] + [("one", "dna_only")]
+    assert pairs.attended(run) == [("one", "onevocab")]
     assert run.variant_sets("two") == []
 
 

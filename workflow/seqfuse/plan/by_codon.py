@@ -1,4 +1,4 @@
-"""Coding sets of study A and the encoders that read them by codon, as the rules ask for them."""
+"""Coding sets of study A and the encoders that read them by codon, for the rules."""
 
 from seqfuse.plan.run import Run
 from seqfuse.registry.arms import ARMS
@@ -6,14 +6,15 @@ from seqfuse.registry.codon_encoders import CodonEncoder
 
 
 class ByCodon:
-    """What rules pass on of one run's coding sets; `fused` is an encoder's name in a file's."""
+    """Flags and modules for the coding sets of one run; `fused` is an encoder as file names spell
+    it."""
 
     def __init__(self, run: Run):
         self.run = run
 
     @property
     def framed_sets(self) -> list[str]:
-        """The sets with codon frames: those of study B, and those of study A that are coding."""
+        """The sets with codon frames: all of study B, and the coding ones of study A."""
         return [*self.run.codon_sets, *self._coding(self.run.datasets("language"))]
 
     def genetic_codes(self, suite: str) -> list[str] | None:
@@ -27,12 +28,12 @@ class ByCodon:
         return {"altered": encoder.altered, "unfused": [] if encoder.unfused else None}
 
     def modules(self, fused: str) -> list[str]:
-        """The modules of an encoder's fusion, for the hash of its code."""
+        """The modules of an encoder's fusion, to hash its code."""
         encoder = CodonEncoder.of(fused)
         return ARMS[encoder.arm].modules if encoder.arm else []
 
     def trained_on(self, name: str) -> list[str]:
-        """The modules of the fusion that a method or variant trains on."""
+        """The modules of the fusion that a method or variant goes on training."""
         encoder = self.run.codon_encoder(name)
         return ARMS[encoder.arm].modules if encoder and encoder.unfused else []
 

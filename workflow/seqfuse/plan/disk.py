@@ -1,8 +1,8 @@
-"""What a job puts on disk, in bytes, before it runs: upper bounds from the size of what it reads.
+"""How many bytes a job will write at most, estimated from the size of its inputs.
 
-Rules state them as `disk_mb`, which a dry run prints and `seqfuse why` adds up. An input that is
-not there yet is a FileNotFoundError, one that cannot be read is `Unreadable`. Light at import,
-because each job of a cluster reads the Snakefile three times.
+Rules declare them as `disk_mb`, which a dry run prints and `seqfuse why` adds up. A missing input
+is a FileNotFoundError, one that cannot be read is `Unreadable`. This module imports little, because
+each job on a cluster reads the Snakefile three times.
 """
 
 import contextlib
@@ -14,34 +14,34 @@ from pathlib import Path
 from seqfuse.files import MANIFEST
 
 _FLOAT = 4
-# What a checkpoint to resume from holds of each trained weight: its value, Adam's two moments, and
-# the value that was best in validation.
+# Bytes per trained weight in a checkpoint to resume from: its value, Adam's two moments, and its
+# value at the best validation.
 _RESUMED = 4 * _FLOAT
-# What a method adds to its backbone, as a share of it: a Q-former of two blocks is a twentieth. A
-# scratch backbone is smaller than OneVocab's table.
+# Weights that a method adds, as a share of its backbone's: a Q-former of two blocks adds 1/20. The
+# minimum is for scratch backbones, which are smaller than OneVocab's table.
 _ADDED, _ADDED_AT_LEAST = 1 / 10, 300_000
-# A TextCNN has kernels of 3, 4 and 5 columns. Projections and attention are fewer square matrices.
+# A TextCNN has kernels of 3, 4 and 5 columns; projections and attention have at most 20 matrices.
 _KERNEL_COLUMNS, _MATRICES = 12, 20
-# Letters of a token; what is shorter than that is spelt letter by letter.
+# Letters per token; a shorter rest is tokenised letter by letter.
 _LETTERS = {"nucleotide-transformer-v2": 6}
 _CODON = 3
-# RNA-FM's configuration does not name the size of its vocabulary.
+# RNA-FM's configuration lacks the size of its vocabulary.
 _RNA_TOKENS = 25
 
 
 class Unreadable(Exception):
-    """An input is cut or foreign, of which the job that reads it will tell."""
+    """An input is truncated or of another format; the job that reads it reports the error."""
 
 
 def size(paths: Iterable[str | Path]) -> int:
-    """The bytes of files and folders; a manifest stands for the folder that it lies in."""
-    found = 0
+    """The bytes of files and folders; a manifest counts as its folder."""
+    total = 0
     for path in map(Path, paths):
-        # Asked of the path itself first: Snakemake knows what it means that an input is missing.
-        found += path.stat().st_size
+        # The path itself comes first: Snakemake handles the error of a missing input.
+        total += path.stat().st_size
         folder = path.parent if path.name == MANIFEST else path
-        found += sum(inner.stat().st_size for inner in folder.rglob("*") if inner.is_file())
-    return found
+        total += sum(inner.stat().st_size for inner in folder.rglob("*") if inner.is_file())
+    return total
 
 
 def embeddings(
@@ -52,7 +52,7 @@ def embeddings(
     layout: str,
     settings: dict,
 ) -> int:
-    """States and means of the distinct sequences of a table, whether the store holds them or not.
+    """Bytes of the states and means of a table's distinct sequences, stored already or not.
 
     `settings` is the section `embeddings` of the configuration.
     """
@@ -66,20 +66,20 @@ def embeddings(
 
 
 def mapped(receipts: Iterable[str | Path]) -> int:
-    """The states that training decodes into a memory map, of what receipts cover."""
+    """Bytes of the states of these receipts, which training decodes into a memory map."""
     total = 0
     for path in receipts:
         with _reading(path):
             receipt = _json(path)
             made = _json(Path(receipt["store"]) / receipt["key"] / "key.json")
-            asked = [receipt[name] for name in ("table", "columns", "resolution")]
-            asked += [made["layout"], receipt["width"], made["stored"]]
-        total += _states(*asked)
+            facts = [receipt[name] for name in ("table", "columns", "resolution")]
+            facts += [made["layout"], receipt["width"], made["stored"]]
+        total += _states(*facts)
     return total
 
 
 def weights(model: str | Path, lora_rank: int = 0) -> tuple[int, int]:
-    """The weights of a model's folder, and how many of them (or of their LoRA) are trained."""
+    """The number of weights in a model's folder, and how many are trained, by LoRA or all."""
     shapes = list(_shapes(model))
     whole = sum(map(math.prod, shapes))
     # LoRA of rank r trains r (rows + columns) weights of a matrix.
@@ -87,21 +87,21 @@ def weights(model: str | Path, lora_rank: int = 0) -> tuple[int, int]:
 
 
 def checkpoints(saved: int, trained: int, seeds: int, trials: int) -> int:
-    """Of a model of so many weights: a finished one a seed, in float32, and one to resume from for
-    each seed and each trial that came before, with another in the making."""
+    """Bytes of the checkpoints of a training: for each seed a finished one in float32, and one to
+    resume from for each seed and each earlier trial, plus one that is being written."""
     kept = seeds + (trials if trials > 1 else 0) + 1
     return seeds * _FLOAT * saved + kept * _RESUMED * trained
 
 
 def finetuning(model: str | Path, seeds: int, lora_rank: int) -> int:
-    """The checkpoints of a method that adds to the backbone `model`."""
+    """Bytes of the checkpoints of a method that adds weights to the backbone `model`."""
     whole, trained = weights(model, lora_rank)
     added = max(round(_ADDED * whole), _ADDED_AT_LEAST)
     return checkpoints(whole + added, trained + added, seeds, trials=1)
 
 
 def head(parameters: int, width: int, channels: int) -> int:
-    """The weights of a head of study B: its budget, or what its widths come to at most."""
+    """The number of weights of a head of study B: its budget, or the most that its widths give."""
     return parameters or width * (_KERNEL_COLUMNS * channels + _MATRICES * width)
 
 
@@ -113,14 +113,14 @@ def _states(
     width: int,
     dtype: str,
 ) -> int:
-    # Only jobs of embeddings, and of what reads them, need these.
+    # Only jobs that write or read embeddings need these.
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     with _reading(table):
-        found = pq.read_table(table, columns=list(columns))
-    sequences = pc.unique(pa.chunked_array([c for name in columns for c in found[name].chunks]))
+        rows = pq.read_table(table, columns=list(columns))
+    sequences = pc.unique(pa.chunked_array([c for name in columns for c in rows[name].chunks]))
     lengths = pc.utf8_length(sequences.drop_null()).to_numpy()
     letters = _CODON if resolution == "codon" else _LETTERS.get(layout, 1)
     rest = 0 if resolution == "codon" else lengths % letters
@@ -129,8 +129,8 @@ def _states(
 
 
 def _shapes(model: str | Path) -> Iterable[list[int]]:
-    """The shapes of a model's tensors, from the headers of its safetensors files; where there are
-    none, one of as many float32 weights as the other files have room for."""
+    """The shapes of a model's tensors, from the headers of its safetensors files. Without such
+    files, one shape of as many float32 weights as the folder's files could hold."""
     folder = Path(model)
     files = sorted(folder.glob("*.safetensors"))
     for path in files:
@@ -148,7 +148,7 @@ def _json(path: str | Path) -> dict:
 
 @contextlib.contextmanager
 def _reading(path: str | Path) -> Iterator[None]:
-    """Let what is wrong with the content of a file be `Unreadable`."""
+    """Raise `Unreadable` if the content of a file is not as expected."""
     try:
         yield
     except (ValueError, KeyError) as error:

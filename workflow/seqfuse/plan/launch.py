@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 
 def launched(command: str, gpu: Mapping[str, int], threads: int) -> str:
-    """A training command as its shell runs it: plain in one process, else through a launcher.
+    """A training command as its shell runs it: as it is for one process, else with a launcher.
 
-    On one node that is accelerate's, whose `--multi_gpu` means torch's own, which hands SIGTERM on
-    to the trainers and starts them on CPUs too; port 0 is any that is free. Over several nodes it
-    is torch's own by its name, one a node under srun: they find each other, whereas accelerate's
-    must be told each node's rank and refuses a port that another node of the same host holds.
+    On one node this is `accelerate launch`. Its `--multi_gpu` selects torch's launcher, which
+    forwards SIGTERM to the trainers and also starts them on CPUs; port 0 means any free port. On
+    several nodes it is torchrun itself, one on each node under srun: these find each other, whereas
+    accelerate must be told the rank of each node, and refuses a port that is in use on its host.
     """
     each, nodes = gpu["count"], gpu["nodes"]
     if each * nodes == 1:

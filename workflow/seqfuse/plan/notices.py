@@ -1,4 +1,4 @@
-"""What is said before a run, because afterwards it would be too late, and when it has ended."""
+"""Notes before a run, when they can still change it, and the next steps after it."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -9,19 +9,19 @@ from seqfuse.settings.paths import RESOURCES
 from seqfuse.settings.schema import schema
 from seqfuse.settings.yaml_files import load_yaml
 
-# How each line of it begins.
+# How each note begins.
 NOTE = "note: "
 
 
 def say(settings: Mapping) -> None:
-    """Put what there is to say on standard error."""
+    """Print the notes about a run to standard error."""
     for line in random_weights(settings):
         print(f"{NOTE}{line}", file=sys.stderr)
 
 
 def random_weights(settings: Mapping) -> Iterator[str]:
-    """A line for each study that reads data of one's own through models with random weights, with
-    the key that gives trained ones."""
+    """A line for each study that uses models with random weights on the user's own data, with the
+    key that gives trained ones."""
     own = own_data.used(settings, load_yaml(RESOURCES / "datasets.yaml"))
     for study, names in own.items():
         if names and (random := configuration.scratch(settings, study)):
@@ -34,7 +34,7 @@ def random_weights(settings: Mapping) -> Iterator[str]:
 
 
 def next_steps(settings: Mapping, dag) -> list[str]:
-    """Where the report of a finished graph of Snakemake's is, and what to try next."""
+    """The path of the report that Snakemake's graph made, and what to try next."""
     pages = [job.output[0] for job in dag.jobs if job.rule.name in ("report", "report_ablations")]
     if not pages:
         return []

@@ -1,6 +1,6 @@
-"""What rules pass to commands and compare: parts of the settings as params and as flags.
+"""The params of rules: the parts of the settings that their commands read, as values and flags.
 
-Snakemake runs a rule again whose params have changed, so these are cut to what can change a result.
+Snakemake runs a job again if its params change, so they hold only what can change its result.
 """
 
 import json
@@ -17,7 +17,7 @@ from seqfuse.settings.schema import of_results
 
 
 def either(names: Iterable[str]) -> str:
-    """A regular expression that matches exactly these names, or nothing."""
+    """A regular expression that matches exactly these names; without names, nothing."""
     return "|".join(sorted(map(re.escape, names))) or "(?!)"
 
 
@@ -27,8 +27,8 @@ def omit(section: Mapping, *keys: str) -> dict:
 
 
 def compared_by() -> dict:
-    """What of the registry the evaluation computes from: which way a metric is better, what a
-    control is made of, and what reads no DNA."""
+    """The fields of the registry that the evaluation uses: which direction of a metric is better,
+    which methods a control combines, and what reads no DNA."""
     return {
         "better": {name: metric.better for name, metric in METRICS.items()},
         "made_of": {
@@ -45,27 +45,27 @@ def compared_by() -> dict:
 
 
 def tracked(settings: Mapping, *sections: str) -> dict:
-    """The settings among those of `sections` ("language/training") that can change a result."""
+    """The settings of `sections` ("language/training") that can change a result."""
     for section in sections:
         settings = of_results(section, settings)
     return dict(settings)
 
 
 def untracked(settings: Mapping, *sections: str) -> dict:
-    """The others. As params of `resources`, which Snakemake does not compare, they re-run
-    nothing."""
+    """The settings of `sections` that cannot change a result. They are passed by a params function
+    that takes `resources`, which Snakemake does not compare, so that a change re-runs nothing."""
     return omit(settings, *tracked(settings, *sections))
 
 
 def as_json(entry: Mapping) -> str:
-    """A catalogue entry, or a part of it, so that a change of it re-runs what is made from it."""
+    """A catalogue entry, or a part of it, as a param: a change re-runs what is made from it."""
     return json.dumps(entry, sort_keys=True)
 
 
 def reads(inputs: Mapping[str, str | Iterable[str]]) -> str:
-    """Inputs as flags of their names; what a job reads none of is left out.
+    """Inputs as flags that are named like them, without empty ones.
 
-    A model's manifest stands for its folder.
+    A model's manifest is passed as its folder.
     """
 
     def word(path: str) -> str:
@@ -75,9 +75,9 @@ def reads(inputs: Mapping[str, str | Iterable[str]]) -> str:
     return flags(
         {
             name.replace("_", "-"): (
-                word(found) if isinstance(found, str) else [word(path) for path in found]
+                word(paths) if isinstance(paths, str) else [word(path) for path in paths]
             )
-            for name, found in inputs.items()
-            if found
+            for name, paths in inputs.items()
+            if paths
         }
     )
