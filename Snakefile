@@ -3,7 +3,7 @@
     snakemake                     the demo: report in results/demo/report/report.html
     snakemake language | codons   one study
     snakemake probes              what can be read off the states of study A's models
-    snakemake ablations           what varies the methods, beside them: its own report
+    snakemake ablations           variants of the methods beside them, in their own report
     snakemake --profile slurm     the papers' scale on a cluster
 
 Each stage is one rule file, one folder of workflow/seqfuse/ and one folder of results/, all of the
@@ -31,7 +31,7 @@ if not (workflow.remote_exec or workflow.subprocess_exec):
     )
 
 
-# common.smk has read it, with what --configfile and --config lay over it; Snakemake lists it.
+# common.smk has read it already, under --configfile and --config; here Snakemake registers it.
 configfile: f"{workflow.basedir}/config.yaml"
 
 
@@ -77,13 +77,13 @@ rule codons:
 
 
 rule probes:
-    """Linear probes of what every method of study A was trained to, and their figures."""
+    """Linear probes of the trained methods of study A, and their figures."""
     input:
         artifacts.of_probes(),
 
 
 rule ablations:
-    """Variants of the methods and ablations of the arms, beside what they vary."""
+    """Variants of the methods and ablations of the arms, beside the originals."""
     input:
         "<results>/ablations/report.html",
         artifacts.of_report(ablations=True),

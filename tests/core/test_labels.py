@@ -16,7 +16,7 @@ def test_an_alias_is_found_in_its_normal_form():
 @pytest.mark.parametrize(
     ("aliases", "words"),
     [
-        ({"ALS": "ALS disease"}, "'ALS' stands for 'ALS disease', which is no label"),
+        ({"ALS": "ALS disease"}, "'ALS' stands for 'ALS disease', which is not a label"),
         ({"Prion disease.": LABELS[0]}, "'Prion disease.' would stand for two labels"),
         ({"PD": LABELS[0], "pd": LABELS[1]}, "'pd' would stand for two labels"),
     ],

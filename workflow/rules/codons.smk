@@ -1,4 +1,4 @@
-"""codons: one trained head an arm (a modality alone, or a fusion), with its predictions."""
+"""codons: one trained head per arm (a single modality, or a fusion), with its predictions."""
 
 
 rule codons_train:
@@ -65,7 +65,7 @@ use rule codons_train as codons_train_weighed with:
 
 
 rule codons_card:
-    """Say of a trained arm what it takes to use it: its training rows, its score on test."""
+    """Write a trained arm's card, and the facts that using it needs."""
     input:
         checkpoints=collect(
             "<results>/codons/{{dataset}}/{{arm}}/seed{seed}.safetensors",
@@ -100,7 +100,7 @@ rule codons_card:
 
 
 rule codons_interpret:
-    """Ask the trained fusions of a dataset what they use."""
+    """Interpret a dataset's trained fusions: knock-outs, mutagenesis, attention, vectors."""
     input:
         unpack(inputs.fused_embeddings),
         checkpoints=collect(
@@ -158,7 +158,7 @@ rule codons_interpret:
 
 
 rule codons_embed:
-    """Make the states by codon that study A shows of its coding sets."""
+    """Compute the states by codon of a coding set of study A."""
     input:
         unpack(inputs.codon_states),
         records="<results>/sequences/{dataset}/records.parquet",

@@ -1,7 +1,7 @@
 """What the stages share: the resolved configuration, and the plan of the run (seqfuse/plan/).
 
 Rules ask `plan` what the run is made of, `artifacts` which files it makes, `inputs` what a job
-reads and `needs` what it asks of the machine. All of that is plain code with tests of its own.
+reads and `needs` which resources it requests. All of that is plain code with tests of its own.
 """
 
 import os
@@ -53,11 +53,11 @@ in_conda = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_met
 
 logger.addFilter(job_log.JobLog(workflow, settings))
 
-if workflow.remote_exec:  # a job on a node computes from what was fetched
+if workflow.remote_exec:  # jobs on a node use only what was fetched
     os.environ.update(HF_HUB_OFFLINE="1")
 
 if in_conda:
-    # Snakemake copies the files of environments, so that none can install the package by its path.
+    # Snakemake copies environment files, so that none can install the package by a relative path.
     shell.prefix(
         f'set -euo pipefail; export PATH="{workflow.basedir}/workflow/bin:$PATH"; '
     )
@@ -69,12 +69,12 @@ pathvars:
     benchmarks=f"{plan.results}/benchmarks",
 
 
-# What a stage keeps for itself to resume from. No rule declares it, because Snakemake removes what
-# a failed job declared; path variables such as <results> do not reach params.
+# The state that a stage keeps to resume from. No rule declares it, because Snakemake removes the
+# declared outputs of a failed job; path variables such as <results> cannot be used in params.
 STATE = f"{plan.results}/state"
 
 
-# What reads data for the first time goes first: a mistake is found before models are trained.
+# Jobs that read data for the first time go first, to find mistakes before models are trained.
 FINDS_MISTAKES = 1
 
 
@@ -90,7 +90,7 @@ wildcard_constraints:
 
 
 def before_submission(workflow):
-    """What is held to the site before the first job goes to Slurm; one line if it refuses."""
+    """Check budget, queue and nodes before the first job goes to Slurm; a refusal is one line."""
     jobs = [job for job in workflow.dag.needrun_jobs() if not job.is_local]
     if workflow.executor_plugin.name != "slurm" or not jobs:
         return
@@ -110,15 +110,13 @@ def start(command):
     return launched(command, settings["gpu"], needs.threads("gpu"))
 
 
-# --- what must be had before it is made ------------------------------------------------------------
-
-# What a run would stop for, each said once.
+# Messages about sources that are not available, each printed once.
 lacking = set()
 
 
 def check_available(made, check, *facts):
-    """Stop with one line where something that is not made yet cannot be had; a dry run says so and
-    plans on."""
+    """Stop with one line if the source of something that is not made yet is not available; a dry
+    run prints the line and goes on."""
     if os.path.exists(os.path.join(plan.results, "data", made)):
         return
     try:
@@ -132,7 +130,7 @@ def check_available(made, check, *facts):
 
 
 def own_files(wildcards):
-    """The files of one's own that a dataset is read from."""
+    """The user's own files that a dataset is read from."""
     name, mirror = wildcards.dataset, settings["mirror"]
     entry = settings["datasets"][name]
     split_by = dataset_entries.cleaning(entry, settings["sequences"])["split_by"]
@@ -142,7 +140,7 @@ def own_files(wildcards):
 
 
 def own_checkpoint(wildcards):
-    """The files of one's own that a model is read from."""
+    """The user's own files that a model is read from."""
     name, entry = wildcards.model, settings["models"][wildcards.model]
     made = f"models/{name}/manifest.json"
     check_available(made, pretrained_models.check_entry, name, entry)

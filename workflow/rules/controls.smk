@@ -31,7 +31,7 @@ rule controls_language:
 
 
 rule controls_folds:
-    """The rows that only the sequence decides, of every split, by repeated folds of DNA pairs."""
+    """Controls by repeated folds of DNA pairs, on all rows that only the sequence decides."""
     input:
         records=inputs.records,
     output:
@@ -89,7 +89,7 @@ rule controls_codons:
 
 
 rule controls_shuffle:
-    """Shuffle the codons or proteins of a set, for arms that must lose what they read there."""
+    """Shuffle the codons or proteins of a set, for arms and encoders that are controls."""
     input:
         "<results>/sequences/{dataset}/frames.parquet",
     output:

@@ -1,6 +1,6 @@
 """data: every dataset in one record schema, every model as a folder in its published layout.
 
-Both are local rules: downloads run where there is a network, compute nodes often have none.
+All are local rules: downloads need a network, which compute nodes often do not have.
 """
 
 
@@ -24,7 +24,7 @@ rule data_records:
         content=lambda wildcards: as_json(
             dataset_entries.of_records(settings["datasets"][wildcards.dataset])
         ),
-        # Of resources, so that another title, or another place of the same files, re-runs nothing.
+        # With `resources`, it is not compared: another title or place of the files re-runs nothing.
         entry=lambda wildcards, resources: as_json(
             settings["datasets"][wildcards.dataset]
         ),
@@ -37,7 +37,7 @@ rule data_records:
 
 
 rule data_card:
-    """What a dataset is called and bound by, beside what was read of it."""
+    """Write a dataset's card: title, licence and citation, beside what was read."""
     input:
         "<results>/data/{dataset}/source.json",
     output:

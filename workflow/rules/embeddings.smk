@@ -1,13 +1,13 @@
 """embeddings: a table's sequences and an encoder in; rows in the store and a receipt out.
 
-The store lies outside the run and is addressed by what it holds, so runs share it. The receipt
-names the store, the key, and what of the table it covers. A set may be embedded in parts
-(`jobs.sequences_a_part`): the job behind them finds all rows in the store.
+The store lies outside the run and is addressed by content, so that runs share it. The receipt names
+the store, the key, and the part of the table that it covers. A set may be embedded in parts
+(`jobs.sequences_a_part`); the job after them finds all rows in the store.
 """
 
 
 rule embeddings:
-    """Embed what the store does not hold yet of one view of a dataset."""
+    """Embed the sequences of one view of a dataset that the store does not hold yet."""
     input:
         parts=inputs.embedded_parts,
         table=inputs.embedded_table,
@@ -29,7 +29,7 @@ rule embeddings:
         model=subpath(input.model, parent=True),
         columns=inputs.embedded_columns,
         resolution=inputs.embedded_resolution,
-        # A function's result is taken as it is; of text, Snakemake would fill in {braces}.
+        # A function, because Snakemake would fill in the {braces} of a text.
         store=lambda wildcards: settings["store"],
         part="",
         settings=flags(settings["embeddings"]),

@@ -1,4 +1,4 @@
-"""figures: one figure or table a job, drawn from its own CSV."""
+"""figures: one figure or table per job, drawn from its own CSV."""
 
 
 rule figures:

@@ -1,4 +1,4 @@
-"""judge: generated reasoning in; one row a verdict out, each stored the moment it arrives."""
+"""judge: generated reasoning in; one row per verdict out, each stored the moment it arrives."""
 
 
 rule judge:

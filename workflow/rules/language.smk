@@ -1,4 +1,4 @@
-"""language: SeqCLIP's pre-training, then one fine-tuned model a suite and method, then predictions."""
+"""language: SeqCLIP's pre-training, then one fine-tuned model per suite and method, then predictions."""
 
 
 rule language_pretrain:
@@ -56,7 +56,7 @@ rule language_pretrain:
 
 
 rule language_leakage:
-    """Which genes of the suites' val and test rows SeqCLIP's pre-training has seen."""
+    """Find the genes of the suites' val and test rows that SeqCLIP's pre-training has seen."""
     input:
         pairs=rules.language_pretrain.input.pairs,
         records=collect(
@@ -150,7 +150,7 @@ rule language_finetune:
                 "encoder": input.encoder,
             }
         ),
-        # Not compared: another number of seeds makes other files, and changes none of the old.
+        # Not compared: another number of seeds makes other files and changes no existing one.
         seeds=lambda wildcards, resources: plan.trained_seeds(wildcards),
         rate=lambda wildcards: flags(plan.given_rate(wildcards.suite, wildcards.method)),
         registered=lambda wildcards: plan.registered(wildcards.method),
@@ -163,7 +163,7 @@ rule language_finetune:
                 "language/training",
             )
         ),
-        # How much a prediction may say changes no model: its data is held to it before it trains.
+        # max_new_tokens changes no model; the data is checked against it before training.
         more=lambda wildcards, resources: flags(
             {
                 **untracked(
@@ -279,7 +279,7 @@ use rule language_predict as language_predict_part with:
 
 
 rule language_probe:
-    """Ask every seed of a method again with altered DNA, and with that of another label."""
+    """Predict with every seed of a method from altered DNA, and from DNA of another label."""
     input:
         checkpoints=inputs.checkpoints,
         records=inputs.records,
@@ -320,7 +320,7 @@ rule language_probe:
 
 
 rule language_linear_probe:
-    """Read label, gene and variant off the states of every seed of a method."""
+    """Fit linear probes of label, gene and variant to the states of every seed."""
     input:
         checkpoints=inputs.checkpoints,
         records=inputs.records,

@@ -2,7 +2,7 @@
 
 
 rule report_settings:
-    """Write down the configuration that a run was made with."""
+    """Record the configuration of a run."""
     output:
         "<results>/report/settings.json",
     log:
@@ -11,7 +11,7 @@ rule report_settings:
     conda:
         "../../envs/report.yaml"
     params:
-        # A function's result is taken as it is; of text, Snakemake would fill in {braces}.
+        # A function, because Snakemake would fill in the {braces} of a text.
         settings=lambda wildcards: as_json(settings),
     shell:
         "printf '%s' {params.settings:q} | python -m json.tool --no-ensure-ascii"

@@ -17,7 +17,7 @@ import importlib
 
 __version__ = "0.1.0"
 
-# name -> the module that has it
+# name -> the module that defines it
 _PUBLIC = {
     "KmerTokenizer": "seqfuse.language.methods.kmers",
     "align": "seqfuse.codons.inputs.placement",
@@ -26,7 +26,7 @@ _PUBLIC = {
     "scores": "seqfuse.evaluation.arrays",
     "Store": "seqfuse.encoders.store.reader",
 }
-# What is in a trained model's folder -> who opens it.
+# (a file that marks a trained model's folder, module and class that open it).
 _TRAINED = (
     ("arm.json", "seqfuse.codons.application.notebook", "TrainedArm"),
     ("method.json", "seqfuse.language.answers.notebook", "TrainedMethod"),
@@ -49,7 +49,9 @@ def load(folder):
     """A trained model in `folder`: a language model's has `.ask`, an arm's has `.predict`.
 
     `folder` is `results/<run>/language/<suite>/<method>/model` (or one seed's folder in it), or
-    `results/<run>/codons/<dataset>/<arm>`, or a copy of either. Anything else is a `UserError`.
+    `results/<run>/codons/<dataset>/<arm>`, or a copy of either.
+
+    Raises `UserError` for any other folder.
     """
     from pathlib import Path
 

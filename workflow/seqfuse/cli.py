@@ -1,4 +1,4 @@
-"""The command line: `seqfuse <stage> [<command>] ...`, one command a rule.
+"""The command line: `seqfuse <stage> [<command>] ...`, one command per rule.
 
 Each command is a module with `add_arguments(parser)` and `run(args)`. Only the module of the
 requested command is imported, so that help and errors appear at once.
@@ -102,7 +102,7 @@ STAGES: dict[str, tuple[str, dict[str, str]]] = {
         "estimate memory, time and GPU-hours of a run",
         {"": "seqfuse.plan.tools.rehearse"},
     ),
-    "why": ("show what a run would do and why, one line a rule", {"": "seqfuse.plan.tools.why"}),
+    "why": ("show what a run would do and why, by rule", {"": "seqfuse.plan.tools.why"}),
     "accept": ("keep results that older code made", {"": "seqfuse.plan.tools.accept"}),
     "archive": (
         "pack a run's predictions and scores into one file, without its data",
@@ -154,7 +154,7 @@ _EXAMPLES = """examples:
 _OBJECTS = 50_000
 atexit.register(gc.freeze)
 
-# Letters of a path that an error message shows.
+# Characters of a path that an error message shows.
 _NAME = 200
 # What a user can do about a path or a disk, by the error's number.
 _OF_THE_DISK = {

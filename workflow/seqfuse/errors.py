@@ -5,7 +5,7 @@ import difflib
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 
-# Characters of a quoted value, of names in a row, and of a name that is compared with others.
+# The most characters of a quoted value, of a list of names, and of a name that is compared.
 _QUOTED, _LISTED, _COMPARED = 40, 120, 100
 
 
@@ -23,7 +23,7 @@ def told_as(kind: str) -> Iterator[None]:
 
 
 def lines(kind: str, error: object) -> str:
-    """The lines of a message, each with what it is, without control characters."""
+    """The lines of a message, each with `kind` in front, without control characters."""
     return "\n".join(f"{kind}: {printable(line)}" for line in str(error).split("\n"))
 
 
@@ -41,9 +41,10 @@ def quoted(value: object, most: int = _QUOTED) -> str:
 
 
 def nearest(word: str, known: Iterable[str], listed: str | None = None, most: int = _LISTED) -> str:
-    """'; did you mean ...?' with the nearest known spelling, or the list of what is known.
+    """'; did you mean ...?' with the nearest known spelling, or else the known names.
 
-    Of a list too long for a line, where it stands and what comes nearest.
+    If they are too many for one line, `listed` names the file that lists them; the message then
+    gives the three nearest names and that file.
     """
     known = sorted(name[:_COMPARED] for name in known)
     word = str(word)[:_COMPARED]
@@ -57,7 +58,8 @@ def nearest(word: str, known: Iterable[str], listed: str | None = None, most: in
 
 
 def several(names: Sequence[str], most: int = _LISTED) -> str:
-    """Names in a row, as many as `most` characters hold, and how many more there are."""
+    """Names separated by commas, as many as fit into `most` characters, and the number of the
+    rest."""
     shown = [
         printable(name if len(name) <= _QUOTED else name[: _QUOTED - 1] + "…") for name in names
     ]

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from seqfuse.errors import UserError
 
-# What a folder that a rule makes holds, written last; the file that other rules depend on.
+# The checksums of a folder that a rule makes: written last; other rules depend on this file.
 MANIFEST = "manifest.json"
-# What a model's folder says of itself beside what it computes with.
+# Files that describe the model in a folder; it does not compute with them.
 DESCRIPTIONS = ("README.md", "model.json", "cost.json", "log.jsonl")
 
 
@@ -60,7 +60,7 @@ def atomic_directory(path: str | Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def scratch_directory(path: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside `path` that is gone at the end."""
+    """Yield a temporary folder beside `path`, which is removed at the end."""
     temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=_beside(path)))
     try:
         yield temporary
@@ -69,9 +69,9 @@ def scratch_directory(path: Path) -> Iterator[Path]:
 
 
 def _beside(path: Path) -> str:
-    """How the name of a temporary neighbour of `path` begins: with host and process.
+    """The prefix of temporary names beside `path`, which tells the host and the process.
 
-    Those of processes of this host that were killed are removed, a model's worth of disk perhaps.
+    Leftovers of killed processes of this host, which can be as large as a model, are removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     own = f".{path.name}.{os.uname().nodename}-"
@@ -92,7 +92,7 @@ def _runs(process: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        pass  # somebody else's
+        pass  # another user's
     return True
 
 
@@ -108,7 +108,7 @@ def named(path: str | Path) -> Iterator[None]:
 
 
 def keep_copy(source: str | Path, target: str | Path) -> None:
-    """Copy a folder of files that nobody edits in place: linked, where the file system can."""
+    """Copy a folder whose files are never edited in place: as hard links, if the disk has them."""
 
     def linked(file: str, copy: str) -> None:
         try:
@@ -156,7 +156,7 @@ def checksums(folder: str | Path) -> dict[str, str]:
 
 
 def read_json(path: str | Path) -> dict:
-    """The content of a JSON file; a missing or cut file is a `UserError`."""
+    """The content of a JSON file; raises `UserError` if it is missing or not valid JSON."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -173,9 +173,9 @@ def write_json(path: str | Path, value: object) -> None:
 
 
 def readable() -> int:
-    """The mode of a finished file: as any program's, by the umask.
+    """The mode of a finished file, by the umask, as any program's.
 
-    Temporary files are private, and so are those that safetensors writes.
+    Without it, files would stay private, as temporary files and those of safetensors are.
     """
     return 0o666 & ~_umask()
 

@@ -1,10 +1,10 @@
-"""What code a stage is made of, as one hash: so that Snakemake re-runs it only when that changes.
+"""The code of a stage as one hash, so that Snakemake re-runs the stage only when its code changes.
 
 The hash covers every first-party module that the entry module imports, directly or not, at the top
 or inside a function, and the locked versions of the distributions that these import. Comments,
-docstrings and formatting do not count: the syntax tree is hashed. The registry is left out where
+docstrings and formatting do not count: the syntax tree is hashed. The registry is left out if
 it is only imported: it is data, and a rule carries in its params the fields of its own entry that
-can change a result, so that registering a method, or giving one another title, re-trains nothing.
+can change a result, so that registering a method, or changing its title, re-trains nothing.
 
 Package data counts too, byte by byte: a covered module brings the templates, style sheets, scripts
 and YAML files of its folder, and of the folders below it that are not packages themselves. Those of
@@ -31,22 +31,22 @@ LOCK = PACKAGE.parents[1] / "envs" / "requirements.lock"
 PLUGINS = "SEQFUSE_PLUGINS"
 _REGISTRY = "registry"
 _SETTINGS = "settings"
-# The suffixes of package data: no cache or backup of an editor that lies beside it counts.
+# The suffixes of package data; caches and an editor's backups beside it do not count.
 DATA = (".css", ".j2", ".js", ".yaml")
-# Distributions that are not called as what they hold is imported.
+# Modules whose distribution has another name.
 _DISTRIBUTIONS = {
     "Bio": "biopython",
     "sklearn": "scikit-learn",
     "umap": "umap-learn",
     "yaml": "pyyaml",
 }
-# Extras that a user installs: no result depends on the one, and a control of its own on ViennaRNA.
+# Extras that a user installs: no result depends on tensorboard, and one control alone on ViennaRNA.
 _UNLOCKED = ("tensorboard", "RNA")
 
 
 class Closure(NamedTuple):
-    """What modules are made of, sorted: first-party modules, locked distributions and data files,
-    the last as paths relative to the package."""
+    """What some modules depend on, sorted: first-party modules, locked distributions, and data
+    files as paths relative to the package."""
 
     modules: list[str]
     distributions: list[str]
@@ -57,34 +57,37 @@ class Closure(NamedTuple):
 def code(*modules: str) -> str:
     """Hexadecimal digits for the source and the data of `modules` and of all they import, and for
     the locked versions of the distributions that these import."""
-    found = closure(*modules)
-    lines = [f"{name} {_parsed(name).digest}" for name in found.modules]
-    lines += [f"{name} {_digits((PACKAGE / name).read_bytes())}" for name in found.files]
+    depended = closure(*modules)
+    lines = [f"{name} {_parsed(name).digest}" for name in depended.modules]
+    lines += [f"{name} {_digits((PACKAGE / name).read_bytes())}" for name in depended.files]
     source = "\n".join(lines).encode()
     pins = _pins()
-    versions = " ".join(f"{name}=={pins[name]}" for name in found.distributions).encode()
+    versions = " ".join(f"{name}=={pins[name]}" for name in depended.distributions).encode()
     return f"code {_digits(source)}, packages {_digits(versions)}"
 
 
 @functools.cache
 def closure(*modules: str) -> Closure:
-    """The modules, distributions and files that `modules` are made of, they themselves included."""
-    found: set[str] = set()
+    """The modules, distributions and files that `modules` depend on, themselves included."""
+    covered: set[str] = set()
     imported: set[str] = set()
     waiting = list(modules)
     while waiting:
         name = waiting.pop()
-        if name in found or name == __name__:
+        if name in covered or name == __name__:
             continue
-        found.add(name)
-        # A register counts where a rule names it, or one that is made of it.
+        covered.add(name)
+        # A module of the registry counts if a rule names it, or one of the registry that imports
+        # it.
         counted = _is_registry(name)
         waiting += [n for n in _parsed(name).first_party if counted or not _is_registry(n)]
         imported |= set(_parsed(name).others)
     pins = _pins()
     distributions = {distribution(name) for name in imported - set(_UNLOCKED)}
-    files = {path for folder in {_source(name).parent for name in found} for path in _data(folder)}
-    return Closure(sorted(found), sorted(distributions & pins.keys()), sorted(files))
+    files = {
+        path for folder in {_source(name).parent for name in covered} for path in _data(folder)
+    }
+    return Closure(sorted(covered), sorted(distributions & pins.keys()), sorted(files))
 
 
 def distribution(module: str) -> str:
@@ -115,10 +118,10 @@ def _parsed(name: str) -> _Parsed:
 
 @functools.cache
 def _pins() -> dict[str, str]:
-    """The locked versions by distribution; those installed where no checkout and lock are."""
+    """The locked versions by distribution; the installed ones if there is no lock file."""
     if not LOCK.is_file():
         installed = importlib.metadata.distributions()
-        return {distribution(found.name): found.version for found in installed}
+        return {distribution(one.name): one.version for one in installed}
     lines = LOCK.read_text(encoding="utf-8").splitlines()
     pinned = (line.split("#")[0].strip().partition("==") for line in lines)
     return {distribution(name): version for name, _, version in pinned if version}
@@ -126,7 +129,7 @@ def _pins() -> dict[str, str]:
 
 @functools.cache
 def _data(folder: Path) -> list[str]:
-    """The data files in a folder of the package, and in those below it that are no packages."""
+    """The data files in a folder of the package, and in folders below it that are not packages."""
     if folder == PACKAGE / _SETTINGS or not folder.is_relative_to(PACKAGE):
         return []
     files = []
@@ -148,11 +151,11 @@ def plugins() -> list[Path]:
 
 
 def _source(name: str) -> Path:
-    """The file of a first-party module; of one that is none, a path where no file is."""
+    """The file of a first-party module; for any other name, a path that does not exist."""
     beside = (path.resolve().parent / f"{name}.py" for path in plugins())
     path = PACKAGE.parent.joinpath(*name.split("."))
-    found = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-    return next((path for path in beside if path.is_file()), found)
+    packaged = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    return next((path for path in beside if path.is_file()), packaged)
 
 
 def _imported(node: ast.AST) -> Iterator[str]:

@@ -1,8 +1,8 @@
 """How the label is read from a generated answer: the last answer field, in one normal form.
 
-An answer is `reasoning </think> Answer: label`. What is read equals a label, or is no label:
-nothing is searched for inside a text, and another name of a label counts only if an explicit table
-of aliases (`aliases` of a dataset's catalogue entry) says so.
+An answer is `reasoning </think> Answer: label`. It is correct only if it equals the label after
+normalisation: no text is searched for labels, and another name of a label counts only if the
+`aliases` of the dataset's catalogue entry list it.
 """
 
 import unicodedata
@@ -15,9 +15,9 @@ FIELD = "Answer:"
 
 
 def parse(text: str, thinks: bool) -> str | None:
-    """The last answer field of a generated text, as written; null where there is none.
+    """The last answer field of a generated text, as written; None if there is none.
 
-    With reasoning on, only what stands behind the last `</think>` is read.
+    With reasoning (`thinks`), only the text after the last `</think>` is read.
     """
     if thinks and CLOSE.strip() not in text:
         return None
@@ -28,22 +28,25 @@ def parse(text: str, thinks: bool) -> str | None:
 
 def normalise(label: str) -> str:
     """The one normalisation of labels: NFKC, case folded, white space collapsed, outer
-    punctuation (. , ; : ! ? quotes) taken off."""
+    punctuation (. , ; : ! ? quotes) removed."""
     folded = unicodedata.normalize("NFKC", label).casefold()
     return " ".join(folded.split()).strip(".,;:!?\"' ")
 
 
 def by_alias(dataset: str, labels: Iterable[str], aliases: Mapping[str, str]) -> dict[str, str]:
-    """{normal form of an alias: label}; an alias of no label, or that is a label, is refused."""
+    """{normal form of an alias: label}.
+
+    Raises `UserError` for an alias of an unknown label, or one that would stand for two labels.
+    """
     known = {normalise(label): label for label in labels}
-    found: dict[str, str] = {}
+    label_of: dict[str, str] = {}
     for alias, label in aliases.items():
         form = normalise(alias)
         if label not in known.values():
             raise UserError(
-                f"{dataset}: aliases: {alias!r} stands for {label!r}, which is no label"
+                f"{dataset}: aliases: {alias!r} stands for {label!r}, which is not a label"
             )
-        if known.get(form, label) != label or found.get(form, label) != label:
+        if known.get(form, label) != label or label_of.get(form, label) != label:
             raise UserError(f"{dataset}: aliases: {alias!r} would stand for two labels; remove it")
-        found[form] = label
-    return found
+        label_of[form] = label
+    return label_of

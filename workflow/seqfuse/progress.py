@@ -15,7 +15,7 @@ def track(
     label: str = "",
     facts: Callable[[], str] = lambda: "",
 ) -> Iterator[Item]:
-    """Yield `items`, showing on standard error how many of `total` are done, and `facts` of it."""
+    """Yield `items`, showing on standard error how many of `total` are done, and `facts`."""
     if total is None and hasattr(items, "__len__"):
         total = len(items)
     if sys.stderr.isatty():

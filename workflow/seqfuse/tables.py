@@ -21,11 +21,11 @@ def _schema(required: dict[str, pa.DataType], optional: dict[str, pa.DataType]) 
 
 _TEXT, _NUMBER, _COUNT = pa.string(), pa.float64(), pa.int64()
 
-# One row a record of any study. `value` is a regression target, `label` a class or an answer,
+# One row per record of any study. `value` is a regression target, `label` a class or an answer,
 # `text` the description of a gene-text pair, `group` what a group-disjoint split keeps together,
 # `transl_table` the genetic code (NCBI's number) that the file gives a coding sequence.
 # `file` and `line` say where the record was read (of a table the row, from 1), as its catalogue
-# entry names the file; null for what was generated.
+# entry names the file; null for generated records.
 RECORDS = _schema(
     {"id": _TEXT, "split": _TEXT, "sequence": _TEXT},
     {
@@ -41,7 +41,7 @@ RECORDS = _schema(
         "line": _COUNT,
     },
 )
-# A cleaned record, without its place and what its file says of its genetic code. `subset` says
+# A cleaned record, without its file, line and genetic code. `subset` says
 # whether the record's exact question has one label in the whole set ("question_decides") or several
 # ("sequence_decides"); null without a question or a label.
 CLEAN = pa.schema(
@@ -51,15 +51,15 @@ CLEAN = pa.schema(
     ]
 )
 # Which scored records are one sample: those of one `cluster` share a group, a sequence or
-# near-duplicate sequences. `seen` says how well train knows a record of val or test (registry's
-# subsets); null where near-duplicates were not looked for, and for records of train.
+# near-duplicate sequences. `seen` says what train has that resembles a record of val or test
+# (registry/subsets.py); null for records of train, and if near-duplicates were not searched for.
 CLUSTERS = _schema({"id": _TEXT, "cluster": _COUNT}, {"seen": _TEXT})
-# A row that was read and not kept; kept + rejected = read. `file` and `line` as in `RECORDS` (of
-# what was generated, the table of records and the row); `row` is the row of the table of records.
+# A row that was read and not kept; kept + rejected = read. `file` and `line` as in `RECORDS` (for
+# generated records, the table of records and the row); `row` is the row in the table of records.
 REJECTS = _schema({"file": _TEXT, "line": _COUNT, "row": _COUNT, "id": _TEXT, "reason": _TEXT}, {})
 # The three views of a coding record, codon by codon: `dna` and `rna` hold 3 * codons nucleotides,
-# `protein` one residue a codon (X where a stop or an N stands inside); `tail` counts nucleotides
-# behind the last whole codon. A record with a variant has a second row (`bio.frames.variant_id`).
+# `protein` one residue per codon (X for an internal stop or an N); `tail` counts the nucleotides
+# after the last whole codon. A record with a variant has a second row (`bio.frames.variant_id`).
 FRAMES = _schema(
     {
         "id": _TEXT,
@@ -74,11 +74,11 @@ FRAMES = _schema(
     },
     {},
 )
-# What a model or a control says about one record. `predicted` is null where the answer is none of
-# the labels. `loglik` is the summed log-likelihood (nats) of each closed label, end token included,
+# What a model or a control predicts for one record. `predicted` is null if the answer is not a
+# label. `loglik` is the summed log-likelihood (nats) of each closed label, end token included,
 # `loglik_per_token` that sum over the label's tokens; `mode` says what they are conditioned on: the
-# model's "own" reasoning, or an "empty" one. `cut` says that the answer reached the limit of its
-# tokens before it ended; it is null where nothing is generated. Gold labels are not here: the
+# model's "own" reasoning, or an "empty" one. `cut` says that the answer reached its limit of
+# tokens before it ended; it is null if nothing is generated. Gold labels are not here: the
 # evaluation joins them by `id`.
 PREDICTIONS = _schema(
     {"id": _TEXT, "dataset": _TEXT, "method": _TEXT, "seed": _COUNT, "probe": _TEXT},
@@ -95,11 +95,11 @@ PREDICTIONS = _schema(
         "cut": pa.bool_(),
     },
 )
-# What a model says about the question of record `id` with the DNA of record `dna_of`.
+# What a model answers to the question of record `id` with the DNA of record `dna_of`.
 CONFLICTS = pa.schema([*PREDICTIONS, pa.field("dna_of", _TEXT, nullable=False)])
 # One number of the report: `metric` of `method` on the rows of `split` and `subset`, the mean over
 # `seeds` seeds, with its interval over `n` records in `clusters` clusters. `low` and `high` are NaN
-# where no interval can be had. `by_seed` holds the score of each seed, in their order.
+# if there is no interval. `by_seed` holds the score of each seed, in their order.
 METRICS = _schema(
     {
         "study": _TEXT,
@@ -123,11 +123,11 @@ METRICS = _schema(
 )
 # A paired difference between two methods on the same rows; or, with a `probe`, between a method on
 # altered input and the same method on the unaltered input of the same rows (`against` "unaltered").
-# `low` and `high` hold for the whole family of comparisons, and leave out zero where `p_holm` is
-# below the level, which `verdict` says in words. `detectable` is the smallest difference that would
-# have been found four times in five, infinite where none would; `p_equivalent`, adjusted too, that
-# of being within the margin. `seeds` is the fewest of what was trained. Numbers are NaN where no
-# interval can be had.
+# `low` and `high` are simultaneous over the family of comparisons, and exclude zero if `p_holm` is
+# below the level; `verdict` says so in words. `detectable` is the smallest difference that would be
+# found with a power of 80 %, infinite if none would; `p_equivalent`, adjusted too, is the p value
+# of equivalence within the margin. `seeds` is the smallest number of seeds of what was trained.
+# Numbers are NaN if there is no interval.
 COMPARISONS = _schema(
     {
         "study": _TEXT,
@@ -154,7 +154,7 @@ COMPARISONS = _schema(
     {"probe": _TEXT},
 )
 # The reliability diagram: of the `n` answers (rows times seeds) whose likeliest label has a share
-# in (`low`, `high`] of all labels' likelihood, the mean share and how many are right.
+# in (`low`, `high`] of all labels' likelihood, the mean share (`confidence`) and the `accuracy`.
 CALIBRATION = _schema(
     {
         "study": _TEXT,
@@ -173,7 +173,7 @@ CALIBRATION = _schema(
     {},
 )
 # One verdict of one judge on one dimension of one answer; `key` is the hash it is stored under,
-# `prompt` that of the judge's prompt; tokens are the server's count, where there is a server.
+# `prompt` that of the judge's prompt; tokens are the server's count, if there is a server.
 VERDICTS = _schema(
     {
         "id": _TEXT,
@@ -197,9 +197,9 @@ VERDICTS = _schema(
 WEIGHTS = _schema(
     {"id": _TEXT, "seed": _COUNT, "dna": _NUMBER, "rna": _NUMBER, "protein": _NUMBER}, {}
 )
-# What a fusion's test score loses when the states of some modalities ("dna+rna") are replaced by
+# How far a fusion's test score falls when the states of some modalities ("dna+rna") are replaced by
 # their training mean or by noise: `lost` = `score` - `knocked_out`, with a paired interval, NaN
-# where none can be had. A row without a seed is the mean over seeds. `weight` is a modality's mean
+# if there is none. A row without a seed is the mean over seeds. `weight` is a modality's mean
 # weight, if the fusion weighs.
 KNOCK_OUTS = _schema(
     {
@@ -217,8 +217,9 @@ KNOCK_OUTS = _schema(
     },
     {"seed": _COUNT, "weight": _NUMBER},
 )
-# One synonymous mutant of one sequence: at codon `position` (from 0) of `codons` stands `codon` in
-# place of `reference`. `change` is in the unit of the value, or of the log probability of `label`.
+# One synonymous mutant of one sequence: at `position` (from 0) of its `codons` codons, `codon`
+# replaces `reference`. `change` is that of the predicted value, or of the log probability of
+# `label`.
 MUTANTS = _schema(
     {
         "dataset": _TEXT,
@@ -246,8 +247,8 @@ CODON_USAGE = _schema(
     },
     {},
 )
-# Attention that the codons of `query` give to codon `position` of `key`, mean over them, in units
-# of what every codon of every modality would get alike.
+# Attention of the codons of modality `query`, on average, to codon `position` of modality `key`,
+# relative to equal attention to every codon of every modality.
 ATTENTION = _schema(
     {
         "dataset": _TEXT,
@@ -274,8 +275,8 @@ FUSED = _schema(
     {},
 )
 # A nucleotide at `offset` from the variant (0 at its first difference): the attention of answer
-# tokens to its token, over that to the average token of the variant sequence, and the nats that the
-# model's own answer loses, on average, when another nucleotide stands there.
+# tokens to its token, relative to the average token of the variant sequence, and the mean fall of
+# the log likelihood of the model's own answer (nats) when another nucleotide replaces it.
 LOOKS = _schema(
     {
         "id": _TEXT,
@@ -288,9 +289,9 @@ LOOKS = _schema(
     },
     {},
 )
-# What a linear probe of `target` says of a record from the states at a `place` of a method
-# ("encoder", "slots", or a `layer` of the "language model"), under a `control`; `gold` is what it
-# should say.
+# What a linear probe predicts as the `target` of a record from the states at a `place` of a method
+# ("encoder", "slots", or a `layer` of the "language model"), under a `control`; `gold` is the true
+# value.
 LINEAR_PROBES = _schema(
     {
         "id": _TEXT,
@@ -320,7 +321,8 @@ GAPS = _schema(
     },
     {},
 )
-# Embeddings to be drawn: one vector a gene ("dna") or description ("text"); a pair shares its `id`.
+# Embeddings to draw: a vector for each gene ("dna") or description ("text"); a pair shares its
+# `id`.
 VECTORS = _schema(
     {"id": _TEXT, "kind": _TEXT, "vector": pa.list_(pa.float32())},
     {"group": _TEXT},
@@ -340,18 +342,19 @@ def write(path: str | Path, table: pa.Table, schema: pa.Schema) -> None:
 
 
 def read(path: str | Path, schema: pa.Schema, columns: list[str] | None = None) -> pa.Table:
-    """Read a table of `schema`; an absent, cut or foreign file is a `UserError` that names it."""
+    """Read a table of `schema`; raises `UserError` if the file is missing, damaged or of another
+    kind."""
     try:
-        found = pq.read_schema(path)
+        stored = pq.read_schema(path)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except (pa.ArrowInvalid, OSError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{path}: not a readable Parquet file ({reason})") from None
-    missing = [name for name in schema.names if name not in found.names]
+    missing = [name for name in schema.names if name not in stored.names]
     if missing:
         raise UserError(
-            f"{path}: column {missing[0]!r} is missing; found {', '.join(found.names) or 'none'}"
+            f"{path}: column {missing[0]!r} is missing; found {', '.join(stored.names) or 'none'}"
         )
     return pq.read_table(path, columns=columns or schema.names).cast(
         pa.schema([schema.field(name) for name in columns or schema.names])
