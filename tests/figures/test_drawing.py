@@ -15,7 +15,7 @@ from matplotlib.image import imread
 from matplotlib.text import Text
 
 from seqfuse.figures import draw as command
-from seqfuse.figures.drawing import names, ranking, readers, render, slim_svg
+from seqfuse.figures.drawing import loss_curves, names, ranking, readers, render, slim_svg
 from seqfuse.registry.figures import FIGURES, RANDOM_WEIGHTS
 
 # A column of each figure's CSV that its picture shows.
@@ -232,6 +232,24 @@ def test_colours_differ_to_the_colour_blind(kind):
             names.PALETTE[one],
             names.PALETTE[other],
         )
+
+
+def test_a_variant_is_a_method_unless_the_run_says_that_it_is_a_control(drawn):
+    assert names.kind("by_concat") == "method" and names.kind("kmer") == "control"
+    assert names.kind("shuffled_codons", "control") == "control"
+    frame = render.read_csv(drawn / "training.csv")
+    own = frame[frame["method"] == "linear"]
+    variants = {"by_concat": "method", "shuffled_codons": "control"}
+    rows = pd.concat([own.assign(method=name, kind=kind) for name, kind in variants.items()])
+    with mpl.rc_context(render.STYLE):
+        legend = loss_curves.draw(rows).legends[0].legend_handles
+    colours = {line.get_label(): line.get_color() for line in legend}
+    assert colours["shuffled codons"] == names.CONTROL != colours["by concat"]
+
+
+@pytest.mark.parametrize(("name", "rows"), [("calibration", 800), ("fused", 100)])
+def test_a_panel_says_how_many_rows_it_is_of(drawn, name, rows):
+    assert f", n = {rows}" in (drawn / f"{name}.svg").read_text()
 
 
 def test_controls_look_unlike_methods():

@@ -291,10 +291,28 @@ def test_cost_is_the_mean_over_seeds():
     assert pd.isna(one(table, method="gc")["examples"])
 
 
+def test_marks_of_one_size_stand_side_by_side():
+    places = cost.side_by_side([136_000, 10_000, 132_000, 400_000, 136_000])
+    assert places[1] == pytest.approx(10_000) and places[3] == pytest.approx(400_000)
+    near = np.log(places[[2, 0, 4]])
+    assert np.diff(near) == pytest.approx([0.13, 0.13])
+    assert np.exp(near.mean()) == pytest.approx(134_654, rel=1e-3)
+
+
+def test_the_ceiling_of_a_judge_is_not_in_the_field_of_the_controls(drawn):
+    frame = read(drawn, "judge")
+    highest = frame.assign(method="ceiling", title="The reference itself", kind="control", value=10)
+    axis = judge.draw(pd.concat([frame, highest.iloc[:1]])).axes[0]
+    (field,) = [patch for patch in axis.patches if patch.get_width() > 0]
+    end = field.get_x() + field.get_width()
+    assert end == pytest.approx(frame.loc[frame["kind"] == "control", "value"].max())
+    assert end < 10
+
+
 def test_a_long_training_log_is_averaged_over_stretches():
     logs = pd.DataFrame({"folder": "f", "seed": 0, "step": range(1, 201), "loss": range(200)})
     logs.loc[99, "validation_loss"] = 7.0
-    costs = pd.DataFrame([{"folder": "f", "suite": "s", "method": "linear"}])
+    costs = pd.DataFrame([{"folder": "f", "suite": "s", "method": "linear", "kind": "method"}])
     table = loss_curves.losses(logs, costs)
     training = table[table["part"] == "training"]
     assert len(training) == 100

@@ -1,6 +1,7 @@
 """Fine-tuning of every method: what is written, interruption, seeds, variants, bad input."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,8 +9,11 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
+from seqfuse.encoders.store.rows import Row, sequence_hash
+from seqfuse.encoders.store.writer import Writer
 from seqfuse.files import read_json, write_json
 from seqfuse.language.finetuning import checkpoint
+from seqfuse.language.finetuning.finetuning_job import Job
 from seqfuse.registry.methods import METHODS
 
 # That which trains a fusion takes coding sequences: test_fused_encoder.py.
@@ -353,3 +357,20 @@ def test_plain_text_spells_dna_in_the_backbones_own_tokens(build, prompt):
     ids = method.segment("ACGTNACGT")
     assert method.tokeniser.decode(ids) == "ACGTNACGT\n"
     assert ids.max() < len(method.tokeniser)
+
+
+@pytest.mark.parametrize(
+    ("altered", "kind"),
+    [(None, "method"), ({"how": "other_protein"}, "control"), ({"how": "codons"}, "control")],
+)
+def test_a_method_that_is_shown_altered_codons_is_a_control(tmp_path, altered, kind):
+    description = {"width": 4, "stored": "float16", "altered": altered}
+    with Writer(tmp_path / "store", description) as writer:
+        states = np.ones((2, 4), np.float16)
+        spans = np.array([[0, 3], [3, 6]])
+        writer.add(Row(sequence_hash("ATGTAA"), 6, states, spans, states.mean(0)))
+    receipt = {"store": str(tmp_path / "store"), "key": writer.key}
+    write_json(tmp_path / "receipt.json", receipt)
+    job = SimpleNamespace(method=METHODS["linear"], receipts=(tmp_path / "receipt.json",))
+    assert Job._kind.func(job) == kind
+    assert Job._kind.func(SimpleNamespace(method=METHODS["text_only"], receipts=())) == "control"

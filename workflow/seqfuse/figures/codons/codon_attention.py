@@ -46,6 +46,8 @@ def draw(frame: pd.DataFrame) -> Figure:
         axis.set_title(f"{dataset}\n{names.title(method)}, n = {rows['n'].max():,}")
     for axis in axes[len(sets) :]:
         axis.set_visible(False)
+    # Beside a colour bar, constrained layout leaves the longest label no room.
+    figure.get_layout_engine().set(w_pad=0.1)
     bar = figure.colorbar(axes[0].images[0], ax=list(axes), aspect=25, fraction=0.05)
     bar.set_label("attention received\n(1 = as if all got the same)")
     ticks = [tick for tick in bar.get_ticks() if abs(tick) <= limit]

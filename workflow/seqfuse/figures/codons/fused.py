@@ -31,7 +31,8 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 def draw(frame: pd.DataFrame) -> Figure:
     """One panel a dataset and fusion."""
-    return panel_grid.draw(frame, _panel, columns=2, size=3.0)
+    rows = frame.assign(n=frame.groupby(["dataset", "method"])["id"].transform("nunique"))
+    return panel_grid.draw(rows, _panel, columns=2, size=3.0)
 
 
 def _neighbours(vectors: np.ndarray, rows: pd.DataFrame) -> np.ndarray:

@@ -47,7 +47,7 @@ def _panel(axis: Axes, rows: pd.DataFrame) -> None:
     axis.set_yticks(range(len(sets)), [_words(modalities) for modalities in sets])
     axis.set_ylim(len(sets) - 0.5, -0.5)
     axis.tick_params(axis="y", length=0)
-    axis.set(xlabel=f"{names.metric(rows['metric'].iloc[0])} lost")
+    axis.set(xlabel=f"{names.metric(rows['metric'].iloc[0])} lost", ylabel="replaced")
 
 
 def _words(modalities: str) -> str:

@@ -1,7 +1,9 @@
 """Test score against what training took: trained parameters, and examples seen."""
 
 import math
+from collections.abc import Iterable
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,6 +15,8 @@ from seqfuse.registry.methods import METHODS
 from seqfuse.registry.metrics import MEAN
 
 _COLUMNS = 2
+# The natural logarithm of how much larger a mark's right edge is than its left one.
+_MARK = 0.13
 _TRAINED_CONTROLS = [name for name, method in METHODS.items() if method.kind == "control"]
 
 
@@ -55,10 +59,26 @@ def _panel(axis: Axes, rows: pd.DataFrame) -> None:
     axis.xaxis.set_minor_formatter(NullFormatter())
     axis.grid(color="#E8E8E8", linewidth=0.5)
     axis.set_axisbelow(True)
-    for row in trained.itertuples():
+    for row, x in zip(
+        trained.itertuples(), side_by_side(trained["trained_parameters"]), strict=True
+    ):
         look = _look(row.method, row.kind)
-        axis.plot([row.trained_parameters] * 2, [row.low, row.high], color=look["color"])
-        axis.plot(row.trained_parameters, row.value, **look)
+        axis.plot([x] * 2, [row.low, row.high], color=look["color"])
+        axis.plot(x, row.value, **look)
+
+
+def side_by_side(sizes: Iterable[float]) -> np.ndarray:
+    """Where marks of these sizes stand on a logarithmic axis: those that would cover each other
+    are spread around their middle."""
+    logs = np.log(np.asarray(list(sizes), dtype=float))
+    order = np.argsort(logs, kind="stable")
+    places = logs.copy()
+    groups = np.split(order, np.flatnonzero(np.diff(logs[order]) > _MARK) + 1)
+    for group in groups:
+        if len(group) > 1:
+            steps = np.arange(len(group)) - (len(group) - 1) / 2
+            places[group] = logs[group].mean() + _MARK * steps
+    return np.exp(places)
 
 
 def _look(name: str, kind: str) -> dict:

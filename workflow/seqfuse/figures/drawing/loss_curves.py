@@ -1,6 +1,7 @@
 """Losses over training steps, one line a method and seed: how training curves are drawn."""
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -24,7 +25,8 @@ def losses(logs: pd.DataFrame, costs: pd.DataFrame) -> pd.DataFrame:
     A log's rows do not say whose they are; the cost.json in the same folder does. The training loss
     of a long log is averaged over `_POINTS` stretches of equally many rows.
     """
-    owners = costs.drop_duplicates("folder")[["folder", "suite", "method"]]
+    owners = costs.drop_duplicates("folder")[["folder", "suite", "method", "kind"]]
+    owners = owners.assign(kind=[names.kind(row.method, row.kind) for row in owners.itertuples()])
     parts = []
     for column, part in (("loss", "training"), ("validation_loss", "validation")):
         if column in logs:
@@ -34,7 +36,7 @@ def losses(logs: pd.DataFrame, costs: pd.DataFrame) -> pd.DataFrame:
     if unknown:
         raise UserError(f"{unknown[0]}/log.jsonl: no cost.json beside it; give it by --costs")
     rows = pd.concat(parts).merge(owners, on="folder").drop(columns="folder")
-    keys = ["suite", "method", "seed", "part", "step"]
+    keys = ["suite", "method", "kind", "seed", "part", "step"]
     rows = rows.sort_values(keys, kind="stable")[[*keys, "loss"]]
     return pd.concat([_averaged(line) for _, line in rows.groupby(keys[:-1], sort=False)])
 
@@ -50,8 +52,9 @@ def _averaged(line: pd.DataFrame) -> pd.DataFrame:
 
 def draw(frame: pd.DataFrame, columns: int = 2) -> Figure:
     """One panel a suite, on a logarithmic scale; training thin, validation thick."""
-    methods = names.order({name: names.kind(name) for name in frame["method"]})
-    looks = _looks(methods)
+    kinds = dict(zip(frame["method"], frame["kind"], strict=True))
+    methods = names.order(kinds)
+    looks = _looks(methods, kinds)
     suites = frame["suite"].nunique()
     rows = math.ceil(suites / columns)
     figure = Figure(figsize=(7, 2.4 * rows + 0.4), layout="constrained")
@@ -62,7 +65,7 @@ def draw(frame: pd.DataFrame, columns: int = 2) -> Figure:
     for axis in axes[suites:]:
         axis.set_visible(False)
     handles = [
-        Line2D([], [], label=names.title(method), **looks[method], **_marks(method))
+        Line2D([], [], label=names.title(method), **looks[method], **_marks(method, kinds[method]))
         for method in methods
     ]
     for part, width in _WIDTHS.items():
@@ -71,28 +74,27 @@ def draw(frame: pd.DataFrame, columns: int = 2) -> Figure:
     return figure
 
 
-def _looks(methods: list[str]) -> dict[str, dict]:
-    controls = [name for name in methods if names.kind(name) == "control"]
+def _looks(methods: list[str], kinds: Mapping[str, str]) -> dict[str, dict]:
+    controls = [name for name in methods if kinds[name] == "control"]
     return {
         name: {
-            "color": names.colour(name, names.kind(name)),
+            "color": names.colour(name, kinds[name]),
             "linestyle": _DASHES[controls.index(name) % len(_DASHES)] if name in controls else "-",
         }
         for name in methods
     }
 
 
-def _marks(method: str) -> dict:
+def _marks(method: str, kind: str) -> dict:
     """The marker on a method's validation losses: lines do not differ by colour alone."""
-    kind = names.kind(method)
     return {} if kind == "control" else names.shape(method, kind) | {"markersize": 3}
 
 
 def _panel(axis: Axes, frame: pd.DataFrame, looks: dict[str, dict]) -> None:
-    for (method, _, part), line in frame.groupby(["method", "seed", "part"]):
+    for (method, kind, _, part), line in frame.groupby(["method", "kind", "seed", "part"]):
         marks = {}
         if part == "validation":
-            marks = _marks(method) | {"markevery": max(1, len(line) // 4)}
+            marks = _marks(method, kind) | {"markevery": max(1, len(line) // 4)}
         axis.plot(line["step"], line["loss"], linewidth=_WIDTHS[part], **looks[method], **marks)
     axis.set(xlabel="step", ylabel="loss", yscale="log")
     # Over several powers of ten, four labels of each would stand on one another.

@@ -6,6 +6,8 @@ Everything comes from the catalogues, so that a new entry has its row and its co
 import math
 from collections.abc import Iterable, Mapping
 
+import pandas as pd
+
 from seqfuse.registry.arms import ARMS
 from seqfuse.registry.methods import METHODS
 from seqfuse.registry.metrics import METRICS
@@ -41,10 +43,21 @@ def order(kinds: Mapping[str, str]) -> list[str]:
     return sorted(kinds, key=lambda name: (_KINDS.index(kinds[name]), position[name]))
 
 
-def kind(name: str) -> str:
-    """What a name of a table without kinds is: "method", "ablation" or "control"."""
+def kind(name: str, said: str | None = None) -> str:
+    """What a name is: "method", "ablation" or "control".
+
+    Of a variant, which no catalogue holds, the run's own tables may have `said` it.
+    """
     known = METHODS.get(name) or ARMS.get(name)
-    return known.kind if known else "control"
+    if known:
+        return known.kind
+    return said or ("control" if name in TITLES else "method")
+
+
+def kinds(metrics: pd.DataFrame) -> dict[str, str]:
+    """The kind of each method and control that was scored on unaltered input."""
+    rows = metrics[metrics["kind"].isin(_KINDS)].drop_duplicates("method")
+    return {row.method: kind(row.method, row.kind) for row in rows.itertuples()}
 
 
 def colour(name: str, kind: str = "method") -> str:

@@ -3,7 +3,8 @@
 A frame has the columns `block` (panels of one block share their rows), `panel` (its title), `axis`
 (its axis title), `row` (the label), `method`, `kind`, the score `value` with `low` and `high`, and
 where there are any `trained` (a text, the number of parameters), `published`, `verdict` and
-`coverage`, the confidence of the intervals, which the legend names. With `blind`, which says of a
+`coverage`, the confidence of the intervals, which the legend names. A control that is `beside` the
+others does not count for the field up to the best of them. With `blind`, which says of a
 control that it reads no sequence, the field of the controls is two: that of the best of these, and
 that of the best other one, both named above the panel.
 """
@@ -35,10 +36,12 @@ def draw(
     columns: int = 3,
     limits: tuple[float, float] | None = None,
     hollow: str = "ablation",
+    field: str = "up to the best control",
 ) -> Figure:
     """Draw a ranking, at most `columns` panels side by side, all within `limits` if given.
 
-    `hollow` is what the legend calls the hollow marks of a colour, those of the kind "ablation".
+    `hollow` is what the legend calls the hollow marks of a colour, those of the kind "ablation",
+    and `field` what it calls the grey field.
     """
     blocks = [_best_controls_first(block) for _, block in frame.groupby("block", sort=False)]
     columns = min(columns, max(block["panel"].nunique() for block in blocks))
@@ -47,7 +50,7 @@ def draw(
     wrapped = 1.5 if frame["row"].str.len().max() > _LABEL else 1.0
     rows = [block["row"].nunique() * _ROW * wrapped for block in blocks]
     heights = [n * (0.68 + r) for n, r in zip(lines, rows, strict=True)]
-    handles = _handles(frame, hollow)
+    handles = _handles(frame, hollow, field)
     foot = 0.08 + 0.17 * math.ceil(len(handles) / _KEYS)
     figure = Figure(figsize=(_WIDTH, sum(heights) + foot), layout="constrained")
     parts = figure.subfigures(len(blocks) + 1, 1, height_ratios=[*heights, foot], squeeze=False)
@@ -111,6 +114,8 @@ def _panel(axis: Axes, panel: pd.DataFrame, rows: list[str], limits: tuple[float
     axis.grid(axis="x", color="#E0E0E0", linewidth=0.5)
     axis.set_axisbelow(True)
     controls = panel[panel["kind"] == "control"]
+    if "beside" in panel:
+        controls = controls[~controls["beside"].astype(bool)]
     if len(controls):
         axis.axvspan(limits[0], controls["value"].max(), color=_FIELD, linewidth=0, zorder=0)
     if "blind" in panel:
@@ -167,7 +172,7 @@ def _labels(axis: Axes, rows: pd.DataFrame) -> None:
     axis.annotate("trained", (0, -1), xytext=(-3.5, 0), fontsize=6, color=_GREY, **column)
 
 
-def _handles(frame: pd.DataFrame, hollow: str) -> list:
+def _handles(frame: pd.DataFrame, hollow: str, field: str) -> list:
     """The entries of the legend."""
     interval = (
         f"{100 * frame['coverage'].iloc[0]:g} % interval" if "coverage" in frame else "interval"
@@ -184,7 +189,7 @@ def _handles(frame: pd.DataFrame, hollow: str) -> list:
         handles.append(Patch(color=_BLIND, label="up to the best control without DNA"))
         handles.append(Patch(color=_FIELD, label="up to the best control with DNA"))
     else:
-        handles.append(Patch(color=_FIELD, label="up to the best control"))
+        handles.append(Patch(color=_FIELD, label=field))
     if "published" in frame and frame["published"].notna().any():
         handles.append(
             Line2D([], [], color="none", marker="d", markeredgecolor="black", label="published")

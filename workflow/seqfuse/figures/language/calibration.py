@@ -19,15 +19,19 @@ _CONTROLS = {"text_only": "o", "dna_only": "s"}
 
 
 def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """One row a method, dataset and bin of the test split, with the expected calibration error."""
+    """One row a method, dataset and bin of the test split, with the expected calibration error.
+
+    `n` counts the answers of a bin, over all seeds; `test_rows` the rows that they are about.
+    """
     rows, metrics = frames["calibration"], frames["metrics"]
     shown = (rows["kind"] == "method") | rows["method"].isin(list(_CONTROLS))
     rows = rows[(rows["split"] == "test") & (rows["subset"] == "all") & shown]
     keys = ["suite", "dataset", "split", "subset", "method"]
-    errors = metrics[(metrics["metric"] == "ece") & (metrics["probe"] == "none")]
-    errors = errors[[*keys, "value", "low", "high"]]
+    metrics = metrics[metrics["probe"] == "none"]
+    errors = metrics.loc[metrics["metric"] == "ece", [*keys, "value", "low", "high"]]
     errors.columns = [*keys, "ece", "ece_low", "ece_high"]
     rows = rows.merge(errors, on=keys, how="left")
+    rows = rows.join(metrics.groupby(keys)["n"].max().rename("test_rows"), on=keys)
     places = names.order(dict(zip(rows["method"], rows["kind"], strict=True)))
     rows = rows.assign(_method=rows["method"].map(places.index))
     return rows.sort_values(["suite", "dataset", "_method", "low"]).drop(
@@ -46,7 +50,7 @@ def draw(frame: pd.DataFrame) -> Figure:
     axes = figure.subplots(lines, columns, squeeze=False)
     for axis, ((_, dataset), rows) in zip(axes.flat, groups, strict=False):
         _panel(axis, rows)
-        axis.set_title(f"{dataset}, test")
+        axis.set_title(f"{dataset}, n = {rows['test_rows'].max():,.0f}")
     for axis in axes.flat[len(groups) :]:
         axis.set_visible(False)
     shown = frame.drop_duplicates("method")

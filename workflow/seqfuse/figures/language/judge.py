@@ -67,7 +67,12 @@ def draw(frame: pd.DataFrame) -> Figure:
         for row, n in zip(frame.itertuples(), judged, strict=True)
     ]
     frame = frame.assign(
-        block=frame["judge"] + frame["dataset"], panel=panels, axis="score", row=frame["title"]
+        block=frame["judge"] + frame["dataset"],
+        panel=panels,
+        axis="score",
+        row=frame["title"],
+        # The reference itself is nothing that a method must beat.
+        beside=frame["method"] == CEILING,
     )
     # A little more than the scale, so that the mark of a 10 is whole.
     return ranking.draw(frame, limits=(0, 10.4))

@@ -26,8 +26,8 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """One row a split, half and method or control: the share of answers that follow the text, the
     DNA and neither, and `text_over_dna`, the difference of the first two, each with its interval.
     """
-    rows = frames["metrics"]
-    rows = rows[rows["kind"] == CONFLICT]
+    kinds = names.kinds(frames["metrics"])
+    rows = frames["metrics"][frames["metrics"]["kind"] == CONFLICT]
     numbers = [f"{share}{end}" for share in _SHARES for end in ("", "_low", "_high")]
     columns = [*_PLACE, "title", "kind", *numbers, "n", "clusters", "seeds"]
     if rows.empty:
@@ -39,7 +39,7 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
         wide = wide.merge(values.rename(columns=called), on=_PLACE)
     wide = wide.assign(
         title=[names.title(name) for name in wide["method"]],
-        kind=[names.kind(name) for name in wide["method"]],
+        kind=[names.kind(name, kinds.get(name)) for name in wide["method"]],
     )
     # What the picture shows comes first: the halves of the test split.
     parts = [

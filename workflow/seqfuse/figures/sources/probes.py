@@ -38,6 +38,7 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
     probe's score less the unaltered one's, `changed` the share of answers that are others.
     """
     metrics, compared = frames["metrics"], frames["comparisons"]
+    kinds = names.kinds(metrics)
     rows = metrics[(metrics["kind"] == "probe") & (metrics["split"] == "test")]
     if rows.empty:
         return pd.DataFrame(columns=_COLUMNS)
@@ -46,7 +47,7 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
     changed = changed.rename(columns={"value": "changed"})
     rows = rows.merge(scores.primaries(compared), on=["suite", "dataset", "metric"])
     halves = rows.groupby(["suite", "dataset"])["subset"].transform(
-        lambda found: "sequence_decides" if "sequence_decides" in set(found) else "all"
+        lambda subsets: "sequence_decides" if "sequence_decides" in set(subsets) else "all"
     )
     probed = rows.groupby(["suite", "dataset", "method"])["probe"].transform("nunique") > 1
     rows = rows[(rows["subset"] == halves) & (probed | rows["method"].isin(_BESIDE))]
@@ -54,7 +55,7 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
     effects = effects.rename(columns={"low": "difference_low", "high": "difference_high"})
     rows = rows.merge(changed, on=keys, how="left").merge(effects, on=keys, how="left")
     rows = rows.assign(
-        kind=[names.kind(name) for name in rows["method"]],
+        kind=[names.kind(name, kinds.get(name)) for name in rows["method"]],
         title=[names.title(name) for name in rows["method"]],
         _probe=[list(PROBES).index(probe) for probe in rows["probe"]],
     )
@@ -67,9 +68,10 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
 def draw(frame: pd.DataFrame) -> Figure:
     """One panel a dataset and method; the controls are the same in the panels of a dataset."""
     panels = []
+    kinds = dict(zip(frame["method"], frame["kind"], strict=True))
     for (suite, dataset), rows in frame.groupby(["suite", "dataset"], sort=False):
         probed = rows.groupby("method")["probe"].transform("nunique") > 1
-        for _, own in rows[probed].groupby("method", sort=False):
+        for method, own in rows[probed].groupby("method", sort=False):
             altered = own["probe"] != UNALTERED
             own = own.assign(
                 row=own["probe"].map(PROBES), kind=altered.map({True: "ablation", False: ""})
@@ -77,8 +79,11 @@ def draw(frame: pd.DataFrame) -> Figure:
             # A trained control that is probed has a colour of its own here.
             beside = rows[~probed].assign(row=rows["title"], kind="control")
             here = pd.concat([own, beside])
-            panel = f"{dataset}, n = {own['n'].iloc[0]:,}\n{own['title'].iloc[0]}"
+            control = " (control)" if names.kind(method, kinds[method]) == "control" else ""
+            panel = f"{dataset}, n = {own['n'].iloc[0]:,}\n{own['title'].iloc[0]}{control}"
             panels.append(here.assign(block=f"{suite} {dataset}", panel=panel))
     shown = pd.concat(panels)
     shown = shown.assign(axis=[names.metric(metric) for metric in shown["metric"]])
-    return ranking.draw(shown, hollow="its DNA altered")
+    return ranking.draw(
+        shown, hollow="its DNA altered", field="up to the best control that reads no sequence"
+    )

@@ -126,8 +126,15 @@ class Job:
             checkpoint.save(folder, method, description)
             self._card(folder, method, description, cost, progress)
             write_log(folder / "log.jsonl", progress.log)
-            write_json(folder / "cost.json", {**owner, "kind": self.method.kind, "seeds": [cost]})
+            write_json(folder / "cost.json", {**owner, "kind": self._kind, "seeds": [cost]})
             write_manifest(folder)
+
+    @cached_property
+    def _kind(self) -> str:
+        """ "method" or "control"; a method that is shown states of altered codons or of the protein
+        of another record is a control."""
+        altered = [Store.open(receipt).description.get("altered") for receipt in self.receipts]
+        return "control" if any(altered) else self.method.kind
 
     @cached_property
     def _suite(self) -> Suite:
