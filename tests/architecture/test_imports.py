@@ -38,6 +38,7 @@ COMMANDS = {
     "seqfuse.plan.tools.fetch": {"data", "training"},
     "seqfuse.plan.tools.price": {"judge"},
     "seqfuse.plan.tools.diff": {"evaluation", "statistics"},
+    "seqfuse.plan.tools.diff_lines": {"evaluation", "statistics"},
     "seqfuse.plan.canaries": {"canary"},
 }
 # Import what they are asked for, whatever that is.

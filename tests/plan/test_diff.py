@@ -122,6 +122,17 @@ def test_the_table_has_every_column_and_exact_numbers(runs, tmp_path, capsys):
     assert float(next(r for r in rows if r["method"] == "dna")["difference"]) == exact
 
 
+def test_from_python_it_is_a_data_frame_of_the_same_rows(runs, capsys):
+    before, after = runs[:2]
+    frame, printed = seqfuse.diff(before, after), compared(capsys, before, after)
+    assert tuple(frame.columns) == COLUMNS and len(frame) == len(printed["scores"])
+    row, same = frame.iloc[0], printed["scores"][0]
+    for column in ("method", "n", "value_one", "value_other", "difference", "low", "verdict"):
+        assert row[column] == same[column]
+    assert frame.attrs == {key: printed[key] for key in ("settings", "only")}
+    assert printed["confidence"] == pytest.approx(0.95)
+
+
 @pytest.mark.parametrize(
     ("lost", "complaint"),
     [

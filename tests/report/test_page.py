@@ -19,7 +19,7 @@ from seqfuse import tables
 from seqfuse.cli import main
 from seqfuse.files import sha256
 from seqfuse.registry.figures import FIGURES, RANDOM_WEIGHTS
-from seqfuse.report import grids
+from seqfuse.report import grids, scope
 from seqfuse.report.inputs import Run
 from seqfuse.report.page import TEMPLATES
 from seqfuse.report.titles import title
@@ -502,7 +502,7 @@ def test_judges_are_compared_and_their_cost_is_said(asked):
 
 
 def test_what_pre_training_has_seen_stands_with_the_data(page):
-    said = "Seen in SeqCLIP's pre-trainingof 300 rows of test 12 by gene, 5 by DNA"
+    said = "Seen in SeqCLIP's pre-trainingof 300 test rows, 12 by gene and 5 by DNA"
     assert said in page.by_id("data-demo-variants").text
     assert "Seen in SeqCLIP" not in page.by_id("data-demo-splice").text
 
@@ -548,7 +548,7 @@ def test_what_was_not_run_is_listed(page):
 def test_what_the_ablations_ran_is_not_called_left_out():
     settings = {"studies": [], "language": {"methods": []}, "codons": {"arms": []}}
     run = Run("run", settings, metrics=[{"method": "mil_shared"}])
-    arms = next(line for line in grids.left_out(run) if line.startswith("arms: "))
+    arms = next(line for line in scope.left_out(run) if line.startswith("arms: "))
     assert "MIL, one shared projection" not in arms and "MIL with entropy; " in arms
 
 

@@ -9,6 +9,7 @@ From Python, in a notebook (docs/api.md has each of these as an example that is 
     seqfuse.load(folder)                               a trained model: .ask or .predict
     seqfuse.Store(folder)[sequence]                    the stored states of a sequence
     seqfuse.scores("results/demo")                     all scores of a run as a data frame
+    seqfuse.diff("results/before", "results/after")    what changed between two runs, paired
 
 Nothing heavy is imported before one of them is used.
 """
@@ -24,6 +25,7 @@ _PUBLIC = {
     "score": "seqfuse.evaluation.arrays",
     "compare": "seqfuse.evaluation.arrays",
     "scores": "seqfuse.evaluation.arrays",
+    "diff": "seqfuse.plan.tools.diff",
     "Store": "seqfuse.encoders.store.reader",
 }
 # (a file that marks a trained model's folder, module and class that open it).
@@ -32,7 +34,7 @@ _TRAINED = (
     ("method.json", "seqfuse.language.answers.notebook", "TrainedMethod"),
     ("seed*/method.json", "seqfuse.language.answers.notebook", "TrainedMethod"),
 )
-__all__ = ["KmerTokenizer", "Store", "align", "compare", "load", "score", "scores"]
+__all__ = ["KmerTokenizer", "Store", "align", "compare", "diff", "load", "score", "scores"]
 
 
 def __getattr__(name: str):

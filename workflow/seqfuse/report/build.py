@@ -41,11 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Read the run, write the page, and print each verdict in a line or two."""
     from seqfuse import files
-    from seqfuse.report import findings, inputs, page, versions
+    from seqfuse.report import findings, inputs, page, scope
     from seqfuse.report.results import Results
     from seqfuse.settings.paths import commit
 
     made = inputs.read(args.name, args.settings, {kind: getattr(args, kind) for kind in KINDS})
     with files.atomic(args.out) as temporary:
-        temporary.write_text(page.render(made, versions.packages(), commit()), encoding="utf-8")
+        temporary.write_text(page.render(made, scope.packages(), commit()), encoding="utf-8")
     print("\n".join(findings.lines(findings.findings(Results(made)))))

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from seqfuse.report.inputs import data_uri
+from seqfuse.statistics.numerals import minus
 
 # The sign says what the colour says.
 _SIGNS = {
@@ -177,8 +178,8 @@ def interval(row: dict[str, str], digits: int) -> Cell:
     value = float(row["value"])
     low, high = row.get("low"), row.get("high")
     ends = (float(low), float(high)) if low and high else None
-    note = f"[{_minus(f'{ends[0]:.{digits}f}')}, {_minus(f'{ends[1]:.{digits}f}')}]" if ends else ""
-    return Cell(_minus(f"{value:,.{digits}f}"), value, note, ends=ends)
+    note = f"[{minus(f'{ends[0]:.{digits}f}')}, {minus(f'{ends[1]:.{digits}f}')}]" if ends else ""
+    return Cell(minus(f"{value:,.{digits}f}"), value, note, ends=ends)
 
 
 def exact(text: Callable[[float], str], value: float) -> Cell:
@@ -193,12 +194,12 @@ def ends(row: dict, text: Callable[[float], str]) -> str:
 
 def number(value: float, digits: int = 3) -> str:
     """A score in text."""
-    return "not defined" if math.isnan(value) else _minus(f"{value:z.{digits}f}")
+    return "not defined" if math.isnan(value) else minus(f"{value:z.{digits}f}")
 
 
 def signed(value: float) -> str:
     """A difference in text, with its sign."""
-    return _minus(f"{value:+.3f}")
+    return minus(f"{value:+.3f}")
 
 
 def p_value(value: float) -> str:
@@ -208,8 +209,3 @@ def p_value(value: float) -> str:
 
 def _interval(row: dict) -> tuple[float, float] | None:
     return None if math.isnan(row["low"]) else (row["low"], row["high"])
-
-
-def _minus(text: str) -> str:
-    """A number with the sign that every number of the page has."""
-    return text.replace("-", "\N{MINUS SIGN}")

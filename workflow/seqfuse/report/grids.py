@@ -3,10 +3,7 @@
 import math
 from dataclasses import replace
 
-from seqfuse.registry.arms import ARMS
-from seqfuse.registry.figures import FIGURES
 from seqfuse.registry.judges import DIMENSIONS, TITLES
-from seqfuse.registry.methods import METHODS
 from seqfuse.registry.metrics import MEAN, METRICS
 from seqfuse.registry.subsets import PROBES, subset
 from seqfuse.report import cells
@@ -289,26 +286,3 @@ def _cost(key: str, value: float | None) -> Cell:
         return Cell("")
     formats = {"flops": f"{value:.2e}", "learning_rate": f"{value:g}", "seconds": f"{value:,.2f}"}
     return Cell(formats.get(key, f"{value:,.0f}"), value)
-
-
-def left_out(run: Run) -> list[str]:
-    """What the catalogues hold and this run does not."""
-    settings = run.settings
-    figures = [drawing.figure for drawing in (*run.figures, *run.without_rows)]
-    drawn, of_ablations = {f.name for f in figures}, any(f.ablations for f in figures)
-    # Ablations run more than the methods and arms of the settings.
-    ran = {row["method"] for row in run.metrics}
-    asked = {
-        "studies": ({"language", "codons"}, set(settings["studies"])),
-        "methods": (set(METHODS), ran | set(settings["language"]["methods"])),
-        "arms": (set(ARMS), ran | set(settings["codons"]["arms"])),
-        "figures": ({name for name, f in FIGURES.items() if f.ablations == of_ablations}, drawn),
-    }
-    lines = []
-    for what, (known, used) in asked.items():
-        missing = order(known - used)
-        if missing:
-            titles = [FIGURES[n].title if what == "figures" else title(n) for n in missing]
-            # A title may hold commas.
-            lines.append(f"{what}: {'; '.join(titles)}")
-    return lines

@@ -6,13 +6,14 @@ forbids loading anything else and running any other script. Jinja2 escapes all t
 
 import base64
 import hashlib
+import re
 from pathlib import Path
 
 import jinja2
 import yaml
 
 from seqfuse.registry.figures import RANDOM_WEIGHTS, STUDIES
-from seqfuse.report import cells, data_cards, findings, grids
+from seqfuse.report import cells, data_cards, findings, grids, scope
 from seqfuse.report.inputs import Run
 from seqfuse.report.results import Results
 from seqfuse.report.titles import title
@@ -47,6 +48,7 @@ def render(run: Run, packages: dict[str, str], commit: str) -> str:
         "title_of": title,
         "slug": _slug,
         "stretches": _stretches,
+        "unbroken": _unbroken,
         "exact": repr,
         "score": cells.score,
         "against": cells.against,
@@ -85,7 +87,7 @@ def render(run: Run, packages: dict[str, str], commit: str) -> str:
         published=published,
         cards=[data_cards.card(run, name) for name in dict.fromkeys([*run.cards, *run.audits])],
         costs=grids.costs(run, unit),
-        left_out=grids.left_out(run),
+        left_out=scope.left_out(run),
         settings=_as_yaml(run.settings),
         random_weights=RANDOM_WEIGHTS,
     )
@@ -140,6 +142,11 @@ def _stretches(numbers: list[int]) -> list[tuple[int, int]]:
         else:
             stretches.append((number, number))
     return stretches
+
+
+def _unbroken(text: str) -> str:
+    """A text in which no line ends between a number and its sign, as in "n = 400" and "95 %"."""
+    return re.sub(r"(?<=\d) (?=%)|(?<=n) (?== \d)|(?<=n =) (?=\d)", "\N{NO-BREAK SPACE}", text)
 
 
 def _slug(text: str) -> str:

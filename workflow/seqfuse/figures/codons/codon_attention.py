@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from seqfuse.figures.drawing import names
+from seqfuse.statistics.numerals import minus
 
 _POSITIONS = 15  # codons shown from each end
 _MODALITIES = {"dna": "DNA", "rna": "mRNA", "protein": "protein"}
@@ -68,6 +69,6 @@ def _panel(axis: Axes, rows: pd.DataFrame, pairs: list[tuple], limit: float) -> 
     words = [f"{_MODALITIES[query]} {arrow} {_MODALITIES[key]}" for query, key in pairs]
     axis.set_yticks(range(len(pairs)), words, fontsize=6)
     marks = [0, 5, 10, _POSITIONS + 5, _POSITIONS + 10, 2 * _POSITIONS - 1]
-    axis.set_xticks(marks, [names.minus(str(columns[mark][1])) for mark in marks])
+    axis.set_xticks(marks, [minus(str(columns[mark][1])) for mark in marks])
     axis.tick_params(length=0)
     axis.set(xlabel="codon from start | to stop")

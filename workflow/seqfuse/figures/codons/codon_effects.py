@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from seqfuse.figures.drawing import names, panel_grid
+from seqfuse.statistics.numerals import minus
 
 _ENDS = {True: ("G or C", names.PALETTE[2], "o"), False: ("A or T", names.PALETTE[4], "^")}
 _PLACE = ["dataset", "method", "seed", "id", "label", "position", "codons", "residue", "reference"]
@@ -71,7 +72,7 @@ def _panel(axis: Axes, rows: pd.DataFrame) -> None:
     gap = rows.groupby("gc3")["effect"].mean().reindex([True, False]).fillna(0)
     text = f"n = {rows['sequences'].max()} sequences\n"
     text += panel_grid.rho(rows, "adaptiveness", "effect")
-    text += names.minus(f"\nGC3 - AT3 = {gap[True] - gap[False]:.2g}")
+    text += minus(f"\nGC3 - AT3 = {gap[True] - gap[False]:.2g}")
     axis.text(0.03, 0.98, text, transform=axis.transAxes, va="top", fontsize=6)
     low, high = axis.get_ylim()
     axis.set_ylim(low, high + 0.25 * (high - low))

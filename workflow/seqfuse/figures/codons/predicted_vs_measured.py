@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from seqfuse.figures.drawing import names, panel_grid
+from seqfuse.statistics.numerals import minus
 
 _COLUMNS = 4
 # From here on an SVG holds the points of a panel as one image, or it would be of many megabytes.
@@ -50,4 +51,4 @@ def _rho(points: pd.DataFrame) -> str:
     rho = points["rho"].iloc[0]
     if pd.isna(rho):
         return "rho is not defined:\none value alone"
-    return names.minus(f"rho = {rho:z.2f}")
+    return minus(f"rho = {rho:z.2f}")

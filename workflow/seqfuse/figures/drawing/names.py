@@ -82,11 +82,6 @@ def count(number: float) -> str:
     return f"{number:.0f}"
 
 
-def minus(number: str) -> str:
-    """A number in text with the one minus sign that every figure has."""
-    return number.replace("-", "\N{MINUS SIGN}")
-
-
 def span(numbers: Iterable[float]) -> str:
     """The range of some numbers as `count` writes them, or the one number that they all are.
 

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from seqfuse.figures.drawing import names
+from seqfuse.statistics.numerals import minus
 
 # Inches; the narrowest one still holds a line of text above the picture.
 _WIDTH, _NARROWEST = 7.0, 4.0
@@ -28,7 +29,7 @@ def rho(rows: pd.DataFrame, one: str, other: str) -> str:
     constant = [column for column in (one, other) if rows[column].nunique() < 2]
     if constant:
         return f"rho is not defined:\n{constant[0]} is constant"
-    return names.minus(f"rho = {rows[[one, other]].corr('spearman').iloc[0, 1]:z.2f}")
+    return minus(f"rho = {rows[[one, other]].corr('spearman').iloc[0, 1]:z.2f}")
 
 
 def draw(

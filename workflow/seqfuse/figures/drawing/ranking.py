@@ -20,6 +20,7 @@ from matplotlib.patches import Patch
 
 from seqfuse.figures.drawing import names, scores
 from seqfuse.registry.subsets import subset
+from seqfuse.statistics.numerals import minus
 
 _WIDTH = 7.0
 _ROW = 0.175
@@ -131,7 +132,7 @@ def _bands(axis: Axes, controls: pd.DataFrame, start: float) -> None:
     for kind, rows in (("without DNA", controls[blind]), ("with DNA", controls[~blind])):
         if rows["value"].notna().any():
             best = rows.loc[rows["value"].idxmax()]
-            value = names.minus(f"{best['value']:z.2f}")
+            value = minus(f"{best['value']:z.2f}")
             named.append(f"best {kind}: {best['row']} {value}")
     if blind.any():
         field = axis.axvspan(start, controls.loc[blind, "value"].max(), color=_BLIND, linewidth=0)
@@ -151,9 +152,7 @@ def _dot(axis: Axes, row, y: float) -> None:
     text = f"({published:.2f})" if pd.notna(published) else "not defined"
     if pd.notna(row.value):
         text = f"{row.value:z.2f}{scores.mark(row)}"
-    axis.text(
-        1.02, y, names.minus(text), transform=axis.get_yaxis_transform(), va="center", fontsize=6.5
-    )
+    axis.text(1.02, y, minus(text), transform=axis.get_yaxis_transform(), va="center", fontsize=6.5)
 
 
 def _labels(axis: Axes, rows: pd.DataFrame) -> None:

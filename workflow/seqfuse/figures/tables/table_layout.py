@@ -10,7 +10,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from seqfuse.figures.drawing import names, scores
+from seqfuse.figures.drawing import scores
+from seqfuse.statistics.numerals import minus
 
 _WIDTH = 7.0
 _LINE = 0.125
@@ -104,9 +105,9 @@ def _cell(cell, digits: int) -> list[tuple[str, dict]]:
     """The lines of one cell and how each is written."""
     if pd.isna(cell.value):
         return [("", {})]
-    lines = [(names.minus(f"{cell.value:z,.{digits}f}{scores.mark(cell)}"), {})]
+    lines = [(minus(f"{cell.value:z,.{digits}f}{scores.mark(cell)}"), {})]
     if pd.notna(getattr(cell, "low", None)):
-        interval = names.minus(f"[{cell.low:z.{digits}f}, {cell.high:z.{digits}f}]")
+        interval = minus(f"[{cell.low:z.{digits}f}, {cell.high:z.{digits}f}]")
         lines.append((interval, {"fontsize": 5.5, "color": _GREY}))
     if pd.notna(getattr(cell, "published", None)):
         lines.append((f"paper {cell.published:,.{digits}f}", {"fontsize": 5.5}))
@@ -118,4 +119,4 @@ def _cell(cell, digits: int) -> list[tuple[str, dict]]:
 
 
 def _signed(cell, digits: int) -> str:
-    return names.minus(f"{cell.value - cell.published:+.{digits}f}")
+    return minus(f"{cell.value - cell.published:+.{digits}f}")
