@@ -61,7 +61,7 @@ def test_api_scores_and_compares_as_the_report_does():
     better = seqfuse.compare(gold, gold, half)
     assert (better["difference"], better["verdict"]) == (0.5, "better")
     assert seqfuse.compare(gold, half, gold)["verdict"] == "worse"
-    with pytest.raises(UserError, match="no classification metric; known: accuracy"):
+    with pytest.raises(UserError, match="not a classification metric; known: accuracy"):
         seqfuse.score(gold, half, metric="spearman")
     with pytest.raises(UserError, match="40 gold rows and 3 predictions"):
         seqfuse.score(gold, gold[:3])
