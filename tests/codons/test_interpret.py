@@ -133,7 +133,7 @@ def test_how_long_mutagenesis_takes_is_said_beforehand(monkeypatch):
     frames = {"dna": ["ATGAAA", "ATGAAGAAATGG"], "protein": ["MK", "MKKW"]}
     trials = SimpleNamespace(dataset=SimpleNamespace(frames=frames), arms={"mil": ["seed"]})
     synonyms = synonyms_of([("AAAAAGATGTGG", "KKMW")], train=1)
-    said = mutagenesis.foretell(trials, "mil", None, synonyms, [0, 1])
+    said = mutagenesis.expected_time(trials, "mil", None, synonyms, [0, 1])
     # Itself and one mutant of 6 nt, itself and two of 12 nt: 48 nt.
     assert said == "mutagenesis of 2 sequences: 5 mutants, about 48 min by the first 2 of them"
     assert asked == [(0, 2)]

@@ -137,7 +137,7 @@ def correlation(prediction, truth) -> dict:
 def without(trials, modalities) -> np.ndarray:
     """Test predictions, mean over seeds, with modalities replaced by their mean."""
     (seeds,) = trials.arms.values()
-    asked = knockout.Asked(modalities, "mean") if modalities else knockout.WHOLE
+    asked = knockout.Condition(modalities, "mean") if modalities else knockout.WHOLE
     return np.mean([knockout.predict(trials, one)[0][asked][:, 0] for one in seeds], axis=0)
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _COST = ("learning_rate", "best_epoch", "epochs", "steps", "trained_parameters")
 _USE = """
-The folder is all it takes, with the encoders below; neither the run nor the store of embeddings:
+This folder and the encoders below suffice; neither the run nor the store of embeddings is needed:
 
     seqfuse codons predict --model . --input new.fa --out predictions.csv
     seqfuse codons design --model . --input cds.fa --out mutants.csv
@@ -52,14 +52,14 @@ def run(args: argparse.Namespace) -> None:
 
     seeds = descriptions.of_seeds(args.trained)
     description = descriptions.read(seeds[0])
-    found = dataset.read(description.dataset, args.records, args.frames)
-    ids = [found.ids[row] for row in found.rows("test")]
+    data = dataset.read(description.dataset, args.records, args.frames)
+    ids = [data.ids[row] for row in data.rows("test")]
     columns = ["id", "seed", "probe", "predicted_value", "loglik"]
     predicted = tables.read(args.trained / "predictions.parquet", tables.PREDICTIONS, columns)
     predicted = predicted.filter(pc.equal(predicted["probe"], "none"))
-    said = prediction_rows.values_of(predicted.to_pylist(), ids, found.labels)
+    values = prediction_rows.values_of(predicted.to_pylist(), ids, data.labels)
     cluster = clusters.read(args.clusters, pa.array(ids, pa.string()))
-    facts = training_facts.write(args.trained, found, said, cluster)
+    facts = training_facts.write(args.trained, data, values, cluster)
     cost = read_json(args.trained / "cost.json")["seeds"][0]
     with atomic(args.trained / "README.md") as temporary:
         temporary.write_text(text(description, facts, cost), encoding="utf-8")
@@ -99,9 +99,9 @@ def _encoders(description: "Description") -> Iterator[str]:
         cells = [view, name, encoder.get("revision", "none")[:12], weights, *facts]
         yield "| " + " | ".join(map(str, cells)) + " |"
     yield (
-        "\nAn encoder with trained weights is looked for where it lay in training and in the hub's"
-        " cache; `--dna-encoder`, `--rna-encoder` and `--protein-encoder` name other folders. It is"
-        " held to the checksums of its files."
+        "\nAn encoder with trained weights is searched for where it was at training time and in the"
+        " hub's cache; `--dna-encoder`, `--rna-encoder` and `--protein-encoder` name other folders."
+        " The checksums of its files must match."
     )
 
 
@@ -113,7 +113,7 @@ def _data(description: "Description", facts: "Facts") -> Iterator[str]:
     else:
         labels = ", ".join(f"{label} ({count})" for label, count in facts.labels.items())
         yield f"of the classes {labels};"
-    yield "chosen by val; test was not read for either."
+    yield "chosen on val; test was used for neither."
 
 
 def _score(facts: "Facts") -> str:
@@ -121,7 +121,7 @@ def _score(facts: "Facts") -> str:
 
     return (
         f"{facts.score_in_words}: the mean over seeds, with its {CONFIDENCE:.0%} interval. It means"
-        " little without the controls, which stand beside it in the report of the run."
+        " little without the controls beside it in the report of the run."
     )
 
 

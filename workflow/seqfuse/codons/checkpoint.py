@@ -1,4 +1,4 @@
-"""A trained arm as one safetensors file: tensors, and in its metadata all it is rebuilt from."""
+"""A trained arm as one safetensors file: its tensors, and as metadata what rebuilds the model."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -15,16 +15,18 @@ from seqfuse.registry.arms import ARMS
 
 
 def save(path: Path, model: CodonModel, description: Description) -> None:
-    """Write a model, less what it leaves its encoders as they were, and its description."""
+    """Write a model, without the encoder tensors that training left unchanged, and its
+    description."""
     tensors = {name: value.contiguous() for name, value in model.trained_state().items()}
-    # `save_file` would hide what is wrong with a disk behind an error of its own.
+    # `save_file` would hide a disk's error behind one of its own.
     path.write_bytes(safetensors.save(tensors, {KEY: canonical_json(asdict(description))}))
 
 
 def load(path: Path, models: Mapping[str, Path] | None = None) -> tuple[CodonModel, Description]:
-    """The model, in eval mode on the CPU, and its description; every tensor is accounted for.
+    """The model, in eval mode on the CPU, and its description.
 
     `models` are the folders of the encoders that an arm with LoRA or full training began from.
+    Raises `UserError` if one is not given, or if a tensor is missing or unknown.
     """
     description, tensors = with_tensors(path, "pt")
     arm, shape = ARMS[description.arm], Shape(**description.shape)

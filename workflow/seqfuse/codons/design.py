@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     from seqfuse.progress import say
 
     if args.out.suffix not in prediction_table.DELIMITERS:
-        raise UserError(f"--out {args.out}: give it one of the suffixes .csv, .tsv")
+        raise UserError(f"--out {args.out}: use one of the suffixes .csv, .tsv")
     if args.changes < 1:
         raise UserError(f"--changes {args.changes}: give at least 1")
     applied, records = opened(args)
@@ -67,12 +67,13 @@ def run(args: argparse.Namespace) -> int:
             written += search.rows(name, dna, records.behind[row], protein, predict)
             say(f"{name}: {_best(written[-1])}")
         prediction_table.write_rows(args.out, synonymous_search.NAMES, iter(written))
-    say("effects are predicted, not measured: they are worth the score above at most")
+    say("effects are predicted, not measured: they are no better than the score above")
     return int(len(records.usable()) < len(records.rows))
 
 
 def _predict(applied, label: str | None, store: Path, memory: Path, protein: str, dna: list[str]):
-    """What each seed says [seeds, n] of DNA of one protein: the value, or a label's probability."""
+    """Each seed's predictions [seeds, n] for DNA of one protein: values, or the label's
+    probability."""
     import numpy as np
 
     from seqfuse.codons.application.new_records import synonymous
@@ -80,16 +81,17 @@ def _predict(applied, label: str | None, store: Path, memory: Path, protein: str
     mutants = synonymous(dna, protein)
     stores = applied.embed(mutants, store, shown=False)
     dataset = mutants.dataset("mutants", mutants.usable(), applied.labels)
-    said = [one.predictions for one in applied.predict(applied.viewed(dataset, stores, memory))]
+    seeds = applied.predict(applied.viewed(dataset, stores, memory))
+    predictions = np.stack([seed.predictions for seed in seeds])
     if not applied.labels:
-        return np.stack(said)[:, :, 0]
-    return np.exp(np.stack(said)[:, :, applied.labels.index(label)])
+        return predictions[:, :, 0]
+    return np.exp(predictions[:, :, applied.labels.index(label)])
 
 
 def _best(line: dict) -> str:
     if line["kind"] != "designed":
         return "no synonymous change is predicted to help"
     return (
-        f"{line['prediction']:.4g} with {line['changes']} changes, {line['effect']:+.4g} on the"
-        " sequence as given"
+        f"{line['prediction']:.4g} with {line['changes']} changes, {line['effect']:+.4g} against"
+        " the given sequence"
     )

@@ -1,9 +1,9 @@
-"""Ask trained fusions what they use: knock-outs, synonymous mutants, attention, fused vectors.
+"""Show what trained fusions use: knock-outs, synonymous mutants, attention, fused vectors.
 
 Reads the folders of trained arms of one dataset, its records and frames, the embeddings of its
 modalities, and the encoders of DNA and mRNA, because mutants are in no store. Writes a folder:
 knockout.parquet, mutagenesis.parquet, codons.parquet (how often each codon is used),
-attention.parquet (of cross-attention) and fused.parquet.
+attention.parquet (for cross-attention) and fused.parquet.
 
     seqfuse codons interpret --dataset demo-expression \\
         --trained results/demo/codons/demo-expression/concat \\
@@ -23,7 +23,7 @@ from pathlib import Path
 from seqfuse.codons.train import MODALITIES
 from seqfuse.settings import cli_flags
 
-# What has an encoder that sees a synonymous mutation.
+# The modalities whose encoders see a synonymous mutation.
 MUTABLE = ("dna", "rna")
 
 
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         text = f"receipt of the {modality} embeddings"
         parser.add_argument(f"--{modality}", type=Path, metavar="RECEIPT", help=text)
     for modality in MUTABLE:
-        text = f"the encoder that made the {modality} embeddings"
+        text = f"folder of the encoder that made the {modality} embeddings"
         parser.add_argument(f"--{modality}-encoder", type=Path, metavar="DIR", help=text)
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
     parser.add_argument("--out", required=True, type=Path, help="folder to write")

@@ -16,16 +16,16 @@ from seqfuse.registry import plugins
 from seqfuse.registry.arms import SINGLE, Arm
 from seqfuse.training.cost import trained_parameters
 
-# Widths that the search for an equal budget tries: multiples of this, up to the last.
+# The widths tried to meet a parameter budget: multiples of `_STEP` up to `_WIDEST`.
 _STEP, _WIDEST = 4, 4096
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What a model of an arm is built from; `widths` are the views' state widths.
+    """The sizes of an arm's model; `widths` are the state widths of its views.
 
-    `tuned` are the views whose encoder is a part of the model, with LoRA of rank `lora_rank` where
-    the arm asks for that.
+    `tuned` are the views whose encoder is part of the model, with LoRA of rank `lora_rank` if the
+    arm uses LoRA.
     """
 
     widths: Mapping[str, int]
@@ -42,7 +42,8 @@ class Shape:
 
 @dataclass(frozen=True)
 class Output:
-    """`prediction` [B, outputs]; for an arm that weighs, `weights` [B, M] and `entropy` [B]."""
+    """`prediction` [B, outputs]; for an arm that weighs its M modalities, `weights` [B, M] and
+    `entropy` [B]."""
 
     prediction: Tensor
     weights: Tensor | None
@@ -50,9 +51,9 @@ class Output:
 
 
 class Standardise(nn.Module):
-    """x -> (x - mean) / deviation of the training tokens; or x as it is.
+    """x -> (x - mean) / deviation over the training tokens, or unchanged if not `active`.
 
-    Either way it can stand in for a view that is knocked out: every token becomes the mean one.
+    In both cases it can knock a view out, by replacing every token with the mean token.
     """
 
     def __init__(self, width: int, active: bool):
@@ -68,9 +69,9 @@ class Standardise(nn.Module):
 
 
 class CodonModel(nn.Module):
-    """Views of a batch -> prediction. What it says of a sequence does not depend on its batch.
+    """Views of a batch -> predictions. A sequence's prediction does not depend on its batch.
 
-    `encoders` are those of the views that the shape says are tuned.
+    `encoders` are those of the views in `shape.tuned`.
     """
 
     def __init__(self, arm: Arm, shape: Shape, encoders: Mapping[str, nn.Module] | None = None):
@@ -89,12 +90,12 @@ class CodonModel(nn.Module):
         return self.predict(self.views(batch, knocked_out), batch.mask)
 
     def predict(self, views: Mapping[str, Tensor], mask_BC: Tensor) -> Output:
-        """What the fusion and the head make of `views`."""
+        """The output of fusion and head for `views` {name: [B, C, D]} and the mask [B, C]."""
         fused = self.fuse(views, mask_BC)
         return Output(self.head(fused.states, mask_BC), fused.weights, fused.entropy)
 
     def views(self, batch: Batch, knocked_out: Collection[str] = ()) -> dict[str, Tensor]:
-        """Each view standardised and aligned, [B, C, D]; what the fusion is given."""
+        """Each view standardised and aligned to codons [B, C, D]: the fusion's input."""
         rows, codons = batch.mask.shape
         return {
             view: self._aligned(view, packed, rows * codons, view in knocked_out).unflatten(
@@ -104,7 +105,7 @@ class CodonModel(nn.Module):
         }
 
     def standardise(self, statistics: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> None:
-        """Take over the mean and deviation of each view's training tokens."""
+        """Set the mean and deviation of each view's training tokens."""
         for view, (mean, deviation) in statistics.items():
             self.scale[view].mean.copy_(torch.from_numpy(mean))
             self.scale[view].deviation.copy_(torch.from_numpy(deviation))
@@ -114,7 +115,7 @@ class CodonModel(nn.Module):
         return self.align[view](packed, self.scale[view](tokens_ND, knocked_out), cells)
 
     def trained_state(self) -> dict[str, Tensor]:
-        """The tensors of the model, on the CPU, less what its encoders brought and training keeps.
+        """The model's tensors on the CPU, without the encoder tensors that training left unchanged.
 
         An encoder may be a thousand times as large as its LoRA.
         """
@@ -122,7 +123,7 @@ class CodonModel(nn.Module):
         return {name: state[name].detach().cpu().clone() for name in self._own(state)}
 
     def load_trained_state(self, state: Mapping[str, Tensor]) -> None:
-        """Take over what `trained_state` gave; a tensor too many or too few is a RuntimeError."""
+        """Load a `trained_state`; raises `RuntimeError` if a tensor is missing or unknown."""
         own = self._own(self.state_dict())
         if missing := [name for name in own if name not in state]:
             raise RuntimeError(f"tensor {missing[0]!r} is missing")
@@ -136,22 +137,23 @@ class CodonModel(nn.Module):
 
 
 def alignment(arm: Arm, view: str, width: int, upsampling: str) -> nn.Module:
-    """How a view comes to codons: DNA by the chosen upsampling, everything else by averaging."""
+    """The module that aligns a view to codons: the chosen upsampling for DNA, else averaging."""
     if view != "dna" or upsampling == "repeat" or not arm.aligned:
         return Average()
     return Transposed(width, {"kernel2": 2, "kernel3": 3}[upsampling])
 
 
 def parts(arm: Arm, upsampling: str) -> dict[str, int]:
-    """Outputs a token of each view of an arm has, which its placements must know."""
+    """The outputs for each token of each view of an arm, which its placements must know."""
     return {view: alignment(arm, view, 1, upsampling).parts for view in arm.views}
 
 
 def fit_width(arm: Arm, shape: Shape, budget: int) -> Shape:
     """The shape with the widest projection whose `compared` parameters are at most `budget`.
 
-    So arms with one modality and with three have equally large fusions and heads, to within one
-    step. Upsampling, and what an encoder inside the model trains, come on top.
+    Arms with one modality and with three thus have equally large fusions and heads, to within one
+    step. Upsampling and the trained parameters of an encoder come on top. Raises `UserError` if
+    the narrowest width exceeds the budget.
     """
 
     def size(width: int) -> int:
@@ -161,8 +163,8 @@ def fit_width(arm: Arm, shape: Shape, budget: int) -> Shape:
     low, high = _STEP, _WIDEST
     if size(low) > budget:
         raise UserError(
-            f"parameter_budget: {budget} are too few for arm {arm.name!r}, which has {size(low)} at"
-            " its narrowest; give more, or 0 for the plain width"
+            f"parameter_budget: {budget} is too small for arm {arm.name!r}, which needs at least"
+            f" {size(low)}; give more, or 0 to use `width` as it is"
         )
     while high - low > _STEP:
         middle = (low + high) // 2 // _STEP * _STEP
@@ -171,8 +173,8 @@ def fit_width(arm: Arm, shape: Shape, budget: int) -> Shape:
 
 
 def compared_parameters(model: CodonModel) -> int:
-    """Trained parameters of what arms are compared by: the fusion and the head, without what
-    brings a view to codons."""
+    """The trained parameters by which arms are compared: those of the fusion and the head, without
+    the alignment to codons."""
     return trained_parameters(model.fuse) + trained_parameters(model.head)
 
 

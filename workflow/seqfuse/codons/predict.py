@@ -1,15 +1,15 @@
 """Predict new sequences with a trained arm, from the arm's folder alone.
 
-Reads the folder that `seqfuse codons train` wrote, wherever it lies now, and coding sequences: a
+Reads the folder that `seqfuse codons train` wrote, wherever it is now, and coding sequences: a
 FASTA, or a table with a column of sequences (CSV, TSV, JSONL, Parquet). They are embedded by the
 encoders that the arm was trained on, aligned codon by codon, and predicted by every seed. Says
-first what the arm was trained on and what it scores on its own test rows. Writes a row a sequence:
-the mean over seeds and its standard deviation, each seed, the weights of the modalities if the arm
-weighs them, and a note on a sequence that is not coding, or unlike any that the arm was trained on.
-A row that cannot be used is named with its line and the reason, in its place of the table, too, and
-the status is 1.
-A .parquet holds the predictions as the pipeline's own. What is embedded stays beside the output
-until that is written, so that the same command goes on where it was ended; or in --store.
+first what the arm was trained on and what it scores on its own test rows. Writes one row for each
+sequence: the mean and standard deviation over seeds, each seed's prediction, the weights of the
+modalities if the arm weighs them, and a note if the sequence is not coding or unlike all training
+sequences. A row that cannot be used is named with its line and the reason, keeps its place in the
+output, and makes the exit status 1.
+A .parquet output has the pipeline's own schema. Embeddings are kept beside the output until it is
+written, so that an interrupted command resumes; or in --store.
 
     seqfuse codons predict --model results/demo/codons/demo-expression/mil --input new.fa \\
         --out predictions.csv
@@ -41,11 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_shared(parser: argparse.ArgumentParser) -> None:
-    """What every use of a trained arm takes."""
+    """Add the flags that every use of a trained arm takes."""
     input_flags.add(parser, input_flags.CODING)
-    parser.add_argument("--genome", type=Path, metavar="FILE", help="FASTA that GFF3 speaks of")
+    parser.add_argument("--genome", type=Path, metavar="FILE", help="the genome of a GFF3 file")
     for modality in MODALITIES:
-        text = f"the {modality} encoder, where it lies neither in the folder nor where it did"
+        text = f"the {modality} encoder, if it is neither in the model's folder nor at its old path"
         parser.add_argument(f"--{modality}-encoder", type=Path, metavar="DIR", help=text)
     parser.add_argument(
         "--store", type=Path, metavar="DIR", help="keep the embeddings in this store"
@@ -68,8 +68,8 @@ def run(args: argparse.Namespace) -> int:
         rows = records.usable()
         new_records.compare(records, rows, *applied.training)
         dataset = records.dataset(str(args.input), rows, applied.labels)
-        said = list(applied.predict(applied.viewed(dataset, stores, memory)))
-        prediction_table.write(out, applied, records, rows, said)
+        seeds = list(applied.predict(applied.viewed(dataset, stores, memory)))
+        prediction_table.write(out, applied, records, rows, seeds)
     noted = sum(bool(records.notes[row]) for row in rows)
     bad = len(records.rows) - len(rows)
     say(f"{out}: {len(rows)} predicted, {noted} of them with a note, {bad} not predicted")
@@ -78,16 +78,16 @@ def run(args: argparse.Namespace) -> int:
 
 @contextlib.contextmanager
 def working_store(given: Path | None, out: Path) -> Iterator[Path]:
-    """Where sequences are embedded: the store that is given, or a hidden one beside the output,
-    which goes when the output is there."""
+    """The store for embeddings: the given one, or a hidden one beside the output, which is removed
+    when the output is complete."""
     hidden = out.with_name(f".{out.name}.embeddings")
     yield given or hidden
     shutil.rmtree(hidden, ignore_errors=True)
 
 
 def opened(args: argparse.Namespace):
-    """The arm and the new records of a command line, threads set, the arm introduced, bad rows
-    rejected."""
+    """The arm and the new records of a command line; also sets the threads, prints the arm's
+    introduction and rejects bad rows."""
     import torch
 
     from seqfuse.bio.reading import new_sequences
@@ -98,9 +98,9 @@ def opened(args: argparse.Namespace):
     columns = input_flags.columns(args)
     torch.set_num_threads(args.threads)
     keep_freed_memory()
-    given = {name: getattr(args, f"{name}_encoder") for name in MODALITIES}
-    applied = AppliedArm(args.model, {name: place for name, place in given.items() if place})
-    applied.arm  # noqa: B018  what cannot be applied is refused before anything is read
+    folders = {name: getattr(args, f"{name}_encoder") for name in MODALITIES}
+    applied = AppliedArm(args.model, {name: place for name, place in folders.items() if place})
+    applied.arm  # noqa: B018  refuses an arm that cannot be applied before anything is read
     code = applied.description.genetic_code
     records = new_records.read(args.input, columns, code, args.genome)
     applied.introduce()

@@ -1,4 +1,4 @@
-"""What an arm says, as rows of the table of predictions and back."""
+"""An arm's predictions as rows of the predictions table, and back."""
 
 from collections.abc import Iterable, Sequence
 
@@ -14,29 +14,30 @@ def rows_of(
     values: np.ndarray,
     probe: str = "none",
 ) -> list[dict]:
-    """Rows of `tables.PREDICTIONS` from values [n, outputs]; of classes, the likeliest is said."""
+    """Rows of `tables.PREDICTIONS` from values [n, outputs]; of classes, the likeliest is
+    `predicted`."""
     common = {"dataset": dataset, "method": arm, "seed": seed, "probe": probe}
-    found = []
+    rows = []
     for name, outputs in zip(ids, values, strict=True):
         if labels:
-            said = {
+            answer = {
                 "predicted": labels[int(outputs.argmax())],
                 "loglik": list(zip(labels, outputs.tolist(), strict=True)),
             }
         else:
-            said = {"predicted_value": float(outputs[0])}
-        found.append({"id": name} | common | said)
-    return found
+            answer = {"predicted_value": float(outputs[0])}
+        rows.append({"id": name} | common | answer)
+    return rows
 
 
 def values_of(rows: Iterable[dict], ids: Sequence[str], labels: Sequence[str]) -> list[np.ndarray]:
-    """What each seed says of the records `ids`, [n, outputs], from rows of the table that no probe
-    altered."""
+    """Each seed's predictions [n, outputs] for the records `ids`, from rows without a probe; NaN
+    for a missing record."""
     place, of_seed = {name: row for row, name in enumerate(ids)}, {}
     for row in rows:
         if row["id"] in place:
-            said = of_seed.setdefault(row["seed"], np.full((len(ids), len(labels) or 1), np.nan))
-            found = dict(row["loglik"] or ())
-            values = [found[label] for label in labels] if labels else [row["predicted_value"]]
-            said[place[row["id"]]] = values
+            table = of_seed.setdefault(row["seed"], np.full((len(ids), len(labels) or 1), np.nan))
+            loglik = dict(row["loglik"] or ())
+            values = [loglik[label] for label in labels] if labels else [row["predicted_value"]]
+            table[place[row["id"]]] = values
     return [of_seed[seed] for seed in sorted(of_seed)]

@@ -1,11 +1,11 @@
 """Train one arm on one dataset: a modality alone, or a fusion; every seed in one process.
 
-Reads cleaned records, codon frames and a receipt of the embedding store for each modality of the
-arm; of a modality whose encoder the arm trains (LoRA, or end to end), that encoder's folder. Writes
-a folder: seed<N>.safetensors, predictions.parquet (val and test; for a fusion also test predictions
-with modalities knocked out), cost.json, log.jsonl, and weights.parquet for an arm that weighs its
-modalities; and a copy of encoders with random weights, which can be had nowhere else. An
-interrupted run resumes from --state to the same numbers.
+Reads cleaned records, codon frames and, for each modality of the arm, a receipt of the embedding
+store, or the encoder's folder if the arm trains the encoder (LoRA, or end to end). Writes a folder:
+seed<N>.safetensors, predictions.parquet (val and test; for a fusion also test predictions with
+modalities knocked out), cost.json, log.jsonl, and weights.parquet for an arm that weighs its
+modalities; and a copy of encoders with random weights, which exist nowhere else. An interrupted run
+resumes from --state to the same numbers.
 
     seqfuse codons train --dataset demo-expression --arm mil \\
         --records results/demo/sequences/demo-expression/records.parquet \\

@@ -1,7 +1,7 @@
 """Training of one arm with one seed: Adam, plateau, early stopping on validation, checkpoints.
 
-What it gives depends on its inputs and settings alone: batches of an epoch follow from the seed and
-the epoch, so that a run that was interrupted resumes to the same numbers.
+The result depends only on inputs and settings: the batches of an epoch follow from the seed and the
+epoch, so that an interrupted run resumes to the same numbers.
 """
 
 import math
@@ -34,12 +34,12 @@ _PLATEAU_FACTOR = 0.1
 
 
 class Training(Section, path="codons/training"):
-    """What a job trains with: a grid of trials, one recipe, the sizes of the model."""
+    """The settings of a job: a grid of trials, one recipe, the sizes of the model."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What validation chooses: the learning rate, and the weight of the entropy in the loss."""
+    """What validation chooses: the learning rate and the weight of the entropy in the loss."""
 
     learning_rate: float
     entropy: float = 0.0
@@ -47,7 +47,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Passes:
-    """How rows go through a trained model: so many at once, in which precision."""
+    """How rows go through a trained model: the batch size and the precision."""
 
     batch: int
     precision: str
@@ -68,13 +68,13 @@ class Recipe:
 
     @property
     def passes(self) -> Passes:
-        """How the rows go through it that are predicted."""
+        """The batch size and precision of predictions."""
         return Passes(self.batch, self.precision)
 
 
 @dataclass
 class Progress:
-    """What a run has come to: everything but the tensors of a checkpoint."""
+    """The state of a run: everything in a checkpoint except tensors."""
 
     epoch: int = 0
     batches: int = 0  # done of the current epoch
@@ -93,14 +93,14 @@ class Progress:
 
 @dataclass(frozen=True)
 class Scale:
-    """How targets are scaled for training, from the training rows alone."""
+    """How targets are scaled for training, by the training rows only."""
 
     mean: float = 0.0
     deviation: float = 1.0
 
     @classmethod
     def of(cls, dataset: Dataset) -> "Scale":
-        """Mean and standard deviation of the training values; classes are left as they are."""
+        """Mean and standard deviation of the training values; classes stay unscaled."""
         if dataset.labels:
             return cls()
         values = dataset.target[dataset.rows("train")]
@@ -108,11 +108,11 @@ class Scale:
 
 
 class Trainer:
-    """One arm, one seed, one trial; `run` ends with the best state by validation score loaded.
+    """One arm, one seed, one trial; `run` ends with the state of the best validation score loaded.
 
-    `statistics` are the moments of each view's training tokens; `encoders` loads those that are
-    trained with the arm. `path` is the checkpoint; one with another `fingerprint` (data, settings,
-    code) is not used.
+    `statistics` are the moments of each view's training tokens; `encoders` loads the encoders that
+    are trained with the arm. `path` is the checkpoint, which is ignored if its `fingerprint` (data,
+    settings, code) differs.
     """
 
     def __init__(
@@ -145,7 +145,7 @@ class Trainer:
             self.optimiser, factor=_PLATEAU_FACTOR, patience=recipe.lr_patience
         )
         self.train_rows, self.val_rows = dataset.rows("train"), dataset.rows("val")
-        # The epoch's own predictions of the training rows, for the training score.
+        # The predictions of training rows made during the epoch, for the training score.
         self.seen = np.zeros((len(dataset.ids), dataset.outputs))
         self.best: dict[str, Tensor] = {}
 
@@ -212,15 +212,15 @@ class Trainer:
         progress.tokens += int(self.dataset.codons[batch.rows].sum())
 
     def _validate(self) -> None:
-        """Log the epoch, remember a better state, and let the learning rate follow the loss."""
+        """Log the epoch, keep the state if it is the best, and adapt the learning rate."""
         progress, dataset = self.progress, self.dataset
         prediction, _ = predict(self.model, dataset, self.val_rows, self.recipe.passes, self.device)
         target = torch.from_numpy(dataset.target[self.val_rows])
         loss = task_loss(torch.from_numpy(prediction), target, dataset.labels, self.scale).item()
         self._refuse_infinite("validation loss", loss)
-        found = score(prediction, dataset.target[self.val_rows])
-        if (found, -loss) > (progress.best_score, -progress.best_loss):
-            progress.best_epoch, progress.best_score = progress.epoch + 1, found
+        val_score = score(prediction, dataset.target[self.val_rows])
+        if (val_score, -loss) > (progress.best_score, -progress.best_loss):
+            progress.best_epoch, progress.best_score = progress.epoch + 1, val_score
             progress.best_loss = loss
             self.best = self.model.trained_state()
         progress.log.append(
@@ -233,7 +233,7 @@ class Trainer:
                 "validation_loss": loss,
                 "metric": "accuracy" if dataset.labels else "spearman",
                 "score": score(self.seen[self.train_rows], dataset.target[self.train_rows]),
-                "validation_score": found,
+                "validation_score": val_score,
             }
         )
         self.plateau.step(loss)
@@ -258,21 +258,21 @@ class Trainer:
         self.checkpoint.save(state)
 
     def _resume(self) -> None:
-        """Take up the checkpoint, if there is one that fits."""
-        found = self.checkpoint.resume()
-        if found is None:
+        """Load the checkpoint, if there is one with the same fingerprint."""
+        saved = self.checkpoint.resume()
+        if saved is None:
             return
-        self.model.load_trained_state(found["model"])
-        self.optimiser.load_state_dict(found["optimiser"])
-        self.plateau.load_state_dict(found["plateau"])
-        self.best, self.seen = found["best"], found["seen"].numpy()
-        self._flops_a_codon = found["flops_a_codon"]
-        self.progress = Progress(**found["progress"])
+        self.model.load_trained_state(saved["model"])
+        self.optimiser.load_state_dict(saved["optimiser"])
+        self.plateau.load_state_dict(saved["plateau"])
+        self.best, self.seen = saved["best"], saved["seen"].numpy()
+        self._flops_a_codon = saved["flops_a_codon"]
+        self.progress = Progress(**saved["progress"])
         say(f"seed {self.seed}: resuming in epoch {self.progress.epoch + 1}")
 
 
 def task_loss(prediction: Tensor, target: Tensor, labels: tuple[str, ...], scale: Scale) -> Tensor:
-    """Mean cross-entropy (nats) of classes, or mean squared error of scaled values."""
+    """Mean cross-entropy (nats) for classes, or mean squared error of scaled values."""
     prediction = prediction.float()
     if labels:
         return functional.cross_entropy(prediction, target)
@@ -289,10 +289,10 @@ def predict(
     knocked_out: Collection[str] = (),
     scale: Scale | None = None,
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Predictions float64 [n, outputs] of `rows` in order, and weights [n, M] if the arm weighs.
+    """Predictions float64 [n, outputs] for `rows` in order, and weights [n, M] if the arm weighs.
 
-    Values come in the target's own unit, by its `scale`, or without as the network gives them;
-    classes as log probabilities.
+    Values are in the target's own unit if its `scale` is given, else as the network gives them;
+    classes are log probabilities.
     """
     model.eval()
     position = np.empty(len(dataset.ids), np.int64)
@@ -309,5 +309,6 @@ def predict(
         prediction = prediction.log_softmax(-1)
     elif scale is not None:
         prediction = prediction * scale.deviation + scale.mean
-    found = None if weights[0] is None else torch.cat(weights).double().cpu().numpy()[back]
-    return prediction.numpy()[back], found
+    if weights[0] is None:
+        return prediction.numpy()[back], None
+    return prediction.numpy()[back], torch.cat(weights).double().cpu().numpy()[back]

@@ -1,4 +1,4 @@
-"""One job of the study: choose on validation, train every seed, predict, and write it all down."""
+"""One job of study B: choose a trial on validation, train every seed, predict, write results."""
 
 import itertools
 import os
@@ -47,7 +47,7 @@ from seqfuse.training.provenance import surroundings
 class Job:
     """One arm on one dataset with every seed; `run` writes its folder.
 
-    A modality comes from the store by one of the `receipts`, or from one of the `models`, an
+    A modality comes from the store, by one of the `receipts`, or from one of the `models`: an
     encoder that is trained with the arm.
     """
 
@@ -63,7 +63,7 @@ class Job:
     genetic_code: int
 
     def run(self, out: Path) -> None:
-        """Train and write; nothing of `out` is there before all of it is."""
+        """Train and write `out`, which appears only when it is complete."""
         with locked(self.state / ".lock"), shared(self._memory):
             trial = self._choose()
             trained = [self._train(trial, seed) for seed in self.seeds]
@@ -74,7 +74,7 @@ class Job:
 
     @cached_property
     def dataset(self) -> Dataset:
-        """Rows with the views of the arm, decoded once for every seed and every arm."""
+        """The rows with the arm's views, decoded once for all seeds and arms."""
         dataset = read(self.name, self.records, self.frames)
         if self.arm.one_hot:
             return with_one_hot(dataset)
@@ -86,23 +86,25 @@ class Job:
 
     @property
     def _memory(self) -> Path:
-        """Where the decoded states of a set lie, for the jobs of all arms."""
+        """The folder of a dataset's decoded states, shared by the jobs of all arms."""
         return self.state.parent / "memory"
 
     @cached_property
     def statistics(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Moments of each stored view over the training tokens."""
         dataset, size = self.dataset, self.settings.batch
-        rows, found = dataset.rows("train"), {}
+        rows, by_view = dataset.rows("train"), {}
         for name in self.receipts:
-            found[name] = moments(dataset.views[name].stored(rows))
+            by_view[name] = moments(dataset.views[name].stored(rows))
         for name in self.models:
-            found[name] = moments(trainable_encoder.states(dataset, name, rows, size, self._device))
-        return found
+            by_view[name] = moments(
+                trainable_encoder.states(dataset, name, rows, size, self._device)
+            )
+        return by_view
 
     @cached_property
     def shape(self) -> Shape:
-        """The model's sizes, as wide as the parameter budget lets it be."""
+        """The model's sizes, as wide as the parameter budget allows."""
         settings = self.settings
         shape = Shape(
             {name: view.width for name, view in self.dataset.views.items()},
@@ -134,7 +136,7 @@ class Job:
 
     @cached_property
     def _fingerprint(self) -> str:
-        """What a checkpoint must have been made from to be resumed."""
+        """A hash of everything that must be unchanged for a checkpoint to be resumed."""
         receipts = [read_json(path)["key"] for path in self.receipts.values()]
         made_from = [
             asdict(self.arm),
@@ -150,7 +152,7 @@ class Job:
         return digest(canonical_json(made_from))
 
     def encoders(self) -> dict[str, Encoder]:
-        """The encoders that are trained with the arm, as they were published."""
+        """The encoders that are trained with the arm, with their published weights."""
         return trainable_encoder.load(self.models, self.arm.tuning, self.settings.lora_rank)
 
     def _trials(self) -> list[Trial]:
@@ -159,7 +161,7 @@ class Job:
         return [Trial(rate, weight) for rate, weight in itertools.product(rates, entropies)]
 
     def _choose(self) -> Trial:
-        """The trial with the best validation score of the first seed; the first of equal ones."""
+        """The trial with the best validation score for the first seed; the first in a tie."""
         trials = self._trials()
         if len(trials) == 1:
             return trials[0]
@@ -223,8 +225,8 @@ class Job:
         write_log(folder / "log.jsonl", log)
 
     def _write_for_use(self, folder: Path, out: Path, trained: Sequence[Trainer]) -> None:
-        """What it takes to use the arm wherever its folder is copied to: the checkpoints, and the
-        encoders that can be had nowhere else."""
+        """Write what makes the folder usable anywhere: the checkpoints, and the encoders that exist
+        nowhere else."""
         encoders = self._recorded(out)
         for trainer in trained:
             description = self._description(trainer, encoders)
@@ -234,7 +236,7 @@ class Job:
                 keep_copy(os.path.normpath(out / encoder["folder"]), folder / "encoders" / view)
 
     def _recorded(self, out: Path) -> dict[str, dict]:
-        """What the checkpoints say of the encoder of each modality."""
+        """The record of each modality's encoder for the checkpoints."""
         stored = {view: recorded.of_receipt(path, out) for view, path in self.receipts.items()}
         tuned = {view: recorded.of_folder(path, out) for view, path in self.models.items()}
         return {view: (stored | tuned)[view] for view in self.arm.modalities}
@@ -256,21 +258,22 @@ class Job:
 
     def _predict(self, trainer: Trainer, rows: np.ndarray, knocked_out: Sequence[str] = ()):
         passes = self.recipe.passes
-        given = (trainer.model, self.dataset, rows, passes, self._device)
-        return predict(*given, knocked_out, trainer.scale)
+        return predict(
+            trainer.model, self.dataset, rows, passes, self._device, knocked_out, trainer.scale
+        )
 
     def _predictions(self, rows: np.ndarray, seed: int, probe: str, values: np.ndarray) -> pa.Table:
         ids, labels = [self.dataset.ids[row] for row in rows], self.dataset.labels
-        found = rows_of(ids, self.name, self.arm.name, seed, labels, values, probe)
-        return tables.from_rows(found, tables.PREDICTIONS)
+        predicted = rows_of(ids, self.name, self.arm.name, seed, labels, values, probe)
+        return tables.from_rows(predicted, tables.PREDICTIONS)
 
     def _weights(self, rows: np.ndarray, seed: int, weights: np.ndarray) -> pa.Table:
-        found = [
+        weighed = [
             {"id": self.dataset.ids[row], "seed": seed}
-            | dict(zip(self.arm.modalities, triple.tolist(), strict=True))
-            for row, triple in zip(rows.tolist(), weights, strict=True)
+            | dict(zip(self.arm.modalities, of_row.tolist(), strict=True))
+            for row, of_row in zip(rows.tolist(), weights, strict=True)
         ]
-        return tables.from_rows(found, tables.WEIGHTS)
+        return tables.from_rows(weighed, tables.WEIGHTS)
 
     def _cost(self, trainer: Trainer) -> dict:
         progress = trainer.progress
@@ -288,6 +291,6 @@ class Job:
 
 
 def knock_outs(arm: Arm) -> Iterator[tuple[str, ...]]:
-    """Every set of modalities that can be taken from a fusion with at least one left."""
+    """Every set of modalities that can be removed from a fusion so that at least one is left."""
     for count in range(1, len(arm.modalities)):
         yield from itertools.combinations(arm.modalities, count)

@@ -1,1 +1,1 @@
-"""A trained arm used: what it says of new sequences, and of synonymous changes to them."""
+"""Using a trained arm: predictions for new sequences and for synonymous changes to them."""

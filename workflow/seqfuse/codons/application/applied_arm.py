@@ -1,8 +1,8 @@
 """A trained arm, read from its folder alone and run on sequences that no store holds.
 
-They are embedded as the training rows were, by the encoders that the checkpoints record, each held
-to the checksums of its files. What is embedded stays in a store, from which an interrupted call
-goes on.
+They are embedded as the training rows were, by the encoders that the checkpoints record, after a
+check of each encoder's checksums. Embeddings are kept in a store, from which an interrupted call
+resumes.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,12 +34,13 @@ from seqfuse.registry.arms import ARMS, Arm
 from seqfuse.training.device import device
 from seqfuse.training.interruption.preemption import Interruption
 
-# What of how states are made may be another machine's or version's, which changes last digits.
+# The parts of a store's description that may differ between machines and versions; a difference
+# changes the last digits.
 _LAST_DIGITS = {"computed": "precision", "code": "version of the encoders' code"}
 
 
-class Said(NamedTuple):
-    """What one seed says: predictions float64 [n, outputs] (values, or log probabilities of the
+class SeedPredictions(NamedTuple):
+    """The predictions of one seed, float64 [n, outputs] (values, or log probabilities of the
     labels), and weights [n, M] if the arm weighs its modalities."""
 
     seed: int
@@ -49,44 +50,44 @@ class Said(NamedTuple):
 
 @dataclass(frozen=True)
 class AppliedArm:
-    """The arm in `folder`; `given` names the folders of encoders that lie elsewhere now."""
+    """The arm in `folder`; `given` names the folders of encoders that have moved."""
 
     folder: Path
     given: Mapping[str, Path]
 
     @cached_property
     def checkpoints(self) -> list[Path]:
-        """The file of each seed, by seed."""
+        """The checkpoint of each seed, in the order of seeds."""
         return descriptions.of_seeds(self.folder)
 
     @cached_property
     def description(self) -> descriptions.Description:
-        """What the first seed's checkpoint says, which holds for all."""
+        """The first seed's description, which holds for all seeds."""
         return descriptions.read(self.checkpoints[0])
 
     @cached_property
     def arm(self) -> Arm:
-        """The arm's entry; a control that is no model of the sequences themselves is refused."""
+        """The arm's entry; `UserError` for a control, which does not model sequences themselves."""
         arm = ARMS[self.description.arm]
         if arm.shuffled or arm.random:
             raise UserError(
-                f"{self.folder}: {arm.name} is a control ({arm.title}), which says nothing of new"
+                f"{self.folder}: {arm.name} is a control ({arm.title}), which cannot predict new"
                 " sequences; give another arm"
             )
         return arm
 
     @cached_property
     def training(self) -> tuple[training_facts.Facts, np.ndarray]:
-        """What the arm was trained on, and the codon usage of training rows."""
+        """What the arm was trained on, and the codon usage of training rows, float32 [n, 65]."""
         return training_facts.read(self.folder)
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The classes, or none where it predicts a value."""
+        """The classes; none if the arm predicts a value."""
         return tuple(self.description.labels)
 
     def introduce(self) -> None:
-        """Say what the arm is and what it is worth."""
+        """Say what the arm is, what it was trained on and how well it scores."""
         facts, name = self.training[0], self.description.dataset
         low, high = facts.codons
         values = "labels " + ", ".join(facts.labels)
@@ -97,7 +98,10 @@ class AppliedArm:
         say(f"its score: {facts.score_in_words}")
         random = [e["name"] for e in self.description.encoders.values() if e.get("scratch")]
         if random:
-            say(f"its encoders have random weights ({', '.join(random)}): no evidence of anything")
+            say(
+                f"its encoders have random weights ({', '.join(random)}): its predictions are no"
+                " evidence"
+            )
 
     def places(self) -> dict[str, Path]:
         """The folder of the encoder of each modality."""
@@ -111,7 +115,7 @@ class AppliedArm:
         )
 
     def reject(self, records: NewRecords) -> None:
-        """Reject the rows that an encoder does not take."""
+        """Reject the rows that an encoder cannot read."""
         for view in self.description.encoders:
             if view in self._tuned:
                 tokens = trainable_encoder.TokenIds(self._encoders[view]).spans
@@ -121,13 +125,14 @@ class AppliedArm:
                 try:
                     tokens(records.frames[view][row])
                 except UserError as error:
-                    # What follows is about the configuration of a run.
+                    # The rest of the message is about the configuration of a run.
                     reason = str(error).partition("; ")[0]
                     records.rows[row].reject(BadRow(f"{view}: {reason}", fix="shorten it"))
 
     def embed(self, records: NewRecords, store: Path, shown: bool = True) -> dict[str, Store]:
-        """The stores of the modalities that are read from one, with all usable rows in them.
-        `store` keeps what it has if the call is ended."""
+        """The stores of the modalities with frozen encoders, filled with all usable rows.
+
+        An interrupted call leaves its rows in `store`, and the next one continues."""
         stores = {}
         for view in self.description.encoders:
             if view in self._tuned:
@@ -145,7 +150,7 @@ class AppliedArm:
         return stores
 
     def viewed(self, dataset: Dataset, stores: Mapping[str, Store], memory: Path) -> Dataset:
-        """A dataset with the arm's views; `memory` is a folder for decoded states."""
+        """The dataset with the arm's views; `memory` is a folder for decoded states."""
         if self.arm.one_hot:
             return with_one_hot(dataset)
         outputs = parts(self.arm, self.description.shape["upsampling"])
@@ -154,28 +159,28 @@ class AppliedArm:
         views = {view: dataset.views[view] for view in self.arm.modalities}
         return Dataset(**{**vars(dataset), "views": views})
 
-    def predict(self, dataset: Dataset) -> Iterator[Said]:
-        """What every seed says of a dataset that has its views, in the batches of training."""
+    def predict(self, dataset: Dataset) -> Iterator[SeedPredictions]:
+        """The predictions of every seed for a dataset with views, in batches as in training."""
         place, rows = device(), np.arange(len(dataset.ids))
         folders = {view: self.places()[view] for view in self._tuned}
         for path in self.checkpoints:
-            model, found = checkpoint.load(path, folders)
-            passes = Passes(found.batch, found.precision)
-            scale = Scale(found.mean, found.deviation)
-            said = predict(model.to(place), dataset, rows, passes, place, scale=scale)
-            yield Said(found.seed, *said)
+            model, description = checkpoint.load(path, folders)
+            passes = Passes(description.batch, description.precision)
+            scale = Scale(description.mean, description.deviation)
+            predicted = predict(model.to(place), dataset, rows, passes, place, scale=scale)
+            yield SeedPredictions(description.seed, *predicted)
 
     def _embedder(self, view: str) -> Embedder:
-        """The encoder of a modality, held to what the checkpoints record of it."""
+        """The encoder of a modality; raises `UserError` if it is not the recorded one."""
         if view not in self._loaded:
             place, encoder = self.places()[view], self.description.encoders[view]
-            made = live_states.embedder(place, encoder["made"])
-            files = made.description["files"]
+            embedder = live_states.embedder(place, encoder["made"])
+            files = embedder.description["files"]
             found_again.hold(files, encoder, place, self.folder, f"--{view}-encoder")
             for key, words in _LAST_DIGITS.items():
-                if made.description[key] != encoder["made"][key]:
+                if embedder.description[key] != encoder["made"][key]:
                     say(f"{view}: another {words} than in training; last digits may differ")
-            self._loaded[view] = made
+            self._loaded[view] = embedder
         return self._loaded[view]
 
     @cached_property

@@ -1,8 +1,8 @@
 """The states of coding sequences by codon: those that a trained arm fuses, or the encoders' own.
 
-Study A shows them to a language model (`language.encoder: fused:...`). They go into the store as
-an encoder's do, addressed by all they are made from: the arm's checkpoint, the keys of the states
-of each encoder, and where codons were shuffled, the shuffled frames.
+Study A shows them to a language model (`language.encoder: fused:...`). They go into the store like
+an encoder's states, with a key made from all that determines them: the arm's checkpoint, the key of
+each encoder's states and, if codons were shuffled, the shuffled frames.
 """
 
 from collections.abc import Iterator, Mapping
@@ -28,7 +28,7 @@ from seqfuse.registry.arms import ARMS, Arm
 from seqfuse.training.device import device, float32_products
 from seqfuse.training.precision import products
 
-# Raised when rows come out differently though the key's other parts are the same.
+# To be raised when rows change although the other parts of the key do not.
 _FORMAT = 1
 _CODON, _BATCH = 3, 64
 _COLUMNS = ("id", "sequence", "variant")
@@ -37,14 +37,16 @@ _SIDE_BY_SIDE = "seqfuse.codons.fusions.side_by_side:SideBySide"
 
 @dataclass(frozen=True)
 class Sequences:
-    """The sequences of coding records, each once, and its frames, which may be altered."""
+    """The distinct sequences of coding records, with their frames, which may be altered."""
 
     letters: list[str]
     dataset: Dataset
 
     @classmethod
     def read(cls, records: Path, frames: Path) -> "Sequences":
-        """References and variants of a table of cleaned records, in their order."""
+        """References and variants of a table of cleaned records, in their order.
+
+        Raises `UserError` if one has no codon in `frames`."""
         framed = {row["id"]: row for row in tables.read(frames, tables.FRAMES).to_pylist()}
         ids: dict[str, str] = {}
         for batch in record_batches.read(records, tables.CLEAN):
@@ -57,8 +59,8 @@ class Sequences:
         for name in ids.values():
             if name not in framed or not framed[name]["codons"]:
                 raise UserError(
-                    f"{frames}: no codon of {name} of {records}; is the set coding (`cds: true` in"
-                    " its entry)?"
+                    f"{frames}: no codon for {name} of {records}; is the set coding (`cds: true`"
+                    " in its entry)?"
                 )
         rows = [framed[name] for name in ids.values()]
         dataset = Dataset(
@@ -75,9 +77,9 @@ class Sequences:
 
 @dataclass(frozen=True)
 class CodonStates:
-    """What is made of the states that `stores` hold: by the arm of a checkpoint, or without one,
-    the states of `modalities` side by side. With `unfused`, what the arm's fusion is given. Who
-    made the states `live` has held their encoders to those of training."""
+    """Codon states made from the states in `stores`: fused by the arm of a checkpoint, or without
+    an arm, the modalities side by side. `unfused` gives the input of the arm's fusion instead.
+    `live` states were made just now, by encoders already verified against training."""
 
     stores: Mapping[str, Store]
     arm: Path | None = None
@@ -91,29 +93,29 @@ class CodonStates:
             widths = {view: store.width for view, store in self.stores.items()}
             shape = Shape(widths, 1, 4, 1, 0.0, "mean", "repeat", standardise=False)
             return CodonModel(arm, shape).eval(), arm, shape, "float32"
-        model, said = checkpoint.load(self.arm)
-        arm, shape = ARMS[said.arm], Shape(**said.shape)
+        model, described = checkpoint.load(self.arm)
+        arm, shape = ARMS[described.arm], Shape(**described.shape)
         for view in arm.modalities:
             made = self.stores[view].description
-            if not self.live and made != said.encoders[view]["made"]:
+            if not self.live and made != described.encoders[view]["made"]:
                 raise UserError(
                     f"{self.arm}: was trained on other {view} states than those of"
-                    f" {self.stores[view].folder}; embed the records as its own set was"
+                    f" {self.stores[view].folder}; embed the records like its training set"
                 )
-        return model, arm, shape, said.precision
+        return model, arm, shape, described.precision
 
     @cached_property
     def width(self) -> int:
-        """Length of a state."""
+        """The length of a state vector."""
         _, arm, shape, _ = self._loaded
         side_by_side = self.unfused or self.arm is None
         return sum(shape.widths[v] for v in arm.modalities) if side_by_side else shape.width
 
     def description(self, altered: str | None, frames: Path) -> dict:
-        """What the store's key is made of."""
+        """Everything that determines the states, from which the store's key is made."""
         _, arm, shape, precision = self._loaded
         stored = {store.description["stored"] for store in self.stores.values()}
-        # A list, because JSON sorts the keys of a mapping, and states stand in the arm's order.
+        # A list, because JSON sorts the keys of a mapping, and states are in the arm's order.
         views = [[view, shape.widths[view]] for view in arm.modalities]
         fusion = {"arm": arm.name, "views": views, "width": shape.width}
         place = device().type
@@ -135,8 +137,8 @@ class CodonStates:
 
     @torch.no_grad()
     def rows(self, sequences: Sequences, missing: np.ndarray, memory: Path) -> Iterator[Row]:
-        """The rows of the store of the sequences with the numbers `missing`; `memory` is a folder
-        for decoded states."""
+        """The store's rows for the sequences with the numbers `missing`; `memory` is a folder for
+        decoded states."""
         model, arm, shape, precision = self._loaded
         place = device()
         model = model.to(place)
@@ -152,12 +154,12 @@ class CodonStates:
                     states = torch.cat([views[view] for view in arm.modalities], dim=-1)
                 else:
                     states = model.fuse(views, batch.mask).states
-            for row, found in zip(part.tolist(), states.float().cpu().numpy(), strict=True):
-                yield self._row(sequences, row, found, stored)
+            for row, padded in zip(part.tolist(), states.float().cpu().numpy(), strict=True):
+                yield self._row(sequences, row, padded, stored)
 
-    def _row(self, sequences: Sequences, row: int, found: np.ndarray, stored: str) -> Row:
+    def _row(self, sequences: Sequences, row: int, padded: np.ndarray, stored: str) -> Row:
         letters, codons = sequences.letters[row], int(sequences.dataset.codons[row])
-        states = found[:codons]
+        states = padded[:codons]
         if not np.isfinite(states.astype(stored)).all():
             raise UserError(
                 f"{sequences.dataset.name}: {sequences.dataset.ids[row]}: a state is not finite in"

@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--{modality}", type=Path, metavar="RECEIPT", help=text)
     parser.add_argument("--arm", type=Path, metavar="FILE", help="a seed's checkpoint of an arm")
     parser.add_argument(
-        "--unfused", action="store_true", help="store what the arm's fusion is given"
+        "--unfused", action="store_true", help="store the input of the arm's fusion instead"
     )
     parser.add_argument("--altered", choices=ALTERED, help="how the frames were altered")
     parser.add_argument("--store", required=True, help="folder of the store")
@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> None:
     if not receipts:
         raise UserError("give a receipt of embeddings: --dna, --rna or --protein")
     if args.unfused and not args.arm:
-        raise UserError("--unfused: what is an arm's fusion given? Name its checkpoint with --arm")
+        raise UserError("--unfused needs an arm; name its checkpoint with --arm")
 
     import numpy as np
     import torch
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> None:
     ):
         held = [writer.holds(letters) for letters in sequences.letters]
         missing = np.flatnonzero(~np.array(held))
-        say(f"{args.records}: {len(held)} distinct sequences, {len(missing)} to make states of")
+        say(f"{args.records}: {len(held)} distinct sequences, {len(missing)} to embed")
         rows = states.rows(sequences, missing, memory)
         for row in track(rows, len(missing), "sequences"):
             writer.add(row)

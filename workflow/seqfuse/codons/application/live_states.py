@@ -1,7 +1,7 @@
-"""States by codon of sequences that no store holds: an arm, asked through a language model.
+"""Codon states of new sequences, for language models that were trained on an arm's states.
 
-Study A's models that were shown an arm's states are asked about new coding sequences with these
-(`seqfuse ask`): each encoder embeds them, and the arm fuses them, as for the records of training.
+`seqfuse ask` uses them for study A's models: each encoder embeds a new coding sequence, and the arm
+fuses its states, as for the training records.
 """
 
 import tempfile
@@ -23,14 +23,17 @@ from seqfuse.files import sha256
 
 
 class LiveStates:
-    """States of some coding sequences at a time, by the arm that the model in `home` was shown:
-    `hold` makes them, `get` is that of a store. `given` is the arm's folder, where it has moved."""
+    """States of a few coding sequences at a time, by the arm whose states the model in `home` was
+    trained on: `hold` makes them, `get` reads them like a store. `given` is the arm's folder, if it
+    has moved. Raises `UserError` if arm or encoders are missing or differ from training."""
 
     def __init__(self, encoder: Mapping, home: Path, given: Path | None):
         made = encoder["made"]
         if not made["files"] or made["altered"]:
-            shown = "altered sequences" if made["altered"] else "states of no arm"
-            raise UserError(f"{home}: was shown {shown}; it cannot be asked about new sequences")
+            shown = "altered sequences" if made["altered"] else "states without an arm"
+            raise UserError(
+                f"{home}: was trained on {shown}; it cannot be asked about new sequences"
+            )
         folder = given or (home / encoder["folder"]).resolve()
         [(name, digest)] = made["files"].items()
         self._checkpoint = folder / name
@@ -50,7 +53,7 @@ class LiveStates:
         self._held: dict[str, np.ndarray] = {}
 
     def hold(self, sequences: Iterable[str]) -> None:
-        """Make the states of sequences, and forget those of before."""
+        """Make the states of these sequences, and drop the previous ones."""
         letters = list(dict.fromkeys(sequences))
         records = self._framed(letters)
         dataset = records.dataset("new", np.arange(len(letters)), ())
@@ -58,8 +61,8 @@ class LiveStates:
             stores = self._arm.embed(records, Path(memory, "store"), shown=False)
             states = CodonStates(stores, self._checkpoint, self._unfused, live=True)
             rows = states.rows(Sequences(letters, dataset), np.arange(len(letters)), Path(memory))
-            made = {row.sequence: row.states for row in rows}
-        self._held = {one: made[sequence_hash(one)] for one in letters}
+            states_of = {row.sequence: row.states for row in rows}
+        self._held = {one: states_of[sequence_hash(one)] for one in letters}
 
     def get(self, sequence: str) -> np.ndarray:
         """States [codons, D] of one of the sequences."""
@@ -68,11 +71,11 @@ class LiveStates:
     def _framed(self, letters: list[str]) -> NewRecords:
         ids = pa.array([str(number) for number in range(len(letters))])
         batch = frames(ids, pa.array(letters), self._arm.description.genetic_code)
-        found = batch.to_pydict()
-        for sequence, codons in zip(letters, found["codons"], strict=True):
+        framed = batch.to_pydict()
+        for sequence, codons in zip(letters, framed["codons"], strict=True):
             if not codons:
                 raise UserError(f"{sequence!r}: shorter than a codon; give a coding sequence")
-        places = [Place("asked", number, name, "row") for number, name in enumerate(found["id"])]
-        views = {view: found[view] for view in ("dna", "rna", "protein")}
+        places = [Place("asked", number, name, "row") for number, name in enumerate(framed["id"])]
+        views = {view: framed[view] for view in ("dna", "rna", "protein")}
         rows = [NewSequence(place, {}) for place in places]
         return NewRecords(rows, views, [[] for _ in rows], [""] * len(rows))

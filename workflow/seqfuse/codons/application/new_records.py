@@ -1,6 +1,6 @@
-"""New coding sequences from a file of one's own, framed as `seqfuse sequences` does it.
+"""New coding sequences from a user's file, framed as by `seqfuse sequences`.
 
-What is odd about one that can be used is noted beside its prediction.
+Peculiarities of usable sequences are noted beside their predictions.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from seqfuse.bio.reading.new_sequences import NewSequence
 from seqfuse.codons.application.training_facts import Facts, distances, root_usage
 from seqfuse.codons.inputs.dataset import Dataset
 
-# Where at least such a share of the training rows has a start codon, one without is noted.
+# If at least this share of the training rows begins with a start codon, a row without one is noted.
 _BEGIN_ALIKE = 0.9
 
 
@@ -26,8 +26,8 @@ _BEGIN_ALIKE = 0.9
 class NewRecords:
     """Rows of a file, in order.
 
-    `frames` holds DNA, mRNA and protein of each, "" where there are none, `behind` what follows the
-    last codon (a stop, or a part of a codon), and `notes` what is odd about those that can be used.
+    `frames` holds the DNA, mRNA and protein of each ("" for unusable rows), `behind` what follows
+    the last codon (a stop, or a part of a codon), and `notes` the peculiarities of usable rows.
     """
 
     rows: list[NewSequence]
@@ -36,12 +36,12 @@ class NewRecords:
     behind: list[str]
 
     def usable(self) -> np.ndarray:
-        """The numbers of the rows that can be used."""
+        """The numbers of the usable rows, int64."""
         return np.array([i for i, row in enumerate(self.rows) if row.fault is None], np.int64)
 
     def dataset(self, name: str, rows: np.ndarray, labels: tuple[str, ...]) -> Dataset:
-        """Some rows as an arm sees a set; their targets are not known."""
-        letters = {view: [found[row] for row in rows] for view, found in self.frames.items()}
+        """Some rows as a dataset for an arm; their targets are placeholders."""
+        letters = {view: [texts[row] for row in rows] for view, texts in self.frames.items()}
         return Dataset(
             name,
             [self.rows[row].id for row in rows],
@@ -54,7 +54,7 @@ class NewRecords:
 
 
 def synonymous(dna: Sequence[str], protein: str) -> NewRecords:
-    """Sequences of one protein, as records of their own."""
+    """Synonymous DNA sequences of one protein, as records."""
     frames = {"dna": list(dna), "rna": [one.replace("T", "U") for one in dna]}
     count = len(dna)
     frames["protein"] = [protein] * count
@@ -66,8 +66,8 @@ def synonymous(dna: Sequence[str], protein: str) -> NewRecords:
 def read(
     path: Path, columns: Mapping[str, str], genetic_code: int, genome: Path | None = None
 ) -> NewRecords:
-    """The rows of a file; `columns` names those of a table that are called otherwise, and GFF3
-    speaks of a `genome`."""
+    """The rows of a file; `columns` maps fields to columns of another name, and GFF3 needs its
+    `genome`."""
     rows = new_sequences.read(path, CODING, columns, genome)
     for row in rows:
         table = row.cells.get("transl_table")
@@ -76,8 +76,7 @@ def read(
             row.reject(BadRow(what, table, "leave it out, or train an arm with that code"))
     ids = pa.array([row.id for row in rows], pa.string())
     spelt = ["" if row.fault else row.cells["sequence"] for row in rows]
-    found = frames(ids, pa.array(spelt, pa.string()), genetic_code)
-    framed = {name: found[name].to_pylist() for name in found.schema.names}
+    framed = frames(ids, pa.array(spelt, pa.string()), genetic_code).to_pydict()
     notes: list[list[str]] = [[] for _ in rows]
     for row, codons in enumerate(framed["codons"]):
         if not codons:
@@ -85,16 +84,16 @@ def read(
         if stops := framed["internal_stops"][row]:
             notes[row].append(f"not coding? {stops} stop{'s' * (stops > 1)} inside")
         if framed["tail"][row]:
-            notes[row].append(f"its last {framed['tail'][row]} nt are in no codon and are left out")
+            notes[row].append(f"its last {framed['tail'][row]} nt are not a codon and are left out")
         if "N" in framed["dna"][row]:
-            notes[row].append(f"{framed['dna'][row].count('N')} nt are not known (N)")
+            notes[row].append(f"{framed['dna'][row].count('N')} nt are unknown (N)")
     views = {view: framed[view] for view in ("dna", "rna", "protein")}
     behind = [s[len(dna) :] for s, dna in zip(spelt, framed["dna"], strict=True)]
     return NewRecords(rows, views, notes, behind)
 
 
 def compare(records: NewRecords, rows: np.ndarray, facts: Facts, usage: np.ndarray) -> None:
-    """Note what sets some rows apart from those that an arm was trained on."""
+    """Note how rows differ from those that an arm was trained on."""
     dna = [records.frames["dna"][row] for row in rows]
     far = distances(root_usage(dna), usage) if len(rows) else []
     low, high = facts.codons

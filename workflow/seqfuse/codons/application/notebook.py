@@ -1,4 +1,4 @@
-"""A trained arm from Python: predictions of coding sequences as a data frame."""
+"""A trained arm in Python: predictions for coding sequences as a data frame."""
 
 import argparse
 import tempfile
@@ -15,12 +15,12 @@ class TrainedArm:
         self.folder = folder
 
     def predict(self, sequences: Sequence[str] | Mapping[str, str], threads: int = 1):
-        """Predictions of coding sequences (DNA or mRNA), a data frame with a row each.
+        """Predictions for coding sequences (DNA or mRNA): a data frame with one row for each.
 
-        `sequences` are texts, or {id: text}. Columns are those of `seqfuse codons predict`: `id`,
-        `prediction` (the mean over seeds, in the units of training, or the likeliest label), `sd`
-        over seeds, a column a seed, `codons`, `note`. A sequence that cannot be used has no
-        prediction, and its note says why.
+        `sequences` are texts, or {id: text}. The columns are those of `seqfuse codons predict`:
+        `id`, `prediction` (the mean over seeds, in the units of training, or the likeliest label),
+        `sd` over seeds, one column for each seed, `codons`, `note`. A sequence that cannot be used
+        has no prediction, and its note says why.
         """
         import pandas as pd
 

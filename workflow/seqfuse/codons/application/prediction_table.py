@@ -1,4 +1,4 @@
-"""What all seeds say of new sequences, as a table for people or as the pipeline's own."""
+"""The predictions of all seeds for new sequences, as a table for people or for the pipeline."""
 
 import csv
 from collections.abc import Iterator, Sequence
@@ -8,7 +8,7 @@ import numpy as np
 
 from seqfuse import tables
 from seqfuse.bio.reading import file_kinds
-from seqfuse.codons.application.applied_arm import AppliedArm, Said
+from seqfuse.codons.application.applied_arm import AppliedArm, SeedPredictions
 from seqfuse.codons.application.new_records import NewRecords
 from seqfuse.codons.prediction_rows import rows_of
 from seqfuse.errors import UserError
@@ -19,31 +19,39 @@ _PIPELINE = ".parquet"
 
 
 def check(out: Path) -> None:
-    """Refuse a name that does not say what to write."""
+    """Raise `UserError` if the suffix is not one that can be written."""
     if out.suffix not in (*DELIMITERS, _PIPELINE):
         known = ", ".join((*DELIMITERS, _PIPELINE))
-        raise UserError(f"--out {out}: give it one of the suffixes {known}")
+        raise UserError(f"--out {out}: use one of the suffixes {known}")
 
 
 def write(
-    out: Path, applied: AppliedArm, records: NewRecords, rows: np.ndarray, said: Sequence[Said]
+    out: Path,
+    applied: AppliedArm,
+    records: NewRecords,
+    rows: np.ndarray,
+    seeds: Sequence[SeedPredictions],
 ) -> None:
-    """Write what `said` predicts of `rows`; .csv and .tsv hold every row of the file, .parquet the
-    predictions as the pipeline's table of them does."""
+    """Write the predictions of all `seeds` for `rows`; .csv and .tsv hold every row of the file,
+    .parquet the predicted ones in the pipeline's schema."""
     if out.suffix == _PIPELINE:
-        ids, found = [records.rows[row].id for row in rows], applied.description
-        made = [
+        ids, arm, labels = (
+            [records.rows[row].id for row in rows],
+            applied.description,
+            applied.labels,
+        )
+        table = [
             row
-            for one in said
-            for row in rows_of(ids, found.dataset, found.arm, one.seed, applied.labels, one[1])
+            for one in seeds
+            for row in rows_of(ids, arm.dataset, arm.arm, one.seed, labels, one.predictions)
         ]
-        tables.write(out, tables.from_rows(made, tables.PREDICTIONS), tables.PREDICTIONS)
+        tables.write(out, tables.from_rows(table, tables.PREDICTIONS), tables.PREDICTIONS)
         return
-    predicted = dict(zip(rows.tolist(), _predicted(applied, said, len(rows)), strict=True))
+    predicted = dict(zip(rows.tolist(), _predicted(applied, seeds, len(rows)), strict=True))
     if values := applied.training[0].values:
-        for row, found in predicted.items():
-            if not values[0] <= found["prediction"] <= values[1]:
-                records.notes[row].append("the prediction is beyond the training values")
+        for row, columns in predicted.items():
+            if not values[0] <= columns["prediction"] <= values[1]:
+                records.notes[row].append("the prediction is outside the training values")
     names = ["id", *next(iter(predicted.values())), "codons", "note"]
     write_rows(out, names, (_line(records, row, predicted) for row in range(len(records.rows))))
 
@@ -65,39 +73,39 @@ def _line(records: NewRecords, row: int, predicted: dict[int, dict]) -> dict:
     return common | predicted.get(row, {})
 
 
-def _predicted(applied: AppliedArm, said: Sequence[Said], count: int) -> Iterator[dict]:
-    """The columns of each row: mean and spread over seeds, each seed, the mean weights."""
-    outputs = np.stack([one.predictions for one in said])
+def _predicted(applied: AppliedArm, seeds: Sequence[SeedPredictions], count: int) -> Iterator[dict]:
+    """The columns of each row: mean and deviation over seeds, each seed, the mean weights."""
+    outputs = np.stack([one.predictions for one in seeds])
     if applied.labels:
         outputs = np.exp(outputs)
     mean = outputs.mean(0)
-    spread = outputs.std(0, ddof=1) if len(said) > 1 else np.full(mean.shape, np.nan)
+    spread = outputs.std(0, ddof=1) if len(seeds) > 1 else np.full(mean.shape, np.nan)
     for row in range(count):
         yield {
-            **(_class if applied.labels else _value)(applied, said, outputs, mean, spread, row),
-            **_weights(applied, said, row),
+            **(_class if applied.labels else _value)(applied, seeds, outputs, mean, spread, row),
+            **_weights(applied, seeds, row),
         }
 
 
-def _value(applied, said, outputs, mean, spread, row) -> dict:
-    found = {"prediction": float(mean[row, 0]), "sd": _known(spread[row, 0])}
-    return found | {f"seed{one.seed}": float(outputs[i, row, 0]) for i, one in enumerate(said)}
+def _value(applied, seeds, outputs, mean, spread, row) -> dict:
+    columns = {"prediction": float(mean[row, 0]), "sd": _known(spread[row, 0])}
+    return columns | {f"seed{one.seed}": float(outputs[i, row, 0]) for i, one in enumerate(seeds)}
 
 
-def _class(applied, said, outputs, mean, spread, row) -> dict:
+def _class(applied, seeds, outputs, mean, spread, row) -> dict:
     best, labels = int(mean[row].argmax()), applied.labels
-    found = {"prediction": labels[best], "probability": float(mean[row, best])}
-    found |= {"sd": _known(spread[row, best])}
-    found |= {f"p({label})": float(mean[row, i]) for i, label in enumerate(labels)}
-    return found | {
-        f"seed{one.seed}": labels[int(outputs[i, row].argmax())] for i, one in enumerate(said)
+    columns = {"prediction": labels[best], "probability": float(mean[row, best])}
+    columns |= {"sd": _known(spread[row, best])}
+    columns |= {f"p({label})": float(mean[row, i]) for i, label in enumerate(labels)}
+    return columns | {
+        f"seed{one.seed}": labels[int(outputs[i, row].argmax())] for i, one in enumerate(seeds)
     }
 
 
-def _weights(applied: AppliedArm, said: Sequence[Said], row: int) -> dict:
-    if said[0].weights is None:
+def _weights(applied: AppliedArm, seeds: Sequence[SeedPredictions], row: int) -> dict:
+    if seeds[0].weights is None:
         return {}
-    mean = np.mean([one.weights[row] for one in said], axis=0).tolist()
+    mean = np.mean([one.weights[row] for one in seeds], axis=0).tolist()
     return {f"weight_{view}": one for view, one in zip(applied.arm.modalities, mean, strict=True)}
 
 

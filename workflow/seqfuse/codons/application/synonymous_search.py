@@ -1,7 +1,7 @@
-"""Synonymous changes to a coding sequence, by what a trained arm predicts of them.
+"""A search for synonymous changes to a coding sequence by a trained arm's predictions.
 
-First every change of one codon; then, greedily, the best one is kept and the best next ones are
-tried on top of it. The protein stays what it is.
+First every change of one codon is predicted; then, greedily, the best one is kept and the next best
+ones are tried on top of it. The protein does not change.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -11,17 +11,17 @@ import numpy as np
 
 from seqfuse.bio.codon_usage import Mutant, Synonyms, gc, with_codon
 
-# Changes that are tried again in each later round: the best ones of the first.
+# Each later round tries the best so many changes of the first round.
 _TRIED_AGAIN = 64
 
-# What each seed predicts [seeds, n] of DNA of one protein.
+# Each seed's predictions [seeds, n] for DNA of one protein.
 Predict = Callable[[Sequence[str]], np.ndarray]
 
 
 @dataclass(frozen=True)
 class Change:
-    """One more codon changed, and what the arm says of the whole sequence `dna` then: the mean of
-    its seeds, what that gained on the sequence as it was given, and the spread of the gain."""
+    """One more changed codon, with the arm's prediction for the whole sequence: the mean over
+    seeds, its gain over the given sequence, and the standard deviation of the gain."""
 
     changes: int
     mutant: Mutant
@@ -33,18 +33,18 @@ class Change:
 def singles(
     dna: str, protein: str, synonyms: Synonyms, predict: Predict
 ) -> tuple[float, list[Change]]:
-    """What the arm predicts of the sequence as given, and of every synonymous change of a codon."""
+    """The arm's predictions for the given sequence and for every synonymous change of one codon."""
     first, *mutants = synonyms.mutants(dna, protein)
-    said = predict([first.dna, *(mutant.dna for mutant in mutants)])
-    return float(said[:, 0].mean()), _changes(1, mutants, said[:, 1:], said[:, :1])
+    predicted = predict([first.dna, *(mutant.dna for mutant in mutants)])
+    return float(predicted[:, 0].mean()), _changes(1, mutants, predicted[:, 1:], predicted[:, :1])
 
 
 def greedy(
-    dna: str, found: Sequence[Change], most: int, sign: int, predict: Predict
+    dna: str, single: Sequence[Change], most: int, sign: int, predict: Predict
 ) -> Iterator[Change]:
-    """The sequence after one change, two, and up to `most`, each the best on top of the one before;
-    fewer where no other is better. `sign` is 1 for higher predictions, -1 for lower ones."""
-    ranked = sorted(found, key=lambda change: -sign * change.effect)
+    """The sequence after one change, two, and up to `most`, each the best on top of the previous
+    one; fewer if nothing improves. `sign` is 1 for higher predictions, -1 for lower ones."""
+    ranked = sorted(single, key=lambda change: -sign * change.effect)
     if not ranked or sign * ranked[0].effect <= 0:
         return
     best, changed = ranked[0], set()
@@ -58,8 +58,8 @@ def greedy(
         ]
         if not mutants:
             return
-        said = predict([dna, *(mutant.dna for mutant in mutants)])
-        tried = _changes(best.changes + 1, mutants, said[:, 1:], said[:, :1])
+        predicted = predict([dna, *(mutant.dna for mutant in mutants)])
+        tried = _changes(best.changes + 1, mutants, predicted[:, 1:], predicted[:, :1])
         top = max(tried, key=lambda change: sign * change.effect)
         if sign * top.effect <= sign * best.effect:
             return
@@ -68,19 +68,19 @@ def greedy(
 
 
 def _changes(
-    changes: int, mutants: Sequence[Mutant], said: np.ndarray, given: np.ndarray
+    changes: int, mutants: Sequence[Mutant], predicted: np.ndarray, given: np.ndarray
 ) -> list[Change]:
-    """Changes from predictions [seeds, n] of mutants and [seeds, 1] of the sequence as given."""
-    gained = said - given
+    """Changes from the predictions [seeds, n] of mutants and [seeds, 1] of the given sequence."""
+    gained = predicted - given
     spread = gained.std(0, ddof=1) if len(gained) > 1 else np.full(gained.shape[1], np.nan)
-    numbers = zip(said.mean(0).tolist(), gained.mean(0).tolist(), spread.tolist(), strict=True)
+    numbers = zip(predicted.mean(0).tolist(), gained.mean(0).tolist(), spread.tolist(), strict=True)
     return [Change(changes, m, *of) for m, of in zip(mutants, numbers, strict=True)]
 
 
 @dataclass(frozen=True)
 class Search:
-    """What sequences are searched with: the codons of the arm's set, how many are changed at most,
-    and whether higher (1) or lower (-1) predictions are wanted."""
+    """The settings of a search: the codons of the arm's dataset, the most codons to change, and
+    whether higher (1) or lower (-1) predictions are wanted."""
 
     synonyms: Synonyms
     changes: int
@@ -89,13 +89,13 @@ class Search:
     def rows(
         self, name: str, dna: str, behind: str, protein: str, predict: Predict
     ) -> Iterator[dict]:
-        """The table's rows of one sequence, `behind` which a stop codon may follow: as given, with
-        each change of a codon, and as designed. Positions count codons from 1."""
-        given, found = singles(dna, protein, self.synonyms, predict)
+        """The table's rows for one sequence: as given, with each single change, and as designed.
+        `behind` follows the last codon, such as a stop codon. Positions count codons from 1."""
+        given, single = singles(dna, protein, self.synonyms, predict)
         whole = self._of_sequence(dna, protein, given)
         yield {"id": name, "kind": "given", "changes": 0} | whole
-        designed = greedy(dna, found, self.changes, self.sign, predict)
-        for kind, changes in (("single", found), ("designed", designed)):
+        designed = greedy(dna, single, self.changes, self.sign, predict)
+        for kind, changes in (("single", single), ("designed", designed)):
             for change in changes:
                 mutant = change.mutant
                 yield {

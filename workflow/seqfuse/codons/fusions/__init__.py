@@ -1,1 +1,1 @@
-"""The fusions of study B, one module each, and the heads behind them."""
+"""The fusions of study B, one module each, and the heads that follow them."""

@@ -9,8 +9,8 @@ from seqfuse.codons.fusions.fusion import Fused, projection
 class Concat(nn.Module):
     """Z = tanh(W [MLP(x_DNA) | x_RNA | x_protein] + b), for every codon.
 
-    The paper gives the concatenation to its head as it is. Here one projection to the shared width
-    follows, so that every arm has the same head. With two modalities the third is left out.
+    The paper's head reads the concatenation directly. Here a projection to the shared width follows
+    first, so that every arm has the same head. An arm with two modalities leaves out the third.
     """
 
     def __init__(self, widths: dict[str, int], width: int):

@@ -1,4 +1,4 @@
-"""What every fusion gives back, and the projection that most of them begin with."""
+"""The output of every fusion, and the projection that most of them begin with."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Fused:
-    """Codon states [B, C, W], 0 at padding, and what a weighing fusion says of the modalities.
+    """Codon states [B, C, W], 0 at padding, and a weighing fusion's weights.
 
     `weights` [B, M] is the weight of each modality, in the arm's order; `entropy` [B] is the
     entropy (nats) of the weights that the fusion used.
@@ -24,8 +24,8 @@ class Bounded(nn.Module, ABC):
 
     @abstractmethod
     def clamp(self) -> None:
-        """Bring them back, after a step. Clamped in the forward pass instead, a parameter has no
-        gradient beyond its bound and never comes back."""
+        """Move the parameters back between their bounds, after a step. If the forward pass clamped
+        them instead, a parameter beyond its bound would have no gradient and never come back."""
 
 
 def projection(given: int, width: int) -> nn.Sequential:

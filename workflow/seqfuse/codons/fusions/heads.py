@@ -11,7 +11,7 @@ class TextCNN(nn.Module):
     """Convolutions of 3, 4 and 5 codons, ReLU, global max-pool, dropout, linear (Kim 2014).
 
     Only windows that lie wholly inside a sequence are pooled; a sequence shorter than 5 codons is
-    filled up with zeros to 5, and every window that begins in it counts.
+    padded with zeros to 5, and every window that begins in it counts.
     """
 
     def __init__(self, width: int, channels: int, outputs: int, dropout: float):
@@ -31,7 +31,7 @@ class TextCNN(nn.Module):
         return self.out(self.drop(torch.relu(pooled)))
 
     def _windows(self, mask_BC: Tensor) -> Tensor:
-        """Whether the window that begins at a codon counts, by kernel, [B, C, 3]."""
+        """Whether the window that begins at a codon counts, for each kernel: bool [B, C, 3]."""
         length = mask_BC.sum(1).clamp(min=max(KERNELS))
         start = torch.arange(mask_BC.shape[1], device=mask_BC.device)
         kernel = torch.tensor(KERNELS, device=mask_BC.device)
@@ -42,24 +42,24 @@ class TextCNN(nn.Module):
 class _MaxConvolution(torch.autograd.Function):
     """The largest value [B, N] of a convolution over the windows [B, C, 3] that count.
 
-    `weight_NWK` holds the kernels one behind the other, the shorter ones filled up with zeros,
-    which are left out. A sum of matrix products, one a place in the window, takes a CPU half as
-    long as its own convolution. A maximum has a gradient at one window of a row and channel and at
-    none of the others, so the backward pass visits these windows alone.
+    `weight_NWK` holds the kernels in order, the shorter ones padded with zeros, which are skipped.
+    On a CPU, a sum of matrix products, one for each place in the window, takes half as long as the
+    built-in convolution. A maximum has a gradient at only one window for each row and channel, so
+    the backward pass visits only those windows.
     """
 
     @staticmethod
     def forward(ctx, padded_BPW: Tensor, weight_NWK: Tensor, windows_BCK: Tensor) -> Tensor:
         flat, weight_KWN = padded_BPW.flatten(0, 1), weight_NWK.permute(2, 1, 0)
         weight_KWN = weight_KWN.to(flat.dtype)
-        found = flat.new_empty(len(flat), weight_KWN.shape[2])
-        torch.mm(flat, weight_KWN[0], out=found)
+        sums = flat.new_empty(len(flat), weight_KWN.shape[2])
+        torch.mm(flat, weight_KWN[0], out=sums)
         for place, first in enumerate(_used(weight_NWK)[1:], start=1):
-            found[:-place, first:].addmm_(flat[place:], weight_KWN[place, :, first:])
-        # What runs into the next row lies behind the last codon.
-        found = found.unflatten(0, padded_BPW.shape[:2])[:, : windows_BCK.shape[1]]
-        found.unflatten(2, (len(KERNELS), -1)).masked_fill_(~windows_BCK[..., None], -torch.inf)
-        best = found.max(1)
+            sums[:-place, first:].addmm_(flat[place:], weight_KWN[place, :, first:])
+        # Windows that run into the next row begin after the last codon, and are cut off here.
+        sums = sums.unflatten(0, padded_BPW.shape[:2])[:, : windows_BCK.shape[1]]
+        sums.unflatten(2, (len(KERNELS), -1)).masked_fill_(~windows_BCK[..., None], -torch.inf)
+        best = sums.max(1)
         ctx.save_for_backward(padded_BPW, weight_NWK, best.indices)
         return best.values
 
@@ -67,7 +67,7 @@ class _MaxConvolution(torch.autograd.Function):
     def backward(ctx, grad_BN: Tensor) -> tuple[Tensor, Tensor, None]:
         padded_BPW, weight_NWK, begin_BN = ctx.saved_tensors
         rows, places = padded_BPW.shape[:2]
-        # Mixed precision gives states in bfloat16 and weights in float32, which sums stay in.
+        # Under mixed precision states are bfloat16 and weights float32; sums stay in float32.
         flat = padded_BPW.flatten(0, 1).to(weight_NWK.dtype)
         into = torch.zeros_like(flat)
         begin_BN = begin_BN + places * torch.arange(rows, device=begin_BN.device)[:, None]
@@ -83,7 +83,7 @@ class _MaxConvolution(torch.autograd.Function):
 
 
 def _used(weight_NWK: Tensor) -> list[int]:
-    """The first channel that uses each place in a window; the ones before are shorter."""
+    """The first channel that uses each place in a window; channels before it are shorter."""
     channels = len(weight_NWK) // len(KERNELS)
     return [channels * sum(kernel <= place for kernel in KERNELS) for place in range(max(KERNELS))]
 

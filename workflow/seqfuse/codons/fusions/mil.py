@@ -12,12 +12,12 @@ from torch.nn import functional
 
 from seqfuse.codons.fusions.fusion import Bounded, Fused, projection
 
-COLDEST, HOTTEST = 0.02, 20.0  # the learned temperature is held between these
+COLDEST, HOTTEST = 0.02, 20.0  # bounds of the learned temperature
 GATE = 100  # width of both branches of the gate, at most the width of the states
 
 
 class GatedMil(Bounded):
-    """One weight a modality for the whole sequence.
+    """One weight for each modality, for the whole sequence.
 
     H_m = tanh(W_m x_m + b_m); h_m = mean of H_m over codons;
     s_m = w' (tanh(V_m h_m) * sigmoid(U_m h_m)); alpha = softmax(s / tau); Z = sum_m alpha_m H_m.
@@ -25,7 +25,7 @@ class GatedMil(Bounded):
     entropy of alpha, so that training makes the weights decisive.
     """
 
-    gates = "each"  # or "one": whether every modality has a V and a U of its own
+    gates = "each"  # every modality has its own V and U; "one": all share them
 
     def __init__(self, widths: dict[str, int], width: int):
         super().__init__()
@@ -63,12 +63,12 @@ class GatedMil(Bounded):
 
     @torch.no_grad()
     def clamp(self) -> None:
-        """Bring the temperature back between its bounds."""
+        """Move the temperature back between its bounds."""
         self.log_temperature.clamp_(math.log(COLDEST), math.log(HOTTEST))
 
 
 class SharedMil(GatedMil):
-    """Ablation: one projection for all modalities, the narrower ones filled up with zeros."""
+    """Ablation: one projection for all modalities, the narrower ones padded with zeros."""
 
     def projections(self, widths: dict[str, int], width: int) -> nn.ModuleDict:
         self.given = max(widths.values())
@@ -86,7 +86,7 @@ class OneGateMil(GatedMil):
 
 
 class TokenMil(GatedMil):
-    """Ablation: a weight triple for every codon; a sequence's weights are their mean."""
+    """Ablation: weights for every codon; a sequence's weights are their mean."""
 
     def forward(self, views: dict[str, Tensor], mask_BC: Tensor) -> Fused:
         states_BCMW = self.projected(views).transpose(1, 2)

@@ -1,4 +1,4 @@
-"""One modality alone: the projection of the fusions with nothing to fuse."""
+"""One modality alone: the projection that the fusions begin with, and nothing to fuse."""
 
 from torch import Tensor, nn
 
@@ -6,7 +6,7 @@ from seqfuse.codons.fusions.fusion import Fused, projection
 
 
 class Single(nn.Module):
-    """H = tanh(W x + b): what a fusion of one modality is."""
+    """H = tanh(W x + b), the fusion of a single modality."""
 
     def __init__(self, widths: dict[str, int], width: int):
         super().__init__()

@@ -11,13 +11,13 @@ HEADS, DROPOUT = 4, 0.1
 
 
 class CrossAttention(nn.Module):
-    """Every modality asks all codons of all modalities.
+    """Every modality attends to all codons of all modalities.
 
     H_m = tanh(W_m x_m + b_m); C = [H_1; ...; H_M] along the sequence, M times C codons long;
     A_m = MultiHead_m(query H_m, key C, value C), with 4 heads;
     Z_m = LayerNorm_m(H_m + Dropout A_m); Z = LayerNorm(mean_m Z_m + mean_m H_m).
 
-    Dropout is on A_m, not on the attention weights, which takes a kernel five times as fast.
+    Dropout is on A_m, not on the attention weights, which allows a kernel five times as fast.
     """
 
     def __init__(self, widths: dict[str, int], width: int):
@@ -41,12 +41,13 @@ class CrossAttention(nn.Module):
         return Fused(self.norm(mean) * mask_BC[..., None])
 
     def maps(self, views: dict[str, Tensor], mask_BC: Tensor) -> Tensor:
-        """Attention [B, M, C, M, C]: query modality, codon; key modality, codon; mean of heads."""
+        """Attention [B, M, C, M, C], the mean over heads: query modality, query codon, key
+        modality, key codon."""
         states = {view: self.project[view](x) for view, x in views.items()}
         context_BKW, codons = torch.cat(list(states.values()), dim=1), mask_BC.shape[1]
         mask_BK = mask_BC.repeat(1, len(states))
-        found = [self.attend[view].map(h, context_BKW, mask_BK) for view, h in states.items()]
-        return torch.stack(found, dim=1).unflatten(-1, (len(states), codons))
+        maps = [self.attend[view].map(h, context_BKW, mask_BK) for view, h in states.items()]
+        return torch.stack(maps, dim=1).unflatten(-1, (len(states), codons))
 
 
 class _Attention(nn.Module):
@@ -64,7 +65,7 @@ class _Attention(nn.Module):
         return self.out(mixed.transpose(1, 2).flatten(2))
 
     def map(self, states_BCW: Tensor, context_BKW: Tensor, mask_BK: Tensor) -> Tensor:
-        """Weights [B, C, K] that the queries give the context, mean over heads."""
+        """Attention weights [B, C, K] of the queries on the context, mean over heads."""
         query, key, _ = self._split(states_BCW, context_BKW)
         scores = query @ key.transpose(-1, -2) / query.shape[-1] ** 0.5
         return scores.masked_fill(~mask_BK[:, None, None, :], -torch.inf).softmax(-1).mean(1)

@@ -1,1 +1,1 @@
-"""What an arm reads: codons with their views, tokens placed on codons, encoders trained with it."""
+"""The inputs of an arm: codons and their views, placement of tokens, encoders trained with it."""

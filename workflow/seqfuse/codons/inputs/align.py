@@ -1,14 +1,13 @@
-"""From the tokens of an encoder to codons, by where each lies in them (`placement`).
+"""From the tokens of an encoder to codons, by the tokens' positions (`placement`).
 
 Two ways:
 
 - `Average`: a codon is the mean of the tokens over it, weighted by shared nucleotides. This is the
   paper's average pooling (3, 3) for RNA, the identity for protein, and repetition for 6-mers.
 - `Transposed`: BioLangFusion's learned upsampling of DNA (arXiv 2506.08936, eq. 1: kernel 2,
-  stride 2; its appendix: kernel 3, stride 2). Every token gives two outputs; they are put on the
-  two halves of the token's span, and a codon is their mean weighted by shared nucleotides. The
-  published convolution puts output n at codon n instead, which is 2 to 7 codons off on real
-  sequences.
+  stride 2; its appendix: kernel 3, stride 2). Every token gives two outputs, one for each half of
+  its span, and a codon is their mean weighted by shared nucleotides. The published convolution puts
+  output n at codon n instead, which is 2 to 7 codons off on real sequences.
 """
 
 from typing import NamedTuple
@@ -19,13 +18,12 @@ from torch.nn import functional
 
 
 class Packed(NamedTuple):
-    """The tokens of one modality of a batch, sequence behind sequence without padding.
+    """The tokens of one modality of a batch, sequences concatenated without padding.
 
     `tokens` float[N, D], or token ids int64[N] for an encoder inside the model; `first` bool[N]
     marks the first token of each sequence. `cells` int64[n] are positions in the padded [B * C]
-    codons of the batch, `outputs` int64[n] count through all tokens of the batch, `shares` float[n]
-    are as in `Placement`. `direct` says that every
-    output has one codon for itself, in order.
+    codons of the batch, `outputs` int64[n] are numbered over all tokens of the batch, `shares`
+    float[n] are as in `Placement`. `direct` says that each output is exactly one codon, in order.
     """
 
     tokens: Tensor
@@ -42,7 +40,7 @@ class Average(nn.Module):
     parts = 1
 
     def forward(self, packed: Packed, tokens_ND: Tensor, cells: int) -> Tensor:
-        """Codons [cells, D] from tokens [N, D]; a cell that is padding stays 0."""
+        """Codons [cells, D] from tokens [N, D]; padding cells stay 0."""
         return _put(packed, tokens_ND, cells)
 
 
@@ -64,7 +62,7 @@ class Transposed(nn.Module):
             self.taps[:2] += torch.eye(width)
 
     def forward(self, packed: Packed, tokens_ND: Tensor, cells: int) -> Tensor:
-        """Codons [cells, D] from tokens [N, D]; a cell that is padding stays 0."""
+        """Codons [cells, D] from tokens [N, D]; padding cells stay 0."""
         given = tokens_ND.shape[1]
         outputs = functional.linear(tokens_ND, self.taps[:2].flatten(0, 1), self.bias.repeat(2))
         if len(self.taps) == 3:
@@ -74,7 +72,7 @@ class Transposed(nn.Module):
 
 
 def _put(packed: Packed, outputs_ND: Tensor, cells: int) -> Tensor:
-    """The shares of outputs, summed into their cells."""
+    """Outputs weighted by their shares and summed into their cells."""
     placed = outputs_ND
     if not packed.direct:
         placed = outputs_ND[packed.outputs] * packed.shares[:, None].to(outputs_ND.dtype)

@@ -1,7 +1,7 @@
 """The views of a dataset's rows, made from the embedding store, and rows in batches.
 
-States stay in one decoded memory map a modality, which all seeds (and all arms of a dataset) share;
-a batch copies its own rows only.
+States stay in one decoded memory map for each modality, shared by all seeds (and all arms of a
+dataset); a batch copies only its own rows.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ from seqfuse.codons.inputs.placement import NUCLEOTIDES, Placement, place, place
 from seqfuse.encoders.store.reader import Store
 from seqfuse.errors import UserError
 
-# Batches are padded to a multiple of this, so that few shapes occur and kernels are chosen once.
+# Batches are padded to a multiple of this, so that few shapes occur and kernels are reused.
 _PADDED_TO = 8
 _BATCHES_A_POOL = 16
 
@@ -51,7 +51,7 @@ def with_views(
 
 
 def with_one_hot(dataset: Dataset) -> Dataset:
-    """The dataset with its codons themselves as the one view, "codon"."""
+    """The dataset with its one-hot codons as the only view, "codon"."""
     spans = [
         np.arange(n)[:, None] * NUCLEOTIDES + np.array([[0, NUCLEOTIDES]]) for n in dataset.codons
     ]
@@ -62,10 +62,12 @@ def with_one_hot(dataset: Dataset) -> Dataset:
 def placed(
     dataset: Dataset, view: str, spans: Sequence[np.ndarray], parts: int, aligned: bool = True
 ) -> list[Placement]:
-    """A placement a row; rows of one length and one tokenisation share theirs."""
+    """One placement for each row; rows with the same length and tokenisation share theirs.
+
+    Raises `UserError` if a codon of a row has no token."""
     letters_a_codon = 1 if view == "protein" else NUCLEOTIDES
     known: dict[tuple, Placement] = {}
-    found = []
+    placements = []
     for name, row_spans, codons in zip(dataset.ids, spans, dataset.codons.tolist(), strict=True):
         key = (codons, row_spans.tobytes())
         if key not in known:
@@ -77,8 +79,8 @@ def placed(
                 )
             except UserError as error:
                 raise UserError(f"record {name!r}: {view} embedding: {error}") from None
-        found.append(known[key])
-    return found
+        placements.append(known[key])
+    return placements
 
 
 def collate(dataset: Dataset, rows: np.ndarray, device: torch.device) -> Batch:
@@ -104,9 +106,9 @@ def shuffled(
 
 
 def by_length(dataset: Dataset, rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
-    """Rows in batches of similar length, longest first, always the same ones.
+    """Rows in deterministic batches of similar length, longest first.
 
-    Shortest first, the memory that a batch frees is too small for the next one.
+    Shortest first, the memory that a batch frees would be too small for the next one.
     """
     order = rows[np.argsort(-dataset.codons[rows], kind="stable")]
     for start in range(0, len(order), size):
@@ -116,7 +118,7 @@ def by_length(dataset: Dataset, rows: np.ndarray, size: int) -> Iterator[np.ndar
 def moments(parts: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of every feature over the states [T, D] of all `parts`.
 
-    float32 [D] each. A feature that never changes has deviation 1. One pass, one part in memory.
+    Returns float32 [D] each. A constant feature has deviation 1. One pass, one part in memory.
     """
     count, total, squares = 0, 0.0, 0.0
     for part in parts:
@@ -125,7 +127,7 @@ def moments(parts: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         squares = squares + np.einsum("td,td->d", states, states)
     mean = total / count
     deviation = np.sqrt(np.maximum(squares / count - mean**2, 0))
-    # States are half precision: what is left of a constant after rounding is no spread.
+    # States are half precision: what rounding leaves of a constant feature is not variance.
     deviation[deviation < 1e-3 * np.abs(mean) + 1e-6] = 1.0
     return mean.astype(np.float32), deviation.astype(np.float32)
 

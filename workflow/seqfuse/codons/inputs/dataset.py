@@ -1,6 +1,6 @@
-"""One dataset as an arm sees it: targets, splits, and the views of every sequence.
+"""A dataset as an arm sees it: targets, splits, and the views of every sequence.
 
-Read from cleaned records and codon frames, and checked; `batches` adds the views.
+It is read from cleaned records and codon frames, and checked; `batches` adds the views.
 """
 
 import math
@@ -18,14 +18,14 @@ from seqfuse.codons.inputs.placement import NUCLEOTIDES, Placement
 from seqfuse.errors import UserError
 
 SPLITS = ("train", "val", "test")
-# The order of the one-hot vectors; the last one is for a codon that is not all A, C, G and T.
+# The order of the one-hot vectors; one more, the last, is for codons with an N.
 CODONS = sorted(code(1))
 
 
 class States(Protocol):
     """The states [T, D] of a sequence: a memory map of the store, or one-hot codons.
 
-    Of an encoder that is trained with the arm, the token ids [T] that it makes them of.
+    For an encoder that is trained with the arm, the token ids [T] of the sequence instead.
     """
 
     width: int
@@ -35,7 +35,7 @@ class States(Protocol):
 
 @dataclass(frozen=True)
 class View:
-    """One view of every row: its letters, their states, and where these lie in the codons."""
+    """One view of every row: letters, states, and the placement of the states on codons."""
 
     sequences: Sequence[str]
     states: States
@@ -44,7 +44,7 @@ class View:
 
     @property
     def width(self) -> int:
-        """Length of a state vector."""
+        """The length of a state vector."""
         return self.states.width
 
     def stored(self, rows: np.ndarray) -> Iterator[np.ndarray]:
@@ -54,7 +54,7 @@ class View:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Rows of one set: `target` is float64 values, or int64 indices into `labels`."""
+    """The rows of one dataset: `target` holds float64 values, or int64 indices into `labels`."""
 
     name: str
     ids: list[str]
@@ -66,17 +66,20 @@ class Dataset:
     views: Mapping[str, View] = field(default_factory=dict)
 
     def rows(self, split: str) -> np.ndarray:
-        """Row numbers of a split, in the order of the records."""
+        """The row numbers (int64) of a split, in the order of the records."""
         return np.flatnonzero(self.split == split)
 
     @property
     def outputs(self) -> int:
-        """Numbers that a model of this set gives: one value, or a score for each label."""
+        """The number of outputs of a model: one value, or a score for each label."""
         return len(self.labels) or 1
 
 
 def read(name: str, records: Path, frames: Path) -> Dataset:
-    """The targets and frames of a dataset, checked; no embeddings yet."""
+    """The targets and frames of a dataset, without embeddings.
+
+    Raises `UserError` if a record lacks a frame or a target, frames disagree, or a split is
+    empty."""
     clean = tables.read(records, tables.CLEAN, ["id", "split", "label", "value"]).to_pydict()
     framed = tables.read(frames, tables.FRAMES).to_pydict()
     order = {name: row for row, name in enumerate(framed["id"])}
@@ -107,12 +110,12 @@ class OneHot:
     _index = {codon: index for index, codon in enumerate(CODONS)}
 
     def get(self, sequence: str) -> np.ndarray:
-        """One row a codon, float16 [C, 65]."""
+        """One row for each codon, float16 [C, 65]."""
         return np.eye(self.width, dtype=np.float16)[self.indices(sequence)]
 
     @classmethod
     def indices(cls, sequence: str) -> np.ndarray:
-        """The number of every whole codon, int64 [C]."""
+        """The index of every whole codon, int64 [C]."""
         codons = codons_of(sequence)
         return np.array([cls._index.get(codon, len(CODONS)) for codon in codons], np.int64)
 
@@ -120,10 +123,10 @@ class OneHot:
 def _check_frames(
     path: Path, ids: list[str], views: Mapping[str, list[str]], codons: np.ndarray
 ) -> None:
-    """DNA, mRNA and protein of a record must be one sequence; the first that is not is named.
+    """Raise `UserError` at the first record whose DNA, mRNA and protein do not agree.
 
-    Which residue a codon stands for is read off the set itself, because a set may have its own
-    genetic code: a codon that is another residue than in most other places is a disagreement.
+    Which residue a codon stands for is read off the dataset itself, which may have its own genetic
+    code: a codon disagrees if it stands for another residue than in most other places.
     """
     for row, name in enumerate(ids):
         dna, rna, protein = (views[view][row] for view in ("dna", "rna", "protein"))
@@ -140,7 +143,7 @@ def _check_frames(
     residue = np.frombuffer(bytearray("".join(views["protein"]).encode()), np.uint8)
     for row, first in enumerate(np.cumsum(codons) - codons):
         if is_initiator(views["dna"][row], views["protein"][row]):
-            residue[first] = ord(UNKNOWN)  # it is methionine at the start alone
+            residue[first] = ord(UNKNOWN)  # it is methionine only at the start
     votes = np.zeros((OneHot.width, 256), np.int64)
     np.add.at(votes, (index, residue), residue != ord(UNKNOWN))
     usual = votes.argmax(1)
@@ -157,7 +160,7 @@ def _check_frames(
 
 
 def _targets(path: Path, clean: dict, split: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The values, or the labels' indices and the labels of the training rows, sorted."""
+    """(values, ()), or (indices of labels, the sorted labels of the training rows)."""
     column = "value" if any(value is not None for value in clean["value"]) else "label"
     for name, value in zip(clean["id"], clean[column], strict=True):
         if value is None or (column == "value" and not math.isfinite(value)):

@@ -1,9 +1,9 @@
-"""Codon alignment by spans: where the tokens of an encoder lie in the codons of a sequence.
+"""Codon alignment by spans: which codons of a sequence each token of an encoder covers.
 
 Codon c is the nucleotides [3c, 3c + 3). Each stored token has a span of nucleotides (of residues
-for a protein, where residue c is codon c), so nothing here counts tokens: a tail of single bases,
-an N that shifts the phase of the 6-mers behind it, or any length give an exact placement. Special
-tokens are not stored and have no place.
+for a protein, where residue c is codon c), so nothing here counts tokens: the placement is exact
+for a tail of single bases, for an N that shifts the phase of the following 6-mers, and for any
+length. Special tokens are not stored and have no placement.
 """
 
 from typing import NamedTuple
@@ -16,10 +16,11 @@ NUCLEOTIDES = 3  # a codon
 
 
 class Placement(NamedTuple):
-    """Which share each output of a token has in which codon: int64[n], int64[n], float32[n].
+    """The shares of token outputs in codons: `codons` int64[n], `outputs` int64[n], `shares`
+    float32[n].
 
-    Outputs of one sequence are numbered through, `parts` to a token; a codon's shares sum to 1.
-    `direct` says that each output is a codon of its own, in order, with nothing shared.
+    The outputs of a sequence are numbered consecutively, `parts` for each token; a codon's shares
+    sum to 1. `direct` says that each output is exactly one codon, in order.
     """
 
     codons: np.ndarray
@@ -31,7 +32,7 @@ class Placement(NamedTuple):
 def place(spans: np.ndarray, codons: int, parts: int = 1) -> Placement:
     """Place the `parts` equal pieces of every span int[T, 2] (nucleotides) on `codons` codons.
 
-    Nucleotides behind the last codon are left out. A codon without any token is a `UserError`.
+    Nucleotides after the last codon are left out. Raises `UserError` for a codon without a token.
     """
     # In units of 1 / parts nucleotide every border is a whole number.
     start, width = spans[:, :1].astype(np.int64), np.diff(spans.astype(np.int64), axis=1)
@@ -59,17 +60,20 @@ def align(sequence: str, **views: tuple[np.ndarray, np.ndarray]) -> dict[str, np
     Each view is (states [T, D], spans int[T, 2]): `dna` and `rna` spans are ranges of nucleotides,
     those of `protein` ranges of residues, where residue c is codon c; special tokens are left out.
     A codon is the mean of the tokens over it, weighted by shared nucleotides (arXiv 2506.08936's
-    average pooling, for tokens of any length). C is len(sequence) // 3. A codon without a token,
-    and a view of another name, is a `UserError`.
+    average pooling, for tokens of any length). C is len(sequence) // 3. Raises `UserError` for a
+    codon without a token and for a view of another name.
     """
     codons = len(sequence) // NUCLEOTIDES
     aligned = {}
     for view, (states, spans) in views.items():
         if view not in ("dna", "rna", "protein"):
-            raise UserError(f"view {view!r}: one of dna, rna, protein")
+            raise UserError(f"view {view!r}: give one of dna, rna, protein")
         states, spans = np.asarray(states), np.asarray(spans)
         if spans.shape != (len(states), 2):
-            raise UserError(f"{view}: {len(states)} states and spans of shape {spans.shape}")
+            raise UserError(
+                f"{view}: {len(states)} states, but spans of shape {spans.shape}; give one span"
+                " [start, end) for each state"
+            )
         placement = place(spans * NUCLEOTIDES if view == "protein" else spans, codons)
         placed = np.zeros((codons, states.shape[1]), np.result_type(states, np.float32))
         shares = placement.shares[:, None].astype(placed.dtype)
@@ -79,6 +83,6 @@ def align(sequence: str, **views: tuple[np.ndarray, np.ndarray]) -> dict[str, np
 
 
 def place_in_order(tokens: int, codons: int) -> Placement:
-    """Token n at codon n, whatever it covers: what happens without alignment."""
+    """Token n at codon n, whatever it covers: the placement without alignment."""
     kept = np.arange(min(tokens, codons))
     return Placement(kept, kept, np.ones(len(kept), np.float32), len(kept) == tokens)

@@ -1,8 +1,8 @@
-"""Encoders inside an arm: trained with its fusion, through LoRA or in full, instead of read once.
+"""Encoders inside an arm: trained with its fusion, by LoRA or in full, instead of read once.
 
-A view of such an arm holds token ids instead of stored states; everything behind its encoder is as
-for stored states, placements by spans included. Training starts where the frozen arm does: LoRA
-begins as the identity.
+A view of such an arm holds token ids instead of stored states; everything after the encoder is the
+same as for stored states, including placement by spans. Training starts where the frozen arm does,
+because LoRA begins as the identity.
 """
 
 from collections.abc import Iterator, Mapping
@@ -26,7 +26,7 @@ _HEAD = "lm_head."
 
 
 class TokenIds:
-    """What a view of a trained encoder holds of a sequence: token ids, special ones left out."""
+    """The view of a trainable encoder: token ids of a sequence, without special tokens."""
 
     def __init__(self, encoder: Encoder):
         self.encoder, self.width = encoder, encoder.width
@@ -37,7 +37,7 @@ class TokenIds:
         return tokens.ids[~tokens.special]
 
     def spans(self, sequence: str) -> np.ndarray:
-        """For each token its range of letters [start, end), int32 [T, 2]."""
+        """The range of letters [start, end) of each token, int32 [T, 2]."""
         tokens = self.encoder.tokenise(sequence)
         return tokens.spans[~tokens.special]
 
@@ -69,27 +69,28 @@ class Live(nn.Module):
 
 
 def load(folders: Mapping[str, Path], tuning: str, rank: int) -> dict[str, Encoder]:
-    """The encoder of each view, with just those parameters to be trained that `tuning` says.
+    """The encoder of each view, with only the parameters trainable that `tuning` selects.
 
     "lora": low-rank updates (arXiv 2106.09685) of `rank` in every linear layer of every block,
-    alpha = 2 rank; "full": all that its hidden states depend on.
+    alpha = 2 rank; "full": everything that its hidden states depend on. Raises `UserError` if an
+    encoder is of another modality.
     """
-    found = {}
+    loaded = {}
     for view, folder in folders.items():
         encoder = encoders.load(folder).train()
         if encoder.modality != view:
-            raise UserError(f"{folder}: an encoder of {encoder.modality}, given for {view}")
+            raise UserError(f"{folder}: an encoder of {encoder.modality}, but {view} is needed")
         if tuning == "lora":
             _add_lora(encoder, rank)
         else:
             for name, parameter in encoder.named_parameters():
                 parameter.requires_grad_(not name.startswith(_HEAD))
-        found[view] = encoder
-    return found
+        loaded[view] = encoder
+    return loaded
 
 
 def with_ids(dataset: Dataset, models: Mapping[str, Encoder], parts: Mapping[str, int]) -> Dataset:
-    """The dataset with the views of `models` as token ids, beside the views that it has."""
+    """The dataset with the views of `models` added as token ids."""
     views = {}
     for view, encoder in models.items():
         letters, tokens = dataset.frames[view], TokenIds(encoder)
@@ -108,7 +109,7 @@ def with_ids(dataset: Dataset, models: Mapping[str, Encoder], parts: Mapping[str
 def states(
     dataset: Dataset, view: str, rows: np.ndarray, size: int, device: torch.device
 ) -> Iterator[np.ndarray]:
-    """States [N, D] of `rows`, a batch of `size` at a time, from the encoder as it was loaded."""
+    """States [N, D] of `rows`, in batches of `size`, from the encoder as it was loaded."""
     alone = replace(dataset, views={view: dataset.views[view]})
     encode = Live(dataset.views[view].states.encoder).to(device).eval()
     for part in by_length(dataset, rows, size):

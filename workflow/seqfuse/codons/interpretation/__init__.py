@@ -1,1 +1,1 @@
-"""What a trained fusion uses: modalities, codons, positions."""
+"""What a trained fusion uses: modalities, codons and positions."""

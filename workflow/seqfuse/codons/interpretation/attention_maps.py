@@ -1,4 +1,4 @@
-"""What happens inside a trained fusion: who attends to what, and the vectors that it makes."""
+"""The inside of a trained fusion: its attention maps and fused vectors."""
 
 from collections.abc import Iterator
 
@@ -11,9 +11,9 @@ from seqfuse.codons.interpretation.trained_arms import Trained, Trials
 
 
 def attention(trials: Trials, trained: Trained, rows: np.ndarray) -> Iterator[dict]:
-    """Rows of `ATTENTION`, for a fusion with cross-attention; of another one, none.
+    """Rows of `ATTENTION` for a fusion with cross-attention; none for other fusions.
 
-    One sequence at a time, because a map has the square of its codons.
+    One sequence at a time, because a map grows with the square of the codons.
     """
     fuse, arm = trained.model.fuse, trained.arm
     if not isinstance(fuse, CrossAttention):
@@ -39,7 +39,7 @@ def attention(trials: Trials, trained: Trained, rows: np.ndarray) -> Iterator[di
 
 @torch.inference_mode()
 def fused(trials: Trials, trained: Trained) -> Iterator[dict]:
-    """Rows of `FUSED`: a vector of every test record, in order."""
+    """Rows of `FUSED`: one vector for each test record, in order."""
     vectors = {}
     for chosen, batch in trials.batches(trained, trials.test):
         states = trained.model.fuse(trained.model.views(batch), batch.mask).states

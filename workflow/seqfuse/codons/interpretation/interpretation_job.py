@@ -1,4 +1,4 @@
-"""Everything that is asked of the trained fusions of one dataset, written as one folder."""
+"""All interpretations of the trained fusions of one dataset, written as one folder."""
 
 import itertools
 from collections.abc import Iterable, Mapping
@@ -15,8 +15,8 @@ from seqfuse.files import atomic_directory
 from seqfuse.progress import say, track
 from seqfuse.settings.sections import Section
 
-_SEED = 0  # draws the test sequences that are looked at one by one
-# Rows made into a table at once: a row of Python takes ten times the memory of one of Arrow.
+_SEED = 0  # draws the test sequences that are examined one by one
+# Rows turned into a table at once: a Python row takes ten times the memory of an Arrow row.
 _ROWS = 20_000
 
 
@@ -31,7 +31,9 @@ def write(
     confidence: float,
     out: Path,
 ) -> None:
-    """Ask, and write; nothing of `out` is there before all of it is."""
+    """Compute and write `out`, which appears only when it is complete.
+
+    Raises `UserError` if the chosen arm is not among the trained ones."""
     arm = settings.arm or list(trials.arms)[-1]
     if arm not in trials.arms:
         raise UserError(
@@ -48,7 +50,7 @@ def write(
     views = {view: trials.stores[view] for view in trials.arms[arm][0].arm.modalities}
     live = mutagenesis.Embedders(views, encoders)
     if len(drawn):
-        say(mutagenesis.foretell(trials, arm, live, synonyms, drawn.tolist()))
+        say(mutagenesis.expected_time(trials, arm, live, synonyms, drawn.tolist()))
     mutated = track(drawn.tolist(), len(drawn), "sequences mutated")
     usage = ({"dataset": trials.dataset.name} | row for row in synonyms.usage())
     with atomic_directory(out) as folder:
@@ -69,7 +71,7 @@ def write(
 
 
 def _table(rows: Iterable[dict], schema: pa.Schema) -> pa.Table:
-    """A table from many rows, of which few are in memory as dictionaries."""
+    """A table from many rows, only a few of which are in memory as dictionaries at a time."""
     rows, parts = iter(rows), [tables.from_rows([], schema)]
     while part := list(itertools.islice(rows, _ROWS)):
         parts.append(tables.from_rows(part, schema))

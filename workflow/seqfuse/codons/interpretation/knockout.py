@@ -1,8 +1,8 @@
-"""The score that a trained fusion loses when modalities are taken from it, beside their weights.
+"""The score that a trained fusion loses when modalities are knocked out, beside their weights.
 
-A weight is no importance: modalities are views of one string, and a fusion may lean on one that
-tells it nothing new. So every set of modalities is replaced, in two ways: by their training mean,
-which says nothing, and by noise of the training mean and deviation, which says something wrong.
+A weight is not importance: modalities are views of one string, and a fusion may lean on one that
+adds nothing. So every set of modalities is replaced in two ways: by their training mean, which is
+uninformative, and by noise with the training mean and deviation, which is misleading.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,27 +22,30 @@ REPLACEMENTS = ("mean", "noise")
 _SEED = 0  # of the noise
 
 
-class Asked(NamedTuple):
-    """What a model says of the test rows: as they are (no modalities), or with some replaced."""
+class Condition(NamedTuple):
+    """How the test rows are shown to a model: unaltered (no modalities), or with some replaced."""
 
     modalities: tuple[str, ...]
     replacement: str
 
 
-WHOLE = Asked((), "")
+WHOLE = Condition((), "")
 
 
 def measure(trials: Trials, arm: str, confidence: float) -> Iterator[dict]:
-    """Rows of `KNOCK_OUTS` of one arm on the test rows: each seed, then the mean over seeds.
+    """Rows of `KNOCK_OUTS` for one arm on the test rows: each seed, then the mean over seeds.
 
-    An interval is over clusters of rows, the same with and without the modalities; that of the
-    mean is over seeds too.
+    Intervals are over clusters of rows, paired with and without the modalities; that of the mean is
+    over seeds as well.
     """
     seeds = trials.arms[arm]
     clusters, counts = _counts(trials)
     target = trials.dataset.target[trials.test]
-    said = [predict(trials, one) for one in seeds]
-    scores = [{key: resampled(p, target, counts) for key, p in one[0].items()} for one in said]
+    outputs = [predict(trials, one) for one in seeds]
+    scores = [
+        {key: resampled(values, target, counts) for key, values in predicted.items()}
+        for predicted, _ in outputs
+    ]
     for key in list(scores[0])[1:]:
         common = {
             "dataset": trials.dataset.name,
@@ -52,24 +55,26 @@ def measure(trials: Trials, arm: str, confidence: float) -> Iterator[dict]:
             "metric": "accuracy" if trials.dataset.labels else "spearman",
             "n": len(trials.test),
         }
-        weights = [weighed.get(common["modalities"]) for _, weighed in said]
-        for one, found, weight in zip(seeds, scores, weights, strict=True):
-            lost = _lost([found], key, clusters, confidence)
+        weights = [weighed.get(common["modalities"]) for _, weighed in outputs]
+        for one, own_scores, weight in zip(seeds, scores, weights, strict=True):
+            lost = _lost([own_scores], key, clusters, confidence)
             yield common | lost | {"seed": one.seed, "weight": weight}
         weight = None if None in weights else float(np.mean(weights))
         yield common | _lost(scores, key, clusters, confidence) | {"weight": weight}
 
 
 @torch.inference_mode()
-def predict(trials: Trials, trained: Trained) -> tuple[dict[Asked, np.ndarray], dict[str, float]]:
-    """Predictions [n, outputs] of the test rows, unaltered ones first, and the mean weights.
+def predict(
+    trials: Trials, trained: Trained
+) -> tuple[dict[Condition, np.ndarray], dict[str, float]]:
+    """Predictions [n, outputs] for the test rows by condition, `WHOLE` first, and the mean weights.
 
-    A batch is read once, and each of its views aligned once as it is and once a replacement.
+    A batch is read once, and its views are aligned once unaltered and once for each replacement.
     """
     model, modalities = trained.model, trained.arm.modalities
     random = torch.Generator().manual_seed(_SEED)
-    keys = [WHOLE] + [Asked(s, r) for s in knock_outs(trained.arm) for r in REPLACEMENTS]
-    said, weights, positions = {key: [] for key in keys}, [], []
+    keys = [WHOLE] + [Condition(s, r) for s in knock_outs(trained.arm) for r in REPLACEMENTS]
+    predicted, weights, positions = {key: [] for key in keys}, [], []
     for chosen, batch in trials.batches(trained, trials.test):
         positions.append(chosen)
         views = model.views(batch)
@@ -80,14 +85,14 @@ def predict(trials: Trials, trained: Trained) -> tuple[dict[Asked, np.ndarray], 
         for key in keys:
             changed = {view: others[key.replacement][view] for view in key.modalities}
             output = model.predict(views | changed, batch.mask)
-            said[key].append(trained.say(output))
+            predicted[key].append(trained.prediction(output))
             if key == WHOLE and output.weights is not None:
                 weights.append(output.weights.double().cpu())
     back = np.argsort(np.concatenate(positions))
     weighed = {}
     if weights:
         weighed = dict(zip(modalities, torch.cat(weights).mean(0).tolist(), strict=True))
-    return {key: np.concatenate(parts)[back] for key, parts in said.items()}, weighed
+    return {key: np.concatenate(parts)[back] for key, parts in predicted.items()}, weighed
 
 
 def replaced(
@@ -97,7 +102,7 @@ def replaced(
     replacement: str,
     random: torch.Generator,
 ) -> Batch:
-    """The batch with other states in place of those of some modalities."""
+    """The batch with the states of some modalities replaced."""
     views = dict(batch.views)
     for view in modalities:
         scale, packed = model.scale[view], views[view]
@@ -110,8 +115,8 @@ def replaced(
 
 
 def _counts(trials: Trials) -> tuple[int, np.ndarray]:
-    """How many clusters the test rows have, and how often each row counts, [1 + units, n]: first
-    all rows once, then all but those of a unit."""
+    """The number of clusters of the test rows, and how often each row counts, [1 + units, n]: first
+    every row once, then all but those of one unit."""
     clusters, cluster = np.unique(trials.cluster, return_inverse=True)
     unit = jackknife.units(len(clusters), trials.dataset.name)
     blocks = jackknife.weights(int(unit.max()) + 1, len(cluster))
@@ -119,16 +124,19 @@ def _counts(trials: Trials) -> tuple[int, np.ndarray]:
 
 
 def _lost(
-    of_seeds: Sequence[dict[Asked, np.ndarray]], key: Asked, clusters: int, confidence: float
+    of_seeds: Sequence[dict[Condition, np.ndarray]],
+    key: Condition,
+    clusters: int,
+    confidence: float,
 ) -> dict:
-    """What the mean over seeds loses, from scores [1 + units] with all modalities and without."""
+    """The loss of the mean over seeds, from scores [1 + units] with all modalities and without."""
     whole, without = (
-        _mean([found[which] for found in of_seeds], clusters) for which in (WHOLE, key)
+        _mean([scores[which] for scores in of_seeds], clusters) for which in (WHOLE, key)
     )
     lost = inference.difference(whole, without, paired=True)
     low, high = lost.interval(1 - confidence)
-    found = {"score": float(whole.value), "knocked_out": float(without.value)}
-    return found | {"lost": float(lost.value), "low": float(low), "high": float(high)}
+    both = {"score": float(whole.value), "knocked_out": float(without.value)}
+    return both | {"lost": float(lost.value), "low": float(low), "high": float(high)}
 
 
 def _mean(scores: Sequence[np.ndarray], clusters: int) -> inference.Estimate:

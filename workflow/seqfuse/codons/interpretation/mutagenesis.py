@@ -1,7 +1,7 @@
-"""Every synonymous codon at every position of a sequence, and what a trained fusion says of it.
+"""A trained fusion's predictions for every synonymous codon at every position of a sequence.
 
-The protein stays what it is, so its states come from the store; DNA and mRNA are embedded here, by
-the encoders that the stores were made with, in the same batches and the same precision.
+The protein does not change, so its states come from the store; DNA and mRNA are embedded here, by
+the encoders that made the stores, in the same batches and the same precision.
 """
 
 import time
@@ -21,16 +21,16 @@ from seqfuse.errors import UserError
 
 # Sequences embedded and kept at once: a long gene has some thousand mutants.
 _AT_ONCE = 256
-# Mutants by which the time of all is told beforehand.
+# Mutants that are timed to estimate the time of all.
 _TIMED = 32
-# What may differ from how a store was written: a GPU computes in bfloat16.
+# The part of a store's description that may differ: a GPU computes in bfloat16.
 _DEVICE = ("computed",)
 
 
 class Embedders:
     """Views of sequences that no store holds, embedded as the store's sequences were.
 
-    `embedders` are of "dna" and "rna"; a view without one must be in its store.
+    `embedders` are those of "dna" and "rna"; a view without one must be in its store.
     """
 
     def __init__(self, stores: Mapping[str, Store], encoders: Mapping[str, Path | None]):
@@ -43,18 +43,18 @@ class Embedders:
 
     def embedded(self, dataset: Dataset) -> Mapping[str, Embedded | Store]:
         """The states of a dataset's distinct sequences, by view."""
-        found = {}
+        by_view = {}
         for view, store in self.stores.items():
             distinct = dict.fromkeys(dataset.frames[view], f"a {view} mutant")
             if view in self.embedders:
-                found[view] = Embedded.by(self.embedders[view], distinct)
+                by_view[view] = Embedded.by(self.embedders[view], distinct)
             else:
-                found[view] = store
-        return found
+                by_view[view] = store
+        return by_view
 
 
 def synonyms_of(dataset: Dataset) -> Synonyms:
-    """The codons of each residue, as a set uses them."""
+    """The codons that a dataset uses for each residue."""
     train = dataset.rows("train").tolist()
     return Synonyms(counted(dataset.frames["dna"], dataset.frames["protein"], train))
 
@@ -62,23 +62,23 @@ def synonyms_of(dataset: Dataset) -> Synonyms:
 def predict(
     trials: Trials, seeds: Sequence[Trained], live: Embedders, row: int, sequences: Sequence[str]
 ) -> np.ndarray:
-    """What each seed of an arm says of other DNA with the protein of `row`: [seeds, n, outputs]."""
-    said = []
+    """Each seed's predictions for other DNA with the protein of `row`: [seeds, n, outputs]."""
+    predicted = []
     for start in range(0, len(sequences), _AT_ONCE):
         dataset = _rewritten(trials.dataset, row, sequences[start : start + _AT_ONCE])
         states = live.embedded(dataset)
-        # Placements depend on the arm alone, which all seeds share.
+        # Placements depend only on the arm, which all seeds share.
         for view in seeds[0].arm.modalities:
             spans = [states[view].spans(sequence) for sequence in dataset.frames[view]]
             dataset = with_view(dataset, seeds[0], view, states[view], spans)
-        said.append([trials.predict(trained, dataset) for trained in seeds])
-    return np.concatenate(said, axis=1)
+        predicted.append([trials.predict(trained, dataset) for trained in seeds])
+    return np.concatenate(predicted, axis=1)
 
 
-def foretell(
+def expected_time(
     trials: Trials, arm: str, live: Embedders, synonyms: Synonyms, rows: Sequence[int]
 ) -> str:
-    """How long `scan` of these rows takes, in words, by some mutants of the first one."""
+    """How long `scan` of these rows will take, in words, judged by some mutants of the first."""
     frames = trials.dataset.frames
     sizes = [
         sum(map(len, (mutant.dna for mutant in synonyms.mutants(*both))))
@@ -97,13 +97,14 @@ def foretell(
 
 
 def scan(trials: Trials, arm: str, live: Embedders, synonyms: Synonyms, row: int) -> Iterator[dict]:
-    """Rows of `MUTANTS`: what each synonymous mutant of one record changes, by seed and label."""
+    """Rows of `MUTANTS`: the change by each synonymous mutant of a record, for each seed and
+    label."""
     dataset, seeds = trials.dataset, trials.arms[arm]
     mutants = synonyms.mutants(dataset.frames["dna"][row], dataset.frames["protein"][row])
-    said = predict(trials, seeds, live, row, [mutant.dna for mutant in mutants])
+    predicted = predict(trials, seeds, live, row, [mutant.dna for mutant in mutants])
     common = {"dataset": dataset.name, "method": arm, "id": dataset.ids[row]}
     common["codons"] = int(dataset.codons[row])
-    for trained, outputs in zip(seeds, said, strict=True):
+    for trained, outputs in zip(seeds, predicted, strict=True):
         changes = (outputs[1:] - outputs[0]).tolist()
         for mutant, change in zip(mutants[1:], changes, strict=True):
             facts = mutant._asdict()
@@ -113,7 +114,7 @@ def scan(trials: Trials, arm: str, live: Embedders, synonyms: Synonyms, row: int
 
 
 def _rewritten(dataset: Dataset, row: int, sequences: Sequence[str]) -> Dataset:
-    """Rows that are `row` with other synonymous DNA."""
+    """The dataset of mutants: `row` with other synonymous DNA."""
     count = len(sequences)
     return Dataset(
         dataset.name,
@@ -131,15 +132,15 @@ def _rewritten(dataset: Dataset, row: int, sequences: Sequence[str]) -> Dataset:
 
 
 def _embedder(view: str, store: Store, folder: Path | None) -> Embedder:
-    """The encoder in `folder`, held to be the one that made the store."""
+    """The encoder in `folder`; raises `UserError` unless it is the one that made the store."""
     if folder is None:
-        raise UserError(f"--{view}-encoder: give the folder of the encoder, to embed mutants with")
+        raise UserError(f"--{view}-encoder: give the encoder's folder, to embed mutants")
     made = store.description
     embedder = live_states.embedder(folder, made)
     for key, value in embedder.description.items():
         if key not in _DEVICE and value != made[key]:
             raise UserError(
-                f"{folder}: not the encoder that made {store.folder} ({key} differs); embed again"
-                " with it, or give the other one"
+                f"{folder}: not the encoder that made {store.folder} ({key} differs); give that"
+                " one, or embed again with this one"
             )
     return embedder

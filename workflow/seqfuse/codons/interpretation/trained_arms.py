@@ -1,4 +1,4 @@
-"""The trained arms of one dataset, read back to be asked: checkpoints, test rows, stored views."""
+"""The trained arms of one dataset, read for interpretation, with test rows and stored views."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,13 +20,13 @@ from seqfuse.errors import UserError
 from seqfuse.registry.arms import ARMS, Arm
 from seqfuse.training.device import device
 
-# Rows at once: enough for the matrix products, and little memory at the longest sequences.
+# Rows at a time: enough for the matrix products, and little memory for the longest sequences.
 _AT_ONCE = 64
 
 
 @dataclass(frozen=True)
 class Trained:
-    """One arm with one seed, as its checkpoint has it; the model is in eval mode."""
+    """One arm with one seed, from its checkpoint; the model is in eval mode."""
 
     arm: Arm
     seed: int
@@ -36,7 +36,7 @@ class Trained:
     deviation: float
     model: CodonModel
 
-    def say(self, output: Output) -> np.ndarray:
+    def prediction(self, output: Output) -> np.ndarray:
         """Predictions float64 [B, outputs]: values in their own unit, or log probabilities."""
         prediction = output.prediction.double().cpu()
         if self.labels:
@@ -46,7 +46,7 @@ class Trained:
 
 @dataclass(frozen=True)
 class Trials:
-    """Every seed of some arms on one dataset, with the stores that they were trained from, and the
+    """Every seed of some arms on one dataset, with the stores they were trained from and the
     cluster of each test row."""
 
     dataset: Dataset
@@ -63,13 +63,13 @@ class Trials:
     def batches(
         self, trained: Trained, rows: np.ndarray | Dataset
     ) -> Iterator[tuple[np.ndarray, Batch]]:
-        """(positions, batch) over rows of the dataset, or over a dataset that has its views."""
+        """(positions, batch) over some rows of the dataset, or over a dataset with views."""
         dataset = rows if isinstance(rows, Dataset) else self.viewed(trained, rows)
         for chosen in by_length(dataset, np.arange(len(dataset.ids)), _AT_ONCE):
             yield chosen, collate(dataset, chosen, self.device)
 
     def viewed(self, trained: Trained, rows: np.ndarray) -> Dataset:
-        """Rows of the dataset with the views of an arm, whose states are read when needed."""
+        """Some rows of the dataset with an arm's views, whose states are read when needed."""
         dataset = subset(self.dataset, rows)
         for view in trained.arm.modalities:
             store, letters = self.stores[view], dataset.frames[view]
@@ -81,13 +81,13 @@ class Trials:
     def predict(self, trained: Trained, rows: np.ndarray | Dataset) -> np.ndarray:
         """Predictions float64 [n, outputs] in order.
 
-        In float32 whatever the precision of training was, so that small changes show.
+        Computed in float32 whatever the precision of training, so that small changes show.
         """
-        positions, said = [], []
+        positions, predicted = [], []
         for chosen, batch in self.batches(trained, rows):
             positions.append(chosen)
-            said.append(trained.say(trained.model(batch)))
-        return np.concatenate(said)[np.argsort(np.concatenate(positions))]
+            predicted.append(trained.prediction(trained.model(batch)))
+        return np.concatenate(predicted)[np.argsort(np.concatenate(positions))]
 
 
 def read(
@@ -98,9 +98,9 @@ def read(
     clusters: Path,
     receipts: Mapping[str, Path],
 ) -> Trials:
-    """Arms from the folders that `seqfuse codons train` wrote, with what they were trained from.
+    """Arms from the folders that `seqfuse codons train` wrote, with the data they were trained on.
 
-    An arm of another dataset or with a modality that has no receipt is a `UserError`.
+    Raises `UserError` for an arm of another dataset, or with a modality that has no receipt.
     """
     place = device()
     arms = {}
@@ -112,15 +112,15 @@ def read(
         arms[seeds[0].arm.name] = seeds
     needed = {view for seeds in arms.values() for view in seeds[0].arm.modalities}
     for view in sorted(needed - set(receipts)):
-        raise UserError(f"--{view}: give the receipt of its embeddings, which an arm reads")
+        raise UserError(f"--{view}: an arm reads these embeddings; give their receipt")
     stores = {view: Store.open(receipts[view]) for view in sorted(needed)}
-    found = read_dataset(dataset, records, frames)
-    ids = pa.array([found.ids[row] for row in found.rows("test")], pa.string())
-    return Trials(found, read_clusters(clusters, ids), stores, arms, place)
+    data = read_dataset(dataset, records, frames)
+    ids = pa.array([data.ids[row] for row in data.rows("test")], pa.string())
+    return Trials(data, read_clusters(clusters, ids), stores, arms, place)
 
 
 def subset(dataset: Dataset, rows: np.ndarray) -> Dataset:
-    """Some rows of a dataset, in the order given, without views."""
+    """Some rows of a dataset, in the given order, without views."""
     return replace(
         dataset,
         ids=[dataset.ids[row] for row in rows],
@@ -133,11 +133,11 @@ def subset(dataset: Dataset, rows: np.ndarray) -> Dataset:
 
 
 def with_view(dataset: Dataset, trained: Trained, view: str, states, spans) -> Dataset:
-    """The dataset with one more view of an arm: its states, and the spans of each row's tokens."""
+    """The dataset with one more view of an arm, from its states and each row's token spans."""
     count = parts(trained.arm, trained.upsampling)[view]
     places = placed(dataset, view, spans, count, trained.arm.aligned)
-    made = View(dataset.frames[view], states, places, count)
-    return replace(dataset, views={**dataset.views, view: made})
+    added = View(dataset.frames[view], states, places, count)
+    return replace(dataset, views={**dataset.views, view: added})
 
 
 def _load(path: Path, dataset: str, device: torch.device) -> Trained:
