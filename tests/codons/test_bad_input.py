@@ -130,7 +130,7 @@ def test_an_arm_that_may_train_none_of_its_encoders(study, tmp_path, capsys):
 def test_an_encoder_of_another_modality(study, tmp_path, capsys):
     flags = ("--rna-model", str(study.models["protein"]))
     error = complaint(capsys, study, tmp_path, *flags, arm="rna_lora")
-    assert f"{study.models['protein']}: an encoder of protein, given for rna" in error
+    assert f"{study.models['protein']}: an encoder of protein, but rna is needed" in error
 
 
 def test_a_sequence_too_long_for_a_trained_encoder_is_named(study, tmp_path, capsys):

@@ -219,14 +219,14 @@ def test_the_order_of_rows_changes_no_prediction(read):
 def test_what_is_missing_is_named(study, read, tmp_path):
     trials, folder = read("concat")
     files = [study.folder / f"{name}.parquet" for name in ("records", "frames", "clusters")]
-    with pytest.raises(UserError, match="--rna: give the receipt of its embeddings"):
+    with pytest.raises(UserError, match="--rna: an arm reads these embeddings; give their receipt"):
         receipts = {view: study.receipts[view] for view in ("dna", "protein")}
         trained_arms.read("small", [folder], *files, receipts)
     with pytest.raises(UserError, match="empty: no checkpoint here"):
         trained_arms.read("small", [tmp_path / "empty"], *files, study.receipts)
     with pytest.raises(UserError, match="trained on 'small', not on 'other'"):
         trained_arms.read("other", [folder], *files, study.receipts)
-    with pytest.raises(UserError, match="--dna-encoder: give the folder"):
+    with pytest.raises(UserError, match="--dna-encoder: give the encoder's folder"):
         mutagenesis.Embedders(trials.stores, {"dna": None, "rna": None})
     assert ARMS["concat"] is trials.arms["concat"][0].arm
 

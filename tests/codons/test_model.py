@@ -127,7 +127,7 @@ def test_a_matched_arm_stands_beside_the_papers_own_sizes(root):
 
 def test_a_budget_that_no_width_meets_is_refused(study, tmp_path):
     shape = study.job("xattn", tmp_path).shape
-    with pytest.raises(UserError, match="parameter_budget: 100 are too few for arm 'xattn'"):
+    with pytest.raises(UserError, match="parameter_budget: 100 is too small for arm 'xattn'"):
         fit_width(ARMS["xattn"], shape, 100)
 
 
@@ -153,7 +153,7 @@ def test_a_cut_or_foreign_checkpoint_is_named(study, tmp_path):
     path = tmp_path / "out" / "seed0.safetensors"
     cut = tmp_path / "cut.safetensors"
     cut.write_bytes(path.read_bytes()[:-10])
-    with pytest.raises(UserError, match=r"cut\.safetensors: cut or no safetensors file"):
+    with pytest.raises(UserError, match=r"cut\.safetensors: truncated or not a safetensors file"):
         checkpoint.load(cut)
     with pytest.raises(UserError, match=r"none\.safetensors: no such file"):
         checkpoint.load(tmp_path / "none.safetensors")

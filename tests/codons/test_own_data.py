@@ -197,7 +197,7 @@ def test_own_data_no_row_is_lost_and_what_is_odd_is_noted(trained, study, tmp_pa
     assert list(said) == ["usual", "stops", "tail", "long", "odd", "protein", "empty", "short"]
     assert said["usual"]["note"] == "" and said["usual"]["codons"] == str(len(known) // 3)
     assert "not coding? 2 stops inside" in said["stops"]["note"]
-    assert "its last 2 nt are in no codon and are left out" in said["tail"]["note"]
+    assert "its last 2 nt are not a codon and are left out" in said["tail"]["note"]
     assert "80 codons; the training sequences have 2 to " in said["long"]["note"]
     assert "codon usage is unlike that of any training sequence" in said["odd"]["note"]
     refused = {
@@ -305,7 +305,7 @@ def test_own_data_mistakes_are_one_line(trained, held_out, tmp_path, capsys):
         made, held_out, "--columns", "sequence=cd"
     )
     assert "line 3 (id 'a'): the id 'a' occurs twice" in about(made, twice(tmp_path))
-    assert "give it one of the suffixes" in refused(
+    assert "use one of the suffixes" in refused(
         "--model", made, "--input", held_out, "--out", tmp_path / "o.xlsx"
     )
     copy = copied(made, tmp_path)
@@ -418,7 +418,7 @@ def test_own_data_only_arms_that_say_something_of_sequences_are_applied(
     assert "onehot is a control (One-hot codons)" in capsys.readouterr().err
     monkeypatch.delitem(ARMS, "onehot")
     assert run(*words) == 2
-    assert "there is no arm 'onehot'" in capsys.readouterr().err
+    assert "unknown arm 'onehot'" in capsys.readouterr().err
 
 
 def twice(folder):
@@ -466,8 +466,8 @@ def test_fused_encoder_makes_the_states_of_new_sequences_as_those_of_its_set(
 @pytest.mark.parametrize(
     ("arm", "more", "said"),
     [
-        (None, (), "was shown states of no arm; it cannot be asked"),
-        ("concat", ("--altered", "codons"), "was shown altered sequences; it cannot be asked"),
+        (None, (), "was trained on states without an arm; it cannot be asked"),
+        ("concat", ("--altered", "codons"), "was trained on altered sequences; it cannot be asked"),
         ("concat", (), "not the arm that .* was trained with; name its folder with --encoder"),
     ],
 )
