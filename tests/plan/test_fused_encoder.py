@@ -17,7 +17,8 @@ CONFIG = {
     "seeds": [3, 5],
     "jobs": {"per_seed": False},
     "language": {
-        "methods": ["by_concat", "concat_tuned", "untrained", "text_only", "shuffled_codons"]
+        "methods": ["by_concat", "concat_tuned", "untrained", "text_only", "shuffled_codons"],
+        "pretrain": {"seed": 3},
     },
 }
 
@@ -67,7 +68,7 @@ def test_fused_encoder_chains_study_b_before_study_a(inputs, of):
     assert inputs.tuned_encoder(job) == []
     assert "arm" not in inputs.codon_states(of(dataset=SET, fused="fused@untrained"))
     assert inputs.by_codon.modules(name) == ["seqfuse.codons.fusions.concat"]
-    assert inputs.by_codon.framed_sets == ["demo-expression", SET]
+    assert inputs.by_codon.framed_sets == ["demo-expression", SET, "demo-coding-genes"]
     assert inputs.by_codon.genetic_codes("coding") == [f"{SET}=1"]
 
 
@@ -92,7 +93,8 @@ def test_fused_encoder_of_altered_frames_reads_these_alone(inputs, of):
 
 
 def test_fused_encoder_of_each_seed_where_each_is_a_job(of):
-    inputs = Inputs(Run(configuration.resolve(CONFIG | {"jobs": {"per_seed": True}})))
+    apart = {"jobs": {"per_seed": True}, "language": {"pretrain": {"seed": None}}}
+    inputs = Inputs(Run(configuration.resolve(configuration.merge(CONFIG, apart))))
     names = [f"sequence.fused@demo-expression@concat@seed{seed}.json" for seed in (3, 5)]
     folder = f"<results>/embeddings/{SET}"
     assert inputs.language_embeddings(of(suite="coding", method="by_concat", seed="5")) == [
@@ -105,6 +107,31 @@ def test_fused_encoder_of_each_seed_where_each_is_a_job(of):
     assert inputs.language_embeddings(of(suite="coding", method="untrained")) == [
         f"{folder}/sequence.fused@untrained.json"
     ]
+
+
+def test_fused_encoder_is_pretrained_on_states_of_coding_genes(of):
+    """SeqCLIP's adapter starts from the arm of the seed that it is fine-tuned with."""
+    inputs = Inputs(Run(configuration.resolve({"preset": "fused", "seeds": [3, 5]})))
+    job = of(suite="coding", method="seqclip_by_concat", seed="5")
+    name = "fused@demo-expression@concat@seed5"
+    folder = "<results>/language/pretrain/seqclip_by_concat@seed5"
+    assert inputs.pretrained_adapter(job) == [f"{folder}/adapter.safetensors"]
+    assert inputs.language_embeddings(job) == [f"<results>/embeddings/{SET}/sequence.{name}.json"]
+    pretraining = of(pretraining="seqclip_by_concat@seed5")
+    pairs = "<results>/embeddings/demo-coding-genes"
+    assert inputs.contrasted_states(pretraining) == f"{pairs}/sequence.{name}.json"
+    by_codon = {"seqclip_by_concat", "seqclip_by_concat@seed5"}
+    assert set(inputs.by_codon.contrasted(by_codon=True)) == by_codon
+    assert set(inputs.by_codon.contrasted(by_codon=False)) == {"seqclip", "seqclip@seed5"}
+    paths = Artifacts(inputs.run).paths("vectors", "language")
+    first = "<results>/language/pretrain/seqclip_by_concat/vectors.parquet"
+    assert [path for path in paths if "/pretrain/" in path] == [first]
+
+
+def test_fused_encoder_of_each_seed_needs_a_pretraining_of_each():
+    given = {"preset": "fused", "language": {"pretrain": {"seed": 0}}}
+    with pytest.raises(UserError, match=r"write pretrain: \{seed: null\}"):
+        configuration.resolve(given)
 
 
 def test_fused_encoder_is_audited_for_what_its_arm_has_seen():
@@ -132,7 +159,15 @@ def encoder(text: str, method: str = "linear", **more) -> dict:
         (encoder("fused:demo-expression/rna@other_protein"), "does not read protein"),
         (encoder("fused:untrained", "linear_fused"), "'fused:untrained' has none"),
         (encoder("demo-nt", "linear_fused"), "trains the fusion of an arm; write fused:SET/ARM"),
-        (encoder("fused:untrained", "seqclip"), "trains a DNA encoder"),
+        (
+            encoder("fused:untrained", "seqclip", pretrain={"dataset": "demo-genes", "seed": 3}),
+            "the entry of 'demo-genes' (language.pretrain.dataset) does not say `cds: true`",
+        ),
+        (
+            encoder("fused:dna", "seqclip", pretrain={"train_encoder": True, "seed": 3}),
+            "stays as it is in pre-training; write pretrain: {train_encoder: false}",
+        ),
+        (encoder("fused:dna@codons", "seqclip"), "pre-training reads genes as they are"),
         (encoder("fused:untrained", "linear_tuned"), "trains a DNA encoder"),
         (encoder("fused:untrained", probe={"exclude_suites": []}), "exclude_suites: [coding]"),
         (

@@ -168,8 +168,8 @@ def test_a_variant_may_stand_among_the_methods():
         ),
         (
             {"language": {"suites": {"a": ["splicing-of-mine"]}}},
-            "no dataset 'splicing-of-mine'; nearest: demo-splice, demo-coding-variants,"
-            " variant-effect-coding-genes; all: resources/datasets.yaml",
+            "no dataset 'splicing-of-mine'; nearest: demo-splice, demo-coding-genes,"
+            " demo-coding-variants; all: resources/datasets.yaml",
         ),
         (
             {"language": {"methods": ["onevocb"]}},

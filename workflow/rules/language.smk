@@ -26,7 +26,7 @@ rule language_pretrain:
     benchmark:
         "<benchmarks>/language_pretrain/{pretraining}.jsonl"
     wildcard_constraints:
-        pretraining=either(plan.pretrainings()),
+        pretraining=either(inputs.by_codon.contrasted(by_codon=False)),
     conda:
         "../../envs/language.yaml"
     threads: needs.threads("gpu") * settings["gpu"]["count"]
@@ -53,6 +53,22 @@ rule language_pretrain:
         " {params.settings} {params.more} {params.board} --text-vectors {params.vectors}"
         " --state {params.state} --out {params.out}"
         " 2> {log}"
+
+
+use rule language_pretrain as language_pretrain_by_codon with:
+    input:
+        pairs=rules.language_pretrain.input.pairs,
+        states=inputs.contrasted_states,
+        text_encoder=rules.language_pretrain.input.text_encoder,
+        backbone=rules.language_pretrain.input.backbone,
+    output:
+        adapter="<results>/language/pretrain/{pretraining}/adapter.safetensors",
+        model="<results>/language/pretrain/{pretraining}/model.json",
+        vectors="<results>/language/pretrain/{pretraining}/vectors.parquet",
+        log="<results>/language/pretrain/{pretraining}/log.jsonl",
+        cost="<results>/language/pretrain/{pretraining}/cost.json",
+    wildcard_constraints:
+        pretraining=either(inputs.by_codon.contrasted(by_codon=True)),
 
 
 rule language_leakage:

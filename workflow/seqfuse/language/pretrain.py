@@ -18,13 +18,22 @@ numbers.
 import argparse
 from pathlib import Path
 
+from seqfuse.errors import UserError
 from seqfuse.settings import cli_flags
 from seqfuse.training.distributed import launch
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pairs", required=True, type=Path, help="cleaned gene-text pairs")
-    parser.add_argument("--encoder", required=True, type=Path, help="folder of a DNA encoder")
+    genes = parser.add_mutually_exclusive_group(required=True)
+    genes.add_argument("--encoder", type=Path, help="folder of a DNA encoder")
+    genes.add_argument(
+        "--states",
+        type=Path,
+        metavar="RECEIPT",
+        help="instead: states of all genes by codon, from `seqfuse codons embed`; needs"
+        " --train-encoder false",
+    )
     parser.add_argument("--text-encoder", required=True, type=Path, help="folder of a text encoder")
     parser.add_argument(
         "--backbone", required=True, type=Path, help="language model that the adapter is made for"
@@ -49,9 +58,12 @@ def run(args: argparse.Namespace) -> None:
 
     torch.set_num_threads(args.threads)
     settings = cli_flags.take(args, pretraining_job.Settings)
+    if args.states and settings.train_encoder:
+        raise UserError("--states: stored states cannot be trained; add --train-encoder false")
     job = pretraining_job.Job(
         args.pairs,
         args.encoder,
+        args.states,
         args.text_encoder,
         args.backbone,
         settings,

@@ -63,8 +63,15 @@ def _of_run(scope: Scope) -> Wildcards:
     return [{}]
 
 
-def _of_pretraining(scope: Scope) -> Wildcards:
+def _of_leakage(scope: Scope) -> Wildcards:
     return [{}] if scope.run.pretrained() else []
+
+
+def _of_pretraining(scope: Scope) -> Wildcards:
+    """The first pre-training that a method of this run starts from."""
+    run = scope.run
+    starting = [name for name in run.runs("language") if run.method(name).pretrained]
+    return [{"pretraining": run.pretraining_of(name)} for name in starting[:1] if run.pretrained()]
 
 
 def _of_arms_read(scope: Scope) -> Wildcards:
@@ -216,15 +223,15 @@ ARTIFACTS: tuple[Artifact, ...] = (
     Artifact("vectors", f"{_METHOD}/inputs.parquet", _of_readers, "language"),
     Artifact(
         "vectors",
-        "<results>/language/pretrain/seqclip/vectors.parquet",
+        "<results>/language/pretrain/{pretraining}/vectors.parquet",
         _of_pretraining,
         "language",
     ),
-    Artifact("leakage", "<results>/language/pretrain/leakage.json", _of_pretraining, "language"),
+    Artifact("leakage", "<results>/language/pretrain/leakage.json", _of_leakage, "language"),
     Artifact("leakage", "<results>/codons/{dataset}/leakage.json", _of_arms_read, "language"),
     Artifact(
         "pretrainings",
-        "<results>/language/pretrain/seqclip/model.json",
+        "<results>/language/pretrain/{pretraining}/model.json",
         _of_pretraining,
         "language",
     ),

@@ -1,5 +1,7 @@
 """Coding sets of study A and the encoders that read them by codon, for the rules."""
 
+from collections.abc import Iterable
+
 from seqfuse.plan.run import Run
 from seqfuse.registry.arms import ARMS
 from seqfuse.registry.codon_encoders import CodonEncoder
@@ -14,8 +16,11 @@ class ByCodon:
 
     @property
     def framed_sets(self) -> list[str]:
-        """The sets with codon frames: all of study B, and the coding ones of study A."""
-        return [*self.run.codon_sets, *self._coding(self.run.datasets("language"))]
+        """The sets with codon frames: those of study B, and those of study A, with the pairs of its
+        pre-training, that are coding."""
+        pairs = self.run.settings["language"]["pretrain"]["dataset"]
+        named = dict.fromkeys([*self.run.datasets("language"), pairs])
+        return [*self.run.codon_sets, *self._coding(named)]
 
     def genetic_codes(self, suite: str) -> list[str] | None:
         """The genetic codes of the coding sets of a suite of study A, as NAME=CODE."""
@@ -32,10 +37,15 @@ class ByCodon:
         encoder = CodonEncoder.of(fused)
         return ARMS[encoder.arm].modules if encoder.arm else []
 
+    def contrasted(self, by_codon: bool) -> list[str]:
+        """The pre-trainings that read states by codon, or those that read DNA."""
+        names = self.run.pretrainings()
+        return [name for name in names if bool(self.run.pretrained_on(name)) == by_codon]
+
     def trained_on(self, name: str) -> list[str]:
         """The modules of the fusion that a method or variant goes on training."""
         encoder = self.run.codon_encoder(name)
         return ARMS[encoder.arm].modules if encoder and encoder.unfused else []
 
-    def _coding(self, names: list[str]) -> list[str]:
+    def _coding(self, names: Iterable[str]) -> list[str]:
         return [name for name in names if self.run.settings["datasets"][name].get("cds")]

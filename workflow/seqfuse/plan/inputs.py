@@ -132,8 +132,16 @@ class Inputs:
             return []
         return expand(
             "<results>/language/pretrain/{pretraining}/adapter.safetensors",
-            pretraining=self._encoders(wildcards),
+            pretraining=self.run.starts(
+                wildcards.method, sorted(self.run.trained_seeds(wildcards))
+            ),
         )
+
+    def contrasted_states(self, wildcards):
+        """The receipt of the states by codon of the pairs that a pre-training reads."""
+        pairs = self.run.settings["language"]["pretrain"]["dataset"]
+        encoder = self.run.pretrained_on(wildcards.pretraining)
+        return f"<results>/embeddings/{pairs}/sequence.{encoder.word}.json"
 
     def _encoders(self, wildcards) -> list[str]:
         """The encoders that the seeds of a job read, in the order of seeds."""

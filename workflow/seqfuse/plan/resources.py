@@ -97,8 +97,9 @@ class Needs:
         return found
 
     def pretrain_disk(self, wildcards, input):
-        """Checkpoints of the encoder."""
-        return disk.finetuning(Path(input.encoder).parent, seeds=1, lora_rank=0)
+        """Checkpoints of the encoder; an adapter alone takes next to nothing."""
+        encoder = input.get("encoder")
+        return disk.finetuning(Path(encoder).parent, seeds=1, lora_rank=0) if encoder else 0
 
     def arm_disk(self, wildcards, input):
         """Checkpoints of a head and of encoders that are trained with it, and memory maps."""

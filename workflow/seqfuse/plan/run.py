@@ -100,6 +100,12 @@ class Run:
         own = self._contrasting(name)
         return own if own["seed"] is not None else own | {"seed": int(seed or self.seeds[0])}
 
+    def pretrained_on(self, pretraining: str) -> CodonEncoder | None:
+        """The encoder by codon whose states a pre-training reads; None if it reads DNA."""
+        name, _, seed = pretraining.partition("@seed")
+        encoder = CodonEncoder.of(self.model_of(name, "encoder"))
+        return encoder and encoder.with_seed(int(seed or self.seeds[0]))
+
     def _contrasting(self, name) -> dict:
         language = self.settings["language"]
         of_variant = language["variants"].get(name, {}).get("pretrain", {})
@@ -212,14 +218,17 @@ class Run:
 
     def encoders_of(self, name, seeds) -> list[str]:
         """The encoders whose states these seeds of a method or variant read, each once."""
-        if self.method(name).pretrained:
-            return list(dict.fromkeys(self.pretraining_of(name, seed) for seed in seeds))
         encoder = self.codon_encoder(name)
         if encoder is None:
-            return [self.model_of(name, "encoder")]
+            starts = self.method(name).pretrained
+            return self.starts(name, seeds) if starts else [self.model_of(name, "encoder")]
         # If one job trains all seeds, all of them read the states of the arm's first seed.
         seeds = seeds if self.settings["jobs"]["per_seed"] else self.seeds[:1]
         return list(dict.fromkeys(encoder.with_seed(seed).word for seed in seeds))
+
+    def starts(self, name, seeds) -> list[str]:
+        """The pre-trainings that these seeds of a method or variant start from, each once."""
+        return list(dict.fromkeys(self.pretraining_of(name, seed) for seed in seeds))
 
     def codon_encoder(self, name) -> CodonEncoder | None:
         """The encoder of a method or variant that reads by codon, or None. A method that goes on

@@ -60,8 +60,8 @@ def validate(name: str, entry: Mapping, places: Places = NOWHERE) -> dict:
     for key in _OF_VARIANTS if entry["source"] != "vcf" else ():
         if key in entry:
             raise UserError(f"dataset {name!r}: {key} is a key of `source: vcf` alone; remove it")
-    if entry.get("cds") and entry["study"] != "language":
-        raise UserError(f"dataset {name!r}: cds is a key of `study: language`; remove it")
+    if entry.get("cds") and entry["study"] == "codons":
+        raise UserError(f"dataset {name!r}: sequences of `study: codons` are coding; remove cds")
     if entry.get("frame") and not entry.get("cds"):
         raise UserError(
             f"dataset {name!r}: frame is the start of the first codon; it needs `cds: true`"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from seqfuse.data.demo import coding_variants, codons, effects, genes, language
+from seqfuse.data.demo import coding_genes, coding_variants, codons, effects, genes, language
 
 # generator -> (rows from a seed, what a record's label, value or text should be)
 GENERATORS: dict[str, tuple[Callable[[int], list[dict]], Callable[[dict], object]]] = {
@@ -15,6 +15,7 @@ GENERATORS: dict[str, tuple[Callable[[int], list[dict]], Callable[[dict], object
     "expression": (codons.expression, codons.expression_truth),
     "classes": (codons.classes, codons.classes_truth),
     "genes": (genes.genes, genes.gene_truth),
+    "coding-genes": (coding_genes.genes, coding_genes.description),
 }
 
 

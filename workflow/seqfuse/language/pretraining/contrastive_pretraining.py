@@ -1,5 +1,7 @@
 """SeqCLIP (arXiv 2602.12286): a DNA encoder and an adapter, pulled towards descriptions of genes.
 
+An encoder that reads by codon stays as study B left it; the adapter alone is pulled.
+
 Ours, where the paper is silent: a gene is the mean of its adapter outputs over all tokens but the
 special ones, and of a reference with its variant the mean of both; a description is one vector of a
 frozen text encoder, computed once, behind a linear projection to the adapter's width, which is
@@ -18,6 +20,7 @@ from torch.nn import functional as F
 
 from seqfuse.encoders.models.encoder import Encoder
 from seqfuse.encoders.models.tokenisers import Tokens
+from seqfuse.language.pretraining.stored_means import StoredMeans
 from seqfuse.training.batches import chunks, padded
 from seqfuse.training.distributed import processes
 from seqfuse.training.trainer import Trainer
@@ -71,7 +74,7 @@ class Contrast(nn.Module):
 
     def __init__(
         self,
-        encoder: Encoder,
+        encoder: Encoder | StoredMeans,
         text_width: int,
         width: int,
         temperature: float,

@@ -13,6 +13,7 @@ from seqfuse.encoders.models.encoder import Encoder
 from seqfuse.encoders.models.tokenisers import Tokens
 from seqfuse.errors import UserError
 from seqfuse.language.pretraining.contrastive_pretraining import Pair, pieces
+from seqfuse.language.pretraining.stored_means import StoredMeans
 from seqfuse.language.pretraining.text_tower import TextEncoder
 from seqfuse.progress import say
 from seqfuse.settings.sections import Section
@@ -36,7 +37,7 @@ class GeneTextPairs:
     """
 
     path: Path
-    encoder: Encoder
+    encoder: Encoder | StoredMeans
     tower: TextEncoder
     settings: Settings
     too_long: dict[str, dict] = field(default_factory=dict)

@@ -1,5 +1,6 @@
 """One job of contrastive pre-training: its pairs and their vectors, what it writes, its cost."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -27,6 +28,7 @@ from seqfuse.language.pretraining.contrastive_pretraining import (
     recall,
 )
 from seqfuse.language.pretraining.gene_text_pairs import GeneTextPairs, Settings
+from seqfuse.language.pretraining.stored_means import StoredMeans
 from seqfuse.language.pretraining.text_tower import TextEncoder
 from seqfuse.training.cost import write_log
 from seqfuse.training.device import device
@@ -43,10 +45,15 @@ _VALIDATION = 512
 
 @dataclass(frozen=True)
 class Job:
-    """One pre-training; `run` writes its folder."""
+    """One pre-training; `run` writes its folder.
+
+    Either `encoder`, the folder of a DNA encoder, is trained with the adapter, or `states` is the
+    receipt of a codon encoder's states of all genes.
+    """
 
     pairs: Path
-    encoder: Path
+    encoder: Path | None
+    states: Path | None
     text_encoder: Path
     backbone: Path
     settings: Settings
@@ -123,8 +130,12 @@ class Job:
         return read_json(path)["hidden_size"]
 
     @cached_property
-    def _loaded(self) -> Encoder:
-        return encoders.load(self.encoder)
+    def _loaded(self) -> Encoder | StoredMeans:
+        if self.encoder:
+            return encoders.load(self.encoder)
+        genes = tables.read(self.pairs, tables.CLEAN)
+        columns = (genes[name].drop_null().to_pylist() for name in ("sequence", "variant"))
+        return StoredMeans(self.states, itertools.chain(*columns))
 
     @cached_property
     def _tower(self) -> TextEncoder:
@@ -155,7 +166,7 @@ class Job:
             canonical_json(
                 [
                     sha256(self.pairs),
-                    checksums(self.encoder),
+                    checksums(self.encoder) if self.encoder else self._loaded.key,
                     checksums(self.text_encoder),
                     asdict(self.settings),
                     self._width,
@@ -171,8 +182,9 @@ class Job:
         from safetensors.torch import save_file
 
         method: Contrast = trainer.method
-        method.encoder.save(folder / "encoder")
-        write_manifest(folder / "encoder")
+        if self.encoder:
+            method.encoder.save(folder / "encoder")
+            write_manifest(folder / "encoder")
         adapter = {k: v.detach().cpu() for k, v in method.adapter.state_dict().items()}
         save_file(adapter, folder / "adapter.safetensors")
         genes, texts = trainer.embed(held_out)
@@ -190,11 +202,11 @@ class Job:
                 "name": "seqclip",
                 "kind": "pretrained",
                 "layout": method.encoder.layout,
-                "scratch": _scratch(self.encoder),
                 "width": self._width,
                 "temperature": method.temperature.item(),
                 "held_out_pairs": len(held_out),
                 "retrieval": recall(genes, texts, held_out),
+                **({"scratch": _scratch(self.encoder)} if self.encoder else {}),
                 **facts,
             },
         )

@@ -22,6 +22,7 @@ class Estimates:
         self.fitted = learning.fitted
         self._rules: dict[str, Callable[[SimpleNamespace], Estimate]] = {
             "language_pretrain": learning.pretrain,
+            "language_pretrain_by_codon": learning.pretrain,
             "language_trial": learning.finetune,
             "language_finetune": learning.finetune,
             "language_predict": answering.predict,

@@ -27,6 +27,11 @@ class Learning(Estimator):
         encoder = self.run.model_of(name, "encoder")
         pairs = self.run.settings["language"]["pretrain"]["dataset"]
         work, precision = workload.of_dataset(self.run, pairs), given["precision"]
+        words = min(512, work.question.mean + work.answer.mean)
+        if self.run.pretrained_on(name):
+            # An adapter of stored states takes next to nothing; each description is read once.
+            tower = self.run.model_of(name, "text_encoder")
+            return self.reading(tower, sum(work.rows.values()) * words, words)
         learns = "contrast" if given["train_encoder"] else "embed"
         found = self.known.of(coefficients.of_encoder(self.run, encoder, learns, precision))
         read = self.known.of(coefficients.of_encoder(self.run, encoder, "embed", precision))
@@ -35,7 +40,7 @@ class Learning(Estimator):
         )
         genes = work.nucleotides.map(lambda nt: work.sequences * (nt // 6 + nt % 6))
         tokens = given["steps"] * given["batch"] * genes.mean
-        texts = given["steps"] * given["batch"] * min(512, work.question.mean + work.answer.mean)
+        texts = given["steps"] * given["batch"] * words
         flops = tokens * (row_flop(found, genes.mean) + row_flop(read, genes.mean))
         flops += texts * row_flop(tower, 256)
         at_once = min(given["chunk_tokens"], given["batch"] * genes.most)

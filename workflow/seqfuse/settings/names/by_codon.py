@@ -27,7 +27,9 @@ def misplaced(settings: Mapping) -> Iterator[Mistake]:
                 said = f"method {method.name!r} trains the fusion of an arm; write fused:SET/ARM"
                 yield path, f"{where}: {said}, not {encoder!r}"
             continue
-        if said := _unusable(settings, method, encoder):
+        if said := _unusable(settings, method, encoder) or (
+            method.pretrained and _uncontrasted(settings, variant, encoder)
+        ):
             yield path, f"{where}: {said}"
             continue
         for suite in variant.get("suites", shown):
@@ -40,6 +42,30 @@ def misplaced(settings: Mapping) -> Iterator[Mistake]:
             if name in language["methods"] and suite not in language["probe"]["exclude_suites"]:
                 said = f"{encoder!r} has no states for the altered DNA of probes; write"
                 yield path, f"{where}: {said} `language: {{probe: {{exclude_suites: [{suite}]}}}}`"
+
+
+def _uncontrasted(settings: Mapping, variant: Mapping, encoder: str) -> str | None:
+    """Why no pre-training can read an encoder's states: of its pairs, or of what it trains."""
+    given = {**settings["language"]["pretrain"], **variant.get("pretrain", {})}
+    pairs = given["dataset"]
+    if not settings["datasets"].get(pairs, {}).get("cds"):
+        return (
+            f"{encoder!r} reads coding sequences, but the entry of {pairs!r}"
+            " (language.pretrain.dataset) does not say `cds: true`"
+        )
+    if given["train_encoder"]:
+        return (
+            f"{encoder!r} stays as it is in pre-training; write pretrain: {{train_encoder: false}}"
+        )
+    source = codon_encoders.CodonEncoder.of(encoder)
+    if source.arm and settings["jobs"]["per_seed"] and given["seed"] is not None:
+        return (
+            f"each seed reads {encoder!r} of its own seed (jobs.per_seed), and so does its"
+            " pre-training; write pretrain: {seed: null}"
+        )
+    if source.altered:
+        return f"{encoder!r}: pre-training reads genes as they are; name the encoder without @"
+    return _other_code(settings, encoder, pairs)
 
 
 def _other_code(settings: Mapping, encoder: str, dataset: str) -> str | None:
@@ -64,7 +90,7 @@ def _unusable(settings: Mapping, method: Method, encoder: str) -> str | None:
     sets = [one for name in trained for one in splits(name, codons["split_seeds"])]
     if source.arm and source.set not in sets:
         return f"{encoder!r}: no arm is trained on {source.set!r}{nearest(source.set, sets)}"
-    if not method.reads_store or method.pretrained:
+    if not method.reads_store:
         return f"method {method.name!r} trains a DNA encoder; name one, not {encoder!r}"
     if method.trains_encoder and not source.arm:
         return f"method {method.name!r} trains the fusion of an arm, but {encoder!r} has none"
