@@ -127,7 +127,7 @@ def test_rehearse_takes_the_cores_where_no_gpu_is_wanted():
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("a1000", "a1000: no card that is known; did you mean 'a100'?"),
+        ("a1000", "a1000: unknown card; did you mean 'a100'?"),
         ("a100-48", "no a100 has 48 GB; there are a100-80, a100-40"),
         ("a100-xl", "no a100 has xl GB; there are a100-80, a100-40"),
     ],
@@ -170,7 +170,7 @@ def test_rehearse_makes_val_of_a_tenth_and_counts_a_draw():
 def test_rehearse_asks_for_the_size_of_a_set_that_nobody_states():
     own = {"mine": {"source": "files", "study": "codons", "files": [{"path": "x.csv"}]}}
     run = run_of(datasets=own, studies=["codons"], codons={"datasets": ["mine"]})
-    with pytest.raises(UserError, match="dataset 'mine': .* does not say how large it is"):
+    with pytest.raises(UserError, match="dataset 'mine': .* does not declare its size"):
         workload.of_dataset(run, "mine")
 
 
@@ -344,7 +344,7 @@ def test_rehearse_holds_a_run_to_its_budget(capsys):
     assert "4.0 GPU-hours on made-up of 10 GB" in capsys.readouterr().err
     with pytest.raises(UserError, match="takes 4.0 GPU-hours, budget_gpu_hours is 3"):
         budget.hold(lambda: fixed, three, 3)
-    with pytest.raises(UserError, match="what 1 jobs take is not known"):
+    with pytest.raises(UserError, match="1 jobs have no estimate yet"):
         budget.hold(lambda: fixed, [*three, ("unknown", None)], 9)
 
 
@@ -355,6 +355,6 @@ def test_rehearse_stops_no_run_on_a_card_that_it_does_not_know(capsys):
         return cards.card(run_of(gpu={"model": "v100", "memory_gb": 16}).settings)
 
     budget.hold(made, [], None)
-    assert "GPU-hours are not known: v100: no card that is known" in capsys.readouterr().err
-    with pytest.raises(UserError, match="v100: no card that is known"):
+    assert "GPU-hours cannot be estimated: v100: unknown card" in capsys.readouterr().err
+    with pytest.raises(UserError, match="v100: unknown card"):
         budget.hold(made, [], 10)

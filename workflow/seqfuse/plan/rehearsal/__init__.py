@@ -1,1 +1,1 @@
-"""What the jobs of a plan take, computed before the first of them runs: `seqfuse rehearse`."""
+"""Estimates of what the jobs of a run take, made before the first one runs: `seqfuse rehearse`."""

@@ -1,4 +1,4 @@
-"""What a run comes to in GPU-hours, before its first job is submitted."""
+"""The GPU-hours of a run, added up and held to the budget before its first job is submitted."""
 
 from collections.abc import Callable, Iterable
 from types import SimpleNamespace
@@ -11,15 +11,15 @@ from seqfuse.progress import say
 def hold(
     made: Callable[[], Estimates], jobs: Iterable[tuple[str, SimpleNamespace]], budget: float | None
 ) -> None:
-    """Say what the jobs (rule, wildcards) come to; over the `budget` it is a `UserError`, and so is
-    a budget that cannot be held, because the card or some job's shapes are not known. Without a
-    budget, a site's card may be any."""
+    """Print the GPU-hours of the jobs (rule, wildcards). More than the `budget` is a `UserError`,
+    and so is a budget that cannot be checked because the card or the shapes of a job are unknown.
+    Without a budget, the card may be unknown."""
     try:
         estimates = made()
     except UserError as error:
         if budget is not None:
             raise
-        say(f"GPU-hours are not known: {error}")
+        say(f"GPU-hours cannot be estimated: {error}")
         return
     hours, unknown = total(estimates, jobs)
     least = "at least " if unknown else ""
@@ -28,7 +28,7 @@ def hold(
         return
     if unknown:
         raise UserError(
-            f"budget_gpu_hours is {budget:g}, but what {unknown} jobs take is not known; run"
+            f"budget_gpu_hours is {budget:g}, but {unknown} jobs have no estimate yet; run"
             " `seqfuse rehearse` with the same words first"
         )
     if hours > budget:
@@ -36,21 +36,21 @@ def hold(
 
 
 def over(hours: float, budget: float) -> str:
-    """That a run takes more than its budget, and what to do."""
+    """The message that a run takes more than its budget, with what to do."""
     return (
-        f"the run takes {hours:,.1f} GPU-hours, budget_gpu_hours is {budget:g}; raise it, or take"
-        " fewer suites, seeds or learning rates (`seqfuse rehearse` shows which cost what)"
+        f"the run takes {hours:,.1f} GPU-hours, budget_gpu_hours is {budget:g}; raise it, or use"
+        " fewer suites, seeds or learning rates (`seqfuse rehearse` shows what each costs)"
     )
 
 
 def total(estimates: Estimates, jobs: Iterable[tuple[str, SimpleNamespace]]) -> tuple[float, int]:
-    """GPU-hours of the jobs, and how many of them cannot be told."""
+    """The GPU-hours of the jobs, and how many of them have no estimate."""
     hours, unknown = 0.0, 0
     for rule, wildcards in jobs:
         try:
-            found = estimates.of(rule, wildcards)
+            estimate = estimates.of(rule, wildcards)
         except UserError:
             unknown += 1
         else:
-            hours += found.gpu_hours if found else 0
+            hours += estimate.gpu_hours if estimate else 0
     return hours, unknown

@@ -1,8 +1,8 @@
-"""What jobs compute on: memory and speed of a card by its data sheet, and how much of it is used.
+"""GPU models (cards): memory and speed by their data sheets, and the share of both that is reached.
 
-The shares that are used were measured on an H200 (docs/gpu.md). Of a training step there a quarter
-is matrix products, the rest passes over memory, which other cards make slower in other proportions:
-their shares follow from that, and were not measured.
+The shares were measured on an H200 (docs/gpu.md). There a quarter of a training step is matrix
+products, and the rest is memory traffic. Other cards have another ratio of both speeds: their
+shares are derived from that, and were not measured.
 """
 
 from collections.abc import Mapping
@@ -10,24 +10,24 @@ from dataclasses import dataclass, replace
 
 from seqfuse.errors import UserError, nearest
 
-# Measured on an H200: the share of its products that training and reading reach, that of an encoder
-# alone, and the share of its memory's speed that writing an answer token by token reaches.
+# Measured on an H200: the share of its peak FLOP/s that training, reading prompts, and an encoder
+# alone reach, and the share of its memory bandwidth that generating an answer reaches.
 _TRAINING, _READING, _EMBEDDING, _WRITING = 0.13, 0.08, 0.35, 0.05
-# Of what CPU kernels keep alive of a step beside its gradients, a GPU's keep so much; and so many
-# bytes of logits stand there at once (language/backbones/chunked_cross_entropy.py).
+# Activations of a step on a GPU as a share of those on a CPU; and bytes of logits that a GPU holds
+# at once (language/backbones/chunked_cross_entropy.py).
 _KEPT, _LOGITS = 0.85, 2.2e9
-# Of the time of a step there, what goes with the speed of products.
+# The share of a step's time on an H200 that matrix products take.
 _PRODUCTS = 0.25
-# What is free of a card's memory, and what its driver, torch and their blocks take of it.
+# The share of a card's memory that is free, and GB that driver and torch take of it.
 _FREE, _OWN_GB = 0.97, 1.5
-# Products of float32 beside those of bfloat16: TF32.
+# Speed of float32 products (TF32) relative to bfloat16.
 _FLOAT32 = 0.5
 
 
 @dataclass(frozen=True)
 class Card:
-    """A GPU, or a number of CPU cores: memory (GB of 10^9 bytes), dense bfloat16 products (TFLOP/s)
-    and its memory's speed (TB/s). A CPU's memory is None: it is the machine's."""
+    """A GPU, or a number of CPU cores: memory (GB of 10^9 bytes), dense bfloat16 speed (TFLOP/s)
+    and memory bandwidth (TB/s). The memory of a CPU is None, because it is the machine's."""
 
     name: str
     memory_gb: float | None
@@ -44,22 +44,22 @@ class Card:
 
     @property
     def room(self) -> float | None:
-        """Bytes that a job may take of it."""
+        """Bytes that a job may use."""
         return None if self.memory_gb is None else 1e9 * (_FREE * self.memory_gb - self.own_gb)
 
     @property
     def title(self) -> str:
-        """What it is called, with its memory."""
+        """Its name, with its memory."""
         return self.name if self.memory_gb is None else f"{self.name} of {self.memory_gb:g} GB"
 
     def seconds(self, flops: float, share: float, precision: str) -> float:
-        """How long so many FLOP take at a share of what the card can do."""
+        """Seconds that so many FLOP take at a share of the card's peak."""
         speed = self.tflops * (self.float32 if precision == "float32" else 1)
         return flops / (1e12 * speed * share)
 
 
 _H200 = Card("h200", 141, 989, 4.8)
-# name -> memory in the sizes that are sold, the most first: (GB, TFLOP/s, TB/s).
+# name -> the sizes that are sold, largest first: (GB, TFLOP/s, TB/s).
 _SHEETS = {
     "h200": [(141, 989, 4.8)],
     "h100": [(80, 989, 3.35)],
@@ -68,13 +68,13 @@ _SHEETS = {
     "rtx4090": [(24, 165, 1.01)],
     "a10": [(24, 125, 0.6)],
 }
-# A core of a CPU: products of float32, measured on the two cores of docs/results.md.
+# One CPU core in float32, measured on the two cores of docs/results.md.
 _CORE_TFLOPS, _CORE_BANDWIDTH = 0.07, 0.01
 CPU = "cpu"
 
 
 def card(settings: Mapping, named: str | None = None) -> Card:
-    """The card of a run's `gpu` and `jobs`, or one by its name, such as a100-80 or cpu."""
+    """The card that a run's `gpu` and `jobs` describe, or a named one, such as a100-80 or cpu."""
     gpu, threads = settings["gpu"], settings["jobs"]["gpu"]["threads"]
     if named is None and gpu["memory_gb"] is None:
         named = CPU
@@ -96,8 +96,8 @@ def card(settings: Mapping, named: str | None = None) -> Card:
     if name not in _SHEETS:
         known = [*_SHEETS, CPU]
         raise UserError(
-            f"{named or gpu['model']}: no card that is known{nearest(name, known)}; give --card one"
-            f" of {', '.join(known)}, with its memory where there are several: a100-80"
+            f"{named or gpu['model']}: unknown card{nearest(name, known)}; give --card one of"
+            f" {', '.join(known)}, with its memory if there are several sizes: a100-80"
         )
     if size:
         sold = [sheet for sheet in _SHEETS[name] if str(sheet[0]) == size]
@@ -108,7 +108,7 @@ def card(settings: Mapping, named: str | None = None) -> Card:
         sizes = ", ".join(f"{name}-{sheet[0]}" for sheet in _SHEETS[name])
         raise UserError(f"no {name} has {size or wanted} GB; there are {sizes}")
     memory, tflops, bandwidth = sold[-1]
-    found = Card(name, memory if named else gpu["memory_gb"], tflops, bandwidth)
+    sheet = Card(name, memory if named else gpu["memory_gb"], tflops, bandwidth)
     slower = _PRODUCTS * _H200.tflops / tflops + (1 - _PRODUCTS) * _H200.bandwidth / bandwidth
     faster = _H200.tflops / tflops / slower
-    return replace(found, training=_TRAINING * faster, reading=_READING * faster)
+    return replace(sheet, training=_TRAINING * faster, reading=_READING * faster)

@@ -1,9 +1,9 @@
-"""What a method of a shape takes, by what is in a batch: found once, kept in files.
+"""Coefficients of memory and FLOP of each method and model shape: traced once, kept in files.
 
 A *request* names everything that the coefficients depend on: the method, the shapes of its models,
-what is trained and in which precision. `seqfuse language trace` answers it, which needs torch and a
-minute; nothing here does. resources/coefficients.json answers for the presets and the catalogue's
-models, results/coefficients.json for what `seqfuse rehearse` had to ask for on this machine.
+what is trained, and the precision. `seqfuse language trace` answers it, which needs torch and about
+a minute; this module needs neither. resources/coefficients.json has the answers for the presets and
+the models of the catalogue, results/coefficients.json those that were traced on this machine.
 """
 
 import functools
@@ -21,22 +21,22 @@ from seqfuse.settings.paths import RESOURCES
 
 SHIPPED = RESOURCES / "coefficients.json"
 OWN = Path("results", "coefficients.json")
-# What of a config.json says how large a model is.
+# The keys of a config.json that determine the size of a model.
 _SIZES = (
     *("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers"),
     *("num_attention_heads", "num_key_value_heads", "head_dim", "max_position_embeddings"),
     *("tie_word_embeddings", "embed_dim", "ffn_embed_dim", "layers", "attention_heads"),
 )
-# The k-mers that stand for shorter ones, too.
+# Shorter k-mers are estimated as these.
 _K = 6
 Request = Mapping[str, object]
 
 
 class Unknown(UserError):
-    """No file answers a request yet."""
+    """No file has the answer to a request yet."""
 
     def __init__(self, request: Request):
-        super().__init__(f"nobody has asked yet what this takes: {canonical_json(request)}")
+        super().__init__(f"not traced yet: {canonical_json(request)}")
         self.request = request
 
 
@@ -44,16 +44,16 @@ class Coefficients:
     """The answers that are known."""
 
     def __init__(self, files: Iterable[Path] = (SHIPPED, OWN)):
-        self._found: dict[str, dict] = {}
+        self._answers: dict[str, dict] = {}
         for path in files:
-            self._found |= _read(path, path.stat().st_mtime_ns if path.is_file() else 0)
+            self._answers |= _read(path, path.stat().st_mtime_ns if path.is_file() else 0)
 
     def of(self, request: Request) -> dict[str, dict[str, float]]:
-        """The answer to a request; `Unknown` where there is none."""
+        """The answer to a request; `Unknown` if there is none."""
         key = canonical_json(request)
-        if key not in self._found:
+        if key not in self._answers:
             raise Unknown(request)
-        return self._found[key]
+        return self._answers[key]
 
 
 @functools.lru_cache(maxsize=8)

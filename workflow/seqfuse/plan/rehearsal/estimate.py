@@ -1,4 +1,4 @@
-"""What one job takes, and what the estimates of every job share."""
+"""The estimate of one job, and what all estimates have in common."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,19 +10,18 @@ from seqfuse.plan.rehearsal.workload import Prompted, Workload
 from seqfuse.plan.run import Run
 
 FLOAT = 4
-# AdamW keeps two moments of every trained parameter.
+# AdamW keeps two moments per trained parameter.
 MOMENTS = 2
-# What a process takes before it has a model, and what more with a GPU.
+# Bytes of a process without a model, and in addition with a GPU.
 _PROCESS, _DRIVER = 1.0e9, 2.5e9
-# Tokens of sequences that are embedded at once (encoders/embedder.py), by kind of device.
+# Tokens that are embedded at once (encoders/embedder.py), by kind of device.
 _EMBEDDED = {"cpu": 500, "cuda": 65536}
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a job takes: bytes of the weights, of gradients, of the optimiser and of what is alive
-    beside them at the peak; of the host's memory and of disk; tokens, FLOP and seconds; and what to
-    change where it does not fit."""
+    """What a job takes: bytes of weights, gradients, optimiser and activations at the peak, of host
+    memory and of disk; tokens, FLOP and seconds; and what to change if it does not fit."""
 
     weights: float = 0
     gradients: float = 0
@@ -39,26 +38,26 @@ class Estimate:
 
     @property
     def memory(self) -> float:
-        """Bytes at the peak, where the model computes."""
+        """Bytes at the peak on the device of the model."""
         return self.weights + self.gradients + self.optimiser + self.activations
 
     @property
     def gpu_hours(self) -> float:
-        """Hours of all its GPUs."""
+        """Hours times GPUs."""
         return self.seconds * self.gpus / 3600
 
     def fits(self, card: Card) -> bool:
-        """Whether the card has room for it; of a CPU, the machine has."""
+        """Whether the card has room for it; a CPU is assumed to."""
         return card.room is None or self.memory <= card.room
 
     def needed(self, card: Card) -> float:
-        """Bytes of the node's memory."""
+        """Bytes of the node's memory that it needs."""
         return self.host + (self.memory if card.room is None else 0)
 
 
 @dataclass(frozen=True)
 class Estimator:
-    """One run on one card, by coefficients that are known."""
+    """Estimates of one run on one card, from known coefficients."""
 
     run: Run
     card: Card
@@ -66,7 +65,7 @@ class Estimator:
 
     @property
     def kind(self) -> str:
-        """The kind of device."""
+        """The kind of device: "cpu" or "cuda"."""
         return "cpu" if self.card.room is None else "cuda"
 
     @property
@@ -75,15 +74,15 @@ class Estimator:
 
     def reading(self, encoder: str, tokens: float, length: float) -> Estimate:
         request = coefficients.of_encoder(self.run, encoder, "embed", self.precision)
-        found = self.known.of(request)
-        flops = tokens * row_flop(found, length)
+        traced = self.known.of(request)
+        flops = tokens * row_flop(traced, length)
         at_once = min(tokens, max(_EMBEDDED[self.kind], length))
-        weights = found["resident"]["bytes"]
-        alive = max(0.0, found["peak"]["fixed"] + found["peak"]["tokens"] * at_once)
+        weights = traced["resident"]["bytes"]
+        alive = max(0.0, traced["peak"]["fixed"] + traced["peak"]["tokens"] * at_once)
         return Estimate(
             weights=weights,
             activations=alive,
-            host=self.host(FLOAT * found["resident"]["parameters"], weights, weights + alive),
+            host=self.host(FLOAT * traced["resident"]["parameters"], weights, weights + alive),
             tokens=tokens,
             flops=flops,
             seconds=self.card.seconds(flops, self.card.embedding, self.precision),
@@ -95,21 +94,21 @@ class Estimator:
         return [(work, workload.of_method(self.run, suite, name, work)) for work in works]
 
     def alive(self, traced: float) -> float:
-        """Bytes that the card's kernels keep alive, of those that a CPU's do."""
+        """Bytes of activations on this card, from those traced on a CPU."""
         return max(0.0, traced) * self.card.kept
 
     def host(self, held: float, device: float = 0.0, peak: float = 0.0) -> float:
-        """Bytes of a process beside the model: `held` of them on the host while a model is loaded
-        or saved. Where the host is the device, that is not at the time of its peak: what counts is
-        by how much held and what the device holds then (`device`) are over the `peak`."""
+        """Bytes of a process besides the model on its device. `held` bytes are on the host while a
+        model is loaded or saved. If the host is the device, this is not at the time of the `peak`:
+        only the excess of `held` and what the device holds then (`device`) over the peak counts."""
         if self.kind == "cuda":
             return _PROCESS + _DRIVER + held
         return _PROCESS + max(0.0, held + device - peak)
 
 
-def prompt_flop(found: Mapping, length, prompted: Prompted, answers: float | None = None) -> float:
+def prompt_flop(traced: Mapping, length, prompted: Prompted, answers: float | None = None) -> float:
     """FLOP of one row of a mean length."""
-    flops, learnt = found["flops"], prompted.answer.mean if answers is None else answers
+    flops, learnt = traced["flops"], prompted.answer.mean if answers is None else answers
     return (
         flops["tokens"] * length.mean
         + flops["squares"] * length.mean**2
@@ -118,6 +117,6 @@ def prompt_flop(found: Mapping, length, prompted: Prompted, answers: float | Non
     )
 
 
-def row_flop(found: Mapping, length: float) -> float:
-    """FLOP of a token of an encoder in a sequence of so many."""
-    return found["flops"]["tokens"] + found["flops"]["squares"] * length
+def row_flop(traced: Mapping, length: float) -> float:
+    """FLOP per token of an encoder in a sequence of so many tokens."""
+    return traced["flops"]["tokens"] + traced["flops"]["squares"] * length

@@ -1,4 +1,4 @@
-"""What every job takes: memory, work, time, disk. From coefficients, a workload and a card."""
+"""Memory, FLOP, time and disk of every job, from coefficients, a workload and a card."""
 
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -17,8 +17,8 @@ class Estimates:
 
     def __init__(self, run: Run, card: Card, known: Coefficients | None = None):
         self.card = card
-        given = run, card, known or Coefficients()
-        learning, answering, reading = Learning(*given), Answering(*given), Reading(*given)
+        shared = run, card, known or Coefficients()
+        learning, answering, reading = Learning(*shared), Answering(*shared), Reading(*shared)
         self.fitted = learning.fitted
         self._rules: dict[str, Callable[[SimpleNamespace], Estimate]] = {
             "language_pretrain": learning.pretrain,
@@ -27,7 +27,7 @@ class Estimates:
             "language_finetune": learning.finetune,
             "language_predict": answering.predict,
             "language_probe": answering.probe,
-            # It reads the same records three times, and generates nothing.
+            # It reads the same records three times and generates nothing.
             "language_linear_probe": answering.probe,
             "language_attention": answering.attention,
             "embeddings": reading.embeddings,
@@ -37,5 +37,5 @@ class Estimates:
         }
 
     def of(self, rule: str, wildcards: SimpleNamespace) -> Estimate | None:
-        """The estimate of a job; None of a rule that computes with no model."""
+        """The estimate of a job, or None if its rule computes with no model."""
         return self._rules[rule](wildcards) if rule in self._rules else None

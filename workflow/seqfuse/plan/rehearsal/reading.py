@@ -1,4 +1,4 @@
-"""What encoders and study B take: embeddings, arms and their interpretation."""
+"""Estimates for encoders and study B: embeddings, arms and their interpretation."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -8,9 +8,9 @@ from seqfuse.plan.rehearsal.estimate import FLOAT, MOMENTS, Estimate, Estimator,
 from seqfuse.plan.rehearsal.workload import Workload
 from seqfuse.registry.arms import ARMS
 
-# A codon has so many synonymous ones besides itself, on average over the code.
+# Synonymous codons that a codon has besides itself, on average over the genetic code.
 _SYNONYMOUS = 2.4
-# FLOP of a trained parameter and token: forward and backward.
+# FLOP per trained parameter and token, forward and backward.
 _TRAINED_FLOP = 6
 
 
@@ -18,73 +18,71 @@ class Reading(Estimator):
     """Estimates of `embeddings`, `codons_train` and `codons_interpret`."""
 
     def embeddings(self, wildcards) -> Estimate:
-        """What the store does not hold yet is not known before: all of a set's sequences."""
+        """All sequences of a set, because which of them are stored already is not known."""
         dataset, encoder = wildcards.dataset, wildcards.encoder
         work = workload.of_dataset(self.run, dataset)
         letters = {"rna": 1, "protein": 3, "dna": 6, "sequence": 6}[wildcards.view]
         rows = sum(work.rows.values()) * work.sequences
-        found = self.reading(
+        estimate = self.reading(
             encoder, rows * work.nucleotides.mean / letters, work.nucleotides.mean / letters
         )
         request = coefficients.of_encoder(self.run, encoder, "embed", self.precision)
         width = self.known.of(request)["resident"]["width"]
         stored = {"float16": 2, "float32": 4}[self.run.settings["embeddings"]["dtype"]]
         states = rows * work.nucleotides.mean / (3 if wildcards.view == "rna" else letters)
-        return replace(found, disk=states * width * stored)
+        return replace(estimate, disk=states * width * stored)
 
     def arm(self, wildcards) -> Estimate:
-        """One arm, its trials and every seed; frozen states come from the store."""
-        given, arm = self.run.arm_training(wildcards.arm), ARMS[wildcards.arm]
+        """One arm with its trials and seeds; frozen states come from the store."""
+        settings, arm = self.run.arm_training(wildcards.arm), ARMS[wildcards.arm]
         work = workload.of_dataset(self.run, wildcards.dataset)
         codons = work.nucleotides.map(lambda nt: nt / 3)
-        parameters = given["parameter_budget"] or 8 * given["width"] * given["channels"] * 3
-        fits = (
-            len(self.run.seeds)
-            - 1
-            + len(given["learning_rate"]) * max(1, len(given["entropy"]) if arm.entropy else 1)
-        )
-        tokens = fits * given["epochs"] * work.rows.get("train", 0) * codons.mean
-        width = sum(self._width(view) for view in arm.modalities)
-        flops = tokens * _TRAINED_FLOP * (parameters + width * given["width"])
-        batch = given["batch"] * codons.most * FLOAT
-        found = Estimate(
+        width = settings["width"]
+        parameters = settings["parameter_budget"] or 8 * width * settings["channels"] * 3
+        entropies = max(1, len(settings["entropy"])) if arm.entropy else 1
+        trainings = len(self.run.seeds) - 1 + len(settings["learning_rate"]) * entropies
+        tokens = trainings * settings["epochs"] * work.rows.get("train", 0) * codons.mean
+        read = sum(self._width(view) for view in arm.modalities)
+        flops = tokens * _TRAINED_FLOP * (parameters + read * width)
+        batch = settings["batch"] * codons.most * FLOAT
+        estimate = Estimate(
             weights=FLOAT * parameters,
             gradients=FLOAT * parameters,
             optimiser=MOMENTS * FLOAT * parameters,
-            activations=batch * (2 * width + 12 * given["width"] * max(1, len(arm.modalities))),
-            host=self.host(sum(work.rows.values()) * codons.mean * width * 2),
-            disk=fits * 4 * FLOAT * parameters,
+            activations=batch * (2 * read + 12 * width * max(1, len(arm.modalities))),
+            host=self.host(sum(work.rows.values()) * codons.mean * read * 2),
+            disk=trainings * 4 * FLOAT * parameters,
             tokens=tokens,
             flops=flops,
-            seconds=self.card.seconds(flops, self.card.reading, given["precision"]),
+            seconds=self.card.seconds(flops, self.card.reading, settings["precision"]),
             remedy="codons.training.batch",
         )
-        return self._tuned(found, wildcards, given, work) if arm.tuning else found
+        return self._tuned(estimate, wildcards, settings, work) if arm.tuning else estimate
 
-    def _tuned(self, found: Estimate, wildcards, given: Mapping, work: Workload) -> Estimate:
-        """With the encoders that an arm trains."""
+    def _tuned(self, estimate: Estimate, wildcards, settings: Mapping, work: Workload) -> Estimate:
+        """The same with the encoders that the arm trains."""
         letters = {"rna": 1, "protein": 3, "dna": 6}
-        for view in given["tuned"]:
+        for view in settings["tuned"]:
             encoder = self.run.settings["codons"]["encoders"][view]
-            learnt = self.known.of(
-                coefficients.of_encoder(self.run, encoder, "contrast", given["precision"])
+            traced = self.known.of(
+                coefficients.of_encoder(self.run, encoder, "contrast", settings["precision"])
             )
             whole = ARMS[wildcards.arm].tuning != "lora"
-            trained = FLOAT * learnt["resident"]["trained"] * (1 if whole else 0.01)
+            trained = FLOAT * traced["resident"]["trained"] * (1 if whole else 0.01)
             tokens = work.nucleotides.map(lambda nt, per=letters[view]: nt / per)
-            flops = found.tokens * 3 / letters[view] * row_flop(learnt, tokens.mean)
-            at_once = given["batch"] * tokens.most
-            seconds = self.card.seconds(flops, self.card.training, given["precision"])
-            found = replace(
-                found,
-                weights=found.weights + learnt["resident"]["bytes"],
-                gradients=found.gradients + trained,
-                optimiser=found.optimiser + MOMENTS * trained,
-                activations=found.activations + learnt["peak"]["tokens"] * at_once,
-                flops=found.flops + flops,
-                seconds=found.seconds + seconds,
+            flops = estimate.tokens * 3 / letters[view] * row_flop(traced, tokens.mean)
+            at_once = settings["batch"] * tokens.most
+            seconds = self.card.seconds(flops, self.card.training, settings["precision"])
+            estimate = replace(
+                estimate,
+                weights=estimate.weights + traced["resident"]["bytes"],
+                gradients=estimate.gradients + trained,
+                optimiser=estimate.optimiser + MOMENTS * trained,
+                activations=estimate.activations + traced["peak"]["tokens"] * at_once,
+                flops=estimate.flops + flops,
+                seconds=estimate.seconds + seconds,
             )
-        return found
+        return estimate
 
     def _width(self, view: str) -> float:
         encoder = self.run.settings["codons"]["encoders"].get(view)
@@ -94,8 +92,8 @@ class Reading(Estimator):
         return self.known.of(request)["resident"]["width"]
 
     def interpret(self, wildcards) -> Estimate:
-        """Every synonymous codon at every place of a few sequences, read by both encoders of
-        nucleotides."""
+        """Every synonymous codon at every position of a few sequences, read by the encoders of DNA
+        and mRNA."""
         settings = self.run.settings["codons"]
         work = workload.of_dataset(self.run, wildcards.dataset)
         rows = min(settings["interpretation"]["sequences"], work.rows.get("test", 0))

@@ -1,6 +1,6 @@
 """How much there is to compute: rows and lengths of a dataset, and tokens of a method's prompts.
 
-Lengths are those of the cleaned records where they are, else those that the catalogue declares.
+Lengths are counted in the cleaned records if they exist, otherwise taken from the catalogue.
 """
 
 import functools
@@ -13,16 +13,15 @@ from seqfuse.errors import UserError
 from seqfuse.plan.run import Run
 from seqfuse.settings import datasets as entries
 
-# Letters a token, of Qwen3's tokeniser on KEGG's questions and on its reasoning; of DNA that is
-# written as text, on random nucleotides.
+# Letters per token of Qwen3's tokeniser: on KEGG's questions, on its reasoning, and on random DNA.
 _QUESTION, _ANSWER, _DNA = 3.2, 4.5, 2.0
-# Tokens of the chat format and of the label around them.
+# Tokens of the chat format and of the label.
 _FORMAT, _LABEL = 16, 12
 
 
 @dataclass(frozen=True)
 class Length:
-    """On average, and of the longest row."""
+    """A length on average, and of the longest row."""
 
     mean: float
     most: float
@@ -34,8 +33,8 @@ class Length:
 
 @dataclass(frozen=True)
 class Workload:
-    """Rows of each split; `sequences` of a row (reference and variant), their nucleotides each, and
-    tokens of question and answer. `known`: counted in cleaned records, not declared."""
+    """Rows of each split, the number of sequences of a row (reference and variant), nucleotides of
+    each, and tokens of question and answer. `known` if counted in cleaned records, not declared."""
 
     rows: Mapping[str, int]
     sequences: int
@@ -46,8 +45,8 @@ class Workload:
 
 
 def of_dataset(run: Run, name: str) -> Workload:
-    """The workload of a dataset, or of one with shuffled codons (NAME@WAY), which is as large; a
-    `UserError` where nobody says how large it is."""
+    """The workload of a dataset, or of its copy with shuffled codons (NAME@WAY), which is as large.
+    A `UserError` if its size is unknown."""
     name = name.partition("@")[0]
     path = Path(run.results, "sequences", name, "records.parquet")
     if path.is_file():
@@ -57,7 +56,7 @@ def of_dataset(run: Run, name: str) -> Workload:
 
 @functools.lru_cache(maxsize=64)
 def _counted(path: Path, changed: int) -> Workload:
-    # Only what reads records needs these.
+    # Needed only if there are records.
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
@@ -68,8 +67,8 @@ def _counted(path: Path, changed: int) -> Workload:
         raise UserError(f"{path}: not cleaned records ({error})") from error
 
     def length(*columns: str) -> Length:
-        found = [pc.fill_null(pc.utf8_length(table[name]), 0) for name in columns]
-        total = functools.reduce(pc.add, found)
+        lengths = [pc.fill_null(pc.utf8_length(table[name]), 0) for name in columns]
+        total = functools.reduce(pc.add, lengths)
         return Length(pc.mean(total).as_py(), pc.max(total).as_py())
 
     counts = table["split"].value_counts().to_pylist()
@@ -90,9 +89,9 @@ def _declared(run: Run, name: str) -> Workload:
     longest = size.get("sequence") or cleaning["max_length"]
     if not rows or not longest:
         raise UserError(
-            f"dataset {name!r}: its records are not there yet, and its entry does not say how large"
-            " it is; fetch it first (`seqfuse fetch`, then `snakemake --until sequences`), or give"
-            " its entry a `size: {rows: {train: ...}, sequence: ...}`"
+            f"dataset {name!r}: its records do not exist yet, and its entry does not declare its"
+            " size; fetch it first (`seqfuse fetch`, then `snakemake --until sequences`), or add"
+            " `size: {rows: {train: ...}, sequence: ...}` to its entry"
         )
     mean, cut = size.get("mean", {}), cleaning["max_length"] or math.inf
     drawn = dict(word.split("=") for word in cleaning["draw"])
@@ -112,15 +111,15 @@ def _declared(run: Run, name: str) -> Workload:
 
 
 def _with_val(rows: Mapping[str, int]) -> dict[str, int]:
-    """A tenth of train becomes val where a set has none."""
+    """The rows of a set without val, of whose train a tenth becomes val."""
     val = round(rows.get("train", 0) / 10)
     return {"train": rows.get("train", 0) - val, "val": val, "test": rows.get("test", 0)}
 
 
 @dataclass(frozen=True)
 class Prompted:
-    """What one row is to a method: tokens of its prompt, of that and its answer (`learnt`), of the
-    answer alone, and encoder states."""
+    """One row as a method sees it: tokens of the prompt, of prompt and answer (`learnt`), of the
+    answer alone, and the number of encoder states."""
 
     prompt: Length
     learnt: Length
@@ -132,7 +131,7 @@ def of_method(run: Run, suite: str, name: str, work: Workload) -> Prompted:
     """The tokens of a row of a dataset as a method shows it."""
     method, given = run.method(name).name, run.finetuning(suite, name)
     by_codon = run.method(name).reads_store and run.codon_encoder(name)
-    # A state a codon, or one a 6-mer and each letter behind the last.
+    # One state per codon, or one per 6-mer and per letter after the last 6-mer.
     read = (lambda nt: nt / 3) if by_codon else (lambda nt: nt // 6 + nt % 6)
     states = work.nucleotides.map(lambda nt: work.sequences * read(nt))
     per_sequence = {
