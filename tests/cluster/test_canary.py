@@ -155,5 +155,5 @@ def test_a_canary_that_cannot_speak_is_told_of(chain):
     (chain.root / "bin" / "seqfuse").write_text("#!/bin/sh\nexit 1\n")
     chain.configure(gpu={"canary": True})
     said = chain.finish(chain.submit(TRAINED), code=1)
-    assert "cluster error: gpu.one_gpu: it ended without a word; see results/tiny/logs/" in said
+    assert "cluster error: gpu.one_gpu: it left no findings; see results/tiny/logs/" in said
     assert [job["JobName"] for job in chain.jobs()] == ["seqfuse_canary"]

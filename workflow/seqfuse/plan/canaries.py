@@ -1,7 +1,7 @@
-"""Canaries on the cluster: one on each partition that jobs with GPUs may go to, before they do.
+"""Canaries: one small job on each partition that jobs with GPUs may go to, before they do.
 
-They are submitted when a run starts and waited for, because a fault that one of them finds would
-stop every training job, and the user is still at the terminal. Their tables stand in the run's
+They are submitted when a run starts, and the run waits for them: a fault that one of them finds
+would stop every training job, and the user is still at the terminal. Their tables are in the run's
 logs; each check that failed is one line of the error.
 """
 
@@ -21,7 +21,7 @@ from seqfuse.plan.partitions import Partitions
 from seqfuse.plan.run import Run
 from seqfuse.progress import say
 
-# Most of them are spent on starting.
+# Most of this time is spent on starting.
 _MINUTES = 5
 # torch and a CUDA context in each process.
 _MB_A_PROCESS = 4000
@@ -30,8 +30,8 @@ _SECONDS_BETWEEN_LOOKS = 1.0
 
 @dataclass(frozen=True)
 class Request:
-    """A kind of job with GPUs: the resources that it asks of Slurm, and the command that starts a
-    canary as such a job is started (`launched`)."""
+    """A kind of job with GPUs: the resources that it requests from Slurm, and the command that
+    starts a canary in the same way (`launched`)."""
 
     name: str
     resources: Mapping
@@ -52,21 +52,21 @@ class _Canary:
 
 
 def requests(jobs: Sequence, gpu: Mapping, threads: int) -> list[Request]:
-    """One request for each kind of job with GPUs among `jobs` of a plan, which have `resources`."""
-    several, found = gpu["count"] * gpu["nodes"], {}
+    """One request for each kind of job with GPUs among Snakemake's `jobs`."""
+    several, kinds = gpu["count"] * gpu["nodes"], {}
     for job in jobs:
-        asked = job.resources.get("gpu")
-        if asked and asked == several > 1:
+        gpus = job.resources.get("gpu")
+        if gpus and gpus == several > 1:
             command = launched(f"seqfuse canary --gpus {gpu['count']}", gpu, threads)
-            found["training"] = Request("training", job.resources, command, several)
-        elif asked:
+            kinds["training"] = Request("training", job.resources, command, several)
+        elif gpus:
             command = "seqfuse canary --gpus 1"
-            found["one_gpu"] = Request("one_gpu", job.resources, command)
-    return list(found.values())
+            kinds["one_gpu"] = Request("one_gpu", job.resources, command)
+    return list(kinds.values())
 
 
 def shared_folders(jobs: Sequence, run: Run) -> dict[str, str]:
-    """The folders that nodes must have for these jobs, by what they are for."""
+    """The folders that nodes must share for these jobs, by purpose."""
     models = {
         Path(path).parent.name.removesuffix("@random")
         for job in jobs
@@ -74,13 +74,13 @@ def shared_folders(jobs: Sequence, run: Run) -> dict[str, str]:
         if Path(path).match(f"{run.results}/data/models/*/{MANIFEST}")
     }
     folders = {"results": run.results, "store": run.settings["store"]}
-    # Models of the hub are links into its cache.
+    # The folders of models from the hub are links into its cache.
     linked = any(run.settings["models"][name]["kind"] == "hub" for name in models)
     return folders | ({"HF_HOME": hub_home()} if linked else {})
 
 
 def written_mb(jobs: Sequence) -> dict[str, int]:
-    """What these jobs write at most into the store and elsewhere (MB), as far as it is known."""
+    """The most that these jobs write into the store and elsewhere (MB), as far as it is known."""
     total = {"results": 0, "store": 0}
     for job in jobs:
         known = job.resources.get("disk_mb")
@@ -90,12 +90,12 @@ def written_mb(jobs: Sequence) -> dict[str, int]:
 
 
 def before_submission(jobs: Sequence, run: Run, threads: int, partitions: str | None) -> None:
-    """Try what `jobs` of a plan need; nothing where none of them asks for a GPU."""
-    asked = requests(jobs, run.settings["gpu"], threads)
-    if asked:
+    """Try what Snakemake's `jobs` need, unless none of them requests a GPU."""
+    kinds = requests(jobs, run.settings["gpu"], threads)
+    if kinds:
         here = look(shared_folders(jobs, run), written_mb(jobs))
         memory_gb = run.settings["gpu"]["memory_gb"]
-        try_partitions(asked, partitions, here, Path(run.results), memory_gb)
+        try_partitions(kinds, partitions, here, Path(run.results), memory_gb)
 
 
 def try_partitions(
@@ -105,7 +105,7 @@ def try_partitions(
     results: Path,
     memory_gb: float | None,
 ) -> None:
-    """Run a canary for each request on each partition it may go to; a `UserError` with a line for
+    """Run a canary for each request on each partition it may go to. A `UserError` has one line for
     each check that failed."""
     waiting = {}
     for request in requests:
@@ -119,13 +119,13 @@ def try_partitions(
     except BaseException:
         slurm.run("scancel", *waiting)
         raise
-    complaints = [line for canary in waiting.values() for line in _told(canary, here.start)]
+    complaints = [line for canary in waiting.values() for line in _complaints(canary, here.start)]
     if complaints:
         raise UserError("\n".join(["no job is submitted; canaries found:", *complaints]))
 
 
 def _submit(canary: _Canary, here: Submitted, memory_gb: float | None) -> str:
-    """The number of the job."""
+    """Submit a canary; the number of its job."""
     for path in (canary.findings, canary.log):
         path.parent.mkdir(parents=True, exist_ok=True)
     canary.findings.unlink(missing_ok=True)
@@ -150,13 +150,13 @@ def _wait(waiting: Mapping[str, _Canary]) -> None:
         time.sleep(_SECONDS_BETWEEN_LOOKS)
 
 
-def _told(canary: _Canary, start: str) -> list[str]:
-    """What a canary complains of; one that told nothing is a complaint, too."""
+def _complaints(canary: _Canary, start: str) -> list[str]:
+    """The checks that failed on a canary; that it left no findings is a complaint, too."""
     # A shared file system may show the file a moment after the job has ended.
     for _ in range(10):
         if canary.findings.is_file():
             break
         time.sleep(_SECONDS_BETWEEN_LOOKS)
     else:
-        return [f"{canary.name}: it ended without a word; see {canary.log}"]
+        return [f"{canary.name}: it left no findings; see {canary.log}"]
     return findings.complaints(canary.findings, start)

@@ -1,6 +1,6 @@
-"""What a job reads, by the wildcards of its rule: the input functions of all stages.
+"""The input functions of all stages: the files that a job reads, by the wildcards of its rule.
 
-`wildcards` are anything that has the rule's wildcards as attributes.
+`wildcards` is any object with the rule's wildcards as attributes.
 """
 
 from seqfuse.plan.artifacts import expand
@@ -20,7 +20,7 @@ class Inputs:
         self.by_codon = ByCodon(run)
 
     def model_text(self, wildcards) -> list[str]:
-        """The records whose text a scratch language model learns its tokeniser from."""
+        """The records from whose text a scratch language model learns its tokeniser."""
         entry = self.run.settings["models"][wildcards.model]
         if entry["kind"] != "scratch" or entry["layout"] not in TEXT_LAYOUTS:
             return []
@@ -35,31 +35,31 @@ class Inputs:
         return expand("<results>/sequences/{dataset}/records.parquet", dataset=names)
 
     def clusters(self, wildcards):
-        """Which scored records of every dataset of a suite are one sample."""
+        """The clusters of every dataset of a suite: which scored records are one sample."""
         names = self.run.suites(getattr(wildcards, "study", "language"))[wildcards.suite]
         return expand("<results>/sequences/{dataset}/clusters.parquet", dataset=names)
 
     def data_cards(self, wildcards):
-        """What the catalogue says of every dataset of a suite: title, licence, citation."""
+        """The cards of every dataset of a suite: title, licence, citation."""
         return expand(
             "<results>/data/{dataset}/card.json", dataset=self.run.language_suites[wildcards.suite]
         )
 
     def embedded_table(self, wildcards):
-        """Where the sequences to embed stand: the records, or one view of the codon frames."""
+        """The table with the sequences to embed: the records, or the codon frames."""
         table = "records" if wildcards.view == "sequence" else "frames"
         return f"<results>/sequences/{wildcards.dataset}/{table}.parquet"
 
     def embedded_columns(self, wildcards):
-        """The columns of it to embed."""
+        """The columns of that table to embed."""
         return "sequence variant" if wildcards.view == "sequence" else wildcards.view
 
     def embedded_resolution(self, wildcards):
-        """What a stored state stands for: RNA's letters are averaged over codons."""
+        """What one stored state is of: a token, or of RNA, whose tokens are letters, a codon."""
         return "codon" if wildcards.view == "rna" else "native"
 
     def embedded_parts(self, wildcards):
-        """The receipts of the parts of a set's embedding, where it is divided."""
+        """The receipts of the parts of a set's embedding, if it is divided."""
         if hasattr(wildcards, "part"):
             return []
         return expand(
@@ -71,7 +71,7 @@ class Inputs:
         )
 
     def answered_parts(self, wildcards):
-        """The answers of the parts of a prediction, where it is divided."""
+        """The answers of the parts of a prediction, if it is divided."""
         if hasattr(wildcards, "part"):
             return []
         return expand(
@@ -82,8 +82,8 @@ class Inputs:
         )
 
     def language_embeddings(self, wildcards):
-        """The receipts of the frozen encoder states that a job's seeds read, one a dataset; of
-        several encoders, those of each in turn."""
+        """The receipts of the frozen encoder states that a job's seeds read, one for each dataset,
+        encoder after encoder."""
         if not self.run.method(wildcards.method).reads_store:
             return []
         return [
@@ -93,13 +93,13 @@ class Inputs:
         ]
 
     def method_encoder(self, wildcards):
-        """The encoders that a method reads states of: one, or one a seed."""
+        """The encoders whose states a method reads: one, or one for each seed."""
         if not self.run.method(wildcards.method).reads_store:
             return []
         return list(map(self.run.manifest, self._encoders(wildcards)))
 
     def trials(self, wildcards):
-        """What each learning rate came to that is tried for a method on a suite."""
+        """The results of the learning rates that are tried for a method on a suite."""
         return expand(
             "<results>/language/{suite}/{method}/rates/{rate}.json",
             suite=wildcards.suite,
@@ -108,13 +108,13 @@ class Inputs:
         )
 
     def chosen_rate(self, wildcards):
-        """The learning rate that was chosen of several, by trials, which read none."""
+        """The learning rate chosen from several by trials; a trial itself reads none."""
         if hasattr(wildcards, "rate") or not self.run.rates(wildcards.suite, wildcards.method):
             return []
         return f"<results>/language/{wildcards.suite}/{wildcards.method}/rate.json"
 
     def checkpoints(self, wildcards):
-        """A method's model of every seed."""
+        """A method's trained model of every seed."""
         return expand(
             "<results>/language/{suite}/{method}/model/seed{seed}/manifest.json",
             suite=wildcards.suite,
@@ -149,7 +149,7 @@ class Inputs:
         return self.run.encoders_of(wildcards.method, seeds)
 
     def tuned_encoder(self, wildcards):
-        """The encoder that a method trains with itself."""
+        """The encoder that a method trains along with itself."""
         if not self.run.method(wildcards.method).trains_encoder:
             return []
         if self.run.codon_encoder(wildcards.method):
@@ -158,17 +158,17 @@ class Inputs:
         return [self.run.manifest(self.run.model_of(wildcards.method, "encoder"))]
 
     def codon_states(self, wildcards):
-        """What the states of a set by an encoder that reads by codon are made of: receipts of the
-        modalities, of frames that may be altered, and the checkpoint of an arm."""
+        """The inputs of a set's states by an encoder that reads by codon: the receipts of its
+        modalities, the frames, which may be altered, and the checkpoint of an arm."""
         encoder = CodonEncoder.of(wildcards.fused)
         framed = wildcards.dataset + (f"@{encoder.altered}" if encoder.altered else "")
         models = self.run.settings["codons"]["encoders"]
-        found = {
+        paths = {
             view: f"<results>/embeddings/{framed}/{view}.{models[view]}.json"
             for view in encoder.modalities
         }
-        found["frames"] = f"<results>/sequences/{framed}/frames.parquet"
-        return found | ({"arm": self._checkpoint(encoder)} if encoder.arm else {})
+        paths["frames"] = f"<results>/sequences/{framed}/frames.parquet"
+        return paths | ({"arm": self._checkpoint(encoder)} if encoder.arm else {})
 
     def _checkpoint(self, encoder: CodonEncoder) -> str:
         return f"<results>/codons/{encoder.set}/{encoder.arm}/seed{encoder.seed}.safetensors"
@@ -187,7 +187,7 @@ class Inputs:
         }
 
     def arm_models(self, wildcards):
-        """The encoders that an arm trains, by the flag that takes their folder."""
+        """The encoders that an arm trains, by the flag for their folder."""
         tuned = ARMS[wildcards.arm].trains(self.run.arm_training(wildcards.arm)["tuned"])
         return {
             f"{modality}_model": self.run.manifest(
@@ -197,7 +197,7 @@ class Inputs:
         }
 
     def arm_set(self, wildcards):
-        """The set whose frames an arm reads: the dataset, or the dataset with shuffled codons."""
+        """The set whose frames an arm reads: the dataset, or its copy with shuffled codons."""
         shuffled = ARMS[wildcards.arm].shuffled
         return f"{wildcards.dataset}@{shuffled}" if shuffled else wildcards.dataset
 
@@ -211,7 +211,7 @@ class Inputs:
         }
 
     def judged_predictions(self, wildcards):
-        """The predictions that are judged; the judge's controls are made from records alone."""
+        """The predictions to judge; the judge's controls need only the records."""
         if wildcards.method in REFERENCES:
             return []
         return "<results>/language/{suite}/{method}/predictions.parquet"

@@ -1,9 +1,9 @@
-"""What Snakemake logs of each job, with its reason in a few words.
+"""Shorten what Snakemake logs about each job: its reason in a few words.
 
-Snakemake says of a job whose params changed all that they were and are, which may be tens of
-kilobytes. `JobLog` is a filter of its logger: it names what changed instead and, where PLAN names a
-file, writes each job down there for `dry_run.plan`. A log record has the fields that Snakemake
-promises to logger plugins; the reason is asked of its graph.
+For a job whose params changed, Snakemake prints all old and new values, which may be tens of
+kilobytes. `JobLog` is a filter of its logger: it names what changed instead. If the variable PLAN
+names a file, it also records each job there for `dry_run.plan`. Log records have the fields that
+Snakemake promises to logger plugins; the reason comes from its graph.
 """
 
 import ast
@@ -15,20 +15,20 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-# The variable that names a file, to which a line of JSON is added for each job.
+# The environment variable with the file to which each job is added as a line of JSON.
 PLAN = "SEQFUSE_PLAN"
 NOT_MADE = "not made yet"
 CODE = "its code changed"
 PACKAGES = "a locked version that it imports changed (envs/requirements.lock)"
-# The parameter that stands for code, as `seqfuse.fingerprint` writes it.
+# The parameter with the hash of the code, as `seqfuse.fingerprint` writes it.
 _HASHES = re.compile(r"code (?P<code>\w+), packages (?P<packages>\w+)")
 _CHANGES = {"code": CODE, "packages": PACKAGES}
-# A preset changes a hundred keys.
+# Changes that are shown; another preset changes a hundred keys.
 _MOST = 8
 
 
 class JobLog(logging.Filter):
-    """Shortens the reasons of the jobs of a workflow, whose resolved settings the plan names."""
+    """Shortens the reasons of a workflow's jobs; `settings`, resolved, are recorded with them."""
 
     def __init__(self, workflow, settings: Mapping | None = None):
         super().__init__()
@@ -44,7 +44,7 @@ class JobLog(logging.Filter):
                 changed = "; ".join(_changed(reason.params_changed, names))
                 record.reason = record.reason.replace(str(reason.params_changed), changed)
             if PLAN in os.environ:
-                _write_down(record, reason, names)
+                _record(record, reason, names)
         return True
 
     def _job(self, number: int):
@@ -57,7 +57,7 @@ class JobLog(logging.Filter):
 def explain(reason, text: str, names: Mapping[str, str]) -> str:
     """Snakemake's reason for a job in a few words; "" if it only follows other jobs.
 
-    `text` is its own words for it; `names` are those of the parameters, by their values' `repr`.
+    `text` is Snakemake's own wording; `names` maps the `repr` of a parameter to its name.
     """
     if reason.missing_output:
         return NOT_MADE
@@ -70,18 +70,19 @@ def explain(reason, text: str, names: Mapping[str, str]) -> str:
 
 
 def changes(before: Collection[str], now: Collection[str], names: Mapping[str, str]) -> list[str]:
-    """What differs between the parameters of two runs of a rule, each given by its `repr`."""
+    """The differences between the parameters of two runs of a job, each given as its `repr`."""
     old, new = _parts(before), _parts(now)
-    said = [
+    changed = [
         _CHANGES.get(name) or f"{name} {_short(old.get(name))} -> {_short(new.get(name))}".strip()
         for name in {**old, **new}
         if name not in old or name not in new or old[name] != new[name]
     ]
-    # Their names are known for the values of now alone.
+    # Only the present values have names.
     for was, is_ in itertools.zip_longest(_whole(before), _whole(now), fillvalue="None"):
         change = f"{_short(_value(was))} -> {_short(_value(is_))}"
-        said.append(f"{names.get(is_, '')} {change}".strip())
-    return [*said[:_MOST], *([f"and {len(said) - _MOST} more"] if said[_MOST:] else [])]
+        changed.append(f"{names.get(is_, '')} {change}".strip())
+    more = [f"and {len(changed) - _MOST} more"] if changed[_MOST:] else []
+    return [*changed[:_MOST], *more]
 
 
 def _changed(params, names: Mapping[str, str]) -> list[str]:
@@ -92,7 +93,7 @@ def _names(params) -> dict[str, str]:
     return {repr(value): name for name, value in params.items()}
 
 
-def _write_down(record: logging.LogRecord, reason, names: Mapping[str, str]) -> None:
+def _record(record: logging.LogRecord, reason, names: Mapping[str, str]) -> None:
     """Add a job to the plan, as `dry_run.Job` reads it."""
     job = {
         "rule": record.rule_name,
@@ -113,12 +114,12 @@ def _add(line: dict) -> None:
 
 
 def _parts(values: Collection[str]) -> dict[str, Any]:
-    """The named parts of parameters: of hashes, of flags, of JSON and mappings."""
+    """The named parts of parameters that are hashes, flags, JSON or mappings."""
     return {name: part for value in values for name, part in _named(_value(value))}
 
 
 def _whole(values: Collection[str]) -> list[str]:
-    """The parameters without named parts; each type in one order, so that old and new pair up."""
+    """The parameters without named parts, sorted by type and value, so that old and new match."""
     whole = (value for value in values if not list(_named(_value(value))))
     return sorted(whole, key=lambda value: (type(_value(value)).__name__, value))
 
