@@ -12,10 +12,13 @@ same name. The order of the includes is the order of the DAG.
 
 from snakemake.utils import min_version
 
-from seqfuse.plan import notices
+from seqfuse.plan import array_task, notices, unwatched
 from seqfuse.plan.terminal.handler import stand_before
 
 min_version("9.20")
+
+if workflow.remote_exec:
+    array_task.take_over(workflow.snakemake_tmp_dir)
 
 
 include: "workflow/rules/common.smk"
@@ -50,10 +53,16 @@ include: "workflow/rules/report.smk"
 onstart:
     folders.claim(plan.results, settings["preset"])
     before_submission(workflow)
+    unwatched.listen(logger, workflow)
 
 
 onsuccess:
+    unwatched.end(workflow, finished=True)
     end()
+
+
+onerror:
+    unwatched.end(workflow, finished=False)
 
 
 rule all:

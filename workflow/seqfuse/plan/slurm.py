@@ -20,6 +20,8 @@ from seqfuse.progress import say
 # The executor's job names: the profile's prefix, and a number that each start draws anew.
 _RUN = re.compile(r"(?:[\w-]+_)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SECONDS_BETWEEN_LOOKS = 1.0
+# Longer than a busy controller takes to answer; without an end, a dead one would be waited for.
+_SECONDS_TO_ANSWER = 180.0
 # What the executor tells sbatch of a job.
 _SUBMITTED = (
     *("mem_mb", "runtime", "_cores", "gpu", "gpu_model", "nodes", "tasks"),
@@ -156,7 +158,11 @@ class Queued(NamedTuple):
 
     number: str  # of the array: one for all of its tasks, waiting ones too
     state: str
-    rule: str
+    comment: str  # rule and wildcards; those of an array's first task stand for all of its tasks
+
+    @property
+    def rule(self) -> str:
+        return self.comment.removeprefix("rule_").split("_wildcards_")[0]
 
 
 def queue(folder: Path) -> list[Queued]:
@@ -165,7 +171,7 @@ def queue(folder: Path) -> list[Queued]:
     shown = run("squeue", "--me", "--array", "--noheader", "--format=%F|%T|%j|%k|%Z")
     rows = [line.split("|", 4) for line in shown.splitlines()]
     return [
-        Queued(number, state, comment.removeprefix("rule_").split("_wildcards_")[0])
+        Queued(number, state, comment)
         for number, state, name, comment, workdir in rows
         if workdir == str(folder) and _RUN.fullmatch(name)
     ]
@@ -187,7 +193,9 @@ def left_behind(folder: Path) -> list[str]:
     return list(dict.fromkeys(job.number for job in queue(folder)))
 
 
-def cancel(jobs: Sequence[str]) -> None:
+def cancel(
+    jobs: Sequence[str], why: str = "an earlier snakemake was killed here; ending its jobs first"
+) -> None:
     """Cancel jobs and wait until they are gone, so that their successors find no one else.
 
     What they trained is not lost: a training job saves a checkpoint when it is told to end. To let
@@ -195,7 +203,7 @@ def cancel(jobs: Sequence[str]) -> None:
     """
     if not jobs:
         return
-    say(f"an earlier snakemake was killed here; ending its jobs first: {' '.join(jobs)}")
+    say(f"{why}: {' '.join(jobs)}")
     run("scancel", *jobs)
     while set(run("squeue", "--me", "--noheader", "--format=%F").split()) & set(jobs):
         time.sleep(_SECONDS_BETWEEN_LOOKS)
@@ -229,9 +237,16 @@ def _refusal(partition: str, resources: Mapping) -> str:
 def run(*command: str, env: Mapping[str, str] | None = None) -> str:
     """The output of one of Slurm's commands; its complaint is a `UserError`."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, env=env)
+        done = subprocess.run(
+            command, capture_output=True, text=True, env=env, timeout=_SECONDS_TO_ANSWER
+        )
     except FileNotFoundError:
         raise UserError(f"{command[0]}: not found; is this a node that submits jobs?") from None
+    except subprocess.TimeoutExpired:
+        raise UserError(
+            f"{command[0]}: no answer within {_SECONDS_TO_ANSWER:.0f} s; `scontrol ping` tells"
+            " whether Slurm's controller is up"
+        ) from None
     if done.returncode:
         words = " ".join(done.stderr.split()) or f"{command[0]}: it ended with {done.returncode}"
         raise UserError(re.sub(r"^(sbatch|squeue|scancel|scontrol|sinfo): error: ", r"\1: ", words))
