@@ -10,8 +10,6 @@ import logging
 import re
 from pathlib import Path
 
-from snakemake_executor_plugin_slurm.utils import get_job_wildcards
-
 from seqfuse.errors import UserError
 from seqfuse.plan import slurm
 from seqfuse.progress import say
@@ -53,7 +51,7 @@ class FailedSubmissions(logging.Filter):
         knows of: an array bears the name of its first task, which may be on its way alone."""
         dag = self._workflow.dag
         job = next(job for job in dag.jobs if dag.jobid(job) == number)
-        wildcards = get_job_wildcards(job)
+        wildcards = "_".join(job.wildcards).replace("/", "_")
         comment = f"rule_{job.rule.name}" + (f"_wildcards_{wildcards}" if wildcards else "")
         known = self._workflow.persistence.external_jobids
         alike = (other for other in dag.jobs if other.rule == job.rule and other != job)
