@@ -130,8 +130,8 @@ def score(row: dict) -> Cell:
 
 def by_seed(row: dict) -> tuple[float, ...]:
     """The score of each seed, where there are several and all are defined."""
-    found = tuple(row.get("by_seed") or ())
-    return found if len(found) > 1 and all(map(math.isfinite, found)) else ()
+    values = tuple(row.get("by_seed") or ())
+    return values if len(values) > 1 and all(map(math.isfinite, values)) else ()
 
 
 def count(value: float | None) -> Cell:

@@ -58,9 +58,11 @@ def cut_answers(run: Run) -> list[tuple[str, str]]:
         (
             dataset,
             "test answers that language.prompt.max_new_tokens cut before they ended: "
-            + ", ".join(f"{title(name)} {100 * found[name]:.1f} %" for name in order(found)),
+            + ", ".join(
+                f"{title(name)} {100 * by_method[name]:.1f} %" for name in order(by_method)
+            ),
         )
-        for dataset, found in shares.items()
+        for dataset, by_method in shares.items()
     ]
 
 

@@ -208,17 +208,17 @@ def agreement(run: Run) -> list[Grid]:
         ["Dimension", "Judge", "Other judge", "Spearman", "Mean difference", "Mean distance"]
         + ["Answers"],
     )
-    for found in agreements(run.verdicts):
-        if found.answers > 1:
-            rho = math.nan if found.spearman is None else found.spearman
+    for pair in agreements(run.verdicts):
+        if pair.answers > 1:
+            rho = math.nan if pair.spearman is None else pair.spearman
             grid.add(
-                DIMENSIONS[found.dimension],
-                found.judge,
-                found.other,
-                Cell(cells.number(rho), found.spearman),
-                Cell(cells.signed(found.difference), found.difference),
-                Cell(f"{found.distance:.3f}", found.distance),
-                cells.count(found.answers),
+                DIMENSIONS[pair.dimension],
+                pair.judge,
+                pair.other,
+                Cell(cells.number(rho), pair.spearman),
+                Cell(cells.signed(pair.difference), pair.difference),
+                Cell(f"{pair.distance:.3f}", pair.distance),
+                cells.count(pair.answers),
             )
     grid.sources = sorted({row["source"] for row in run.verdicts})
     return [grid] if grid.rows else []

@@ -82,7 +82,7 @@ class Run:
 
     def drawing(self, name: str) -> Drawing | None:
         """A figure of the run by its name, if it was drawn."""
-        return next((found for found in self.figures if found.figure.name == name), None)
+        return next((drawing for drawing in self.figures if drawing.figure.name == name), None)
 
     def scratch(self) -> list[str]:
         """The models of this run that start from random weights."""
@@ -107,17 +107,17 @@ def read(name: str, settings: Path, paths: Mapping[str, Sequence[Path]]) -> Run:
         _cost(run, path)
     for kind in ("cards", "audits"):
         for path in paths[kind]:
-            found = _checked(kind, path)
-            getattr(run, kind)[path.parent.name] = found
-            found["source_number"] = _note(run, path, _COMMANDS[kind](path, found))
+            facts = _checked(kind, path)
+            getattr(run, kind)[path.parent.name] = facts
+            facts["source_number"] = _note(run, path, _COMMANDS[kind](path, facts))
     for path in paths["pretrainings"]:
-        found = _checked("pretrainings", path)
-        run.pretraining = found | {"source": _note(run, path, "seqfuse language pretrain")}
+        pretraining = _checked("pretrainings", path)
+        run.pretraining = pretraining | {"source": _note(run, path, "seqfuse language pretrain")}
     for path in paths["leakage"]:
-        found = _checked("leakage", path)
+        leakage = _checked("leakage", path)
         number = _note(run, path, "seqfuse language leakage")
-        for name, splits in found["datasets"].items():
-            audit = {"of": found["of"], "splits": splits, "source": number}
+        for name, splits in leakage["datasets"].items():
+            audit = {"of": leakage["of"], "splits": splits, "source": number}
             run.leakage.setdefault(name, []).append(audit)
     for path in paths["accepted"]:
         number = _note(run, path, "seqfuse accept")
@@ -134,10 +134,10 @@ def read(name: str, settings: Path, paths: Mapping[str, Sequence[Path]]) -> Run:
 
 def _checked(kind: str, path: Path) -> dict:
     """A JSON file of a kind, known by a key that it has."""
-    found = files.read_json(path)
-    if _NEEDED[kind] not in found:
+    content = files.read_json(path)
+    if _NEEDED[kind] not in content:
         raise UserError(f"{path}: no {_NEEDED[kind]!r} in it; was it meant for --{kind}?")
-    return found
+    return content
 
 
 def _note(run: Run, path: Path, command: str) -> int:

@@ -74,12 +74,12 @@ def fusions(results: Results, place: Place, ranked: list[str], controls: list[st
 
 def _best(results: Results, place: Place, parts) -> list[Look]:
     """The best score of each part that has any."""
-    found = []
+    looks = []
     for names, part, kind in parts:
         best = min(names, key=lambda name: results.rank(place, name), default=None)
         if best is not None:
-            found.append(Look(best, part, results.scores[place][best], kind))
-    return found
+            looks.append(Look(best, part, results.scores[place][best], kind))
+    return looks
 
 
 def axis(looks: list[Look]) -> tuple[float, float]:

@@ -61,7 +61,7 @@ def render(run: Run, packages: dict[str, str], commit: str) -> str:
     style = loader.get_source(environment, "style.css")[0]
     # The policy's hash covers all between the tags, the line break behind the first included.
     script = "\n" + loader.get_source(environment, "script.js")[0]
-    absent = {name for name, found in (("judge", judged), ("published", published)) if not found}
+    absent = {name for name, tables in (("judge", judged), ("published", published)) if not tables}
     return environment.get_template("page.html.j2").render(
         run=run,
         packages=packages,

@@ -28,8 +28,8 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
     of_sequence = shown.groupby([*keys, "id"])["received"].mean()
     groups = of_sequence.groupby(level=list(range(len(keys))))
     mean, error = groups.mean(), groups.sem().fillna(0)
-    found = {"received": mean, "low": mean - 2 * error, "high": mean + 2 * error}
-    return pd.DataFrame(found | {"n": groups.size()}).reset_index()
+    columns = {"received": mean, "low": mean - 2 * error, "high": mean + 2 * error}
+    return pd.DataFrame(columns | {"n": groups.size()}).reset_index()
 
 
 def draw(frame: pd.DataFrame) -> Figure:

@@ -23,11 +23,11 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
     keys = ["dataset", "method", "label", "residue", "codon"]
     of_sequence = effects.groupby([*keys, "id"], dropna=False)["effect"].mean()
     groups = of_sequence.groupby(level=list(range(len(keys))), dropna=False)
-    found = pd.DataFrame(
+    of_codons = pd.DataFrame(
         {"effect": groups.mean(), "error": groups.sem(), "sequences": groups.size()}
     )
-    found = found.reset_index().merge(frames["usage"], on=["dataset", "codon", "residue"])
-    return found.assign(gc3=found["codon"].str[2].isin(["G", "C"]))
+    of_codons = of_codons.reset_index().merge(frames["usage"], on=["dataset", "codon", "residue"])
+    return of_codons.assign(gc3=of_codons["codon"].str[2].isin(["G", "C"]))
 
 
 def effect_at_positions(mutants: pd.DataFrame) -> pd.DataFrame:

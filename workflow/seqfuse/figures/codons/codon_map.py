@@ -21,8 +21,8 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
     classes the one class is kept whose probability synonymous codons move most.
     """
     effects = codon_effects.effect_at_positions(frames["mutagenesis"])
-    asked = frames["mutagenesis"].groupby(["dataset", "method"])[["id", "seed"]].nunique()
-    asked = asked.set_axis(["sequences", "seeds"], axis=1).reset_index()
+    counts = frames["mutagenesis"].groupby(["dataset", "method"])[["id", "seed"]].nunique()
+    counts = counts.set_axis(["sequences", "seeds"], axis=1).reset_index()
     parts = []
     for _, rows in effects.groupby(["dataset", "method"]):
         if rows["label"].notna().any():
@@ -31,8 +31,8 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
         back = rows.assign(position=rows["position"] - rows["codons"], end="stop")
         parts += [from_start, back[back["position"] >= -_POSITIONS]]
     groups = pd.concat(parts).groupby(_KEYS, dropna=False)["effect"]
-    found = pd.DataFrame({"effect": groups.mean(), "n": groups.size()}).reset_index()
-    return found.merge(asked, on=["dataset", "method"])
+    cells = pd.DataFrame({"effect": groups.mean(), "n": groups.size()}).reset_index()
+    return cells.merge(counts, on=["dataset", "method"])
 
 
 def draw(frame: pd.DataFrame) -> Figure:

@@ -17,14 +17,14 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 def _published_only(rows: pd.DataFrame) -> pd.DataFrame:
     """What the paper says of encoders that no arm reads, such as Evo: rows without a score."""
-    found = []
+    alone = []
     for row in rows[rows["subset"] == "all"].drop_duplicates(["suite", "dataset"]).itertuples():
         place = {key: getattr(row, key) for key in ("suite", "dataset", "subset", "metric", "n")}
         for name, paper in published.others(row.dataset, row.metric).items():
             who = {"method": name, "title": f"{name}, published only", "kind": "published"}
             paper = {"published": paper.value, "published_source": paper.source}
-            found.append(place | who | paper)
-    return pd.DataFrame(found, columns=rows.columns)
+            alone.append(place | who | paper)
+    return pd.DataFrame(alone, columns=rows.columns)
 
 
 def draw(frame: pd.DataFrame) -> Figure:

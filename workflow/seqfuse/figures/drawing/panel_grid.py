@@ -76,7 +76,7 @@ def _panels(
     def place(panel: pd.DataFrame) -> tuple[bool, float]:
         if names.kind(panel["method"].iloc[0]) != "control":
             return False, 0.0
-        found = score(panel)
-        return True, math.inf if math.isnan(found) else -found
+        value = score(panel)
+        return True, math.inf if math.isnan(value) else -value
 
     return sorted(panels, key=place) if score else panels

@@ -31,8 +31,8 @@ def value(dataset: str, method: str, metric: str, variant: str = "") -> Publishe
 
 def others(dataset: str, metric: str) -> dict[str, Published]:
     """The published values on a dataset of what is no method or arm of ours, by its own name."""
-    asked = (dataset, "", "", metric)
-    return {key[2]: paper for key, paper in _all().items() if (*key[:2], *key[3:]) == asked}
+    place = (dataset, "", "", metric)
+    return {key[2]: paper for key, paper in _all().items() if (*key[:2], *key[3:]) == place}
 
 
 def beside(rows: pd.DataFrame, papers: Sequence[Published | None]) -> pd.DataFrame:
@@ -54,7 +54,7 @@ def beside(rows: pd.DataFrame, papers: Sequence[Published | None]) -> pd.DataFra
 @functools.cache
 def _all() -> dict[tuple[str, str, str, str, str], Published]:
     """By dataset, our name of the method, its own name where we have none, variant, and metric."""
-    found = {}
+    values = {}
     for path in sorted(in_checkout(RESOURCES / "paper").glob("*.csv")):
         with path.open(encoding="utf-8", newline="") as lines:
             for number, row in enumerate(csv.DictReader(lines), start=2):
@@ -62,7 +62,7 @@ def _all() -> dict[tuple[str, str, str, str, str], Published]:
                     name = "" if row["method"] else row["name"]
                     key = (row["dataset"], row["method"], name, row["variant"], row["metric"])
                     source = ", ".join(filter(None, (row["source"], row["table"])))
-                    found[key] = Published(float(row["value"]), source, row["note"])
+                    values[key] = Published(float(row["value"]), source, row["note"])
                 except (KeyError, TypeError, ValueError) as error:
                     raise UserError(f"{path}: line {number}: {error!r}") from None
-    return found
+    return values

@@ -81,13 +81,13 @@ def with_published(rows: pd.DataFrame, called: Mapping[str, str] | None = None) 
 
     `called` says what the paper calls a metric of ours; without it both have one name.
     """
-    found = [
+    papers = [
         published.value(row.dataset, row.method, called[row.metric] if called else row.metric)
         if row.subset == "all"
         else None
         for row in rows.itertuples()
     ]
-    return published.beside(rows, found)
+    return published.beside(rows, papers)
 
 
 def in_order(rows: pd.DataFrame) -> pd.DataFrame:

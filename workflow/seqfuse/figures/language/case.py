@@ -92,10 +92,10 @@ def _wrapped(text: str | None) -> list[str]:
 
 
 def _scores(row) -> str:
-    found = {title: getattr(row, name) for name, title in dimensions(row.judge).items()}
-    if all(pd.isna(score) for score in found.values()):
+    scores = {title: getattr(row, name) for name, title in dimensions(row.judge).items()}
+    if all(pd.isna(score) for score in scores.values()):
         return "" if row.method == _REFERENCE else "not scored"
     return ", ".join(
         f"{title.lower()} {'not scored' if pd.isna(score) else f'{score:.1f}'}"
-        for title, score in found.items()
+        for title, score in scores.items()
     )

@@ -119,13 +119,13 @@ def plane(vectors: np.ndarray) -> np.ndarray:
     np.fill_diagonal(distances, -1)
     nearest = np.argsort(distances, axis=1, kind="stable")[:, :wanted]
     np.fill_diagonal(distances, 0)
-    found = nearest, np.take_along_axis(distances, nearest, axis=1)
+    neighbours = nearest, np.take_along_axis(distances, nearest, axis=1)
     with warnings.catch_warnings():
         # New points could not be placed; there are none.
         warnings.filterwarnings("ignore", message=".*transforming new data.*")
         reducer = umap.UMAP(
             metric="cosine", n_neighbors=wanted, random_state=_SEED, n_jobs=1,
-            precomputed_knn=found, force_approximation_algorithm=True,
+            precomputed_knn=neighbours, force_approximation_algorithm=True,
         )  # fmt: skip
         return reducer.fit_transform(vectors.astype(np.float32))
 
@@ -170,5 +170,5 @@ def _apart(frame: pd.DataFrame) -> str:
 
 def _nearest(frame: pd.DataFrame) -> str:
     genes = frame[frame["kind"] == "dna"]
-    found = (genes["partner_rank"] == 1).mean()
-    return f"own text nearest: {found:.0%} of {len(genes)} (chance {1 / len(genes):.1%})"
+    nearest = (genes["partner_rank"] == 1).mean()
+    return f"own text nearest: {nearest:.0%} of {len(genes)} (chance {1 / len(genes):.1%})"

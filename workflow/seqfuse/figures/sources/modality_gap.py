@@ -16,7 +16,7 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """One row a dataset, method and layer (0: the input): the mean over seeds, and the least and
     the most of a seed."""
     rows = frames["gaps"].groupby(["dataset", "method", "layer"], sort=False)
-    found = rows.agg(
+    gaps = rows.agg(
         distance=("distance", "mean"),
         distance_low=("distance", "min"),
         distance_high=("distance", "max"),
@@ -26,10 +26,10 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
         n=("n", "first"),
         seeds=("seed", "nunique"),
     ).reset_index()
-    order = names.order({name: names.kind(name) for name in found["method"]})
-    found = found.assign(_method=found["method"].map(order.index))
-    found = found.sort_values(["dataset", "_method", "layer"], kind="stable")
-    return found.drop(columns="_method").reset_index(drop=True)
+    order = names.order({name: names.kind(name) for name in gaps["method"]})
+    gaps = gaps.assign(_method=gaps["method"].map(order.index))
+    gaps = gaps.sort_values(["dataset", "_method", "layer"], kind="stable")
+    return gaps.drop(columns="_method").reset_index(drop=True)
 
 
 def draw(frame: pd.DataFrame) -> Figure:

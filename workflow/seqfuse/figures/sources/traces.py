@@ -41,7 +41,7 @@ def table(frames: dict[str, pd.DataFrame], confidence: float) -> pd.DataFrame:
     """One row a dataset, method and thing: the share of reasonings that name the record's own
     (`exact`), with its interval, and where what they name stands."""
     records = frames["references"]
-    found = []
+    parts = []
     for (dataset, method), said in frames["answers"].groupby(["dataset", "method"], sort=False):
         own = records[records["dataset"] == dataset]
         rows = said.merge(own, on=["dataset", "id"])
@@ -57,7 +57,7 @@ def table(frames: dict[str, pd.DataFrame], confidence: float) -> pd.DataFrame:
                 for row in asked.itertuples()
             ]
             place = {"dataset": dataset, "method": method, "thing": thing}
-            found.append(place | _scored(asked, sources, dataset, confidence))
+            parts.append(place | _scored(asked, sources, dataset, confidence))
     columns = [
         "dataset",
         "method",
@@ -70,9 +70,9 @@ def table(frames: dict[str, pd.DataFrame], confidence: float) -> pd.DataFrame:
         "n",
         "seeds",
     ]
-    if not found:
+    if not parts:
         return pd.DataFrame(columns=columns)
-    frame = pd.DataFrame(found)
+    frame = pd.DataFrame(parts)
     order = names.order({name: names.kind(name) for name in frame["method"]})
     frame = frame.assign(
         title=[names.title(name) for name in frame["method"]],
@@ -87,12 +87,12 @@ def of_record(thing: str, row) -> str | tuple[str, str] | None:
     if thing == "gene":
         return row.group if isinstance(row.group, str) else None
     if thing == "pathway":
-        found = _PATHWAY.search(row.question or "")
-        return " ".join(found[1].split()) if found else None
+        match = _PATHWAY.search(row.question or "")
+        return " ".join(match[1].split()) if match else None
     if not isinstance(row.variant, str):
         return None
-    found = stated_variant.between(row.sequence, row.variant)
-    return found and found[:2]
+    change = stated_variant.between(row.sequence, row.variant)
+    return change and change[:2]
 
 
 def source(thing: str, text: str, question: str, own, known: Iterable) -> tuple[bool, str]:
@@ -140,9 +140,9 @@ def _scored(
     cluster = wide.index.get_level_values("cluster").to_numpy()
     estimate = jackknife.estimate(score, wide.to_numpy().mean(0), cluster, dataset)
     shares = pd.Series([source for _, source in sources]).value_counts(normalize=True)
-    found = {name: float(shares.get(name, 0.0)) for name in SOURCES}
+    of_sources = {name: float(shares.get(name, 0.0)) for name in SOURCES}
     sizes = {"n": len(wide), "seeds": wide.shape[1]}
-    return intervals.of(estimate, (0.0, 1.0), confidence) | found | sizes
+    return intervals.of(estimate, (0.0, 1.0), confidence) | of_sources | sizes
 
 
 def draw(frame: pd.DataFrame) -> Figure:

@@ -20,14 +20,14 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
         ["dataset", "method", "id", "seed", "offset"], list(_PANELS), var_name="quantity"
     )
     groups = rows.groupby(["dataset", "method", "quantity", "offset"])
-    found = groups["value"].agg(
+    means = groups["value"].agg(
         value="mean", p25=lambda x: x.quantile(0.25), p75=lambda x: x.quantile(0.75)
     )
     counts = groups.agg(n=("id", "nunique"), seeds=("seed", "nunique"))
-    found = found.join(counts)
+    means = means.join(counts)
     # Of fewer records there are no quartiles to speak of.
-    found.loc[found["n"] < _FEWEST, ["p25", "p75"]] = float("nan")
-    return found.reset_index()
+    means.loc[means["n"] < _FEWEST, ["p25", "p75"]] = float("nan")
+    return means.reset_index()
 
 
 def draw(frame: pd.DataFrame) -> Figure:

@@ -16,7 +16,7 @@ def varied(settings: Mapping, setting: str) -> dict[str, object]:
     DNA rows that are not trained start another way, which belongs to what is trained.
     """
     language = settings["language"]
-    found = {METHOD: language[METHOD][setting]} if METHOD in language["methods"] else {}
+    values = {METHOD: language[METHOD][setting]} if METHOD in language["methods"] else {}
     for name, variant in language["variants"].items():
         frozen = "dna" not in variant.get("trainable_parts", ("dna",))
         beside = {"method", "suites"} | ({"initialisation"} if frozen else set())
@@ -25,8 +25,8 @@ def varied(settings: Mapping, setting: str) -> dict[str, object]:
             and setting in variant
             and variant.keys() - beside == {setting}
         ):
-            found[name] = variant[setting]
-    return found
+            values[name] = variant[setting]
+    return values
 
 
 def tested(
