@@ -306,7 +306,7 @@ def test_rehearse_answers_as_many_at_once_as_fit(made_up):
 def test_rehearse_needs_shapes_of_a_model_or_its_folder(tmp_path):
     hub = {"kind": "hub", "layout": "qwen3", "repository": "a/b", "revision": "0" * 40}
     run = run_of(models={"mine": hub}, language={"backbone": "mine"})
-    with pytest.raises(UserError, match="model 'mine': its entry does not say how large it is"):
+    with pytest.raises(UserError, match="model 'mine': its entry does not declare its size"):
         coefficients.model(run, "mine")
 
 

@@ -64,7 +64,7 @@ def test_a_job_over_the_limits_of_every_partition_is_told_without_asking(site):
     one = {"gpu": 1}
     assert refusal(site, one | {"mem_mb": 192001}).endswith(
         "partitions.yaml: no partition takes a job that asks for mem_mb 192001"
-        " (gpu: max_mem_mb 192000); write there what its nodes have, or ask for less"
+        " (gpu: max_mem_mb 192000); correct the limits in that file, or ask for less"
         " (`jobs` and `gpu` in config.yaml)"
     )
     assert "gpu 3 (gpu: max_gpu 2)" in refusal(site, {"gpu": 3})

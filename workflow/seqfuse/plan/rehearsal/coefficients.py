@@ -72,8 +72,8 @@ def keep(path: Path, answers: Iterable[tuple[Request, Mapping]]) -> None:
 
 
 def model(run: Run, name: str) -> dict:
-    """Layout and sizes of a model: those that its entry states, which are answered for with the
-    package, else those of its folder, where it is there."""
+    """Layout and sizes of a model: those that its entry declares, whose coefficients come with the
+    package, or else those of its folder if it exists."""
     if fused := codon_encoders.CodonEncoder.of(name):
         # How wide its states are is known once its arm is trained: about as wide as an encoder's.
         name = run.settings["codons"]["encoders"][fused.modalities[-1]]
@@ -83,14 +83,14 @@ def model(run: Run, name: str) -> dict:
     entry = run.settings["models"][plain]
     sizes = _sizes(entry.get("config", {}) | entry.get("shape", {}))
     places = [Path(run.results, "data", "models", plain), Path(entry.get("path", "nowhere"))]
-    found = [path / "config.json" for path in places if (path / "config.json").is_file()]
-    if found and not sizes:
-        sizes = _sizes(json.loads(found[0].read_text("utf-8")))
+    configs = [path / "config.json" for path in places if (path / "config.json").is_file()]
+    if configs and not sizes:
+        sizes = _sizes(json.loads(configs[0].read_text("utf-8")))
     if not sizes and entry["kind"] != "scratch":
         key = in_yaml({"models": {plain: {"shape": {"hidden_size": "SIZE"}}}})
         raise UserError(
-            f"model {plain!r}: its entry does not say how large it is; give it the sizes of its"
-            f" config.json, {key} and the others, or fetch it first"
+            f"model {plain!r}: its entry does not declare its size; add the sizes of its"
+            f" config.json, {key} and the others, or fetch the model first"
         )
     return {"layout": entry["layout"], "shape": sizes}
 
@@ -103,26 +103,26 @@ def of_method(
     run: Run, suite: str, name: str, job: str, *, checkpointing: bool = False, precision: str = ""
 ) -> dict:
     """The request for a method or variant on a suite: `job` finetune or predict."""
-    method, given = run.method(name), run.finetuning(suite, name)
+    method, training = run.method(name), run.finetuning(suite, name)
     own = run.settings["language"][method.name] if method.name in OWN_SETTINGS else {}
     reads = method.reads_store or method.trains_encoder
     learns = job == "finetune"
-    # The fusion that a method trains on has a hundredth of a small backbone's parameters.
+    # A fusion that a method goes on training has 1 % of the parameters of a small backbone.
     adapter = "linear" if method.trains_fusion else method.name
-    settings = {key: given[key] for key in own}
+    settings = {key: training[key] for key in own}
     if method.name == "onevocab":
-        # How rows start takes nothing, and a table of fewer rows hardly less: 2 % of the weights of
-        # Qwen3-1.7B are rows of 6-mers.
-        settings |= {"initialisation": "random", "k": max(given["k"], _K)}
+        # The initialisation costs nothing, and a table of fewer rows saves little: the rows of
+        # 6-mers are 2 % of the weights of Qwen3-1.7B.
+        settings |= {"initialisation": "random", "k": max(training["k"], _K)}
         settings |= {} if learns else {"trainable_parts": ["dna"]}
     return {
         "job": job,
         "method": adapter,
         "backbone": model(run, run.model_of(name, "backbone")) if method.generates else None,
         "encoder": model(run, run.model_of(name, "encoder")) if reads else None,
-        "lora_rank": given["lora_rank"] if learns else 0,
+        "lora_rank": training["lora_rank"] if learns else 0,
         "gradient_checkpointing": learns and checkpointing,
-        "precision": precision or given["precision"],
+        "precision": precision or training["precision"],
         "settings": settings,
     }
 

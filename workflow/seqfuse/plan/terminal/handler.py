@@ -129,8 +129,8 @@ class Terminal(logging.Handler):
 
     def _quiet(self, *kinds: str) -> bool:
         """Whether `--quiet` asks for any of these, by the names of Snakemake's `Quietness`."""
-        asked = {kind.name for kind in self._workflow.output_settings.quiet or ()}
-        return not asked.isdisjoint(kinds)
+        quiet = {kind.name for kind in self._workflow.output_settings.quiet or ()}
+        return not quiet.isdisjoint(kinds)
 
     # --- steps and time left ---
 
@@ -218,9 +218,9 @@ class Terminal(logging.Handler):
             if not (self._is_stopped and stopped(unannounced)):
                 self._say(unannounced)
         for failure in failures[:_JOBS]:
-            told = message(failure)
+            lines = message(failure)
             call = ["snakemake", "-n", "-p", "--force", *self._call(), *failure.outputs[:1]]
-            self._say(f"\n{failure.name} failed:\n" + "\n".join(f"    {line}" for line in told))
+            self._say(f"\n{failure.name} failed:\n" + "\n".join(f"    {line}" for line in lines))
             for log in failure.logs:
                 self._say(f"  log: {log}")
             self._say(f"  to see its command: {shlex.join(call)}")
