@@ -136,6 +136,13 @@ def test_a_queue_that_cannot_be_read_is_told(queue, tmp_path, capsys):
     ]
 
 
+def test_whatever_goes_wrong_the_executor_is_told_of_the_failure(queue, tmp_path, capsys):
+    """It would wait for the job without end if the filter raised."""
+    record = hear(unwatched.FailedSubmissions(workflow(), tmp_path), ALONE, number=9)
+    assert record.rule_msg.startswith("not submitted: ")
+    assert "all the same is not known: StopIteration\n" in capsys.readouterr().err
+
+
 def test_a_command_without_an_answer_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(slurm, "_SECONDS_TO_ANSWER", 0.1)
     with pytest.raises(slurm.UserError, match=r"^sleep: no answer within 0 s; `scontrol ping` t"):

@@ -49,19 +49,19 @@ class FailedSubmissions(logging.Filter):
     def _end(self, number: int) -> None:
         """Cancel the jobs that Slurm has for a job of Snakemake, except those that the executor
         knows of: an array bears the name of its first task, which may be on its way alone."""
-        dag = self._workflow.dag
-        job = next(job for job in dag.jobs if dag.jobid(job) == number)
-        wildcards = "_".join(job.wildcards).replace("/", "_")
-        comment = f"rule_{job.rule.name}" + (f"_wildcards_{wildcards}" if wildcards else "")
-        known = self._workflow.persistence.external_jobids
-        alike = (other for other in dag.jobs if other.rule == job.rule and other != job)
-        watched = {task.split("_")[0] for other in alike for task in known(other)}
         try:
+            dag, known = self._workflow.dag, self._workflow.persistence.external_jobids
+            job = next(job for job in dag.jobs if dag.jobid(job) == number)
+            wildcards = "_".join(job.wildcards).replace("/", "_")
+            comment = f"rule_{job.rule.name}" + (f"_wildcards_{wildcards}" if wildcards else "")
+            alike = (other for other in dag.jobs if other.rule == job.rule and other != job)
+            watched = {task.split("_")[0] for other in alike for task in known(other)}
             queued = [row.number for row in slurm.queue(self._folder) if row.comment == comment]
             unwatched = [task for task in dict.fromkeys(queued) if task not in watched]
             slurm.cancel(unwatched, "Slurm has taken it all the same; ending that job first")
-        except UserError as error:
-            say(f"whether Slurm has taken it all the same is not known: {error}")
+        except Exception as error:  # the executor would not give the job back if this raised
+            cause = str(error) or type(error).__name__
+            say(f"whether Slurm has taken it all the same is not known: {cause}")
 
 
 def failure(message: str) -> str | None:
