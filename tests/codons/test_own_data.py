@@ -317,7 +317,7 @@ def test_own_data_mistakes_are_one_line(trained, held_out, tmp_path, capsys):
     found = read_json(other / "config.json")
     write_json(other / "config.json", found | {"note": "another"})
     said = about(copy, held_out, *COLUMNS, "--dna-encoder", other)
-    assert "its files are not those of the encoder" in said
+    assert "not the encoder that" in said
     words = ["--model", copy, "--input", held_out, *COLUMNS, "--out", tmp_path / "o.parquet"]
     moved = ["--dna-encoder", made / "encoders" / "dna"]
     assert run("codons", "predict", *words, *moved) == 0

@@ -208,7 +208,7 @@ SCRATCH = {"kind": "scratch", "layout": "esm2"}
         (SCRATCH | {"config": {"hidden_size": "8"}}, "hidden_size is '8'; esm2 takes a positive"),
         (SCRATCH | {"config": {"hidden_size": 0}}, "hidden_size is 0; esm2 takes a positive int"),
         (SCRATCH | {"config": {"token_dropout": 1}}, "token_dropout is 1; esm2 takes a bool"),
-        (SCRATCH | {"config": {"hidden_size": 65}}, "width of 65 cannot be shared by 4 attention"),
+        (SCRATCH | {"config": {"hidden_size": 65}}, "width of 65 does not fit 4 attention"),
         ({"kind": "scratch", "layout": "qwen3"}, "learns its tokeniser from text: give --text"),
         ({"kind": "folder", "layout": "esm2"}, "model 'mine': the key 'path' is missing"),
         ({"kind": "folder", "layout": "esm2", "path": "/no/folder"}, "/no/folder: no such folder"),

@@ -124,7 +124,7 @@ def test_a_shard_of_another_key_is_refused(store, fill, tmp_path, description):
 def test_a_changed_description_is_refused(store):
     path = store.folder / "key.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"layer": 1}))
-    with pytest.raises(UserError, match="key.json: does not describe this key"):
+    with pytest.raises(UserError, match="key.json: does not match this key"):
         Store(store.folder)
 
 

@@ -275,7 +275,7 @@ def test_a_mistake_is_one_line(columns, model, flags, message, write, tmp_path, 
         (lambda tensors: tensors.update(extra=torch.zeros(3)), r"extra is not part of the model"),
         (
             lambda tensors: tensors.update({"layers.1.fc1.bias": torch.zeros(3)}),
-            r"layers\.1\.fc1\.bias has the shape \[3\], config\.json asks for \[128\]",
+            r"layers\.1\.fc1\.bias has the shape \[3\], but config\.json needs \[128\]",
         ),
     ],
 )

@@ -116,7 +116,7 @@ def test_a_foreign_tensor_is_named(broken):
 
 
 def test_a_tensor_of_another_shape_is_named(golden, broken):
-    message = rf"tensor {BIAS[golden.name]} has the shape \[63\], config.json asks for \[64\]"
+    message = rf"tensor {BIAS[golden.name]} has the shape \[63\], but config.json needs \[64\]"
     with pytest.raises(UserError, match=message):
         broken(lambda tensors: tensors.update({BIAS[golden.name]: torch.zeros(63)}))
 
@@ -132,7 +132,7 @@ def test_a_tied_tensor_may_stand_twice_if_equal(golden, broken):
     second, first = TIED[golden.name]
     encoder = broken(lambda tensors: tensors.update({second: tensors[first].clone()}))
     assert encoder.get_parameter(second) is encoder.get_parameter(first)
-    with pytest.raises(UserError, match=f"{first} and {second} differ, but are one tensor"):
+    with pytest.raises(UserError, match=f"{first} and {second} are tied, but differ"):
         broken(lambda tensors: tensors.update({second: tensors[first] + 1}))
 
 
@@ -202,9 +202,9 @@ def test_unreadable_files(golden, tmp_path, file, content, message):
 @pytest.mark.parametrize(
     ("name", "change", "message"),
     [
-        ("ntv2", {"hidden_size": 60, "num_attention_heads": 8}, "width of 60 cannot be shared"),
-        ("ntv2", {"vocab_size": 4105}, "vocab_size 4105, vocab.txt has 4107 tokens"),
-        ("esm2", {"vocab_size": 32}, "vocab_size 32, vocab.txt has 33 tokens"),
+        ("ntv2", {"hidden_size": 60, "num_attention_heads": 8}, "width of 60 does not fit"),
+        ("ntv2", {"vocab_size": 4105}, "vocab_size 4105, but vocab.txt has 4107 tokens"),
+        ("esm2", {"vocab_size": 32}, "vocab_size 32, but vocab.txt has 33 tokens"),
         ("ntv2", {"token_dropout": True}, "not the config.json of an encoder"),
         ("ntv2", {"position_embedding_type": "absolute"}, "not the config.json of an encoder"),
     ],

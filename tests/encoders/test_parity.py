@@ -86,7 +86,7 @@ def test_layers_counted_from_either_end(golden):
         ({"layer": 4}, "layers 0 to 3, or -1"),
         ({"layer": -5}, "layers 0 to 3, or -1"),
         ({"layer": 2, "output": "logits"}, "logits need the last layer"),
-        ({"output": "attention"}, "write hidden or logits"),
+        ({"output": "attention"}, "give hidden or logits"),
     ],
 )
 def test_a_layer_or_output_that_is_not_there(golden, wanted, message):

@@ -134,5 +134,5 @@ def test_a_vocabulary_with_a_hole_is_refused(goldens, tmp_path):
     words = (goldens["ntv2"].folder / "vocab.txt").read_text().split("\n")
     words[100] = "NNNNNN"
     (tmp_path / "vocab.txt").write_text("\n".join(words))
-    with pytest.raises(UserError, match="6-mers; not complete"):
+    with pytest.raises(UserError, match="vocab.txt: incomplete"):
         EsmTokeniser.read(tmp_path)

@@ -181,8 +181,8 @@ def rowless(folder):
         (recurrent, "layout mamba, which cannot be a backbone: it keeps a recurrent state"),
         (unknown, "layout megallm, which cannot be a backbone: tested layouts are qwen3, qwen2"),
         (biased, "layout phi, which cannot be a backbone: its output table has a bias"),
-        (gguf, 'holds GGUF alone, which is not read; convert it .*gguf_file="small-Q4.gguf"'),
-        (pickled, "holds pickled weights alone, which is not read; convert it to safetensors"),
+        (gguf, 'holds only GGUF, which cannot be read; convert it .*gguf_file="small-Q4.gguf"'),
+        (pickled, "holds only pickled weights, which cannot be read; convert it to safetensors"),
         (rowless, "its chat template uses a token that the embedding table of 100 rows has none"),
     ],
 )

@@ -115,7 +115,7 @@ def test_the_encoder_is_found_where_it_lay_and_held_to_what_it_was(project, comm
     assert read(commands.probe(model, out)) == with_encoder
     wrong = project / "seqclip" / "encoder"
     line = commands.refused_probe(model, out, "--encoder", wrong)
-    assert f"{wrong}: its files are not those of the encoder" in line
+    assert f"{wrong}: not the encoder that" in line
     for folder in model.glob("seed*"):
         found = read_json(folder / "method.json")
         found["encoder"]["folder"] = "../../gone"

@@ -1,4 +1,4 @@
-"""A store as a whole: what its keys hold, whether they are sound, which are no longer needed."""
+"""Maintenance of a store: what its keys hold, whether they are sound, which are still needed."""
 
 import json
 import shutil
@@ -17,20 +17,20 @@ from seqfuse.errors import UserError
 from seqfuse.files import read_json, sha256
 from seqfuse.training.interruption.preemption import set_aside
 
-# The mean is of the states before they are rounded to what is stored.
+# The stored mean is that of the states before rounding to the stored dtype.
 _MEAN_TOLERANCE = {"float16": 2e-3, "float32": 1e-5}
 
 
 def keys(store: str | Path) -> list[Path]:
-    """The folders of a store's keys; a folder without any is a `UserError`."""
-    found = sorted(path.parent for path in Path(store).glob("*/key.json"))
-    if not found:
+    """The folders of a store's keys; raises `UserError` if there is none."""
+    folders = sorted(path.parent for path in Path(store).glob("*/key.json"))
+    if not folders:
         raise UserError(f"{store}: no embeddings here; give the folder that `write --store` named")
-    return found
+    return folders
 
 
 def summaries(store: str | Path) -> Iterator[str]:
-    """One line a key: how its rows were made, how many there are, and their size."""
+    """One line for each key: how its rows were made, their number and their size."""
     for folder in keys(store):
         held = Store(folder)
         made, places = held.description, [shards.places(shard, held.key) for shard in held.shards]
@@ -44,34 +44,35 @@ def summaries(store: str | Path) -> Iterator[str]:
 
 def described(store: str | Path, key: str) -> str:
     """The full description of the one key that starts with `key`, as JSON."""
-    found = [folder for folder in keys(store) if folder.name.startswith(key)]
-    if len(found) != 1:
-        raise UserError(f"{store}: {len(found)} keys start with {key!r}; give more of one")
-    return json.dumps(Store(found[0]).description, indent=2, sort_keys=True)
+    matches = [folder for folder in keys(store) if folder.name.startswith(key)]
+    if len(matches) != 1:
+        raise UserError(
+            f"{store}: {len(matches)} keys start with {key!r}; give the start of exactly one"
+        )
+    return json.dumps(Store(matches[0]).description, indent=2, sort_keys=True)
 
 
 def size(folder: Path) -> int:
-    """Bytes of a key's shards."""
+    """The size in bytes of a key's shards."""
     return sum(shard.stat().st_size for shard in shards.listed(folder))
 
 
 def damaged(folder: Path) -> list[Path]:
     """The shards whose content does not match the checksum in their name."""
-    found = shards.listed(folder)
+    present = shards.listed(folder)
     with ThreadPoolExecutor() as pool:
-        checksums = pool.map(sha256, found)
-        pairs = zip(found, checksums, strict=True)
+        checksums = pool.map(sha256, present)
+        pairs = zip(present, checksums, strict=True)
         return [shard for shard, checksum in pairs if shards.checksum(shard) != checksum]
 
 
 def faults(folder: Path, aside: bool = False) -> list[str]:
-    """What is wrong with a key, a line each; rows are looked at where no shard is damaged. Damaged
-    shards are put `aside`, so that their rows are embedded again."""
-    found = damaged(folder)
-    if found:
-        for shard in found if aside else []:
+    """The faults of a key, one line each; rows are checked only if no shard is damaged. With
+    `aside`, damaged shards are renamed, so that their rows are embedded again."""
+    if broken := damaged(folder):
+        for shard in broken if aside else []:
             set_aside(shard, "it does not match its checksum", "its rows are missing now")
-        return [f"{shard}: does not match its checksum" for shard in found]
+        return [f"{shard}: does not match its checksum" for shard in broken]
     try:
         store = Store(folder)
         return [
@@ -84,7 +85,7 @@ def faults(folder: Path, aside: bool = False) -> list[str]:
 
 
 def unreferenced(store: str | Path, receipts: Iterable[str | Path]) -> list[Path]:
-    """The keys of a store that none of the receipts names."""
+    """The keys of a store that no receipt names; raises `UserError` for a file that is not one."""
     named = set()
     for path in receipts:
         receipt = read_json(path)
@@ -95,10 +96,10 @@ def unreferenced(store: str | Path, receipts: Iterable[str | Path]) -> list[Path
 
 
 def remove(folder: Path) -> bool:
-    """Remove a key, unless somebody is writing it; whether it is gone."""
+    """Remove a key unless a writer is active; returns whether it was removed."""
     if written_lately(folder):
         return False
-    # At once for everyone: who comes now finds no key rather than a part of one.
+    # Renamed first, so that others see no key rather than a part of one.
     gone = folder.with_name(f".{folder.name}.removed")
     folder.rename(gone)
     shutil.rmtree(gone)
@@ -106,7 +107,7 @@ def remove(folder: Path) -> bool:
 
 
 def _fault(row: Row, store: Store) -> str | None:
-    """What is wrong with one row."""
+    """What is wrong with a row, if anything."""
     stored, resolution = store.description["stored"], store.description["resolution"]
     letters = row.length // 3 * 3 if resolution == "codon" else row.length
     borders = row.spans.ravel()

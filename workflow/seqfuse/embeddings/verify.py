@@ -26,11 +26,11 @@ def run(args: argparse.Namespace) -> None:
 
     faults = 0
     for folder in maintenance.keys(args.store):
-        found = maintenance.faults(folder, args.set_aside)
-        for fault in found:
+        of_key = maintenance.faults(folder, args.set_aside)
+        for fault in of_key:
             say(fault)
-        print(f"{folder.name}  {f'{len(found)} faults' if found else 'sound'}")
-        faults += len(found)
+        print(f"{folder.name}  {f'{len(of_key)} faults' if of_key else 'sound'}")
+        faults += len(of_key)
     if faults:
         raise UserError(
             f"{args.store}: {faults} faults; run this with --set-aside, then the"

@@ -85,10 +85,10 @@ def run(args: argparse.Namespace) -> None:
 
 
 def distinct(table: str | Path, columns: list[str], part: Part | None = None) -> dict[str, str]:
-    """The distinct sequences of a table's columns, or of one part of them, each with where it
-    stands first; nulls skipped.
+    """The distinct sequences of a table's columns, or of one part of them, each with the place of
+    its first occurrence; nulls are skipped.
 
-    A missing column, an empty sequence, and a table without sequences are `UserError`s.
+    Raises `UserError` for a missing column, an empty sequence, and a table without sequences.
     """
     import pyarrow as pa
 
@@ -97,21 +97,21 @@ def distinct(table: str | Path, columns: list[str], part: Part | None = None) ->
 
     schema = pa.schema([(name, pa.string()) for name in ["id", *columns]])
     content = tables.read(table, schema)
-    found: dict[str, str] = {}
+    places: dict[str, str] = {}
     others = 0
     for column in columns:
-        # A piece at a time: as Python's own, ten million sequences would take gigabytes.
+        # In pieces, because ten million sequences would take gigabytes as Python strings.
         for rows in content.select(["id", column]).to_batches(_ROWS_AT_ONCE):
             for name, sequence in zip(*(one.to_pylist() for one in rows), strict=True):
-                if sequence is None or sequence in found:
+                if sequence is None or sequence in places:
                     continue
                 where = f"{table}: {column} of record {name!r}"
                 if not sequence:
                     raise UserError(f"{where} is empty; clean the table with `seqfuse sequences`")
                 if part is None or part.owns(sequence_hash(sequence)):
-                    found[sequence] = where
+                    places[sequence] = where
                 else:
                     others += 1
-    if not found and not others:
+    if not places and not others:
         raise UserError(f"{table}: no sequence in {', '.join(columns)}; nothing to embed")
-    return found
+    return places

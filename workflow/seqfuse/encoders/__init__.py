@@ -22,13 +22,14 @@ if TYPE_CHECKING:
 
 
 def implementation(layout: str) -> type[Encoder]:
-    """The class of a layout, imported now."""
+    """The class of a layout; imports its module."""
     module, name = LAYOUTS[layout]
     return getattr(importlib.import_module(module), name)
 
 
 def recognise(config: dict, source: str | Path) -> type[Encoder]:
-    """The class whose published config.json this is; a `UserError` that names `source` if none."""
+    """The class that a published config.json belongs to; raises `UserError`, which names `source`,
+    if none is known."""
     for layout in LAYOUTS:
         candidate = implementation(layout)
         if candidate.recognises(config):
@@ -43,8 +44,8 @@ def load(
 ) -> Encoder:
     """The encoder in a checkpoint folder, in eval mode, in `dtype` (default float32) on `device`.
 
-    Every tensor of the checkpoint and of the model is accounted for: one that is missing, not
-    known, or of another shape is a `UserError` that names it.
+    Every tensor of the checkpoint and of the model is accounted for: raises `UserError` for one
+    that is missing, unknown, or of another shape.
     """
     import torch
 

@@ -1,7 +1,7 @@
 """Sequences and an encoder in, rows of the store out: batches, windows, codons.
 
-On a CPU padding is what costs, so a batch holds sequences of one token count alone, and a row comes
-out with the same bits whatever else is in its batch. On a GPU a batch is padded, and larger.
+On a CPU padding is expensive, so all sequences of a batch have the same token count, and a row has
+the same bits whatever else is in its batch. On a GPU batches are padded, and larger.
 """
 
 import ctypes
@@ -25,20 +25,20 @@ from seqfuse.files import checksums
 from seqfuse.settings.sections import Section
 from seqfuse.training.device import device, float32_products
 
-# Values of a batch's states [B, T, D]. A CPU is fastest while they, and four times as many inside a
-# block, stay in its cache: at 320 wide, 500 tokens run a third faster than 2,000.
+# The number of values in a batch's states [B, T, D]. A CPU is fastest while they, and four times as
+# many inside a block, stay in its cache: at width 320, 500 tokens run a third faster than 2,000.
 _CPU_VALUES = 3 * 2**16
-# Tokens of a batch. What a GPU wants is enough of them.
+# Tokens of a batch on a GPU: enough to keep it busy.
 _GPU_TOKENS = 2**16
-# Matrix products of fewer rows take another path on a CPU and round otherwise; a smaller batch is
-# filled up, so that a row does not depend on what else was missing in the store.
+# On a CPU, matrix products with fewer rows take another path and round differently; a smaller batch
+# is padded, so that a row does not depend on what else was missing in the store.
 _FEWEST_TOKENS = 32
 _CODON = 3
-# glibc gives freed memory back and takes it again for every layer, page by page: half as much time
-# again. Blocks of up to 4 MB stay with the process, and 64 MB of free memory.
+# glibc returns freed memory and requests it again for every layer, page by page, which takes half
+# as much time again. So the process keeps blocks of up to 4 MB, and 64 MB of free memory.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 _KEPT_BLOCK, _KEPT_FREE = 4 * 2**20, 64 * 2**20
-# Raised when rows come out differently though the key's other parts are the same.
+# To be raised when rows change although the other parts of the key do not.
 _FORMAT = 1
 
 
@@ -47,7 +47,7 @@ class Settings(Section, path="embeddings"):
 
 
 def keep_freed_memory() -> None:
-    """Make batches quicker where the C library is glibc; others know no such setting."""
+    """Speed up batches if the C library is glibc; other libraries have no such setting."""
     if platform.libc_ver()[0] == "glibc":
         library = ctypes.CDLL(None)
         library.mallopt(_M_MMAP_THRESHOLD, _KEPT_BLOCK)
@@ -55,9 +55,9 @@ def keep_freed_memory() -> None:
 
 
 class _Window(NamedTuple):
-    """A part of a sequence that goes through the encoder at once: ids, special tokens included.
+    """A part of a sequence that the encoder reads at once, as ids with special tokens.
 
-    The states `kept` of it are those of the sequence's tokens with the ranges `spans`.
+    The states `kept` are those of the sequence's tokens with the ranges `spans`.
     """
 
     sequence: str
@@ -67,9 +67,11 @@ class _Window(NamedTuple):
 
 
 class Embedder:
-    """The encoder of a model folder, with what is wanted of it; `rows` embeds.
+    """The encoder of a model folder, with the settings of its states; `rows` embeds.
 
-    `description` is what the store's key is made of, `width` the size of a stored vector.
+    `description` holds everything that determines the states, from which the store's key is made;
+    `width` is the size of a stored vector. Raises `UserError` for an unknown layer, or codons of a
+    protein encoder.
     """
 
     def __init__(self, folder: str | Path, settings: Settings, resolution: str):
@@ -82,7 +84,7 @@ class Embedder:
         self._before, self._behind = len(tokeniser.prefix), len(tokeniser.suffix)
         if resolution == "codon" and self._encoder.modality == "protein":
             raise UserError(f"{folder}: a protein encoder has no codons; use --resolution native")
-        # An empty sequence says how wide the output is, and whether the layer exists.
+        # An empty sequence reveals the output's width, and whether the layer exists.
         ids = torch.tensor(tokeniser.prefix + tokeniser.suffix)
         self.width = self._forward([ids])[0].shape[-1]
         self.description = {
@@ -106,11 +108,12 @@ class Embedder:
         return self._encoder
 
     def count(self, sequences: dict[str, str]) -> dict[str, int]:
-        """The tokens of each sequence, special tokens left out; the values say where it stands.
+        """The token count of each sequence, without special tokens. The values of `sequences` say
+        where each comes from, for messages.
 
-        What cannot be embedded is a `UserError`: a character outside the alphabet, fewer letters
-        than a codon where codons are asked for, more tokens than the encoder takes unless windows
-        are allowed.
+        Raises `UserError` for a sequence that cannot be embedded: with a character outside the
+        alphabet, shorter than a codon at codon resolution, or with more tokens than the encoder
+        takes, unless windows are allowed.
         """
         counted = {}
         for sequence, where in sequences.items():
@@ -122,26 +125,26 @@ class Embedder:
         if too_long and self._settings.too_long == "refuse":
             first = too_long[0]
             raise UserError(
-                f"{sequences[first]} has {counted[first]} tokens, {self._encoder.layout} takes at"
-                f" most {most} ({len(too_long)} such sequences); set embeddings:"
+                f"{sequences[first]} has {counted[first]} tokens, but {self._encoder.layout} takes"
+                f" at most {most} ({len(too_long)} such sequences); set embeddings:"
                 " {too_long: window}, or sequences: {max_length: ..., too_long: ...}"
             )
         return counted
 
     def bytes(self, counted: dict[str, int]) -> int:
-        """The size of the states of sequences with so many tokens."""
+        """The size in bytes of the states of sequences with these token counts."""
         codons = self._resolution == "codon"
         stored = sum(len(s) // _CODON if codons else count for s, count in counted.items())
         return stored * self.width * np.dtype(self._settings.dtype).itemsize
 
     def rows(self, counted: dict[str, int]) -> Iterator[Row]:
-        """One row a sequence, those with the most tokens first; `counted` is from `count`.
+        """One row for each sequence, those with the most tokens first; `counted` is from `count`.
 
-        Longest first, what a batch frees is large enough for the next one: shortest first, memory
-        grew with the number of rows, in pieces too small for what came after. And what does not fit
-        into a GPU's memory shows at once.
+        Longest first, the memory that a batch frees is large enough for the next one. Shortest
+        first, memory grew with the number of rows, in pieces too small for later batches. Longest
+        first also shows at once what does not fit into a GPU's memory.
 
-        A state that is not finite is a `UserError` that names the sequence.
+        Raises `UserError` for a sequence with a state that is not finite.
         """
         order = sorted(counted, key=lambda sequence: (-counted[sequence], sequence))
         windows = (window for sequence in order for window in self._windows(sequence))
@@ -159,7 +162,7 @@ class Embedder:
         return Tokens(tokens.ids[native], tokens.spans[native], tokens.special[native])
 
     def _check(self, sequence: str, native: Tokens, where: str) -> None:
-        """Hold a sequence to what the encoder reads: its alphabet, every letter, whole codons."""
+        """Raise `UserError` unless the encoder can read every letter of a sequence."""
         foreign = native.ids == self._encoder.tokeniser.unknown
         if foreign.any():
             start, end = native.spans[foreign.argmax()]
@@ -167,7 +170,7 @@ class Embedder:
                 f"{where}: {sequence[start:end]!r} at letter {start + 1} is not in the alphabet of"
                 f" this {self._encoder.modality} encoder ({self._encoder.layout})"
             )
-        # What is between two tokens, before the first or behind the last is white space.
+        # Only white space can be between two tokens, before the first or after the last.
         if (native.spans[:, 1] - native.spans[:, 0]).sum() != len(sequence):
             raise UserError(
                 f"{where}: its tokens do not cover it; clean it with `seqfuse sequences`"
@@ -176,7 +179,7 @@ class Embedder:
             raise UserError(f"{where}: {sequence!r} is shorter than a codon")
 
     def _windows(self, sequence: str) -> Iterator[_Window]:
-        """The whole sequence, or where it is too long, windows of equal size."""
+        """The whole sequence as one window, or windows of equal size if it is too long."""
         native = self._tokenise(sequence)
         tokeniser, count = self._encoder.tokeniser, len(native.ids)
         most = self._encoder.max_length - self._before - self._behind
@@ -189,7 +192,7 @@ class Embedder:
             yield _Window(sequence, torch.from_numpy(ids), kept, native.spans[first:last])
 
     def _embed(self, windows: Iterable[_Window]) -> Iterator[tuple[_Window, Tensor]]:
-        """Each window, in the order given (longest first), with its states [T, D]."""
+        """Each window, in the given order (longest first), with its states [T, D]."""
         batch: list[_Window] = []
         for window in windows:
             full = batch and (len(batch) + 1) * len(batch[0].ids) > self._budget
@@ -202,20 +205,20 @@ class Embedder:
             yield from self._states(batch)
 
     def _states(self, batch: list[_Window]) -> Iterator[tuple[_Window, Tensor]]:
-        """The states of a batch, or where memory does not suffice, of its halves."""
+        """The states of a batch, computed in halves if memory does not suffice."""
         try:
             states = self._forward([window.ids for window in batch])
         except torch.OutOfMemoryError:
             if len(batch) == 1:
                 raise UserError(
                     f"{describe(batch[0].sequence)}: too long for this GPU's memory; set"
-                    " sequences: {max_length: ...}, or use a larger one"
+                    " sequences: {max_length: ...}, or use a GPU with more memory"
                 ) from None
             states = None
         if states is not None:
             yield from zip(batch, states, strict=True)
             return
-        # What does not fit here would not fit in the next batches either, which are about as long.
+        # The next batches, which are about as long, would not fit either.
         self._budget //= 2
         torch.cuda.empty_cache()
         half = len(batch) // 2
@@ -242,7 +245,7 @@ class Embedder:
         if self._resolution == "codon":
             states, spans = _codons(states, spans)
         dtype = getattr(torch, self._settings.dtype)
-        # In float32, which is ten times quicker to look at; a NaN fails the comparison.
+        # In float32, where this is ten times faster; a NaN fails the comparison.
         if not states.abs().amax() <= torch.finfo(dtype).max:
             raise UserError(
                 f"{describe(sequence)}: a state is not finite in {self._settings.dtype}; set"
@@ -253,7 +256,7 @@ class Embedder:
 
 
 def _computed(device: str) -> torch.dtype:
-    """What a forward pass computes in: not float16 where a GPU can do else, as it overflows."""
+    """The dtype of a forward pass; float16, which overflows, only if a GPU has no bfloat16."""
     if device == "cpu":
         return torch.float32
     native = torch.cuda.is_bf16_supported(including_emulation=False)
@@ -261,15 +264,16 @@ def _computed(device: str) -> torch.dtype:
 
 
 def _in_words(dtype: torch.dtype, float32: str) -> str:
-    """What a key says of precision: "float32" on a CPU, "bfloat16+tf32" on a GPU of today."""
+    """The precision as part of a key: "float32" on a CPU, "bfloat16+tf32" on a current GPU."""
     name = str(dtype).removeprefix("torch.")
     return name if float32 == "ieee" else f"{name}+{float32}"
 
 
 def _codons(states: Tensor, spans: np.ndarray) -> tuple[Tensor, np.ndarray]:
-    """Codons [C, D] and their ranges: the mean over three letters, each with its token's state.
+    """Codon states [C, D] and their ranges [C, 2]: the mean over three letters, each with the state
+    of its token.
 
-    The spans tile the sequence; letters behind its last whole codon are left out.
+    The spans tile the sequence; letters after its last whole codon are left out.
     """
     codons = spans[-1, 1] // _CODON
     letters = states.repeat_interleave(torch.from_numpy(np.diff(spans).ravel()), dim=0)

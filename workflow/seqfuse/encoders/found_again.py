@@ -1,5 +1,5 @@
-"""The encoder that a model records, found again and run: given, beside the model, where it lay in
-training, or in the hub's cache. Wherever it lies now, it is held to the checksums of its files.
+"""The encoder that a model records, located and run: in a given folder, beside the model, where it
+was in training, or in the hub's cache. Its checksums must match those of training.
 """
 
 import os
@@ -14,59 +14,59 @@ from seqfuse.errors import UserError
 
 
 def find(encoder: Mapping, home: Path, given: Path | None, flag: str, kept: str = "") -> Path:
-    """The folder of the encoder that the model in `home` was trained on: the one that `flag` gives,
-    or a copy that lies in the model's folder as `kept`, where the encoder lay in training, or its
-    commit in the hub's cache."""
-    lay = Path(os.path.normpath(home / encoder["folder"]))
-    places = [given] if given else [*([home / kept] if kept else []), lay, *_cached(encoder)]
+    """The folder of the encoder that the model in `home` was trained on: the one `given` by `flag`,
+    or else the copy `kept` in the model's folder, the encoder's folder in training, or its commit
+    in the hub's cache. Raises `UserError` if there is none."""
+    original = Path(os.path.normpath(home / encoder["folder"]))
+    places = [given] if given else [*([home / kept] if kept else []), original, *_cached(encoder)]
     for place in places:
         if (place / "config.json").is_file():
             return place
     raise UserError(
-        f"{given or lay}: no encoder here, and {home} reads the states of one, {called(encoder)};"
+        f"{given or original}: no encoder here, but {home} reads the states of {called(encoder)};"
         f" name its folder with {flag}"
     )
 
 
 def _cached(encoder: Mapping) -> list[Path]:
-    """The folder of an encoder's commit in the hub's cache, if all of its files are there."""
+    """The folder of an encoder's commit in the hub's cache, if it has all files; otherwise none."""
     if not encoder.get("revision"):
         return []
     from huggingface_hub import try_to_load_from_cache
 
     commit = {"repo_id": encoder["repository"], "revision": encoder["revision"]}
-    found = [try_to_load_from_cache(filename=name, **commit) for name in encoder["made"]["files"]]
-    return [Path(found[0]).parent] if found and all(isinstance(one, str) for one in found) else []
+    paths = [try_to_load_from_cache(filename=name, **commit) for name in encoder["made"]["files"]]
+    return [Path(paths[0]).parent] if paths and all(isinstance(one, str) for one in paths) else []
 
 
 def called(encoder: Mapping) -> str:
-    """An encoder as a message names it."""
+    """The name of an encoder in messages, with its repository and commit."""
     commit = f" at {encoder['revision'][:12]}" if encoder.get("revision") else ""
     origin = f" ({encoder['repository']}{commit})" if encoder.get("repository") else ""
-    return f"{encoder.get('name', 'of no name')}{origin}"
+    return f"{encoder.get('name', 'an encoder without a name')}{origin}"
 
 
 def hold(files: Mapping, encoder: Mapping, place: Path, home: Path, flag: str) -> None:
-    """Refuse another encoder than that of training, by the checksums of its `files`; a folder may
-    hold more, as a published one does, but no other tensors."""
+    """Raise `UserError` unless `files` {name: checksum} are those of the encoder of training. A
+    folder may hold more files, as published ones do, but no other tensors."""
     wanted = encoder["made"]["files"]
     other = [name for name in files if ".safetensors" in name and name not in wanted]
     if other or any(files.get(name) != digest for name, digest in wanted.items()):
         raise UserError(
-            f"{place}: its files are not those of the encoder that {home} was trained with,"
-            f" {called(encoder)}; name that one with {flag}"
+            f"{place}: not the encoder that {home} was trained with, {called(encoder)}: its files"
+            f" differ; name that one with {flag}"
         )
 
 
 class Live:
-    """The encoder that the model in `home` was trained on, and the states of some sequences at a
-    time: `hold` embeds them, `get` is that of a store."""
+    """The encoder that the model in `home` was trained on, and the states of a few sequences at a
+    time: `hold` embeds them, `get` reads them like a store."""
 
     def __init__(self, encoder: Mapping, home: Path, given: Path | None):
         if encoder["made"].get("layout") == CODONS:
             raise UserError(
-                f"{home}: was shown states that `seqfuse codons embed` made codon by codon; it"
-                " cannot be asked about other sequences"
+                f"{home}: was trained on codon states of `seqfuse codons embed`; it cannot be asked"
+                " about other sequences"
             )
         place = find(encoder, home, given, "--encoder")
         self._embedder = live_states.embedder(place, encoder["made"])
@@ -80,9 +80,9 @@ class Live:
         return self._embedder.module
 
     def hold(self, sequences: Iterable[str]) -> None:
-        """Embed sequences, and forget those of before."""
-        said = {sequence: describe(sequence) for sequence in sequences}
-        self._held = live_states.Embedded.by(self._embedder, said)
+        """Embed these sequences, and drop the previous ones."""
+        names = {sequence: describe(sequence) for sequence in sequences}
+        self._held = live_states.Embedded.by(self._embedder, names)
 
     def get(self, sequence: str) -> np.ndarray:
         """States [T, D] of one of the sequences."""

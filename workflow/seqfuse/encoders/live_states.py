@@ -1,4 +1,4 @@
-"""States of sequences that no store holds, made as those of a store were."""
+"""States of sequences that no store holds, made like those of a store."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from seqfuse.encoders.store.rows import Row, sequence_hash
 
 
 def embedder(folder: Path, made: Mapping) -> Embedder:
-    """The encoder in a folder, set to embed as `made`, the description of a store, says."""
+    """The encoder in a folder, with the settings in `made`, the description of a store."""
     settings = Settings(
         layer=made["layer"],
         output=made["output"],
@@ -23,14 +23,14 @@ def embedder(folder: Path, made: Mapping) -> Embedder:
 
 @dataclass(frozen=True)
 class Embedded:
-    """Sequences that were embedded just now, read as a store is."""
+    """Sequences that were embedded just now, read like a store."""
 
     width: int
     rows: Mapping[bytes, Row]
 
     @classmethod
     def by(cls, embedder: Embedder, sequences: Mapping[str, str]) -> "Embedded":
-        """The sequences by an embedder; the values say where each stands, for messages."""
+        """Embed `sequences`, whose values say where each comes from, for messages."""
         rows = embedder.rows(embedder.count(dict(sequences)))
         return cls(embedder.width, {row.sequence: row for row in rows})
 
@@ -39,5 +39,5 @@ class Embedded:
         return self.rows[sequence_hash(sequence)].states
 
     def spans(self, sequence: str) -> np.ndarray:
-        """For each of its tokens the range of letters [start, end), int32 [T, 2]."""
+        """The range of letters [start, end) of each token, int32 [T, 2]."""
         return self.rows[sequence_hash(sequence)].spans

@@ -1,8 +1,8 @@
-"""The encoder that a trained model reads, as the model records it.
+"""A trained model's record of its encoder.
 
-A model says of its encoder what it is called, from which repository and commit it is, the checksum
-of each of its files, how the states were made that it was trained on, and where the encoder's
-folder lay, relative to the model: `found_again` finds it by that.
+It holds the encoder's name, repository and commit, the checksum of each of its files, how the
+states of training were made, and the encoder's folder relative to the model. `found_again` locates
+the encoder with it.
 """
 
 import os
@@ -15,13 +15,13 @@ _NAMED = ("name", "repository", "revision", "scratch")
 
 
 def of_receipt(receipt: Path, home: Path) -> dict:
-    """What a model in the folder `home` says of the encoder whose states a receipt refers to."""
+    """The record, for a model in the folder `home`, of the encoder behind a receipt's states."""
     made = Store.open(receipt).description
     return _record(Path(read_json(receipt)["model"]), home) | {"made": made}
 
 
 def of_folder(folder: Path, home: Path) -> dict:
-    """The same of an encoder that is trained with the model, whose states are stored nowhere."""
+    """The record of an encoder that is trained with the model, whose states are not stored."""
     return _record(folder, home) | {"made": {"files": checksums(folder)}}
 
 

@@ -1,4 +1,4 @@
-"""Windows of a sequence that has more tokens than an encoder takes at once."""
+"""Windows of a sequence with more tokens than an encoder takes at once."""
 
 import itertools
 from collections.abc import Iterator
@@ -7,13 +7,13 @@ import numpy as np
 
 from seqfuse.encoders.models.tokenisers import Tokeniser, Tokens
 
-# Neighbouring windows share a quarter of their tokens, and each keeps its half of what they share.
+# Neighbouring windows share a quarter of their tokens; each keeps its half of the shared ones.
 OVERLAP = 1 / 4
 
 
 def places(count: int, most: int) -> Iterator[tuple[int, int, int, int]]:
-    """(start, stop, first, last) of windows of equal size, `most` tokens at most, over `count`
-    tokens: a window reads start .. stop - 1 and keeps first .. last - 1; what is kept tiles all."""
+    """(start, stop, first, last) of windows of equal size, at most `most` tokens, over `count`
+    tokens. A window reads [start, stop) and keeps [first, last); kept ranges tile the tokens."""
     size = min(count, most)
     step = size - int(size * OVERLAP)
     starts = [*range(0, count - size, step), count - size]
@@ -23,8 +23,8 @@ def places(count: int, most: int) -> Iterator[tuple[int, int, int, int]]:
 
 
 def cut(tokens: Tokens, tokeniser: Tokeniser, most: int) -> Iterator[Tokens]:
-    """A tokenised sequence in windows of `most` tokens at most, special tokens included; what a
-    window reads and another one keeps is marked as special."""
+    """A tokenised sequence in windows of at most `most` tokens, special tokens included. Tokens
+    that a window reads but another one keeps are marked as special."""
     before, behind = len(tokeniser.prefix), len(tokeniser.suffix)
     count = len(tokens.ids) - before - behind
     for start, stop, first, last in places(count, most - before - behind):

@@ -1,1 +1,1 @@
-"""The published encoders behind one interface; their checkpoints and tokenisers; random ones."""
+"""The published encoders behind one interface, their checkpoints, tokenisers and random twins."""

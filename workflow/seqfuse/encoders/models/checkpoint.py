@@ -1,4 +1,4 @@
-"""Read a checkpoint's tensors and put each in its place, or say which one does not fit."""
+"""Read a checkpoint's tensors and load each into its model, or name the one that does not fit."""
 
 from pathlib import Path
 
@@ -14,7 +14,8 @@ from seqfuse.files import read_json
 def read(folder: Path) -> dict[str, Tensor]:
     """The tensors of a folder: model.safetensors, its shards, or one published .pth file.
 
-    A .pth is read with `weights_only`, which runs no code of the file.
+    A .pth is read with `weights_only`, which runs no code from the file. Raises `UserError` if a
+    file is missing or unreadable.
     """
     shards = [folder / "model.safetensors"]
     index = folder / "model.safetensors.index.json"
@@ -30,17 +31,18 @@ def read(folder: Path) -> dict[str, Tensor]:
 
 
 def fill(encoder: Encoder, tensors: dict[str, Tensor], source: str | Path) -> None:
-    """Put `tensors` into an encoder that stands on the meta device; `source` names them in errors.
+    """Put `tensors` into an encoder on the meta device; `source` names them in errors.
 
-    Tensors that enter no output (class `Unused`) may be absent. A tied tensor may stand in the
-    checkpoint once or twice, and if twice, must be equal.
+    Tensors that affect no output (class `Unused`) may be absent. A tied tensor may be in the
+    checkpoint once or twice; if twice, both must be equal. Raises `UserError` otherwise, and for a
+    tensor that is missing, unknown, or of another shape.
     """
     tensors = {k: v for k, v in encoder.prepare(tensors).items() if k not in encoder.ignored}
     for second, first in encoder.tied.items():
         if first in tensors and not torch.equal(
             tensors.get(second, tensors[first]), tensors[first]
         ):
-            raise UserError(f"{source}: tensors {first} and {second} differ, but are one tensor")
+            raise UserError(f"{source}: tensors {first} and {second} are tied, but differ")
         tensors.pop(second, None)
     for name in _optional(encoder) - tensors.keys():
         _set(encoder, name, None)
@@ -52,25 +54,25 @@ def fill(encoder: Encoder, tensors: dict[str, Tensor], source: str | Path) -> No
         _set(encoder, second, encoder.get_parameter(first))
 
 
-def _compare(expected: dict[str, Tensor], found: dict[str, Tensor], source: str | Path) -> None:
-    missing = [name for name in expected if name not in found]
+def _compare(expected: dict[str, Tensor], tensors: dict[str, Tensor], source: str | Path) -> None:
+    missing = [name for name in expected if name not in tensors]
     if missing:
         raise UserError(f"{source}: tensor {missing[0]} is missing ({len(missing)} in all)")
-    foreign = [name for name in found if name not in expected]
+    foreign = [name for name in tensors if name not in expected]
     if foreign:
         raise UserError(
             f"{source}: tensor {foreign[0]} is not part of the model ({len(foreign)} in all)"
         )
-    for name, tensor in found.items():
+    for name, tensor in tensors.items():
         if tensor.shape != expected[name].shape:
             raise UserError(
                 f"{source}: tensor {name} has the shape {list(tensor.shape)}, "
-                f"config.json asks for {list(expected[name].shape)}"
+                f"but config.json needs {list(expected[name].shape)}"
             )
 
 
 def _optional(encoder: Encoder) -> set[str]:
-    """The names of the tensors that enter no output."""
+    """The names of the tensors that affect no output."""
     return {
         f"{prefix}.{name}"
         for prefix, module in encoder.named_modules()

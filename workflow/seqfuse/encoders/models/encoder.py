@@ -16,10 +16,9 @@ class Encoder(nn.Module, ABC):
     """A bidirectional transformer over biological sequences, under its checkpoint's tensor names.
 
     A subclass sets the class attributes and builds its modules from the published config.json.
-    `width` is the size of a hidden state, `depth` the number of blocks, `max_length` the most
-    tokens of a sequence, special tokens included. `tied` maps a tensor's second name in the
-    checkpoint to its first; `ignored` are names of the checkpoint that the model has no place for
-    and does not need.
+    `width` is the size of a hidden state, `depth` the number of blocks, `max_length` the maximum
+    number of tokens, special tokens included. `tied` maps a tensor's second name in the checkpoint
+    to its first; `ignored` are tensors of the checkpoint that the model does not need.
     """
 
     layout: str
@@ -38,9 +37,9 @@ class Encoder(nn.Module, ABC):
     ):
         super().__init__()
         if width % (2 * heads):
-            # Rotary positions turn pairs, so a head's width is even.
+            # Rotary positions rotate pairs, so a head's width must be even.
             raise UserError(
-                f"config.json: a width of {width} cannot be shared by {heads} attention heads; "
+                f"config.json: a width of {width} does not fit {heads} attention heads; "
                 f"make it a multiple of {2 * heads}"
             )
         self.config = config
@@ -52,7 +51,7 @@ class Encoder(nn.Module, ABC):
     @classmethod
     @abstractmethod
     def recognises(cls, config: dict) -> bool:
-        """Whether a published config.json is this encoder's."""
+        """Whether a published config.json belongs to this encoder."""
 
     @classmethod
     @abstractmethod
@@ -73,7 +72,7 @@ class Encoder(nn.Module, ABC):
 
     @abstractmethod
     def normalise(self, hidden: Tensor) -> Tensor:
-        """The layer norm behind the last block."""
+        """The layer norm after the last block."""
 
     @abstractmethod
     def predict(self, hidden: Tensor) -> Tensor:
@@ -82,19 +81,19 @@ class Encoder(nn.Module, ABC):
     def tokenise(self, sequence: str) -> Tokens:
         """Tokenise a sequence in the encoder's own alphabet.
 
-        A character outside the alphabet and a sequence of more than `max_length` tokens are a
-        `UserError`; `tokeniser.encode` refuses neither.
+        Raises `UserError` for a character outside the alphabet and for more than `max_length`
+        tokens; `tokeniser.encode` refuses neither.
         """
         tokens = self.tokenise_any_length(sequence)
         if len(tokens.ids) > self.max_length:
             raise UserError(
-                f"the sequence has {len(sequence)} letters, {len(tokens.ids)} tokens; "
-                f"{self.layout} takes at most {self.max_length}"
+                f"the sequence has {len(sequence)} letters and {len(tokens.ids)} tokens; "
+                f"{self.layout} takes at most {self.max_length} tokens"
             )
         return tokens
 
     def tokenise_any_length(self, sequence: str) -> Tokens:
-        """As `tokenise`, for a caller that cuts what is too long."""
+        """Like `tokenise`, for a caller that cuts long sequences itself."""
         tokens = self.tokeniser.encode(sequence)
         foreign = (tokens.ids == self.tokeniser.unknown) & ~tokens.special
         if foreign.any():
@@ -106,7 +105,7 @@ class Encoder(nn.Module, ABC):
         return tokens
 
     def decode(self, ids: Tensor) -> str:
-        """The sequence of one row of ids without pads."""
+        """The sequence of one row of ids, which must have no pads."""
         return self.tokeniser.decode(ids.tolist())
 
     def forward(
@@ -115,11 +114,12 @@ class Encoder(nn.Module, ABC):
         """Hidden states [B, T, D] of a layer, or logits [B, T, V], for ids [B, T].
 
         `mask` [B, T] is nonzero at tokens and zero at pads; None attends everywhere. `layer` 0 is
-        the embedding, -1 or `depth` the last block behind the final layer norm; the blocks above
-        `layer` do not run. Values at pads mean nothing.
+        the embedding, -1 or `depth` the last block followed by the final layer norm; the blocks
+        above `layer` do not run. Values at pads are meaningless. Raises `UserError` for an unknown
+        layer or output.
         """
         chosen = self._layer(layer, output)
-        # Attention without a mask is faster, and most batches are of one length.
+        # Attention without a mask is faster, and most batches have one length.
         if mask is None or mask.all():
             mask, keys = torch.ones_like(ids, dtype=torch.bool), None
         else:
@@ -146,13 +146,13 @@ class Encoder(nn.Module, ABC):
             if name not in self.tied
         }
         with atomic(folder / "model.safetensors") as temporary:
-            # `save_file` would hide what is wrong with a disk behind an error of its own.
+            # `save_file` would hide a disk's error behind one of its own.
             temporary.write_bytes(save(tensors, metadata={"format": "pt"}))
 
     def _layer(self, layer: int, output: str) -> int:
         """The number of blocks to run for a layer counted from either end."""
         if output not in ("hidden", "logits"):
-            raise UserError(f"output {output!r}: write hidden or logits")
+            raise UserError(f"output {output!r}: give hidden or logits")
         if not -self.depth - 1 <= layer <= self.depth:
             raise UserError(f"layer {layer}: {self.layout} has layers 0 to {self.depth}, or -1")
         chosen = layer % (self.depth + 1)

@@ -1,8 +1,8 @@
 """ESM-2 (Lin et al. 2023), from transformers, with the rotary attention of NT-v2 in its blocks.
 
-Embedding (with token dropout, also at inference), blocks and head are transformers'. The attention
-is ours for two reasons: transformers 5 rounds the rotation to float32 even in float64, and it keeps
-one set of frequencies where the published checkpoints keep one a layer.
+Embedding (with token dropout, also at inference), blocks and head are those of transformers. The
+attention is our own for two reasons: transformers 5 rounds the rotation to float32 even in float64,
+and it keeps one set of frequencies, while the published checkpoints have one for each layer.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from seqfuse.encoders.models.tokenisers import EsmTokeniser
 
 
 class Esm2(Encoder):
-    """Protein, one token a residue; the published models have 8 million to 15 billion weights."""
+    """Protein, one token per residue; the published models have 8 million to 15 billion weights."""
 
     layout = "esm2"
     modality = "protein"
@@ -71,7 +71,7 @@ class Esm2(Encoder):
 
 
 class Attention(RotarySelfAttention):
-    """The shared attention, called and answering as transformers' blocks expect."""
+    """The shared attention, with the signature that transformers' blocks expect."""
 
     def forward(self, hidden: Tensor, attention_mask: Tensor | None, **_: object) -> tuple:
         return super().forward(hidden, attention_mask), None

@@ -13,7 +13,8 @@ _GGUF = ', gguf_file="{name}"'
 
 
 def hold_format(path: Path) -> None:
-    """A `UserError`, with how to convert, if `path` is no folder with safetensors files."""
+    """Raise `UserError`, with the command that converts it, unless `path` is a folder with
+    safetensors files."""
     if path.suffix == ".gguf" and path.is_file():
         raise UserError(_refusal(path, "is GGUF", path.parent, _GGUF.format(name=path.name)))
     if not path.is_dir():
@@ -22,14 +23,14 @@ def hold_format(path: Path) -> None:
         return
     if quantised := sorted(path.glob("*.gguf")):
         how = _GGUF.format(name=quantised[0].name)
-        raise UserError(_refusal(path, "holds GGUF alone", path, how))
+        raise UserError(_refusal(path, "holds only GGUF", path, how))
     if any(path.glob("*.bin")):
-        raise UserError(_refusal(path, "holds pickled weights alone", path, ""))
+        raise UserError(_refusal(path, "holds only pickled weights", path, ""))
     raise UserError(f"{path}: no *.safetensors; other formats are not read")
 
 
 def loaded_bytes(folder: Path) -> int:
-    """What the weights of a folder take in float32, from the headers of its safetensors files."""
+    """The bytes that a folder's weights take in float32, from its safetensors headers."""
     from safetensors import safe_open
 
     total = 0
@@ -42,4 +43,4 @@ def loaded_bytes(folder: Path) -> int:
 
 def _refusal(path: Path, what: str, folder: Path, how: str) -> str:
     command = _CONVERT.format(folder=folder, how=how)
-    return f"{path}: {what}, which is not read; convert it to safetensors: {command}"
+    return f"{path}: {what}, which cannot be read; convert it to safetensors: {command}"

@@ -1,4 +1,4 @@
-"""What the three encoders are built of: attention without dropout, rotary positions, the head."""
+"""Building blocks of the three encoders: attention without dropout, rotary positions, the head."""
 
 import torch
 from torch import Tensor, nn
@@ -8,8 +8,8 @@ from torch.nn import functional as F
 def attend(query: Tensor, key: Tensor, value: Tensor, keys: Tensor | None, heads: int) -> Tensor:
     """Multi-head attention over projected [B, T, D]; `keys` is a bool mask [B, 1, 1, T] or None.
 
-    The query is scaled by 1/sqrt(D/heads). Masked keys are not seen; their own queries still are
-    computed, as in the references.
+    The query is scaled by 1/sqrt(D/heads). Masked keys are ignored; the queries at their positions
+    are still computed, as in the references.
     """
     split = [_heads(states, heads) for states in (query, key, value)]
     return _merge(F.scaled_dot_product_attention(*split, attn_mask=keys))
@@ -24,20 +24,21 @@ def _merge(states: Tensor) -> Tensor:
 
 
 def embedding(rows: int, width: int) -> nn.Embedding:
-    """An embedding without initial values: drawing them on the meta device imports for seconds."""
+    """An embedding without initial values: drawing them on the meta device imports modules for
+    seconds."""
     return nn.Embedding(rows, width, _weight=torch.empty(rows, width))
 
 
 class Rotary(nn.Module):
     """Rotary position embedding (Su et al. 2021), half-split layout, positions from 0.
 
-    The frequencies are the checkpoint's. They are never held in less than float32, because rounded
-    to float16 they change the hidden states by 3e-3.
+    The frequencies are the checkpoint's. They always stay in float32 or better, because rounding
+    them to float16 changes the hidden states by 3e-3.
     """
 
     def __init__(self, width: int):
         super().__init__()
-        # Never on the meta device: computing there imports for seconds.
+        # Never on the meta device: computing there imports modules for seconds.
         exponents = torch.arange(0, width, 2, dtype=torch.float32, device="cpu") / width
         self.register_buffer("inv_freq", 10000.0**-exponents)
 
@@ -83,7 +84,7 @@ class RotarySelfAttention(nn.Module):
 
 
 class Unused(nn.Module):
-    """Tensors of a checkpoint that enter neither hidden states nor logits.
+    """Tensors of a checkpoint that affect neither hidden states nor logits.
 
     They are buffers: written back by `save`, never trained or counted as trained.
     """
@@ -95,7 +96,7 @@ class Unused(nn.Module):
 
 
 def contact_head(layers: int, heads: int) -> nn.ModuleDict:
-    """The contact head of the checkpoints, which maps attention maps to contacts; not used here."""
+    """The contact head of the checkpoints, which predicts contacts from attention; unused here."""
     return nn.ModuleDict({"regression": Unused(weight=(1, layers * heads), bias=(1,))})
 
 
@@ -108,5 +109,5 @@ class Head(nn.Module):
         self.layer_norm = nn.LayerNorm(width, eps=eps)
 
     def features(self, hidden: Tensor) -> Tensor:
-        """What the projection to the vocabulary reads."""
+        """The input of the projection to the vocabulary, [B, T, D]."""
         return self.layer_norm(F.gelu(self.dense(hidden)))

@@ -1,4 +1,4 @@
-"""Nucleotide Transformer v2 (Dalla-Torre et al. 2024), in plain torch: no remote code.
+"""Nucleotide Transformer v2 (Dalla-Torre et al. 2024), in plain torch, without remote code.
 
 The ESM architecture with a SwiGLU feed-forward network: pre-norm blocks, rotary positions, no
 biases in the feed-forward network, an untied language-model head.
@@ -51,7 +51,7 @@ class NucleotideTransformerV2(Encoder):
 
     @classmethod
     def recognises(cls, config: dict) -> bool:
-        # The published config.json has no model_type; this key is of the v2 models alone.
+        # The published config.json has no model_type; only the v2 models have this key.
         rotary = config.get("position_embedding_type") == "rotary"
         return config.get("add_bias_fnn") is False and rotary and not config.get("token_dropout")
 
@@ -109,5 +109,5 @@ class UntiedHead(Head):
 
 
 def _limit(tokeniser: EsmTokeniser, positions: int) -> int:
-    # Two rows of the position table stand for pads and, counted from there, for no position.
+    # The first two rows of the position table, up to that of the pad, are no positions.
     return min(tokeniser.max_length or positions, positions - 2)

@@ -1,9 +1,9 @@
-"""Seeded, untrained models in the layout of published ones: for runs that need no download.
+"""Seeded, untrained models in the layout of published ones, for runs without downloads.
 
-Encoder weights are normal with the variance 1/inputs, queries and keys larger, embeddings of unit
-variance: attention is not uniform, and a token can still be told from its last hidden state. A
-frozen scratch encoder is thus a fixed random feature map that keeps what it reads; it knows no
-biology. The same seed, text and library versions give the same bytes.
+Encoder weights are normal with variance 1/inputs, queries and keys larger, embeddings of unit
+variance. So attention is not uniform, and the last hidden state still identifies its token: a
+frozen scratch encoder is a fixed random feature map that preserves its input, without any biology.
+The same seed, text and library versions give the same bytes.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from seqfuse.registry.layouts import TEXT_LAYOUTS
 if TYPE_CHECKING:
     from seqfuse.encoders.models.encoder import Encoder
 
-# How much larger queries and keys are: attention logits then have the variance 1.5^4, about 5.
+# The factor for queries and keys; it gives attention logits the variance 1.5^4, about 5.
 _SHARPNESS = 1.5
 _ESM2_TOKENS = (
     "<cls> <pad> <eos> <unk> L A G V S E R T I D P K Q N F Y M H W C X B U Z O . - <null_1> <mask>"
 )
-# What the published config.json files say, at a size for one CPU core.
+# The published config.json files, with sizes for one CPU core.
 _CONFIGS = {
     "qwen3": {
         "vocab_size": 1024,
-        # Tokens that the tokeniser learns at most, of a table of `vocab_size` rows; 0: as many as
-        # that, of a table no larger than these need.
+        # The most tokens that the tokeniser learns, with a table of `vocab_size` rows; 0: at most
+        # `vocab_size` tokens, with a table no larger than these need.
         "learned_tokens": 0,
         "hidden_size": 64,
         "intermediate_size": 192,
@@ -107,9 +107,10 @@ _CONFIGS = {
 
 
 def write(layout: str, overrides: dict, seed: int, texts: list[str], folder: Path) -> None:
-    """Write a model of `layout` into `folder`; `overrides` are laid over the layout's config.
+    """Write a model of `layout` into `folder`; `overrides` replace settings of the layout's config.
 
-    `texts` is what the tokeniser of a text model learns from; without any it is a `UserError`.
+    The tokeniser of a text model learns from `texts`. Raises `UserError` without any, for an
+    unknown layout or setting, and for settings that cannot be built.
     """
     if layout not in _CONFIGS:
         raise UserError(f"layout {layout!r}: no scratch model; choose from {', '.join(_CONFIGS)}")
@@ -130,7 +131,7 @@ def write(layout: str, overrides: dict, seed: int, texts: list[str], folder: Pat
 
 
 def _check(layout: str, overrides: dict) -> None:
-    """Hold settings to the names and types of the layout's own; sizes are positive."""
+    """Raise `UserError` unless settings have known names, the right types and positive sizes."""
     known = _CONFIGS[layout]
     for key, value in overrides.items():
         if key not in known:
@@ -143,7 +144,7 @@ def _check(layout: str, overrides: dict) -> None:
 
 
 def _encoder(layout: str, config: dict, seed: int, folder: Path) -> None:
-    """One of the encoders of `seqfuse.encoders`, its tokeniser files included."""
+    """Write an encoder of `seqfuse.encoders` with its tokeniser files."""
     import torch
 
     from seqfuse import encoders
@@ -156,13 +157,13 @@ def _encoder(layout: str, config: dict, seed: int, folder: Path) -> None:
 
 
 def sized(layout: str, overrides: dict) -> dict:
-    """The config of a layout with these settings laid over it."""
-    found = _CONFIGS.get(layout, {}) | overrides
-    return {name: value for name, value in found.items() if name != "learned_tokens"}
+    """The config of a layout with `overrides`."""
+    config = _CONFIGS.get(layout, {}) | overrides
+    return {name: value for name, value in config.items() if name != "learned_tokens"}
 
 
 def hollow(layout: str, overrides: dict) -> Encoder:
-    """An encoder on `meta`: what `write` makes, without weights."""
+    """The encoder that `write` makes, on the meta device, without weights."""
     import tempfile
 
     import torch
@@ -176,7 +177,7 @@ def hollow(layout: str, overrides: dict) -> Encoder:
 
 
 def fill(encoder: Encoder, seed: int, folder: Path) -> None:
-    """Write an encoder into `folder` with seeded random weights in place of its own."""
+    """Write an encoder into `folder` with seeded random weights instead of its own."""
     import torch
 
     from seqfuse.encoders.models import checkpoint
@@ -192,7 +193,7 @@ def fill(encoder: Encoder, seed: int, folder: Path) -> None:
 
 
 def _initial(name: str, shape: tuple[int, ...], generator):
-    """The initial value of one tensor, by its name and shape; see the top of this file."""
+    """The initial value of a tensor, by its name and shape; see the top of this file."""
     import torch
 
     from seqfuse.encoders.models.layers import Rotary
@@ -213,7 +214,7 @@ def _initial(name: str, shape: tuple[int, ...], generator):
 
 
 def _tokeniser_files(layout: str, folder: Path) -> None:
-    """vocab.txt and the JSON files beside it, equal to the published ones; RNA-FM has none."""
+    """Write vocab.txt and its JSON files, equal to the published ones; RNA-FM has none."""
     special = {f"{name}_token": f"<{name}>" for name in ("cls", "mask", "pad", "unk")}
     settings = {"clean_up_tokenization_spaces": True, "tokenizer_class": "EsmTokenizer"}
     if layout == "nucleotide-transformer-v2":

@@ -3,12 +3,12 @@
 import json
 from pathlib import Path
 
-# Rows of a language model's embedding table come in multiples of this, and there are always more
-# than the tokeniser has tokens, as in Qwen3.
+# The number of rows of a language model's embedding table is a multiple of this, and exceeds the
+# number of tokens, as in Qwen3.
 _ROWS = 128
 _QWEN_SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 _QWEN_THINK = ["<think>", "</think>"]
-# Turns as Qwen3's own template writes them.
+# Turns in the format of Qwen3's own template.
 _QWEN_TEMPLATE = """{% for message in messages -%}
 <|im_start|>{{ message.role + '\n' }}
 {%- if message.role == 'assistant' %}{{ '<think>\n' }}
@@ -17,7 +17,7 @@ _QWEN_TEMPLATE = """{% for message in messages -%}
 {%- endfor %}
 {%- if add_generation_prompt %}<|im_start|>{{ 'assistant\n' }}
 {%- if enable_thinking is false %}{{ '<think>\n\n</think>\n\n' }}{% endif %}{% endif %}"""
-# Words of the chat format and of the answer, which stand around every text.
+# The words of the chat format and of the answer around every text.
 _QWEN_FORMAT = "user\n assistant\n\nAnswer:"
 _BERT_SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
@@ -25,7 +25,7 @@ _BERT_SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 def read_texts(paths: list[str]) -> list[str]:
     """The distinct texts of the training records in tables of records, in order.
 
-    Other splits are left out: what a model is tested on should not shape its tokeniser.
+    Other splits are left out, because test data should not shape a tokeniser.
     """
     import pyarrow.compute as pc
 
@@ -42,8 +42,8 @@ def read_texts(paths: list[str]) -> list[str]:
 
 
 def write_qwen3(config: dict, seed: int, texts: list[str], folder: Path) -> None:
-    """A language model; its byte-level BPE tokeniser learns up to `vocab_size` tokens in all, or up
-    to `learned_tokens` of a table of that many rows."""
+    """Write a language model; its byte-level BPE tokeniser learns up to `vocab_size` tokens in all,
+    or up to `learned_tokens` with a table of `vocab_size` rows."""
     import torch
     from transformers import Qwen3Config, Qwen3ForCausalLM
     from transformers.utils import logging
@@ -61,7 +61,7 @@ def write_qwen3(config: dict, seed: int, texts: list[str], folder: Path) -> None
 
 
 def hollow(layout: str, config: dict) -> tuple[object, object]:
-    """A stand-in for a tokeniser, and a language model on `meta`: shapes without weights."""
+    """A stand-in for a tokeniser, and a language model on the meta device: shapes, no weights."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -75,7 +75,7 @@ def hollow(layout: str, config: dict) -> tuple[object, object]:
 
 
 def hollow_encoder(layout: str, config: dict) -> object:
-    """A text encoder, or a language model without its head, on `meta`."""
+    """A text encoder, or a language model without its head, on the meta device."""
     import torch
     from transformers import AutoConfig, AutoModel
 
@@ -84,7 +84,7 @@ def hollow_encoder(layout: str, config: dict) -> object:
 
 
 def qwen_tokeniser(texts: list[str], size: int):
-    """Qwen's tokeniser with a vocabulary learned from `texts`; the special tokens stand last."""
+    """Qwen's tokeniser with a vocabulary learnt from `texts`; the special tokens come last."""
     from tokenizers import AddedToken, pre_tokenizers, trainers
     from transformers import Qwen2Tokenizer
 
@@ -109,7 +109,7 @@ def qwen_tokeniser(texts: list[str], size: int):
 
 
 def write_bert(config: dict, seed: int, texts: list[str], folder: Path) -> None:
-    """A text encoder with a lower-casing WordPiece tokeniser of at most `vocab_size` tokens."""
+    """Write a text encoder with a lower-casing WordPiece tokeniser of up to `vocab_size` tokens."""
     import torch
     from tokenizers import trainers
     from transformers import BertConfig, BertModel, BertTokenizer
@@ -119,8 +119,8 @@ def write_bert(config: dict, seed: int, texts: list[str], folder: Path) -> None:
     letters = sorted(set("".join(map(learner.normalizer.normalize_str, texts)).replace(" ", "")))
     trainer = trainers.WordPieceTrainer(
         vocab_size=config["vocab_size"],
-        # Given as special tokens, the pieces of one letter get their ids from here; otherwise from
-        # a hash map's order, which changes with every run, and with it the ties between merges.
+        # As special tokens, the one-letter pieces get their ids from here. Otherwise the ids would
+        # follow a hash map's order, which changes in every run and decides ties between merges.
         special_tokens=[*_BERT_SPECIAL, *(f"##{letter}" for letter in letters)],
         show_progress=False,
     )
@@ -133,7 +133,7 @@ def write_bert(config: dict, seed: int, texts: list[str], folder: Path) -> None:
 
 
 def fill_language_model(source: Path, seed: int, folder: Path) -> None:
-    """Write a language model like that of `source`, its tokeniser, and new weights."""
+    """Write a language model with the config and tokeniser of `source`, and random weights."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 

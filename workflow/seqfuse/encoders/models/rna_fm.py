@@ -1,7 +1,7 @@
 """RNA-FM (Chen et al. 2022), in plain torch: an ESM-1b with learned positions over nucleotides.
 
 Pre-norm blocks with GELU, a layer norm on the embeddings, a head tied to the embedding. There is
-no published config.json; ours holds the arguments of the checkpoint under their own names.
+no published config.json; ours holds the checkpoint's arguments under their own names.
 """
 
 from collections.abc import Sequence
@@ -15,14 +15,14 @@ from seqfuse.encoders.models.encoder import Encoder
 from seqfuse.encoders.models.layers import Head, attend, contact_head, embedding
 from seqfuse.encoders.models.tokenisers import RnaFmTokeniser
 
-# The reference leaves the default of torch in place.
+# The reference uses torch's default.
 _EPS = 1e-5
-# Share of tokens that training replaced by a mask: 15 % chosen, 80 % of them masked.
+# The share of tokens that were masked in training: 80 % of the 15 % that were chosen.
 _MASKED_IN_TRAINING = 0.15 * 0.8
 
 
 class RnaFm(Encoder):
-    """RNA, one token a nucleotide; the published model (t12) has 100 million parameters."""
+    """RNA, one token per nucleotide; the published model (t12) has 100 million parameters."""
 
     layout = "rna-fm"
     modality = "rna"
@@ -66,7 +66,7 @@ class RnaFm(Encoder):
         tokens = self.embed_tokens(ids)
         if self.token_dropout:
             tokens = self._drop(tokens, ids, mask)
-        # Positions count tokens alone, from 2; pads stay at 1.
+        # Positions count only tokens, from 2; pads stay at 1.
         positions = mask.cumsum(dim=1) * mask + 1
         hidden = self.emb_layer_norm_before(tokens + self.embed_positions(positions))
         return hidden * mask[..., None]
@@ -81,7 +81,7 @@ class RnaFm(Encoder):
         return self.lm_head(hidden)
 
     def _drop(self, tokens: Tensor, ids: Tensor, mask: Tensor) -> Tensor:
-        """Zero masked tokens and rescale the rest to the share of masks seen in training."""
+        """Zero masked tokens and rescale the others to the share of masks in training."""
         masked = ids == self.tokeniser.index["<mask>"]
         share = masked.sum(dim=1).to(tokens.dtype) / mask.sum(dim=1)
         scale = (1 - _MASKED_IN_TRAINING) / (1 - share)

@@ -1,8 +1,8 @@
 """Tokenisers of the three encoders: ids, and for each token its range of the sequence.
 
-`encode` equals the reference tokenisers id for id on any string, foreign characters included, and
-changes nothing in it: U for T and upper case are the business of the sequences stage. Vocabularies
-come from the published files (vocab.txt, tokenizer_config.json); RNA-FM's alphabet is fixed.
+`encode` gives the same ids as the reference tokenisers on any string, foreign characters included,
+and does not alter it: U for T and upper case are left to the sequences stage. Vocabularies come
+from the published files (vocab.txt, tokenizer_config.json); RNA-FM's alphabet is fixed.
 """
 
 import re
@@ -18,10 +18,10 @@ from seqfuse.files import atomic, read_json, write_json
 
 @dataclass(frozen=True)
 class Tokens:
-    """A tokenised sequence of T tokens, the special tokens at its ends included.
+    """A tokenised sequence of T tokens, including the special tokens at its ends.
 
-    `ids` is int64[T]. `spans` is int32[T, 2]: token t stands for sequence[spans[t, 0]:spans[t, 1]],
-    and (0, 0) for a token that was added. `special` is bool[T]: True where a token was added.
+    `ids` is int64[T]. `spans` is int32[T, 2]: token t stands for sequence[spans[t, 0]:spans[t, 1]];
+    an added token has (0, 0). `special` is bool[T]: True for an added token.
     """
 
     ids: np.ndarray
@@ -30,7 +30,7 @@ class Tokens:
 
 
 class Tokeniser(ABC):
-    """A vocabulary, what is put before and behind a sequence, and the way a sequence is cut.
+    """A vocabulary, the tokens added at both ends of a sequence, and the way a sequence is cut.
 
     `vocabulary` lists the tokens by id; `prefix` and `suffix` are the ids added at the two ends.
     """
@@ -44,7 +44,7 @@ class Tokeniser(ABC):
         self.unknown = self.index["<unk>"]
 
     def encode(self, sequence: str) -> Tokens:
-        """Tokenise a sequence of any length and any characters; foreign ones become <unk>."""
+        """Tokenise a sequence of any length; characters outside the alphabet become <unk>."""
         ids, spans = self._cut(sequence)
         before, count = len(self.prefix), len(ids)
         size = before + count + len(self.suffix)
@@ -57,12 +57,12 @@ class Tokeniser(ABC):
         return tokens
 
     def decode(self, ids: np.ndarray) -> str:
-        """The sequence of an `encode`, without the special tokens at its ends and without pads."""
+        """The sequence of ids from `encode`, without the special tokens at its ends."""
         behind = len(ids) - len(self.suffix)
         return "".join(self.vocabulary[i] for i in ids[len(self.prefix) : behind])
 
     def save(self, folder: Path) -> None:  # noqa: B027
-        """Write the published tokeniser files into `folder`, where there are any."""
+        """Write the published tokeniser files into `folder`, if there are any."""
 
     @abstractmethod
     def _cut(self, sequence: str) -> tuple[np.ndarray, np.ndarray]:
@@ -70,7 +70,7 @@ class Tokeniser(ABC):
 
 
 class RnaFmTokeniser(Tokeniser):
-    """RNA-FM: one token a character, everything outside the alphabet (T, lower case) is <unk>."""
+    """RNA-FM: one token per character; what is not in its alphabet (T, lower case) is <unk>."""
 
     _ALPHABET = (
         "<cls> <pad> <eos> <unk> A C G U R Y K M S W B D H V N -"
@@ -85,7 +85,7 @@ class RnaFmTokeniser(Tokeniser):
                 self._table[ord(token)] = position
 
     def _cut(self, sequence: str) -> tuple[np.ndarray, np.ndarray]:
-        # "replace" writes one "?" for each character that is not ASCII: one <unk> each.
+        # "replace" writes "?" for each non-ASCII character, which becomes one <unk>.
         characters = np.frombuffer(sequence.encode("ascii", "replace"), dtype=np.uint8)
         borders = np.arange(len(characters) + 1, dtype=np.int32)
         spans = np.empty((len(characters), 2), dtype=np.int32)
@@ -96,17 +96,17 @@ class RnaFmTokeniser(Tokeniser):
 class EsmTokeniser(Tokeniser):
     """The tokeniser of the ESM family on the hub, which NT-v2 and ESM-2 share.
 
-    It scans from the left. White space separates and stands for nothing; a literal special token
-    counts as that token; otherwise the longest token of the vocabulary that fits; a maximal run of
-    anything else is one <unk>. So an N or a tail is read base by base, and the reading of 6-mers
-    starts again behind it.
+    It scans from the left. White space only separates; a literal special token counts as that
+    token; otherwise the longest token of the vocabulary that fits is taken; a maximal run of
+    anything else is one <unk>. So an N or a tail is read base by base, and 6-mers start again
+    after it.
     """
 
     FILES = ("tokenizer_config.json", "special_tokens_map.json")
 
     def __init__(self, vocabulary: list[str], settings: dict[str, dict]):
-        """`settings` holds the content of `FILES`, those of them that were published, by name."""
-        # The published class adds <eos> unless its settings say null, as those of NT-v2 do.
+        """`settings` maps the name of each published file in `FILES` to its content."""
+        # The published class adds <eos> unless its settings have null, as those of NT-v2 do.
         eos = settings.get("tokenizer_config.json", {}).get("eos_token", "<eos>")
         super().__init__(vocabulary, prefix=["<cls>"], suffix=["<eos>"] if eos else [])
         self.settings = settings
@@ -115,7 +115,7 @@ class EsmTokeniser(Tokeniser):
 
     @classmethod
     def read(cls, folder: Path) -> "EsmTokeniser":
-        """The tokeniser of a checkpoint folder; without a vocab.txt it is a `UserError`."""
+        """The tokeniser of a checkpoint folder; raises `UserError` without a vocab.txt."""
         path = folder / "vocab.txt"
         if not path.is_file():
             raise UserError(f"{path}: no such file; download the model's tokeniser files too")
@@ -124,15 +124,16 @@ class EsmTokeniser(Tokeniser):
         return cls(vocabulary, {name: read_json(folder / name) for name in published})
 
     def check_size(self, size: int) -> None:
-        """Hold the vocabulary to the size that config.json states."""
+        """Raise `UserError` unless the vocabulary has the size that config.json states."""
         if size != len(self.vocabulary):
             raise UserError(
-                f"config.json says vocab_size {size}, vocab.txt has {len(self.vocabulary)} tokens"
+                f"config.json says vocab_size {size}, but vocab.txt has {len(self.vocabulary)}"
+                " tokens"
             )
 
     @property
     def max_length(self) -> int | None:
-        """The most tokens that the published files allow, special tokens included."""
+        """The maximum number of tokens by the published files, special tokens included."""
         return self.settings.get("tokenizer_config.json", {}).get("model_max_length")
 
     def save(self, folder: Path) -> None:
@@ -151,8 +152,8 @@ class EsmTokeniser(Tokeniser):
 def _pattern(vocabulary: list[str]) -> str:
     """A regular expression that matches the longest token first: literals, then k-mers by k.
 
-    A character class for each k is what makes it fast; it is exact only if the vocabulary holds
-    every k-mer of its letters, which is checked.
+    A character class for each k makes it fast, but is exact only if the vocabulary holds every
+    k-mer of its letters; raises `UserError` otherwise.
     """
     literals = [re.escape(token) for token in vocabulary if token.startswith("<")]
     plain = [token for token in vocabulary if not token.startswith("<")]
@@ -161,6 +162,6 @@ def _pattern(vocabulary: list[str]) -> str:
         kmers = {token for token in plain if len(token) == k}
         letters = sorted(set("".join(kmers)))
         if len(kmers) != len(letters) ** k:
-            raise UserError(f"vocab.txt: {len(kmers)} of {len(letters)}^{k} {k}-mers; not complete")
+            raise UserError(f"vocab.txt: incomplete, {len(kmers)} of {len(letters)}^{k} {k}-mers")
         parts.append(f"[{re.escape(''.join(letters))}]{{{k}}}")
     return "|".join(parts)

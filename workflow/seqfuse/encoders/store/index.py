@@ -1,9 +1,9 @@
-"""Where the rows of many shards lie, in one sorted file that readers map instead of reading.
+"""The locations of the rows of many shards, in one sorted file that readers memory-map.
 
-A reader of ten million rows keeps nothing of them in memory, and opens one file in place of as many
-as there are shards. `.index-<hash>.arrow` is an Arrow table sorted by the hash of the sequence; its
-metadata names the shards that it covers, and counts for nothing once one of them is gone. It is
-made from the shards and can be made from them again.
+A reader of ten million rows then keeps none of them in memory, and opens one file instead of every
+shard. `.index-<hash>.arrow` is an Arrow table sorted by the hash of the sequence; its metadata
+names the shards that it covers, and it is ignored once one of them is gone. It can always be made
+again from the shards.
 """
 
 import json
@@ -17,7 +17,7 @@ from seqfuse.encoders.store import shards
 from seqfuse.encoders.store.shards import Location
 from seqfuse.files import atomic, canonical_json, digest
 
-# A reader opens so many shards without an index; each takes a millisecond, and more on a network.
+# The most shards a reader opens without an index; each takes a millisecond, more on a network.
 MOST_LOOSE = 16
 _NAME = ".index-{}.arrow"
 _COVERED = b"seqfuse.shards"
@@ -25,7 +25,7 @@ _PLACES = ("shard", "group", "row", "tokens")
 
 
 class Index:
-    """The rows of the shards that one file covers; none of them without a file."""
+    """The rows of the shards that the largest valid index file covers; no rows without a file."""
 
     def __init__(self, folder: Path, present: Sequence[Path]):
         self.covered: list[Path] = []
@@ -49,7 +49,7 @@ class Index:
         return len(self._prefixes)
 
     def find(self, sequence: bytes) -> Location | None:
-        """Where the row of a hash lies."""
+        """The location of the row of a hash; None if the index lacks it."""
         row = int(np.searchsorted(self._prefixes, _prefix(sequence)))
         while row < len(self) and self._prefixes[row] == _prefix(sequence):
             if self._hashes[row].tobytes() == sequence:
@@ -59,12 +59,12 @@ class Index:
         return None
 
     def lacks(self, sequence: bytes) -> bool:
-        """Whether a hash is not among the rows."""
+        """Whether the index lacks a hash."""
         return self.find(sequence) is None
 
 
 def build(folder: Path, key: str, most_loose: int = MOST_LOOSE) -> None:
-    """Write the index of all shards of a key, where more than `most_loose` are in none."""
+    """Write an index of all shards of a key, if more than `most_loose` are not indexed."""
     present = shards.listed(folder)
     if len(present) - len(Index(folder, present).covered) <= most_loose:
         return
@@ -73,7 +73,7 @@ def build(folder: Path, key: str, most_loose: int = MOST_LOOSE) -> None:
     table = pa.concat_tables(tables).combine_chunks()
     hashes = np.frombuffer(table["sequence"].chunk(0).buffers()[1], "V32")
     prefixes = hashes.view(">u8").reshape(-1, 4)[:, 0].astype(np.uint64)
-    # The first shard by name comes first of equals, and is the only one that is kept.
+    # Of equal hashes, only that of the first shard by name is kept.
     order = np.argsort(prefixes, kind="stable")
     order = order[np.sort(np.unique(hashes[order], return_index=True)[1])]
     columns = {

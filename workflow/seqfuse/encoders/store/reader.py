@@ -1,9 +1,10 @@
-"""The embedding store, read: one row a distinct sequence, in Parquet shards, addressed by content.
+"""Reading the embedding store: one row for each distinct sequence, in Parquet shards.
 
-A store is a folder of keys. `<store>/<key>/` holds `key.json`, which says in full how its rows were
-made (encoder, weights, layer, resolution, ...), and shards named by their checksum, so that writers
-cannot collide. A row is found by the SHA-256 of its sequence as the cleaned tables spell it. States
-are one binary blob a sequence, because that reads about five times faster than nested lists.
+A store is a folder of keys. `<store>/<key>/` holds `key.json`, the full description of how its rows
+were made (encoder, weights, layer, resolution, ...), and shards named by their checksum, so that
+writers cannot collide. A row is addressed by the SHA-256 of its sequence as the cleaned tables
+spell it. The states of a sequence are one binary blob, which reads about five times faster than
+nested lists.
 """
 
 import itertools
@@ -26,7 +27,7 @@ _CACHE_BYTES = 256 * 2**20
 
 
 def key_of(description: dict) -> str:
-    """The name of the folder that holds rows made as `description` says."""
+    """The key of a description: 32 hexadecimal digits, the name of its folder."""
     return digest(canonical_json(description))[:32]
 
 
@@ -38,7 +39,7 @@ def encode_spans(spans: np.ndarray) -> bytes:
 
 
 def decode_spans(data: bytes) -> np.ndarray:
-    """Ranges int32[T, 2] from what `encode_spans` made."""
+    """Ranges int32[T, 2] from the bytes of `encode_spans`."""
     return np.cumsum(np.frombuffer(data, "<i4"), dtype=np.int32).reshape(-1, 2)
 
 
@@ -46,7 +47,7 @@ class Store:
     """The rows of one key, for reading: by sequence, in batches, as a stream, or as a memory map.
 
     `width` is D, `key` the folder's name, `description` the content of key.json, `dtype` the NumPy
-    type of the states. A damaged shard and a sequence that is not there are `UserError`s.
+    type of the states. Raises `UserError` for a damaged shard and for a missing sequence.
     """
 
     def __init__(self, folder: str | Path):
@@ -57,8 +58,8 @@ class Store:
         self.key = self.folder.name
         if key_of(self.description) != self.key:
             raise UserError(
-                f"{self.folder / 'key.json'}: does not describe this key; run the"
-                " `seqfuse embeddings write` that made it again, which replaces it"
+                f"{self.folder / 'key.json'}: does not match this key; run the `seqfuse embeddings"
+                " write` that made it again, to replace it"
             )
         self.width = self.description["width"]
         self.dtype = np.dtype(self.description["stored"]).newbyteorder("<")
@@ -66,8 +67,8 @@ class Store:
         self._cached = 0
         self.shards = shards.listed(self.folder)
         self._index = Index(self.folder, self.shards)
-        # Of what the index does not cover, a shard is read when a row is looked for that may lie in
-        # it, and its places are known from then on.
+        # A shard that the index does not cover is read once a row is requested that it may hold;
+        # its locations are known from then on.
         covered = set(self._index.covered)
         self._unread = [shard for shard in self.shards if shard not in covered]
         self._ranges = shards.ranges(self._unread)
@@ -85,14 +86,14 @@ class Store:
         return self.locate(sequence_hash(sequence)) is not None
 
     def __len__(self) -> int:
-        """How many distinct sequences there are; opens every shard that the index lacks."""
+        """The number of distinct sequences; opens every shard that the index does not cover."""
         for shard in list(self._unread):
             self._learn(shard)
         return len(self._index) + sum(map(self._index.lacks, self._known))
 
     def locate(self, sequence: bytes) -> Location | None:
-        """Where the row of a hash lies. Two writers may both have stored a sequence: the first
-        shard by name wins, indexed ones before others."""
+        """The location of the row of a hash; None if it is missing. If two writers stored the same
+        sequence, the first shard by name wins, indexed shards before others."""
         if location := self._index.find(sequence):
             return location
         for place in np.flatnonzero(shards.may_hold(self._ranges, sequence))[::-1]:
@@ -100,12 +101,12 @@ class Store:
         return self._known.get(sequence)
 
     def forget(self, shard: Path) -> None:
-        """Do without a shard that is not read yet."""
+        """Ignore a shard that has not been read yet."""
         self._unread.remove(shard)
         self._ranges = shards.ranges(self._unread)
 
     def _learn(self, shard: Path) -> None:
-        """Take up where the rows of a shard lie."""
+        """Read the locations of a shard's rows."""
         table = shards.places(shard, self.key)
         columns = [table[name].to_pylist() for name in ("sequence", "group", "row", "tokens")]
         for sequence, *place in zip(*columns, strict=True):
@@ -115,7 +116,7 @@ class Store:
         self.forget(shard)
 
     def get(self, sequence: str) -> np.ndarray:
-        """States [T, D] of one sequence, special tokens left out; T counts tokens or codons."""
+        """States [T, D] of one sequence, without special tokens; T counts tokens or codons."""
         return self._states(self._find(sequence)).copy()
 
     def __getitem__(self, sequence: str) -> np.ndarray:
@@ -126,16 +127,16 @@ class Store:
         return np.frombuffer(self._cell(self._find(sequence), "pooled"), "<f4").copy()
 
     def spans(self, sequence: str) -> np.ndarray:
-        """For each stored token its range of letters [start, end), int32 [T, 2]."""
+        """The range of letters [start, end) of each stored token, int32 [T, 2]."""
         return decode_spans(self._cell(self._find(sequence), "spans"))
 
     def batch(self, sequences: Iterable[str]) -> list[np.ndarray]:
         """`get` of each sequence, reading every row group only once."""
-        found = [self._find(sequence) for sequence in sequences]
+        locations = [self._find(sequence) for sequence in sequences]
         states: dict[Location, np.ndarray] = {}
-        for location in sorted(set(found)):
+        for location in sorted(set(locations)):
             states[location] = self._states(location).copy()
-        return [states[location] for location in found]
+        return [states[location] for location in locations]
 
     def stream(self) -> Iterator[Row]:
         """Every row, in the order of the shards, one row group in memory at a time."""
@@ -150,10 +151,10 @@ class Store:
                 )
 
     def memory_map(self, sequences: Iterable[str], folder: str | Path) -> "MemoryMap":
-        """The states of `sequences`, decoded once into a file of `folder` that training maps.
+        """The states of `sequences`, decoded once into a file in `folder` that training maps.
 
-        The file is named by what it holds, so processes share it and a second run finds it. Memory
-        stays at one row group.
+        The file is named by its content, so that processes share it and a second run reuses it. At
+        most one row group is in memory.
         """
         located = {}
         for sequence in sequences:
@@ -185,8 +186,8 @@ class Store:
         location = self.locate(sequence_hash(sequence))
         if location is None:
             raise UserError(
-                f"{self.folder}: no embedding of sequence {describe(sequence)}; run the"
-                " `seqfuse embeddings write` of its table again"
+                f"{self.folder}: no embedding of sequence {describe(sequence)}; run"
+                " `seqfuse embeddings write` for its table again"
             )
         return location
 
@@ -195,7 +196,7 @@ class Store:
         return np.frombuffer(cell, self.dtype).reshape(-1, self.width)
 
     def _cell(self, location: Location, column: str) -> pa.Buffer:
-        """One cell, through a cache of row groups bounded in bytes."""
+        """One cell, through a cache of row groups of bounded size."""
         name = (location.shard, location.group, column)
         if name in self._cache:
             self._cache.move_to_end(name)
@@ -217,16 +218,16 @@ class MemoryMap:
     rows: dict[bytes, tuple[int, int]]
 
     def __post_init__(self):
-        # Copy on write: torch wants arrays it could write to, and the file must stay as it is.
+        # Copy on write: torch needs writable arrays, and the file must not change.
         shape = (sum(tokens for _, tokens in self.rows.values()), self.width)
-        # A plain array over the map: slices of a memmap take five times as long.
+        # A plain array over the map, because slices of a memmap take five times as long.
         states = np.asarray(np.memmap(self.path, self.dtype, "c", shape=shape))
         object.__setattr__(self, "_states", states)
 
     def get(self, sequence: str) -> np.ndarray:
         """States [T, D] of one sequence, not yet read from disk."""
-        found = self.rows.get(sequence_hash(sequence))
-        if found is None:
+        row = self.rows.get(sequence_hash(sequence))
+        if row is None:
             raise UserError(f"{self.path}: does not hold sequence {describe(sequence)}")
-        start, tokens = found
+        start, tokens = row
         return self._states[start : start + tokens]

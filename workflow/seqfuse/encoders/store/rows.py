@@ -1,4 +1,4 @@
-"""One stored sequence, and how it is addressed; light, so that embedding needs no Parquet."""
+"""A stored sequence and its address; light to import, so that embedding needs no Parquet."""
 
 import hashlib
 from typing import NamedTuple
@@ -7,12 +7,12 @@ import numpy as np
 
 from seqfuse.files import digest
 
-# The layout, in a store's description, of states that several encoders' are made into by codon.
+# The layout, in a store's description, of codon states made from those of several encoders.
 CODONS = "codons"
 
 
 class Row(NamedTuple):
-    """One stored sequence: its hash, its letters counted, states [T, D], spans [T, 2], mean [D]."""
+    """A stored sequence: its hash, its number of letters, states [T, D], spans [T, 2], mean [D]."""
 
     sequence: bytes
     length: int
@@ -27,6 +27,6 @@ def sequence_hash(sequence: str) -> bytes:
 
 
 def describe(sequence: str) -> str:
-    """How a message names a sequence: the start of its hash, its length and its beginning."""
+    """A sequence in messages: the start of its hash, its length and its first letters."""
     begins = sequence[:20] + ("..." if len(sequence) > 20 else "")
     return f"{digest(sequence)[:12]} ({len(sequence)} letters, {begins!r})"

@@ -1,8 +1,8 @@
-"""The files of a key: how a shard is named, opened and read, and which of its rows may lie in it.
+"""The files of a key: how a shard is named, opened and read, and which hashes it may hold.
 
-A shard is called `<first>-<last>.<SHA-256 of the file>.parquet`: the first four hexadecimal digits
-of the lowest and the highest hash in it. Who looks for a sequence opens only what may hold it, so
-that a job that embeds one part of a set by hash never reads what the others write.
+A shard is called `<first>-<last>.<SHA-256 of the file>.parquet`, where `<first>` and `<last>` are
+the first four hexadecimal digits of its lowest and highest hash. A reader opens only shards that
+may hold a sequence, so a job that embeds one part of a set by hash never reads other parts' shards.
 """
 
 import contextlib
@@ -35,7 +35,7 @@ _DIGITS = 4
 
 
 class Location(NamedTuple):
-    """Where a row lies, and how many tokens it has."""
+    """The place of a row, and its number of tokens."""
 
     shard: Path
     group: int
@@ -69,22 +69,23 @@ def checksum(shard: Path) -> str:
     return shard.stem.rpartition(".")[2]
 
 
-def ranges(found: Sequence[Path]) -> np.ndarray:
-    """The lowest and the highest start of a hash in each shard, int[N, 2]; one that an earlier
-    version named by its checksum alone may hold any."""
-    starts = [shard.stem.rpartition(".")[0].partition("-")[::2] for shard in found]
+def ranges(files: Sequence[Path]) -> np.ndarray:
+    """The lowest and the highest start of a hash in each shard, int[N, 2]. A shard of an earlier
+    version, named only by its checksum, may hold any hash."""
+    starts = [shard.stem.rpartition(".")[0].partition("-")[::2] for shard in files]
     pairs = [(int(low or "0", 16), int(high or "f" * _DIGITS, 16)) for low, high in starts]
     return np.array(pairs, int).reshape(-1, 2)
 
 
 def may_hold(known: np.ndarray, sequence: bytes) -> np.ndarray:
-    """In which of the shards with these ranges a hash may be, bool[N]."""
+    """Which of the shards with these ranges may hold a hash, bool[N]."""
     start = int(sequence.hex()[:_DIGITS], 16)
     return (known[:, 0] <= start) & (start <= known[:, 1])
 
 
 def opened(shard: Path) -> pq.ParquetFile:
-    """A shard whose pages are held to their checksums as they are read."""
+    """An open shard, whose page checksums are verified on reading; `DamagedShard` if it is
+    unreadable."""
     try:
         return pq.ParquetFile(shard, page_checksum_verification=True)
     except FileNotFoundError:
@@ -94,7 +95,7 @@ def opened(shard: Path) -> pq.ParquetFile:
 
 
 def read(shard: Path, file: pq.ParquetFile, group: int | None, columns: list[str]) -> pa.Table:
-    """Columns of one row group, or of all."""
+    """Columns of one row group, or of all groups."""
     try:
         if group is None:
             return file.read(columns=columns)
@@ -110,7 +111,8 @@ def column(shard: Path, group: int, name: str) -> pa.Array:
 
 
 def places(shard: Path, key: str) -> pa.Table:
-    """Hash, group, row within it, and tokens of every row; a shard of another key is an error."""
+    """Hash, group, row within the group, and tokens of every row; `DamagedShard` if the shard
+    belongs to another key."""
     with contextlib.closing(opened(shard)) as file:
         written = (file.schema_arrow.metadata or {}).get(FOOTER_KEY, b"").decode()
         if digest(written)[:32] != key:
@@ -124,7 +126,7 @@ def places(shard: Path, key: str) -> pa.Table:
 
 
 def rows(shard: Path) -> Iterator[dict]:
-    """Every row of a shard as it is stored, one row group in memory at a time."""
+    """Every row of a shard in its stored form, one row group in memory at a time."""
     with contextlib.closing(opened(shard)) as file:
         for group in range(file.num_row_groups):
             yield from read(shard, file, group, SHARD.names).to_pylist()

@@ -1,9 +1,9 @@
-"""The embedding store, written: shards that appear whole, under a name that is their checksum.
+"""Writing the embedding store: shards appear whole, under a name that contains their checksum.
 
-A killed writer loses at most the shard in hand. Any number of writers of one key may run at once,
-on any nodes: what each has in hand has a name of its own, and nothing is locked, because the file
-system of a network may keep a lock on one node alone. A file that a writer renews as it goes on
-tells that it is there (`written_lately`).
+A killed writer loses at most its current shard. Any number of writers of one key may run at once,
+on any nodes: each writes to a file of its own, and nothing is locked, because a network file system
+may enforce a lock on one node only. Each writer keeps touching a file that shows that it is active
+(`written_lately`).
 """
 
 import contextlib
@@ -27,16 +27,15 @@ from seqfuse.training.interruption.preemption import set_aside
 ROWS_A_GROUP = 32
 BYTES_A_SHARD = 256 * 2**20
 _UNFINISHED, _PRESENT = ".shard-", ".writer-"
-# What nobody has written to for so long was left by a writer that is gone, suspended ones included.
+# A file untouched for so long was left by a dead writer; a suspended one would have resumed.
 _ABANDONED_SECONDS = 7 * 24 * 3600
 
 
 class Writer:
-    """Adds rows to one key of a store; a context manager that keeps `gc` away while it is open.
+    """Adds rows to one key of a store; while this context manager is open, `gc` keeps the key.
 
-    A shard that cannot be read is named and set aside when a row is looked for in it; its rows are
-    missing again. Rows are written in the order in which they are added, which is by length,
-    longest first.
+    A shard that turns out to be unreadable is named and set aside; its rows are missing again. Rows
+    are written in the order in which they are added: by length, longest first.
     """
 
     def __init__(self, store: str | Path, description: dict):
@@ -69,7 +68,7 @@ class Writer:
             self._present.unlink(missing_ok=True)
 
     def holds(self, sequence: str) -> bool:
-        """Whether the store held a sequence when the writer came."""
+        """Whether the store held a sequence when the writer was opened."""
         while True:
             try:
                 return sequence in self._held
@@ -79,7 +78,7 @@ class Writer:
                     set_aside(damage.shard, damage.reason, "its rows are embedded again")
 
     def add(self, row: Row) -> None:
-        """Store one row, whose content the caller has checked."""
+        """Store one row; the caller has checked its content."""
         self._rows.append(
             {
                 "sequence": row.sequence,
@@ -116,7 +115,7 @@ class Writer:
 
 
 class _Shard:
-    """A shard in hand: a hidden file until `publish` names it by its range and checksum."""
+    """The shard being written: a hidden file until `publish` gives it its name."""
 
     def __init__(self, folder: Path):
         handle, name = tempfile.mkstemp(dir=folder, prefix=_UNFINISHED, suffix=".parquet")
@@ -129,7 +128,7 @@ class _Shard:
         self._parquet = pq.ParquetWriter(
             self.path,
             SHARD.with_metadata({FOOTER_KEY: description}),
-            # States are noise to a compressor: zstd saves 8 % and costs two thirds of the speed.
+            # States hardly compress: zstd saves 8 % and costs two thirds of the speed.
             compression={n: "zstd" if n == "spans" else "none" for n in SHARD.names},
             use_dictionary=False,
             write_statistics=False,
@@ -137,7 +136,7 @@ class _Shard:
         )
 
     def write(self, rows: list[dict]) -> None:
-        """One row group."""
+        """Write one row group."""
         self._parquet.write_table(pa.Table.from_pylist(rows, SHARD), row_group_size=len(rows))
         self.bytes += sum(len(row["states"]) for row in rows)
         hashes = [row["sequence"] for row in rows]
@@ -157,7 +156,7 @@ class _Shard:
 
 
 def written_lately(folder: Path) -> bool:
-    """Whether a writer is at work in a key's folder, or was when it was killed this week."""
+    """Whether a writer is active in a key's folder, or was killed there in the last seven days."""
     now = time.time()
     return any(_young(path, now) for path in folder.glob(f"{_PRESENT}*"))
 
