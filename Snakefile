@@ -12,7 +12,8 @@ same name. The order of the includes is the order of the DAG.
 
 from snakemake.utils import min_version
 
-from seqfuse.plan import array_task, notices, unwatched
+from seqfuse.plan.submission import array_task, unwatched
+from seqfuse.plan.terminal import notices
 from seqfuse.plan.terminal.handler import stand_before
 
 min_version("9.20")

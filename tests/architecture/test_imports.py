@@ -39,7 +39,7 @@ COMMANDS = {
     "seqfuse.plan.tools.price": {"judge"},
     "seqfuse.plan.tools.diff": {"evaluation", "statistics"},
     "seqfuse.plan.tools.diff_lines": {"evaluation", "statistics"},
-    "seqfuse.plan.canaries": {"canary"},
+    "seqfuse.plan.submission.canaries": {"canary"},
 }
 # Import what they are asked for, whatever that is.
 FACES = {"seqfuse", "seqfuse.cli"}

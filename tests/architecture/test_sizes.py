@@ -19,7 +19,7 @@ def test_the_ground_floor_is_small():
     assert {path.stem for path in PACKAGE.glob("*.py")} == GROUND
 
 
-@pytest.mark.parametrize("room", ["language", "codons", "encoders", "figures", "training"])
+@pytest.mark.parametrize("room", ["language", "codons", "encoders", "figures", "training", "plan"])
 def test_a_large_stage_has_rooms_of_three_to_twelve_files(room):
     for folder in (PACKAGE / room, *(PACKAGE / room).iterdir()):
         modules = [p for p in folder.glob("*.py") if p.name != "__init__.py"]

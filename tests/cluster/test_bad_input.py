@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from seqfuse.errors import UserError
-from seqfuse.plan import slurm
+from seqfuse.plan.submission import slurm
 
 TRAINED = "results/tiny/codons/tiny-codons/dna/predictions.parquet"
 CLEAN = "results/tiny/sequences/tiny-codons/records.parquet"

@@ -9,7 +9,7 @@ import pytest
 
 from seqfuse.encoders.store.reader import Store
 from seqfuse.errors import UserError
-from seqfuse.plan import slurm
+from seqfuse.plan.submission import slurm
 
 STORED = "results/tiny/embeddings/tiny-codons/dna.demo-nt.json"
 PARTS = "embeddings_part"

@@ -9,7 +9,7 @@ import zlib
 import pytest
 from snakemake_executor_plugin_slurm_jobstep import parse_array_execs
 
-from seqfuse.plan import array_task
+from seqfuse.plan.submission import array_task
 
 OWN = "cd '/a b' && python -m snakemake --target-jobs 'part:n=2'"
 SECOND = {"SLURM_ARRAY_TASK_ID": "2", "SLURM_ARRAY_TASK_MIN": "1"}
@@ -47,7 +47,7 @@ def test_the_command_takes_the_place_of_the_process_and_its_folder(words, tmp_pa
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     program = (
-        "import os, sys; from pathlib import Path; from seqfuse.plan import array_task;"
+        "import os, sys; from pathlib import Path; from seqfuse.plan.submission import array_task;"
         "array_task.own_command = lambda *_: 'echo $$; exit 3';"
         "print(os.getpid(), flush=True); array_task.take_over(Path(sys.argv[1]))"
     )

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from seqfuse.plan import canaries
-from seqfuse.plan.canaries import Request
+from seqfuse.plan.submission import canaries
+from seqfuse.plan.submission.canaries import Request
 
 LIGHT, ONE, ALL = {"mem_mb": 1}, {"gpu": 1, "runtime": 5}, {"gpu": 4, "runtime": 9}
 

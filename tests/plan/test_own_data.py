@@ -4,7 +4,8 @@ import pytest
 
 from seqfuse.errors import UserError
 from seqfuse.files import write_json
-from seqfuse.plan import folders, notices
+from seqfuse.plan import folders
+from seqfuse.plan.terminal import notices
 from seqfuse.settings import configuration, own_data
 from seqfuse.settings.paths import RESOURCES
 from seqfuse.settings.yaml_files import load_yaml

@@ -11,8 +11,8 @@ from safetensors.numpy import save_file
 
 from seqfuse.files import MANIFEST
 from seqfuse.plan.inputs import Inputs
-from seqfuse.plan.launch import launched
-from seqfuse.plan.resources import Needs
+from seqfuse.plan.submission.launch import launched
+from seqfuse.plan.submission.resources import Needs
 
 # What a method adds to a backbone of so few weights at least.
 ADDED = 300_000

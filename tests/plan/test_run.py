@@ -10,10 +10,10 @@ import pytest
 from seqfuse.plan import pairs
 from seqfuse.plan.artifacts import Artifacts, expand
 from seqfuse.plan.inputs import Inputs
-from seqfuse.plan.launch import launched
 from seqfuse.plan.params import as_json, compared_by, either, omit, tracked, untracked
-from seqfuse.plan.resources import Needs
 from seqfuse.plan.run import Run
+from seqfuse.plan.submission.launch import launched
+from seqfuse.plan.submission.resources import Needs
 from seqfuse.settings import configuration
 
 VARIANTS = {
@@ -298,7 +298,8 @@ def test_planning_needs_no_snakemake_and_no_torch():
         "import sys\n"
         "for name in ('snakemake', 'torch', 'pandas', 'pyarrow'):\n"
         "    sys.modules[name] = None\n"
-        "from seqfuse.plan import artifacts, inputs, launch, resources, run\n"
+        "from seqfuse.plan import artifacts, inputs, run\n"
+        "from seqfuse.plan.submission import launch, resources\n"
         "from seqfuse.settings import configuration\n"
         "made = run.Run(configuration.resolve({'preset': 'paper'}))\n"
         "print(len(artifacts.Artifacts(made).paths('figures', 'language')) > 5)\n"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from seqfuse.errors import UserError
-from seqfuse.plan import slurm
+from seqfuse.plan.submission import slurm
 from seqfuse.plan.tools import why
 
 GPU = {"gpu": 1, "gpu_model": "a100"}

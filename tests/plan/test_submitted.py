@@ -9,7 +9,7 @@ from snakemake_executor_plugin_slurm.submit_string import get_submit_command
 from snakemake_executor_plugin_slurm.utils import set_gres_string
 
 from seqfuse.plan.inputs import Inputs
-from seqfuse.plan.resources import Needs
+from seqfuse.plan.submission.resources import Needs
 
 PARAMS = {"run_uuid": "run", "slurm_logfile": "log", "comment_str": "rule", "workdir": "/",
           "account": "", "partition": ""}  # fmt: skip

@@ -7,8 +7,7 @@ from types import SimpleNamespace
 import pytest
 from snakemake.settings.enums import Quietness
 
-from seqfuse.plan import notices
-from seqfuse.plan.terminal import failures, handler, time_left
+from seqfuse.plan.terminal import failures, handler, notices, time_left
 
 
 class Job(SimpleNamespace):

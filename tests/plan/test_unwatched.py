@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from seqfuse.plan import slurm, unwatched
+from seqfuse.plan.submission import slurm, unwatched
 
 RUN = "seqfuse_c6a17496-59cf-4941-aeef-487be0daa441"
 TIMED_OUT = "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation"

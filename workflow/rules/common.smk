@@ -15,10 +15,9 @@ from snakemake.settings.types import DeploymentMethod
 from seqfuse.data import download, pretrained_models
 from seqfuse.errors import UserError, told_as
 from seqfuse.fingerprint import PLUGINS, code
-from seqfuse.plan import canaries, dry_run, folders, job_log, slurm
+from seqfuse.plan import dry_run, folders, job_log
 from seqfuse.plan.artifacts import Artifacts
 from seqfuse.plan.inputs import Inputs
-from seqfuse.plan.launch import launched
 from seqfuse.plan.params import (
     as_json,
     compared_by,
@@ -29,8 +28,10 @@ from seqfuse.plan.params import (
     untracked,
 )
 from seqfuse.plan.rehearsal import budget
-from seqfuse.plan.resources import Needs
 from seqfuse.plan.run import Run
+from seqfuse.plan.submission import canaries, slurm
+from seqfuse.plan.submission.launch import launched
+from seqfuse.plan.submission.resources import Needs
 from seqfuse.registry.arms import ARMS
 from seqfuse.registry.figures import FIGURES, STUDIES
 from seqfuse.registry.judges import REFERENCES

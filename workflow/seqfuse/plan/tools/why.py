@@ -22,7 +22,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from seqfuse.errors import UserError
-from seqfuse.plan import dry_run, slurm
+from seqfuse.plan import dry_run
+from seqfuse.plan.submission import slurm
 from seqfuse.plan.tools import fetch
 
 

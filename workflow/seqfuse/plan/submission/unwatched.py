@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 from seqfuse.errors import UserError
-from seqfuse.plan import slurm
+from seqfuse.plan.submission import slurm
 from seqfuse.progress import say
 
 # The executor's words for a submission that failed: sbatch's own error in the first, a job of an

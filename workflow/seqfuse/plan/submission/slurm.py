@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from seqfuse.errors import UserError
-from seqfuse.plan.partitions import Partitions
+from seqfuse.plan.submission.partitions import Partitions
 from seqfuse.progress import say
 
 # The executor's job names: the profile's prefix, and a number that each start draws anew.

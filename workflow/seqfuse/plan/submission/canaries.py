@@ -15,10 +15,10 @@ from seqfuse.canary import findings
 from seqfuse.canary.submitted import VARIABLE, Submitted, hub_home, look
 from seqfuse.errors import UserError
 from seqfuse.files import MANIFEST
-from seqfuse.plan import slurm
-from seqfuse.plan.launch import launched
-from seqfuse.plan.partitions import Partitions
 from seqfuse.plan.run import Run
+from seqfuse.plan.submission import slurm
+from seqfuse.plan.submission.launch import launched
+from seqfuse.plan.submission.partitions import Partitions
 from seqfuse.progress import say
 
 # Most of this time is spent on starting.
