@@ -253,7 +253,7 @@ def test_beside_a_comparison_stands_what_it_could_have_shown():
     assert (cell.text, cell.note, cell.mark) == ("▼ +0.100", said, "worse")
     assert (
         against(row | {"seeds": 1}).note
-        == f"{said}; one seed: nothing is known of another training"
+        == f"{said}; one seed: says nothing about another training run"
     )
     assert against(row | {"detectable": float("nan")}).note.endswith("; worse")
     assert "; detectable: none; " in against(row | {"detectable": math.inf}).note

@@ -1,6 +1,6 @@
 """Write a figure's table, and draw the figure from that table.
 
-Reads the files that the figure needs, one flag a kind. Writes PREFIX.csv, and from the CSV alone
+Reads the files that the figure needs, one flag per kind. Writes PREFIX.csv, and from the CSV alone
 PREFIX.svg, PREFIX.png and PREFIX.md. Same inputs, same bytes.
 
     seqfuse figures --figure methods --metrics results/demo/evaluation/language/*/metrics.parquet \\

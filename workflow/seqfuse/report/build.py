@@ -1,6 +1,6 @@
 """Lay out everything that a run found as one HTML file, which opens without a network.
 
-Reads what the stages wrote, one flag a kind; beside each figure's SVG its CSV must lie, and
+Reads what the stages wrote, one flag per kind; beside each figure's SVG its CSV must lie, and
 settings.json is the resolved configuration. Writes one file: no script, style, font or image of it
 is loaded from elsewhere. Same inputs, same code, same bytes.
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field, replace
 from seqfuse.report.inputs import data_uri
 from seqfuse.statistics.numerals import minus
 
-# The sign says what the colour says.
+# A sign for each colour, so that no verdict is told by colour alone.
 _SIGNS = {
     "better": ("\N{BLACK UP-POINTING TRIANGLE}", "better"),
     "worse": ("\N{BLACK DOWN-POINTING TRIANGLE}", "worse"),
 }
 _UNDECIDED = ("\N{MIDDLE DOT}", "")
-_ONE_SEED = "one seed: nothing is known of another training"
+_ONE_SEED = "one seed: says nothing about another training run"
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Cell:
 
     @property
     def packed(self) -> str | dict:
-        """The cell as script.js reads it: a text alone, or an object with one letter a field."""
+        """The cell as script.js reads it: a text alone, or an object with one letter per field."""
         fields = {"t": self.text, "v": self.value, "n": self.note, "m": self.mark}
         fields |= {"e": self.ends, "k": self.name, "s": [float(f"{v:.6g}") for v in self.by_seed]}
         kept = {letter: value for letter, value in fields.items() if value not in (None, "", [])}
@@ -152,7 +152,7 @@ def verdict(row: dict) -> Cell:
 
 
 def seeds(row: dict, score: dict | None = None) -> Cell:
-    """How many seeds; behind it what each of them scored, or what one seed of a comparison says."""
+    """How many seeds; behind it the score of each, or a note that there is only one."""
     values = ", ".join(map(number, by_seed(score or {})))
     alone = _ONE_SEED if "against" in row and row["seeds"] == 1 else ""
     return Cell(f"{row['seeds']}", row["seeds"], values or alone)
@@ -172,7 +172,7 @@ def against(row: dict | None) -> Cell:
 
 
 def interval(row: dict[str, str], digits: int) -> Cell:
-    """A value of a figure's CSV with its interval; empty where there is none of ours."""
+    """A value of a figure's CSV with its interval; empty where this run has none."""
     if not row["value"]:
         return Cell("")
     value = float(row["value"])
@@ -183,7 +183,7 @@ def interval(row: dict[str, str], digits: int) -> Cell:
 
 
 def exact(text: Callable[[float], str], value: float) -> Cell:
-    """A number as a cell; of one that cannot be had, words alone."""
+    """A number as a cell; "none" where it is not finite."""
     return Cell(text(value), value) if math.isfinite(value) else Cell("none")
 
 

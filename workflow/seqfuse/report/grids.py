@@ -37,7 +37,7 @@ def _field(column: str, text: str) -> Cell:
 
 
 def rankings(run: Run, results: Results) -> list[Grid]:
-    """One table a dataset and subset: methods with controls beside them, best first."""
+    """One table per dataset and subset: methods with controls beside them, best first."""
     return [_ranking(results, place, _intervals(run)) for place in results.scores]
 
 
@@ -80,7 +80,7 @@ def _ranking(results: Results, place: Place, intervals: str) -> Grid:
 
 
 def everything(run: Run) -> list[Grid]:
-    """Every row of every metrics.parquet, one table a suite."""
+    """Every row of every metrics.parquet, one table per suite."""
     grids = []
     for study, suite in dict.fromkeys((row["study"], row["suite"]) for row in run.metrics):
         grid = Grid(
@@ -124,7 +124,7 @@ def _metric(row: dict) -> Cell:
 
 
 def comparisons(run: Run) -> list[Grid]:
-    """Every paired difference, one table a suite."""
+    """Every paired difference, one table per suite."""
     grids = []
     for study, suite in dict.fromkeys((row["study"], row["suite"]) for row in run.comparisons):
         grid = Grid(
@@ -160,7 +160,7 @@ def comparisons(run: Run) -> list[Grid]:
 
 
 def judged(run: Run) -> list[Grid]:
-    """Mean scores of each judge, as the figure has them; one table a judge, never mixed."""
+    """Mean scores of each judge, as the figure has them; one table per judge, never mixed."""
     drawing = run.drawing("judge")
     if drawing is None:
         return []
@@ -256,7 +256,7 @@ def published(run: Run) -> list[Grid]:
 
 
 def costs(run: Run, unit: cells.Unit) -> Grid:
-    """What training took, a row a seed; a column says whether it was counted in every step,
+    """What training took, one row per seed; a column says whether it was counted in every step,
     measured by a clock or the machine, or computed from steps that were counted."""
     measures = {
         "trained_parameters": "Trained parameters",

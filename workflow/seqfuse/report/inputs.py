@@ -20,7 +20,7 @@ _SCHEMAS = {
 }
 
 
-# By what a card and an audit are known from other JSON files.
+# The key by which each kind of JSON file is recognised.
 _NEEDED = {
     "cards": "licence",
     "audits": "warnings",
@@ -93,7 +93,7 @@ class Run:
 
 
 def read(name: str, settings: Path, paths: Mapping[str, Sequence[Path]]) -> Run:
-    """Read a run; a file that is absent, cut or of another kind is a `UserError` that names it."""
+    """Read a run; raises a `UserError` that names a missing, cut or wrong file."""
     run = Run(name, files.read_json(settings))
     for key in ("preset", "seeds", "studies", "language", "codons", "models", "evaluation"):
         if key not in run.settings:
@@ -133,7 +133,7 @@ def read(name: str, settings: Path, paths: Mapping[str, Sequence[Path]]) -> Run:
 
 
 def _checked(kind: str, path: Path) -> dict:
-    """A JSON file of a kind, known by a key that it has."""
+    """Read a JSON file of a kind, which is recognised by a key that it must have."""
     content = files.read_json(path)
     if _NEEDED[kind] not in content:
         raise UserError(f"{path}: no {_NEEDED[kind]!r} in it; was it meant for --{kind}?")
@@ -204,7 +204,7 @@ def _bytes(path: Path) -> bytes:
 
 
 def data_uri(kind: str, content: bytes) -> str:
-    """Content that stands in the page itself instead of behind an address."""
+    """Content as a data URI, so that it is part of the page itself."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 

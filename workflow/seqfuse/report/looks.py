@@ -11,7 +11,7 @@ from seqfuse.report import cells
 from seqfuse.report.results import Place, Results
 from seqfuse.report.titles import title
 
-# The probes that tell most, the first that a run has: what only the variant decides, then the DNA.
+# The most telling probes first; the first that the run has is shown.
 _ALTERED = {
     "revert": "with the variant reverted",
     "scramble": "with the DNA scrambled",
@@ -21,7 +21,7 @@ _ALTERED = {
 
 @dataclass(frozen=True)
 class Look:
-    """One of the few scores that a verdict rests on; `part` is what it is in the verdict."""
+    """One of the few scores that a verdict rests on; `part` says why it is shown."""
 
     name: str
     part: str
@@ -44,11 +44,11 @@ class Look:
 
 
 def readers(results: Results, place: Place, ranked: list[str], controls: list[str]) -> list[Look]:
-    """Study A: the best method, the best controls that cannot and that can read, and one probe."""
+    """Study A: the best method, the best control without DNA, the best with it, and one probe."""
     cannot = [name for name in controls if blind(name)]
     parts = (
         (ranked, "the best method", "method"),
-        # The text-only model is trained as the methods are: of equal controls it says most.
+        # Trained as the methods are, the text-only model says most among equal controls.
         (sorted(cannot, key=lambda name: name != "text_only"), "cannot read the DNA", "control"),
         ([n for n in controls if not blind(n)], "the best control that sees the DNA", "control"),
     )

@@ -1,1 +1,1 @@
-"""The figures of study B, one module each."""
+"""The figures of study B, one module per figure."""

@@ -33,7 +33,7 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def draw(frame: pd.DataFrame) -> Figure:
-    """A column a dataset: rows are who asks and who is asked, cells are codons."""
+    """One column per dataset: rows are who asks and who is asked, cells are codons."""
     sets = list(frame.groupby(["dataset", "method"]))
     known = set(zip(frame["query"], frame["key"], strict=True))
     pairs = [pair for pair in itertools.product(_MODALITIES, repeat=2) if pair in known]

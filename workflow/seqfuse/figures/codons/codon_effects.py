@@ -13,7 +13,7 @@ _PLACE = ["dataset", "method", "seed", "id", "label", "position", "codons", "res
 
 
 def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """One row a codon that has synonyms (and class): its mean effect and its usage.
+    """One row per codon that has synonyms (and class): its mean effect and its usage.
 
     An effect is the change of a prediction less the mean change of all synonyms at that position;
     `effect` is the mean over positions, then over sequences and seeds, `error` the standard error
@@ -31,7 +31,7 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def effect_at_positions(mutants: pd.DataFrame) -> pd.DataFrame:
-    """One row a position and codon, the codon that stands there among them, with its effect."""
+    """One row per position and codon, the codon that stands there among them, with its effect."""
     place = mutants[_PLACE].drop_duplicates()
     unchanged = place.assign(codon=place["reference"], change=0.0)
     every = pd.concat([mutants, unchanged], ignore_index=True)
@@ -45,7 +45,7 @@ def unit(label: object) -> str:
 
 
 def draw(frame: pd.DataFrame) -> Figure:
-    """One panel a dataset (and class): effect over relative adaptiveness, coloured by GC3."""
+    """One panel per dataset (and class): effect over relative adaptiveness, coloured by GC3."""
     frame = frame.assign(dataset=frame["dataset"] + _of_class(frame["label"]))
     figure = panel_grid.draw(frame, _panel, columns=3, size=2.1)
     handles = [

@@ -36,7 +36,7 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def draw(frame: pd.DataFrame) -> Figure:
-    """Two panels a dataset, codons by residue; a cell that no sequence has is grey."""
+    """Two panels per dataset, codons by residue; a cell that no sequence has is grey."""
     sets = list(frame.groupby(["dataset", "method"]))
     codons = frame[["residue", "codon"]].drop_duplicates().sort_values(["residue", "codon"])
     width = max(3.6, min(7.0, 0.8 + 2.2 * len(sets)))

@@ -29,7 +29,7 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def draw(frame: pd.DataFrame) -> Figure:
-    """One matrix a dataset and arm."""
+    """One matrix per dataset and arm."""
     rows = frame.groupby(["dataset", "method"])["count"].transform("sum").round().astype(int)
     return panel_grid.draw(frame.assign(n=rows), _panel, columns=_COLUMNS, size=1.75, score=_right)
 

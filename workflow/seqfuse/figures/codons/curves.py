@@ -12,5 +12,5 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def draw(frame: pd.DataFrame) -> Figure:
-    """One panel a dataset."""
+    """One panel per dataset."""
     return loss_curves.draw(frame)

@@ -30,7 +30,7 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def draw(frame: pd.DataFrame) -> Figure:
-    """One panel a dataset and fusion."""
+    """One panel per dataset and fusion."""
     rows = frame.assign(n=frame.groupby(["dataset", "method"])["id"].transform("nunique"))
     return panel_grid.draw(rows, _panel, columns=2, size=3.0)
 

@@ -28,5 +28,5 @@ def _published_only(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw(frame: pd.DataFrame) -> Figure:
-    """One panel a dataset; every arm stands in the same row of each."""
+    """One panel per dataset; every arm stands in the same row of each."""
     return ranking.draw(ranking.of_scores(frame, block="all"))

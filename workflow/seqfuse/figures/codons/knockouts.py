@@ -22,7 +22,7 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def draw(frame: pd.DataFrame) -> Figure:
-    """One panel a dataset and fusion: means over seeds, with their intervals."""
+    """One panel per dataset and fusion: means over seeds, with their intervals."""
     figure = panel_grid.draw(frame[frame["seed"].isna()], _panel, columns=3, size=1.9)
     handles = [
         Line2D([], [], label=f"replaced by {text}", linestyle="none", markersize=4, **_LOOKS[name])

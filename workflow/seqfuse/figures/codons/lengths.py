@@ -12,7 +12,7 @@ from seqfuse.statistics.correlation import Ranking, weighted_spearman
 
 _BINS = 4
 _COLUMNS = 2
-_FEWEST = 20  # rows of a bin: of fewer, a score says little
+_FEWEST = 20  # rows of a bin; with fewer, a score says little
 
 
 def table(frames: dict[str, pd.DataFrame], confidence: float) -> pd.DataFrame:
@@ -40,7 +40,7 @@ def table(frames: dict[str, pd.DataFrame], confidence: float) -> pd.DataFrame:
 
 
 def draw(frame: pd.DataFrame) -> Figure:
-    """One panel a dataset, all arms in each quarter; controls are left to the table."""
+    """One panel per dataset, all arms in each quarter; controls are left to the table."""
     kinds = {name: names.kind(name) for name in frame["method"]}
     arms = [name for name in names.order(kinds) if kinds[name] != "control"]
     sets = list(frame[frame["method"].isin(arms)].groupby("dataset"))

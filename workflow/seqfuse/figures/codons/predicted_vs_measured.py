@@ -8,12 +8,12 @@ from seqfuse.figures.drawing import names, panel_grid
 from seqfuse.statistics.numerals import minus
 
 _COLUMNS = 4
-# From here on an SVG holds the points of a panel as one image, or it would be of many megabytes.
+# With more points than this, a panel of the SVG is one image: it would take many megabytes.
 _MANY = 50
 
 
 def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """One row a test record and arm: truth and prediction, the mean over seeds; `rho` is the mean
+    """One row per test record and arm: truth and prediction, the mean over seeds; `rho` is the mean
     over seeds of Spearman's, as metrics.parquet has it."""
     rows = panel_grid.on_test(frames).dropna(subset=["value", "predicted_value"])
     keys = ["dataset", "method", "id"]
@@ -28,7 +28,7 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def draw(frame: pd.DataFrame) -> Figure:
-    """One panel a dataset and arm."""
+    """One panel per dataset and arm."""
     rows = frame.assign(n=frame.groupby(["dataset", "method"])["id"].transform("nunique"))
     by_rho = {"score": lambda points: points["rho"].iloc[0]}
     return panel_grid.draw(rows, _panel, columns=_COLUMNS, size=1.75, **by_rho)

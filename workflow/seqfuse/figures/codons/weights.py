@@ -23,7 +23,7 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def draw(frame: pd.DataFrame) -> Figure:
-    """One panel a dataset and arm, one box a modality and seed."""
+    """One panel per dataset and arm, one box per modality and seed."""
     return panel_grid.draw(frame, _panel, columns=4, size=1.9)
 
 

@@ -29,7 +29,7 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def draw(frame: pd.DataFrame) -> Figure:
-    """One panel a dataset: score over trained parameters; what was not trained is a dashed line."""
+    """One panel per dataset: score over trained parameters; the untrained is a dashed line."""
     sets = frame["dataset"].nunique()
     lines = math.ceil(sets / _COLUMNS)
     figure = Figure(figsize=(7, 2.2 * lines + 0.4), layout="constrained")

@@ -1,4 +1,4 @@
-"""Intervals of what a figure scores itself, by the procedure of every other score."""
+"""Intervals of the scores that figures compute themselves, as for every other score."""
 
 import pandas as pd
 
@@ -7,7 +7,7 @@ from seqfuse.statistics import inference
 
 
 def with_clusters(rows: pd.DataFrame, clusters: pd.DataFrame) -> pd.DataFrame:
-    """Add which rows, by dataset and id, are one sample."""
+    """Add the column `cluster`: which rows, by dataset and id, are one sample."""
     clustered = rows.merge(clusters, on=["dataset", "id"], how="left")
     lacking = clustered.loc[clustered["cluster"].isna(), ["dataset", "id"]]
     if len(lacking):

@@ -1,4 +1,4 @@
-"""Losses over training steps, one line a method and seed: how training curves are drawn."""
+"""Losses over training steps, one line per method and seed: how training curves are drawn."""
 
 import math
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ _WIDTHS = {"training": 0.6, "validation": 1.4}
 
 
 def losses(logs: pd.DataFrame, costs: pd.DataFrame) -> pd.DataFrame:
-    """One row a suite, method, seed, step and part ("training" | "validation") with its loss.
+    """One row per suite, method, seed, step and part ("training" | "validation") with its loss.
 
     A log's rows do not say whose they are; the cost.json in the same folder does. The training loss
     of a long log is averaged over `_POINTS` stretches of equally many rows.
@@ -51,7 +51,7 @@ def _averaged(line: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw(frame: pd.DataFrame, columns: int = 2) -> Figure:
-    """One panel a suite, on a logarithmic scale; training thin, validation thick."""
+    """One panel per suite, on a logarithmic scale; training thin, validation thick."""
     kinds = dict(zip(frame["method"], frame["kind"], strict=True))
     methods = names.order(kinds)
     looks = _looks(methods, kinds)

@@ -23,7 +23,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h")
 _METHODS = [name for name, method in METHODS.items() if method.kind == "method"]
 _ARMS = sorted(ARMS, key=lambda arm: (ARMS[arm].kind != "method", len(ARMS[arm].modalities) == 2))
 _KINDS = ("method", "ablation", "control")
-# The places of this figure's other names among colours and markers: `tell_apart`.
+# Colours and markers, by place, of this figure's names that no catalogue holds: `tell_apart`.
 _DEALT: dict[str, int] = {}
 
 
@@ -83,7 +83,7 @@ def count(number: float) -> str:
 
 
 def span(numbers: Iterable[float]) -> str:
-    """The range of some numbers as `count` writes them, or the one number that they all are.
+    """The range of some numbers as `count` writes them, or one number if all are the same.
 
     Nothing where there is no number.
     """

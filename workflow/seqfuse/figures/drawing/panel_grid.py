@@ -1,4 +1,4 @@
-"""Test predictions of study B joined with the truth, and one small panel a dataset and arm."""
+"""Test predictions of study B joined with the truth, and one small panel per dataset and arm."""
 
 import math
 import textwrap

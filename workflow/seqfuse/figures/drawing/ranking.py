@@ -1,4 +1,4 @@
-"""Dots with intervals, one row a method or control: the form in which every ranking is drawn.
+"""Dots with intervals, one row per method or control: the form in which every ranking is drawn.
 
 A frame has the columns `block` (panels of one block share their rows), `panel` (its title), `axis`
 (its axis title), `row` (the label), `method`, `kind`, the score `value` with `low` and `high`, and

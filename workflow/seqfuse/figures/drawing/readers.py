@@ -1,4 +1,4 @@
-"""What figures are made from, read into data frames: one reader a kind of file.
+"""What figures are made from, read into data frames: one reader per kind of file.
 
 `read(kind, paths)` is all that the command needs. Files come in the layout of `results/<run>/`,
 where the folder of a file says what it belongs to if its rows do not: records lie in a folder named
@@ -20,7 +20,7 @@ Paths = Sequence[Path]
 
 
 def read(kind: str, paths: Paths) -> pd.DataFrame:
-    """All files of one kind as one frame; a foreign or cut file is a `UserError` that names it."""
+    """All files of one kind as one frame; raises a `UserError` that names a wrong or cut file."""
     return READERS[kind](paths)
 
 
@@ -84,7 +84,7 @@ def _vectors(paths: Paths) -> pd.DataFrame:
 
 
 def _settings(paths: Paths) -> pd.DataFrame:
-    """The resolved configuration of a run, a column a section."""
+    """The resolved configuration of a run, one column per section."""
     return pd.DataFrame([files.read_json(path) for path in paths])
 
 
@@ -99,7 +99,7 @@ def _weights(paths: Paths) -> pd.DataFrame:
 
 
 def _costs(paths: Paths) -> pd.DataFrame:
-    """One row a method, suite and seed: what training it took, and in which folder it lies."""
+    """One row per method, suite and seed: what training it took, and in which folder it lies."""
     rows = []
     for path in paths:
         cost = files.read_json(path)
@@ -112,7 +112,7 @@ def _costs(paths: Paths) -> pd.DataFrame:
 
 
 def _logs(paths: Paths) -> pd.DataFrame:
-    """Training logs, one row a logged step, with the folder that they lie in."""
+    """Training logs, one row per logged step, with the folder that they lie in."""
     rows = []
     for path in paths:
         for number, line in enumerate(_text(path).splitlines(), start=1):

@@ -27,13 +27,13 @@ COLUMNS = [
     "verdict",
 ]
 _PLACE = ["suite", "dataset", "subset", "metric", "method"]
-# Behind a drawn score whose `verdict` says so; without it, it was not shown.
+# Stands behind a score that was shown to beat every control.
 MARK = "*"
 MARKED = f"{MARK} significantly better than every control"
 
 
 def primary(frames: Mapping[str, pd.DataFrame], study: str) -> pd.DataFrame:
-    """One row a suite, dataset, subset and method or control: its test score, without probes.
+    """One row per suite, dataset, subset and method or control: its test score, without probes.
 
     Needs the frames `metrics` and `comparisons`; the latter says which metric is a dataset's own.
     `verdict` says whether a method beats all of its controls, and which it does not. Subsets of few

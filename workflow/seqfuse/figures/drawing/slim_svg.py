@@ -1,4 +1,4 @@
-"""A picture in fewer bytes: what matplotlib writes into an SVG that nobody sees is left out."""
+"""Make an SVG smaller by leaving out what matplotlib writes and nobody sees."""
 
 import re
 

@@ -1,1 +1,1 @@
-"""The figures of study A, one module each."""
+"""The figures of study A, one module per figure."""

@@ -19,7 +19,7 @@ _CONTROLS = {"text_only": "o", "dna_only": "s"}
 
 
 def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """One row a method, dataset and bin of the test split, with the expected calibration error.
+    """One row per method, dataset and bin of the test split, with the expected calibration error.
 
     `n` counts the answers of a bin, over all seeds; `test_rows` the rows that they are about.
     """
@@ -40,7 +40,7 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def draw(frame: pd.DataFrame) -> Figure:
-    """One panel a dataset; the larger a dot, the more answers it stands for."""
+    """One panel per dataset; the larger a dot, the more answers it stands for."""
     groups = list(frame.groupby(["suite", "dataset"], sort=False))
     columns = min(_COLUMNS, len(groups))
     lines = math.ceil(len(groups) / columns)

@@ -17,7 +17,7 @@ _GREY = "#555555"
 
 
 def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """One row a dataset and method: the text of the first seed and one judge's scores.
+    """One row per dataset and method: the text of the first seed and one judge's scores.
 
     The record is no pick of ours: of those judged (where a set has records that only the sequence
     decides, of these) it is the one whose mean score over methods and dimensions is the median.

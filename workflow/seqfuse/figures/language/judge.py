@@ -15,12 +15,12 @@ from seqfuse.statistics.inference import Estimate
 _SCALE = (0.0, 10.0)
 _COLUMNS = ("value", "low", "high", "n", "seeds", "refused", "malformed")
 _COMPARED = ("against", "gain", "gain_low", "gain_high", "p_holm", "verdict")
-# Whether two methods are equivalent is asked of no judge, so that this decides nothing.
+# Judged scores are not tested for equivalence, so this margin decides nothing.
 _MARGIN = 0.05
 
 
 def table(frames: dict[str, pd.DataFrame], confidence: float) -> pd.DataFrame:
-    """One row a judge, dataset, dimension and method: mean score, interval, counts, and how it
+    """One row per judge, dataset, dimension and method: mean score, interval, counts, and how it
     compares with the best control on the rows that both have a score of.
 
     The paper's score stands beside those of a model, never beside the overlap of words.
@@ -59,7 +59,7 @@ def with_published(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw(frame: pd.DataFrame) -> Figure:
-    """One panel a dimension, one block of panels a judge and dataset."""
+    """One panel per dimension, one block of panels a judge and dataset."""
     frame = frame.dropna(subset="value")
     judged = frame.groupby(["judge", "dataset", "dimension"])["n"].transform("max")
     panels = [

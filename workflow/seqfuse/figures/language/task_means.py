@@ -14,7 +14,7 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def draw(frame: pd.DataFrame) -> Figure:
-    """One panel a suite."""
+    """One panel per suite."""
     rows = ranking.of_scores(frame)
     titles = [f"mean over the sets of {row.suite}\nn = {row.n:,}" for row in rows.itertuples()]
     return ranking.draw(rows.assign(panel=titles))

@@ -22,7 +22,7 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def draw(frame: pd.DataFrame) -> Figure:
-    """One line a task, one dot a method."""
+    """One line per task, one dot per method."""
     lines = list(dict.fromkeys(zip(frame["suite"], frame["dataset"], strict=True)))
     shown = frame.loc[frame["kind"] != "control", ["method", "kind"]]
     methods = names.order(dict(shown.itertuples(index=False)))

@@ -45,7 +45,7 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def draw(frame: pd.DataFrame) -> Figure:
-    """One panel a suite and method, in the order of the catalogue; the pre-training comes first."""
+    """One panel per suite and method, in the catalogue's order; the pre-training comes first."""
     order = names.order({name: names.kind(name) for name in frame["method"]})
     suites = sorted(frame["suite"].unique(), key=lambda name: (name != _PRETRAINING, name))
     panels = [

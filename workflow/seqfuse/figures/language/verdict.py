@@ -23,5 +23,5 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def draw(frame: pd.DataFrame) -> Figure:
-    """Two panels a dataset, the half that the question decides on the left."""
+    """Two panels per dataset, the half that the question decides on the left."""
     return ranking.draw(ranking.of_scores(frame), columns=2, limits=(-0.02, 1.02))

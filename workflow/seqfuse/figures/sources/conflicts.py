@@ -11,7 +11,7 @@ from seqfuse.registry.subsets import subset
 
 _SHARES = ("follows_text", "follows_dna", "follows_neither", "text_over_dna")
 _PLACE = ["suite", "dataset", "split", "subset", "method"]
-_ROW, _SHIFT = 0.2, 0.17  # inches a method; of a row, how far the two marks lie from its middle
+_ROW, _SHIFT = 0.2, 0.17  # inches per method; of a row, how far the two marks lie from its middle
 _LOOKS = {
     "follows_text": {"marker": "s", "color": names.PALETTE[1]},
     "follows_dna": {"marker": "o", "color": names.PALETTE[0], "markerfacecolor": "white"},
@@ -23,7 +23,7 @@ _WORDS = {
 
 
 def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """One row a split, half and method or control: the share of answers that follow the text, the
+    """One row per split, half and method or control: the share of answers that follow the text, the
     DNA and neither, and `text_over_dna`, the difference of the first two, each with its interval.
     """
     kinds = names.kinds(frames["metrics"])
@@ -51,7 +51,7 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def draw(frame: pd.DataFrame) -> Figure:
-    """One line a dataset, one panel a half; of a set without halves one panel."""
+    """One line per dataset, one panel per half; of a set without halves one panel."""
     test = frame[frame["split"] == "test"]
     sets = [
         _controls_last(_halves(rows)) for _, rows in test.groupby(["suite", "dataset"], sort=False)

@@ -24,20 +24,20 @@ _CONTROLS = {
     "question_only": "question only",
     "random_weights": "random weights",
 }
-# Of several datasets' probes of altered DNA, the one that leaves nothing of the record's own.
+# The probe of altered DNA that leaves nothing of the record's own.
 _OTHER = "other"
 _PLACES = ("encoder", "slots", "language model", "answer")
 _SHORT = {"encoder": "encoder", "slots": "slots", "answer": "answer"}
 # Letters of a method's title that are no longer than a panel is high.
 _LETTERS = 16
 _KEYS = ["dataset", "method", "target", "place", "layer", "control"]
-# What a row of the evaluation's scores gives the answer's.
+# The columns that the answer's rows take over from the evaluation's scores.
 _OF_SCORES = ("dataset", "method", "value", "low", "high", "n", "seeds")
 
 
 def table(frames: dict[str, pd.DataFrame], confidence: float) -> pd.DataFrame:
-    """One row a target, place and control: the probe's accuracy with its interval, and that of the
-    commonest class on the same rows. At the place "answer" stands the method's own accuracy, and,
+    """One row per target, place and control: the probe's accuracy with its interval, and that of
+    the commonest class on the same rows. At the place "answer" stands the method's own accuracy, and,
     under the control "other", what it is with the DNA of another record."""
     rows = intervals.with_clusters(frames["linear_probes"], frames["clusters"])
     probes = [
@@ -91,7 +91,7 @@ def _answers(metrics: pd.DataFrame, rows: pd.DataFrame):
 
 
 def draw(frame: pd.DataFrame) -> Figure:
-    """One line of panels a dataset and method, one panel a target that is shown."""
+    """One line of panels per dataset and method, one panel per target that is shown."""
     shown = [name for name in TARGETS if name in set(frame["target"])]
     lines = [part for _, part in frame.groupby(["dataset", "method"], sort=False)]
     # A page has room for no more; the table has them all.
@@ -129,7 +129,7 @@ def _panel(axis: Axes, rows: pd.DataFrame) -> None:
     axis.set_xticks(range(len(ticks)), ticks)
     axis.grid(axis="y", color="#E0E0E0", linewidth=0.5)
     axis.set_axisbelow(True)
-    # Targets of other rows have a commonest class of their own.
+    # Shuffled targets have another commonest class.
     majority = rows.loc[rows["control"] == "none", "majority"].max()
     axis.axhline(majority, color="#555555", linewidth=0.6)
     for control, look in _LOOKS.items():

@@ -13,8 +13,8 @@ _MEASURES = {
 
 
 def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """One row a dataset, method and layer (0: the input): the mean over seeds, and the least and
-    the most of a seed."""
+    """One row per dataset, method and layer (0: the input): the mean, the least and
+    the most over seeds."""
     rows = frames["gaps"].groupby(["dataset", "method", "layer"], sort=False)
     gaps = rows.agg(
         distance=("distance", "mean"),
@@ -33,7 +33,7 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def draw(frame: pd.DataFrame) -> Figure:
-    """One line of two panels a dataset, one line of a panel a method."""
+    """One line of two panels per dataset, one line of a panel per method."""
     sets = [rows for _, rows in frame.groupby("dataset", sort=False)]
     figure = Figure(figsize=(7, 2.1 * len(sets) + 0.3), layout="constrained")
     axes = figure.subplots(len(sets), len(_MEASURES), squeeze=False)

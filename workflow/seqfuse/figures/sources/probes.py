@@ -32,7 +32,7 @@ _COLUMNS = [
 
 
 def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """One row a method and probe, and one a control, all on the rows that the probes alter.
+    """One row per method and probe, and one a control, all on the rows that the probes alter.
 
     Of a set with rows that only the sequence decides these rows, of others all. `difference` is the
     probe's score less the unaltered one's, `changed` the share of answers that are others.
@@ -66,7 +66,7 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def draw(frame: pd.DataFrame) -> Figure:
-    """One panel a dataset and method; the controls are the same in the panels of a dataset."""
+    """One panel per dataset and method; the controls are the same in the panels of a dataset."""
     panels = []
     kinds = dict(zip(frame["method"], frame["kind"], strict=True))
     for (suite, dataset), rows in frame.groupby(["suite", "dataset"], sort=False):

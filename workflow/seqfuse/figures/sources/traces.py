@@ -15,8 +15,8 @@ from seqfuse.labels import CLOSE
 from seqfuse.statistics import jackknife
 
 THINGS = {"gene": "gene", "alleles": "alleles", "pathway": "pathway"}
-# Where what a reasoning names stands, the first that holds: in the question; only in the record's
-# DNA (or in what the DNA tells); in another record; nowhere.
+# Where what a reasoning names comes from, the first that applies: the question; only the record's
+# DNA (or what the DNA tells); another record; nowhere.
 SOURCES = ("prompt", "dna", "another_row", "none")
 _WORDS = {
     "prompt": "stands in the question",
@@ -38,7 +38,7 @@ _PATHWAY = re.compile(r"Network Definition of the pathway: (.+)")
 
 
 def table(frames: dict[str, pd.DataFrame], confidence: float) -> pd.DataFrame:
-    """One row a dataset, method and thing: the share of reasonings that name the record's own
+    """One row per dataset, method and thing: the share of reasonings that name the record's own
     (`exact`), with its interval, and where what they name stands."""
     records = frames["references"]
     parts = []
@@ -120,7 +120,7 @@ def named_in(thing: str, text: str, known: Iterable) -> list:
 
 
 def _same(one, own) -> bool:
-    """Alleles of which the new one alone is written are held to that one."""
+    """Where only the new allele is written, only that one is compared."""
     if isinstance(own, tuple) and one[0] is None:
         return one[1] == own[1]
     return one == own
@@ -146,7 +146,7 @@ def _scored(
 
 
 def draw(frame: pd.DataFrame) -> Figure:
-    """One line a dataset, one panel a thing: bars of where it stands, a mark for exact matches."""
+    """One line per dataset, one panel per thing: bars by source, a mark for exact matches."""
     sets = [rows for _, rows in frame.groupby("dataset", sort=False)]
     heights = [0.55 + 0.2 * rows["method"].nunique() for rows in sets]
     things = [name for name in THINGS if name in set(frame["thing"])]

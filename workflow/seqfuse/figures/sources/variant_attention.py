@@ -14,7 +14,7 @@ _FEWEST = 5
 
 
 def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """One row a dataset, method, quantity and offset: the mean over records and seeds, and the
+    """One row per dataset, method, quantity and offset: the mean over records and seeds, and the
     quartiles."""
     rows = frames["looks"].melt(
         ["dataset", "method", "id", "seed", "offset"], list(_PANELS), var_name="quantity"
@@ -25,13 +25,13 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
     )
     counts = groups.agg(n=("id", "nunique"), seeds=("seed", "nunique"))
     means = means.join(counts)
-    # Of fewer records there are no quartiles to speak of.
+    # Quartiles of fewer records mean nothing.
     means.loc[means["n"] < _FEWEST, ["p25", "p75"]] = float("nan")
     return means.reset_index()
 
 
 def draw(frame: pd.DataFrame) -> Figure:
-    """Two panels a dataset, attention above mutagenesis, aligned at the variant."""
+    """Two panels per dataset, attention above mutagenesis, aligned at the variant."""
     groups = list(frame.groupby(["dataset", "method"], sort=False))
     figure = Figure(figsize=(max(3.6, 3.3 * len(groups)), 2.9), layout="constrained")
     axes = figure.subplots(len(_PANELS), len(groups), squeeze=False)

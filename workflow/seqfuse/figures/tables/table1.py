@@ -18,7 +18,7 @@ _DRAWN = ("accuracy", "macro_f1", "macro_precision", "macro_recall", "weighted_f
 
 
 def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """One row a set compared by accuracy, method or control, and metric; whole test splits."""
+    """One row per set compared by accuracy, method or control, and metric; whole test splits."""
     rows = scores.on_test(frames["metrics"], "language")
     rows = rows[(rows["subset"] == "all") & rows["metric"].isin(_PUBLISHED)]
     rows = rows.merge(scores.compared_by(frames["comparisons"], "accuracy"))
@@ -28,7 +28,7 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def draw(frame: pd.DataFrame) -> Figure:
-    """One table a set: five of the ten columns, the others are in the CSV."""
+    """One table per set: five of the ten columns, the others are in the CSV."""
     cells = frame[frame["metric"].isin(_DRAWN)]
     titles = {name: METRICS[name].title.replace(" over gold classes", "") for name in _DRAWN}
     cells = cells.assign(

@@ -25,7 +25,7 @@ _VARIANTS = {
 
 
 def table(frames: dict[str, pd.DataFrame], confidence: float) -> pd.DataFrame:
-    """One row a set, variant and metric or judged dimension, with the paper's value beside it."""
+    """One row per set, variant and metric or judged dimension, with the paper's value beside it."""
     trained = sweeps.varied(frames["settings"].iloc[0].to_dict(), "trainable_parts")
     rows = sweeps.tested(frames, list(trained), list(_METRICS))
     rows = rows.merge(scores.compared_by(frames["comparisons"], "accuracy"))
@@ -49,7 +49,7 @@ def _paper(row, trained: frozenset) -> published.Published | None:
 
 
 def draw(frame: pd.DataFrame) -> Figure:
-    """One table a set; of several judges one has room."""
+    """One table per set; of several judges one has room."""
     if frame["judge"].notna().any():
         frame = frame[frame["judge"].isna() | (frame["judge"] == judge.first(frame["judge"]))]
     titles = {name: METRICS[name].title.replace(" over gold classes", "") for name in _METRICS}

@@ -19,7 +19,7 @@ _DIGITS = {"k-mers": 0, "Tokens an example": 0, "Training (s)": 0}
 
 
 def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """One row a suite, dataset, k and measure.
+    """One row per suite, dataset, k and measure.
 
     The paper does not say which set its table is of: its values stand beside ours wherever the set
     is a real one, without a difference.
@@ -61,7 +61,7 @@ def _paper(row, settings: dict) -> published.Published | None:
 
 
 def draw(frame: pd.DataFrame) -> Figure:
-    """One table a suite: its one set, or the mean over its sets."""
+    """One table per suite: its one set, or the mean over its sets."""
     sets = frame.groupby("suite")["dataset"].transform("nunique")
     shown = frame[(sets == 1) | (frame["dataset"] == MEAN)]
     titles = _TITLES | {name: METRICS[name].title for name in _METRICS}

@@ -1,7 +1,7 @@
 """Tables as pictures: rows by name, columns of numbers, each with interval and published value.
 
-A frame has one row a cell: `block` (a table of its own, with this title), `row`, `column`, `value`,
-and where there are any `low`, `high`, `published`, `interval_covers_published` and `verdict`.
+A frame has one row per cell: `block` (a table of its own, with this title), `row`, `column`,
+`value`, and where there are any `low`, `high`, `published`, `interval_covers_published` and `verdict`.
 """
 
 import textwrap
@@ -22,7 +22,7 @@ _CONTROL = "#6B6B6B"
 
 
 def draw(frame: pd.DataFrame, digits: dict[str, int] | None = None, bold: bool = False) -> Figure:
-    """One table a block; `digits` behind the point by column, 3 if it does not say.
+    """One table per block; `digits` after the point by column, 3 by default.
 
     With `bold`, the highest value of each column is bold, be it a method's or a control's.
     """
