@@ -109,7 +109,7 @@ def _by_study(run: Run, results: Results) -> list[tuple[str, list[cells.Grid]]]:
 
 
 def _paid(run: Run) -> list[str]:
-    """What each judge behind a server took, a sentence per judge; equal questions are asked once."""
+    """What each judge behind a server took, one sentence each; equal questions are asked once."""
     asked: dict[str, dict[str, dict]] = {}
     for row in run.verdicts:
         if row["prompt"]:

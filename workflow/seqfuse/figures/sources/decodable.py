@@ -37,8 +37,8 @@ _OF_SCORES = ("dataset", "method", "value", "low", "high", "n", "seeds")
 
 def table(frames: dict[str, pd.DataFrame], confidence: float) -> pd.DataFrame:
     """One row per target, place and control: the probe's accuracy with its interval, and that of
-    the commonest class on the same rows. At the place "answer" stands the method's own accuracy, and,
-    under the control "other", what it is with the DNA of another record."""
+    the commonest class on the same rows. At the place "answer" stands the method's own accuracy,
+    and, under the control "other", what it is with the DNA of another record."""
     rows = intervals.with_clusters(frames["linear_probes"], frames["clusters"])
     probes = [
         dict(zip(_KEYS, keys, strict=True)) | _scored(part, keys, confidence)

@@ -1,7 +1,8 @@
 """Tables as pictures: rows by name, columns of numbers, each with interval and published value.
 
 A frame has one row per cell: `block` (a table of its own, with this title), `row`, `column`,
-`value`, and where there are any `low`, `high`, `published`, `interval_covers_published` and `verdict`.
+`value`, and where there are any `low`, `high`, `published`, `interval_covers_published` and
+`verdict`.
 """
 
 import textwrap
