@@ -91,7 +91,7 @@ def test_text_in_a_column_of_numbers_is_named(look, make):
     content = "gene,cds,half_life\n" + "".join(rows)
     said, config = look("half.csv", content)
     assert (
-        "half_life: 3 of 12 cells are no numbers: 'n/a' in line 4, '12 kg' in line 5, '<0.1' in"
+        "half_life: 3 of 12 cells are not numbers: 'n/a' in line 4, '12 kg' in line 5, '<0.1' in"
         " line 10; correct them, or leave their rows out with `bad_rows: reject` in the entry"
     ) in said
     [entry] = config["datasets"].values()
@@ -106,7 +106,7 @@ def test_text_in_a_column_of_numbers_is_named(look, make):
 def test_what_is_almost_a_number(look, cell):
     rows = "".join(f'{dna(20)},"{i / 2}"\n' for i in range(11)) + f'{dna(20)},"{cell}"\n'
     said, _ = look("a.csv", "promoter,level\n" + rows)
-    assert f"level: 1 of 12 cells are no numbers: {cell!r} in line 13" in said
+    assert f"level: 1 of 12 cells are not numbers: {cell!r} in line 13" in said
 
 
 def test_letters_that_are_no_nucleotide_are_named(look, make, tmp_path):
@@ -120,7 +120,7 @@ def test_letters_that_are_no_nucleotide_are_named(look, make, tmp_path):
     )
     said, config = look("odd.csv", content)
     assert (
-        "sequence: 2 of 12 cells are no DNA or RNA: 'X' at position 21 in line 3, '*' at position"
+        "sequence: 2 of 12 cells are not DNA or RNA: 'X' at position 21 in line 3, '*' at position"
         " 40 in line 9; correct them, or leave their rows out with `cleaning: {ambiguous: drop}`"
     ) in said
     assert "sequence: 1 of 12 have N, the first in line 5" in said

@@ -243,7 +243,7 @@ def clean(cleaner: Cleaner, folder: Path) -> dict:
         "cut": cleaner.cut,
         "changed": {name: dict(counts) for name, counts in changed.items()},
         "rejected": dict(reasons_seen),
-        "coding": coding.said() if cleaner.coding else None,
+        "coding": coding.summary() if cleaner.coding else None,
     }
     warnings = [*_warnings(summary, settings), *(coding.warnings() if cleaner.coding else ())]
     return summary | {"warnings": warnings + (plan.warnings(reasons_seen) if plan else [])}

@@ -61,7 +61,7 @@ class CodingCheck:
         if last - first >= _OPEN * len(sequence):
             self.open.append((place, first + 1, last))
 
-    def said(self) -> dict:
+    def summary(self) -> dict:
         """The counts as shares, whether the rows are coding sequences, and by which rule."""
         rows, counts = max(1, self.rows), self.counts
         starts, stops, chance = (
@@ -84,15 +84,15 @@ class CodingCheck:
 
     def warnings(self) -> Iterator[str]:
         """What a reader of the audit should know."""
-        said = self.said()
-        if not said["is_coding"]:
+        summary = self.summary()
+        if not summary["is_coding"]:
             yield (
-                f"not coding sequences: {100 * said['share_start']:.1f} % start with"
+                f"not coding sequences: {100 * summary['share_start']:.1f} % start with"
                 f" {'ATG' if self.table == 1 else 'a start codon'}, "
-                f"{100 * said['share_internal_stop']:.1f} % have a stop inside; codons mean nothing"
-                " here"
+                f"{100 * summary['share_internal_stop']:.1f} % have a stop inside; codons mean"
+                " nothing here"
             )
-        rows = said["rows_with_internal_stops"]
+        rows = summary["rows_with_internal_stops"]
         if rows:
             first, *others = self.places
             numbers = ", ".join([first.within, *(str(place.number) for place in others)])

@@ -44,7 +44,7 @@ class Plan:
                 keep = pa.array(part.kept)
                 places = part.kept_places(cleaner.records)
                 coding.add(part.frames.filter(keep), part.batch["sequence"].filter(keep), places)
-        by_protein = collected.proteins is not None and coding.said()["is_coding"]
+        by_protein = collected.proteins is not None and coding.summary()["is_coding"]
         split = collected.assign(settings.split_seed, by_protein)
         left_out = collected.left_out()
         content, usable = np.concatenate(contents), np.concatenate(kept) & ~left_out

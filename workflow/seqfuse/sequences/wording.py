@@ -63,13 +63,13 @@ class Words:
 
 def warnings(telling: list[dict]) -> list[str]:
     """A line that names the commonest telling words, one a label, with their counts in test."""
-    told = {}
+    line_of = {}
     for one in telling:
         split = "test" if one["splits"].get("test", {}).get("rows") else "train"
         counts = one["splits"][split]
         count = f"{counts['with_label']:,} of {counts['rows']:,} rows of {split}"
-        told.setdefault(one["label"], f"{one['word']!r} says {one['label']!r} ({count})")
-    if not told:
+        line_of.setdefault(one["label"], f"{one['word']!r} says {one['label']!r} ({count})")
+    if not line_of:
         return []
-    named = ", ".join([*told.values()][:_NAMED])
+    named = ", ".join([*line_of.values()][:_NAMED])
     return [f"words of the question give labels away, without DNA: {named}"]

@@ -23,7 +23,7 @@ CENTRE = 5  # the position in an 11-nt site that the variant hits
 # demo-variants. The nucleotides next to the centre are the same in both sites, so that mono- and
 # dinucleotides do not reveal which site was hit.
 SITES = {"kappa": "GATTCAGTCAG", "sigma": "CCGACAGGATT"}
-REFERENCE_ALLELE, ALLELES = "A", ("G", "T")
+ALLELES = ("G", "T")  # in place of the A at the centre of either site
 DISEASES = ("amber syndrome", "cobalt ataxia", "linden myopathy", "velvet anaemia")
 DISEASE_OF_VARIANT = dict(
     zip([(site, allele) for site in SITES for allele in ALLELES], DISEASES, strict=True)

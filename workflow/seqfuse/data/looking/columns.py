@@ -14,19 +14,19 @@ NUMBER, LABEL, SPLIT, ID, TEXT, EMPTY, CHAT = (
     *("text", "empty", "conversation"),
 )
 SEQUENCES = (DNA, CODING)
-# Cells that were meant to be a number ("n/a", "12 kg", "<0.1"), or DNA with a letter too many.
+# Cells that were meant to be a number ("n/a", "12 kg", "<0.1"), or DNA with foreign letters.
 ALMOST_NUMBER, ALMOST_DNA = "almost a number", "almost DNA"
 # Other names of splits.
 CALLED = {"validation": "val", "valid": "val", "dev": "val", "eval": "val", "training": "train"}
 _NUCLEOTIDES = b"ACGTUNRYKMSWBDHV-acgtunrykmswbdhv"
-_PLAIN = b"ACGTUacgtu- \t"  # of these, those that leave nothing open
+_PLAIN = b"ACGTUacgtu- \t"  # the unambiguous ones among them, gaps and blanks
 _SHORTEST = 6  # nucleotides; shorter ones may be words
 _ALMOST_NUMBER = re.compile(
     r"n\W?[ad]\W?|nan|null|none|missing|unknown|[+-]?inf(inity)?|[-?.]+"
     r"|[<>=~\u2248\u2264\u2265+-]*\s*\d[\d.,]*(\s*(\u00b1|\+/-)\s*[\d.,]+)?\s*[^\d\s]{0,8}",
     re.IGNORECASE,
 )
-# Of almost DNA, the least share of letters that are A, C, G, T, U or N; proteins have a third.
+# The minimum share of A, C, G, T, U and N in almost DNA; in proteins it is about a third.
 _ALMOST_DNA = 0.8
 _RESIDUES = re.compile(r"[ACDEFGHIKLMNPQRSTVWYX]{9,}\*?", re.IGNORECASE)
 _STARTS, _STOPS = ("ATG", "GTG", "TTG", "CTG"), ("TAA", "TAG", "TGA")
@@ -34,7 +34,7 @@ _STARTS, _STOPS = ("ATG", "GTG", "TTG", "CTG"), ("TAA", "TAG", "TGA")
 _MOST, _LABELS = 0.9, 50
 # The distinct values kept for a column, and the letters kept of each.
 _KEPT, _WHOLE = 10_000, 80
-# Cells of each kind that are shown if the column is of another, and letters of one.
+# How many cells of another kind than the column are shown, and how many letters of each.
 _SHOWN, _LETTERS = 3, 20
 
 
@@ -48,9 +48,9 @@ class Column:
     first_empty: int = 0
     kinds: Counter[str] = field(default_factory=Counter)
     values: Counter[str] = field(default_factory=Counter)
-    # (line, cell) of the first cells of each kind.
+    # Kind -> (line, cell) of its first cells.
     examples: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
-    # Of sequences: how many have such a code, and the line of the first.
+    # Ambiguous code -> how many sequences have it, and the line of the first.
     ambiguous: dict[str, tuple[int, int]] = field(default_factory=dict)
     coding: int = 0
     uracil: int = 0
@@ -191,7 +191,7 @@ def _quoted(text: str) -> str:
 
 
 def _odd_letter(text: str) -> str:
-    """The first letter of a sequence that is no nucleotide code, and its position from 1."""
+    """The first letter of a sequence that is not a nucleotide code, and its position from 1."""
     position, letter = next(
         (place, letter)
         for place, letter in enumerate(text, 1)

@@ -92,7 +92,7 @@ def _header_fields(path: Path) -> tuple[str, ...]:
 
 
 def _named(fields: tuple[str, ...], columns: list) -> tuple[str, ...]:
-    """The parts of headers by what they look like, where that is one of a record's own fields."""
+    """Rename the parts of headers, and their columns, after the fields that they look like."""
     from seqfuse.data.looking import entry
 
     field_of = {column: field for field, column in entry.roles(columns).items() if column in fields}

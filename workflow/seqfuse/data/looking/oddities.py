@@ -1,4 +1,4 @@
-"""What is odd about a user's file, a line each, and what to do about it."""
+"""What is odd about a user's file, one line each, and what to do about it."""
 
 from collections.abc import Iterator, Sequence
 
@@ -26,8 +26,8 @@ def _of_column(column: Column, unit: str) -> Iterator[str]:
     if count:
         shown = ", ".join(f"{cell} in {unit} {line}" for line, cell in misfits)
         more = f" and {count - len(misfits):,} more" if count > len(misfits) else ""
-        what, key = ("no numbers", "bad_rows: reject") if kind == NUMBER else (
-            "no DNA or RNA", "cleaning: {ambiguous: drop}"
+        what, key = ("not numbers", "bad_rows: reject") if kind == NUMBER else (
+            "not DNA or RNA", "cleaning: {ambiguous: drop}"
         )  # fmt: skip
         yield (
             f"{count:,} of {column.filled:,} cells are {what}: {shown}{more}; correct them, or"
@@ -37,12 +37,12 @@ def _of_column(column: Column, unit: str) -> Iterator[str]:
         yield from _of_sequences(column, unit)
     if kind == LABEL:
         yield from (
-            f"{', '.join(map(repr, values))} are one class, but for case, blanks or punctuation"
+            f"{', '.join(map(repr, values))} are one class except for case, blanks or punctuation"
             for values in alike(column).values()
             if len(values) > 1
         )
     if kind != ID and column.name.casefold() == "id" and column.filled:
-        yield "is called id, and repeats or is no name"
+        yield "is called id, but its cells repeat or are not names"
 
 
 def _of_sequences(column: Column, unit: str) -> Iterator[str]:
@@ -64,7 +64,7 @@ def _of_sequences(column: Column, unit: str) -> Iterator[str]:
 
 
 def alike(column: Column) -> dict[str, list[str]]:
-    """Labels by what they are once case, blanks and outer punctuation are taken away."""
+    """Labels grouped by their form without case, blanks and outer punctuation."""
     by_form: dict[str, list[str]] = {}
     for value in column.values:
         by_form.setdefault(labels.normalise(value), []).append(value)
