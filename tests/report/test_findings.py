@@ -23,9 +23,10 @@ def results(
     subset="sequence_decides",
     metric="accuracy",
     detectable=0.21,
+    suite="s",
 ):
     """Scores of `members` in the order of their names' value, `better` the significant pairs."""
-    place = {"study": study, "suite": "s", "dataset": "d", "subset": subset, "metric": metric}
+    place = {"study": study, "suite": suite, "dataset": "d", "subset": subset, "metric": metric}
     place |= {"split": "test"}
     run = Run("r", {})
     for number, (name, kind) in enumerate(members):
@@ -177,6 +178,8 @@ def test_a_terminal_is_told_the_numbers_and_the_sentence():
         "Linear adapter (BioReason) 0.90 · Text only 0.70 · Counts of 4-mers 0.50"
     )
     assert said.startswith("    OneVocab read the sequence, but no method beat")
+    own_suite = results(FUSED, set(), study="codons", subset="all", suite="d")
+    assert lines(findings(own_suite))[0].startswith("d (400 test rows; Accuracy): MIL with entropy")
 
 
 def test_the_numbers_of_a_fusion_are_beside_its_parts():

@@ -231,8 +231,7 @@ class Run:
         return list(dict.fromkeys(self.pretraining_of(name, seed) for seed in seeds))
 
     def codon_encoder(self, name) -> CodonEncoder | None:
-        """The encoder of a method or variant that reads by codon, or None. A method that goes on
-        training the fusion reads states that are not fused yet."""
+        """The encoder of a method that reads by codon, unfused if it trains the fusion, or None."""
         encoder = CodonEncoder.of(self.model_of(name, "encoder"))
         trains = self.method(name).trains_encoder
         return replace(encoder, unfused=True) if encoder and trains else encoder
@@ -286,14 +285,12 @@ class Run:
         ]
 
     def embedded_in(self, dataset: str) -> list[str]:
-        """The parts into which the embedding of a set (or of its copy with shuffled codons) is
-        divided; empty if it is not."""
+        """The parts into which the embedding of a set is divided; empty if it is not."""
         name = dataset.partition("@")[0]
         return self._parts([name], "sequences_a_part")
 
     def answered_in(self, suite: str, name: str) -> list[str]:
-        """The parts into which a method's answers to a suite are divided; empty if they are not, as
-        of a method that only classifies."""
+        """The parts into which a method's answers to a suite are divided; empty if they are not."""
         generates = self.method(name).generates
         return self._parts(self.language_suites[suite], "prompts_a_part") if generates else []
 

@@ -77,8 +77,9 @@ def lines(verdicts: list[Finding]) -> list[str]:
     said = []
     for finding in verdicts:
         numbers = " \N{MIDDLE DOT} ".join(look.text for look in finding.looks)
-        head = f"{finding.place.suite} ({finding.where}): {numbers}"
-        said += [head, f"    {finding.sentence}"]
+        suite = finding.place.suite
+        where = finding.where.removeprefix(f"{suite}; ")  # a set that is its own suite
+        said += [f"{suite} ({where}): {numbers}", f"    {finding.sentence}"]
     return said
 
 
