@@ -1,4 +1,4 @@
-"""Print the parts of the documentation that the project itself knows.
+"""Print the parts of the documentation that the code determines.
 
     python docs/build.py          writes docs/configuration.md, docs/what-reruns.md, the table of
                                   presets in README.md, the DAG in docs/usage.md, and tables of
@@ -49,17 +49,17 @@ HEAD = """# Configuration
 
 Printed from `workflow/seqfuse/settings/*.schema.yaml` by `make docs`; do not edit.
 
-`config.yaml` lies over `workflow/presets/<preset>.yaml`, which lies over the defaults below;
-`--config key=value` on the command line lies over all of them. An unknown key, a wrong type, or a
-dataset, model, method or arm that does not exist is refused with one line. So is what a list holds
-twice, and a dataset of one study in a list of the other.
+`config.yaml` overrides `workflow/presets/<preset>.yaml`, which overrides the defaults below;
+`--config key=value` on the command line overrides all of them. An unknown key, a wrong type, or a
+dataset, model, method or arm that does not exist is refused with one line. So are repeated items of
+a list, and a dataset of one study in a list of the other.
 
 A name that you give to a dataset, model, suite, variant or run is made of `A-Z`, `a-z`, `0-9`, `.`,
-`_` and `-` and begins with a letter or a digit. `+` and `@` come behind a name: `NAME+cluster` is a
-set with another split, `NAME@random` a model with random weights. Folders may be called anything.
+`_` and `-` and begins with a letter or a digit. `+` and `@` separate a suffix: `NAME+cluster` is a
+set with another split, `NAME@random` a model with random weights. Folders may have any name.
 
-"Read by" names the rules that read a key themselves and run again when it changes; what lies behind
-them in the DAG follows through their files: [what-reruns.md](what-reruns.md). A key that none reads
+"Read by" names the rules that read a key directly and run again when it changes; rules further down
+the DAG follow through their files: [what-reruns.md](what-reruns.md). A key that no rule reads
 changes no result, but the report shows it; `preset` acts through the keys that it sets.
 """
 
@@ -121,7 +121,7 @@ def presets() -> str:
 def section(
     path: str, rule: dict, missing: str = "by preset", readers: Sequence[str] = ()
 ) -> Iterator[str]:
-    """A table of one section's settings, then its sub-sections; `missing` where no default is.
+    """A table of one section's settings, then its sub-sections; `missing` stands for no default.
 
     `readers` are the rules that read a key which names none itself.
     """
@@ -175,10 +175,10 @@ def rulegraph() -> str:
 
 def reaches(start: str, end: str, edges: set[tuple[str, str]]) -> bool:
     """Whether edges lead from start to end."""
-    found = {start}
-    while more := {b for a, b in edges if a in found} - found:
-        found |= more
-    return end in found
+    reached = {start}
+    while more := {b for a, b in edges if a in reached} - reached:
+        reached |= more
+    return end in reached
 
 
 if __name__ == "__main__":

@@ -13,12 +13,12 @@ HEAD = """# What runs again when I change …
 
 Printed from `tests/architecture/reruns.yaml` by `make docs`; do not edit.
 
-This is observed, not promised: `tests/architecture/reruns.py` makes a small run that is finished,
-changes one thing at a time, and asks Snakemake. It answers by rule:
+This is observed, not promised: `tests/architecture/reruns.py` finishes a small run, changes one
+thing at a time, and asks Snakemake. The answers, by rule:
 
 - **first**: the rules with params or inputs that change,
-- **new**: the rules with jobs that were not there before,
-- **then**: the rules that read what these make.
+- **new**: the rules with new jobs,
+- **then**: the rules that read their outputs.
 
 Not all jobs of a rule run: a setting of OneVocab trains OneVocab, and a dataset's columns read that
 dataset. `seqfuse why` shows it for your own run: rule by rule, with the reason. The store keeps
@@ -26,9 +26,9 @@ embeddings by sequence: its jobs run again, but embed only what is new.
 
 ## A key of the configuration
 
-What each key means: [configuration.md](configuration.md). Whichever changes, `report_settings`
-writes the whole configuration down again, and what shows it follows: both reports, and the tables
-of the ablations. `preset` acts through the keys that it sets. `run` names another folder, where
+What each key means: [configuration.md](configuration.md). Whichever key changes, `report_settings`
+records the whole configuration again, and both reports and the tables of the ablations, which show
+it, follow. `preset` acts through the keys that it sets. `run` names another folder, where
 everything is made anew; only embeddings are shared.
 """
 EVENTS = """
