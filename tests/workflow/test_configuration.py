@@ -179,7 +179,7 @@ def test_a_file_that_cannot_be_had_stops_a_run_unless_its_records_are_there(make
     settings["codons"] = {"datasets": ["mine"]}
     (project.root / "config.yaml").write_text(yaml.safe_dump(settings))
     reason = (
-        "dataset 'mine': sets/mine.csv is not there (looked for sets/mine.csv): check the path, or"
+        "dataset 'mine': sets/mine.csv does not exist (searched: sets/mine.csv): check the path, or"
         " add its folder to `mirror`"
     )
     assert lacking(project.snakemake("-n").stdout) == [f"a run would stop: {reason}"]
