@@ -1,9 +1,9 @@
 """Measure our code against its plain counterparts; each baseline is written plainly beside it.
 
 Prints a table and writes a JSON list of {name, ours, baseline, ratio, unit, ...}. Both sides must
-give the same result, or nothing is printed; they run in alternation, and the medians count. Imports
-never do. Sizes are a share of the full ones, which take hours on two cores; "at least" is
-meant for the full ones, and a small embed_rerun cannot reach it.
+give the same result, or nothing is printed; they run in alternation, and their medians are
+compared, imports excluded. Sizes are a share of the full ones, which take hours on two cores; "at
+least" holds for the full ones, and a small embed_rerun cannot reach it.
 
     python -m bench
     python -m bench embeddings --scale 1 --threads 4
@@ -40,15 +40,15 @@ def main() -> None:
 
     from bench import measure
 
-    found = []
+    rows = []
     with tempfile.TemporaryDirectory(prefix="seqfuse-bench-") as folder:
         setting = measure.Setting(Path(folder), args.scale, args.repeats, args.threads)
         for group in args.groups or GROUPS:
             for take in measure.of(group):
                 if args.only is None or take.__name__ in args.only:
-                    found.append(take(setting))
-                    print(measure.line(found[-1]), flush=True)
-    measure.save(found, setting, args.out)
+                    rows.append(take(setting))
+                    print(measure.line(rows[-1]), flush=True)
+    measure.save(rows, setting, args.out)
 
 
 if sys.argv[1:2] == ["gpu"]:

@@ -1,6 +1,6 @@
-"""What a job on a cluster costs beside its own work: a private Slurm on loopback, a job at a time.
+"""The overhead of a job on a cluster: a private Slurm on loopback, one job at a time.
 
-The cluster is that of tests/cluster; where Slurm is not installed nothing is measured.
+The cluster is that of tests/cluster; if Slurm is not installed, nothing is measured.
 """
 
 import importlib.util
@@ -18,7 +18,7 @@ JOBS = 5
 
 
 def _load():
-    """The module that starts a private Slurm; tests are no package."""
+    """The module that starts a private Slurm; tests are not a package."""
     path = ROOT / "tests" / "cluster" / "slurm.py"
     specification = importlib.util.spec_from_file_location("slurm", path)
     module = importlib.util.module_from_spec(specification)
@@ -30,7 +30,7 @@ slurm = _load()
 
 
 def job_overhead(setting: Setting) -> dict:
-    """Seconds from a job's submission to its end that its command does not take: 12 s."""
+    """Seconds from a job's submission to its end, less those of its command: at most 12 s."""
     folder = copy(setting.folder / "overhead")
     names = several_sets(folder, JOBS)
     made = [f"results/demo/data/{name}/records.parquet" for name in names]

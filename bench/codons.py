@@ -1,11 +1,11 @@
 """Study B: training from the store, mutagenesis, and what alignment costs.
 
 Ours trains as `seqfuse codons train` does, all seeds in one process, decoding the store included.
-The baseline is what one writes first: a torch file a sequence and modality, random batches padded
-to the longest, one process a seed. It has our fusion and optimiser, torch's own convolutions, and
+The baseline is a first draft: a torch file per sequence and modality, random batches padded to the
+longest, one process per seed. It has our fusion and optimiser, torch's own convolutions, and
 aligns by its transposed convolution, which is exact here, because every length is a multiple of 6.
-Each side runs in processes of its own, whose start and imports are counted on neither: they would
-be once for ours and once a seed for the baseline.
+Each side runs in processes of its own, whose start and imports are not counted: they would count
+once for ours and once per seed for the baseline.
 """
 
 import itertools
@@ -73,14 +73,15 @@ def codons_epoch(setting: Setting) -> dict:
 
 
 def codons_loading(setting: Setting) -> dict:
-    """Share of ours that goes into loading data: the memory map, and every batch; at most 10 %."""
+    """Share of our time that goes into loading data: the memory map, and every batch; at most 10
+    %."""
     job = _study(setting, setting.rows(ROWS, least=100))
     loading, real = [], batches.collate
 
     def timed(*words):
-        found = []
-        loading.append(seconds(lambda: found.append(real(*words))))
-        return found[0]
+        outcomes = []
+        loading.append(seconds(lambda: outcomes.append(real(*words))))
+        return outcomes[0]
 
     training.collate = timed
     whole = seconds(lambda: _train(setting, job, opening=loading))
@@ -91,10 +92,10 @@ def codons_loading(setting: Setting) -> dict:
 
 
 def codons_memory(setting: Setting) -> dict:
-    """Peak memory of training on five times the rows; baseline: on one time.
+    """Peak memory of training on five times the rows; baseline: on the rows once.
 
-    Memory of the process's own: pages of the mapped states belong to the system, which takes them
-    back when it needs them.
+    Only the process's own memory: pages of the mapped states belong to the system, which reclaims
+    them when it needs memory.
     """
     few, many = (_study(setting, n * setting.rows(ROWS // 5, least=200)) for n in (1, 5))
     ours, baseline = _peak(setting, many), _peak(setting, few)
@@ -103,7 +104,7 @@ def codons_memory(setting: Setting) -> dict:
 
 
 def mutants(setting: Setting) -> dict:
-    """All synonymous mutants of 20 sequences of 300 nt; baseline: one forward pass a mutant."""
+    """All synonymous mutants of 20 sequences of 300 nt; baseline: one forward pass per mutant."""
     job = _study(setting, 100, codons=100)
     given = (Job(**vars_of(job)), max(2, round(20 * setting.scale)), setting.folder / "live")
     apart(_write_live, setting, *given)
@@ -171,8 +172,8 @@ def _scan(job: Job, rows: int, folder: Path) -> np.ndarray:
     trials = _untrained(job, folder)
     live = mutagenesis.Embedders(trials.stores, {v: folder / v for v in ("dna", "rna")})
     synonyms = mutagenesis.synonyms_of(trials.dataset)
-    found = (mutagenesis.scan(trials, "concat", live, synonyms, row) for row in range(rows))
-    return np.array([row["change"] for row in itertools.chain.from_iterable(found)])
+    mutants = (mutagenesis.scan(trials, "concat", live, synonyms, row) for row in range(rows))
+    return np.array([row["change"] for row in itertools.chain.from_iterable(mutants)])
 
 
 def vars_of(job: Job) -> dict:
@@ -202,15 +203,15 @@ class Plain(nn.Module):
         mask = torch.arange(views["dna"].shape[1]) < codons[:, None]
         fused = self.fuse({view: x * mask[..., None] for view, x in views.items()}, mask)
         states = fused.states.transpose(1, 2)
-        found = [self._pooled(conv, states, codons) for conv in self.kernels]
-        return self.out(self.drop(torch.cat(found, dim=1)))
+        pooled = [self._pooled(conv, states, codons) for conv in self.kernels]
+        return self.out(self.drop(torch.cat(pooled, dim=1)))
 
     @staticmethod
     def _pooled(conv: nn.Conv1d, states: torch.Tensor, codons: torch.Tensor) -> torch.Tensor:
         """The largest value over the windows that lie inside a sequence."""
-        found = torch.relu(conv(states))
-        inside = torch.arange(found.shape[2]) + conv.kernel_size[0] <= codons[:, None]
-        return (found * inside[:, None]).amax(-1)
+        activations = torch.relu(conv(states))
+        inside = torch.arange(activations.shape[2]) + conv.kernel_size[0] <= codons[:, None]
+        return (activations * inside[:, None]).amax(-1)
 
 
 def _load(files: Path, rows: np.ndarray) -> dict[str, torch.Tensor]:
@@ -290,8 +291,8 @@ def _one_by_one(job: Job, rows: int, folder: Path) -> np.ndarray:
     changes = []
     for row in range(rows):
         dna, protein = (trials.dataset.frames[view][row] for view in ("dna", "protein"))
-        unchanged, *found = [say(m.dna, protein) for m in synonyms.mutants(dna, protein)]
-        changes += [value - unchanged for value in found]
+        unchanged, *mutated = [say(m.dna, protein) for m in synonyms.mutants(dna, protein)]
+        changes += [value - unchanged for value in mutated]
     return np.array(changes)
 
 
@@ -331,11 +332,11 @@ def _write(folder: Path, rows: int, codons: int | None, receipts: dict[str, Path
             {"id": f"r{row}", "dna": dna, "rna": dna.replace("T", "U"), "protein": protein}
             | {"codons": count, "tail": 0, "start": False, "stop": False, "internal_stops": 0}
         )
-    for name, found, schema in (
+    for name, rows_of_table, schema in (
         ("records", records, tables.CLEAN),
         ("frames", frames, tables.FRAMES),
     ):
-        tables.write(folder / f"{name}.parquet", tables.from_rows(found, schema), schema)
+        tables.write(folder / f"{name}.parquet", tables.from_rows(rows_of_table, schema), schema)
     for view, receipt in receipts.items():
         description = {"width": WIDTH, "stored": "float16", "view": view}
         with Writer(folder / "store", description) as writer:

@@ -1,8 +1,8 @@
 """Compare every table of two runs, for instance before and after code was moved.
 
-Prints each file that differs or that one run lacks, and how; exits 1 if there is any. What another
-run of the same code changes too is left out: seconds, memory, logs, benchmarks, state, and what
-names the code that made it.
+Prints each file that differs, or that one run lacks, and how; exits with status 1 if there is one.
+Left out is what differs between two runs of the same code, too: seconds, memory, logs, benchmarks,
+state, and the hashes of the code.
 
     python bench/compare.py results/demo OTHER/results/demo
 """
@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-# Folders of a run that hold no table of it.
+# Folders of a run without tables.
 LEFT_OUT = ("logs", "benchmarks", "state", "canary", "report", "tensorboard")
-# What the clock, or the code's own hash, makes another value each time.
+# Values that differ each time, because of the clock or the code's hash.
 CLOCKED = {"seconds", "tokens_per_second", "peak_memory_mb", "key", "code", "store"}
 KINDS = (".parquet", ".json", ".jsonl", ".csv", ".md", ".safetensors")
 
@@ -30,11 +30,11 @@ def main() -> int:
     parser.add_argument("one", type=Path, help="folder of a run")
     parser.add_argument("other", type=Path, help="folder of the other run")
     args = parser.parse_args()
-    found = list(differences(args.one, args.other))
-    for name, words in found:
+    differing = list(differences(args.one, args.other))
+    for name, words in differing:
         print(f"{name}: {words}")
-    print(f"{len(found)} of {len(names(args.one) | names(args.other))} files differ")
-    return int(bool(found))
+    print(f"{len(differing)} of {len(names(args.one) | names(args.other))} files differ")
+    return int(bool(differing))
 
 
 def differences(one: Path, other: Path) -> Iterator[tuple[str, str]]:

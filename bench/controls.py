@@ -23,13 +23,13 @@ COLUMNS = ["suite", "metric", "subset", "method", "value", "low", "high", "n", "
 
 def scores(run: Path) -> pd.DataFrame:
     """The headline metric of every control on test, in the order of the tables."""
-    found = []
+    tables = []
     for path in sorted(run.glob("evaluation/*/*/metrics.parquet")):
         rows = pd.read_parquet(path)
         headline = rows["metric"] == rows["study"].map(HEADLINE)
         rows = rows[headline & (rows["split"] == "test") & rows["subset"].isin(SUBSETS)]
-        found.append(rows[rows["kind"] == "control"])
-    return pd.concat(found)[COLUMNS]
+        tables.append(rows[rows["kind"] == "control"])
+    return pd.concat(tables)[COLUMNS]
 
 
 def structure(run: Path) -> pd.DataFrame:
@@ -49,11 +49,11 @@ def structure(run: Path) -> pd.DataFrame:
                 _estimate(said[method].loc[here["id"]].to_numpy(), here, suite)
                 for method in ("structure", "boosting")
             )
-            found = comparisons.compare(one, other, ends=METRICS["spearman"].ends).difference
-            low, high = found.interval(0.05)
+            added = comparisons.compare(one, other, ends=METRICS["spearman"].ends).difference
+            low, high = added.interval(0.05)
             rows.append(
-                {"suite": suite, "subset": subset, "difference": float(found.value)}
-                | {"low": float(low), "high": float(high), "p": float(found.p)}
+                {"suite": suite, "subset": subset, "difference": float(added.value)}
+                | {"low": float(low), "high": float(high), "p": float(added.p)}
                 | {"n": len(here), "clusters": one.clusters}
             )
     return pd.DataFrame(rows)

@@ -1,8 +1,8 @@
 """The embedding stage: `seqfuse embeddings write` and the store against plain loops.
 
 Ours is the whole command, which reads the table, loads the model, embeds and writes the store. The
-baselines embed with the model already in memory. That of embed_short saves one file a sequence, as
-the scripts do that work so; the others drop what they made.
+baselines embed with the model already in memory. That of embed_short saves one file per sequence,
+as many scripts do; the others discard the states.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Intervals: all scores without some rows in one call, against a loop over what is left out.
+"""Intervals: all leave-some-out scores in one call, against a loop over the rows left out.
 
 Both sides score 6,000 rows, of one method with one seed, a thousand times without six of them.
 """
@@ -47,7 +47,7 @@ MEASURES = [jackknife_counts, jackknife_spearman]
 def _classes(gold: Gold, answer: Answers, rows: np.ndarray) -> dict[str, float]:
     """The scores of some rows by scikit-learn."""
     true, said = gold.label[rows], answer.predicted[rows]
-    found = {
+    scores = {
         "accuracy": sklearn.accuracy_score(true, said),
         "mcc": sklearn.matthews_corrcoef(true, said),
     }
@@ -56,8 +56,8 @@ def _classes(gold: Gold, answer: Answers, rows: np.ndarray) -> dict[str, float]:
             true, said, average=average, labels=np.unique(true), zero_division=0
         )
         names = ("precision", "recall", "f1")
-        found |= {f"{prefix}_{name}": part for name, part in zip(names, parts, strict=False)}
-    return found
+        scores |= {f"{prefix}_{name}": part for name, part in zip(names, parts, strict=False)}
+    return scores
 
 
 def _values(gold: Gold, answer: Answers, rows: np.ndarray) -> dict[str, float]:
@@ -85,9 +85,9 @@ def _measure(name: str, setting: Setting, gold: Gold, answer: Answers, one, at_l
         unit = jackknife.units(rows, *_NAMES, "data")
         return [one(gold, answer, np.flatnonzero(unit != left)) for left in range(jackknife.MOST)]
 
-    plain, found = baseline(), ours()
+    plain, jackknifed = baseline(), ours()
     differences = [
-        np.abs(found[metric].estimate.parts[0].left - [row[metric] for row in plain]).max()
+        np.abs(jackknifed[metric].estimate.parts[0].left - [row[metric] for row in plain]).max()
         for metric in plain[0]
     ]
     assert max(differences) < 1e-9, f"{name}: the scores differ by {max(differences)}"

@@ -50,15 +50,15 @@ def _descendant(ancestor: np.ndarray, identity: float, random: np.random.Generat
         low, high = (time, high) if np.exp(-rate * time).mean() > identity else (low, time)
     drawn = random.random(len(ancestor))[:, None] > _BECOMES[ancestor]
     changed = random.random(len(ancestor)) > np.exp(-rate * time)
-    found = np.where(changed, np.minimum(drawn.sum(1), 19), ancestor)
+    descendant = np.where(changed, np.minimum(drawn.sum(1), 19), ancestor)
     pieces, place = [], 0
-    for gap in np.flatnonzero(random.random(len(found)) < _GAPS * (1 - identity)):
+    for gap in np.flatnonzero(random.random(len(descendant)) < _GAPS * (1 - identity)):
         size = int(random.geometric(0.3))
-        pieces.append(found[place:gap])
+        pieces.append(descendant[place:gap])
         inserted = random.random() < 0.5
-        pieces.append(random.choice(20, size, p=_SHARES) if inserted else found[:0])
+        pieces.append(random.choice(20, size, p=_SHARES) if inserted else descendant[:0])
         place = max(place, gap if inserted else gap + size)
-    return np.concatenate([*pieces, found[place:]])
+    return np.concatenate([*pieces, descendant[place:]])
 
 
 def _text(protein: np.ndarray) -> str:
@@ -68,9 +68,9 @@ def _text(protein: np.ndarray) -> str:
 def linked(search: Search, identity: float, pairs: int = PAIRS, seed: int = 0) -> tuple[int, int]:
     """(made-up homologues of an identity that are linked, other pairs that are)."""
     proteins = homologues(pairs, identity, np.random.default_rng(seed))
-    found = search.pairs(proteins)
-    right = int(((found[:, 0] % 2 == 0) & (found[:, 1] == found[:, 0] + 1)).sum())
-    return right, len(found) - right
+    hits = search.pairs(proteins)
+    right = int(((hits[:, 0] % 2 == 0) & (hits[:, 1] == hits[:, 0] + 1)).sum())
+    return right, len(hits) - right
 
 
 def aligned(proteins: list[str]) -> Iterator[tuple[int, int, float]]:
@@ -125,12 +125,12 @@ def main(words: list[str] | None = None) -> None:
     if args.records:
         proteins = real(args.records, args.column, args.most)
         truth = list(aligned(proteins))
-        found = {tuple(pair) for pair in search.pairs(proteins).tolist()}
+        hits = {tuple(pair) for pair in search.pairs(proteins).tolist()}
         for least in IDENTITIES:
-            wanted = [(i, j) in found for i, j, share in truth if least <= share < least + 0.1]
+            wanted = [(i, j) in hits for i, j, share in truth if least <= share < least + 0.1]
             if wanted:
                 print(f"real, {least:.0%} and more: {np.mean(wanted):.3f} of {len(wanted)}")
-        print(f"linked, and not aligned: {len(found - {(i, j) for i, j, _ in truth})}")
+        print(f"linked, and not aligned: {len(hits - {(i, j) for i, j, _ in truth})}")
 
 
 if __name__ == "__main__":

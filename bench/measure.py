@@ -78,8 +78,8 @@ def apart(work: Callable, *words: object) -> tuple[float, object]:
 
 
 def _clocked(work: Callable, *words: object) -> tuple[float, object]:
-    found = []
-    return seconds(lambda: found.append(work(*words))), found[0]
+    outcomes = []
+    return seconds(lambda: outcomes.append(work(*words))), outcomes[0]
 
 
 def result(name: str, ours: float, baseline: float, unit: str, at_least: float, **more) -> dict:

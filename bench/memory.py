@@ -1,10 +1,9 @@
 """The peak memory of a step of fine-tuning: computed, and taken by a process.
 
 Computed: as `seqfuse rehearse` does, from the coefficients of the method's own step on fake
-tensors. Measured: the high-water mark of a new process that makes two such steps, each
-of as many chunks as are assumed, above what its
-imports took. Every method of the papers and their controls, in a small language model, on prompts
-of a third of KEGG's nucleotides.
+tensors. Measured: the high-water mark of a new process that makes two such steps, each of as many
+chunks as assumed, less what its imports took. Every method of the papers and their controls, in a
+small language model, on prompts of a third of KEGG's nucleotides.
 """
 
 import os
@@ -84,13 +83,13 @@ def answered(name: str) -> dict:
 
 def _answers(request: dict) -> float:
     """Bytes at the peak of answering."""
-    found = traced_step.traced(request)
+    coefficients = traced_step.traced(request)
     method = traced_step.build(request, BACKBONE["num_hidden_layers"])
     batch = traced_step.measures(request, traced_step.encoded(method, SIZE, learns=False))
-    peak = sum(found["peak"].get(key, 0) * value for key, value in batch.items())
+    peak = sum(coefficients["peak"].get(key, 0) * value for key, value in batch.items())
     prompt = batch["tokens"] / SIZE.rows
-    cached = found["resident"]["cached"] * SIZE.rows * cached_beyond("cpu", prompt, SAID)
-    return found["resident"]["bytes"] + max(0.0, peak + cached)
+    cached = coefficients["resident"]["cached"] * SIZE.rows * cached_beyond("cpu", prompt, SAID)
+    return coefficients["resident"]["bytes"] + max(0.0, peak + cached)
 
 
 def _say(request: dict, blocks: int, size: Size) -> None:
@@ -125,18 +124,18 @@ def compared(name: str, checkpointing: bool = False) -> dict:
 def _held(request: dict, computed: Callable, work: Callable) -> dict:
     """Megabytes of a request, computed and taken by its `work`, and their ratio."""
     os.environ.update(_MMAP)
-    (_, measured), (_, found) = apart(_measured, request, work), apart(computed, request)
-    return {"computed": found / 1e6, "measured": measured / 1e6, "of": found / measured}
+    (_, measured), (_, expected) = apart(_measured, request, work), apart(computed, request)
+    return {"computed": expected / 1e6, "measured": measured / 1e6, "of": expected / measured}
 
 
 def _computed(request: dict) -> float:
     """Bytes at the peak of a step that has the optimiser's moments."""
-    found = traced_step.traced(request)
+    coefficients = traced_step.traced(request)
     method = traced_step.build(request, BACKBONE["num_hidden_layers"])
     batch = traced_step.measures(request, traced_step.encoded(method, SIZE, learns=True))
-    peak = sum(value * batch[key] for key, value in found["peak"].items())
-    trained = 4 * found["resident"]["trained"]
-    return found["resident"]["bytes"] + 2 * trained + max(peak, trained)
+    peak = sum(value * batch[key] for key, value in coefficients["peak"].items())
+    trained = 4 * coefficients["resident"]["trained"]
+    return coefficients["resident"]["bytes"] + 2 * trained + max(peak, trained)
 
 
 def _measured(request: dict, work: Callable) -> int:

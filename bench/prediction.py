@@ -1,4 +1,4 @@
-"""What a trained language method is asked: k-mers to ids, answers in batches, labels' likelihoods.
+"""Prediction with a trained language method: k-mers to ids, answers in batches, label likelihoods.
 
 The numbers of prompts and labels follow the scale; the default takes a minute.
 """
@@ -44,8 +44,8 @@ def kmer_tokenise(setting: Setting) -> dict:
         return [vocabulary.encode(sequence) for sequence in sequences]
 
     def baseline() -> list[np.ndarray]:
-        found = tokeniser.encode_batch_fast(sequences, add_special_tokens=False)
-        return [np.array(row.ids) for row in found]
+        encodings = tokeniser.encode_batch_fast(sequences, add_special_tokens=False)
+        return [np.array(row.ids) for row in encodings]
 
     for one, other in zip(ours(), baseline(), strict=True):
         assert np.array_equal(one, other), "kmer_tokenise: the ids differ"
@@ -88,8 +88,8 @@ def label_scoring(setting: Setting) -> dict:
     def baseline() -> list[float]:
         return [_whole_pass(method, example, label) for label in labels]
 
-    found, expected = np.array(ours()), np.array(baseline())
-    difference = float(np.abs(found / expected - 1).max())
+    measured, expected = np.array(ours()), np.array(baseline())
+    difference = float(np.abs(measured / expected - 1).max())
     assert difference < 1e-4, f"label_scoring: differs by {difference:.1e}"
     times = alternate(setting, ours, baseline)
     return result("label_scoring", *times, "s", 8, rows=len(labels), difference=difference)

@@ -1,9 +1,9 @@
-"""What `seqfuse rehearse` computes beside what a finished run's jobs took, as Snakemake saw it.
+"""Estimates of `seqfuse rehearse` beside what a finished run's jobs took, as Snakemake saw it.
 
     python -m bench.rehearsed preset=rehearsal 'mirror=[...]'
 
-with the words of the run's --config, in its folder. Memory is the largest resident set of those
-that were sampled; a file that is mapped counts as far as it was read.
+with the arguments of the run's --config, in its folder. Memory is the largest sampled resident set;
+of a mapped file, the pages that were read count.
 """
 
 import json
@@ -35,16 +35,16 @@ def table(run: Run) -> list[dict]:
     for rule, names in _NAMES.items():
         for path in sorted(Path(run.results, "benchmarks", rule).glob("*.jsonl")):
             wildcards = SimpleNamespace(**dict(zip(names, path.stem.split("."), strict=True)))
-            found = estimates.of(rule, wildcards)
+            estimate = estimates.of(rule, wildcards)
             took = json.loads(path.read_text(encoding="utf-8").splitlines()[-1])
             rows.append(
                 {
                     "job": f"{rule} {path.stem}",
-                    "computed GB": found.needed(estimates.card) / 1e9,
+                    "computed GB": estimate.needed(estimates.card) / 1e9,
                     "measured GB": took["max_rss"] * 2**20 / 1e9,
-                    "computed min": found.seconds / 60,
+                    "computed min": estimate.seconds / 60,
                     "measured min": took["s"] / 60,
-                    "of processors": took["cpu_time"] / 60,
+                    "CPU min": took["cpu_time"] / 60,
                 }
             )
     return rows

@@ -3,8 +3,8 @@
     python -m bench.scale --sequences 1000000 --parts 16
 
 Rows are made up (8 states of 32 values each), so that what is measured is the store and no encoder;
-the writers of the parts run one after another. Prints a table as Markdown, and what the same comes
-to for ten million sequences of 100 nt and an encoder 1,280 wide, computed from it.
+the writers of the parts run one after another. Prints a table as Markdown, and an extrapolation
+to ten million sequences of 100 nt and an encoder 1,280 wide, computed from it.
 """
 
 import argparse
@@ -65,11 +65,11 @@ def measured(folder: Path, sequences: int, parts: int) -> list[tuple[str, str]]:
     index.build(writer.folder, writer.key, most_loose=0)
     built = time.perf_counter() - begun
     mapped = read(writer.folder, hashes)
-    found = shards.listed(writer.folder)
+    files = shards.listed(writer.folder)
     (made,) = writer.folder.glob(".index-*")
     a_row = made.stat().st_size / sequences
     return [
-        ("shards", f"{len(found)}, {sum(p.stat().st_size for p in found) / 1e6:.0f} MB"),
+        ("shards", f"{len(files)}, {sum(p.stat().st_size for p in files) / 1e6:.0f} MB"),
         ("rows a second of one writer", f"{sequences / sum(took):,.0f}"),
         (
             "first look of the first writer, and of the last",

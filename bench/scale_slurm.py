@@ -1,10 +1,10 @@
-"""One set embedded in many jobs of a private Slurm: what the pipeline itself takes, parts and all.
+"""One set embedded in many jobs of a private Slurm: the overhead of the pipeline, parts included.
 
     python -m bench.scale_slurm --sequences 20000 --parts 16
 
 Random sequences of 12 to 30 nt and an encoder of one layer, 16 wide. They are cleaned here; then
 `snakemake --profile slurm` embeds them in parts, which are one job array, on the cluster of
-tests/cluster, as many at once as --at-once says. Prints a table as Markdown: time, jobs, files,
+tests/cluster, at most --at-once at a time. Prints a table as Markdown: time, jobs, files,
 and what a reader takes.
 """
 
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def measured(folder: Path, count: int, parts: int, at_once: int) -> list[tuple[str, str]]:
-    """What the run took, with each sequence found once in the store."""
+    """What the run took; each sequence must be in the store once."""
     project = copy(folder / "project")
     sequences = write(project, count, parts)
     begun = time.perf_counter()

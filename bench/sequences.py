@@ -23,9 +23,9 @@ def clean(setting: Setting) -> dict:
     def ours() -> list[tuple[pa.Array, pa.Array, list[str]]]:
         columns = []
         for batch in batches:
-            found = normalise(batch)
-            assert not found.foreign.any()
-            columns.append((found.letters, translate(found.letters), sha256(found.letters)))
+            clean = normalise(batch)
+            assert not clean.foreign.any()
+            columns.append((clean.letters, translate(clean.letters), sha256(clean.letters)))
         return columns
 
     def baseline() -> list[tuple[str, str, str]]:

@@ -1,11 +1,11 @@
-"""Do intervals cover, and do tests keep their level? Known truths, drawn thousands of times.
+"""Do intervals cover the truth, and do tests keep their level? Simulations of known truth.
 
 Each case draws data whose true score or difference is known, and asks the pipeline's own procedure
-(`seqfuse.statistics.inference`) for an interval or a p value; only the summing of leave-one-out
-scores is done here for all draws at once. `make test-statistics` runs every case, writes the table
-of docs/statistics.md, and fails where a case does.
+(`seqfuse.statistics.inference`) for an interval or a p value; only the sums of leave-one-out scores
+are computed here, for all draws at once. `make test-statistics` runs every case, writes the table
+of docs/statistics.md, and fails if a case does.
 
-    python -m bench.simulations             # 3,000 draws a case
+    python -m bench.simulations             # 3,000 draws per case
     python -m bench.simulations --draws 300 --keep
 """
 
@@ -33,20 +33,20 @@ _ALPHA = 0.005  # the chance that a procedure which is right fails a case
 class Case:
     """A situation, and how often `share` should come out in it.
 
-    `found(draws, random)` gives a bool a draw. `least` and `most` bound its true share; a case
-    fails where the observed share is further beyond them than chance explains.
+    `comes_out(draws, random)` gives a bool for each draw. `least` and `most` bound its true share;
+    a case fails if the observed share is further beyond them than chance explains.
     """
 
     section: str
     title: str
-    found: Callable[[int, np.random.Generator], np.ndarray]
+    comes_out: Callable[[int, np.random.Generator], np.ndarray]
     least: float
     most: float
 
     def run(self, draws: int) -> "Outcome":
         """Draw, from a generator of the case's own."""
         random = np.random.default_rng(zlib.crc32(f"{self.section} {self.title}".encode()))
-        return Outcome(self, draws, int(self.found(draws, random).sum()))
+        return Outcome(self, draws, int(self.comes_out(draws, random).sum()))
 
 
 @dataclass(frozen=True)
@@ -111,8 +111,8 @@ def world(draws: int, clusters: int, rows: float, random: np.random.Generator) -
 def part(counted: np.ndarray, score: Callable[[np.ndarray], np.ndarray]) -> inference.Part:
     """A score of columns summed by cluster, counted[draws, clusters, ...], with each left out."""
     total = counted.sum(1, keepdims=True)
-    found = score(np.concatenate([total, total - counted], axis=1))
-    return inference.Part(found[:, 0], found[:, 1:], counted.shape[1])
+    scores = score(np.concatenate([total, total - counted], axis=1))
+    return inference.Part(scores[:, 0], scores[:, 1:], counted.shape[1])
 
 
 def classes(there, gold, said, count: int) -> np.ndarray:
@@ -155,18 +155,18 @@ def covers(score: inference.Estimate, ends, truth) -> np.ndarray:
 def accuracy(clusters: int, rows: float, truth: float):
     """Right where a latent variable is below a threshold."""
 
-    def found(draws, random):
+    def comes_out(draws, random):
         here = world(draws, clusters, rows, random)
         hits = here.latent() < norm.ppf(truth)
         return covers(alone(part(right(here.there, hits), share)), (0, 1), truth)
 
-    return found
+    return comes_out
 
 
 def macro_f1(clusters: int, rows: float, truth: float):
     """Three classes, equally frequent; errors fall on the other two alike, so F1 is accuracy."""
 
-    def found(draws, random):
+    def comes_out(draws, random):
         here = world(draws, clusters, rows, random)
         gold = random.integers(0, 3, here.there.shape)
         wrong = (gold + random.integers(1, 3, gold.shape)) % 3
@@ -174,26 +174,26 @@ def macro_f1(clusters: int, rows: float, truth: float):
         counted = classes(here.there, gold, said, 3)
         return covers(alone(part(counted, of_classes("macro_f1"))), (0, 1), truth)
 
-    return found
+    return comes_out
 
 
 def mcc(clusters: int, rows: float, truth: float):
     """Two classes, equally frequent, errors alike: Matthews' correlation is 2 accuracy - 1."""
 
-    def found(draws, random):
+    def comes_out(draws, random):
         here = world(draws, clusters, rows, random)
         gold = random.integers(0, 2, here.there.shape)
         hits = here.latent() < norm.ppf((1 + truth) / 2)
         counted = classes(here.there, gold, np.where(hits, gold, 1 - gold), 2)
         return covers(alone(part(counted, of_classes("mcc"))), (-1, 1), truth)
 
-    return found
+    return comes_out
 
 
 def spearman_part(here: World, x: np.ndarray, y: np.ndarray) -> inference.Part:
     """Spearman's correlation of each draw, ranked anew without each cluster."""
     clusters = here.there.shape[1]
-    found = []
+    scores = []
     for there, one, two in zip(here.there, x, y, strict=True):
         unit = np.nonzero(there)[0]
         ranks = Ranking(one[there]), Ranking(two[there])
@@ -201,9 +201,9 @@ def spearman_part(here: World, x: np.ndarray, y: np.ndarray) -> inference.Part:
         for weights in jackknife.weights(clusters, len(unit)):
             of_rows = weights[:, unit]
             blocks.append(weighted_spearman(*(r.centred(of_rows) for r in ranks), of_rows))
-        found.append(np.concatenate(blocks))
-    found = np.stack(found)
-    return inference.Part(found[:, 0], found[:, 1:], clusters)
+        scores.append(np.concatenate(blocks))
+    scores = np.stack(scores)
+    return inference.Part(scores[:, 0], scores[:, 1:], clusters)
 
 
 def correlated(here: World, x: np.ndarray, rho: float) -> np.ndarray:
@@ -214,13 +214,13 @@ def correlated(here: World, x: np.ndarray, rho: float) -> np.ndarray:
 def spearman(clusters: int, rows: float, rho: float):
     """Two normal variables, whose rank correlation is 6/pi asin(rho / 2)."""
 
-    def found(draws, random):
+    def comes_out(draws, random):
         here = world(draws, clusters, rows, random)
         x = here.latent()
         score = alone(spearman_part(here, x, correlated(here, x, rho)))
         return covers(score, (-1, 1), 6 / np.pi * np.arcsin(rho / 2))
 
-    return found
+    return comes_out
 
 
 def regression(metric: str, rows: int, rho: float):
@@ -228,7 +228,7 @@ def regression(metric: str, rows: int, rho: float):
     error = (1 - rho * rho) ** 0.5
     truth = {"r2": rho * rho, "mae": error * (2 / np.pi) ** 0.5}[metric]
 
-    def found(draws, random):
+    def comes_out(draws, random):
         here = world(draws, rows, 1, random)
         said = rho * here.latent()[..., 0]
         gold = said + error * random.normal(size=said.shape)
@@ -237,14 +237,14 @@ def regression(metric: str, rows: int, rho: float):
         one = part(counted, lambda c: metrics.regression(c[..., :-1], c[..., -1])[metric])
         return covers(alone(one), None, truth)
 
-    return found
+    return comes_out
 
 
 def over_splits(clusters: int, splits: int, deviation: float):
     """The mean over random splits of one sample of clusters, a fifth of which are tested; the
     accuracy of the training on each moves by a deviation."""
 
-    def found(draws, random):
+    def comes_out(draws, random):
         here = world(draws, clusters, 5, random)
         difficulty = here.latent() * 0.5**0.5
         by_split = []
@@ -257,7 +257,7 @@ def over_splits(clusters: int, splits: int, deviation: float):
         mean = (values.mean(-1)[:, None],)
         return covers(inference.Estimate(tuple(by_split), mean, values), (0, 1), 0.7)
 
-    return found
+    return comes_out
 
 
 # --- comparisons --------------------------------------------------------------------------------
@@ -271,12 +271,12 @@ def trained(here: World, truth: float, seeds: int, deviation: float, difficulty)
     """
     slope = norm.pdf(norm.ppf(truth))
     own = here.latent() * 0.5
-    found = []
+    counts = []
     for _ in range(seeds):
         moved = here.random.normal(size=(here.there.shape[0], 1, 1)) * deviation / slope
         latent = difficulty + own + here.latent() * 0.5
-        found.append(right(here.there, latent < norm.ppf(truth) + moved))
-    return found
+        counts.append(right(here.there, latent < norm.ppf(truth) + moved))
+    return counts
 
 
 def over_seeds(by_seed: list[inference.Part]) -> inference.Estimate:
@@ -312,33 +312,33 @@ def false_positive(*where, level: float = LEVEL, **how):
 def covers_difference(*where, gap: float, **how):
     """The interval of a difference holds it; with seeds, it is that of their expectation."""
 
-    def found(draws, random):
+    def comes_out(draws, random):
         [one] = two_methods(draws, random, *where, gap=gap, **how)
         low, high = one.interval(LEVEL)
         return (low <= gap) & (gap <= high)
 
-    return found
+    return comes_out
 
 
 def covers_spearman(clusters: int, rows: float):
     """The difference of two predictors' rank correlations, .8 and .6 of Pearson's, is held."""
     truth = 6 / np.pi * (np.arcsin(0.4) - np.arcsin(0.3))
 
-    def found(draws, random):
+    def comes_out(draws, random):
         here = world(draws, clusters, rows, random)
         x = here.latent()
         one, two = (alone(spearman_part(here, x, correlated(here, x, r))) for r in (0.8, 0.6))
         low, high = inference.difference(one, two).interval(LEVEL)
         return (low <= truth) & (truth <= high)
 
-    return found
+    return comes_out
 
 
 def family(gaps: tuple[float, ...], ask: str):
     """One method against several: is any that is no better called so (`ask` "error"), and does any
     interval miss (`ask` "miss")? `gaps` are the true differences."""
 
-    def found(draws, random):
+    def comes_out(draws, random):
         here = world(draws, 200, 1, random)
         difficulty = here.latent() * 0.5**0.5
         first, *rest = (
@@ -356,7 +356,7 @@ def family(gaps: tuple[float, ...], ask: str):
                 bad[draw] |= missed if ask == "miss" else gap == 0 and adjusted < LEVEL
         return bad
 
-    return found
+    return comes_out
 
 
 def _quantile(level: float, df: float) -> float:
@@ -438,8 +438,8 @@ def _tests() -> Iterator[Case]:
         for deviation in (0.0, 0.02, 0.05, 0.08, 0.15):
             for n in (60, 200, 500):
                 title = f"{seeds} seeds, SD {deviation:g}, {n} rows"
-                found = false_positive(n, 1, seeds=seeds, deviation=deviation)
-                yield Case(section, title, found, **_TEST)
+                told_apart = false_positive(n, 1, seeds=seeds, deviation=deviation)
+                yield Case(section, title, told_apart, **_TEST)
     section = "False positives at 5 %, one seed that makes no difference"
     for n in (20, 100, 500):
         yield Case(section, f"one seed, {n} rows", false_positive(n, 1), **_TEST)

@@ -1,4 +1,4 @@
-"""Training a language model: the trainer's step and its batches against what one writes first.
+"""Training a language model: the trainer's step and its batches against a plain first draft.
 
 The model has Qwen3's layout, 4 layers of width 256, with Qwen3's whole vocabulary and OneVocab's
 15,625 6-mers, which is where a small model's time and memory go. What frozen encoders cost is
@@ -82,11 +82,11 @@ def train_step_reasoning(setting: Setting) -> dict:
 
 def train_memory(setting: Setting) -> dict:
     """Peak resident memory of a process that takes three steps of `train_step_reasoning`."""
-    found = []
+    peaks = []
     for side in (_ours, _baseline):
         with multiprocessing.get_context("spawn").Pool(1) as pool:
-            found.append(pool.apply(_peak, (side, setting)))
-    (ours, our_loss), (baseline, loss) = found
+            peaks.append(pool.apply(_peak, (side, setting)))
+    (ours, our_loss), (baseline, loss) = peaks
     difference = abs(our_loss - loss)
     assert difference < TOLERANCE, difference
     return result("train_memory", ours, baseline, "MB", 2.5, rows=2, difference=difference)
@@ -306,8 +306,8 @@ class Rerun(Linear):
 
     def vectors(self, batch: Batch) -> Tensor:
         with torch.no_grad():
-            found = self.states([slot.sequence for _, slot in batch.slots()])
-        return between_markers(self.markers, [self.adapter(states) for states in found])
+            states_of_slots = self.states([slot.sequence for _, slot in batch.slots()])
+        return between_markers(self.markers, [self.adapter(states) for states in states_of_slots])
 
 
 def _epoch(setting: Setting, method: Linear, pairs: Sequence[tuple[str, str]]) -> float:

@@ -1,7 +1,7 @@
 """What the workflow itself costs: a finished run with nothing to do, and planning as jobs grow.
 
-A finished run is simulated: every output is there and holds its name, and Snakemake is told that it
-is up to date. The baseline is the time that is allowed, in seconds.
+A finished run is simulated: every output exists and contains its own name, and Snakemake records it
+as up to date. The baseline is the time allowed, in seconds.
 """
 
 import os

@@ -38,30 +38,30 @@ def precisions(card: Card, shape: Shape, folder: Path) -> list[dict]:
     method.backbone.base_model(method.batch(batches[0], left=True).ids)  # warm
 
     def scores() -> np.ndarray:
-        found = []
+        nats = []
         for batch in batches:
             said = Generation(method, batch).run(_FEW)
-            found += [list(row.values()) for row in said.label_scores([LABELS] * len(batch))]
-        return np.array(found)
+            nats += [list(row.values()) for row in said.label_scores([LABELS] * len(batch))]
+        return np.array(nats)
 
     rows, exact, seconds = [], None, 0.0
     for name in ("float32", "tf32", "bfloat16"):
         if name == "bfloat16":
             round_frozen(method)
         with tf32(name == "tf32"), products(card.device, name):
-            found = scores()
+            scored = scores()
             taken = card.seconds(scores)
         if exact is None:
-            exact, seconds = found, taken
+            exact, seconds = scored, taken
         rows.append(
             {
                 "name": f"predict_{name}",
                 "unit": "tokens/s",
                 "ours": tokens / taken,
                 "baseline": tokens / seconds,
-                "same_labels": float((found.argmax(1) == exact.argmax(1)).mean()),
-                "difference": float(np.abs(found - exact).max()),
-                "mean_difference_nats": float(np.abs(found - exact).mean()),
+                "same_labels": float((scored.argmax(1) == exact.argmax(1)).mean()),
+                "difference": float(np.abs(scored - exact).max()),
+                "mean_difference_nats": float(np.abs(scored - exact).mean()),
                 "spread_of_labels_nats": float(exact.std(axis=1).mean()),
             }
         )
@@ -154,15 +154,15 @@ def _plain_scored(method, example, lead: np.ndarray) -> Callable[[], np.ndarray]
 
     @torch.inference_mode()
     def plain() -> np.ndarray:
-        found = []
+        label_nats = []
         for start in range(0, len(tails), 8):
             part = batch[start : start + 8]
             logits = method.backbone(part, logits_to_keep=longest + 1, use_cache=False).logits
             logits[..., silent(method)] = -torch.inf
             nats = logits[:, :-1].float().log_softmax(-1)
             said = nats.gather(2, part[:, before:, None])[..., 0].cpu().numpy()
-            found += [row[: len(t)].sum() for row, t in zip(said, tails[start:], strict=False)]
-        return np.array(found)
+            label_nats += [row[: len(t)].sum() for row, t in zip(said, tails[start:], strict=False)]
+        return np.array(label_nats)
 
     return plain
 

@@ -42,16 +42,16 @@ class Card:
     @contextlib.contextmanager
     def memory(self) -> Iterator[dict]:
         """What is yielded holds `peak_gb` afterwards: the most that was allocated inside."""
-        found: dict = {}
+        peak: dict = {}
         self.clear()
         if self.cuda:
             torch.cuda.reset_peak_memory_stats()
-        yield found
+        yield peak
         if self.cuda:
-            found["peak_gb"] = round(torch.cuda.max_memory_allocated() / 1e9, 2)
+            peak["peak_gb"] = round(torch.cuda.max_memory_allocated() / 1e9, 2)
         else:
             # Of the whole process since its start: all that a CPU's accounting gives.
-            found["peak_gb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2)
+            peak["peak_gb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2)
 
     @contextlib.contextmanager
     def scarce(self, gigabytes: float, method: torch.nn.Module) -> Iterator[None]:

@@ -84,7 +84,7 @@ def take(name: str, part: Callable[[], dict | list[dict]], left: float) -> list[
         return [{"name": name, "failed": "left out: the minutes given were over"}]
     started = time.monotonic()
     try:
-        found = part()
+        outcome = part()
     except Exception as error:  # noqa: BLE001, whatever it is, the other parts are worth having
         words = " ".join(str(error).split())
         return [
@@ -95,9 +95,9 @@ def take(name: str, part: Callable[[], dict | list[dict]], left: float) -> list[
                 "seconds": round(time.monotonic() - started, 1),
             }
         ]
-    found = found if isinstance(found, list) else [found]
+    outcome = outcome if isinstance(outcome, list) else [outcome]
     seconds = round(time.monotonic() - started, 1)
-    return [{"name": name, **row, **_ratio(row), "seconds": seconds} for row in found]
+    return [{"name": name, **row, **_ratio(row), "seconds": seconds} for row in outcome]
 
 
 def _ratio(row: dict) -> dict:

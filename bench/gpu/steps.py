@@ -1,4 +1,4 @@
-"""Fine-tuning steps: our trainer beside the loop that one writes first, with transformers alone.
+"""Fine-tuning steps: our trainer beside a plain loop with transformers alone.
 
 The plain loop gives `labels` to the model, so that logits are made at every position, and cuts a
 step into micro-batches in the order drawn. The first loss of both must be the same.
@@ -112,18 +112,18 @@ def step(name: str, mixture: str, small: bool = False) -> Callable:
             examples = shapes.encode(method, prompts)
             return Plain(method, MICRO_BATCH[mixture]), method, examples
 
-        found = _timed(card, shape, ours)
-        row = {"unit": "tokens/s", **found}
+        timed = _timed(card, shape, ours)
+        row = {"unit": "tokens/s", **timed}
         if name == "dna_only":
             # It has no language model for transformers to train.
             return row
         beside = _timed(card, shape, plain)
-        same(found["loss"], beside["loss"])
+        same(timed["loss"], beside["loss"])
         return row | {
             "baseline": beside["ours"],
             "baseline_peak_gb": beside["peak_gb"],
             "baseline_mfu": beside["mfu"],
-            "difference": abs(found["loss"] - beside["loss"]),
+            "difference": abs(timed["loss"] - beside["loss"]),
         }
 
     return part
@@ -132,9 +132,9 @@ def step(name: str, mixture: str, small: bool = False) -> Callable:
 def _timed(card: Card, shape: Shape, prepare: Callable) -> dict:
     """One side: the loss of its first step, then tokens a second, peak memory and MFU."""
     with card.memory() as memory:
-        found = _measured(card, shape, *prepare())
+        timed = _measured(card, shape, *prepare())
     card.clear()
-    return {**found, **memory}
+    return {**timed, **memory}
 
 
 def _measured(card: Card, shape: Shape, take: Callable, method, examples: Sequence) -> dict:
@@ -260,10 +260,10 @@ def padding_mask(card: Card, shape: Shape, folder: Path) -> dict:
             hidden = method.backbone.base_model(
                 inputs_embeds=method.embed(batch), attention_mask=mask, use_cache=False
             ).last_hidden_state
-            found = hidden[rows, columns - 1].float().square().mean()
-        found.backward()
+            mean_square = hidden[rows, columns - 1].float().square().mean()
+        mean_square.backward()
         method.zero_grad()
-        return found.item()
+        return mean_square.item()
 
     without, with_mask = loss(None), loss(batch.mask)
     same(without, with_mask)
@@ -325,25 +325,25 @@ def _vocabulary_loss(card: Card, shape: Shape, baseline: Callable) -> dict:
 
     def run(loss: Callable) -> float:
         with torch.autocast(card.device.type, torch.bfloat16):
-            found = loss(hidden, tables, targets, weights)
-        found.backward()
+            nats = loss(hidden, tables, targets, weights)
+        nats.backward()
         for tensor in (hidden, *tables):
             tensor.grad = None
-        return found.item() / rows
+        return nats.item() / rows
 
-    found = {}
+    sides = {}
     for side, loss in (("ours", summed_nats), ("baseline", baseline)):
         with card.memory() as memory:
             value = run(loss)
-            found[side] = (value, rows / card.seconds(lambda f=loss: run(f), shape.repeats), memory)
-    same(found["ours"][0], found["baseline"][0])
+            sides[side] = (value, rows / card.seconds(lambda f=loss: run(f), shape.repeats), memory)
+    same(sides["ours"][0], sides["baseline"][0])
     return {
         "unit": "rows/s",
-        "ours": found["ours"][1],
-        "baseline": found["baseline"][1],
-        "peak_gb": found["ours"][2]["peak_gb"],
-        "baseline_peak_gb": found["baseline"][2]["peak_gb"],
-        "difference": abs(found["ours"][0] - found["baseline"][0]),
+        "ours": sides["ours"][1],
+        "baseline": sides["baseline"][1],
+        "peak_gb": sides["ours"][2]["peak_gb"],
+        "baseline_peak_gb": sides["baseline"][2]["peak_gb"],
+        "difference": abs(sides["ours"][0] - sides["baseline"][0]),
     }
 
 

@@ -40,15 +40,15 @@ def embedding(card: Card, shape: Shape, folder: Path) -> dict:
 
     @torch.inference_mode()
     def plain() -> list[torch.Tensor]:
-        found = []
+        embedded = []
         for start in range(0, len(tokens), 16):
             rows = [torch.from_numpy(row) for row in tokens[start : start + 16]]
             ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=1)
             ids = ids.to(card.device)
             with torch.autocast(card.device.type, torch.bfloat16, enabled=card.cuda):
                 states = beside(ids, attention_mask=(ids != 1).long()).last_hidden_state
-            found.append(states.float().cpu().half())
-        return found
+            embedded.append(states.float().cpu().half())
+        return embedded
 
     times = []
     for side in (ours, plain):
@@ -73,8 +73,8 @@ def _alone(card: Card, embedder: Embedder, sequence: str, exact: bool) -> float:
     with torch.inference_mode(), torch.autocast(card.device.type, torch.bfloat16, enabled=enabled):
         alone = encoder(ids)[0].float().cpu()[torch.from_numpy(~tokens.special)]
     (row,) = embedder.rows(embedder.count({sequence: "the first"}))
-    found = torch.from_numpy(row.states).float()
-    return float((found - alone).abs().mean() / alone.abs().mean())
+    stored = torch.from_numpy(row.states).float()
+    return float((stored - alone).abs().mean() / alone.abs().mean())
 
 
 def _esm(card: Card, shape: Shape):

@@ -30,15 +30,15 @@ def part(card: Card, shape: Shape, folder: Path) -> dict:
         command += [shape.name, str(card.device), backend, str(result)]
         run = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS)
         if run.returncode == 0:
-            found = json.loads(result.read_text(encoding="utf-8"))
-            same(found["loss"], single["loss"])
+            shared = json.loads(result.read_text(encoding="utf-8"))
+            same(shared["loss"], single["loss"])
             return {
                 "unit": "tokens/s",
-                "ours": found["tokens_per_second"],
+                "ours": shared["tokens_per_second"],
                 "baseline": single["tokens_per_second"],
                 "backend": backend,
                 "refused": refusals,
-                "difference": abs(found["loss"] - single["loss"]),
+                "difference": abs(shared["loss"] - single["loss"]),
             }
         refusals[backend] = _reason(run.stderr)
     raise RuntimeError(f"no two processes: {refusals}")
@@ -67,9 +67,9 @@ def main(shape: str, device: str, backend: str, result: str) -> None:
     torch.set_num_threads(1)
     torch.distributed.init_process_group(backend)
     try:
-        found = _measure(Card(device), SHAPES[shape], Path(result).parent / f"of-{backend}")
+        measured = _measure(Card(device), SHAPES[shape], Path(result).parent / f"of-{backend}")
         if int(os.environ["RANK"]) == 0:
-            Path(result).write_text(json.dumps(found), encoding="utf-8")
+            Path(result).write_text(json.dumps(measured), encoding="utf-8")
     finally:
         torch.distributed.destroy_process_group()
 

@@ -25,10 +25,10 @@ COST = ["suite", "method", "seed"]
 def evaluations(run: Path, name: str) -> pd.DataFrame:
     """The tables `name` of all suites; a method of both the study and its ablations stands once."""
     places = ("evaluation/language", "ablations/language")
-    found = [pd.read_parquet(path) for place in places for path in run.glob(f"{place}/*/{name}")]
-    if not found:
+    tables = [pd.read_parquet(path) for place in places for path in run.glob(f"{place}/*/{name}")]
+    if not tables:
         raise SystemExit(f"{run}: no {name} in {' or '.join(places)}; nothing has been scored")
-    return pd.concat(found)
+    return pd.concat(tables)
 
 
 def scores(run: Path) -> pd.DataFrame:
@@ -41,10 +41,10 @@ def scores(run: Path) -> pd.DataFrame:
 
 def comparisons(run: Path) -> pd.DataFrame:
     columns = ["difference", "low", "high", "p_holm", "detectable", "n", "clusters", "verdict"]
-    found = evaluations(run, "comparisons.parquet")
-    found = found.query("metric == 'accuracy' and split == 'test' and probe == 'none'")
-    found = found.drop_duplicates(COMPARED)
-    return found[COMPARED + columns].sort_values(COMPARED)
+    compared = evaluations(run, "comparisons.parquet")
+    compared = compared.query("metric == 'accuracy' and split == 'test' and probe == 'none'")
+    compared = compared.drop_duplicates(COMPARED)
+    return compared[COMPARED + columns].sort_values(COMPARED)
 
 
 def costs(run: Path) -> pd.DataFrame:

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from seqfuse.encoders.models.tokenisers import Tokens
-from seqfuse.encoders.store.reader import Store
 
 _SPAN = np.zeros((1, 2), np.int32)
 
@@ -26,6 +25,9 @@ class StoredMeans(nn.Module):
     pad, prefix, suffix = 0, (), ()
 
     def __init__(self, receipt: Path, sequences: Iterable[str]):
+        # Here, because the store needs pyarrow, which a machine that only trains may lack.
+        from seqfuse.encoders.store.reader import Store
+
         super().__init__()
         store = Store.open(receipt)
         self.key, self.width = store.key, store.width
@@ -37,7 +39,7 @@ class StoredMeans(nn.Module):
 
     @property
     def tokeniser(self) -> "StoredMeans":
-        """Itself: what it is asked for is how sequences are padded."""
+        """Itself: it is needed only to pad sequences."""
         return self
 
     def tokenise_any_length(self, sequence: str) -> Tokens:
