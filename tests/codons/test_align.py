@@ -111,7 +111,7 @@ def test_every_length_is_exact(length, parts):
     assert matrix(spans, length // 3, parts) == pytest.approx(wanted)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.text("ACGTN", min_size=3, max_size=40), st.sampled_from([1, 2]))
 def test_any_sequence_with_n_is_exact(letters, parts):
     spans, codons = six_mers(letters), len(letters) // 3

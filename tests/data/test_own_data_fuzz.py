@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from hypothesis import HealthCheck, event, example, given, settings
+from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 
 from seqfuse.cli import main
@@ -26,8 +26,6 @@ DRAWS = int(os.environ.get("SEQFUSE_FUZZ", 0))
 FUZZ = settings(
     max_examples=DRAWS or 200,
     derandomize=not DRAWS,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
 )
 # Cells, those of a sound table more often than others.
 ODD = st.sampled_from([

@@ -55,7 +55,7 @@ def transformers_tokeniser(folder):
     return EsmTokenizer.from_pretrained(folder)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(pieces=st.lists(st.sampled_from(["ATTCCG", "A", "CG", "TTT", "N", "n", "R", "<mask>", " "])))
 def test_nt_equals_the_tokeniser_of_transformers(goldens, tokenisers, pieces):
     sequence = "".join(pieces)
@@ -64,7 +64,7 @@ def test_nt_equals_the_tokeniser_of_transformers(goldens, tokenisers, pieces):
 
 
 @pytest.mark.parametrize("name", ALPHABETS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(data=st.data())
 def test_spans_tile_the_sequence_and_decode_inverts(tokenisers, name, data):
     tokeniser = tokenisers[name]

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn import metrics as sklearn
@@ -24,7 +24,6 @@ def classified(gold, predicted):
     return {name: float(value) for name, value in metrics.classification(counted).items()}
 
 
-@settings(deadline=None)
 @given(labels)
 def test_metrics_of_classes_are_scikit_learns(rows):
     gold, predicted = map(list, zip(*rows, strict=True))
@@ -68,7 +67,6 @@ def test_binary_mcc_by_hand():
     assert classified(gold, predicted)["mcc"] == pytest.approx(10 / np.sqrt(600))
 
 
-@settings(deadline=None)
 @given(pairs)
 def test_metrics_of_regression_are_scikit_learns(rows):
     gold, predicted = np.array(rows, dtype=float).T

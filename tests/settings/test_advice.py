@@ -14,7 +14,7 @@ NAMES = st.text(max_size=9) | st.sampled_from([
 ])  # fmt: skip
 
 
-@settings(deadline=None, derandomize=True)
+@settings(derandomize=True)
 @given(NAMES, NAMES)
 @example("x" * 300, "a")
 def test_own_data_a_setting_can_be_pasted(name, value):

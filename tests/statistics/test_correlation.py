@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
@@ -12,7 +12,6 @@ from seqfuse.statistics.correlation import spearman
 PAIRS = st.lists(st.tuples(st.integers(0, 6), st.integers(-3, 3)), min_size=2, max_size=30)
 
 
-@settings(deadline=None)
 @given(PAIRS, st.integers(0, 2**32 - 1))
 def test_it_is_scipys_on_repeated_rows(pairs, seed):
     x, y = np.array(pairs, np.float64).T
