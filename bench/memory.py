@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from bench.measure import Setting, apart, result
-from seqfuse.language.answers.decoding import Generation
+from seqfuse.language.answers.generation import Generation
 from seqfuse.language.methods.method import LanguageMethod
 from seqfuse.language.tracing import traced_step
 from seqfuse.language.tracing.traced_step import Size

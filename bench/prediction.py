@@ -14,9 +14,11 @@ import torch
 
 from bench.measure import Setting, alternate, result
 from seqfuse.encoders.models import random_models
-from seqfuse.language.answers.decoding import Generation, answer, label_tokens
+from seqfuse.language.answers.decoding import answer
+from seqfuse.language.answers.generation import Generation, label_tokens
+from seqfuse.language.methods.examples import Example
 from seqfuse.language.methods.kmers import KmerVocabulary
-from seqfuse.language.methods.method import Example, Setup
+from seqfuse.language.methods.method import Setup
 from seqfuse.language.methods.text_only import TextOnly
 from seqfuse.language.prompts import Prompt, Settings
 

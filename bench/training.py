@@ -20,9 +20,10 @@ from bench.embeddings import embed, sequence_table
 from bench.measure import Setting, alternate, result
 from seqfuse import encoders
 from seqfuse.encoders.models import random_models
+from seqfuse.language.methods.examples import Batch, Example, Slot
 from seqfuse.language.methods.linear import Linear, between_markers
 from seqfuse.language.methods.linear_tuned import LinearTuned
-from seqfuse.language.methods.method import Batch, Example, Setup, Slot
+from seqfuse.language.methods.method import Setup
 from seqfuse.language.methods.onevocab import OneVocab
 from seqfuse.language.methods.text_only import TextOnly
 from seqfuse.language.pretraining.contrastive_pretraining import (

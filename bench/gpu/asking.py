@@ -10,7 +10,7 @@ import torch
 from bench.gpu import shapes
 from bench.gpu.card import Card
 from bench.gpu.shapes import LABELS, Shape
-from seqfuse.language.answers.decoding import Generation, label_tokens
+from seqfuse.language.answers.generation import Generation, label_tokens
 from seqfuse.training.precision import products, round_frozen
 
 # Labels are scored behind so few generated tokens that the time is that of reading the prompt.

@@ -16,7 +16,8 @@ import torch
 from seqfuse.encoders.models import random_models, random_text_models
 from seqfuse.language.backbones.chat import Chat
 from seqfuse.language.finetuning import checkpoint
-from seqfuse.language.methods.method import Example, LanguageMethod, Setup
+from seqfuse.language.methods.examples import Example
+from seqfuse.language.methods.method import LanguageMethod, Setup
 from seqfuse.language.prompts import Dna, Prompt
 from seqfuse.registry.methods import METHODS
 

@@ -246,7 +246,7 @@ def test_own_data_good_rows_are_answered_and_bad_ones_named(commands, fasta, tmp
         "line 8 (id 'row-6'): a row of 4 cells under a header of 3",
     ]
     # What only the model can tell.
-    assert "line 9 (id '0'): " in said[-1] and " are over the limit of 90" in said[-1]
+    assert "line 9 (id '0'): " in said[-1] and " exceed the limit of 90" in said[-1]
     with out.open() as file:
         rows = {row["id"]: row for row in csv.DictReader(file)}
     assert list(rows) == ["a", "b", "c", "d", "e", "row-6", "0", "h"]

@@ -87,7 +87,7 @@ def test_chunks_hold_everything_once_and_keep_to_the_limits(lengths, tokens, mos
 
 
 def test_padding_masks_positions_and_slots_by_hand():
-    from seqfuse.language.methods.method import Batch, Example, Slot
+    from seqfuse.language.methods.examples import Batch, Example, Slot
 
     def example(ids, weights, *slots):
         return Example(None, np.array(ids), np.array(weights, np.float32), slots, np.zeros(0))

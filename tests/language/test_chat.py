@@ -172,7 +172,7 @@ def rowless(folder):
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (without_template, "has no chat template; choose a model that was tuned to instructions"),
+        (without_template, "has no chat template; choose an instruction-tuned model"),
         (without_end, "there is no eos_token, so nothing ends an answer; choose a chat model"),
         (twice, "its chat template shows a turn 2 times"),
         (broken, "its chat template cannot be used"),

@@ -8,13 +8,8 @@ import torch
 
 from seqfuse.errors import UserError
 from seqfuse.language.answers import decoding
-from seqfuse.language.answers.decoding import (
-    Generation,
-    GrowingLayer,
-    LabelTree,
-    answer,
-    check_lengths,
-)
+from seqfuse.language.answers.decoding import answer, check_lengths
+from seqfuse.language.answers.generation import Generation, GrowingLayer, LabelTree
 from seqfuse.language.prompts import Settings
 from seqfuse.plan.rehearsal.answering import cached_beyond
 
@@ -243,16 +238,16 @@ def test_a_prompt_over_the_limit_is_refused_by_name(build, prompt):
     check_lengths(method, examples, exact, [6])
     with pytest.raises(
         UserError,
-        match=rf"demo, record 'r7': {length + 7} tokens, with its answer, are over the limit of"
+        match=rf"demo, record 'r7': {length + 7} tokens with its answer exceed the limit of"
         rf" {length + 6}; raise language.prompt.max_tokens to {length + 7} \(--max-tokens\)",
     ):
         check_lengths(method, examples, exact, [7])
-    with pytest.raises(UserError, match=f"{length} tokens.* are over the limit of 20; raise"):
+    with pytest.raises(UserError, match=f"{length} tokens.* exceed the limit of 20; raise"):
         check_lengths(
             method, examples, Settings(reasoning=False, max_tokens=20, max_new_tokens=6), [0]
         )
     method.backbone.config.max_position_embeddings = 30
-    with pytest.raises(UserError, match="limit of 30; the backbone reads no more than 30"):
+    with pytest.raises(UserError, match="limit of 30; the backbone reads at most 30"):
         check_lengths(method, examples, exact, [0])
 
 

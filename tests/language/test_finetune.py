@@ -193,7 +193,7 @@ def test_an_adapter_for_another_language_model(project, commands, tmp_path):
     wide.mkdir()
     random_models.write("qwen3", {"hidden_size": 48, "head_dim": 16}, 0, ["Which colour?"], wide)
     found = commands.refused_finetune("seqclip", tmp_path / "out", "--backbone", wide)
-    assert "made for a language model of width 32, this one has 48" in found
+    assert "made for a language model of width 32, but this one has width 48" in found
 
 
 def test_receipts_of_different_encoders(project, commands, tmp_path):
@@ -210,7 +210,7 @@ def test_a_file_is_missing_for_a_dataset(project, commands, tmp_path):
 
 def test_a_prompt_over_the_limit(commands, tmp_path):
     found = commands.refused_finetune("onevocab", tmp_path / "out", "--max-tokens", 40)
-    assert "113 tokens, with its answer, are over the limit of 40; raise language.prompt" in found
+    assert "113 tokens with its answer exceed the limit of 40; raise language.prompt" in found
 
 
 def test_full_scale_validation_chooses_the_learning_rate_with_the_first_seed(

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from seqfuse.language.answers.decoding import Generation
+from seqfuse.language.answers.generation import Generation
 from seqfuse.language.methods.onevocab import written
 from seqfuse.registry.layouts import DECODERS
 from tests.language import layouts

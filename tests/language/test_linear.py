@@ -177,5 +177,7 @@ def test_a_backbone_without_the_end_token_is_refused(backbone, tmp_path, build):
     shutil.copytree(backbone, tmp_path, dirs_exist_ok=True)
     for path in tmp_path.glob("tokenizer*.json"):
         path.write_text(path.read_text().replace("<|im_end|>", "<|fin|>"))
-    with pytest.raises(UserError, match=r"'<\|im_end\|>' is no token, so nothing ends an answer"):
+    with pytest.raises(
+        UserError, match=r"'<\|im_end\|>' is not a token, so nothing ends an answer"
+    ):
         build("text_only", folder=tmp_path)

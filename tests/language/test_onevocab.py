@@ -213,13 +213,13 @@ def test_a_vocabulary_that_does_not_fit_the_checkpoint_is_refused(build, tmp_pat
     method = build("onevocab")
     settings = method.saved_settings()
     method.save(tmp_path)
-    with pytest.raises(UserError, match="416 rows, k = 3 .* makes it 516"):
+    with pytest.raises(UserError, match="416 rows, but k = 3 .* needs 516"):
         build("onevocab", tmp_path, settings | {"k": 3})
 
 
 def test_export_generates_as_our_own_decoding_does(build, prompt, tmp_path):
     """Where the likeliest tokens are text: transformers knows no other, and may say any row."""
-    from seqfuse.language.answers.decoding import Generation
+    from seqfuse.language.answers.generation import Generation
 
     made = prompt("ACGTN", "ACTTN")
     method = trained_a_little(build("onevocab"), made)

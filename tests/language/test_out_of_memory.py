@@ -11,7 +11,7 @@ import torch
 
 from seqfuse.errors import UserError
 from seqfuse.language.answers import decoding
-from seqfuse.language.answers.decoding import Generation
+from seqfuse.language.answers.generation import Generation
 from seqfuse.language.prompts import Settings
 from seqfuse.training.distributed import processes
 from seqfuse.training.trainer import Trainer, Training

@@ -6,7 +6,7 @@ import torch
 from seqfuse import tables
 from seqfuse.encoders import embedder
 from seqfuse.files import read_json
-from seqfuse.language.answers.decoding import Generation
+from seqfuse.language.answers.generation import Generation
 from seqfuse.training import device
 from seqfuse.training.precision import products, round_frozen
 

@@ -81,7 +81,7 @@ def test_a_prompt_without_room_for_new_tokens_is_found_at_start(build, suite_row
     needed = int(str(caught.value).split(" tokens")[0].split()[-1])
     preflight(method, rows, Settings(max_tokens=needed, max_new_tokens=200))
     method.backbone.config.max_position_embeddings = needed - 1
-    with pytest.raises(UserError, match=f"the backbone reads no more than {needed - 1}"):
+    with pytest.raises(UserError, match=f"the backbone reads at most {needed - 1}"):
         preflight(method, rows, Settings(max_tokens=needed, max_new_tokens=200))
 
 

@@ -12,7 +12,8 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from seqfuse import cli
-from seqfuse.language.answers.decoding import Generation, answer
+from seqfuse.language.answers.decoding import answer
+from seqfuse.language.answers.generation import Generation
 from seqfuse.language.finetuning import checkpoint
 from seqfuse.language.pretraining.text_tower import TextEncoder
 from seqfuse.language.prompts import Dna, Prompt, Settings

@@ -31,7 +31,7 @@ def test_api_kmers_have_spans_and_decode():
     assert tokens.spans.tolist() == [[0, 3], [3, 4], [4, 5], [5, 6], [6, 7], [7, 8]]
     tokenizer = seqfuse.KmerTokenizer(k=3, alphabet="ACGT")
     assert tokenizer.decode(tokenizer("ACGTNACA").ids) == "ACGTNACA" and len(tokenizer) == 71
-    with pytest.raises(UserError, match="k is 1 to 8"):
+    with pytest.raises(UserError, match="k must be 1 to 8"):
         seqfuse.KmerTokenizer(k=9)
 
 

@@ -173,11 +173,12 @@ class Model:
     def _speak(self, prompt: Prompt) -> dict[str, float]:
         """Print the answer to one prompt token by token; the likelihoods of the labels."""
         from seqfuse.language.answers import decoding
+        from seqfuse.language.answers.generation import Generation
 
         example = self.method.encode(prompt, answer=False)
         room = self.method.room(prompt, self.labels, self.settings.max_new_tokens)
         decoding.check_lengths(self.method, [example], self.settings, [room])
-        generation, shown = decoding.Generation(self.method, [example]), ""
+        generation, shown = Generation(self.method, [example]), ""
 
         def heard(whole: bool = False) -> None:
             nonlocal shown

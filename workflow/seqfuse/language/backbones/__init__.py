@@ -1,1 +1,1 @@
-"""The language model that a method builds on: its folder, its chat template, its vocabulary."""
+"""The language model of a method: its folder, chat template, masks and vocabulary projection."""

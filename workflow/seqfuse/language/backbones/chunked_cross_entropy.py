@@ -1,12 +1,12 @@
-"""The loss of a language model's vocabulary projection, without ever holding all of its logits."""
+"""Cross-entropy over a language model's vocabulary, without ever holding all logits."""
 
 import torch
 from torch import Tensor
 
-# Logits that are held at once. On a CPU a block stays in its cache; on a GPU it is large, because
-# every block reads the whole table (measured: docs/gpu.md).
+# Logits in a block. On a CPU a block fits its cache; on a GPU it is large, because every block
+# reads the whole table (measured: docs/gpu.md).
 _BLOCK = {"cpu": 2**19, "cuda": 2**28}
-# Rows of a block at least: with fewer, a large table is read more often than it is reckoned with.
+# The fewest rows in a block: with fewer, reading a large table takes longer than the product.
 _ROWS = 96
 
 
@@ -20,17 +20,17 @@ def summed_nats(
     """The weighted sum of -log softmax(hidden @ table.T)[target] over rows, as a float32 scalar;
     with `cap`, logits are cap tanh(product / cap).
 
-    hidden [N, W], tables [V_i, W] (one vocabulary, its parts one below the other), targets
-    int64[N], weights float32[N]. Logits are made and used up block by block; the gradients are
-    computed on the way, where they are wanted, so that the softmax is computed once. The parts are
-    never copied into one table, nor is its gradient cut apart again. Under autocast the products
-    are taken in its type, and sums over blocks in the tables' own.
+    hidden [N, W], tables [V_i, W] (the parts of one vocabulary, in order), targets int64[N],
+    weights float32[N]. Logits are computed block by block and then discarded; gradients are
+    computed in the same pass if they are needed, so that the softmax is computed once. The parts
+    are never concatenated into one table. Under autocast, products have its dtype, and sums over
+    blocks that of the tables.
     """
     return _SummedNats.apply(hidden, targets, weights, cap, *tables)
 
 
 def rows_at_once(device: str, vocabulary: int) -> int:
-    """Rows whose logits are held together."""
+    """The number of rows in a block."""
     return max(_ROWS, _BLOCK[device] // vocabulary)
 
 
@@ -54,7 +54,7 @@ class _SummedNats(torch.autograd.Function):
         sizes = [len(table) for table in tables]
         rows = rows_at_once(hidden.device.type, sum(sizes))
         dtype = _product_dtype(hidden, tables[0])
-        # Cast once, not in every block.
+        # Cast once rather than in every block.
         cast = [table.to(dtype) for table in tables]
         blocks = (tensor.split(rows) for tensor in (hidden, targets, weights))
         for start, (block, target, weight) in zip(
@@ -62,10 +62,10 @@ class _SummedNats(torch.autograd.Function):
         ):
             block = block.to(dtype)
             scores = torch.cat([(block @ table.T).float() for table in cast], dim=1)
-            slant = None
+            cap_slope = None
             if cap is not None:
                 scores = scores.div_(cap).tanh_()
-                slant = 1 - scores.square()
+                cap_slope = 1 - scores.square()
                 scores = scores.mul_(cap)
             own = target[:, None]
             chosen = scores.gather(1, own)[:, 0]
@@ -75,11 +75,11 @@ class _SummedNats(torch.autograd.Function):
             total += ((sums.log() + highest)[:, 0] - chosen).dot(weight)
             if not (wants_hidden or any(wants_tables)):
                 continue
-            # d nats / d scores = softmax - one at the target.
+            # d nats / d scores = softmax - 1 at the target.
             slopes = odds.mul_(weight[:, None] / sums)
             slopes.scatter_add_(1, own, -weight[:, None])
-            if slant is not None:
-                slopes = slopes.mul_(slant)
+            if cap_slope is not None:
+                slopes = slopes.mul_(cap_slope)
             parts = slopes.to(dtype).split(sizes, dim=1)
             if to_hidden is not None:
                 to_hidden[start : start + rows] = sum(
@@ -93,9 +93,9 @@ class _SummedNats(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, slope: Tensor):
-        # In place: they are this function's own, and as large as the tables.
-        found = [None if grad is None else grad.mul_(slope) for grad in ctx.saved_tensors]
-        return found[0], None, None, None, *found[1:]
+        # In place, because these gradients are as large as the tables and nothing else uses them.
+        grads = [None if grad is None else grad.mul_(slope) for grad in ctx.saved_tensors]
+        return grads[0], None, None, None, *grads[1:]
 
 
 def _product_dtype(hidden: Tensor, table: Tensor) -> torch.dtype:
@@ -104,7 +104,7 @@ def _product_dtype(hidden: Tensor, table: Tensor) -> torch.dtype:
 
 
 def _add_product(total: Tensor, left: Tensor, right: Tensor, first: bool) -> None:
-    """Add left @ right to `total`, or put it there."""
+    """Add left @ right to `total`; for the `first` block, assign it."""
     if total.dtype != left.dtype:
         product = left @ right
         total.copy_(product) if first else total.add_(product)

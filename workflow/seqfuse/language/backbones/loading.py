@@ -1,7 +1,7 @@
-"""A language model's folder, and what a method adds to it: nothing is loaded that does not fit.
+"""Loading a language model's folder, and the tensors that a method adds to it.
 
-Safetensors only, no remote code. Every tensor of a checkpoint must have its place, so that none is
-left at random; a folder that does not fit into memory is refused before it is read.
+Safetensors only, no remote code. A missing or an extra tensor is refused, so that no weight keeps
+random values; so are weights that do not fit into memory, before they are read.
 """
 
 from collections.abc import Sequence
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 
 def load_chat(folder: Path) -> Chat:
-    """Tokeniser and chat template of a folder that can be a backbone, without its weights."""
-    # Four seconds of imports, which a method without a language model does not pay for.
+    """Tokeniser and chat template of a backbone's folder, which is checked to be one."""
+    # The import takes four seconds, and a method without a language model does not need it.
     from transformers import AutoTokenizer
 
     hold_format(folder)
@@ -36,8 +36,8 @@ def load_chat(folder: Path) -> Chat:
     chat = Chat(AutoTokenizer.from_pretrained(folder, local_files_only=True), folder)
     if chat.highest >= config["vocab_size"]:
         raise UserError(
-            f"{folder}: its chat template uses a token that the embedding table of"
-            f" {config['vocab_size']} rows has none for"
+            f"{folder}: its chat template uses a token for which the embedding table, of"
+            f" {config['vocab_size']} rows, has none"
         )
     return chat
 
@@ -45,7 +45,7 @@ def load_chat(folder: Path) -> Chat:
 def load_backbone(folder: Path) -> "PreTrainedModel":
     """The language model of a local folder: safetensors only, no remote code, float32.
 
-    A checkpoint that lacks a tensor of its own configuration, or holds a foreign one, is refused.
+    A checkpoint with a missing, extra or misshapen tensor is refused.
     """
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
@@ -68,15 +68,15 @@ def load_backbone(folder: Path) -> "PreTrainedModel":
     )
     for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         if report[kind]:
-            found = sorted(map(str, report[kind]))[0]
+            example = sorted(map(str, report[kind]))[0]
             raise UserError(
-                f"{folder}: {kind.replace('_', ' ')} in the checkpoint, such as {found}"
+                f"{folder}: {kind.replace('_', ' ')} in the checkpoint, such as {example}"
             )
     return model
 
 
 def hold_memory(folder: Path) -> None:
-    """A `UserError` if a folder's weights would not fit into memory."""
+    """`UserError` if a folder's weights do not fit into memory."""
     needed, free = loaded_bytes(folder), free_memory()
     if needed > free:
         raise UserError(
@@ -86,29 +86,29 @@ def hold_memory(folder: Path) -> None:
 
 
 def load_exactly(module: nn.Module, path: Path, names: Sequence[str]) -> None:
-    """Load the tensors `names` of a module from a safetensors file that holds them and no other."""
+    """Load the tensors `names` of a module from a safetensors file that must hold exactly these."""
     from safetensors.torch import load_file
 
     if not names:
         return
     if not path.is_file():
         raise UserError(f"{path}: no such file; is this a checkpoint of another method?")
-    found = load_file(path)
-    odd = sorted(set(found) ^ set(names))
+    tensors = load_file(path)
+    odd = sorted(set(tensors) ^ set(names))
     if odd:
-        raise UserError(f"{path}: tensor {odd[0]!r} does not belong to this method's checkpoint")
-    wanted = module.state_dict()
-    for name, tensor in found.items():
-        if tensor.shape != wanted[name].shape:
+        raise UserError(f"{path}: tensor {odd[0]!r} is missing or of another method")
+    own = module.state_dict()
+    for name, tensor in tensors.items():
+        if tensor.shape != own[name].shape:
             raise UserError(
-                f"{path}: {name} has shape {list(tensor.shape)}, the settings make it"
-                f" {list(wanted[name].shape)}"
+                f"{path}: {name} has shape {list(tensor.shape)}, but the settings need"
+                f" {list(own[name].shape)}"
             )
-    module.load_state_dict(found, strict=False)
+    module.load_state_dict(tensors, strict=False)
 
 
 def checkpoint_blocks(backbone: nn.Module) -> None:
-    """Keep only the inputs of the blocks and compute the rest again for the gradient."""
-    # transformers renamed it between 5.17 and 5.23, and warns of the old name.
+    """Enable gradient checkpointing: keep only the blocks' inputs, and recompute the rest."""
+    # transformers renamed the method between 5.17 and 5.23, and warns of the old name.
     renamed = getattr(backbone, "activation_checkpointing_enable", None)
     (renamed or backbone.gradient_checkpointing_enable)({"use_reentrant": False})

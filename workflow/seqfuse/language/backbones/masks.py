@@ -1,4 +1,4 @@
-"""Attention masks that say which token sees which, in the form that a backbone's layers take."""
+"""Attention masks for arbitrary visibility, in the form that a backbone's layers take."""
 
 from typing import TYPE_CHECKING
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 def layer_masks(
     config: "PretrainedConfig", seen: Tensor, queries: Tensor, keys: Tensor
 ) -> Tensor | dict[str, Tensor]:
-    """Masks of `seen`, bool [B, Q, K], for all layers, or by kind of layer where they differ.
+    """The mask of `seen`, bool [B, Q, K], for all layers, or one by kind of layer if they differ.
 
-    A layer with a sliding window sees no key that lies a window or more before the query in its own
-    text, whatever their columns; `queries` int64 [B, Q] and `keys` int64 [B, K] are positions.
+    A layer with a sliding window does not see keys whose position is a window or more before the
+    query's, whatever their columns; `queries` int64 [B, Q] and `keys` int64 [B, K] are positions.
     """
     window = getattr(config, "sliding_window", None)
     kinds = set(getattr(config, "layer_types", None) or [])
@@ -29,7 +29,7 @@ def layer_masks(
 
 
 def _form(config: "PretrainedConfig", seen: Tensor) -> Tensor:
-    """One mask [B, 1, Q, K]: eager attention adds it to its scores, the fused kernel asks it."""
+    """One mask [B, 1, Q, K]: eager attention adds it to scores, the fused kernel takes bools."""
     if config._attn_implementation != "eager":
         return seen[:, None]
     return torch.zeros(seen.shape, device=seen.device).masked_fill_(

@@ -12,7 +12,8 @@ import torch
 from torch.nn import Module
 
 from seqfuse.errors import UserError
-from seqfuse.language.methods.method import Example, LanguageMethod
+from seqfuse.language.methods.examples import Example
+from seqfuse.language.methods.method import LanguageMethod
 from seqfuse.language.prompts import Prompt, Settings, for_prediction
 from seqfuse.language.suite import Suite
 

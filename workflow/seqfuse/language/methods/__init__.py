@@ -1,1 +1,1 @@
-"""The ways to show DNA to a language model, and the controls trained like them: one module each."""
+"""The methods that show DNA to a language model, and the trained controls: one module each."""

@@ -1,4 +1,4 @@
-"""DNA only: the control that reads frozen encoder states and no question, and has no language."""
+"""DNA only: the control that classifies encoder states, without a question or language model."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from seqfuse.language.methods.method import Setup
 from seqfuse.language.prompts import Prompt
 from seqfuse.training.batches import chunks
 
-# Records classified at once.
+# Records that are classified at once.
 _RECORDS = 256
 
 
 @dataclass(frozen=True)
 class Record:
-    """The DNA of a prompt and the index of its label; -1 where it has none."""
+    """The DNA of a prompt and the index of its label (-1: none)."""
 
     prompt: Prompt
     sequences: tuple[str, ...]
@@ -31,10 +31,11 @@ class Record:
 
 class DnaOnly(nn.Module):
     """Reference and variant, each pooled by attention over its frozen states, then an MLP
-    (BioReason's baseline). A record without a variant has zeros in its place.
+    (BioReason's baseline). If a record has no variant, zeros take its place.
 
-    a_t = softmax_t(v tanh(W h_t)), pooled = sum_t a_t h_t, h_t layer-normalised. The last layer has
-    an output a label of every dataset; a record's softmax is over the labels of its own dataset.
+    a_t = softmax_t(v tanh(W h_t)), pooled = sum_t a_t h_t, with layer-normalised h_t. The last
+    layer has one output per dataset and label; a record's softmax is over the labels of its own
+    dataset.
     """
 
     def __init__(self, setup: Setup):
@@ -51,7 +52,7 @@ class DnaOnly(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the parameters are."""
+        """The device of the parameters."""
         return self.norm.weight.device
 
     def encode(self, prompt: Prompt, answer: bool) -> Record:
@@ -67,10 +68,10 @@ class DnaOnly(nn.Module):
 
     def forward(self, records: Sequence[Record]) -> Tensor:
         """Log-probabilities [B, labels]; minus infinity at the labels of other datasets."""
-        found = [self.setup.states.get(name) for record in records for name in record.sequences]
-        lengths = torch.tensor([len(states) for states in found])
+        arrays = [self.setup.states.get(name) for record in records for name in record.sequences]
+        lengths = torch.tensor([len(states) for states in arrays])
         padded = nn.utils.rnn.pad_sequence(
-            [torch.from_numpy(states) for states in found], batch_first=True
+            [torch.from_numpy(states) for states in arrays], batch_first=True
         )
         seen = (torch.arange(padded.shape[1]) < lengths[:, None]).to(self.device)
         states = self.norm(padded.to(self.device, torch.float32))
@@ -96,25 +97,25 @@ class DnaOnly(nn.Module):
         self, prompts: Sequence[Prompt], done: Callable[[int], None] = lambda count: None
     ) -> list[tuple[dict[str, float], int]]:
         """For each prompt, in order: the log-probability (nats) of each label of its dataset, and
-        how many tokens of DNA were read."""
+        the number of DNA tokens that were read."""
         records = [self.encode(prompt, answer=False) for prompt in prompts]
-        found: list[tuple[dict[str, float], int] | None] = [None] * len(records)
+        classified: list[tuple[dict[str, float], int] | None] = [None] * len(records)
         lengths = [record.length for record in records]
         for part in chunks(lengths, _RECORDS * max(lengths), _RECORDS):
             nats = self([records[i] for i in part]).tolist()
             for i, values in zip(part, nats, strict=True):
                 places = zip(self.places, values, strict=True)
                 own = {name: v for (dataset, name), v in places if dataset == prompts[i].dataset}
-                found[i] = (own, lengths[i])
+                classified[i] = (own, lengths[i])
             done(len(part))
-        return found
+        return classified
 
     def saved_settings(self) -> dict:
-        """None: labels and width stand in the description."""
+        """None; the description holds labels and width."""
         return {}
 
     def save(self, folder: Path) -> None:
-        """Write the one file of tensors."""
+        """Write adapter.safetensors."""
         from safetensors.torch import save_file
 
         folder.mkdir(parents=True, exist_ok=True)
@@ -122,5 +123,5 @@ class DnaOnly(nn.Module):
         save_file(tensors, folder / "adapter.safetensors")
 
     def restore(self, folder: Path) -> None:
-        """Load what `save` wrote; every tensor must be accounted for."""
+        """Load the tensors that `save` wrote; none may be missing or extra."""
         load_exactly(self, folder / "adapter.safetensors", self.state_dict().keys())

@@ -4,14 +4,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from seqfuse.language.methods.method import Batch, LanguageMethod, Setup
+from seqfuse.language.methods.examples import Batch
+from seqfuse.language.methods.method import LanguageMethod, Setup
 
 
 class Linear(LanguageMethod):
-    """x_t = W h_t + b for every frozen encoder state h_t, spliced in between two markers.
+    """x_t = W h_t + b for every frozen encoder state h_t, between two markers.
 
-    The markers are two trained vectors of the adapter, not tokens: the backbone's vocabulary stays
-    as it is, whatever part of it is frozen.
+    The markers are trained vectors of the adapter, not tokens, so that the backbone's vocabulary is
+    unchanged.
     """
 
     def __init__(self, setup: Setup):
@@ -20,24 +21,25 @@ class Linear(LanguageMethod):
         self.markers = nn.Parameter(marker_vectors(self))
 
     def segment(self, sequence: str) -> int:
-        """One column a state, and one for either marker."""
+        """One column per state, and one for each marker."""
         return len(self.setup.states.get(sequence)) + 2
 
     def vectors(self, batch: Batch) -> Tensor:
         """Start marker, projected states, stop marker for every slot."""
-        found = [self.setup.states.get(slot.sequence) for _, slot in batch.slots()]
-        states = torch.from_numpy(np.concatenate(found)).to(self.device, torch.float32)
-        return between_markers(self.markers, self.adapter(states).split([len(s) for s in found]))
+        of_slots = [self.setup.states.get(slot.sequence) for _, slot in batch.slots()]
+        lengths = [len(states) for states in of_slots]
+        states = torch.from_numpy(np.concatenate(of_slots)).to(self.device, torch.float32)
+        return between_markers(self.markers, self.adapter(states).split(lengths))
 
 
 def marker_vectors(method: LanguageMethod) -> Tensor:
-    """Start values of the markers [2, width]: two vectors drawn like those of text."""
+    """Initial markers [2, width]: two random vectors with the statistics of text embeddings."""
     table = method.backbone.get_input_embeddings().weight
     rows = torch.randn(2, method.width) * table.std().detach() + table.mean(0).detach()
     return rows * method.scale
 
 
 def between_markers(markers: Tensor, pieces: list[Tensor]) -> Tensor:
-    """Every piece [n, width] between the start and the stop marker, all in one [sum, width]."""
+    """Each piece [n, width] between a start and a stop marker, concatenated, [sum, width]."""
     start, stop = markers[:1].to(pieces[0].dtype), markers[1:].to(pieces[0].dtype)
     return torch.cat([part for piece in pieces for part in (start, piece, stop)])

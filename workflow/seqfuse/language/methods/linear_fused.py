@@ -1,4 +1,4 @@
-"""Linear adapter on a codon fusion that trains with it, on frozen states of its encoders."""
+"""Linear adapter on a codon fusion that trains with it, from its encoders' frozen states."""
 
 from dataclasses import replace
 
@@ -8,29 +8,30 @@ from safetensors import safe_open
 from torch import Tensor
 
 from seqfuse.errors import UserError
+from seqfuse.language.methods.examples import Batch
 from seqfuse.language.methods.linear import Linear, between_markers
-from seqfuse.language.methods.method import Batch, Setup
+from seqfuse.language.methods.method import Setup
 from seqfuse.registry import plugins
 from seqfuse.registry.arms import ARMS, SINGLE
 
-# What an arm's checkpoint calls the tensors of its fusion.
+# The prefix of the fusion's tensors in an arm's checkpoint.
 _FUSION = "fuse."
 
 
 class LinearFused(Linear):
-    """`Linear` with the fusion of an arm of study B inside.
+    """`Linear` with the trained fusion of an arm of study B.
 
-    The states that it reads are those that the fusion was given, side by side: standardised and
-    brought to codons as the arm learned to. It starts where `Linear` on the arm's states does.
+    It reads the fusion's inputs, concatenated: states of each encoder, standardised and assigned to
+    codons as in the arm's training. Its initial outputs are those of `Linear` on the arm's states.
     """
 
     def __init__(self, setup: Setup):
         fusion = setup.settings["fusion"]
         super().__init__(replace(setup, encoder_width=fusion["width"]))
         self.views = dict(map(tuple, fusion["views"]))
-        made = plugins.load(ARMS[fusion["arm"]].fusion or SINGLE)
-        self.fusion = made(self.views, fusion["width"])
-        # A checkpoint of a fine-tuned model brings its own.
+        implementation = plugins.load(ARMS[fusion["arm"]].fusion or SINGLE)
+        self.fusion = implementation(self.views, fusion["width"])
+        # The checkpoint of a fine-tuned model has its own fusion.
         if setup.encoder is not None:
             self._start_from(setup.encoder)
 
@@ -46,10 +47,10 @@ class LinearFused(Linear):
 
     def vectors(self, batch: Batch) -> Tensor:
         """Start marker, projected fused states, stop marker for every slot."""
-        found = [self.setup.states.get(slot.sequence) for _, slot in batch.slots()]
-        codons = [len(states) for states in found]
-        padded = np.zeros((len(found), max(codons), found[0].shape[1]), np.float32)
-        for row, states in zip(padded, found, strict=True):
+        of_slots = [self.setup.states.get(slot.sequence) for _, slot in batch.slots()]
+        codons = [len(states) for states in of_slots]
+        padded = np.zeros((len(of_slots), max(codons), of_slots[0].shape[1]), np.float32)
+        for row, states in zip(padded, of_slots, strict=True):
             row[: len(states)] = states
         mask = torch.from_numpy(np.arange(max(codons)) < np.array(codons)[:, None])
         mask = mask.to(self.device)

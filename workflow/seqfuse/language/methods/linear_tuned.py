@@ -1,4 +1,4 @@
-"""Linear adapter on an encoder that trains with it: what more training is without a contrast."""
+"""Linear adapter on an encoder that trains with it: more trained parameters without a contrast."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,20 +7,24 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from seqfuse.language.methods.examples import Batch
 from seqfuse.language.methods.linear import Linear, between_markers
-from seqfuse.language.methods.method import Batch, Setup
+from seqfuse.language.methods.method import Setup
 from seqfuse.training.batches import padded
 from seqfuse.training.lora import add_lora, merge_lora
 
 _FOLDER = "encoder"
-# The language-model head of an encoder; hidden states do not pass through it.
+# The language-model head of an encoder, which hidden states do not pass through.
 _HEAD = "lm_head."
 
 
 class LinearTuned(Linear):
-    """`Linear` with the encoder inside: LoRA in every linear layer of its blocks where the backbone
-    has it, else trained whole. It starts where `Linear` does, and its checkpoint holds the encoder,
-    in the published layout."""
+    """`Linear` with a trained encoder.
+
+    If the backbone has LoRA, so has every linear layer of the encoder's blocks; else the encoder is
+    trained in full. The initial weights are those of `Linear`, and the checkpoint contains the
+    encoder in its published layout.
+    """
 
     def __init__(self, setup: Setup):
         encoder = setup.load_encoder(setup.encoder or setup.backbone / _FOLDER)
@@ -34,29 +38,29 @@ class LinearTuned(Linear):
             add_lora(blocks, setup.lora_rank, layers)
 
     def segment(self, sequence: str) -> int:
-        """One column a token of the encoder that is not special, and one for either marker."""
+        """One column per encoder token that is not special, and one for each marker."""
         return int((~self.encoder.tokenise(sequence).special).sum()) + 2
 
     def states(self, sequences: Sequence[str]) -> list[Tensor]:
-        """The encoder's states [T, D] of each sequence, special tokens left out."""
+        """The encoder's states [T, D] of each sequence, without special tokens."""
         tokens = [self.encoder.tokenise(sequence) for sequence in sequences]
         ids, mask, kept = padded(tokens, self.encoder.tokeniser.pad)
         arrays = ids, mask, *kept.nonzero()
-        ids, mask, *places = (torch.from_numpy(array).to(self.device) for array in arrays)
+        ids, mask, *indices = (torch.from_numpy(array).to(self.device) for array in arrays)
         states = self.encoder(ids, None if arrays[1].all() else mask)
-        return list(states[tuple(places)].split(kept.sum(1).tolist()))
+        return list(states[tuple(indices)].split(kept.sum(1).tolist()))
 
     def vectors(self, batch: Batch) -> Tensor:
         """Start marker, projected states, stop marker for every slot."""
-        states = self.states([slot.sequence for _, slot in batch.slots()])
-        return between_markers(self.markers, [self.adapter(found) for found in states])
+        of_slots = self.states([slot.sequence for _, slot in batch.slots()])
+        return between_markers(self.markers, [self.adapter(states) for states in of_slots])
 
     def own_state(self) -> dict[str, Tensor]:
-        """The adapter; the encoder has a folder of its own."""
+        """The adapter without the encoder, which has a folder of its own."""
         return {k: v for k, v in super().own_state().items() if not k.startswith("encoder.")}
 
     def save(self, folder: Path) -> None:
-        """Write backbone and adapter, and the encoder beside them; LoRA is merged in."""
+        """Write backbone, adapter and encoder, with LoRA merged."""
         super().save(folder)
         merge_lora(self.encoder)
         self.encoder.save(folder / _FOLDER)

@@ -1,10 +1,9 @@
 """OneVocab (arXiv 2602.12286): text and DNA k-mers in one vocabulary, one embedding matrix.
 
-While it trains, the table lies in two parameters, the backbone's rows and the new rows, so that
-what is frozen is no parameter of the optimiser: neither a gradient nor weight decay nor a moment
-reaches it. Saved, it is one table (tied where the backbone's is) and one tokeniser, which
-transformers loads without this package; there DNA is written `<dna><|ACGTAC|><|A|></dna>`, see
-`written`.
+In training, the table consists of two parameters, the backbone's rows and the new rows, so that
+frozen rows are not a parameter of the optimiser: no gradient, weight decay or moment reaches them.
+A saved model has one table (tied if the backbone's is) and one tokeniser, and transformers loads it
+without this package; there DNA is written `<dna><|ACGTAC|><|A|></dna>` (see `written`).
 """
 
 import json
@@ -22,35 +21,36 @@ from seqfuse.language.methods.method import LanguageMethod, Setup
 from seqfuse.settings.sections import Section
 
 PARTS = ("dna", "text", "backbone")
-# Fills the ids between the backbone's last token and its table's last row.
+# The tokens that fill the ids between the backbone's last token and its table's last row.
 _UNUSED = re.compile(r"<\|unused-\d+\|>")
-# What a model card says of DNA in text.
+# The model card's section on DNA in text.
 _WRITTEN = """
-DNA is written in one form: upper case, `<dna>`, then every {k} nucleotides from the first one on
-as `<|...|>`, the end and what is no {k}-mer of {alphabet} letter by letter, then `</dna>`:
-`{example}` is
+DNA is written in upper case between `<dna>` and `</dna>`: every {k} nucleotides, from the first
+one on, as a token `<|...|>`; the remainder, and windows that are not a {k}-mer of {alphabet},
+letter by letter: `{example}` is
 `{form}`.
-Text outside is tokenised as by the backbone alone; the ids of DNA start at {offset}, behind the
-last row of the backbone's embedding table.
+Text outside is tokenised as by the backbone; the ids of DNA start at {offset}, after the last row
+of the backbone's embedding table.
 """
 
 
 class Settings(Section, path="language/onevocab"):
-    """The vocabulary, and what is trained."""
+    """The vocabulary, and which parts are trained."""
 
 
 class OneVocab(LanguageMethod):
-    """V = V_text + V_dna: the backbone's table grows by one row a k-mer; new ids start behind its
-    last row (Qwen3's table is longer than its tokeniser).
+    """V = V_text + V_dna: the backbone's table gets one more row per k-mer.
 
-    `trainable_parts` says which parts move: the DNA rows, the text rows, the backbone (the paper's
-    Table 2). With LoRA the text rows and the backbone's weights stay frozen.
+    New ids start after the table's last row, since a table may have more rows than its tokeniser
+    has tokens, as Qwen3's does. `trainable_parts` names the parts that are trained: the DNA rows,
+    the text rows, the backbone (the paper's Table 2). With LoRA, the text rows and the backbone's
+    weights stay frozen.
     """
 
     def __init__(self, setup: Setup):
         super().__init__(setup)
         settings = {**setup.settings}
-        # Only a saved model names its offset: its table is one already.
+        # Only a saved model has an offset in its settings; its table is already merged.
         self.merged = "offset" in settings
         offset = settings.pop("offset", self.backbone.get_input_embeddings().num_embeddings)
         self.settings = Settings.saved(settings)
@@ -82,7 +82,7 @@ class OneVocab(LanguageMethod):
         return torch.where((ids >= offset)[..., None], dna, text)
 
     def text_ids(self) -> list[int]:
-        """The backbone's own: DNA is read, and never written."""
+        """The backbone's own text tokens: answers never contain DNA tokens."""
         known = self.tokeniser.get_vocab()
         own = {i for name, i in known.items() if not _UNUSED.fullmatch(name)}
         return sorted(i for i in own if i < self.vocabulary.offset)
@@ -96,21 +96,21 @@ class OneVocab(LanguageMethod):
         return {}
 
     def saved_settings(self) -> dict:
-        """The settings, and where the DNA rows of the one table begin."""
+        """The settings, and the id of the first DNA row in the merged table."""
         return {**super().saved_settings(), "offset": self.vocabulary.offset}
 
     def save_backbone(self, folder: Path) -> None:
-        """One table, one tokeniser."""
+        """Write the backbone with the merged table and the extended tokeniser."""
         self._merge()
         super().save_backbone(folder)
         extend_tokeniser(folder / "tokenizer.json", self.vocabulary)
 
     def dna_as_text(self, sequence: str) -> str:
-        """As the exported tokeniser reads it."""
+        """DNA as the exported tokeniser reads it."""
         return written(self.vocabulary, sequence)
 
     def dna_form(self, example: str) -> str:
-        """What stands between `<dna>` and `</dna>`, and where its ids begin."""
+        """How DNA is written between `<dna>` and `</dna>`, and where its ids begin."""
         facts = {name: getattr(self.vocabulary, name) for name in ("k", "alphabet", "offset")}
         return _WRITTEN.format(example=example, form=written(self.vocabulary, example), **facts)
 
@@ -124,8 +124,8 @@ class OneVocab(LanguageMethod):
         expected = vocabulary.offset + vocabulary.size
         if rows != expected:
             raise UserError(
-                f"{self.setup.backbone}: its table has {rows} rows, k = {vocabulary.k} over"
-                f" {vocabulary.alphabet} makes it {expected}; use the k it was trained with"
+                f"{self.setup.backbone}: its table has {rows} rows, but k = {vocabulary.k} over"
+                f" {vocabulary.alphabet} needs {expected}; use the k it was trained with"
             )
 
     def _freeze(self, with_lora: bool) -> None:
@@ -157,13 +157,13 @@ class OneVocab(LanguageMethod):
 
 
 def new_rows(method: OneVocab, table: Tensor) -> Tensor:
-    """Start values [size, width] of the DNA rows of a table [V, width], by the settings' rule.
+    """Initial DNA rows [size, width] for a table [V, width], by the rule in the settings.
 
-    mean: the mean of the text rows; where the rows are not trained, no DNA could matter. random:
+    mean: the mean of the text rows; unless these rows are trained, DNA cannot matter. random:
     normal, with the mean and standard deviation of the text rows in every column. compositional
-    (ours): the sum over places i of s_i * e(letter i), with e the text row of the letter's own
-    token and s_i a random sign vector for each place, brought to the text rows' mean norm; single
-    letters are k-mers of length one.
+    (ours): the sum over positions i of s_i * e(letter i), where e is the text row of the letter's
+    own token and s_i a random sign vector for each position, scaled to the mean norm of the text
+    rows; single letters are k-mers of length one.
     """
     vocabulary, rule = method.vocabulary, method.settings.initialisation
     mean = table.mean(0)
@@ -176,8 +176,8 @@ def new_rows(method: OneVocab, table: Tensor) -> Tensor:
     signs = torch.randint(0, 2, (vocabulary.k, method.width)) * 2.0 - 1
     norm = table.norm(dim=1).mean()
     for row, word in enumerate(vocabulary.words[:-2]):
-        places = [LETTERS.index(letter) for letter in word]
-        total = (letters[places] * signs[: len(word)]).sum(0)
+        indices = [LETTERS.index(letter) for letter in word]
+        total = (letters[indices] * signs[: len(word)]).sum(0)
         rows[row] = total * norm / total.norm()
     return rows
 
@@ -192,10 +192,10 @@ def extend_tokeniser(path: Path, vocabulary: KmerVocabulary) -> None:
     """Add the DNA tokens to a tokenizer.json, at their ids.
 
     The ids between the tokeniser's last token and the table's last row are filled with tokens
-    `<|unused-N|>`, because a tokeniser numbers what it adds without gaps.
+    `<|unused-N|>`, because a tokeniser numbers added tokens without gaps.
     """
     content = json.loads(path.read_text(encoding="utf-8"))
-    # A token behind the table's last row has no vector, and no text holds it.
+    # Drop tokens past the table's last row, which have no vector and occur in no text.
     added = [token for token in content["added_tokens"] if token["id"] < vocabulary.offset]
     content["added_tokens"] = added
     known = [*content["model"]["vocab"].values(), *(token["id"] for token in added)]

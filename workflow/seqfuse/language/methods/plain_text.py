@@ -1,4 +1,4 @@
-"""DNA as plain text: the control that spells DNA in the backbone's own tokens."""
+"""DNA as plain text: the control that shows DNA in the backbone's own tokens."""
 
 import numpy as np
 
@@ -6,11 +6,11 @@ from seqfuse.language.methods.method import LanguageMethod
 
 
 class PlainText(LanguageMethod):
-    """The letters of a sequence, as the backbone's tokeniser happens to cut them: what OneVocab's
-    k-mers must beat."""
+    """The letters of a sequence, as the backbone's tokeniser happens to split them; OneVocab's
+    k-mers must do better."""
 
     def segment(self, sequence: str) -> np.ndarray:
-        """The tokens of the sequence; not kept, as sequences are many."""
+        """The tokens of the sequence; not cached, because there are many sequences."""
         return np.array(self.chat.ids(self.dna_as_text(sequence)), np.int64)
 
     def dna_as_text(self, sequence: str) -> str:

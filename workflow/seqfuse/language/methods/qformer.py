@@ -1,7 +1,7 @@
 """Q-former (ChatNT, de Almeida et al. 2025): a perceiver resampler between encoder and backbone.
 
-As ChatNT's published code has it: queries are normed, keys and values are not; both attentions of a
-block see the latents as they were before it; nothing is normed behind the last block, so that the
+As in ChatNT's published code: queries are normed, keys and values are not; both attentions of a
+block read the latents from before the block; there is no norm after the last block, so that the
 scale of the vectors is learned.
 """
 
@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seqfuse.language.methods.examples import Batch
 from seqfuse.language.methods.linear import between_markers, marker_vectors
-from seqfuse.language.methods.method import Batch, LanguageMethod, Setup
+from seqfuse.language.methods.method import LanguageMethod, Setup
 from seqfuse.settings.sections import Section
 
 
@@ -20,7 +21,8 @@ class Settings(Section, path="language/qformer"):
 
 
 class CrossAttention(nn.Module):
-    """Pre-norm residual attention of latents to [context; latents of before], padding masked."""
+    """Pre-norm residual attention of latents to [context; latents before the block], with padding
+    masked."""
 
     def __init__(self, width: int, settings: Settings):
         super().__init__()
@@ -45,7 +47,7 @@ class CrossAttention(nn.Module):
 
 
 class Block(nn.Module):
-    """Latents look at the DNA, then at the question, then pass a GELU MLP."""
+    """Latents attend to the DNA, then to the question, then pass a GELU MLP."""
 
     def __init__(self, width: int, settings: Settings):
         super().__init__()
@@ -66,11 +68,11 @@ class Block(nn.Module):
 
 
 class QFormer(LanguageMethod):
-    """Each sequence is resampled, on its own, into a fixed number of vectors of the backbone.
+    """Each sequence is resampled separately into a fixed number of vectors for the backbone.
 
-    Latents attend in every block to the projected encoder states and to the question, whose
+    In every block, latents attend to the projected encoder states and to the question, whose
     embeddings are rows of the backbone's own table. ChatNT: 64 latents, 3 blocks, 32 heads of 128.
-    Encoder states carry no position of their own beyond what the encoder put into them.
+    No position encoding is added to the encoder states.
     """
 
     def __init__(self, setup: Setup):
@@ -83,26 +85,26 @@ class QFormer(LanguageMethod):
         self.markers = nn.Parameter(marker_vectors(self))
 
     def segment(self, sequence: str) -> int:
-        """One column a latent, and one for either marker."""
+        """One column per latent, and one for each marker."""
         return len(self.latents) + 2
 
     def vectors(self, batch: Batch) -> Tensor:
         """Start marker, resampled latents, stop marker for every slot."""
         slots = batch.slots()
-        states, seen = _padded([self.setup.states.get(slot.sequence) for _, slot in slots])
+        states, dna_mask = _padded([self.setup.states.get(slot.sequence) for _, slot in slots])
         questions = [batch.examples[row].question for row, _ in slots]
-        ids, asked = _padded(questions)
+        ids, question_mask = _padded(questions)
         question = self.token_embeddings(ids.long().to(self.device))
         dna = self.projection(states.to(self.device, torch.float32))
-        seen, asked = seen.to(self.device), asked.to(self.device)
+        dna_mask, question_mask = dna_mask.to(self.device), question_mask.to(self.device)
         latents = self.latents.expand(len(slots), -1, -1)
         for block in self.blocks:
-            latents = block(latents, dna, seen, question, asked)
+            latents = block(latents, dna, dna_mask, question, question_mask)
         return between_markers(self.markers, list(self.norm(latents)))
 
 
 def _padded(arrays: list[np.ndarray]) -> tuple[Tensor, Tensor]:
-    """Arrays of different length as one, zeros behind, and a mask that is True where they were."""
+    """Arrays of different lengths padded with zeros, and a mask that is False at the padding."""
     lengths = torch.tensor([len(array) for array in arrays])
     padded = nn.utils.rnn.pad_sequence(
         [torch.from_numpy(array) for array in arrays], batch_first=True

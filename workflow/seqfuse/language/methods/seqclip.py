@@ -1,4 +1,4 @@
-"""SeqCLIP: the linear adapter, started from contrastive pre-training."""
+"""SeqCLIP: the linear adapter, initialised by contrastive pre-training."""
 
 from safetensors import safe_open
 
@@ -9,11 +9,11 @@ from seqfuse.language.methods.method import Setup
 
 
 class SeqClip(Linear):
-    """`Linear` on states of the pre-trained encoder, with the pre-trained adapter to start from."""
+    """`Linear` on states of the pre-trained encoder, initialised with the pre-trained adapter."""
 
     def __init__(self, setup: Setup):
         super().__init__(setup)
-        # A checkpoint of a fine-tuned model brings its own adapter.
+        # The checkpoint of a fine-tuned model has its own adapter.
         if setup.pretrained is None:
             return
         path = setup.pretrained / "adapter.safetensors"
@@ -25,7 +25,7 @@ class SeqClip(Linear):
             width = file.get_slice("weight").get_shape()[0]
         if width != self.width:
             raise UserError(
-                f"{path}: made for a language model of width {width}, this one has {self.width};"
-                " pre-train with this one as --backbone"
+                f"{path}: made for a language model of width {width}, but this one has width"
+                f" {self.width}; pre-train with this one as --backbone"
             )
         load_exactly(self.adapter, path, self.adapter.state_dict().keys())

@@ -6,7 +6,7 @@ from seqfuse.language.methods.method import LanguageMethod
 
 
 class TextOnly(LanguageMethod):
-    """The backbone alone; a DNA segment leaves no trace in the prompt."""
+    """The backbone alone; DNA segments are left out of the prompt."""
 
     def segment(self, sequence: str) -> np.ndarray:
         """No tokens."""

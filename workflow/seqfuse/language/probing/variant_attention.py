@@ -17,9 +17,10 @@ from torch import nn
 from seqfuse.errors import UserError
 from seqfuse.language import prompts
 from seqfuse.language.answers import decoding, prediction
+from seqfuse.language.answers.generation import Generation
 from seqfuse.language.backbones.chunked_cross_entropy import rows_at_once
 from seqfuse.language.finetuning import checkpoint
-from seqfuse.language.methods.method import Batch, Example
+from seqfuse.language.methods.examples import Batch, Example
 from seqfuse.language.methods.onevocab import OneVocab
 from seqfuse.language.probing.probe_job import sample
 from seqfuse.language.prompts import Prompt, Settings
@@ -85,7 +86,7 @@ def _of_record(
     example = method.encode(prompt, answer=False)
     room = method.room(prompt, method.setup.labels[prompt.dataset], settings.max_new_tokens)
     decoding.check_lengths(method, [example], settings, [room])
-    said = decoding.Generation(method, [example]).run(room).rows[0]
+    said = Generation(method, [example]).run(room).rows[0]
     paid = attention(method, answered(method, prompt, said), variant)
     lost = mutagenesis(method, prompt, said, list(around))
     for here, effect in zip(around, lost, strict=True):

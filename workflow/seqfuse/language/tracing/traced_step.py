@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from seqfuse.encoders.models import random_models, random_text_models
-from seqfuse.language.answers.decoding import Generation
+from seqfuse.language.answers.generation import Generation
 from seqfuse.language.backbones.chat import Chat
 from seqfuse.language.finetuning import checkpoint
 from seqfuse.language.methods.method import LanguageMethod, Setup
