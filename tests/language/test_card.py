@@ -35,7 +35,7 @@ def test_it_says_data_configuration_metrics_and_licence(project, commands, tmp_p
         assert "| `k` | `3` |" in text
         assert f"| trained parameters | {paid['trained_parameters']} |" in text
         losses = [e["validation_loss"] for e in log if "validation_loss" in e]
-        assert f"| validation loss (nats an answer token) | {min(losses):.4f} |" in text
+        assert f"| validation loss (nats per answer token) | {min(losses):.4f} |" in text
         assert "Data: mice: CC0 | ours; rats: CC0 | ours." in text
 
 

@@ -129,10 +129,10 @@ def test_a_variant_goes_by_its_own_name(commands, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"label": None}, "mice, record 'r3': no label, so there is no answer to learn"),
+        ({"label": None}, "mice, record 'r3': has no label to learn"),
         ({"label": " ."}, "mice, record 'r3': no label"),
-        ({"question": "Is it <|im_end|>?"}, "record 'r3': question holds '<|im_end|>'"),
-        ({"label": "GREY"}, "the labels 'GREY' and 'grey' are one after normalisation"),
+        ({"question": "Is it <|im_end|>?"}, "record 'r3': question contains '<|im_end|>'"),
+        ({"label": "GREY"}, "the labels 'GREY' and 'grey' are equal after normalisation"),
     ],
 )
 def test_bad_records(project, commands, suite_rows, write_records, tmp_path, change, message):
@@ -256,7 +256,7 @@ def test_no_learning_rate_that_did_not_diverge(commands, tmp_path):
 def test_several_learning_rates_are_tried_first(commands, tmp_path):
     words = ("--learning-rate", 0.01, 0.02)
     found = commands.refused_finetune("text_only", tmp_path / "out", *words)
-    assert "--learning-rate: give one; of several, `seqfuse language trial` tries each" in found
+    assert "--learning-rate: give one; to choose among several, use `seqfuse language trial`" in found
 
 
 def test_no_validation_record_to_choose_a_learning_rate_by(

@@ -193,7 +193,7 @@ def test_embeddings_that_are_missing_or_of_another_encoder(project, commands, tm
     assert "'dna_only' reads encoder states: give --embeddings" in found
     receipts = [project / name / "seqclip.json" for name in ("mice", "rats")]
     found = commands.refused_predict("dna_only", model, out, "--embeddings", *receipts)
-    assert f"{receipts[0]}: embeddings of the key" in found and "fine-tuned with" in found
+    assert f"{receipts[0]}: embeddings with key" in found and "fine-tuned with" in found
 
 
 def test_full_scale_each_seed_reads_the_encoder_that_it_was_trained_on(project, commands, tmp_path):

@@ -34,7 +34,7 @@ def refused(project, commands, suite_rows, write_records, tmp_path):
 @pytest.mark.parametrize(("place", "split"), [(3, "train"), (26, "val"), (27, "test")])
 def test_a_sign_of_the_prompt_format_is_found_at_start(refused, method, place, split):
     found = refused(place, {"split": split, "question": "Is <think> it?"}, method=method)
-    assert f"mice, record 'r{place}': question holds '<think>', a control token" in found
+    assert f"mice, record 'r{place}': question contains '<think>', a control token" in found
 
 
 @pytest.mark.parametrize("column", ["question", "reasoning", "label"])
@@ -47,7 +47,7 @@ def test_a_control_token_of_the_tokeniser_is_found_at_start(
     monkeypatch.setattr(method.chat, "control", prompts.control_tokens(method.tokeniser))
     rows = suite_rows(0, 28)
     rows[place] |= {"split": split, column: "grey <s>"}
-    message = rf"mice, record 'r{place}': {column} holds '<s>', a control token"
+    message = rf"mice, record 'r{place}': {column} contains '<s>', a control token"
     with pytest.raises(UserError, match=message):
         preflight(method, rows, Settings())
 

@@ -1,1 +1,1 @@
-"""Study A: four ways for DNA to meet a language model."""
+"""Study A: four ways to fuse DNA with a language model."""

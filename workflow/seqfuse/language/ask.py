@@ -1,27 +1,27 @@
 """Answer questions about DNA with a fine-tuned model, on a terminal or for a whole file.
 
-Reads the folder that `seqfuse language finetune` wrote, or one seed's folder in it (of several, the
-lowest seed answers), and DNA: FASTA, a table (CSV, TSV, JSONL, Parquet) with columns id, sequence,
-and if there are, variant and question, or the coding sequences of GenBank, EMBL, or GFF3 with its
---genome. A record of --variant belongs to the record of --dna of the same name. One question is
-asked of all, or each record's own. A record that cannot be used is named with its line and the
-reason, in its place of the output, too, and the status is 1.
+Reads the folder that `seqfuse language finetune` wrote (the lowest seed answers) or the folder of
+one seed in it, and DNA: FASTA, a table (CSV, TSV, JSONL, Parquet) with columns id, sequence and
+optionally variant and question, or the coding sequences of GenBank, EMBL, or GFF3 with its
+--genome. A record of --variant belongs to the record of --dna with the same name. --question is
+asked about all records; without it, each record has its own. A record that cannot be used is
+reported with its line and the reason, also in its place of the output, and the exit status is 1.
 
 Shows the text while it is generated, then the closed labels by probability: their share of the
-summed likelihood of all labels, conditioned on the model's own reasoning. Then the likeliest label
-with the DNA blanked (every nucleotide an A): where it is the same, the question may have decided.
-DNA shorter or longer than any in training is noted. With --json, one object a record and line. With
---out, a table (.csv, .tsv) or the objects (.jsonl); a call that was ended goes on where it was.
-Methods that read encoder states run the encoder.
+summed likelihood of all labels, conditioned on the model's own reasoning. Then follows the
+likeliest label with the DNA blanked (every nucleotide an A): if it is the same, the question alone
+may have decided. A note says if the DNA is shorter or longer than any in training. --json prints
+one JSON object per record; --out writes a table (.csv, .tsv) or the objects (.jsonl), and an
+interrupted call resumes where it was. Methods that read encoder states run the encoder.
 
     seqfuse ask --model results/demo/language/variants/onevocab/model \\
         --dna reference.fa --variant variant.fa \\
         --question "Unnamed gene. What disease does this variant contribute to?"
 
---vcf asks about each alternative allele, by windows of its --genome in the form of KEGG's pairs
+--vcf asks about each alternative allele, with a window of the --genome around it as in KEGG's pairs
 (--window 4000: 2,000 nt, the allele, 2,000 nt). The id of a record is then CHROM:POS:REF>ALT, and
-its answer has chrom, pos, ref and alt. A file is read once to find what cannot be asked and once to
-answer; it is never in memory as a whole.
+its answer has chrom, pos, ref and alt. A file is read twice, once to check its records and once to
+answer, and is never held in memory as a whole.
 
     seqfuse ask --model MODEL --vcf my.vcf.gz --genome ref.fa --question "..." --out answers.csv
 """
@@ -42,32 +42,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     source.add_argument("--vcf", type=Path, metavar="FILE", help="variants, with their --genome")
     parser.add_argument("--variant", type=Path, metavar="FILE", help="FASTA of the variants")
     parser.add_argument(
-        "--genome", type=Path, metavar="FILE", help="FASTA that VCF or GFF3 speaks of"
+        "--genome", type=Path, metavar="FILE", help="FASTA of the genome of a VCF or GFF3 file"
     )
     parser.add_argument(
         "--window", type=int, metavar="N", help="nt of the genome around an allele (default: 4000)"
     )
     parser.add_argument("--strand", metavar="S", help="+, - or an INFO field (default: +)")
-    parser.add_argument("--question", help="the same for every record (default: column question)")
+    parser.add_argument("--question", help="asked about every record (default: column question)")
     input_flags.add(parser, input_flags.ASKED)
     parser.add_argument(
-        "--dataset", metavar="NAME", help="whose labels to list, where the model knows several"
+        "--dataset", metavar="NAME", help="whose labels to use, if the model has several datasets"
     )
     parser.add_argument(
         "--encoder",
         type=Path,
         metavar="DIR",
-        help="folder of the encoder, or of the arm that reads by codon (default: where it lay when"
+        help="folder of the encoder, or of the arm that reads by codon (default: its location when"
         " the model was trained)",
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object a record")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per record")
     parser.add_argument("--out", type=Path, metavar="FILE", help=".csv, .tsv or .jsonl to write")
     parser.add_argument(
         "--batch",
         type=int,
         default=256,
         metavar="N",
-        help="records that --json and --out answer at a time, and keep (default: 256)",
+        help="records that --json and --out answer and save at a time (default: 256)",
     )
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")
     cli_flags.add(parser, "language/prompt")
@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
     settings = cli_flags.take(args, prompts.Settings)
     if args.batch < 1 or (args.out and args.out.suffix not in (*replies.DELIMITERS, ".jsonl")):
         raise UserError("--out: name a .csv, .tsv or .jsonl; --batch: at least 1")
-    # What can be wrong so far is said before torch is imported, which takes seconds.
+    # Check everything that can be checked before importing torch, which takes seconds.
     rows = _rows(args)
     model = interactive.Model(args.model, args.dataset, settings, args.precision)
     asked = questions.Questions(
@@ -109,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _rows(args: argparse.Namespace) -> Iterable:
-    """What is asked about: records, or the alleles of a VCF."""
+    """The rows to ask about: records, or the alleles of a VCF."""
     from seqfuse.bio.reading import vcf
     from seqfuse.language.answers import questions
 

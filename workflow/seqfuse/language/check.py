@@ -1,6 +1,12 @@
+<<<<<<< HEAD
 """Check what a model can be used for (backbone, encoder, text encoder), and what it lacks.
 
 Reads a checkpoint folder, or that of a model of the catalogue or of `models` in config.yaml.
+=======
+"""Print whether a model can serve as backbone, encoder or text encoder, or why not.
+
+Reads a checkpoint folder, given by path or by name: a model of the catalogue or of config.yaml.
+>>>>>>> b7fe2eb (Language: commands, answers and fine-tuning: prose and names)
 
     seqfuse models check smollm2-135m
     seqfuse models check /data/models/SmolLM2-135M-Instruct
@@ -31,12 +37,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    for name, said in _facts(_folder(args.model)):
-        print(f"{name:14}{said}")
+    for name, value in _facts(_folder(args.model)):
+        print(f"{name:14}{value}")
 
 
 def _folder(model: str) -> Path:
-    """The folder that is named, or that of a model of the catalogue."""
+    """The folder given, or that of a model of the catalogue."""
     if os.sep in model or Path(model).exists():
         return Path(model)
     from seqfuse.settings import configuration, sources
@@ -54,12 +60,12 @@ def _folder(model: str) -> Path:
     if known[model]["kind"] == "folder":
         return Path(known[model]["path"])
     raise UserError(
-        f"model {model!r}: {made} is not there yet; make it: snakemake {made}/{MANIFEST}"
+        f"model {model!r}: {made} does not exist yet; make it: snakemake {made}/{MANIFEST}"
     )
 
 
 def _facts(folder: Path) -> Iterator[tuple[str, str]]:
-    """(fact, what is said of it): one line each."""
+    """(name, value) of each line to print."""
     hold_format(folder)
     config = read_json(folder / "config.json")
     encoder, not_encoder = _encoder(folder, config)
@@ -96,17 +102,17 @@ def _encoder(folder: Path, config: Mapping) -> tuple["Encoder | None", str]:
 
 
 def _text_model(folder: Path) -> Iterator[tuple[str, str]]:
-    """Shape and context of what transformers reads."""
+    """Shape and context of a model that transformers reads."""
     from transformers import AutoConfig
 
     try:
-        found = AutoConfig.from_pretrained(folder, local_files_only=True)
-        table = "tied" if found.tie_word_embeddings else "untied"
-        shape = f"{found.hidden_size} wide, {found.num_hidden_layers} layers"
-        yield "shape", f"{shape}, {table} tables of {found.vocab_size} rows"
-        yield "context", f"{found.max_position_embeddings} tokens"
+        config = AutoConfig.from_pretrained(folder, local_files_only=True)
+        table = "tied" if config.tie_word_embeddings else "untied"
+        shape = f"{config.hidden_size} wide, {config.num_hidden_layers} layers"
+        yield "shape", f"{shape}, {table} tables of {config.vocab_size} rows"
+        yield "context", f"{config.max_position_embeddings} tokens"
     except (ValueError, AttributeError) as error:
-        yield "shape", f"transformers cannot say ({' '.join(str(error).split())[:120]})"
+        yield "shape", f"unknown to transformers ({' '.join(str(error).split())[:120]})"
 
 
 def _chat(folder: Path) -> tuple["Chat | None", str]:
@@ -120,12 +126,12 @@ def _chat(folder: Path) -> tuple["Chat | None", str]:
 
 
 def _no(folder: Path, reason: UserError) -> str:
-    """A refusal without the folder's name, which stands above."""
+    """A refusal without the folder's name, which is printed above."""
     return f"no: {str(reason).removeprefix(str(folder)).removeprefix('/').removeprefix(': ')}"
 
 
 def _template(chat: "Chat") -> str:
-    """What a chat template has."""
+    """A summary of a chat template."""
     thinks = OPEN.strip() in chat.frame(None, False).opened
     try:
         chat.frame("A text.", False)

@@ -1,11 +1,11 @@
-"""Fine-tune one method on one suite, the given seeds one after another.
+"""Fine-tune one method on one suite, with one seed after another.
 
 Reads the cleaned records of the suite's datasets, a backbone's folder, and what the method needs:
 a receipt of the embedding store for each dataset, SeqCLIP's pre-training, an encoder to train.
-Writes a folder a seed, seed<N>/: a language model that transformers loads, the method's own
-tensors, method.json, a model card, cost.json, log.jsonl. The learning rate is given, or read from
-the file in which `seqfuse language rate` chose it. An interrupted run resumes from --state to the
-same numbers.
+Writes a folder for each seed, seed<N>/: a language model that transformers loads, the method's own
+tensors, method.json, a model card, cost.json, log.jsonl. The learning rate comes from
+--learning-rate, or from the file that `seqfuse language rate` wrote. An interrupted run resumes
+from --state to the same numbers.
 
     seqfuse language finetune --suite variants --method onevocab --datasets demo-variants \\
         --records results/demo/sequences/demo-variants/records.parquet \\
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--method", required=True, choices=METHODS, metavar="NAME", help=", ".join(METHODS)
     )
     parser.add_argument(
-        "--name", metavar="NAME", help="what the tables call it (default: the method's name)"
+        "--name", metavar="NAME", help="its name in the tables (default: the method's name)"
     )
     parser.add_argument(
         "--datasets", required=True, nargs="+", metavar="NAME", help="the suite's datasets"
@@ -77,11 +77,12 @@ def run(args: argparse.Namespace) -> None:
 
 
 def job_of(args: argparse.Namespace):
-    """The job that the arguments describe; what they contradict each other in is a `UserError`."""
+    """The job that the arguments describe; `UserError` if the method lacks an input."""
     method = METHODS[args.method]
     if method.reads_store and not args.embeddings:
         raise UserError(
-            f"method {method.name!r} reads encoder states: give --embeddings, one receipt a dataset"
+            f"method {method.name!r} reads encoder states: give --embeddings, one receipt per"
+            " dataset"
         )
     if method.pretrained and not args.pretrained:
         raise UserError(
@@ -98,7 +99,7 @@ def job_of(args: argparse.Namespace):
     from seqfuse.training import trainer
 
     torch.set_num_threads(args.threads)
-    asked = cli_flags.take(args, trainer.Training)
+    training = cli_flags.take(args, trainer.Training)
     own = schema.section(f"language/{method.name}") if method.name in OWN_SETTINGS else {}
     return finetuning_job.Job(
         method=method,
@@ -111,7 +112,7 @@ def job_of(args: argparse.Namespace):
         pretrained=args.pretrained if method.pretrained else None,
         encoder=args.encoder if method.trains_encoder else None,
         prompt=cli_flags.take(args, prompts.Settings),
-        training=replace(asked, learning_rate=_rate(args, asked.learning_rate)),
+        training=replace(training, learning_rate=_rate(args, training.learning_rate)),
         settings={name: getattr(args, name) for name in own},
         seeds=tuple(args.seeds),
         state=args.state,
@@ -120,16 +121,16 @@ def job_of(args: argparse.Namespace):
     )
 
 
-def _rate(args: argparse.Namespace, given: float | tuple[float, ...]) -> float:
+def _rate(args: argparse.Namespace, configured: float | tuple[float, ...]) -> float:
     if args.rate:
-        found = read_json(args.rate)
-        if "learning_rate" not in found:
+        chosen = read_json(args.rate)
+        if "learning_rate" not in chosen:
             raise UserError(f"{args.rate}: no 'learning_rate' in it; give a rate.json")
-        return found["learning_rate"]
-    rates = given if isinstance(given, tuple) else (given,)
+        return chosen["learning_rate"]
+    rates = configured if isinstance(configured, tuple) else (configured,)
     if len(rates) > 1:
         raise UserError(
-            "--learning-rate: give one; of several, `seqfuse language trial` tries each and"
-            " `seqfuse language rate` chooses"
+            "--learning-rate: give one; to choose among several, use `seqfuse language trial` for"
+            " each and then `seqfuse language rate`"
         )
     return rates[0]

@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 """Count the genes and sequences of a benchmark that an encoder was trained on.
 
 Reads the cleaned gene-text pairs of SeqCLIP's pre-training, or the cleaned records of a set that
@@ -5,6 +6,15 @@ an arm of study B was trained on, and the cleaned records of benchmarks. Writes 
 each benchmark and held-out split, the rows whose gene (the records' `group`) also occurs in the
 training data, and the rows whose reference shares about 90 nt (with --every, 34 nt) with a training
 sequence, on either strand.
+=======
+"""Count the benchmark rows whose gene or DNA an encoder was trained on.
+
+Reads the cleaned gene-text pairs of SeqCLIP's pre-training, or the cleaned records that an arm of
+study B was trained on, and the cleaned records of benchmarks. Writes a JSON audit with, for each
+benchmark and held-out split, the number of rows whose gene (the records' `group`) is that of a
+training row, and of rows whose reference shares about 90 nt with a training row on either strand
+(with --every, 34 nt).
+>>>>>>> b7fe2eb (Language: commands, answers and fine-tuning: prose and names)
 
     seqfuse language leakage --pairs results/pilot/sequences/gene-summaries/records.parquet \\
         --datasets kegg --records results/pilot/sequences/kegg/records.parquet \\
@@ -26,7 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what was trained on them (default: SeqCLIP's pre-training)",
     )
     parser.add_argument(
-        "--every", action="store_true", help="compare every word, not a sample: for short sequences"
+        "--every",
+        action="store_true",
+        help="compare every k-mer instead of a sample, for short sequences",
     )
     parser.add_argument("--datasets", required=True, nargs="+", help="the benchmarks' datasets")
     parser.add_argument(
@@ -47,13 +59,13 @@ def run(args: argparse.Namespace) -> None:
             "give one each, in order"
         )
     seen = pair_leakage.Pairs.read(args.pairs, 1 if args.every else pair_leakage.SCALE)
-    found = {
+    by_dataset = {
         name: pair_leakage.of(seen, path)
         for name, path in zip(args.datasets, args.records, strict=True)
     }
-    made = {"of": args.of, "method": pair_leakage.method(seen.scale), "pairs": seen.count}
-    write_json(args.out, made | {"datasets": found})
-    for name, splits in found.items():
+    audit = {"of": args.of, "method": pair_leakage.method(seen.scale), "pairs": seen.count}
+    write_json(args.out, audit | {"datasets": by_dataset})
+    for name, splits in by_dataset.items():
         for split, counts in splits.items():
             for kind in ("genes", "dna"):
                 if counts[kind] and counts[kind]["rows"]:

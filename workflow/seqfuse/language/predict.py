@@ -1,13 +1,13 @@
 """Answer a suite's validation and test questions with every seed of a fine-tuned method.
 
 Reads the folder that `seqfuse language finetune` wrote, the cleaned records of the suite's
-datasets, and receipts of their embeddings where the method reads encoder states. Writes one table
-of predictions: the generated text, the label that it means, and the log-likelihood of each closed
-label, end token included, summed and per token. An interrupted run resumes from a hidden file
-beside --out to the same bytes.
+datasets, and receipts of their embeddings if the method reads encoder states. Writes one table of
+predictions: the generated text, its label, and the log-likelihood of each closed label, including
+the end token, summed and per token. An interrupted run resumes from a hidden file beside --out to
+the same bytes.
 
-With --part, a method that generates answers only one part of the batches, and --out is what a call
-with --parts gathers into the same table that a single call makes.
+With --part, a method that generates text answers only one part of the batches; a call with --parts
+joins the --out files of all parts into the table that a single call writes.
 
     seqfuse language predict --model results/demo/language/variants/onevocab/model \\
         --datasets demo-variants \\
@@ -32,14 +32,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="receipts of the datasets' embeddings, in order, for methods that read them",
     )
     parser.add_argument(
-        "--part", metavar="3of8", help="answer only one part of the batches, the third of eight"
+        "--part", metavar="3of8", help="answer only one part of the batches, here the third of 8"
     )
     parser.add_argument(
-        "--parts", nargs="+", type=Path, metavar="FILE", help="what calls with --part have written"
+        "--parts", nargs="+", type=Path, metavar="FILE", help="the --out files of calls with --part"
     )
     parser.add_argument("--out", required=True, type=Path, help="predictions.parquet to write")
     parser.add_argument(
-        "--inputs", type=Path, help="DNA and text before the decoder, inputs.parquet to write"
+        "--inputs",
+        type=Path,
+        help="inputs.parquet to write: DNA and text as vectors before the decoder",
     )
     cli_flags.add(parser, "language/prompt")
     cli_flags.add(parser, "language/prediction")
@@ -64,6 +66,6 @@ def run(args: argparse.Namespace) -> None:
         if part:
             return
         if args.inputs:
-            found = input_vectors.rows(*made_from, args.inputs)
-            tables.write(args.inputs, tables.from_rows(found, tables.VECTORS), tables.VECTORS)
+            vectors = input_vectors.rows(*made_from, args.inputs)
+            tables.write(args.inputs, tables.from_rows(vectors, tables.VECTORS), tables.VECTORS)
         tables.write(args.out, tables.from_rows(rows, tables.PREDICTIONS), tables.PREDICTIONS)

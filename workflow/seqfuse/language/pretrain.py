@@ -1,10 +1,10 @@
-"""Pull gene sequences and their descriptions together (SeqCLIP's contrastive pre-training).
+"""Align gene sequences with their descriptions (SeqCLIP's contrastive pre-training).
 
 Reads cleaned gene-text pairs, a DNA encoder, a frozen text encoder, and the width of the language
-model that the adapter is made for. Writes a folder: encoder/ (the trained encoder in its published
-layout), adapter.safetensors (the start of fine-tuning), model.json, vectors.parquet (both sides of
-the held-out pairs), log.jsonl and cost.json. An interrupted run resumes from --state to the same
-numbers.
+model that the adapter is for. Writes a folder: encoder/ (the trained encoder in its published
+layout), adapter.safetensors (from which fine-tuning starts), model.json, vectors.parquet (genes and
+descriptions of the held-out pairs), log.jsonl and cost.json. An interrupted run resumes from
+--state to the same numbers.
 
     seqfuse language pretrain --pairs results/demo/sequences/demo-genes/records.parquet \\
         --encoder results/demo/data/models/demo-nt \\
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--text-encoder", required=True, type=Path, help="folder of a text encoder")
     parser.add_argument(
-        "--backbone", required=True, type=Path, help="language model that the adapter is made for"
+        "--backbone", required=True, type=Path, help="language model that the adapter is for"
     )
     launch.add_arguments(parser)
     parser.add_argument(
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         type=Path,
         metavar="DIR",
-        help="where the descriptions' vectors are kept for the next run, by encoder and texts",
+        help="folder that caches the descriptions' vectors, by encoder and texts",
     )
     parser.add_argument("--state", required=True, type=Path, help="folder to resume from")
     parser.add_argument("--out", required=True, type=Path, help="folder to write")

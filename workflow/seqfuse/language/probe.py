@@ -1,24 +1,24 @@
 """Ask a fine-tuned method again with the DNA altered: did it read the sequence?
 
 Reads the folder that `seqfuse language finetune` wrote and the cleaned records of the suite's
-datasets. Writes one table of predictions about a sample of the test records, those that the
-sequence decides before others: unaltered (`probe` "none") and under each probe. A method that
-thinks reasons anew about what it is shown. Methods that read encoder states run the encoder.
+datasets. Writes one table of predictions for a sample of the test records (first those whose label
+only the sequence decides): unaltered (`probe` "none") and under each probe. A method that thinks
+reasons about the altered DNA anew. Methods that read encoder states run the encoder.
 
-  swap                reference and variant in each other's place
-  revert              the reference in both places
-  scramble            the nucleotides of each sequence in random order: its composition stays
-  blank               every nucleotide is A: its length stays
+  swap                reference and variant exchanged
+  revert              the variant replaced by the reference
+  scramble            the nucleotides of each sequence shuffled: its composition stays
+  blank               every nucleotide replaced by A: its length stays
   reverse_complement  the other strand
-  shift               every k-mer is cut one nucleotide later
-  other               the DNA of another of the sampled records
+  shift               the sequence rotated by one nucleotide, which shifts the k-mers' phase
+  other               the DNA of another record of the sample
 
-Records of one sequence have no swap and no revert.
+Records of a single sequence have no swap and no revert.
 
-With --conflicts a second table is written: about the question of one record with the DNA of another
-one of its split, whose label is another (`dna_of` names it), so that question and DNA contradict
-each other. Each DNA stands in one pair, and the lengths of a pair differ as little as can be; half
-of the questions, where a set has such, decide their label, and get DNA that decides its own.
+--conflicts writes a second table: the question of one record with the DNA of another record of its
+split (`dna_of`) that has another label, so that question and DNA contradict each other. Each DNA is
+used in one pair, and the lengths within pairs differ as little as possible. If the set has enough
+of them, half of the questions decide their label and are paired with DNA that decides its own.
 
 An interrupted run resumes from a hidden file beside --out to the same bytes.
 
@@ -39,14 +39,14 @@ from seqfuse.settings.sections import Section
 
 
 class Settings(Section, path="language/probe"):
-    """Which probes, on how many records; the workflow alone reads `exclude_suites`."""
+    """The probes and the number of records; only the workflow reads `exclude_suites`."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     trained_suite.add_arguments(parser, "datasets to probe", encoder=True)
     parser.add_argument("--out", required=True, type=Path, help="predictions to write, Parquet")
     parser.add_argument(
-        "--conflicts", type=Path, help="those of conflicts, Parquet (default: none are asked)"
+        "--conflicts", type=Path, help="conflicts to write, Parquet (default: none are asked)"
     )
     cli_flags.add(parser, "language/prompt")
     cli_flags.add(parser, "language/prediction", "precision")

@@ -1,9 +1,8 @@
-"""Prompts: what a model is shown, and what it should answer; seqfuse/labels.py reads the answer.
+"""Prompts: the model's input and its gold answer; seqfuse/labels.py parses the model's answer.
 
 A prompt is a reference, a variant and a question; `backbones/chat.py` puts them into the turns of
 the backbone's own chat template. The answer is `reasoning </think> Answer: label`, or
-`Answer: label` without reasoning. How a DNA segment becomes tokens or vectors is each method's own
-affair.
+`Answer: label` without reasoning. Each method decides how a DNA segment becomes tokens or vectors.
 """
 
 import re
@@ -15,14 +14,14 @@ from seqfuse.files import canonical_json, digest
 from seqfuse.labels import CLOSE, FIELD, normalise, parse
 from seqfuse.settings.sections import Section
 
-# A record that holds one of these could close its own turn or fake an answer.
+# A record with one of these could end its own turn or fake an answer.
 _CONTROL = re.compile(r"<\|.*?\|>|</?think>|</?dna>")
-# What a tokeniser adds to its vocabulary is a control token if it says so or looks like one: <s>.
+# An added token counts as a control token if it is special or looks like this, as <s> does.
 _TAG = re.compile(r"<\S+>|\[\S+\]")
 
 
 class Settings(Section, path="language/prompt"):
-    """How a question is put, and how long its answer may be."""
+    """The form of prompts, and the length of their answers."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +33,10 @@ class Dna:
 
 @dataclass(frozen=True)
 class Prompt:
-    """One question about one record. `thinks`: reasoning is asked for before the answer; `system`
-    is the text of the system's turn, if not the template's own.
+    """One question about one record.
 
-    `reasoning` and `label` are what the record says; both are null where nothing is known, as in a
+    `thinks` asks for reasoning before the answer; `system` is the text of the system turn, if not
+    the template's own. `reasoning` and `label` are the record's, or None if unknown, as for a
     question from a terminal.
     """
 
@@ -52,14 +51,14 @@ class Prompt:
 
     @property
     def answer(self) -> tuple[str, str]:
-        """What the model should say: everything up to the label, and the label; the template's end
-        token follows."""
+        """The gold answer in two parts: everything before the label, and the label. The template's
+        end token follows."""
         before = f"{self.reasoning}{CLOSE}" if self.thinks else ""
         return f"{before}{FIELD}", f" {self.label}"
 
     @property
     def hash(self) -> str:
-        """The SHA-256 of what is shown, whatever template and method make of it."""
+        """The SHA-256 of the prompt's content, regardless of template and method."""
         dna = [segment.sequence for segment in self.dna]
         return digest(canonical_json([self.system, dna, self.question, self.thinks]))
 
@@ -82,7 +81,7 @@ def from_record(dataset: str, record: Mapping, thinks: bool, system: str | None 
 
 
 def control_tokens(tokeniser) -> re.Pattern:
-    """What no text may hold: our own signs, and the tokeniser's control tokens."""
+    """What no text may contain: our own markers, and the tokeniser's control tokens."""
     added = tokeniser.added_tokens_decoder.values()
     tokens = {t.content for t in added if t.special or _TAG.fullmatch(t.content)}
     own = sorted(token for token in tokens if not _CONTROL.fullmatch(token))
@@ -90,22 +89,22 @@ def control_tokens(tokeniser) -> re.Pattern:
 
 
 def refuse(control: re.Pattern, where: str, texts: Mapping[str, str | None]) -> None:
-    """Stop at a text, by its name, that holds a control token."""
+    """`UserError` if one of the texts, {name: text}, contains a control token."""
     for name, text in texts.items():
-        found = control.search(text or "")
-        if found:
+        match = control.search(text or "")
+        if match:
             raise UserError(
-                f"{where}: {name} holds {found[0]!r}, a control token; take it out of the data"
+                f"{where}: {name} contains {match[0]!r}, a control token; remove it from the data"
             )
 
 
 def for_training(dataset: str, records: Iterable[Mapping], settings: Settings) -> Iterator[Prompt]:
-    """Prompts with answers; a record thinks where the settings and its own reasoning allow it."""
+    """Prompts with answers; a record thinks if the settings allow it and it has a reasoning."""
     for record in records:
         if not normalise(record["label"] or ""):
             raise UserError(
-                f"{dataset}, record {record['id']!r}: no label, so there is no answer to learn;"
-                " give it one or reject the record"
+                f"{dataset}, record {record['id']!r}: has no label to learn; add one or reject the"
+                " record"
             )
         thinks = settings.reasoning and bool(record["reasoning"])
         yield from_record(dataset, record, thinks, settings.system)
@@ -114,10 +113,10 @@ def for_training(dataset: str, records: Iterable[Mapping], settings: Settings) -
 def for_prediction(
     dataset: str, records: Iterable[Mapping], settings: Settings
 ) -> Iterator[Prompt]:
-    """Prompts of the rows of val and test, in order; `records` are gone through twice.
+    """Prompts of the rows of val and test, in order; `records` are iterated twice.
 
-    A dataset thinks if any of its training records has reasoning: what stands in the row that is
-    predicted must not choose the form of its prompt.
+    All prompts of a dataset think if any of its training records has a reasoning: the form of a
+    prompt must not depend on the row that is predicted.
     """
     thinks = settings.reasoning and reasons(records)
     for record in records:
@@ -140,15 +139,15 @@ class ClosedLabels:
             other = self._by_form.setdefault(normalise(label), label)
             if other != label:
                 raise UserError(
-                    f"{dataset}: the labels {other!r} and {label!r} are one after normalisation;"
+                    f"{dataset}: the labels {other!r} and {label!r} are equal after normalisation;"
                     " rename one with `labels:` in its catalogue entry"
                 )
             if self.match(parse(f"{FIELD} {label}", thinks=False)) != label:
                 raise UserError(
-                    f"{dataset}: the label {label!r} could not be read back from an answer; rename"
-                    f" it on one line and without {FIELD!r}"
+                    f"{dataset}: the label {label!r} cannot be parsed from an answer; rename it to"
+                    f" one line without {FIELD!r}"
                 )
 
     def match(self, answer: str | None) -> str | None:
-        """The label that an answer means, or null."""
+        """The label that equals an answer after normalisation, or None."""
         return None if answer is None else self._by_form.get(normalise(answer))

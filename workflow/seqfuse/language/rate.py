@@ -1,7 +1,12 @@
 """Choose the learning rate of a method on a suite: the one with the lowest validation loss.
 
+<<<<<<< HEAD
 Reads one file of `seqfuse language trial` for each rate. Writes JSON: the trials, and the rate that
 fine-tuning uses for every seed.
+=======
+Reads the files of `seqfuse language trial`, one for each rate. Writes JSON: the rate, which
+fine-tuning uses for every seed, and the trials.
+>>>>>>> b7fe2eb (Language: commands, answers and fine-tuning: prose and names)
 
     seqfuse language rate --trials results/demo/language/variants/onevocab/rates/*.json \\
         --out results/demo/language/variants/onevocab/rate.json
@@ -23,7 +28,7 @@ def run(args: argparse.Namespace) -> None:
     trials = [read_json(path) for path in args.trials]
     for path, trial in zip(args.trials, trials, strict=True):
         if not {"learning_rate", "validation_loss"} <= trial.keys():
-            raise UserError(f"{path}: not what `seqfuse language trial` writes")
+            raise UserError(f"{path}: not a file of `seqfuse language trial`")
     finished = [trial for trial in trials if trial["validation_loss"] is not None]
     if not finished:
         tried = ", ".join(str(trial["learning_rate"]) for trial in trials)

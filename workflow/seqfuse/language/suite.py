@@ -1,4 +1,4 @@
-"""A suite's records as prompts, and the frozen encoder states that belong to them."""
+"""A suite's records as prompts, and the frozen encoder states of their sequences."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ from seqfuse.training.batches import derangement
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of a table of cleaned records as dictionaries, read from its file whenever they are
-    gone through, so that memory does not grow with them."""
+    """The rows of a table of cleaned records as dictionaries, read from the file at each iteration,
+    so that memory does not grow with their number."""
 
     path: Path
 
@@ -36,7 +36,7 @@ class Suite:
 
     @classmethod
     def read(cls, datasets: Sequence[str], paths: Sequence[Path]) -> "Suite":
-        """One table a dataset, in the same order."""
+        """Read one table for each dataset, in the same order."""
         _one_each("records", datasets, paths)
         return cls({name: Rows(path) for name, path in zip(datasets, paths, strict=True)})
 
@@ -49,17 +49,19 @@ class Suite:
         }
 
     def shuffled(self) -> "Suite":
-        """The same questions and answers, each with the DNA of another record of its split, all of
-        them in memory."""
-        found: dict[str, list[dict]] = {}
+        """The same questions and answers, each with the DNA of another record of its split.
+
+        All records are held in memory.
+        """
+        shuffled: dict[str, list[dict]] = {}
         for name, records in self.records.items():
-            found[name] = []
+            shuffled[name] = []
             for split in ("train", "val", "test"):
                 rows = list(_of(records, split))
-                for row, giver in zip(rows, derangement(len(rows)), strict=True):
-                    dna = {column: rows[giver][column] for column in ("sequence", "variant")}
-                    found[name].append(row | dna)
-        return Suite(found)
+                for row, donor in zip(rows, derangement(len(rows)), strict=True):
+                    dna = {column: rows[donor][column] for column in ("sequence", "variant")}
+                    shuffled[name].append(row | dna)
+        return Suite(shuffled)
 
     def training(self, settings: Settings) -> Iterator[Prompt]:
         """The training records of every dataset, with their answers."""
@@ -67,10 +69,10 @@ class Suite:
             yield from prompts.for_training(name, _of(records, "train"), settings)
 
     def validation(self, settings: Settings, most: int) -> list[Prompt]:
-        """At most `most` validation records with their answers, the same share of each dataset's.
+        """At most `most` validation records with their answers, the same number of each dataset.
 
-        Which ones is drawn by a fixed seed, because a published file may be sorted by label. A
-        record whose label no training record has is left out: there is nothing to score it by.
+        They are drawn with a fixed seed, because a published file may be sorted by label. Records
+        whose label occurs in no training record are left out, because they cannot be scored.
         """
         known = self.labels()
         share = max(1, most // len(self.records))
@@ -80,12 +82,12 @@ class Suite:
             count = sum(row["label"] in labels for row in _of(records, "val"))
             drawn = set(np.random.default_rng(0).permutation(count)[:share].tolist())
             rows = (row for row in _of(records, "val") if row["label"] in labels)
-            kept = (row for place, row in enumerate(rows) if place in drawn)
+            kept = (row for number, row in enumerate(rows) if number in drawn)
             chosen += prompts.for_training(name, kept, settings)
         return chosen
 
     def held_out(self, settings: Settings, validation_rows: int | None) -> Iterator[Prompt]:
-        """The test records of every dataset and `validation_rows` of its val, as questions."""
+        """Every dataset's test records and `validation_rows` of its val, as questions."""
         for name, records in self.records.items():
             val = [(record["id"], record["label"]) for record in _of(records, "val")]
             drawn = draws.drawn([label for _, label in val], validation_rows)
@@ -94,8 +96,14 @@ class Suite:
                 if prompt.id not in left_out:
                     yield prompt
 
+    def lengths(self, dataset: str) -> list[int]:
+        """The fewest and most nucleotides of a sequence or variant among the training records."""
+        train = _of(self.records[dataset], "train")
+        lengths = [len(row[name]) for row in train for name in ("sequence", "variant") if row[name]]
+        return [min(lengths), max(lengths)]
+
     def sequences(self) -> Iterator[str]:
-        """The sequences of all records, some more than once."""
+        """The sequences of all records, with repeats."""
         for records in self.records.values():
             for record in records:
                 yield from filter(None, (record["sequence"], record["variant"]))
@@ -106,7 +114,7 @@ def read_states(
 ) -> tuple[MemoryMap, str, int]:
     """The states of `sequences` as a memory map in `folder`, their store's key, and their width.
 
-    There is one receipt a dataset; all must be of one encoder with one set of settings.
+    There is one receipt for each dataset; all must be of one encoder with the same settings.
     """
     _one_each("embeddings", datasets, receipts)
     keys = {read_json(receipt).get("key"): receipt for receipt in receipts}

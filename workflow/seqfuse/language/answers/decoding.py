@@ -16,17 +16,21 @@ from seqfuse.language.prompts import Prompt, Settings
 from seqfuse.training.batches import chunks
 from seqfuse.training.memory import TokenBudget
 
-# Tokens a batch may hold with its padding and its answers, by device, and examples: a larger batch
-# leaves the CPU's cache, and pads more.
+# The most tokens of a batch, with padding and answers, by device, and the most examples: larger
+# batches exceed the CPU's cache and need more padding.
 _TOKENS, _EXAMPLES = {"cpu": 16384, "cuda": 65536}, 256
-# Where memory does not suffice for one prompt and its answer.
+# The advice if one prompt with its answer does not fit into memory.
 _REMEDY = "lower language.prompt.max_new_tokens, or use a GPU with more memory"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model says about one prompt: the text, whether it was cut before its end token, and
-    nats of each label, end included, summed and over the label's tokens."""
+    """The answer to one prompt.
+
+    `text` was generated; `cut` if it reached the length limit before its end token. `loglik` is the
+    log-likelihood (nats) of each label, including the end token; `loglik_per_token` is the same
+    divided by the label's number of tokens.
+    """
 
     text: str
     cut: bool
@@ -46,8 +50,8 @@ def answer(
 ) -> list[Answer | None]:
     """The answers to `prompts`, in their order; `labels` are those of each prompt's dataset.
 
-    `once` may know a batch from before, or leave it to another job, whose answers are None then
-    (see `resume_journal.Journal`): which prompts make a batch depends on their lengths alone.
+    `once` may return a batch's earlier answers, or None for a batch that another job answers (see
+    `resume_journal.Journal`). Which prompts form a batch depends only on their lengths.
     """
     examples = [method.encode(prompt, answer=False) for prompt in prompts]
     closed = [labels[prompt.dataset] for prompt in prompts]
@@ -62,12 +66,12 @@ def answer(
 
         def work(part=part, room=room):
             batch, names = [examples[i] for i in part], [closed[i] for i in part]
-            return [asdict(said) for said in _fitted(budget, method, batch, names, room)]
+            return [asdict(one) for one in _fitted(budget, method, batch, names, room)]
 
-        found = once(str(number), work)
-        if found is not None:
-            for i, said in zip(part, found, strict=True):
-                answers[i] = Answer(**said)
+        answered = once(str(number), work)
+        if answered is not None:
+            for i, fields in zip(part, answered, strict=True):
+                answers[i] = Answer(**fields)
             done(len(part))
     return answers
 
@@ -75,16 +79,16 @@ def answer(
 def _batches(
     method: LanguageMethod, examples: Sequence[Example], rooms: Sequence[int]
 ) -> Iterator[tuple[np.ndarray, int]]:
-    """The places of the examples of every batch, and the most tokens that its answers take.
+    """The indices of the examples of every batch, and the most tokens of its answers.
 
-    What reasons is not mixed with what does not: a batch goes on until its last row has ended.
+    Prompts that think are not mixed with others: a batch runs until its last row has ended.
     """
     for thinks in (True, False):
-        places = np.flatnonzero([example.prompt.thinks == thinks for example in examples])
-        room = max((rooms[i] for i in places), default=0)
-        lengths = [examples[i].length + room for i in places]
+        indices = np.flatnonzero([example.prompt.thinks == thinks for example in examples])
+        room = max((rooms[i] for i in indices), default=0)
+        lengths = [examples[i].length + room for i in indices]
         for part in chunks(lengths, _TOKENS[method.device.type], _EXAMPLES):
-            yield places[part], room
+            yield indices[part], room
 
 
 def _fitted(
@@ -94,16 +98,17 @@ def _fitted(
     labels: Sequence[list[str]],
     room: int,
 ) -> list[Answer]:
-    """The answers to one batch, in as many parts as memory needs; later batches are cut alike."""
+    """The answers to one batch, in as many parts as memory requires."""
     lengths = [example.length + room for example in batch]
 
     def work() -> list[Answer]:
-        found: dict[int, Answer] = {}
+        answered: dict[int, Answer] = {}
         for part in map(sorted, chunks(lengths, budget.tokens)):
             budget.enter(len(part), max(lengths[i] for i in part))
             rows = [batch[i] for i in part]
-            found |= zip(part, _answers(method, rows, [labels[i] for i in part], room), strict=True)
-        return [found[i] for i in range(len(batch))]
+            own = _answers(method, rows, [labels[i] for i in part], room)
+            answered |= zip(part, own, strict=True)
+        return [answered[i] for i in range(len(batch))]
 
     return budget.attempt(work, again=lambda: None)
 
@@ -114,11 +119,11 @@ def _answers(
     labels: Sequence[list[str]],
     room: int,
 ) -> list[Answer]:
-    """The answers to one batch, of `room` tokens at most; `labels` are the closed ones of each
-    example."""
+    """The answers to one batch, of at most `room` tokens; `labels` are each example's closed
+    labels."""
     generated = Generation(method, batch).run(room)
     scores = generated.label_scores(labels)
-    said = (generated.texts(), generated.counts, generated.cut, scores)
+    columns = generated.texts(), generated.counts, generated.cut, scores
     return [
         Answer(
             text,
@@ -128,17 +133,17 @@ def _answers(
             example.length,
             count,
         )
-        for example, text, count, cut, loglik in zip(batch, *said, strict=True)
+        for example, text, count, cut, loglik in zip(batch, *columns, strict=True)
     ]
 
 
 def check_lengths(
     method: LanguageMethod, examples: Sequence[Example], settings: Settings, rooms: Sequence[int]
 ) -> None:
-    """Refuse examples if the longest, with the new tokens that each may take, is over the limit:
-    none is cut."""
+    """`UserError` if the longest example, with the tokens of its answer, exceeds the limit; no
+    example is truncated."""
     tokens = [example.length + room for example, room in zip(examples, rooms, strict=True)]
     longest = int(np.argmax(tokens))
-    found = method.too_long(examples[longest].prompt, tokens[longest], settings)
-    if found:
-        raise UserError(found)
+    refusal = method.too_long(examples[longest].prompt, tokens[longest], settings)
+    if refusal:
+        raise UserError(refusal)

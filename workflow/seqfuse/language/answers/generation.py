@@ -22,12 +22,12 @@ from seqfuse.language.prompts import Prompt
 
 
 def label_tokens(method: LanguageMethod, label: str) -> np.ndarray:
-    """The ids of a label behind `Answer:`, the end token among them."""
+    """The ids of a label after `Answer:`, including the end token."""
     return np.append(method.tokens(f" {label}"), method.end)
 
 
 class Generation:
-    """A batch of prompts being answered. `counts` are generated tokens, the end token included."""
+    """A batch of prompts being answered."""
 
     @torch.inference_mode()
     def __init__(self, method: LanguageMethod, examples: Sequence[Example]):
@@ -36,7 +36,7 @@ class Generation:
         batch = method.batch(examples, left=True)
         self.mask = batch.mask
         self.cache = Cache(layer_class_to_replicate=GrowingLayer)
-        # The last prompt token is kept out of the cache: a step feeds it, whatever comes next.
+        # The last prompt token is not in the cache yet; the next step feeds it.
         self.positions = batch.positions
         self.last, self.position = batch.ids[:, -1:], batch.positions[:, -1:]
         embedded = method.embed(batch)[:, :-1]
@@ -52,8 +52,8 @@ class Generation:
 
     @torch.inference_mode()
     def run(self, most: int, heard: Callable[[], None] = lambda: None) -> "Generation":
-        """Generate greedily until every row has said its end token, or `most` tokens; `heard` is
-        called behind each."""
+        """Generate greedily until every row has its end token, at most `most` tokens; `heard` is
+        called after each."""
         token, mask, position = self.last, self.mask, self.position
         finished = torch.zeros(len(self.prompts), dtype=torch.bool, device=self.method.device)
         for _ in range(most):
@@ -75,13 +75,13 @@ class Generation:
 
     @property
     def counts(self) -> list[int]:
-        """Generated tokens of every row, its end token included."""
+        """The number of generated tokens of every row, including its end token."""
         width = self.generated.shape[1]
         return [min(len(row) + 1, width) for row in self.rows]
 
     @property
     def cut(self) -> list[bool]:
-        """Whether every row ran out of tokens before its end token."""
+        """For every row, whether it reached the length limit before its end token."""
         return (self.generated != self.method.end).all(1).tolist()
 
     def texts(self) -> list[str]:
@@ -90,18 +90,17 @@ class Generation:
 
     @torch.inference_mode()
     def label_scores(self, labels: Sequence[list[str]]) -> list[dict[str, float]]:
-        """Summed log-likelihood (nats) of each row's labels, end token included; after `run`.
+        """Summed log-likelihood (nats) of each row's labels, including the end token; after `run`.
 
-        A row's context is its prompt, its own reasoning up to `</think>` (an unclosed one is
-        closed) and `Answer:`. All labels of a row follow it side by side in one pass.
+        A row's context is its prompt, its own reasoning up to `</think>` (which is added if it is
+        missing) and `Answer:`. All labels of a row are scored side by side in one pass.
         """
-        found = map(self._tree, self.prompts, self.rows, labels)
-        kept, trees = zip(*found, strict=True)
+        kept, trees = zip(*map(self._tree, self.prompts, self.rows, labels), strict=True)
         width, cached = max(len(tree.ids) for tree in trees), self.cache.get_seq_length()
         ids = np.zeros((len(trees), width), np.int64)
         positions = np.zeros((len(trees), width), np.int64)
         seen = np.zeros((len(trees), width, cached + width), bool)
-        # A padding node sees itself, because a softmax over nothing is not a number.
+        # A padding token sees itself, because a softmax over nothing would be NaN.
         seen[:, np.arange(width), cached + np.arange(width)] = True
         prompt = self.mask.shape[1]
         for row, tree in enumerate(trees):
@@ -123,40 +122,40 @@ class Generation:
         ]
 
     def _cached_positions(self) -> Tensor:
-        """The position of every token in the cache, int64 [B, T]: prompt, then what was said."""
-        said = (
-            self.position + 1 + torch.arange(self.generated.shape[1], device=self.position.device)
-        )
-        return torch.cat([self.positions, said], dim=1)[:, : self.cache.get_seq_length()]
+        """The position of every token in the cache, int64 [B, T]: prompt, then generated tokens."""
+        steps = torch.arange(self.generated.shape[1], device=self.position.device)
+        positions = torch.cat([self.positions, self.position + 1 + steps], dim=1)
+        return positions[:, : self.cache.get_seq_length()]
 
-    def _tree(self, prompt: Prompt, said: list[int], labels: list[str]) -> tuple[int, "LabelTree"]:
-        """How many generated tokens of the cache a row's context keeps, and what follows them."""
+    def _tree(self, prompt: Prompt, ids: list[int], labels: list[str]) -> tuple[int, "LabelTree"]:
+        """How many of the generated `ids` in the cache belong to a row's context, and the tree of
+        the tokens that follow them."""
         method = self.method
         lead = method.tokens(FIELD)
         if prompt.thinks:
-            closed, gap = self._closed(said)
+            closed, gap = self._closed(ids)
             lead = method.tokens(gap + FIELD if closed else CLOSE + FIELD)
-            said = closed or said
+            ids = closed or ids
         else:
-            said = []
+            ids = []
         # The last generated token was never fed, so the cache does not hold it.
-        kept = min(len(said), self.generated.shape[1] - 1)
-        lead = np.concatenate([np.array(said[kept:], np.int64), lead])
+        kept = min(len(ids), self.generated.shape[1] - 1)
+        lead = np.concatenate([np.array(ids[kept:], np.int64), lead])
         tails = [label_tokens(method, label) for label in labels]
         return kept, LabelTree(lead, tails)
 
-    def _closed(self, said: list[int]) -> tuple[list[int], str]:
-        """What was said up to and with its last `</think>`, which may be several tokens, and what
-        is missing of the gap before the answer; nothing of an unclosed reasoning."""
+    def _closed(self, ids: list[int]) -> tuple[list[int], str]:
+        """The ids up to the last `</think>`, which may be several tokens, and the rest of the gap
+        before the answer; no ids if the reasoning is not closed."""
         mark, gap = CLOSE.strip(), CLOSE.rpartition(CLOSE.strip())[2]
         decode = partial(self.method.tokeniser.decode, skip_special_tokens=False)
-        marks = decode(said).count(mark)
+        marks = decode(ids).count(mark)
         if not marks:
             return [], gap
-        length = bisect_left(range(len(said)), marks, key=lambda n: decode(said[:n]).count(mark))
-        behind = decode(said[:length]).rpartition(mark)[2]
-        # The token that ends the mark may hold line breaks behind it.
-        return said[:length], gap.removeprefix(behind) if gap.startswith(behind) else gap
+        length = bisect_left(range(len(ids)), marks, key=lambda n: decode(ids[:n]).count(mark))
+        after = decode(ids[:length]).rpartition(mark)[2]
+        # The token that ends the mark may contain line breaks after it.
+        return ids[:length], gap.removeprefix(after) if gap.startswith(after) else gap
 
     def _step(
         self, embedded: Tensor, mask: Tensor | dict[str, Tensor], positions: Tensor
@@ -174,12 +173,12 @@ class Generation:
 
 
 class GrowingLayer(DynamicLayer):
-    """Keys and values of one layer [B, heads, T, width] in buffers with room behind them, so that a
-    step writes what is new and copies nothing of what is there."""
+    """Keys and values of one layer [B, heads, T, width] in buffers with spare room, so that a step
+    writes only the new states and copies no old ones."""
 
     def update(self, key_states: Tensor, value_states: Tensor, *args, **kwargs) -> tuple:
-        """Append the states of new tokens; all keys and values so far."""
-        # Products are taken in this precision anyway.
+        """Append the states of new tokens; returns all keys and values so far."""
+        # Attention computes in this precision anyway.
         device = key_states.device.type
         if torch.is_autocast_enabled(device):
             dtype = torch.get_autocast_dtype(device)
@@ -198,7 +197,7 @@ class GrowingLayer(DynamicLayer):
 
 
 def _with_room(buffer: Tensor, used: int, length: int) -> Tensor:
-    """The first `used` tokens of a buffer in one of `length`."""
+    """A buffer of `length` with the first `used` tokens of another."""
     shape = (*buffer.shape[:2], length, buffer.shape[3])
     larger = buffer.new_empty(shape)
     larger[:, :, :used] = buffer[:, :, :used]
@@ -206,9 +205,9 @@ def _with_room(buffer: Tensor, used: int, length: int) -> Tensor:
 
 
 class LabelTree:
-    """A lead that all labels share, and behind it every label's tokens, each blind to the others.
+    """A lead that all labels share, followed by every label's tokens, which do not see each other.
 
-    `ids`, `depths` int64[N]; `seen` bool[N, N] is True where a token (row) may look at another.
+    `ids`, `depths` int64[N]; `seen` bool[N, N] is True where a token (row) sees another (column).
     """
 
     def __init__(self, lead: np.ndarray, tails: list[np.ndarray]):
@@ -229,9 +228,9 @@ class LabelTree:
             np.concatenate([[self.lead - 1], np.arange(start, start + len(tail) - 1)])
             for start, tail in zip(starts, self.tails, strict=False)
         ]
-        # Every tail begins behind one and the same token, which is projected once.
-        asked, place = np.unique(np.concatenate(before), return_inverse=True)
-        logits = method.logits(hidden[asked]).float()
+        # Every tail begins after the same token, which is projected only once.
+        distinct, row = np.unique(np.concatenate(before), return_inverse=True)
+        logits = method.logits(hidden[distinct]).float()
         targets = np.concatenate(self.tails)
-        nats = logits[place, targets] - logits.logsumexp(-1)[place]
+        nats = logits[row, targets] - logits.logsumexp(-1)[row]
         return [float(part.sum()) for part in nats.split([len(tail) for tail in self.tails])]

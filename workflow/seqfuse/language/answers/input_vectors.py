@@ -1,8 +1,8 @@
-"""A record's DNA and its text as the decoder is given them: one vector each (the papers' Fig. 6).
+"""A record's DNA and its text as one vector each, before the decoder (the papers' Fig. 6).
 
-Both are means over input embeddings, before the decoder's first layer: those of the DNA segments,
-without the two markers around each, and those of the tokens of question and reference reasoning.
-Every method of a suite shows the same records, so that what differs is the way DNA enters.
+Both are means over input embeddings, before the decoder's first layer: of the DNA segments, without
+the two markers around each, and of the tokens of question and reference reasoning. All methods of a
+suite use the same records, so that they differ only in how DNA enters.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ from seqfuse.language.suite import Suite
 from seqfuse.registry.methods import METHODS
 
 _SEED = 0
-# A plane of fewer pairs shows nothing.
+# The fewest and most pairs of a figure; fewer would show nothing.
 _FEWEST, _MOST = 10, 100
 
 
@@ -33,10 +33,10 @@ def rows(
     receipts: Sequence[Path],
     out: Path,
 ) -> list[dict]:
-    """Rows of `tables.VECTORS` from the first seed of `model`; none where there is nothing to show.
+    """Rows of `tables.VECTORS` from the first seed of `model`.
 
-    That is a method that shows no DNA or no text, or a suite whose texts are nearly all the same.
-    The folder of `out` holds the decoded encoder states meanwhile.
+    There are none for a method without DNA or without text, or a suite with too few different
+    texts. Decoded encoder states are kept in the folder of `out` for the time being.
     """
     trained = prediction.read(model, datasets)
     folder, description = next(iter(trained.items()))
@@ -54,27 +54,27 @@ def rows(
 
 def sample(records: Mapping[str, Sequence[Mapping]]) -> list[Prompt]:
     """At most `_MOST` test records of different texts, drawn with one seed from all datasets."""
-    found = [
+    test = [
         prompts.from_record(name, row, thinks=False)
         for name, rows in records.items()
         for row in rows
         if row["split"] == "test"
     ]
-    order = np.random.default_rng(_SEED).permutation(len(found))
+    order = np.random.default_rng(_SEED).permutation(len(test))
     by_text: dict[str, Prompt] = {}
-    for place in order:
-        by_text.setdefault(text(found[place]), found[place])
+    for number in order:
+        by_text.setdefault(text(test[number]), test[number])
     return list(by_text.values())[:_MOST]
 
 
 def text(prompt: Prompt) -> str:
-    """What is said about the DNA: the question, and the reference reasoning where there is one."""
+    """A record's text: the question and, if there is one, the reference reasoning."""
     return " ".join(filter(None, (prompt.question, prompt.reasoning)))
 
 
 @torch.no_grad()
 def pair(method: LanguageMethod, prompt: Prompt, several: bool) -> list[dict]:
-    """The two rows of one record; with `several` datasets grouped by dataset, else by label."""
+    """The two rows of one record, grouped by dataset if there are `several`, else by label."""
     words = torch.from_numpy(method.tokens(text(prompt))).to(method.device)
     means = {"dna": _dna(method, prompt), "text": method.token_embeddings(words).mean(0)}
     owner = {
@@ -85,6 +85,6 @@ def pair(method: LanguageMethod, prompt: Prompt, several: bool) -> list[dict]:
 
 
 def _dna(method: LanguageMethod, prompt: Prompt) -> Tensor:
-    """The mean of the input embeddings in all DNA segments, markers left out, [width]."""
+    """The mean of the input embeddings in all DNA segments, without markers, [width]."""
     embedded = method.embed(method.batch([method.encode(prompt, answer=False)]))[0]
     return embedded[method.dna_columns(prompt)].mean(0)

@@ -1,5 +1,5 @@
-"""A trained model asked on a terminal, or about a whole file: its answers, the labels by
-probability, and what it would say without the DNA."""
+"""A trained model that answers on a terminal or for a whole file: its answers, the labels by
+probability, and its answers without the DNA."""
 
 import math
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ _NOT_ANSWERED = "not answered"
 
 
 class Model:
-    """A checkpoint that is asked about `dataset`; `load` before anything is answered."""
+    """A checkpoint that answers with the labels of `dataset`; call `load` before asking."""
 
     def __init__(self, folder: Path, dataset: str | None, settings: Settings, precision: str):
         from seqfuse.language.finetuning import checkpoint
@@ -33,16 +33,16 @@ class Model:
         if dataset is None and len(known) == 1:
             dataset = next(iter(known))
         if dataset not in known:
-            given = f"was not trained on {dataset}" if dataset else "knows several datasets"
-            raise UserError(f"{folder}: {given}; give --dataset, one of {', '.join(known)}")
+            problem = f"was not trained on {dataset}" if dataset else "knows several datasets"
+            raise UserError(f"{folder}: {problem}; give --dataset, one of {', '.join(known)}")
         self.dataset, self.labels, self.settings = dataset, known[dataset], settings
         self.precision = self.description.answers_in(precision)
         self.entry = METHODS[self.description.method]
         self.method = self._states = None
 
     def prompt(self, row: NewSequence, question: str | None) -> Prompt | None:
-        """The question about a row, or the row's own, in the form of training; None of a row that
-        cannot be used."""
+        """The prompt of a row, in the form of training, with `question` or else the row's own; None
+        if the row cannot be used."""
         if row.fault is not None:
             return None
         if not question and "question" not in row.cells:
@@ -62,16 +62,16 @@ class Model:
             row.reject(BadRow(*_fault(error, row.id)))
             return None
 
-    def fingerprint(self, asked: str) -> str:
-        """What answers are made from, a hash of all that is `asked` among it; how many are had at a
-        time is not."""
+    def fingerprint(self, questions: str) -> str:
+        """The hash of everything that the answers depend on, including the hash of the `questions`
+        (but not the batch size)."""
         from seqfuse import fingerprint
         from seqfuse.training.provenance import surroundings
 
         modules = [self.entry.implementation, *[codon_encoders.LIVE] * self._by_codon]
         made_from = [
             checksums(self.folder),
-            asked,
+            questions,
             vars(self.settings),
             self.precision,
             surroundings(),
@@ -82,7 +82,7 @@ class Model:
         return digest(canonical_json(made_from))
 
     def load(self, encoder: Path | None) -> None:
-        """Load the method and, where it reads states, the encoder that makes them."""
+        """Load the method and, if it reads states, their encoder."""
         from seqfuse.encoders import found_again
         from seqfuse.language.finetuning import checkpoint
 
@@ -93,12 +93,12 @@ class Model:
 
     @property
     def _by_codon(self) -> bool:
-        """Whether it was shown the states by codon of an arm of study B."""
+        """Whether it was trained on an arm of study B's states by codon."""
         return self.entry.reads_store and self.description.encoder["made"].get("layout") == CODONS
 
     def replies(self, asked: Sequence[Prompt]) -> list[dict]:
-        """What there is to say about each prompt; of one that the model does not take `fault`,
-        [what is wrong, what to do], which is found by halves."""
+        """The reply to each prompt. For a prompt that the model cannot take, it holds `fault`:
+        [what is wrong, what to do]. Such prompts are isolated by bisection."""
         if not asked:
             return []
         try:
@@ -110,18 +110,18 @@ class Model:
         return self.replies(asked[:half]) + self.replies(asked[half:])
 
     def _replies(self, asked: Sequence[Prompt]) -> list[dict]:
-        """Answers to some prompts, and to the same with blank DNA, each different one once."""
+        """Replies to some prompts, also with blanked DNA; equal prompts are asked only once."""
         blanked = [self._blanked(prompt) for prompt in asked] if self.entry.sees_dna else []
         distinct = {prompt.hash: prompt for prompt in (*asked, *blanked)}
-        said = dict(zip(distinct, self._answered(list(distinct.values())), strict=True))
+        answers = dict(zip(distinct, self._answered(list(distinct.values())), strict=True))
         return [
-            self._reply(prompt, *said[prompt.hash])
-            | {"blanked": self._short(*said[blank.hash], blank) if blank else None}
+            self._reply(prompt, *answers[prompt.hash])
+            | {"blanked": self._short(*answers[blank.hash], blank) if blank else None}
             for prompt, blank in zip(asked, blanked or [None] * len(asked), strict=True)
         ]
 
     def _answered(self, asked: list[Prompt]) -> list[tuple[str | None, dict[str, float]]]:
-        """The text, if the method writes one, and the likelihood of each label."""
+        """The text, if the method generates one, and the log-likelihood of each label."""
         from seqfuse.language.answers import decoding
 
         self._embed(asked)
@@ -129,12 +129,12 @@ class Model:
             if not self.entry.generates:
                 return [(None, loglik) for loglik, _ in self.method.classify(asked)]
             labels = {self.dataset: self.labels}
-            found = decoding.answer(self.method, asked, labels, self.settings)
-        return [(one.text, one.loglik) for one in found]
+            answers = decoding.answer(self.method, asked, labels, self.settings)
+        return [(answer.text, answer.loglik) for answer in answers]
 
     def answer_aloud(self, row: NewSequence, prompt: Prompt) -> None:
-        """Print the answer while it is generated, then the labels, the likeliest first, and what
-        the answer would be with the DNA blanked; a row that the model does not take is rejected."""
+        """Print the answer while it is generated, then the labels, likeliest first, and the answer
+        with the DNA blanked; a row that the model cannot take is rejected."""
         try:
             self._answer_aloud(prompt)
         except UserError as error:
@@ -171,7 +171,7 @@ class Model:
         return products(self.method.device, self.precision)
 
     def _speak(self, prompt: Prompt) -> dict[str, float]:
-        """Print the answer to one prompt token by token; the likelihoods of the labels."""
+        """Print the answer to one prompt token by token; returns the labels' log-likelihoods."""
         from seqfuse.language.answers import decoding
         from seqfuse.language.answers.generation import Generation
 
@@ -183,7 +183,7 @@ class Model:
         def heard(whole: bool = False) -> None:
             nonlocal shown
             text = readable(generation.texts()[0], whole)
-            # A character of several bytes may not be whole yet.
+            # A character of several bytes may still be incomplete.
             if not text.endswith("\N{REPLACEMENT CHARACTER}"):
                 print(text[len(shown) :], end="", flush=True)
                 shown = text
@@ -195,19 +195,19 @@ class Model:
 
     @staticmethod
     def _blanked(prompt: Prompt) -> Prompt:
-        """The same question about DNA that says nothing but its length."""
+        """The same question about DNA that carries only its length."""
         from seqfuse.language.probing.alterations import blank
 
         dna = blank(tuple(segment.sequence for segment in prompt.dna))
         return replace(prompt, dna=tuple(map(Dna, dna)))
 
     def _note(self, prompt: Prompt) -> str:
-        """What sets the DNA apart from that of training, if anything does."""
+        """How the DNA differs in length from that of training, or ""."""
         low, high = self.description.lengths.get(self.dataset, (0, math.inf))
-        given = [len(segment.sequence) for segment in prompt.dna]
-        if all(low <= length <= high for length in given):
+        lengths = [len(segment.sequence) for segment in prompt.dna]
+        if all(low <= length <= high for length in lengths):
             return ""
-        return f"{' and '.join(map(str, given))} nt; the model was trained on {low} to {high} nt"
+        return f"{' and '.join(map(str, lengths))} nt; the model was trained on {low} to {high} nt"
 
     def _short(self, text: str | None, loglik: dict[str, float], prompt: Prompt) -> dict:
         shares = probabilities(loglik)
@@ -230,28 +230,30 @@ class Model:
 
 
 def readable(text: str, whole: bool = True) -> str:
-    """A generated text without the sign that ends its reasoning, which the prompt has opened; of a
-    text that is not `whole`, without what may become that sign."""
+    """A generated text without the tag that closes its reasoning, as the prompt opens it.
+
+    If the text is not `whole` yet, an ending that may become that tag is left out too.
+    """
     sign = CLOSE.strip()
     for size in range(len(sign) - 1, 0, -1) if not whole else ():
         if text.endswith(sign[:size]):
             text = text[:-size]
             break
-    before, found, behind = text.partition(sign)
-    if not found:
+    before, closed, after = text.partition(sign)
+    if not closed:
         return text if whole else text.rstrip("\n")
-    behind = behind.replace(sign, "").lstrip("\n")
+    after = after.replace(sign, "").lstrip("\n")
     before = before.rstrip("\n")
-    return f"{before}\n\n{behind}" if before else behind
+    return f"{before}\n\n{after}" if before else after
 
 
 def unanswered(row: NewSequence) -> str:
-    """What stands in place of an answer to a row that cannot be used."""
+    """The text in place of an answer to a row that cannot be used."""
     return f"{_NOT_ANSWERED}: {row.fault}"
 
 
 def _fault(error: UserError, id: str) -> list[str]:
-    """What is wrong with a row, and what to do, of a message about it."""
+    """[what is wrong, what to do], from a message about a row."""
     what, _, fix = str(error).rpartition(f"record {id!r}: ")[2].partition("; ")
     return [what, fix]
 

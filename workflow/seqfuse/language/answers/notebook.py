@@ -10,9 +10,9 @@ from seqfuse.language.answers import interactive
 
 
 class TrainedMethod:
-    """A method of study A in `folder`, as `seqfuse language finetune` wrote it, or a copy.
+    """A trained method of study A in `folder`, written by `seqfuse language finetune`.
 
-    `dataset` is needed only if it was trained on several.
+    `dataset` is needed only if it was trained on several. Raises UserError for any other folder.
     """
 
     def __init__(self, folder: Path, dataset: str | None = None):
@@ -26,11 +26,11 @@ class TrainedMethod:
         return tuple(self._model.labels)
 
     def ask(self, question: str, dna: str, variant: str | None = None) -> dict:
-        """The answer to a question about DNA of A, C, G, T and N, and about its variant if given.
+        """The answer to a question about `dna`, of A, C, G, T and N, and its `variant`, if any.
 
-        As `seqfuse ask --json`: `text` (what was generated), `answer` (the label that it is, or
+        A dictionary as from `seqfuse ask --json`: `text` (as generated), `answer` (its label, or
         None), `likeliest`, `probabilities` of all labels, `blanked` (the same with the DNA
-        blanked), `note`. DNA that the model does not take is a `UserError`.
+        blanked), `note`. Raises UserError if the model cannot take the DNA.
         """
         row = NewSequence(Place("question", 1, "question"), {"sequence": dna.upper()})
         if variant is not None:

@@ -22,7 +22,7 @@ from seqfuse.training.provenance import surroundings
 
 
 class Prediction(Section, path="language/prediction"):
-    """In which precision, and which validation records."""
+    """The precision of answers, and the number of validation records."""
 
 
 def predict(
@@ -34,11 +34,11 @@ def predict(
     asking: Prediction,
     journal: Journal,
 ) -> list[dict]:
-    """The answers of every seed in `model` about every test record and `asking.validation_rows` of
-    every dataset's val; of a part of the work only the batches that fall to it are answered, and
-    land in its journal.
+    """The answers of every seed in `model` about each dataset's test records and
+    `asking.validation_rows` of its validation records.
 
-    The folder of the journal holds the decoded encoder states meanwhile.
+    If the journal is that of a part, only its batches are answered. Decoded encoder states are kept
+    in the journal's folder for the time being.
     """
     trained = read(model, datasets)
     suite = Suite.read(datasets, records)
@@ -55,14 +55,15 @@ def predict(
 
 
 def read(model: Path, datasets: Sequence[str]) -> dict[Path, Description]:
-    """The checkpoint folder of every seed, with its description; all know all `datasets`."""
+    """The checkpoint folder of every seed, with its description; `UserError` if the model was not
+    trained on all `datasets`."""
     trained = {folder: checkpoint.read_description(folder) for folder in checkpoint.seeds(model)}
     known = next(iter(trained.values())).labels
     for name in datasets:
         if name not in known:
             raise UserError(
-                f"{model}: was not trained on {name}, so it knows no label of it; it knows"
-                f" {', '.join(known)}"
+                f"{model}: was not trained on {name} and does not know its labels; it was trained"
+                f" on {', '.join(known)}"
             )
     return trained
 
@@ -75,10 +76,12 @@ def of_seeds(
     precision: str,
     journal: Journal,
 ) -> list[dict]:
-    """A row less its `probe` for every seed and prompt, in order, but for prompts that fall to
-    another part; what a run of the same job that
-    was ended has answered already is taken from its journal. `states_of` gives the encoder states
-    that a checkpoint reads; seeds with one encoder share them."""
+    """One row, without `probe`, for every seed and prompt, in order.
+
+    Prompts of other parts are left out, and batches that an interrupted run of the same job
+    answered are taken from its journal. `states_of` gives the encoder states that a checkpoint
+    reads; seeds with the same encoder share them.
+    """
     method = next(iter(trained.values())).method
     module = METHODS[method].implementation.split(":")[0]
     made_from = [
@@ -106,12 +109,15 @@ def frozen_states(
     asked: Sequence[Prompt],
     memory: Path,
 ):
-    """The encoder states of every sequence that is asked about, from the encoder of training: its
-    receipts are among those given, one a dataset for each encoder in turn."""
+    """The encoder states of all sequences in the prompts, from the encoder of training.
+
+    `receipts` holds one receipt for each dataset, for each encoder in turn; the matching ones are
+    used.
+    """
     if not receipts:
         raise UserError(
-            f"method {description.method!r} reads encoder states: give --embeddings, one receipt a"
-            " dataset"
+            f"method {description.method!r} reads encoder states: give --embeddings, one receipt"
+            " per dataset"
         )
     each = range(0, len(receipts), len(datasets))
     groups = [receipts[start : start + len(datasets)] for start in each]
@@ -119,7 +125,7 @@ def frozen_states(
     states, key, _ = read_states(datasets, (known or groups)[0], sequences(asked), memory)
     if key != description.key:
         raise UserError(
-            f"{receipts[0]}: embeddings of the key {key}, but the model was trained on those of"
+            f"{receipts[0]}: embeddings with key {key}, but the model was trained on"
             f" {description.key}; give the receipts that it was fine-tuned with"
         )
     return states
@@ -149,29 +155,33 @@ def _of_seed(
         once = partial(_once, journal, description.seed)
         with products(method.device, precision):
             answers = decoding.answer(method, asked, description.labels, settings, progress, once)
-        said = [
-            {
-                **asdict(found),
-                "predicted": closed[prompt.dataset].match(parse(found.text, prompt.thinks)),
-                "mode": "own" if prompt.thinks else "empty",
-                "loglik_per_token": list(found.loglik_per_token.items()),
-            }
-            for prompt, found in zip(asked, answers, strict=True)
-            if found is not None
+        pairs = [
+            (prompt, answer)
+            for prompt, answer in zip(asked, answers, strict=True)
+            if answer is not None
         ]
-        asked = [prompt for prompt, found in zip(asked, answers, strict=True) if found is not None]
+        asked = [prompt for prompt, _ in pairs]
+        columns = [
+            {
+                **asdict(answer),
+                "predicted": closed[prompt.dataset].match(parse(answer.text, prompt.thinks)),
+                "mode": "own" if prompt.thinks else "empty",
+                "loglik_per_token": list(answer.loglik_per_token.items()),
+            }
+            for prompt, answer in pairs
+        ]
     else:
         with products(method.device, precision):
             classified = method.classify(asked, progress)
-        said = [
+        columns = [
             {"predicted": max(loglik, key=loglik.get), "loglik": loglik, "prompt_tokens": tokens}
             for loglik, tokens in classified
         ]
     common = {"method": description.name, "seed": description.seed}
-    for prompt, found in zip(asked, said, strict=True):
-        place = {"id": prompt.id, "dataset": prompt.dataset, "prompt_hash": prompt.hash}
-        found["loglik"] = list(found["loglik"].items())
-        yield {**place, **common, **found}
+    for prompt, answer in zip(asked, columns, strict=True):
+        question = {"id": prompt.id, "dataset": prompt.dataset, "prompt_hash": prompt.hash}
+        answer["loglik"] = list(answer["loglik"].items())
+        yield {**question, **common, **answer}
 
 
 def _once(journal: Journal, seed: int, key: str, work: Callable[[], list]) -> list:
@@ -179,7 +189,7 @@ def _once(journal: Journal, seed: int, key: str, work: Callable[[], list]) -> li
 
 
 class _Counter:
-    """Says how many of `total` are done, now and then."""
+    """Reports how many of `total` are done."""
 
     def __init__(self, label: str, total: int):
         self.label, self.total, self.done = label, total, 0

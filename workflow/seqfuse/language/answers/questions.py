@@ -1,4 +1,4 @@
-"""Questions about DNA from files of one's own: FASTA, a table that may ask each its own, a VCF."""
+"""Questions about DNA in a user's files: FASTA, a table with its own questions, or a VCF."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,15 +15,15 @@ from seqfuse.files import canonical_json
 from seqfuse.language.prompts import Prompt
 from seqfuse.progress import say
 
-# Where a variant lies: column of a VCF -> what answers call it.
+# The position of a variant: column of a VCF -> name in the answers.
 POSITION = {"CHROM": "chrom", "POS": "pos", "REF": "ref", "ALT": "alt"}
 
 
 @dataclass(frozen=True)
 class Questions:
-    """The rows of a file, each with the question about it (None of a row that cannot be used).
+    """The rows of a file, each with its question (None for a row that cannot be used).
 
-    Both are made anew each time that they are gone through, so that no file has to fit into memory.
+    They are read anew at each iteration, so that no file has to fit into memory.
     """
 
     path: Path
@@ -34,8 +34,8 @@ class Questions:
         return ((row, self.prompt(row)) for row in self.rows)
 
     def check(self, policy: str) -> "Checked":
-        """Go through all of them: what cannot be asked is named, or refused, before anything is."""
-        bad, ids, said = BadRows(), new_sequences.Ids(), hashlib.sha256()
+        """Report or refuse the rows that cannot be used, before any question is asked."""
+        bad, ids, questions = BadRows(), new_sequences.Ids(), hashlib.sha256()
         sound = faulty = 0
         for row, prompt in self:
             ids.add(row.id)
@@ -43,7 +43,7 @@ class Questions:
                 bad.add(row.place, row.fault)
                 faulty += 1
             else:
-                _add(said, prompt)
+                _add(questions, prompt)
                 sound += 1
         ids.check(self.path, self.rows)
         new_sequences.tell(bad, sound, policy)
@@ -51,28 +51,28 @@ class Questions:
         for what, count in noted.items():
             if count:
                 say(f"{self.path}: {count:,} {what}")
-        return Checked(sound, faulty, said.hexdigest())
+        return Checked(sound, faulty, questions.hexdigest())
 
 
 @dataclass(frozen=True)
 class Checked:
-    """How many rows can be asked about, how many cannot, and a hash of all that is asked."""
+    """The number of usable rows and of faulty ones, and a hash of all questions."""
 
     sound: int
     faulty: int
     asked: str
 
 
-def _add(said: "hashlib._Hash", prompt: Prompt) -> None:
-    """Take up a question; its DNA as it is, because to write megabytes as JSON takes long."""
+def _add(questions: "hashlib._Hash", prompt: Prompt) -> None:
+    """Add a question to the hash; its DNA as plain text, because writing it as JSON is slow."""
     dna = [segment.sequence for segment in prompt.dna]
-    told = [prompt.id, prompt.dataset, prompt.system, prompt.question, prompt.thinks]
-    said.update(canonical_json([*told, [*map(len, dna)]]).encode())
-    said.update("".join(dna).encode())
+    fields = [prompt.id, prompt.dataset, prompt.system, prompt.question, prompt.thinks]
+    questions.update(canonical_json([*fields, [*map(len, dna)]]).encode())
+    questions.update("".join(dna).encode())
 
 
 def position(row: NewSequence) -> dict[str, str | int | None]:
-    """Where a row lies in its genome; nothing where its file does not say."""
+    """The position of a row in its genome; {} if its file has none."""
     place = {ours: row.cells[name] for name, ours in POSITION.items() if name in row.cells}
     if (place.get("pos") or "").isdecimal():
         place["pos"] = int(place["pos"])
@@ -80,11 +80,13 @@ def position(row: NewSequence) -> dict[str, str | int | None]:
 
 
 def read_vcf(vcf: Path, genome: Path | None, window: int, strand: str) -> SequenceFile:
-    """A row an alternative allele: windows of the genome with either allele. The id of each says
-    where it lies, CHROM:POS:REF>ALT."""
+    """One row for each alternative allele: windows of the genome with either allele.
+
+    The id of a row is CHROM:POS:REF>ALT.
+    """
     reader = Reader(vcf, genome=genome, window=window, strand=strand)
     if reader.form != "vcf":
-        raise UserError(f"{vcf}: this is no VCF but {reader.form}; give it as --dna")
+        raise UserError(f"{vcf}: this is {reader.form}, not a VCF; give it as --dna")
     return SequenceFile(reader, ("id", "sequence", "variant", *POSITION), {})
 
 
@@ -94,12 +96,12 @@ def read_dna(
     columns: Mapping[str, str] | None = None,
     genome: Path | None = None,
 ) -> Iterable[NewSequence]:
-    """The rows of a file, with the variants of a file of their own if there is one; `columns` names
-    those that are called otherwise, and GFF3 speaks of a `genome`.
+    """The rows of a file, with variants from a second file if there is one.
 
-    A variant belongs to the reference of its name; where either file holds one record, the two
-    belong together whatever their names. A row without its other half cannot be used. With a file
-    of variants, both are in memory.
+    `columns` maps columns to their names in the file; `genome` is that of a GFF3 file. A variant
+    belongs to the reference with the same name; if both files have a single record, the two belong
+    together whatever their names. A row without its counterpart cannot be used. With a second file,
+    both are held in memory.
     """
     if variant is None:
         return new_sequences.of_file(reference, ASKED, columns or {}, genome)

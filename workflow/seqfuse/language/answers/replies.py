@@ -1,6 +1,6 @@
-"""The replies to all rows of a file, in order, and how they are written: JSON lines or a table.
+"""The replies to all rows of a file, in order, written as JSON lines or a table.
 
-A batch of rows is in memory at a time, however many the file has.
+Only one batch of rows is in memory at a time.
 """
 
 import csv
@@ -24,7 +24,7 @@ DELIMITERS = {f".{form}": delimiter for form, delimiter in file_kinds.DELIMITERS
 
 @dataclass
 class Replies:
-    """The reply to each row, or why there is none: `batch` rows are answered at a time."""
+    """The reply to each row, or the reason that there is none; answers `batch` rows at a time."""
 
     model: Model
     questions: Questions
@@ -32,25 +32,25 @@ class Replies:
     journal: Journal | None = None
     bad: BadRows = field(default_factory=BadRows)
     answered: int = 0
-    same: int = 0  # have the same likeliest label without their DNA
+    same: int = 0  # rows with the same likeliest label without their DNA
     noted: int = 0
     shown_dna: bool = False
 
     def __iter__(self) -> Iterator[dict]:
         pairs, start = iter(self.questions), 0
         while True:
-            # What was kept of an earlier call stays as it is, however many it took at a time.
+            # Batches of an earlier call are kept, even if its batch size was different.
             kept = self.journal and self.journal.kept(str(start))
             part = [*islice(pairs, len(kept) if kept else self.batch)]
             if not part:
                 return
-            said = kept or self._answered([prompt for _, prompt in part], str(start))
-            for (row, _), reply in zip(part, said, strict=True):
+            replies = kept or self._answered([prompt for _, prompt in part], str(start))
+            for (row, _), reply in zip(part, replies, strict=True):
                 yield self._reply(row, reply)
             start += len(part)
 
     def aloud(self, several: bool) -> None:
-        """Print the answers while they are generated, each under its id where there are several."""
+        """Print the answers while they are generated, each under its id if there are several."""
         for row, prompt in self.questions:
             if prompt is None:
                 continue
@@ -63,11 +63,11 @@ class Replies:
                 self.bad.add(row.place, row.fault)
 
     def _answered(self, asked: list, key: str) -> list[dict | None]:
-        """A reply to each prompt, None where there is none."""
+        """A reply to each prompt, None for None."""
 
         def work() -> list[dict | None]:
-            said = iter(self.model.replies([prompt for prompt in asked if prompt is not None]))
-            return [None if prompt is None else next(said) for prompt in asked]
+            replies = iter(self.model.replies([prompt for prompt in asked if prompt is not None]))
+            return [None if prompt is None else next(replies) for prompt in asked]
 
         return self.journal.once(key, work) if self.journal else work()
 
@@ -92,8 +92,10 @@ def as_json(reply: dict) -> str:
 
 
 def write(out: Path, replies: Replies, checked: Checked, columns: list[str], policy: str) -> None:
-    """Answer into a file; finished batches are kept beside it until it is written. `columns` are
-    those of a table that say where a row lies."""
+    """Write the answers to a file; finished batches are saved beside it until then.
+
+    `columns` are the columns of a table that hold a row's position.
+    """
     with Journal(out) as journal:
         journal.begin(replies.model.fingerprint(checked.asked))
         replies.journal = journal
@@ -114,7 +116,7 @@ def write(out: Path, replies: Replies, checked: Checked, columns: list[str], pol
     )
     say(f"{out}: {replies.answered} of {total} answered; {without}")
     if replies.noted:
-        say(f"{replies.noted} have DNA of a length outside that of training")
+        say(f"{replies.noted} have DNA shorter or longer than any in training")
 
 
 def _names(labels: list[str], position: list[str]) -> list[str]:

@@ -1,7 +1,7 @@
-"""What a long job has done so far, one line a batch, in a hidden file beside its output.
+"""The finished batches of a long job, one per line, in a hidden file beside its output.
 
-The batches of one job may also be dealt out to several: what a part publishes is its journal, and
-the job that gathers the parts takes all batches from theirs.
+The batches of one job may also be dealt out to several: the output of a part is its journal, and
+the job that joins the parts takes all batches from these.
 """
 
 import contextlib
@@ -21,21 +21,22 @@ _FINGERPRINT = "fingerprint"
 
 
 class Journal:
-    """The finished batches of a job by key: a context manager that ends when the output is written,
-    and takes the file away only then. With a `part`, the file becomes the output, and batches that
-    fall to others are left out; `parts` are such outputs, whose batches are taken from there.
+    """The finished batches of a job by key: a context manager around the writing of its output.
 
-    `begin` says what the batches depend on: a file with another fingerprint counts as none, and
-    says so. A last line that the end of a process cut counts as not written. A file with a line
-    that does not match its checksum is set aside, and its other lines are kept. What the batches
-    hold is not in memory.
+    If the block succeeds, the journal is removed; with a `part`, it becomes the output instead, and
+    batches of other parts are left out. `parts` are such outputs, from which batches are taken.
+
+    `begin` says what the batches depend on: a journal with another fingerprint is discarded with a
+    message. An incomplete last line counts as not written. A file with a line that does not match
+    its checksum is set aside, and its other lines are kept. The content of batches is not held in
+    memory.
     """
 
     def __init__(self, out: Path, part: Part | None = None, parts: Sequence[Path] = ()):
         self.path = out.with_name(f".{out.name}.journal")
         self._out, self._part, self._parts = out, part, parts
-        self._places: dict[str, int] = {}  # of each batch, where its line begins
-        self._gathered: dict[str, tuple[BinaryIO, int]] = {}  # the same of the parts' batches
+        self._places: dict[str, int] = {}  # the offset of each batch's line
+        self._gathered: dict[str, tuple[BinaryIO, int]] = {}  # the same for batches of parts
         self._asked = 0
         self._stack = contextlib.ExitStack()
 
@@ -51,16 +52,15 @@ class Journal:
                 self.path.unlink()
 
     def begin(self, fingerprint: str) -> None:
-        """Take up the batches of an earlier process and of parts, if they were made from the
-        same."""
+        """Use the batches of an earlier process, and of parts, with this fingerprint."""
         self._file = self._stack.enter_context(self.path.open("a+b"))
-        self._places, size, damage = _found(self._file)
+        self._places, size, damage = _lines(self._file)
         if damage:
             whole, places = self._file, self._places
-            set_aside(self.path, damage, "what that line held is computed again")
+            set_aside(self.path, damage, "the batch of that line is computed again")
             self._file = self._stack.enter_context(self.path.open("a+b"))
             size = sum(self._append(_line(whole, place)) for place in places.values())
-            self._places, _, _ = _found(self._file)
+            self._places, _, _ = _lines(self._file)
         before = self._places.pop(_FINGERPRINT, None)
         if size and (before is None or _entry(_line(self._file, before))[1] != fingerprint):
             say(f"{self.path}: made with another model, other data or code; starting from scratch")
@@ -74,14 +74,14 @@ class Journal:
             self._gather(path, fingerprint)
 
     def kept(self, key: str) -> object | None:
-        """A batch that was had before, or None."""
+        """A batch that is already finished, or None."""
         if key in self._places:
             return _entry(_line(self._file, self._places[key]))[1]
         return _entry(_line(*self._gathered[key]))[1] if key in self._gathered else None
 
     def once(self, key: str, work: Callable[[], object]) -> object | None:
-        """What `work` gives, as JSON knows it; computed now unless it was before. None of a batch
-        that falls to another part."""
+        """The result of `work` as JSON, computed only if it is not in the journal yet; None for a
+        batch of another part."""
         place, self._asked = self._asked, self._asked + 1
         if self._part and not self._part.deals(place):
             return None
@@ -92,7 +92,7 @@ class Journal:
         return value
 
     def _write(self, key: str, value: object) -> int:
-        """Append a batch; where it stands."""
+        """Append a batch; the offset of its line."""
         entry = json.dumps([key, value], ensure_ascii=False).encode()
         self._append(b"%s %s\n" % (_checksum(entry).encode(), entry))
         os.fsync(self._file.fileno())
@@ -105,10 +105,10 @@ class Journal:
         return len(line)
 
     def _gather(self, path: Path, fingerprint: str) -> None:
-        """Note the batches of a part. One that was made from other things is an error, because to
-        compute them all here would take as long as all parts together."""
+        """Note the batches of a part. Another fingerprint is an error, because recomputing its
+        batches here would take as long as all parts together."""
         file = self._stack.enter_context(path.open("rb"))
-        places, _, damage = _found(file)
+        places, _, damage = _lines(file)
         made = places.pop(_FINGERPRINT, None)
         if damage or made is None or _entry(_line(file, made))[1] != fingerprint:
             why = damage or "it was made with another model, other data, code or kind of device"
@@ -116,8 +116,8 @@ class Journal:
         self._gathered |= {key: (file, place) for key, place in places.items()}
 
 
-def _found(file: BinaryIO) -> tuple[dict[str, int], int, str]:
-    """Where each whole line begins, by key; how many bytes these have, and what is wrong."""
+def _lines(file: BinaryIO) -> tuple[dict[str, int], int, str]:
+    """The offset of each complete line by key, the size of these lines, and what is damaged."""
     places, size, damage = {}, 0, ""
     file.seek(0)
     for number, line in enumerate(file, start=1):
@@ -138,7 +138,7 @@ def _line(file: BinaryIO, place: int) -> bytes:
 
 
 def _entry(line: bytes) -> tuple[str, object]:
-    """Key and value of a whole line."""
+    """Key and value of a complete line."""
     return json.loads(line.partition(b" ")[2])
 
 

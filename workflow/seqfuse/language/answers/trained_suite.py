@@ -1,13 +1,13 @@
-"""What every command asks for that reads a fine-tuned method and the records of its suite."""
+"""The flags of commands that read a fine-tuned method and the records of its suite."""
 
 import argparse
 from pathlib import Path
 
 
 def add_arguments(parser: argparse.ArgumentParser, datasets: str, encoder: bool = False) -> None:
-    """Add --model, --datasets, --records and --threads; `datasets` says in a few words which.
+    """Add --model, --datasets, --records and --threads; `datasets` is the help of --datasets.
 
-    With `encoder`, also --encoder, for methods that encode DNA that no store holds.
+    With `encoder`, also add --encoder, for methods that encode DNA which no store holds.
     """
     parser.add_argument("--model", required=True, type=Path, metavar="DIR", help="finetune's --out")
     parser.add_argument("--datasets", required=True, nargs="+", metavar="NAME", help=datasets)
@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser, datasets: str, encoder: bool 
             nargs="+",
             type=Path,
             metavar="DIR",
-            help="folder of the encoder, or of that of each seed, in order (default: where it lay"
-            " when the model was trained)",
+            help="folder of the encoder, or one for each seed, in order (default: its location when"
+            " the model was trained)",
         )
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="default: 1")

@@ -1,1 +1,1 @@
-"""One job of fine-tuning, and the checkpoint folder that it writes."""
+"""A fine-tuning job, its checks before training, and the checkpoint folder that it writes."""

@@ -1,6 +1,6 @@
-"""A fine-tuned model on disk: the folder of the method, and method.json: how it is loaded.
+"""A fine-tuned model on disk: the method's folder, and method.json, which says how to load it.
 
-Light at import: what a checkpoint says of itself is read without torch.
+Importing this module, and reading a description, needs no torch.
 """
 
 from dataclasses import asdict, dataclass, field
@@ -20,15 +20,15 @@ _NAME = "method.json"
 
 @dataclass(frozen=True)
 class Description:
-    """What a checkpoint says of itself.
+    """The description of a checkpoint, in method.json.
 
-    `name` is what the tables call the method, `settings` are its own (none, or those of its section
-    of the configuration), `key` and `encoder_width` those of the frozen states that it reads,
-    `encoder` what `encoders.recorded` says of the encoder they are from, `labels` the closed labels
-    of every dataset, `thinks` the datasets that it was trained to reason about, `precision` that of
-    its training, in which it answers too unless another is asked for, `lengths` the least and the
-    most nucleotides of each dataset's training DNA (none of a model that an older version made),
-    `system` the text of the system's turn, if it is not the template's own.
+    `name` is the method's name in the tables; `settings` are its own section of the configuration,
+    or none. `key` and `encoder_width` are those of the frozen states that it reads, `encoder` is
+    the record of their encoder (`encoders.recorded`). `labels` are the closed labels of every
+    dataset; `thinks` lists the datasets that it was trained to reason about. `precision` is that of
+    its training, and of its answers unless another is asked for. `lengths` are the fewest and most
+    nucleotides of each dataset's training DNA (missing in models of older versions). `system` is
+    the text of the system turn, if it is not the template's own.
     """
 
     method: str
@@ -45,18 +45,18 @@ class Description:
     lengths: dict[str, list[int]] = field(default_factory=dict)
     system: str | None = None
 
-    def answers_in(self, asked: str) -> str:
-        """The precision of its answers where `asked` is wanted, which may name its training's."""
-        return self.precision if asked == "training" else asked
+    def answers_in(self, setting: str) -> str:
+        """The precision of its answers for a setting, which may be "training": the same as then."""
+        return self.precision if setting == "training" else setting
 
 
 def build(name: str, setup: "Setup"):
-    """A method by its name in the catalogue."""
+    """Build a method by its name in the registry."""
     return plugins.load(METHODS[name].implementation)(setup)
 
 
 def save(folder: Path, method, description: Description) -> None:
-    """Write a trained method; a language model's folder is one that transformers loads."""
+    """Write a trained method and its description; transformers loads a language model's folder."""
     method.save(folder)
     write_json(folder / _NAME, asdict(description))
 
@@ -64,10 +64,10 @@ def save(folder: Path, method, description: Description) -> None:
 def read_description(folder: Path) -> Description:
     """The description of a checkpoint folder."""
     if not (folder / _NAME).is_file():
-        raise UserError(f"{folder}: no {_NAME}, so this is no model of `seqfuse language finetune`")
-    found = read_json(folder / _NAME)
+        raise UserError(f"{folder}: not a model of `seqfuse language finetune`: no {_NAME}")
+    content = read_json(folder / _NAME)
     try:
-        description = Description(**found)
+        description = Description(**content)
     except TypeError:
         raise UserError(f"{folder / _NAME}: not written by this version; fine-tune again") from None
     if description.method not in METHODS:
@@ -76,8 +76,11 @@ def read_description(folder: Path) -> Description:
 
 
 def load(folder: Path, states: object | None, precision: str):
-    """The trained method of a checkpoint folder, on this job's device, for answers whose matrix
-    products are taken in `precision` (`training.precision.products`); `states` as in `Setup`."""
+    """Load the trained method of a checkpoint folder onto this job's device.
+
+    `precision` is that of the matrix products of its answers (`training.precision.products`);
+    `states` is as in `Setup`.
+    """
     from seqfuse.language.methods.method import Setup
     from seqfuse.training.device import device
     from seqfuse.training.precision import round_frozen
@@ -99,8 +102,8 @@ def load(folder: Path, states: object | None, precision: str):
 
 
 def seeds(folder: Path) -> list[Path]:
-    """The checkpoint folders of every seed, by seed; none is an error."""
-    found = sorted(folder.glob("seed*/"), key=lambda path: int(path.name.removeprefix("seed")))
-    if not found:
+    """The checkpoint folders of all seeds, by seed; `UserError` if there are none."""
+    folders = sorted(folder.glob("seed*/"), key=lambda path: int(path.name.removeprefix("seed")))
+    if not folders:
         raise UserError(f"{folder}: no seed folder; give the --out of `seqfuse language finetune`")
-    return found
+    return folders

@@ -1,8 +1,8 @@
-"""One job of fine-tuning: seeds of one method on one suite, their checkpoints, logs and costs."""
+"""A fine-tuning job: the seeds of one method on one suite, their checkpoints, logs and costs."""
 
 import contextlib
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -47,9 +47,10 @@ from seqfuse.training.trainer import Diverged, Trainer, Training
 
 @dataclass(frozen=True)
 class Job:
-    """One method on one suite with some seeds and one learning rate; `run` writes a folder a seed.
+    """One method on one suite with some seeds and one learning rate; `run` writes a folder for each
+    seed.
 
-    `name` is what the tables call it: the method's own, or that of a variant of it.
+    `name` is its name in the tables: the method's own, or that of a variant of it.
     """
 
     method: Method
@@ -71,7 +72,7 @@ class Job:
     _encoded: list = field(default_factory=list, init=False, repr=False)
 
     def run(self, out: Path) -> None:
-        """Train every seed, then write their folders; none of them is there before that."""
+        """Train every seed, and only then write their folders."""
         with processes.led(self._alone()), processes.led(shared(self._memory)):
             for seed in self.seeds:
                 self._train(seed)
@@ -79,16 +80,18 @@ class Job:
                 for seed in self.seeds:
                     self._write(seed, out / f"seed{seed}")
                 for seed in self.seeds:
-                    # Other learning rates that were tried with it go, too.
+                    # The trials of other learning rates go too.
                     for tried in self.state.glob(f"rate*/seed{seed}"):
                         discard(tried)
             processes.wait()
 
     def trial(self, out: Path) -> None:
-        """Train the first seed, and write what its learning rate came to as JSON; `run` with that
-        rate goes on from its state, so that nothing is trained twice."""
+        """Train the first seed, and write the validation loss of its learning rate as JSON.
+
+        `run` with that rate continues from its state, so that nothing is trained twice.
+        """
         (seed, *_), rate = self.seeds, self.training.learning_rate
-        found = {"learning_rate": rate, "seed": seed, "validation_loss": None}
+        result = {"learning_rate": rate, "seed": seed, "validation_loss": None}
         with processes.led(self._alone()), processes.led(shared(self._memory, keep=True)):
             try:
                 progress = self._train(seed)
@@ -97,25 +100,25 @@ class Job:
             else:
                 if not math.isfinite(progress.best_loss):
                     raise UserError(
-                        "no validation records to choose a learning rate by; give one"
+                        "no validation records to choose a learning rate by; give a single"
                         " --learning-rate"
                     )
-                found |= {"validation_loss": progress.best_loss}
-                found |= {"examples": progress.examples, "flops": progress.flops}
+                result |= {"validation_loss": progress.best_loss}
+                result |= {"examples": progress.examples, "flops": progress.flops}
             if processes.leads():
-                write_json(out, found)
+                write_json(out, result)
             processes.wait()
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
-        """Hold the seeds' states against other processes."""
+        """Lock the seeds' states against other processes."""
         with contextlib.ExitStack() as held:
             for seed in sorted(self.seeds):
                 held.enter_context(locked(self._state(seed) / ".lock"))
             yield
 
     def _write(self, seed: int, out: Path) -> None:
-        """Write one seed, read back from its state, so that memory holds one model."""
+        """Write one seed, loaded from its state so that memory holds only one model."""
         method = self._build(seed)
         progress = load_best(method, self._state(seed), self._fingerprint)
         cost = step_cost(seed, method, self.training.learning_rate, progress)
@@ -150,11 +153,11 @@ class Job:
 
     @property
     def _memory(self) -> Path:
-        """Where the decoded states of a suite lie, for all its jobs."""
+        """The folder of a suite's decoded states, shared by all its jobs."""
         return self.state.parent / "memory"
 
     def _train(self, seed: int) -> Progress:
-        """Train with a seed, from its checkpoint as far as there is one."""
+        """Train with a seed, resuming from its checkpoint if there is one."""
         method = self._build(seed)
         examples, validation = self._examples(method)
         if self.training.fsdp and self.method.generates and processes.count() > 1:
@@ -177,13 +180,14 @@ class Job:
         return self.state / self._place(seed)
 
     def _examples(self, method) -> tuple[Stored, Stored]:
-        """The training and validation examples, encoded once: a seed changes nothing of them."""
+        """The training and validation examples, encoded once, because they are the same for every
+        seed."""
         if not self._encoded:
             rows = self.training.validation_rows
             suite = self._suite.shuffled() if self.training.shuffle_dna else self._suite
-            asked = (suite.training(self.prompt), suite.validation(self.prompt, rows))
+            parts = suite.training(self.prompt), suite.validation(self.prompt, rows)
             preflight = Preflight(method, self.prompt)
-            for part in asked:
+            for part in parts:
                 encoded = (method.encode(prompt, answer=True) for prompt in part)
                 self._encoded.append(Stored(self.state, preflight.trained(encoded)))
             preflight.hold(self._suite)
@@ -211,7 +215,7 @@ class Job:
 
     @cached_property
     def _fusion(self) -> dict:
-        """The sizes of the fusion that is trained, of which the states say what they are for."""
+        """The shape of the fusion that is trained, from the description of its states' store."""
         if not (self.receipts and self.method.trains_encoder):
             return {}
         fusion = Store.open(self.receipts[0]).description.get("fusion")
@@ -237,7 +241,7 @@ class Job:
             of_receipt(self.receipts[0], folder) if self.receipts else None,
             [name for name in records if self.prompt.reasoning and reasons(records[name])],
             self.training.precision,
-            {name: _lengths(records[name]) for name in self._labels},
+            {name: self._suite.lengths(name) for name in self._labels},
             self.prompt.system,
         )
 
@@ -256,8 +260,8 @@ class Job:
         )
 
     def _pretraining(self) -> dict:
-        """What the card says of SeqCLIP's pre-training, where the method starts from one: its seed,
-        its pairs, and how many were too long for an encoder."""
+        """SeqCLIP's pre-training for the card, if the method has one: its seed, its pairs, and how
+        many were too long for an encoder."""
         if self.pretrained is None:
             return {}
         facts = read_json(self.pretrained / "model.json")
@@ -265,7 +269,7 @@ class Job:
 
     @cached_property
     def _inputs(self) -> list:
-        """Checksums of what is read."""
+        """Checksums of the inputs."""
         return [
             [sha256(path) for path in self.records],
             checksums(self.backbone),
@@ -275,20 +279,20 @@ class Job:
 
     @property
     def _of_encoder(self) -> dict | str | None:
-        """Checksums of the encoder that is trained, or of the arm whose fusion is."""
+        """Checksums of the encoder, or of the arm's fusion, that is trained."""
         if self.encoder is None or self.encoder.is_dir():
             return self.encoder and checksums(self.encoder)
         return sha256(self.encoder)
 
     @property
     def _shown(self) -> dict:
-        """The settings of the prompt that training reads; how much is generated is none of them."""
+        """The prompt settings that affect training; the length of answers does not."""
         shown = {"reasoning": self.prompt.reasoning, "max_tokens": self.prompt.max_tokens}
         return shown | ({"system": self.prompt.system} if self.prompt.system else {})
 
     @cached_property
     def _fingerprint(self) -> str:
-        """What a checkpoint must have been made from to be resumed."""
+        """The hash of everything that a checkpoint depends on; it resumes only if this is equal."""
         module = self.method.implementation.split(":")[0]
         return digest(
             canonical_json(
@@ -305,10 +309,3 @@ class Job:
                 ]
             )
         )
-
-
-def _lengths(rows: Iterable[dict]) -> list[int]:
-    """The least and the most nucleotides of a sequence or variant of the training rows."""
-    train = (row for row in rows if row["split"] == "train")
-    found = [len(row[name]) for row in train for name in ("sequence", "variant") if row[name]]
-    return [min(found), max(found)]

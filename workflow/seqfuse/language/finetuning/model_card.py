@@ -34,20 +34,21 @@ It is then shown, with vectors in place of [reference] and [variant],
 `{prompt!r}`.
 """
 _REFERENCE, _VARIANT = "GATTACAGATTACAGATTACA", "GATTACAGATGACAGATTACA"
-# Labels that a card lists of each dataset.
+# The most labels of a dataset that a card lists.
 _LABELS = 50
 
 
 class Use(NamedTuple):
-    """How a method that answers in text is asked: the text of a prompt, DNA in it (or what stands
-    for its vectors), and the form of DNA in words."""
+    """How to ask a method that answers in text: an example prompt, with DNA as text or placeholders
+    for its vectors, and a description of the form of DNA."""
 
     prompt: str
     form: str
 
     @classmethod
     def of(cls, method: "LanguageMethod", description: Description) -> "Use":
-        """Of a trained method, with a reference and a variant; it reasons if it was taught to."""
+        """The use of a trained method, with a reference and a variant; it reasons if it was trained
+        to."""
         pair = {_REFERENCE: "[reference]", _VARIANT: "[variant]"}
         shown = tuple(map(Dna, pair)) if METHODS[description.method].sees_dna else ()
         thinks = bool(description.thinks)
@@ -74,8 +75,8 @@ def write(
 ) -> None:
     """Write the card of the checkpoint in `folder`.
 
-    `use` is how it is asked, if it answers in text, `cards` are the datasets' card.json, `cost` is
-    its entry of cost.json, `validation_loss` nats an answer token of the step that was kept.
+    `use` says how to ask it, if it answers in text. `cards` are the datasets' card.json, `cost` is
+    its entry in cost.json, `validation_loss` is in nats per answer token, at the best step.
     """
     base = read_json(backbone / "model.json") if (backbone / "model.json").is_file() else {}
     name = base.get("repository", base.get("name", backbone.name))
@@ -103,7 +104,7 @@ def _use(folder: Path, use: Use | None) -> str:
 
 
 def _labels(known: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    yield "What an answer may say, behind `Answer:`.\n"
+    yield "The possible answers, after `Answer:`.\n"
     for name, labels in known.items():
         more = len(labels) - _LABELS
         tail = f", and {more} more, see method.json" if more > 0 else ""
@@ -121,7 +122,7 @@ def _data(records: Mapping[str, Sequence[Mapping]], cards: Sequence[Mapping]) ->
         facts = [card.get(key, "not given") for key in ("licence", "citation")]
         cells = [name, card.get("title", name), *counts, labels, *facts]
         yield "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
-    yield "\nTrained on train, chosen by val; test was not read."
+    yield "\nTrained on train, selected on val; test was not used."
 
 
 def _configuration(name: str, base: Mapping, configuration: Mapping) -> Iterator[str]:
@@ -134,19 +135,17 @@ def _configuration(name: str, base: Mapping, configuration: Mapping) -> Iterator
 
 def _metrics(suite: str, cost: Mapping, validation_loss: float) -> Iterator[str]:
     yield "| metric | value |\n|---|---|"
-    yield f"| validation loss (nats an answer token) | {validation_loss:.4f} |"
+    yield f"| validation loss (nats per answer token) | {validation_loss:.4f} |"
     for key in ("best_step", "steps", "examples", "tokens"):
         yield f"| {key.replace('_', ' ')} | {cost[key]} |"
     yield f"| FLOP executed | {cost['flops']} |"
     for key in ("trained_parameters", "total_parameters"):
         yield f"| {key.replace('_', ' ')} | {cost[key]} |"
-    yield "\nScores on test stand beside those of every control in the run that this comes from:"
+    yield "\nTest scores, with those of every control, are in the run that this model is from:"
     yield f"evaluation/language/{suite}/README.md, by `seqfuse evaluation`."
 
 
 def _licence(name: str, base: Mapping, cards: Sequence[Mapping]) -> str:
-    found = base.get("licence", "random weights" if base.get("scratch") else "see its source")
+    own = base.get("licence", "random weights" if base.get("scratch") else "see its source")
     data = "; ".join(f"{card['name']}: {card['licence']}" for card in cards) or "see their sources"
-    return (
-        f"Bound by the licences of what it was made from. Backbone {name}: {found}. Data: {data}."
-    )
+    return f"Bound by the licences of its sources. Backbone {name}: {own}. Data: {data}."

@@ -1,7 +1,7 @@
-"""What would stop the prediction of a suite, or spoil its scores, found before the training.
+"""Checks before training: would anything stop the prediction of the suite, or spoil its scores?
 
-Every record of every split is looked at: its texts, the tokens of its prompt and its answer, and
-whether an answer as long as the longest that is learnt can be generated.
+They cover every record of every split: its texts, the tokens of its prompt and its answer, and
+whether an answer as long as the longest in training can be generated.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,35 +17,35 @@ from seqfuse.language.methods.method import LanguageMethod
 from seqfuse.language.prompts import Prompt, Settings, for_prediction
 from seqfuse.language.suite import Suite
 
-# Training examples that are looked at for DNA that makes a difference.
+# Training examples that are compared to see whether DNA makes a difference.
 _COMPARED = 32
-# Tokens, and the prompt that has so many.
+# A number of tokens, and the prompt that has so many.
 _Length = tuple[int, Prompt | None]
 
 
 class Preflight:
-    """Training examples pass through `trained`; then `hold` looks at what will be predicted, and
-    refuses what does not fit."""
+    """Training examples pass through `trained`; then `hold` checks the records to be predicted, and
+    refuses those that do not fit."""
 
     def __init__(self, method: Module, settings: Settings):
         self.method, self.settings = method, settings
-        # A classifier of DNA alone writes nothing.
+        # A classifier generates no text.
         self._writes = isinstance(method, LanguageMethod)
-        # The longest so far: whole examples, prompts that will be reasoned about, and answers.
+        # The longest so far: whole examples, prompts that think, and answers.
         self._whole: _Length = (0, None)
         self._shown: _Length = (0, None)
         self._answer: _Length = (0, None)
 
     def trained(self, examples: Iterable[Example]) -> Iterator[Example]:
-        """The examples as they are."""
+        """The examples, unchanged, after noting their lengths."""
         for example in examples:
             if self._writes:
                 self._see(example)
             yield example
 
     def hold(self, suite: Suite) -> None:
-        """A `UserError` if a text of the suite holds a control token, or a record is too long to be
-        learnt or answered; it names the longest, the setting to raise, and to what."""
+        """`UserError` if a text of the suite contains a control token, or a record is too long to
+        be learnt or answered; it names the longest record, the setting to raise, and its value."""
         most, labels = self.settings.max_new_tokens, suite.labels()
         for name, records in suite.records.items():
             for prompt in for_prediction(name, records, self.settings):
@@ -61,27 +61,27 @@ class Preflight:
                     answered = shown + self.method.room(prompt, labels[name], most)
                     self._whole = max(self._whole, (answered, prompt), key=itemgetter(0))
         needed, prompt = self._answer
-        found = []
+        problems = []
         if needed > most:
-            found.append(
-                f"{prompt.dataset}, record {prompt.id!r}: the answer has {needed} tokens, of which"
-                f" a prediction would write {most}; raise language.prompt.max_new_tokens to"
+            problems.append(
+                f"{prompt.dataset}, record {prompt.id!r}: the answer has {needed} tokens, but"
+                f" prediction stops after {most}; raise language.prompt.max_new_tokens to"
                 f" {needed} (--max-new-tokens)"
             )
         shown, asked = self._shown
         answered = (shown + max(most, needed), asked) if asked else self._shown
         tokens, prompt = max(self._whole, answered, key=itemgetter(0))
         if prompt:
-            found.append(self.method.too_long(prompt, tokens, self.settings))
-        if any(found):
-            raise UserError("; and ".join(filter(None, found)))
+            problems.append(self.method.too_long(prompt, tokens, self.settings))
+        if any(problems):
+            raise UserError("; and ".join(filter(None, problems)))
 
     def refuse_blind(self, examples: Sequence[Example]) -> None:
-        """A `UserError` if DNA cannot matter to any answer: whatever the sequence, the same vectors
-        enter, and nothing that is trained could tell two sequences apart.
+        """`UserError` if DNA cannot matter to any answer: every sequence enters as the same
+        vectors, and training could not make them differ.
 
-        Pairs of training examples with other DNA are compared. One pair whose vectors differ, or
-        whose vectors would move what is trained in different ways, will do.
+        Training examples with different DNA are compared in pairs. It suffices that the vectors of
+        one pair differ, or that their gradients at the trained parameters do.
         """
         if not self._writes:
             return
@@ -90,13 +90,13 @@ class Preflight:
         if pairs and not any(self._told_apart(*pair) for pair in pairs):
             raise UserError(
                 "DNA cannot matter to this model: every sequence enters as the same vectors, and"
-                " nothing that is trained tells them apart; train what shows the DNA, or start it"
-                " from values that differ (onevocab: --initialisation random)"
+                " training cannot change that; train the part that shows DNA, or initialise it"
+                " with different values (onevocab: --initialisation random)"
             )
 
     def _told_apart(self, *pair: Example) -> bool:
         trained = [p for p in self.method.parameters() if p.requires_grad]
-        # With dropout, what enters would differ for no reason of the DNA.
+        # With dropout, vectors would differ regardless of the DNA.
         self.method.eval()
         shown = [
             self.method.embed(self.method.batch([e]))[0, self.method.dna_columns(e.prompt)]
