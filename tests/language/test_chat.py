@@ -297,7 +297,10 @@ def test_layout_check_of_an_encoder_and_of_a_text_encoder(project, capsys):
             "demo-qwen4",
             "no such folder, and there is no model 'demo-qwen4'; did you mean 'demo-qwen3'?",
         ),
-        ("qwen3-0.6b", "results/demo/data/models/qwen3-0.6b does not exist yet; make it: snakemake"),
+        (
+            "qwen3-0.6b",
+            "results/demo/data/models/qwen3-0.6b does not exist yet; make it: snakemake",
+        ),
         ("no/folder", "no/folder: no such folder"),
     ],
 )

@@ -256,7 +256,8 @@ def test_no_learning_rate_that_did_not_diverge(commands, tmp_path):
 def test_several_learning_rates_are_tried_first(commands, tmp_path):
     words = ("--learning-rate", 0.01, 0.02)
     found = commands.refused_finetune("text_only", tmp_path / "out", *words)
-    assert "--learning-rate: give one; to choose among several, use `seqfuse language trial`" in found
+    assert "--learning-rate: give one; to choose among several, use" in found
+    assert "`seqfuse language trial` for each" in found
 
 
 def test_no_validation_record_to_choose_a_learning_rate_by(

@@ -90,7 +90,7 @@ class Job:
 
         `run` with that rate continues from its state, so that nothing is trained twice.
         """
-        (seed, *_), rate = self.seeds, self.training.learning_rate
+        seed, rate = self.seeds[0], self.training.learning_rate
         result = {"learning_rate": rate, "seed": seed, "validation_loss": None}
         with processes.led(self._alone()), processes.led(shared(self._memory, keep=True)):
             try:

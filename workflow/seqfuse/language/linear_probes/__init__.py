@@ -1,1 +1,1 @@
-"""Linear probes: what can be read off the states of a trained method, place by place."""
+"""Linear probes: what the hidden states of a trained method encode, place by place."""

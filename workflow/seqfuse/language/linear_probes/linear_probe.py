@@ -1,20 +1,24 @@
+<<<<<<< HEAD
 """Fit linear probes to every place that DNA passes, to see where its information is lost.
+=======
+"""Linear probes of each place that DNA passes: where is the information lost?
+>>>>>>> 01a160f (Language probes, traces and pre-training: prose and names)
 
 Reads the folder that `seqfuse language finetune` wrote, the cleaned records of the suite's datasets
-and their clusters. About the test records that `seqfuse language probe` takes, a logistic
-regression (scikit-learn) predicts label, gene, reference base, alternate base and the quarter of
-the sequence that the variant lies in, from the encoder's states, from what stands in the DNA's
-slots behind an adapter or Q-former (or a vocabulary's own rows), and from each layer's state of the
-prompt's last token, from which the answer's first is predicted. Every row is predicted by what was
-fitted without its cluster. Controls, on the same rows and folds:
+and their clusters. For the test records of `seqfuse language probe`, logistic regressions
+(scikit-learn) predict label, gene, reference base, alternate base, and the quarter of the sequence
+that holds the variant. They do so from the encoder's states, from the input embeddings in the DNA's
+slots (after an adapter or Q-former, or a vocabulary's own rows), and from each layer's state of the
+prompt's last token, which predicts the answer's first token. Every row is predicted by a fit
+without its cluster. Controls, on the same rows and folds:
 
   shuffled        the targets of other rows
   question_only   the same method without any DNA
-  random_weights  the entries of every weight in random order, of the method and of its encoder
+  random_weights  the entries of every weight shuffled, in the method and its encoder
 
-The second table says how far DNA and text lie apart in each layer: the distance of their centroids
-over the spread around them, and the accuracy of a linear separator. An interrupted run resumes from
-a hidden file beside --out to the same bytes.
+The second table gives the gap between DNA and text in each layer: the distance of their centroids
+relative to the spread around them, and the accuracy of a linear separator. An interrupted run
+resumes from a hidden file beside --out to the same bytes.
 
     seqfuse language linear-probe --model results/demo/language/variants/linear/model \\
         --datasets demo-variants \\
@@ -34,7 +38,7 @@ from seqfuse.settings.sections import Section
 
 
 class Settings(Section, path="language/linear_probe"):
-    """How many folds."""
+    """The number of folds."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

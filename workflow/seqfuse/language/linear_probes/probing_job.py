@@ -1,4 +1,4 @@
-"""Linear probes of every seed of a method: what can be read off its states, and its controls."""
+"""Linear probes of every seed of a method, and of its controls."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -26,9 +26,9 @@ from seqfuse.statistics import linear_probes, separation
 from seqfuse.training.precision import products
 from seqfuse.training.provenance import surroundings
 
-# Nothing altered; the targets of other rows; the method without its DNA; weights in random order.
+# None; the targets of other rows; the method without its DNA; shuffled weights.
 CONTROLS = ("none", "shuffled", "question_only", "random_weights")
-# A separator of fewer pairs says nothing.
+# The fewest pairs for the gap between DNA and text.
 _FEWEST = 10
 
 
@@ -44,15 +44,15 @@ def probe(
     precision: str,
     journal: Journal,
 ) -> tuple[list[dict], list[dict]]:
-    """Rows of `tables.LINEAR_PROBES` and of `tables.GAPS`; the records are those of the probes."""
+    """Rows of `tables.LINEAR_PROBES` and of `tables.GAPS`, for the same records as the probes."""
     trained = prediction.read(model, datasets)
     suite = Suite.read(datasets, records)
     asked: dict[str, tuple[list[dict], list[Prompt]]] = {}
-    for name, found in suite.records.items():
-        chosen = probe_job.sample(name, list(found), rows)
+    for name, own in suite.records.items():
+        chosen = probe_job.sample(name, list(own), rows)
         if not chosen:
             raise UserError(f"{name}: no test record to probe")
-        thinks = settings.reasoning and prompts.reasons(found)
+        thinks = settings.reasoning and prompts.reasons(own)
         shown = [prompts.from_record(name, one, thinks, settings.system) for one in chosen]
         asked[name] = (chosen, shown)
     of_dataset = dict(zip(datasets, clustered, strict=True))
@@ -65,29 +65,29 @@ def probe(
             f"--encoder: {len(encoders)} folders for {len(trained)} seeds; give one each"
         )
     _begin(journal, trained, asked, folds, settings, precision)
-    found, gaps = [], []
-    for place, (folder, description) in enumerate(trained.items()):
-        given = encoders[place % len(encoders)] if encoders else None
+    probes, gaps = [], []
+    for number, (folder, description) in enumerate(trained.items()):
+        encoder = encoders[number % len(encoders)] if encoders else None
         owner = {"method": description.name, "seed": description.seed}
-        one = _Seed(folder, description, given, precision)
+        one = _Seed(folder, description, encoder, precision)
         for control in CONTROLS:
-            # The last control leaves a method that is none: what runs behind it loads another.
-            made = journal.once(
+            # The last control destroys the loaded weights, so nothing may run after it.
+            result = journal.once(
                 f"{description.seed}/{control}",
                 lambda one=one, control=control: one.run(control, asked, wanted, folds),
             )
-            found += [{**owner, **row} for row in made["probes"]]
-            gaps += [{**owner, **row} for row in made["gaps"]]
-    return found, gaps
+            probes += [{**owner, **row} for row in result["probes"]]
+            gaps += [{**owner, **row} for row in result["gaps"]]
+    return probes, gaps
 
 
 class _Seed:
-    """One checkpoint, loaded when the first part of it is due."""
+    """One checkpoint, loaded only when a control needs it."""
 
     def __init__(
         self, folder: Path, description: Description, encoder: Path | None, precision: str
     ):
-        self._folder, self._description, self._given = folder, description, encoder
+        self._folder, self._description, self._encoder = folder, description, encoder
         self._precision = description.answers_in(precision)
         self._method = self._states = None
 
@@ -105,12 +105,12 @@ class _Seed:
         return {"probes": probes, "gaps": gaps}
 
     def _load(self, control: str) -> None:
-        """The method, and the encoder whose states it reads; all weights in random order where that
-        is the control, which is the last."""
+        """Load the method and the encoder whose states it reads; shuffle all weights for the
+        control "random_weights", which is the last."""
         if self._method is None:
             if METHODS[self._description.method].reads_store:
-                made = self._description.encoder
-                self._states = found_again.Live(made, self._folder, self._given)
+                recorded = self._description.encoder
+                self._states = found_again.Live(recorded, self._folder, self._encoder)
             self._method = checkpoint.load(self._folder, self._states, self._precision)
         if control == "random_weights":
             states.shuffle_weights(self._method, self._description.seed)
@@ -122,9 +122,9 @@ class _Seed:
             self._states.hold(prediction.sequences(shown))
         if not METHODS[self._description.method].generates:
             return None
-        about = states.without_dna(shown) if control == "question_only" else shown
+        read = states.without_dna(shown) if control == "question_only" else shown
         with products(self._method.device, self._precision):
-            return states.of_method(self._method, about)
+            return states.of_method(self._method, read)
 
     def _encoded(self, control: str, shown: Sequence[Prompt]) -> dict:
         if self._states is None or control == "question_only":
@@ -143,8 +143,8 @@ def _probes(
         fold = linear_probes.folds_of(classes, groups, folds)
         gold = linear_probes.shuffled(classes, groups) if of_others else classes
         for (place, layer), features in places.items():
-            said = linear_probes.predicted(features[rows], gold, fold)
-            for row, truth, answer in zip(rows, gold, said, strict=True):
+            predicted = linear_probes.predicted(features[rows], gold, fold)
+            for row, truth, answer in zip(rows, gold, predicted, strict=True):
                 yield {
                     "id": records[row]["id"],
                     "target": target,
@@ -156,7 +156,7 @@ def _probes(
 
 
 def _gaps(read: states.Read) -> Iterator[dict]:
-    """How far DNA and text lie apart in each layer."""
+    """The gap between DNA and text in each layer."""
     for layer, dna in read.dna.items():
         distance = separation.gap(dna, read.text[layer])
         separable = separation.separable(dna, read.text[layer])

@@ -1,9 +1,9 @@
-"""The states of a trained method that linear probes read: one vector a record and place.
+"""The states of a trained method that linear probes read: one vector for each record and place.
 
-Places are the encoder's states, what stands in the DNA's slots (behind an adapter or Q-former, or a
-vocabulary's own rows), and each layer's state of the last token of the prompt, from which the
-answer's first token is predicted. Of DNA that is many tokens, a vector is the mean over the
-reference's and what the variant changes in it, side by side.
+Places are the encoder's states, the input embeddings in the DNA's slots (after an adapter or
+Q-former, or a vocabulary's own rows), and each layer's state of the prompt's last token, which
+predicts the answer's first token. The vector of DNA is the mean over the reference's tokens,
+concatenated with the change of that mean by the variant.
 """
 
 from collections.abc import Sequence
@@ -25,8 +25,8 @@ Place = tuple[str, int]
 
 @dataclass(frozen=True)
 class Read:
-    """Vectors float32[n, D] by (place, layer), and by layer the means over a record's DNA and over
-    its text [n, D], which alone have a layer 0: the input."""
+    """Vectors float32[n, D] by (place, layer), and by layer the means over each record's DNA and
+    over its text [n, D]; in the latter two, layer 0 is the input."""
 
     places: dict[Place, np.ndarray]
     dna: dict[int, np.ndarray]
@@ -34,7 +34,7 @@ class Read:
 
 
 def of_encoder(states, prompts: Sequence[Prompt]) -> dict[Place, np.ndarray]:
-    """The encoder's states of each prompt's DNA; `states` as a store gives them."""
+    """The encoder's states of each prompt's DNA, from a store or a live encoder."""
     vectors = [
         _pair([np.asarray(states.get(dna.sequence), np.float32).mean(0) for dna in prompt.dna])
         for prompt in prompts
@@ -44,19 +44,19 @@ def of_encoder(states, prompts: Sequence[Prompt]) -> dict[Place, np.ndarray]:
 
 @torch.inference_mode()
 def of_method(method: LanguageMethod, prompts: Sequence[Prompt]) -> Read:
-    """What a language model is given of each prompt's DNA, and what it makes of the prompt."""
+    """A language model's input for each prompt's DNA, and its states of the prompt."""
     examples = [method.encode(prompt, answer=False) for prompt in prompts]
     rows: list[dict] = [{} for _ in prompts]
     for part in chunks([example.length for example in examples], _TOKENS):
         batch = method.batch([examples[i] for i in part])
         embedded = method.embed(batch)
-        found = method.backbone.base_model(
+        hidden = method.backbone.base_model(
             inputs_embeds=embedded,
             attention_mask=batch.mask,
             output_hidden_states=True,
             use_cache=False,
         ).hidden_states
-        layers = [embedded, *found[1:]]
+        layers = [embedded, *hidden[1:]]
         for row, i in enumerate(part):
             own = [layer[row, : examples[i].length].float().cpu().numpy() for layer in layers]
             rows[i] = _of_record(method, prompts[i], own)
@@ -69,14 +69,14 @@ def of_method(method: LanguageMethod, prompts: Sequence[Prompt]) -> Read:
 
 
 def without_dna(prompts: Sequence[Prompt]) -> list[Prompt]:
-    """The same questions about nothing."""
+    """The same questions without DNA."""
     return [replace(prompt, dna=()) for prompt in prompts]
 
 
 @torch.no_grad()
 def shuffle_weights(module: nn.Module, seed: int) -> None:
-    """Put the entries of each of a module's tensors in random order: their sizes stay as they are,
-    and nothing that was learned."""
+    """Shuffle the entries of each of a module's tensors: their distribution stays, and nothing that
+    was learned."""
     random = torch.Generator().manual_seed(seed)
     for tensor in module.parameters():
         order = torch.randperm(tensor.numel(), generator=random).to(tensor.device)
@@ -94,7 +94,7 @@ def _of_record(method: LanguageMethod, prompt: Prompt, layers: list[np.ndarray])
     ends = np.cumsum(lengths)
     own = [columns[end - length : end] for end, length in zip(ends, lengths, strict=True)]
     places[SLOTS, 0] = _pair([layers[0][part].mean(0) for part in own])
-    # Behind the last marker stand the question and the opened answer.
+    # The question and the opened answer follow the last marker.
     text = slice(columns[-1] + 2, None)
     return {
         "places": places,
@@ -109,5 +109,5 @@ def _length(method: LanguageMethod, sequence: str) -> int:
 
 
 def _pair(means: Sequence[np.ndarray]) -> np.ndarray:
-    """The first vector, and what the second changes in it; of one sequence that one."""
+    """The first vector, concatenated with the change to the second if there is one."""
     return np.concatenate([means[0], means[1] - means[0]]) if len(means) == 2 else means[0]

@@ -19,20 +19,14 @@ from torch.nn import functional as F
 from seqfuse import encoders
 from seqfuse.labels import FIELD
 from seqfuse.language import prompts
+from seqfuse.language.backbones import loading
 from seqfuse.language.backbones.chat import Chat
 from seqfuse.language.backbones.chunked_cross_entropy import summed_nats
-from seqfuse.language.backbones.loading import (
-    checkpoint_blocks,
-    load_backbone,
-    load_chat,
-    load_exactly,
-)
 from seqfuse.language.backbones.projection import Projection, embedding_scale
 from seqfuse.language.methods.examples import Batch, Example, Slot
 from seqfuse.language.prompts import Dna, Prompt
 from seqfuse.training.lora import add_lora, merge_lora
 
-LABEL = "label"
 # Tokens that an answer without reasoning may have beyond the longest label and its end token.
 _SPARE = 8
 # The number of texts whose tokens are cached; questions recur, reasoning does not.
@@ -60,17 +54,13 @@ class Setup:
     pretrained: Path | None = None
     encoder: Path | None = None
     labels: dict[str, list[str]] = field(default_factory=dict)
-    load_backbone: Callable[[Path], nn.Module] = load_backbone
-    load_chat: Callable[[Path], Chat] = load_chat
+    load_backbone: Callable[[Path], nn.Module] = loading.load_backbone
+    load_chat: Callable[[Path], Chat] = loading.load_chat
     load_encoder: Callable[[Path], nn.Module] = encoders.load
 
 
 class LanguageMethod(nn.Module, ABC):
-    """A backbone, its tokeniser, and a way to show it DNA; subclasses override hooks.
-
-    `segment` is the one that they must define; `vectors` fills slots, `own_state` and the methods
-    after it describe a saved model.
-    """
+    """A backbone, its tokeniser, and a way to show it DNA; subclasses must define `segment`."""
 
     def __init__(self, setup: Setup):
         super().__init__()
@@ -85,7 +75,7 @@ class LanguageMethod(nn.Module, ABC):
         if setup.lora_rank:
             add_lora(self.backbone, setup.lora_rank)
         if setup.gradient_checkpointing:
-            checkpoint_blocks(self.backbone)
+            loading.checkpoint_blocks(self.backbone)
 
     @abstractmethod
     def segment(self, sequence: str) -> np.ndarray | int:
@@ -105,18 +95,15 @@ class LanguageMethod(nn.Module, ABC):
         tables = self.output_tables()
         hidden = self.to_logits.divided(hidden)
         scores = F.linear(hidden, torch.cat(tables) if len(tables) > 1 else tables[0])
-        return self.to_logits.capped(scores).index_fill(-1, self._unspeakable, -torch.inf)
+        return self.to_logits.capped(scores).index_fill(-1, self._not_text, -torch.inf)
 
     def text_ids(self) -> list[int]:
-        """The ids that an answer can contain: those of the tokeniser that have a row in the table.
-
-        A table often has further rows, which stand for no text.
-        """
+        """The ids that an answer can contain: the tokeniser's that the table has rows for."""
         rows = self.backbone.get_input_embeddings().num_embeddings
         return sorted(i for i in self.tokeniser.get_vocab().values() if i < rows)
 
     @cached_property
-    def _unspeakable(self) -> Tensor:
+    def _not_text(self) -> Tensor:
         """The ids int64[n] of the table that an answer cannot contain."""
         is_text = np.zeros(sum(len(table) for table in self.output_tables()), bool)
         is_text[self.text_ids()] = True
@@ -157,7 +144,7 @@ class LanguageMethod(nn.Module, ABC):
             do_sample=False,
             eos_token_id=self.end,
             pad_token_id=self.end,
-            suppress_tokens=self._unspeakable.tolist() or None,
+            suppress_tokens=self._not_text.tolist() or None,
         )
         self.backbone.save_pretrained(folder)
         self.tokeniser.save_pretrained(folder)
@@ -174,9 +161,7 @@ class LanguageMethod(nn.Module, ABC):
         return self._tokenised[text, first]
 
     def encode(self, prompt: Prompt, answer: bool) -> Example:
-        """A prompt as an `Example`; with `answer`, the gold answer is appended and weighted.
-
-        Each token of the label, and the end token, has the weight `label_weight`; every other token
+        """A prompt as an `Example`; with `answer`, the gold answer is appended and weighted. Each token of the label, and the end token, has the weight `label_weight`; every other token
         of the answer has 1. Raises `UserError` if a text contains a control token.
         """
         texts = {name: getattr(prompt, name) for name in ("question", "reasoning", "label")}
@@ -288,10 +273,8 @@ class LanguageMethod(nn.Module, ABC):
         )
 
     def shard(self) -> None:
-        """Shard the backbone's blocks, their gradients and optimiser state over all processes.
-
-        The vocabulary's tables and the method's own tensors are not sharded.
-        """
+        """Shard the backbone's blocks over all processes, but not the vocabulary's tables and the
+        method's own tensors."""
         # The import takes a second, and a single process does not need it.
         from seqfuse.training.distributed.sharding import shard
 
@@ -309,4 +292,4 @@ class LanguageMethod(nn.Module, ABC):
 
     def restore(self, folder: Path) -> None:
         """Load the tensors that `save` wrote beside the backbone; none may be missing or extra."""
-        load_exactly(self, folder / "adapter.safetensors", self.own_state().keys())
+        loading.load_exactly(self, folder / "adapter.safetensors", self.own_state().keys())

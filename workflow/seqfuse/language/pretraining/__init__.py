@@ -1,1 +1,1 @@
-"""SeqCLIP's contrastive pre-training, and what its pairs share with the benchmarks."""
+"""SeqCLIP's contrastive pre-training, and the overlap of its pairs with the benchmarks."""

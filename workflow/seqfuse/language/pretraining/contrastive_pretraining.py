@@ -1,5 +1,6 @@
-"""SeqCLIP (arXiv 2602.12286): a DNA encoder and an adapter, pulled towards descriptions of genes.
+"""SeqCLIP (arXiv 2602.12286): a DNA encoder and an adapter, aligned with descriptions of genes.
 
+<<<<<<< HEAD
 An encoder that reads by codon stays as study B left it; the adapter alone is pulled.
 
 Ours, where the paper is silent: a gene is the mean of its adapter outputs over all tokens but the
@@ -7,6 +8,13 @@ special ones, and of a reference with its variant the mean of both; a descriptio
 frozen text encoder, computed once, behind a linear projection to the adapter's width, which is
 dropped after pre-training; pairs of a batch that share their DNA or their description are no
 negatives of each other.
+=======
+Where the paper does not say, we chose: a gene's vector is the mean of its adapter outputs over all
+tokens but the special ones (for a reference with a variant, the mean of both); a description's
+vector is computed once by a frozen text encoder and projected linearly to the adapter's width, by a
+layer that is dropped after pre-training; pairs in a batch with equal DNA or equal descriptions are
+not negatives of each other.
+>>>>>>> 01a160f (Language probes, traces and pre-training: prose and names)
 """
 
 import math
@@ -25,17 +33,17 @@ from seqfuse.training.batches import chunks, padded
 from seqfuse.training.distributed import processes
 from seqfuse.training.trainer import Trainer
 
-# The temperature never falls below it, as in CLIP (arXiv 2103.00020), nor rises above 1.
+# Bounds of the temperature: the lower one as in CLIP (arXiv 2103.00020).
 _COLDEST, _WARMEST = 0.01, 1.0
 _RANKS = (1, 5, 10)
-# Which pairs, their genes and their descriptions.
+# Indices of pairs, and the vectors of their genes and descriptions.
 _Part = tuple[np.ndarray, Tensor, Tensor]
 
 
 @dataclass(frozen=True)
 class Piece:
-    """Tokens that go through the encoder at once, and how much each of them that is not special
-    weighs in the vector of its gene; all weights of a gene sum to 1."""
+    """Tokens that go through the encoder together, and the weight in the gene's vector of each that
+    is not special; all weights of a gene sum to 1."""
 
     tokens: Tokens
     weight: float
@@ -43,9 +51,9 @@ class Piece:
 
 @dataclass(frozen=True)
 class Pair:
-    """A gene and its description: pieces of the one, the frozen vector float32[E] of the other.
+    """A gene's pieces and the frozen vector float32[E] of its description.
 
-    `weights` counts as one answer token, so that the trainer's mean is one over pairs.
+    `weights` makes a pair count as one answer token, so that the trainer averages over pairs.
     """
 
     row: dict
@@ -55,22 +63,24 @@ class Pair:
 
     @property
     def length(self) -> int:
-        """Tokens of the gene, of all its pieces."""
+        """The number of tokens in all pieces of the gene."""
         return sum(len(piece.tokens.ids) for piece in self.pieces)
 
 
 def pieces(sequences: Sequence[Sequence[Tokens]]) -> list[Piece]:
-    """The pieces of a gene, each of whose sequences counts as much as the others: one, or a
-    reference and its variant. A sequence comes in one window or several."""
-    found = []
+    """The pieces of a gene: of one sequence, or of a reference and its variant.
+
+    All sequences count equally, and each comes in one or more windows.
+    """
+    of_gene = []
     for windows in sequences:
         counted = sum(int((~tokens.special).sum()) for tokens in windows)
-        found += [Piece(tokens, 1 / (len(sequences) * counted)) for tokens in windows]
-    return found
+        of_gene += [Piece(tokens, 1 / (len(sequences) * counted)) for tokens in windows]
+    return of_gene
 
 
 class Contrast(nn.Module):
-    """Both towers and the temperature, with the interface of a method of the trainer."""
+    """Both towers and the temperature, with the interface that the trainer expects of a method."""
 
     def __init__(
         self,
@@ -88,13 +98,13 @@ class Contrast(nn.Module):
         self.text = nn.Linear(text_width, width) if project_text else nn.Identity()
         self.log_temperature = nn.Parameter(torch.tensor(math.log(temperature)))
         self.scale = {"sum": 1.0, "mean": 0.5}[directions]
-        # The language-model head of the encoder enters no hidden state.
+        # Hidden states do not pass through the encoder's language-model head.
         for name, parameter in encoder.named_parameters():
             parameter.requires_grad_(train_encoder and not name.startswith("lm_head."))
 
     @property
     def device(self) -> torch.device:
-        """Where the parameters are."""
+        """The device of the parameters."""
         return self.adapter.weight.device
 
     @property
@@ -104,19 +114,19 @@ class Contrast(nn.Module):
 
     @torch.no_grad()
     def clamp_temperature(self) -> None:
-        """Bring the temperature back into its bounds. Clamped in the forward pass instead, it would
-        have no gradient beyond them and never come back."""
+        """Clamp the temperature to its bounds. If the forward pass clamped it instead, its gradient
+        would be zero beyond them, and it would never return."""
         self.log_temperature.clamp_(math.log(_COLDEST), math.log(_WARMEST))
 
     def batch(self, examples: Sequence[Pair]) -> Sequence[Pair]:
-        """Pairs as they are."""
+        """The pairs, unchanged."""
         return examples
 
     def genes(self, pairs: Sequence[Pair]) -> Tensor:
-        """Vectors of the genes [B, width], of length 1."""
+        """Unit vectors of the genes [B, width]."""
         every = [piece for pair in pairs for piece in pair.pieces]
-        found = padded([piece.tokens for piece in every], self.encoder.tokeniser.pad)
-        ids, mask, kept = (torch.from_numpy(array).to(self.device) for array in found)
+        arrays = padded([piece.tokens for piece in every], self.encoder.tokeniser.pad)
+        ids, mask, kept = (torch.from_numpy(array).to(self.device) for array in arrays)
         weights = torch.tensor([piece.weight for piece in every]).to(self.device)
         weights = kept * weights[:, None]
         sums = (self.adapter(self.encoder(ids, mask)) * weights[..., None]).sum(1)
@@ -124,28 +134,31 @@ class Contrast(nn.Module):
         return F.normalize(torch.stack(genes), dim=-1)
 
     def texts(self, pairs: Sequence[Pair]) -> Tensor:
-        """Vectors of the descriptions [B, width], of length 1."""
+        """Unit vectors of the descriptions [B, width]."""
         vectors = torch.from_numpy(np.stack([pair.vector for pair in pairs])).to(self.device)
         return F.normalize(self.text(vectors), dim=-1)
 
     def loss(self, batch: Sequence[Pair]) -> Tensor:
-        """The sum over pairs of both directions' nats; its mean is equation 3 of the paper, the sum
-        of the two directions and not their half, unless their mean is asked for."""
+        """The nats of both directions, summed over pairs.
+
+        Per pair this is equation 3 of the paper: the sum of the two directions, or their mean if
+        `directions` is "mean".
+        """
         return self.contrast(self.genes(batch), self.texts(batch), batch)
 
     def contrast(self, genes: Tensor, texts: Tensor, pairs: Sequence[Pair]) -> Tensor:
-        """The loss of pairs whose vectors [B, width] are known."""
+        """The loss of pairs from their vectors [B, width]."""
         nats = contrastive(genes, texts, self.temperature, duplicate_pairs(pairs))
         return self.scale * nats
 
 
 class ContrastTrainer(Trainer):
-    """A batch is one whole, because every pair is a negative of the others.
+    """Trains on whole batches, because every pair is a negative of all others.
 
-    Where it is cut into chunks or over processes, genes and descriptions are embedded without a
-    gradient, the loss and its gradient at these vectors are computed of all, and every chunk is
-    embedded once more to carry its gradient on (cached gradients, arXiv 2101.06983): the same
-    gradient, in the memory of a chunk.
+    If a batch is split into chunks or over processes, all genes and descriptions are first embedded
+    without gradients; the loss and its gradient at these vectors are computed over the whole batch;
+    then every chunk is embedded again to backpropagate its part (cached gradients, arXiv
+    2101.06983). The gradient is the same, with the memory of a single chunk.
     """
 
     remedy = (
@@ -170,31 +183,31 @@ class ContrastTrainer(Trainer):
             pairs = self._next(examples, part)
             with self._precision():
                 sides = method.genes(pairs), method.texts(pairs)
-            sides_and_slopes = zip(sides, vectors, strict=True)
-            carried = sum((side * whole.grad[part]).sum() for side, whole in sides_and_slopes)
-            (carried * (counts * processes.count())).backward()
-        # Every process has computed the whole.
+            products = zip(sides, vectors, strict=True)
+            surrogate = sum((side * whole.grad[part]).sum() for side, whole in products)
+            (surrogate * (counts * processes.count())).backward()
+        # Every process has computed the loss of the whole batch.
         return loss.item() / processes.count()
 
     @torch.no_grad()
     def measure(self, examples: Sequence[Pair]) -> dict:
-        """The loss of all pairs as one batch, and how often the right one is among the nearest."""
+        """The loss of all pairs as one batch, and the recall of the right one (see `recall`)."""
         self.method.eval()
         genes, texts = self._vectors(examples)
         nats = self.method.contrast(genes, texts, examples).item()
         return {"validation_loss": nats / len(examples), **recall(genes, texts, examples)}
 
     def embed(self, examples: Sequence[Pair]) -> tuple[Tensor, Tensor]:
-        """Genes and descriptions float32[N, width] on the CPU, by this process alone; chunk by
-        chunk and in the run's precision, as they were trained."""
+        """Genes and descriptions float32[N, width] on the CPU, computed by this process alone, in
+        chunks and in the precision of training."""
         parts = chunks([pair.length for pair in examples], self.budget.tokens)
         return _in_order(list(self._embedded(examples, parts)))
 
     def _vectors(self, examples: Sequence[Pair]) -> tuple[Tensor, Tensor]:
         """Genes and descriptions [B, width] of all processes, in the order of `examples`."""
         own = [part for part, counts in self._shares(examples) if counts]
-        found = processes.gathered(list(self._embedded(examples, own)))
-        genes, texts = _in_order([part for parts in found for part in parts])
+        of_all = processes.gathered(list(self._embedded(examples, own)))
+        genes, texts = _in_order([part for parts in of_all for part in parts])
         return genes.to(self.method.device), texts.to(self.method.device)
 
     @torch.no_grad()
@@ -214,11 +227,11 @@ def _in_order(parts: Sequence[_Part]) -> tuple[Tensor, Tensor]:
 
 
 def contrastive(genes: Tensor, texts: Tensor, temperature: Tensor, twins: Tensor) -> Tensor:
-    """Summed cross-entropy of genes to texts and of texts to genes, all [B, width] of length 1.
+    """Summed cross-entropy of genes to texts and of texts to genes, unit vectors [B, width].
 
-    `twins` bool[B, B] is True off the diagonal where a pair is no negative of another. In the type
-    of `temperature`, float32, also where the encoder computes in bfloat16, whose cosines are too
-    coarse to be divided by .01.
+    `twins` bool[B, B] marks pairs off the diagonal that are not negatives of each other. Computed
+    in the dtype of `temperature`, float32, even if the encoder uses bfloat16, whose cosines are too
+    coarse to be divided by 0.01.
     """
     genes, texts = (side.to(temperature.dtype) for side in (genes, texts))
     with torch.autocast(genes.device.type, enabled=False):
@@ -230,7 +243,7 @@ def contrastive(genes: Tensor, texts: Tensor, temperature: Tensor, twins: Tensor
 
 
 def duplicate_pairs(pairs: Sequence[Pair]) -> Tensor:
-    """Where two different pairs share their DNA or their description, bool[B, B]."""
+    """Which two different pairs share their DNA or their description, bool[B, B]."""
     dna = [(pair.row["sequence"], pair.row.get("variant")) for pair in pairs]
     same = np.zeros((len(pairs), len(pairs)), bool)
     for contents in (dna, [pair.row["text"] for pair in pairs]):
@@ -242,16 +255,16 @@ def duplicate_pairs(pairs: Sequence[Pair]) -> Tensor:
 
 
 def recall(genes: Tensor, texts: Tensor, pairs: Sequence[Pair]) -> dict[str, dict[str, float]]:
-    """Recall at 1, 5 and 10 of each direction; a twin's counterpart counts as found too."""
+    """Recall at 1, 5 and 10 in each direction; the counterpart of a duplicate counts as right."""
     right = duplicate_pairs(pairs).to(genes.device) | torch.eye(len(pairs), dtype=torch.bool).to(
         genes.device
     )
     scores = genes @ texts.T
-    found = {}
+    by_direction = {}
     for name, ranked in (("gene_to_text", scores), ("text_to_gene", scores.T)):
         order = ranked.argsort(dim=1, descending=True, stable=True)
         hits = right.gather(1, order)
-        found[name] = {
+        by_direction[name] = {
             f"recall@{rank}": hits[:, :rank].any(1).double().mean().item() for rank in _RANKS
         }
-    return found
+    return by_direction

@@ -1,4 +1,4 @@
-"""Gene-text pairs as training reads them: which are kept, how genes are cut, what was too long."""
+"""Gene-text pairs for pre-training: which are kept, and how genes that are too long are cut."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -25,15 +25,15 @@ _ONE = np.ones(1, np.float32)
 
 
 class Settings(Section, path="language/pretrain"):
-    """What SeqCLIP is trained with; the job reads its pairs from a file, not from `dataset`."""
+    """The settings of SeqCLIP's pre-training; its pairs come from a file, not from `dataset`."""
 
 
 @dataclass(frozen=True)
 class GeneTextPairs:
     """The pairs of a table of cleaned records.
 
-    A gene of more tokens than the encoder takes is treated as `too_long` says, a description of
-    more than the text encoder takes as `text_too_long` does; `too_long` counts both.
+    The settings `too_long` and `text_too_long` say what happens to genes and descriptions with more
+    tokens than their encoder takes; the field `too_long` counts both.
     """
 
     path: Path
@@ -43,7 +43,7 @@ class GeneTextPairs:
     too_long: dict[str, dict] = field(default_factory=dict)
 
     def splits(self, text_vectors: Path) -> dict[str, list[Pair]]:
-        """The pairs of train, val and test; descriptions' vectors are kept in `text_vectors`."""
+        """The pairs of train, val and test; `text_vectors` caches the descriptions' vectors."""
         rows = self._rows
         vectors = self.tower.kept([row["text"] for row, _ in rows], text_vectors)
         if self.settings.shuffle_pairs:
@@ -71,7 +71,7 @@ class GeneTextPairs:
                     f"{self.path}: record {row['id']!r} has no text; a gene-text pair needs both"
                 )
         tokenised = [[*self._tokenised(row)] for row in rows]
-        longest = [max(len(tokens.ids) for tokens in found) for found in tokenised]
+        longest = [max(len(tokens.ids) for tokens in of_row) for of_row in tokenised]
         texts = self.tower.lengths([row["text"] for row in rows], self.path)
         names = [row["id"] for row in rows]
         settings, limit = self.settings, self.encoder.max_length
@@ -81,8 +81,8 @@ class GeneTextPairs:
             "texts", "text_too_long", settings.text_too_long, names, texts, limit
         )
         return [
-            (row, found)
-            for row, found in zip(rows, tokenised, strict=True)
+            (row, sequences)
+            for row, sequences in zip(rows, tokenised, strict=True)
             if row["id"] not in dropped
         ]
 
@@ -104,8 +104,8 @@ class GeneTextPairs:
         lengths: Sequence[int],
         limit: int,
     ) -> set[str]:
-        """Note how many genes or texts are over the limit of their encoder, and say so; the records
-        that are dropped for it, or a `UserError` where none may be."""
+        """Count and report genes or texts over the limit of their encoder; the ids of records to
+        drop, or `UserError` if the policy is to refuse them."""
         over = [name for name, length in zip(names, lengths, strict=True) if length > limit]
         self.too_long[kind] = {"limit": limit, "policy": policy, "pairs": len(over)}
         if not over:
@@ -120,16 +120,17 @@ class GeneTextPairs:
         return set(over) if policy == "drop" else set()
 
     def _cut(self, tokens: Tokens) -> list[Tokens]:
-        """A sequence in the windows that are read of it."""
-        found = windows.cut(tokens, self.encoder.tokeniser, self.encoder.max_length)
-        return [*found] if self.settings.too_long == "window" else [self._truncated(tokens)]
+        """A sequence as windows, or truncated, as the settings say."""
+        if self.settings.too_long != "window":
+            return [self._truncated(tokens)]
+        return [*windows.cut(tokens, self.encoder.tokeniser, self.encoder.max_length)]
 
     def _truncated(self, tokens: Tokens) -> Tokens:
-        """The first tokens of a sequence, as many as the encoder takes."""
-        behind, most = len(self.encoder.tokeniser.suffix), self.encoder.max_length
+        """The first tokens of a sequence, as many as the encoder takes, and its special suffix."""
+        suffix, most = len(self.encoder.tokeniser.suffix), self.encoder.max_length
         if len(tokens.ids) <= most:
             return tokens
-        rows = np.r_[: most - behind, len(tokens.ids) - behind : len(tokens.ids)]
+        rows = np.r_[: most - suffix, len(tokens.ids) - suffix : len(tokens.ids)]
         return Tokens(tokens.ids[rows], tokens.spans[rows], tokens.special[rows])
 
 
@@ -137,6 +138,6 @@ def shuffle(rows: Sequence[dict]) -> None:
     """Give each gene of train and val the description of another gene of its split."""
     for split in ("train", "val"):
         own = [row for row in rows if row["split"] == split]
-        texts = [own[giver]["text"] for giver in derangement(len(own))]
+        texts = [own[donor]["text"] for donor in derangement(len(own))]
         for row, text in zip(own, texts, strict=True):
             row["text"] = text

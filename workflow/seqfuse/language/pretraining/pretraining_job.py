@@ -1,4 +1,4 @@
-"""One job of contrastive pre-training: its pairs and their vectors, what it writes, its cost."""
+"""A contrastive pre-training job: its pairs and their vectors, its outputs and its cost."""
 
 import itertools
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ from seqfuse.training.interruption.run_progress import Progress, step_cost
 from seqfuse.training.provenance import surroundings
 from seqfuse.training.trainer import Training
 
-# Most validation pairs: all of them are each other's negatives, in one batch.
+# The most validation pairs, which form one batch of negatives.
 _VALIDATION = 512
 
 
@@ -62,7 +62,7 @@ class Job:
     tensorboard: Path | None
 
     def run(self, out: Path) -> None:
-        """Train from the checkpoint as far as there is one, and write everything."""
+        """Train, resuming from the checkpoint if there is one, and write the folder."""
         with processes.led(locked(self.state / ".lock")):
             self._run(out)
 
@@ -89,7 +89,7 @@ class Job:
         if processes.leads():
             facts = {
                 "seed": settings.seed,
-                "pairs": {name: len(found) for name, found in splits.items()},
+                "pairs": {name: len(of_split) for name, of_split in splits.items()},
                 "too_long": pairs.too_long,
             }
             self._publish(out, trainer, progress, splits["test"] or splits["val"], facts)
@@ -113,17 +113,17 @@ class Job:
             write_json(folder / "cost.json", {**owner, "kind": "pretraining", "seeds": costs})
 
     def _check_width(self, text_width: int) -> None:
-        """Without a projection, genes and texts must have one width."""
+        """Without a projection, genes and texts must have the same width."""
         if not self.settings.project_text and text_width != self._width:
             raise UserError(
-                f"{self.text_encoder}: its vectors have {text_width} numbers, those of"
-                f" {self.backbone} {self._width}; set language.pretrain.project_text: true, or take"
+                f"{self.text_encoder}: its vectors have width {text_width}, those of"
+                f" {self.backbone} {self._width}; set language.pretrain.project_text: true, or use"
                 " the language model itself as text encoder"
             )
 
     @cached_property
     def _width(self) -> int:
-        """Width of the adapter's output: that of the language model that will read it."""
+        """The width of the adapter's output: that of the language model that will read it."""
         path = self.backbone / "config.json"
         if not path.is_file():
             raise UserError(f"{path}: no such file; --backbone is the folder of a language model")
@@ -213,6 +213,6 @@ class Job:
 
 
 def _scratch(folder: Path) -> bool:
-    """Whether an encoder began as one of random weights; unknown folders are taken as trained."""
+    """Whether an encoder had random weights at the start; unknown folders count as trained."""
     path = folder / "model.json"
     return path.is_file() and bool(read_json(path).get("scratch"))

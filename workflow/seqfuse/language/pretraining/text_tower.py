@@ -1,4 +1,4 @@
-"""SeqCLIP's frozen text encoder: one vector a description, kept for the next run."""
+"""SeqCLIP's frozen text encoder: one vector per description, cached for the next run."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -17,13 +17,16 @@ from seqfuse.training.distributed import processes
 from seqfuse.training.interruption.preemption import set_aside
 from seqfuse.training.provenance import surroundings
 
-# Tokens that go through the text encoder at once, padding included.
+# The most tokens that go through the text encoder at once, including padding.
 _TOKENS = 2**15
 
 
 class TextEncoder:
-    """A frozen text encoder of the hub's layout, a BERT or a language model. A text is its first
-    token's last state ([CLS] of BERT), or the mean of all its tokens' last states."""
+    """A frozen text encoder in transformers' layout, a BERT or a language model.
+
+    A text's vector is the last state of its first token ([CLS] in BERT), or the mean over its
+    tokens.
+    """
 
     def __init__(self, folder: Path, pooling: str = "first", precision: str = "float32"):
         from transformers import AutoConfig, AutoTokenizer
@@ -34,13 +37,13 @@ class TextEncoder:
         self._folder, self._pooling, self._precision = folder, pooling, precision
         self.tokeniser = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         if self.tokeniser.pad_token is None:
-            # Any token will do: the mask covers it.
+            # Any token will do, because it is masked.
             self.tokeniser.pad_token = self.tokeniser.eos_token
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
         self.longest: int = config.max_position_embeddings
 
     def lengths(self, texts: Sequence[str], source: Path) -> np.ndarray:
-        """Tokens of each text, int[n]; a text that holds a control token is a `UserError`."""
+        """The number of tokens of each text, int[n]; `UserError` if one has a control token."""
         control = control_tokens(self.tokeniser)
         for text in texts:
             refuse(control, f"{source}: the description {text[:40]!r}...", {"text": text})
@@ -49,13 +52,12 @@ class TextEncoder:
 
     @torch.inference_mode()
     def embed(self, texts: Iterable[str]) -> dict[str, np.ndarray]:
-        """The vector float32[E] of every distinct text; of a text that is too long, of its first
-        tokens."""
+        """The vector float32[E] of every distinct text; texts that are too long are truncated."""
         model, distinct = self._model(), sorted(set(texts))
         cut = {"truncation": True, "max_length": self.longest}
         lengths = [len(ids) for ids in self.tokeniser(distinct, **cut)["input_ids"]]
         half = self._precision == "bfloat16"
-        found = {}
+        vectors = {}
         for part in chunks(lengths, _TOKENS):
             chosen = [distinct[i] for i in part]
             tokens = self.tokeniser(
@@ -63,20 +65,21 @@ class TextEncoder:
             ).to(model.device)
             with torch.autocast(model.device.type, torch.bfloat16, enabled=half):
                 states = model(**tokens).last_hidden_state.float()
-            found |= dict(zip(chosen, self._pooled(states, tokens["attention_mask"]), strict=True))
-        return found
+            pooled = self._pooled(states, tokens["attention_mask"])
+            vectors |= dict(zip(chosen, pooled, strict=True))
+        return vectors
 
     def kept(self, texts: Iterable[str], folder: Path) -> dict[str, np.ndarray]:
-        """As `embed`, mapped from the file of `folder` that keeps the vectors of this encoder and
-        these texts; the first run computes it."""
+        """Like `embed`, but memory-mapped from the file in `folder` for this encoder and these
+        texts, which the first run writes."""
         distinct = sorted(set(texts))
         made_from = [checksums(self._folder), self._pooling, self._precision, distinct]
         path = folder / f"{digest(canonical_json([*made_from, surroundings()]))}.npy"
         with processes.leader_first():
             if (vectors := _mapped(path)) is None:
-                found = self.embed(distinct)
+                computed = self.embed(distinct)
                 with atomic(path) as temporary:
-                    np.save(temporary, np.stack([found[text] for text in distinct]))
+                    np.save(temporary, np.stack([computed[text] for text in distinct]))
                 vectors = _mapped(path)
         return dict(zip(distinct, vectors, strict=True))
 
@@ -99,16 +102,16 @@ class TextEncoder:
             dtype=torch.float32,
             output_loading_info=True,
         )
-        # The pooler comes behind the state that is used.
+        # The pooler follows the state that is used, so it may be missing.
         missing = [name for name in report["missing_keys"] if not name.startswith("pooler.")]
         if missing or report["mismatched_keys"]:
-            found = sorted(map(str, [*missing, *report["mismatched_keys"]]))[0]
-            raise UserError(f"{self._folder}: tensor {found} is missing or has another shape")
+            first = sorted(map(str, [*missing, *report["mismatched_keys"]]))[0]
+            raise UserError(f"{self._folder}: tensor {first} is missing or has another shape")
         return model.eval().to(device())
 
 
 def _mapped(path: Path) -> np.ndarray | None:
-    """The array of a file, not yet read from disk; None if there is none, or none that is whole."""
+    """The memory-mapped array of a file; None if there is no file, or it is damaged."""
     try:
         return np.load(path, mmap_mode="r")
     except FileNotFoundError:

@@ -1,1 +1,1 @@
-"""Trained methods asked about altered DNA, and where they look."""
+"""Trained methods asked about altered DNA, and their attention to DNA."""

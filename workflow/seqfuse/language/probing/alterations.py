@@ -1,9 +1,9 @@
-"""What a probe does to the DNA of a record: did the model read what was altered?
+"""The alterations of a record's DNA that probes make, to see whether a model reads it.
 
-DNA is a tuple: (reference, variant), or one sequence. Every alteration is a pure function of it; a
-generator is seeded by the record, so that what is drawn depends on no other record. `swap` and
-`revert` mean something for a pair alone. A variant may be an SNV or an indel: nothing here assumes
-that both sequences have one length.
+DNA is a tuple: (reference, variant), or one sequence. Every alteration is a pure function of it;
+random generators are seeded by the record, so that draws do not depend on other records. `swap` and
+`revert` apply only to pairs. A variant may be an SNV or an indel: the two sequences may differ in
+length.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,40 +17,40 @@ _COMPLEMENT = str.maketrans("ACGTN", "TGCAN")
 
 
 def swap(dna: Dna) -> Dna | None:
-    """Reference and variant in each other's place; None for one sequence."""
+    """Reference and variant exchanged; None for a single sequence."""
     return dna[::-1] if len(dna) == 2 else None
 
 
 def revert(dna: Dna) -> Dna | None:
-    """The variant reverted, so that the reference stands in both places; None for one sequence."""
+    """The reference in place of the variant too; None for a single sequence."""
     return (dna[0], dna[0]) if len(dna) == 2 else None
 
 
 def scramble(dna: Dna, random: np.random.Generator) -> Dna:
-    """The nucleotides of each sequence in random order, reference and variant each in its own.
+    """The nucleotides of each sequence in random order, shuffled independently.
 
-    Composition and length stay, and with them the difference in composition between the two.
+    Composition and length stay, and so does the difference in composition between the two.
     """
     return tuple("".join(random.permutation(list(sequence))) for sequence in dna)
 
 
 def blank(dna: Dna) -> Dna:
-    """Every nucleotide is A: only the lengths stay.
+    """Every nucleotide replaced by A, so that only the lengths stay.
 
-    Not N, which 6-mer tokenisers spell letter by letter, six times as many tokens.
+    N would be tokenised letter by letter, into six times as many tokens.
     """
     return tuple("A" * len(sequence) for sequence in dna)
 
 
 def reverse_complement(dna: Dna) -> Dna:
-    """The other strand of each sequence, read in its own direction; N stays N."""
+    """The reverse complement of each sequence; N stays N."""
     return tuple(sequence.translate(_COMPLEMENT)[::-1] for sequence in dna)
 
 
 def shift(dna: Dna) -> Dna:
-    """The first nucleotide of each sequence goes to its end: every k-mer is cut one later.
+    """The first nucleotide of each sequence moved to its end, which shifts the phase of k-mers.
 
-    Length and composition stay, and all DNA but one nucleotide stands where it stood, one earlier.
+    Length, composition and all but one of the adjacencies stay.
     """
     return tuple(sequence[1:] + sequence[:1] for sequence in dna)
 
@@ -58,15 +58,15 @@ def shift(dna: Dna) -> Dna:
 def other(dnas: Sequence[Dna], random: np.random.Generator) -> list[Dna | None]:
     """For each record the DNA of another one, which differs from its own.
 
-    The records stand in a random ring and each takes the DNA of the next one with other DNA; None
-    where all have the same.
+    Each takes it from the next record with different DNA in a random cycle; None if all records
+    have the same DNA.
     """
-    ring = random.permutation(len(dnas))
-    found: list[Dna | None] = [None] * len(dnas)
-    for place, row in enumerate(ring):
-        following = np.roll(ring, -place - 1)[:-1]
-        found[row] = next((dnas[i] for i in following if dnas[i] != dnas[row]), None)
-    return found
+    cycle = random.permutation(len(dnas))
+    of_others: list[Dna | None] = [None] * len(dnas)
+    for position, row in enumerate(cycle):
+        following = np.roll(cycle, -position - 1)[:-1]
+        of_others[row] = next((dnas[i] for i in following if dnas[i] != dnas[row]), None)
+    return of_others
 
 
 _ALONE: dict[str, Callable[[Dna], Dna | None]] = {
@@ -79,7 +79,7 @@ _ALONE: dict[str, Callable[[Dna], Dna | None]] = {
 
 
 def altered(probe: str, ids: Sequence[str], dnas: Sequence[Dna]) -> list[Dna | None]:
-    """The DNA of each record under a probe; None where the probe means nothing for it."""
+    """The DNA of each record under a probe; None if the probe does not apply to it."""
     if probe == "other":
         return other(dnas, _random(*sorted(ids)))
     if probe == "scramble":

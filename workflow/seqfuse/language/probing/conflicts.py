@@ -1,7 +1,7 @@
 """Questions and DNA that contradict each other: which of the two does an answer follow?
 
-A conflict is the question of one record with the DNA of another one of its split whose label is
-another. Both come from records of the set, so that each source alone looks as it does in training.
+A conflict pairs the question of one record with the DNA of another record of its split that has a
+different label. Both are from records of the set, so that each alone looks as in training.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,8 +14,8 @@ from seqfuse.language.probing.alterations import Dna
 from seqfuse.progress import say
 
 SPLITS = ("val", "test")
-# Costs of a pair besides the difference of its lengths (nt): of one whose halves are the same, and
-# of one that is no conflict. Ties are broken at random, by less than either.
+# Costs of a pair besides the difference of its lengths (nt): if both records are of the same
+# subset, and if the pair is not a conflict. Ties are broken at random, by less than either.
 _SAME_HALF, _NO_CONFLICT = 0.5, 1e9
 
 
@@ -27,7 +27,7 @@ def dna(record: Mapping) -> Dna:
 def conflicts(dataset: str, records: Sequence[Mapping], rows: int) -> list[tuple[Mapping, Mapping]]:
     """(record of the question, record of the DNA) in at most `rows` conflicts of val, and of test.
 
-    A set with one question for all of its records has none: the question says nothing there.
+    There are none if all records of a set share one question, because it predicts no label.
     """
     held_out = [record for record in records if record["split"] in SPLITS]
     if len({record["question"] for record in held_out}) < 2:
@@ -44,30 +44,33 @@ def conflicts(dataset: str, records: Sequence[Mapping], rows: int) -> list[tuple
         labels = sorted({record["label"] for record in held_out})
         why = f"all have the label {labels[0]!r}" if len(labels) == 1 else "no two differ in all"
         raise UserError(
-            f"{dataset}: no val or test record can be given the DNA of one with another label and"
-            f" another question ({why}); ask no conflicts: language.probe.conflict_rows: 0"
+            f"{dataset}: no two val or test records have different labels, questions and DNA"
+            f" ({why}); turn conflicts off: language.probe.conflict_rows: 0"
         )
     return pairs
 
 
 def sample(dataset: str, records: Sequence[Mapping], rows: int) -> list[Mapping]:
-    """At most `rows` records in their order: as many that the question decides as the sequence,
-    where there are so many, each of the two drawn by the dataset's name."""
+    """At most `rows` records, in their order, drawn with the dataset's name as seed.
+
+    As far as there are enough, half of them are records whose label the question decides, and half
+    records whose label only the sequence decides.
+    """
     order = np.random.default_rng(list(dataset.encode())).permutation(len(records)).tolist()
-    seen: dict[str | None, int] = {}
-    place = {}
+    counts: dict[str | None, int] = {}
+    rank = {}
     for row in order:
-        half = records[row]["subset"]
-        place[row] = seen[half] = seen.get(half, 0) + 1
-    return [records[row] for row in sorted(sorted(order, key=place.get)[:rows])]
+        subset = records[row]["subset"]
+        rank[row] = counts[subset] = counts.get(subset, 0) + 1
+    return [records[row] for row in sorted(sorted(order, key=rank.get)[:rows])]
 
 
 def matched(records: Sequence[Mapping]) -> list[tuple[Mapping, Mapping]]:
-    """Each record's question with the DNA of another record, whose DNA stands in one pair only.
+    """Each record's question with the DNA of another record, using each record's DNA once.
 
-    The pairs have the least sum of differences in length that there is (an assignment problem);
-    among those, the question of a record that its question decides gets the DNA of one that its
-    sequence decides, where it can. A record for which there is none is left out.
+    The pairs minimise the sum of differences in length (an assignment problem); then, if possible,
+    a question that decides its label is paired with DNA that decides its own. Records without a
+    partner are left out.
     """
     if not records:
         return []
@@ -75,20 +78,20 @@ def matched(records: Sequence[Mapping]) -> list[tuple[Mapping, Mapping]]:
     nucleotides = np.array([sum(map(len, one)) for one in dnas], np.float64)
     cost = np.abs(nucleotides[:, None] - nucleotides)
     cost += _SAME_HALF * _equal([record["subset"] for record in records])
-    alike = [[record[key] for record in records] for key in ("label", "question")]
-    barred = _equal(dnas) | _equal(alike[0]) | _equal(alike[1])
+    labels, texts = ([record[key] for record in records] for key in ("label", "question"))
+    barred = _equal(dnas) | _equal(labels) | _equal(texts)
     names = "\n".join(record["id"] for record in records)
     cost += 0.1 / len(records) * np.random.default_rng(list(names.encode())).random(cost.shape)
-    questions, givers = linear_sum_assignment(np.where(barred, _NO_CONFLICT, cost))
+    questions, donors = linear_sum_assignment(np.where(barred, _NO_CONFLICT, cost))
     return [
-        (records[question], records[giver])
-        for question, giver in zip(questions, givers, strict=True)
-        if not barred[question, giver]
+        (records[question], records[donor])
+        for question, donor in zip(questions, donors, strict=True)
+        if not barred[question, donor]
     ]
 
 
 def _equal(values: Sequence) -> np.ndarray:
-    """bool[n, n]: whether two of the values are the same."""
-    number = {value: place for place, value in enumerate(dict.fromkeys(values))}
+    """bool[n, n]: whether two of the values are equal."""
+    number = {value: index for index, value in enumerate(dict.fromkeys(values))}
     codes = np.array([number[value] for value in values])
     return codes[:, None] == codes

@@ -1,4 +1,4 @@
-"""Predictions of a fine-tuned method about altered DNA, and about the same DNA as it is."""
+"""Predictions of a fine-tuned method for altered DNA, and for the same DNA unaltered."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,7 +22,7 @@ UNALTERED, CONFLICT = "none", "conflict"
 
 
 class Asked(NamedTuple):
-    """A prompt, the probe that it stands for, and in a conflict the record that its DNA is of."""
+    """A prompt, its probe, and for a conflict the id of the record that its DNA is from."""
 
     probe: str
     prompt: Prompt
@@ -41,12 +41,12 @@ def probe(
     precision: str,
     journal: Journal,
 ) -> list[dict]:
-    """Rows of `tables.CONFLICTS` of every seed: the sampled records as they are, then each probe,
+    """Rows of `tables.CONFLICTS` for every seed: the sampled records unaltered, then each probe,
     then the conflicts, which alone have a `dna_of`.
 
-    A method that reads encoder states reads those of the live encoder, also of the unaltered DNA,
-    so that nothing but the DNA differs. `encoders` has one folder, one a seed, or none: then each
-    checkpoint says where its own lay. A thinking method reasons anew about what it is shown.
+    A method that reads encoder states reads them from the live encoder, for unaltered DNA too, so
+    that only the DNA differs. `encoders` holds one folder, one for each seed, or none: then each
+    checkpoint knows the location of its own. A method that thinks reasons about each prompt anew.
     """
     trained = prediction.read(model, datasets)
     description = next(iter(trained.values()))
@@ -57,12 +57,12 @@ def probe(
     suite = Suite.read(datasets, records)
     asked = [
         one
-        for name, found in suite.records.items()
-        for one in _asked(name, found, probes, rows, conflict_rows, settings)
+        for name, of_dataset in suite.records.items()
+        for one in _asked(name, of_dataset, probes, rows, conflict_rows, settings)
     ]
     if not asked:
         raise UserError(f"{', '.join(map(str, records))}: no test record to probe")
-    about = [one.prompt for one in asked]
+    shown = [one.prompt for one in asked]
     if len(encoders) not in (0, 1, len(trained)):
         raise UserError(
             f"--encoder: {len(encoders)} folders for {len(trained)} seeds; give one each"
@@ -72,19 +72,19 @@ def probe(
 
     def states(folder: Path, description: Description) -> found_again.Live:
         live = found_again.Live(description.encoder, folder, of_seed.get(folder))
-        live.hold(prediction.sequences(about))
+        live.hold(prediction.sequences(shown))
         return live
 
-    found = prediction.of_seeds(trained, states, about, settings, precision, journal)
+    answered = prediction.of_seeds(trained, states, shown, settings, precision, journal)
     return [
         {**row, "probe": one.probe, "dna_of": one.dna_of}
-        for row, one in zip(found, asked * len(trained), strict=True)
+        for row, one in zip(answered, asked * len(trained), strict=True)
     ]
 
 
 def sample(dataset: str, records: Sequence[Mapping], rows: int) -> list[Mapping]:
-    """At most `rows` test records in their order: those that the sequence decides before the rest,
-    each of the two drawn by the dataset's name."""
+    """At most `rows` test records, in their order, drawn with the dataset's name as seed; those
+    whose label only the sequence decides come first."""
     test = [record for record in records if record["split"] == "test"]
     order = np.random.default_rng(list(dataset.encode())).permutation(len(test)).tolist()
     order.sort(key=lambda i: test[i]["subset"] != "sequence_decides")
@@ -109,10 +109,10 @@ def _asked(
     chosen = sample(dataset, records, rows)
     ids, dnas = [record["id"] for record in chosen], [conflicts.dna(record) for record in chosen]
     for name in (UNALTERED, *probes):
-        found = dnas if name == UNALTERED else altered(name, ids, dnas)
-        for record, dna in zip(chosen, found, strict=True):
+        of_probe = dnas if name == UNALTERED else altered(name, ids, dnas)
+        for record, dna in zip(chosen, of_probe, strict=True):
             if dna is not None:
                 yield Asked(name, shown(record, dna))
     if conflict_rows:
-        for record, giver in conflicts.conflicts(dataset, list(records), conflict_rows):
-            yield Asked(CONFLICT, shown(record, conflicts.dna(giver)), giver["id"])
+        for record, donor in conflicts.conflicts(dataset, list(records), conflict_rows):
+            yield Asked(CONFLICT, shown(record, conflicts.dna(donor)), donor["id"])

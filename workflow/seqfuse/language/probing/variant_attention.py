@@ -1,8 +1,8 @@
 """Attention from answer tokens to DNA tokens, and mutagenesis of the same nucleotides.
 
-Attention to a token is the mean over layers, heads and answer tokens (arXiv 2602.12286, eq. 5, asks
-for the attention of answer tokens to DNA tokens; the averaging is ours). It tells where a model
-looks, not what its answer hangs on; that is what mutagenesis tells.
+Attention to a token is the mean over layers, heads and answer tokens (arXiv 2602.12286, eq. 5,
+defines the attention of answer tokens to DNA tokens; the averaging is ours). It shows where a model
+looks; only mutagenesis shows what its answer depends on.
 """
 
 import contextlib
@@ -28,9 +28,9 @@ from seqfuse.language.suite import Suite
 from seqfuse.training.precision import products
 
 _LETTERS = "ACGT"
-# Mutants that go through the model at once.
+# Mutants per batch.
 _BATCH = 16
-# What transformers calls a block's attention.
+# How the names of attention modules end in transformers.
 _ATTENTION = ("self_attn", ".attention")
 
 
@@ -43,21 +43,24 @@ def attend(
     settings: Settings,
     precision: str,
 ) -> list[dict]:
-    """Rows of `tables.LOOKS` of every seed in `model`: at most `rows` test records of each
-    dataset, those that the sequence decides first, and `window` nucleotides on either side."""
+    """Rows of `tables.LOOKS` for every seed in `model`.
+
+    They cover at most `rows` test records of each dataset (first those whose label only the
+    sequence decides), and `window` nucleotides on either side of the variant.
+    """
     trained = prediction.read(model, datasets)
     first = next(iter(trained.values()))
     if first.method != "onevocab":
         raise UserError(
-            f"{model}: method {first.method!r} has no DNA tokens that attention could be paid to;"
-            " give a model of onevocab"
+            f"{model}: method {first.method!r} has no DNA tokens to attend to; give a model of"
+            " onevocab"
         )
     suite = Suite.read(datasets, records)
     asked = [
         (prompt, record)
-        for name, found in suite.records.items()
-        for thinks in [settings.reasoning and prompts.reasons(found)]
-        for record in sample(name, [row for row in found if row["variant"]], rows)
+        for name, of_dataset in suite.records.items()
+        for thinks in [settings.reasoning and prompts.reasons(of_dataset)]
+        for record in sample(name, [row for row in of_dataset if row["variant"]], rows)
         for prompt in [prompts.from_record(name, record, thinks, settings.system)]
     ]
     if not asked:
@@ -79,36 +82,36 @@ def attend(
 def _of_record(
     method: OneVocab, prompt: Prompt, record: Mapping, window: int, settings: Settings
 ) -> Iterator[dict]:
-    """A row for each nucleotide of the window, by its distance from the variant."""
+    """One row for each nucleotide of the window, with its offset from the variant."""
     variant = record["variant"]
     place = changed(record["sequence"], variant)
-    around = range(max(0, place - window), min(len(variant), place + window + 1))
+    positions = range(max(0, place - window), min(len(variant), place + window + 1))
     example = method.encode(prompt, answer=False)
     room = method.room(prompt, method.setup.labels[prompt.dataset], settings.max_new_tokens)
     decoding.check_lengths(method, [example], settings, [room])
-    said = Generation(method, [example]).run(room).rows[0]
-    paid = attention(method, answered(method, prompt, said), variant)
-    lost = mutagenesis(method, prompt, said, list(around))
-    for here, effect in zip(around, lost, strict=True):
+    answer = Generation(method, [example]).run(room).rows[0]
+    attended = attention(method, answered(method, prompt, answer), variant)
+    effects = mutagenesis(method, prompt, answer, list(positions))
+    for position, effect in zip(positions, effects, strict=True):
         yield {
             "id": prompt.id,
-            "offset": here - place,
-            "attention": float(paid[here]),
+            "offset": position - place,
+            "attention": float(attended[position]),
             "effect": float(effect),
         }
 
 
 def changed(sequence: str, variant: str) -> int:
-    """The first place at which the variant differs from the reference."""
+    """The first position at which the variant differs from the reference."""
     pairs = zip(sequence, variant, strict=False)
     shared = min(len(sequence), len(variant))
     return next((i for i, (a, b) in enumerate(pairs) if a != b), max(0, shared - 1))
 
 
-def answered(method: OneVocab, prompt: Prompt, said: list[int]) -> Example:
-    """A prompt with the tokens of an answer and the end token, which alone weigh."""
+def answered(method: OneVocab, prompt: Prompt, ids: list[int]) -> Example:
+    """A prompt with the `ids` of an answer and the end token, the only tokens with a weight."""
     example = method.encode(prompt, answer=False)
-    answer = np.array([*said, method.end], np.int64)
+    answer = np.array([*ids, method.end], np.int64)
     return replace(
         example,
         ids=np.concatenate([example.ids, answer]),
@@ -118,33 +121,35 @@ def answered(method: OneVocab, prompt: Prompt, said: list[int]) -> Example:
 
 @torch.inference_mode()
 def attention(method: OneVocab, example: Example, variant: str) -> np.ndarray:
-    """Attention to the token of each nucleotide of the variant, float64[len(variant)], over that
-    to its average token: 1 everywhere is a model that looks at all of them alike.
+    """Attention to each nucleotide's token, relative to the mean over the variant's tokens.
 
-    It is paid at the positions that the answer's tokens are predicted from.
+    Returns float64[len(variant)]; uniform attention is 1 everywhere. The queries are the positions
+    from which the answer's tokens are predicted.
     """
     ids = method.vocabulary.encode(variant)
     columns = method.dna_columns(example.prompt)[-len(ids) :]
     batch = method.batch([example])
-    asking = np.flatnonzero(example.weights) - 1
-    paid = torch.stack(_attended(method, batch, asking)).mean(0)
-    tokens = paid[columns].cpu().numpy()
+    queries = np.flatnonzero(example.weights) - 1
+    attended = torch.stack(_attended(method, batch, queries)).mean(0)
+    tokens = attended[columns].cpu().numpy()
     words = method.vocabulary.words
     spans = [len(words[i - method.vocabulary.offset]) for i in ids]
     return np.repeat(tokens / tokens.mean(), spans)
 
 
-def _attended(method: OneVocab, batch: Batch, asking: np.ndarray) -> list[torch.Tensor]:
-    """The mean attention of the positions `asking` to every token, float64[T], of each layer. A
-    layer's weights of all heads and tokens are gone before the next layer's are made."""
-    found, body = [], method.backbone.base_model
+def _attended(method: OneVocab, batch: Batch, queries: np.ndarray) -> list[torch.Tensor]:
+    """Each layer's mean attention of the positions `queries` to every token, float64[T].
 
-    def look(module: nn.Module, given: tuple, made: tuple) -> tuple:
-        found.append(made[1][0, :, asking].double().mean((0, 1)))
-        return (made[0], None)
+    A layer's full attention weights are freed before the next layer computes its own.
+    """
+    of_layers, body = [], method.backbone.base_model
+
+    def look(module: nn.Module, inputs: tuple, outputs: tuple) -> tuple:
+        of_layers.append(outputs[1][0, :, queries].double().mean((0, 1)))
+        return (outputs[0], None)
 
     before = method.backbone.config._attn_implementation
-    # Fused kernels give no attention back.
+    # Fused kernels do not return attention weights.
     method.backbone.set_attn_implementation("eager")
     with contextlib.ExitStack() as hooks:
         for name, module in body.named_modules():
@@ -152,32 +157,34 @@ def _attended(method: OneVocab, batch: Batch, asking: np.ndarray) -> list[torch.
                 hooks.callback(module.register_forward_hook(look).remove)
         body(inputs_embeds=method.embed(batch), use_cache=False)
     method.backbone.set_attn_implementation(before)
-    return found
+    return of_layers
 
 
 def mutagenesis(
-    method: OneVocab, prompt: Prompt, said: list[int], places: Sequence[int]
+    method: OneVocab, prompt: Prompt, answer: list[int], positions: Sequence[int]
 ) -> np.ndarray:
-    """Nats that the answer `said` loses when the variant sequence has another nucleotide at each of
-    `places`, the mean over the three others; float64[places]."""
+    """By how many nats the log-likelihood of `answer` falls if the nucleotide at each of
+    `positions` in the variant sequence is replaced, the mean over the three others;
+    float64[positions]."""
     variant = prompt.dna[1].sequence
-    mutants = [
-        variant[:place] + letter + variant[place + 1 :]
-        for place in places
+    others = [
+        (number, position, letter)
+        for number, position in enumerate(positions)
         for letter in _LETTERS
-        if letter != variant[place]
+        if letter != variant[position]
     ]
-    owner = [i for i, place in enumerate(places) for letter in _LETTERS if letter != variant[place]]
+    mutants = [variant[:at] + letter + variant[at + 1 :] for _, at, letter in others]
+    owner = [number for number, _, _ in others]
     shown = [replace(prompt, dna=(prompt.dna[0], prompts.Dna(dna))) for dna in (variant, *mutants)]
-    nats = _nats(method, [answered(method, one, said) for one in shown])
-    lost = np.bincount(owner, weights=nats[0] - nats[1:], minlength=len(places))
-    return lost / np.bincount(owner, minlength=len(places))
+    nats = _nats(method, [answered(method, one, answer) for one in shown])
+    lost = np.bincount(owner, weights=nats[0] - nats[1:], minlength=len(positions))
+    return lost / np.bincount(owner, minlength=len(positions))
 
 
 @torch.inference_mode()
 def _nats(method: OneVocab, examples: list[Example]) -> np.ndarray:
     """The summed log-likelihood float64[n] of each example's answer."""
-    found = []
+    by_batch = []
     for start in range(0, len(examples), _BATCH):
         batch = method.batch(examples[start : start + _BATCH])
         hidden = method.backbone.base_model(
@@ -192,8 +199,8 @@ def _nats(method: OneVocab, examples: list[Example]) -> np.ndarray:
             ]
         )
         summed = torch.zeros(len(batch.examples), dtype=nats.dtype, device=nats.device)
-        found.append(summed.index_add(0, rows, nats).cpu().numpy())
-    return np.concatenate(found)
+        by_batch.append(summed.index_add(0, rows, nats).cpu().numpy())
+    return np.concatenate(by_batch)
 
 
 def _scored(method: OneVocab, hidden: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:

@@ -1,1 +1,1 @@
-"""What methods and encoders take of memory and of FLOP, found by their shapes alone."""
+"""The memory and FLOP of methods and encoders, computed from their shapes alone."""

@@ -1,11 +1,15 @@
+<<<<<<< HEAD
 """Measure the memory and FLOP of methods and encoders from their shapes, without weights.
+=======
+"""Compute the memory and FLOP of methods and encoders from their shapes, without weights.
+>>>>>>> 01a160f (Language probes, traces and pre-training: prose and names)
 
 Reads a JSON list of requests (FILE, or `-` for standard input), as `seqfuse rehearse` makes them,
-and writes the answers, {asked, found}, to --out, one after the other. A request is a job (finetune,
-predict, embed, contrast), a method where there is one, and layout and sizes of its models. Found
-are, for a step or a batch: `resident` (parameters, trained ones, bytes, bytes of keys and values a
-token), and coefficients of the `peak` beyond it (bytes) and of `flops` by what is in the batch. A
-minute for a large backbone; no memory to speak of.
+and adds the answers, {asked, found}, to --out one by one. A request is a job (finetune, predict,
+embed, contrast), its method, if any, and the layouts and sizes of its models. An answer holds, for
+a step or a batch, `resident` (parameters, trained parameters, bytes, bytes of keys and values per
+token), and the coefficients, by the content of the batch, of `flops` and of the `peak` (bytes)
+beyond what is resident. Takes a minute for a large backbone, and little memory.
 
     seqfuse rehearse --profile slurm --json
 """
@@ -27,9 +31,9 @@ def run(args: argparse.Namespace) -> None:
     from seqfuse.language.tracing import traced_step
     from seqfuse.progress import track
 
-    asked = json.load(sys.stdin) if args.requests == "-" else read_json(args.requests)
-    found = read_json(args.out) if args.out.is_file() else []
+    requests = json.load(sys.stdin) if args.requests == "-" else read_json(args.requests)
+    answers = read_json(args.out) if args.out.is_file() else []
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    for request in track(asked, label="shapes"):
-        found.append({"asked": request, "found": traced_step.traced(request)})
-        write_json(args.out, found)
+    for request in track(requests, label="shapes"):
+        answers.append({"asked": request, "found": traced_step.traced(request)})
+        write_json(args.out, answers)

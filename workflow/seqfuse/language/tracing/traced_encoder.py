@@ -1,4 +1,4 @@
-"""What an encoder of sequences or of text takes, by its shape alone."""
+"""The memory and FLOP of an encoder of sequences or of text, from its shape alone."""
 
 from collections.abc import Mapping
 
@@ -13,11 +13,10 @@ from seqfuse.training.precision import products
 _CPU = torch.device("cpu")
 
 
-def encoder_traced(asked: Mapping) -> dict[str, dict[str, float]]:
-    """The coefficients of an encoder alone, which only reads (`job: embed`) or is
-    trained (`job: contrast`)."""
-    learns, peaks, flops, batches = asked["job"] == "contrast", [], [], []
-    layout, shape = asked["encoder"]["layout"], asked["encoder"]["shape"]
+def encoder_traced(request: Mapping) -> dict[str, dict[str, float]]:
+    """The coefficients of an encoder, frozen (`job: embed`) or trained (`job: contrast`)."""
+    learns, peaks, flops, batches = request["job"] == "contrast", [], [], []
+    layout, shape = request["encoder"]["layout"], request["encoder"]["shape"]
     for rows, length in ((4, 300), (4, 500), (8, 300)):
         if layout in TEXT_LAYOUTS:
             encoder = random_text_models.hollow_encoder(layout, random_models.sized(layout, shape))
@@ -27,18 +26,18 @@ def encoder_traced(asked: Mapping) -> dict[str, dict[str, float]]:
         ids = torch.zeros(rows, length, dtype=torch.long)
 
         def work(encoder, ids=ids) -> None:
-            with torch.set_grad_enabled(learns), products(_CPU, asked["precision"]):
-                found = encoder(ids)
-                states = found if isinstance(found, torch.Tensor) else found.last_hidden_state
+            with torch.set_grad_enabled(learns), products(_CPU, request["precision"]):
+                output = encoder(ids)
+                states = output if isinstance(output, torch.Tensor) else output.last_hidden_state
             if learns:
                 states.float().mean().backward()
 
         width = getattr(encoder, "width", None) or encoder.config.hidden_size
         held = resident(encoder) | {"width": width}
         with never_packed():
-            found = taken(encoder, work)
-        peaks.append(found.peak)
-        flops.append(found.flops)
+            cost = taken(encoder, work)
+        peaks.append(cost.peak)
+        flops.append(cost.flops)
         tokens = rows * length
         batches.append({"fixed": 1, "tokens": tokens, "squares": tokens * length})
     return {

@@ -1,10 +1,10 @@
-"""What a step of fine-tuning and the answers to a batch take, by the shape of a method alone.
+"""The memory and FLOP of a fine-tuning step and of answering a batch, from a method's shape alone.
 
-A method is run on fake tensors (`training.live_memory`) with batches of several sizes. What it
-takes is linear in the tokens of a batch, in its encoder states and in the tokens that are learnt:
-the coefficients are all that is kept. Each is linear in the number of the backbone's blocks, too,
-so that two shallow models tell of a deep one; but where blocks are trained whole and computed again
-for their gradients, the depth is the model's own.
+A method is run on fake tensors (`training.live_memory`) with batches of several sizes. Memory and
+FLOP are linear in the tokens of a batch, its encoder states and its answer tokens, so that a few
+coefficients describe them. The coefficients are linear in the number of the backbone's blocks, so
+that two shallow models suffice to extrapolate to a deep one; but if blocks are trained in full with
+gradient checkpointing, the model is run at its own depth.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,18 +28,18 @@ from seqfuse.training.live_memory import Taken, taken
 from seqfuse.training.precision import products, round_frozen
 
 _CPU = torch.device("cpu")
-# Blocks of the backbone of the two models that are run. Where answers are read, a model of one
-# block never holds what earlier blocks hand on.
+# Numbers of blocks of the two models that are run. In prediction, a model of one block would not
+# show the memory of the states that pass from block to block.
 _DEPTHS = {"finetune": (1, 2), "predict": (2, 3)}
 _LABELS = [f"disease {number}" for number in range(10, 47)]
-# Letters that the stand-in tokeniser has never seen joined: a token each.
+# Letters that are one token each, because the stand-in tokeniser never merges them.
 _LETTERS = "QXZJ"
 
 
 @dataclass(frozen=True)
 class Size:
-    """Prompts of a batch, nucleotides of reference and variant together, and tokens of question
-    and reasoning."""
+    """The number of prompts in a batch, and per prompt the nucleotides of reference and variant
+    together and the tokens of question and reasoning."""
 
     rows: int
     nucleotides: int
@@ -47,9 +47,9 @@ class Size:
     reasoning: int
 
 
-# At least as many as there are things that a batch takes memory by, no two of them alike: what is
-# answered has no reasoning that could differ. About what a step holds at once: with far less, the
-# memory of the gradients would hide that of the batch.
+# At least as many different sizes as there are coefficients. Prompts to be answered have no
+# reasoning. Sizes are about those of a real step: with much smaller ones, the memory of the
+# gradients would hide that of the batch.
 _SIZES = {
     "finetune": (
         Size(4, 8000, 250, 500),
@@ -68,45 +68,46 @@ _SIZES = {
 }
 
 
-def traced(asked: Mapping) -> dict[str, dict[str, float]]:
-    """The coefficients of a request: of what is resident (parameters, trained ones, bytes), of the
-    peak beyond it (bytes), and of the FLOP; see `seqfuse language trace --help`."""
-    if asked["job"] in ("embed", "contrast"):
-        return encoder_traced(asked)
-    depths = _DEPTHS[asked["job"]]
-    depth = (asked["backbone"] or {"shape": {}})["shape"].get("num_hidden_layers", depths[0])
-    if not asked["lora_rank"] and asked["gradient_checkpointing"]:
-        # What is kept for a block is less than its gradients, so that the peak moves with depth.
-        return _of_depth(asked, depth)
-    low, high = (_of_depth(asked, blocks) for blocks in depths)
+def traced(request: Mapping) -> dict[str, dict[str, float]]:
+    """The answer to a request: `resident`, and the coefficients of `peak` and `flops`; see
+    `seqfuse language trace --help`."""
+    if request["job"] in ("embed", "contrast"):
+        return encoder_traced(request)
+    depths = _DEPTHS[request["job"]]
+    depth = (request["backbone"] or {"shape": {}})["shape"].get("num_hidden_layers", depths[0])
+    if not request["lora_rank"] and request["gradient_checkpointing"]:
+        # A block's kept input is smaller than its gradients, so the peak's place depends on depth.
+        return _of_depth(request, depth)
+    low, high = (_of_depth(request, blocks) for blocks in depths)
     beyond = (depth - depths[0]) / (depths[1] - depths[0])
-    found = {
+    coefficients = {
         kind: {name: at + beyond * (high[kind][name] - at) for name, at in low[kind].items()}
         for kind in low
     }
-    if asked["job"] == "predict":
-        found["peak"] = {name: max(0.0, value) for name, value in found["peak"].items()}
-    return found
+    if request["job"] == "predict":
+        peak = coefficients["peak"].items()
+        coefficients["peak"] = {name: max(0.0, value) for name, value in peak}
+    return coefficients
 
 
-def _of_depth(asked: Mapping, depth: int) -> dict[str, dict[str, float]]:
-    """The coefficients with so many blocks."""
-    batches, peaks, flops, learns = [], [], [], asked["job"] == "finetune"
-    for size in _SIZES[asked["job"]]:
-        method = build(asked, depth)
-        held = resident(method) | {"cached": _cached(method, asked["precision"])}
+def _of_depth(request: Mapping, depth: int) -> dict[str, dict[str, float]]:
+    """The coefficients of a backbone with `depth` blocks."""
+    batches, peaks, flops, learns = [], [], [], request["job"] == "finetune"
+    for size in _SIZES[request["job"]]:
+        method = build(request, depth)
+        held = resident(method) | {"cached": _cached(method, request["precision"])}
         examples = encoded(method, size, learns)
-        batches.append(measures(asked, examples))
-        found = run(method, examples, asked)
-        peaks.append(found.peak)
-        flops.append(found.flops)
+        batches.append(measures(request, examples))
+        cost = run(method, examples, request)
+        peaks.append(cost.peak)
+        flops.append(cost.flops)
     return {
         "resident": held,
         "peak": (
             solved(("fixed", "tokens", "states", "answers"), batches, peaks)
             if learns
-            # A batch that is padded on the left has a mask of its own for every row. The peak is
-            # where a Q-former reads states, or where the backbone reads tokens.
+            # With padding on the left, every row has its own mask. The peak is reached either
+            # where a Q-former reads states or where the backbone reads tokens.
             else bounded(("fixed", "tokens", "states", "squares"), batches, peaks)
         ),
         "flops": solved(("tokens", "squares", "states", "answers"), batches, flops),
@@ -114,7 +115,7 @@ def _of_depth(asked: Mapping, depth: int) -> dict[str, dict[str, float]]:
 
 
 def _cached(method: nn.Module, precision: str) -> int:
-    """Bytes of keys and values of a token."""
+    """Bytes of keys and values per token."""
     if not isinstance(method, LanguageMethod):
         return 0
     config = method.backbone.config
@@ -123,11 +124,11 @@ def _cached(method: nn.Module, precision: str) -> int:
     return 2 * config.num_hidden_layers * heads * width * (2 if precision == "bfloat16" else 4)
 
 
-def measures(asked: Mapping, examples: Sequence) -> dict[str, float]:
-    """What of a batch takes memory or work: tokens with their padding, the sum of squared lengths,
-    the states of an encoder that the method reads or trains, and the tokens that are learnt."""
+def measures(request: Mapping, examples: Sequence) -> dict[str, float]:
+    """The quantities of a batch that cost memory or FLOP: tokens with padding, the sum of squared
+    lengths, the states of an encoder that the method reads or trains, and answer tokens."""
     longest = max(example.length for example in examples)
-    reads = asked["encoder"] is not None
+    reads = request["encoder"] is not None
     return {
         "fixed": 1,
         "tokens": len(examples) * longest,
@@ -138,12 +139,12 @@ def measures(asked: Mapping, examples: Sequence) -> dict[str, float]:
 
 
 def _tokens(sequence: str) -> int:
-    """Tokens of an encoder that reads 6-mers, and the rest letter by letter."""
+    """The number of tokens in 6-mers, with the remainder letter by letter."""
     return len(sequence) // 6 + len(sequence) % 6
 
 
 class _States:
-    """Encoder states of any sequence, as the embedding store gives them: float16 [T, width]."""
+    """Encoder states of any sequence, like those of the embedding store: float16 [T, width]."""
 
     def __init__(self, width: int):
         self._width = width
@@ -152,33 +153,33 @@ class _States:
         return np.zeros((_tokens(sequence), self._width), np.float16)
 
 
-def build(asked: Mapping, depth: int) -> nn.Module:
-    """The method of a request on `meta`, with so many blocks of its backbone."""
-    entry, encoder = METHODS[asked["method"]], asked["encoder"]
-    backbone = asked["backbone"]
+def build(request: Mapping, depth: int) -> nn.Module:
+    """The method of a request on `meta`, with `depth` blocks in its backbone."""
+    entry, encoder = METHODS[request["method"]], request["encoder"]
+    backbone = request["backbone"]
     shape = (backbone or {"shape": {}})["shape"] | {"num_hidden_layers": depth}
-    learns = asked["job"] == "finetune"
+    learns = request["job"] == "finetune"
     width = random_models.hollow(encoder["layout"], encoder["shape"]).width if encoder else 0
     if backbone:
         layout = backbone["layout"]
-        made = random_text_models.hollow(layout, random_models.sized(layout, shape))
+        tokeniser, model = random_text_models.hollow(layout, random_models.sized(layout, shape))
     setup = Setup(
         backbone=Path("shape"),
-        lora_rank=asked["lora_rank"] if learns else 0,
-        gradient_checkpointing=learns and asked["gradient_checkpointing"],
-        settings=asked["settings"],
+        lora_rank=request["lora_rank"] if learns else 0,
+        gradient_checkpointing=learns and request["gradient_checkpointing"],
+        settings=request["settings"],
         states=_States(width) if entry.reads_store else None,
         encoder_width=width,
         labels={"shape": _LABELS},
-        load_backbone=lambda folder: made[1],
-        load_chat=lambda folder: Chat(made[0], folder),
+        load_backbone=lambda folder: model,
+        load_chat=lambda folder: Chat(tokeniser, folder),
         load_encoder=lambda folder: random_models.hollow(encoder["layout"], encoder["shape"]),
     )
     with torch.device("meta"):
         method = checkpoint.build(entry.name, setup)
     if not learns:
         method.eval().requires_grad_(False)
-    if asked["precision"] == "bfloat16":
+    if request["precision"] == "bfloat16":
         round_frozen(method)
     return method
 
@@ -192,33 +193,33 @@ def encoded(method: nn.Module, size: Size, learns: bool) -> list:
     return [method.encode(prompt, answer=learns)] * size.rows
 
 
-def run(method: nn.Module, examples: Sequence, asked: Mapping) -> Taken:
-    """What the method's own step of training, or the reading of prompts, takes."""
-    learns = asked["job"] == "finetune"
+def run(method: nn.Module, examples: Sequence, request: Mapping) -> Taken:
+    """The memory and FLOP of the method's own training step, or of reading prompts."""
+    learns = request["job"] == "finetune"
 
     def step(method: nn.Module) -> None:
         method.train()
-        for _ in range(chunks(asked)):
-            with products(_CPU, asked["precision"]):
+        for _ in range(chunks(request)):
+            with products(_CPU, request["precision"]):
                 loss = method.loss(method.batch(examples))
             loss.backward()
 
     def read(method: nn.Module) -> None:
-        with products(_CPU, asked["precision"]):
+        with products(_CPU, request["precision"]):
             if isinstance(method, LanguageMethod):
                 Generation(method, examples)
             else:
                 method(examples)
 
     with never_packed():
-        found = taken(method, step if learns else read)
-    return replace(found, flops=found.flops // chunks(asked)) if learns else found
+        cost = taken(method, step if learns else read)
+    return replace(cost, flops=cost.flops // chunks(request)) if learns else cost
 
 
-def chunks(asked: Mapping) -> int:
-    """Chunks of a step that is run.
+def chunks(request: Mapping) -> int:
+    """The number of chunks in a traced step.
 
-    Gradients of a chunk are added to those of the last one: with these the peak stands where the
-    backward pass begins, whatever the depth. What is frozen has none.
+    The second chunk starts with the gradients of the first in memory, so that the peak is at the
+    start of the backward pass, whatever the depth. Frozen weights have no gradients.
     """
-    return 1 if asked["lora_rank"] else 2
+    return 1 if request["lora_rank"] else 2
