@@ -47,8 +47,7 @@ from seqfuse.training.trainer import Diverged, Trainer, Training
 
 @dataclass(frozen=True)
 class Job:
-    """One method on one suite with some seeds and one learning rate; `run` writes a folder for each
-    seed.
+    """One method on one suite with some seeds and one learning rate; `run` writes their folders.
 
     `name` is its name in the tables: the method's own, or that of a variant of it.
     """
@@ -180,8 +179,7 @@ class Job:
         return self.state / self._place(seed)
 
     def _examples(self, method) -> tuple[Stored, Stored]:
-        """The training and validation examples, encoded once, because they are the same for every
-        seed."""
+        """The training and validation examples, encoded once for all seeds."""
         if not self._encoded:
             rows = self.training.validation_rows
             suite = self._suite.shuffled() if self.training.shuffle_dna else self._suite
@@ -260,8 +258,7 @@ class Job:
         )
 
     def _pretraining(self) -> dict:
-        """SeqCLIP's pre-training for the card, if the method has one: its seed, its pairs, and how
-        many were too long for an encoder."""
+        """SeqCLIP's pre-training for the card, if any: seed, pairs, and how many were too long."""
         if self.pretrained is None:
             return {}
         facts = read_json(self.pretrained / "model.json")

@@ -161,8 +161,10 @@ class LanguageMethod(nn.Module, ABC):
         return self._tokenised[text, first]
 
     def encode(self, prompt: Prompt, answer: bool) -> Example:
-        """A prompt as an `Example`; with `answer`, the gold answer is appended and weighted. Each token of the label, and the end token, has the weight `label_weight`; every other token
-        of the answer has 1. Raises `UserError` if a text contains a control token.
+        """A prompt as an `Example`; with `answer`, the gold answer is appended.
+
+        Tokens of the label and the end token have the weight `label_weight`, other tokens of the
+        answer 1. Raises `UserError` if a text contains a control token.
         """
         texts = {name: getattr(prompt, name) for name in ("question", "reasoning", "label")}
         prompts.refuse(self.chat.control, f"{prompt.dataset}, record {prompt.id!r}", texts)
