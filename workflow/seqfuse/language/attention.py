@@ -1,18 +1,9 @@
-<<<<<<< HEAD
 """Measure where OneVocab attends around a variant, and where a mutation changes its answer.
 
 Reads the folder that `seqfuse language finetune` wrote for OneVocab and the cleaned records of
 datasets with variants. Writes one row for each test record, seed and nucleotide of a window around
 the variant: the attention of the answer's tokens to the token of that nucleotide, and how much less
 likely the model's own answer becomes when that nucleotide of the variant sequence is mutated.
-=======
-"""OneVocab's attention around a variant, and the effect of mutating the same nucleotides.
-
-Reads the folder that `seqfuse language finetune` wrote for OneVocab and the cleaned records of
-datasets with variants. Writes one row for each test record, seed and nucleotide of a window around
-the variant: the attention of the answer's tokens to the nucleotide's token, and by how much the
-model's own answer becomes less likely if that nucleotide of the variant sequence is replaced.
->>>>>>> b7fe2eb (Language: commands, answers and fine-tuning: prose and names)
 
     seqfuse language attention --model results/demo/language/variants/onevocab/model \\
         --datasets demo-variants \\

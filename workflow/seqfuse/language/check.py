@@ -1,12 +1,6 @@
-<<<<<<< HEAD
 """Check what a model can be used for (backbone, encoder, text encoder), and what it lacks.
 
 Reads a checkpoint folder, or that of a model of the catalogue or of `models` in config.yaml.
-=======
-"""Print whether a model can serve as backbone, encoder or text encoder, or why not.
-
-Reads a checkpoint folder, given by path or by name: a model of the catalogue or of config.yaml.
->>>>>>> b7fe2eb (Language: commands, answers and fine-tuning: prose and names)
 
     seqfuse models check smollm2-135m
     seqfuse models check /data/models/SmolLM2-135M-Instruct

@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 """Count the genes and sequences of a benchmark that an encoder was trained on.
 
 Reads the cleaned gene-text pairs of SeqCLIP's pre-training, or the cleaned records of a set that
@@ -6,15 +5,6 @@ an arm of study B was trained on, and the cleaned records of benchmarks. Writes 
 each benchmark and held-out split, the rows whose gene (the records' `group`) also occurs in the
 training data, and the rows whose reference shares about 90 nt (with --every, 34 nt) with a training
 sequence, on either strand.
-=======
-"""Count the benchmark rows whose gene or DNA an encoder was trained on.
-
-Reads the cleaned gene-text pairs of SeqCLIP's pre-training, or the cleaned records that an arm of
-study B was trained on, and the cleaned records of benchmarks. Writes a JSON audit with, for each
-benchmark and held-out split, the number of rows whose gene (the records' `group`) is that of a
-training row, and of rows whose reference shares about 90 nt with a training row on either strand
-(with --every, 34 nt).
->>>>>>> b7fe2eb (Language: commands, answers and fine-tuning: prose and names)
 
     seqfuse language leakage --pairs results/pilot/sequences/gene-summaries/records.parquet \\
         --datasets kegg --records results/pilot/sequences/kegg/records.parquet \\

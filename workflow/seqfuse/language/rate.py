@@ -1,12 +1,7 @@
 """Choose the learning rate of a method on a suite: the one with the lowest validation loss.
 
-<<<<<<< HEAD
 Reads one file of `seqfuse language trial` for each rate. Writes JSON: the trials, and the rate that
 fine-tuning uses for every seed.
-=======
-Reads the files of `seqfuse language trial`, one for each rate. Writes JSON: the rate, which
-fine-tuning uses for every seed, and the trials.
->>>>>>> b7fe2eb (Language: commands, answers and fine-tuning: prose and names)
 
     seqfuse language rate --trials results/demo/language/variants/onevocab/rates/*.json \\
         --out results/demo/language/variants/onevocab/rate.json

@@ -1,14 +1,8 @@
 """Try one learning rate with the first seed of a method on a suite.
 
-<<<<<<< HEAD
 Reads what `seqfuse language finetune` reads, and writes JSON: the rate and the best validation loss
 that it reached (null if the loss diverged). The trained model stays in --state, so that fine-tuning
 with that seed and rate finds it finished.
-=======
-Reads what `seqfuse language finetune` reads. Writes JSON: the rate and the lowest validation loss
-(null if the loss diverged). The finished training stays in --state, where fine-tuning with this
-seed and rate picks it up.
->>>>>>> b7fe2eb (Language: commands, answers and fine-tuning: prose and names)
 
     seqfuse language trial --suite variants --method onevocab --datasets demo-variants \\
         --records results/demo/sequences/demo-variants/records.parquet \\

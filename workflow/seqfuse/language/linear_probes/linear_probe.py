@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 """Fit linear probes to every place that DNA passes, to see where its information is lost.
-=======
-"""Linear probes of each place that DNA passes: where is the information lost?
->>>>>>> 01a160f (Language probes, traces and pre-training: prose and names)
 
 Reads the folder that `seqfuse language finetune` wrote, the cleaned records of the suite's datasets
 and their clusters. For the test records of `seqfuse language probe`, logistic regressions

@@ -1,20 +1,12 @@
 """SeqCLIP (arXiv 2602.12286): a DNA encoder and an adapter, aligned with descriptions of genes.
 
-<<<<<<< HEAD
-An encoder that reads by codon stays as study B left it; the adapter alone is pulled.
+The adapter of an encoder that reads by codon is trained alone; study B's encoder stays as it is.
 
-Ours, where the paper is silent: a gene is the mean of its adapter outputs over all tokens but the
-special ones, and of a reference with its variant the mean of both; a description is one vector of a
-frozen text encoder, computed once, behind a linear projection to the adapter's width, which is
-dropped after pre-training; pairs of a batch that share their DNA or their description are no
-negatives of each other.
-=======
 Where the paper does not say, we chose: a gene's vector is the mean of its adapter outputs over all
 tokens but the special ones (for a reference with a variant, the mean of both); a description's
 vector is computed once by a frozen text encoder and projected linearly to the adapter's width, by a
 layer that is dropped after pre-training; pairs in a batch with equal DNA or equal descriptions are
 not negatives of each other.
->>>>>>> 01a160f (Language probes, traces and pre-training: prose and names)
 """
 
 import math

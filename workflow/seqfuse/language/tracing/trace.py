@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 """Measure the memory and FLOP of methods and encoders from their shapes, without weights.
-=======
-"""Compute the memory and FLOP of methods and encoders from their shapes, without weights.
->>>>>>> 01a160f (Language probes, traces and pre-training: prose and names)
 
 Reads a JSON list of requests (FILE, or `-` for standard input), as `seqfuse rehearse` makes them,
 and adds the answers, {asked, found}, to --out one by one. A request is a job (finetune, predict,
