@@ -252,17 +252,13 @@ class Job:
             self.backbone,
             self._suite.records,
             [read_json(path) for path in self.cards],
-            self._shown | asdict(self.training) | self.settings | self._pretraining(),
+            self._shown
+            | asdict(self.training)
+            | self.settings
+            | model_card.pretraining(self.pretrained),
             cost,
             progress.best_loss,
         )
-
-    def _pretraining(self) -> dict:
-        """SeqCLIP's pre-training for the card, if any: seed, pairs, and how many were too long."""
-        if self.pretrained is None:
-            return {}
-        facts = read_json(self.pretrained / "model.json")
-        return {"pretraining": {key: facts[key] for key in ("seed", "pairs", "too_long")}}
 
     @cached_property
     def _inputs(self) -> list:

@@ -95,6 +95,14 @@ def write(
     (folder / "README.md").write_text(text, encoding="utf-8")
 
 
+def pretraining(folder: Path | None) -> dict:
+    """SeqCLIP's pre-training in `folder`, if any: its seed, its pairs, how many were too long."""
+    if folder is None:
+        return {}
+    facts = read_json(folder / "model.json")
+    return {"pretraining": {key: facts[key] for key in ("seed", "pairs", "too_long")}}
+
+
 def _use(folder: Path, use: Use | None) -> str:
     if use is None:
         return _ADAPTED
