@@ -23,6 +23,12 @@ _TAG = re.compile(r"<\S+>|\[\S+\]")
 class Settings(Section, path="language/prompt"):
     """The form of prompts, and the length of their answers."""
 
+    @property
+    def of_training(self) -> dict:
+        """The settings that affect training; the length of generated answers does not."""
+        shown = {"reasoning": self.reasoning, "max_tokens": self.max_tokens}
+        return shown | ({"system": self.system} if self.system else {})
+
 
 @dataclass(frozen=True)
 class Dna:

@@ -252,7 +252,7 @@ class Job:
             self.backbone,
             self._suite.records,
             [read_json(path) for path in self.cards],
-            self._shown
+            self.prompt.of_training
             | asdict(self.training)
             | self.settings
             | model_card.pretraining(self.pretrained),
@@ -277,12 +277,6 @@ class Job:
             return self.encoder and checksums(self.encoder)
         return sha256(self.encoder)
 
-    @property
-    def _shown(self) -> dict:
-        """The prompt settings that affect training; the length of answers does not."""
-        shown = {"reasoning": self.prompt.reasoning, "max_tokens": self.prompt.max_tokens}
-        return shown | ({"system": self.prompt.system} if self.prompt.system else {})
-
     @cached_property
     def _fingerprint(self) -> str:
         """The hash of everything that a checkpoint depends on; it resumes only if this is equal."""
@@ -294,7 +288,7 @@ class Job:
                     self.datasets,
                     *self._inputs,
                     self._states[1],
-                    self._shown,
+                    self.prompt.of_training,
                     of_results("language/training", asdict(self.training)),
                     self.settings,
                     surroundings(),
