@@ -27,9 +27,9 @@ def text(
     )
     parts = [_HEAD.format(suite=suite, confidence=100 * confidence)]
     for place in places:
-        said = {row["method"]: row["verdict"] for row in verdicts if _at(row, place)}
+        verdict_of = {row["method"]: row["verdict"] for row in verdicts if _at(row, place)}
         rows = [row for row in metrics if _at(row, place)]
-        parts.append("\n".join(_table(place, rows, said)) + "\n")
+        parts.append("\n".join(_table(place, rows, verdict_of)) + "\n")
     return "\n".join(parts)
 
 
@@ -42,7 +42,7 @@ def _at(row: Mapping, place: tuple[str, str, str]) -> bool:
 
 
 def _table(
-    place: tuple[str, str, str], rows: Sequence[Mapping], said: Mapping[str, str]
+    place: tuple[str, str, str], rows: Sequence[Mapping], verdict_of: Mapping[str, str]
 ) -> Iterator[str]:
     dataset, part, metric = place
     most = max((row["n"] for row in rows), default=0)
@@ -52,8 +52,8 @@ def _table(
     sign = -1 if METRICS[metric].better == "higher" else 1
     for row in sorted(rows, key=lambda row: (_KINDS.index(row["kind"]), sign * row["value"])):
         name = TITLES.get(row["method"], row["method"])
-        told = said.get(row["method"], "control" if row["kind"] == "control" else "")
-        cells = name, _number(row["value"]), _interval(row), row["seeds"], _readable(told)
+        verdict = verdict_of.get(row["method"], "control" if row["kind"] == "control" else "")
+        cells = name, _number(row["value"]), _interval(row), row["seeds"], _readable(verdict)
         yield "| " + " | ".join(map(str, cells)) + " |"
 
 

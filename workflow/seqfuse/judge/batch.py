@@ -23,8 +23,8 @@ from seqfuse.judge.connection import (
     TROUBLE,
     not_taken,
     pause,
-    said,
     trouble,
+    why_refused,
     without_key,
     worth_another,
 )
@@ -72,7 +72,7 @@ class Batches:
         try:
             asyncio.run(closing())
         except openai.APIStatusError as error:
-            raise UserError(f"{said(error)}; pending batches will be picked up") from None
+            raise UserError(f"{why_refused(error)}; pending batches will be picked up") from None
         except TROUBLE as error:
             raise UserError(
                 f"the server at {self._api.client.base_url.host}: {trouble(error)}; run again "
@@ -181,7 +181,7 @@ class Batches:
                 if worth_another(error):
                     raise
                 raise UserError(
-                    f"cannot tell whether the server took a batch: {said(error)}; remove "
+                    f"cannot tell whether the server took a batch: {why_refused(error)}; remove "
                     f"{path} to have its {len(intent['most'])} questions asked again"
                 ) from None
             if batch_id is not None:

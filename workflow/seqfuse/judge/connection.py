@@ -62,7 +62,7 @@ async def patiently(call: Callable[[], Awaitable[T]], attempts: int, timeout: fl
     raise AssertionError("attempts must be at least 1")
 
 
-def said(error: openai.APIStatusError) -> str:
+def why_refused(error: openai.APIStatusError) -> str:
     """Why the server will not answer, with the key removed if the server repeated it."""
     if error.status_code in (401, 403):
         return f"the server refuses the key in {KEY} (HTTP {error.status_code}); correct it"

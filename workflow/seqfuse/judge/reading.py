@@ -19,8 +19,8 @@ _LAST_LINE = re.compile(r"\W*(?:score\W*)?(\d+(?:\.0+)?(?:\s*/\s*10)?)\W*", re.I
 class NoAnswer(Exception):
     """A body that is not a chat completion; `code` is that of the error in it, if any."""
 
-    def __init__(self, said: str, code: str | None = None):
-        super().__init__(said)
+    def __init__(self, message: str, code: str | None = None):
+        super().__init__(message)
         self.code = code
 
 

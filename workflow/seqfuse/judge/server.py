@@ -22,8 +22,8 @@ from seqfuse.judge.connection import (
     not_charged,
     patiently,
     pause,
-    said,
     trouble,
+    why_refused,
     worth_another,
 )
 from seqfuse.judge.question import Question
@@ -126,7 +126,7 @@ class Server:
             if isinstance(error, openai.APIStatusError):
                 wrong, headers = f"HTTP {error.status_code}", error.response.headers
                 if not worth_another(error):
-                    self._stopped = said(error)
+                    self._stopped = why_refused(error)
                     return None
         # All workers wait: more requests would not help a server in trouble.
         wait = pause(failures, headers)
@@ -150,7 +150,7 @@ class Server:
             except openai.APIStatusError as error:
                 if worth_another(error):
                     raise
-                say(f"{said(error)}; answers that were lost on the way cannot be fetched")
+                say(f"{why_refused(error)}; answers that were lost on the way cannot be fetched")
                 self._keeps = False
                 return False
             if kept:

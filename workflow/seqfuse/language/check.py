@@ -48,13 +48,13 @@ def _folder(model: str) -> Path:
     if model not in known:
         hint = nearest(model, known, "resources/models.yaml")
         raise UserError(f"{model}: no such folder, and there is no model {model!r}{hint}")
-    made = Path("results", settings["run"], "data", "models", model)
-    if made.is_dir():
-        return made
+    own_copy = Path("results", settings["run"], "data", "models", model)
+    if own_copy.is_dir():
+        return own_copy
     if known[model]["kind"] == "folder":
         return Path(known[model]["path"])
     raise UserError(
-        f"model {model!r}: {made} does not exist yet; make it: snakemake {made}/{MANIFEST}"
+        f"model {model!r}: {own_copy} does not exist yet; make it: snakemake {own_copy}/{MANIFEST}"
     )
 
 

@@ -73,16 +73,16 @@ class Live(TorchDispatchMode):
 
 def pretend(module: nn.Module, mode: FakeTensorMode) -> None:
     """Replace a module's tensors, which are on `meta`, by fake CPU tensors."""
-    made: dict[int, torch.Tensor] = {}
+    fakes: dict[int, torch.Tensor] = {}
 
     def fake(tensor: torch.Tensor) -> torch.Tensor:
-        if id(tensor) not in made:
+        if id(tensor) not in fakes:
             with mode:
                 empty = torch.empty(tensor.shape, dtype=tensor.dtype, device="cpu")
             trained = tensor.requires_grad
             parameter = isinstance(tensor, nn.Parameter)
-            made[id(tensor)] = nn.Parameter(empty, trained) if parameter else empty
-        return made[id(tensor)]
+            fakes[id(tensor)] = nn.Parameter(empty, trained) if parameter else empty
+        return fakes[id(tensor)]
 
     for part in module.modules():
         for held in (part._parameters, part._buffers):

@@ -109,8 +109,8 @@ class Journal:
         batches here would take as long as all parts together."""
         file = self._stack.enter_context(path.open("rb"))
         places, _, damage = _lines(file)
-        made = places.pop(_FINGERPRINT, None)
-        if damage or made is None or _entry(_line(file, made))[1] != fingerprint:
+        begun = places.pop(_FINGERPRINT, None)
+        if damage or begun is None or _entry(_line(file, begun))[1] != fingerprint:
             why = damage or "it was made with another model, other data, code or kind of device"
             raise UserError(f"{path}: {why}; delete it, so that this part is answered again")
         self._gathered |= {key: (file, place) for key, place in places.items()}

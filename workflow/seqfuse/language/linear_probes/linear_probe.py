@@ -72,8 +72,8 @@ def run(args: argparse.Namespace) -> None:
             args.precision,
             journal,
         )
-        for path, schema, made in (
+        for path, schema, own in (
             (args.out, tables.LINEAR_PROBES, rows),
             (args.gaps, tables.GAPS, gaps),
         ):
-            tables.write(path, tables.from_rows(made, schema), schema)
+            tables.write(path, tables.from_rows(own, schema), schema)
