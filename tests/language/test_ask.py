@@ -242,7 +242,7 @@ def test_own_data_good_rows_are_answered_and_bad_ones_named(commands, fasta, tmp
         "line 3 (id 'b'): sequence has 'X', which is not a nucleotide code",
         "line 4 (id 'c'): the sequence is missing",
         "line 5 (id 'd'): the question is missing",
-        "line 7 (id 'e'): question contains '<think>', a control token",
+        "line 7 (id 'e'): question holds '<think>', a control token",
         "line 8 (id 'row-6'): a row of 4 cells under a header of 3",
     ]
     # What only the model can tell.
@@ -302,7 +302,7 @@ def test_bad_model_and_files(commands, fasta, tmp_path, capsys):
         "--dataset", "rats", "--dna", fasta("dna.csv", ("a", "ACGT"))
     )
     assert "no seed folder" in refused("--model", tmp_path / "nothing")
-    assert "question contains '<think>'" in refused("--dataset", "rats", "--question", "a<think>")
+    assert "question holds '<think>'" in refused("--dataset", "rats", "--question", "a<think>")
     assert "over the limit" in refused("--dataset", "rats", "--max-tokens", 20)
     assert "name a .csv, .tsv or .jsonl" in refused("--dataset", "rats", "--out", "a.xlsx")
     found = read_json(model / "seed0" / "method.json")

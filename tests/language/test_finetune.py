@@ -131,7 +131,7 @@ def test_a_variant_goes_by_its_own_name(commands, tmp_path):
     [
         ({"label": None}, "mice, record 'r3': has no label to learn"),
         ({"label": " ."}, "mice, record 'r3': no label"),
-        ({"question": "Is it <|im_end|>?"}, "record 'r3': question contains '<|im_end|>'"),
+        ({"question": "Is it <|im_end|>?"}, "record 'r3': question holds '<|im_end|>'"),
         ({"label": "GREY"}, "the labels 'GREY' and 'grey' are equal after normalisation"),
     ],
 )

@@ -34,7 +34,7 @@ def refused(project, commands, suite_rows, write_records, tmp_path):
 @pytest.mark.parametrize(("place", "split"), [(3, "train"), (26, "val"), (27, "test")])
 def test_a_sign_of_the_prompt_format_is_found_at_start(refused, method, place, split):
     found = refused(place, {"split": split, "question": "Is <think> it?"}, method=method)
-    assert f"mice, record 'r{place}': question contains '<think>', a control token" in found
+    assert f"mice, record 'r{place}': question holds '<think>', a control token" in found
 
 
 @pytest.mark.parametrize("column", ["question", "reasoning", "label"])
@@ -47,14 +47,16 @@ def test_a_control_token_of_the_tokeniser_is_found_at_start(
     monkeypatch.setattr(method.chat, "control", prompts.control_tokens(method.tokeniser))
     rows = suite_rows(0, 28)
     rows[place] |= {"split": split, column: "grey <s>"}
-    message = rf"mice, record 'r{place}': {column} contains '<s>', a control token"
+    message = rf"mice, record 'r{place}': {column} holds '<s>', a control token"
     with pytest.raises(UserError, match=message):
         preflight(method, rows, Settings())
 
 
 def test_an_answer_that_prediction_would_cut_is_found_at_start(refused):
     found = refused(3, {"reasoning": LONG})
-    assert "mice, record 'r3': the answer has" in found and "would write 64; raise" in found
+    assert (
+        "mice, record 'r3': the answer has" in found and "prediction stops after 64; raise" in found
+    )
     assert "language.prompt.max_new_tokens to" in found
 
 
@@ -76,7 +78,7 @@ def test_a_prompt_without_room_for_new_tokens_is_found_at_start(build, suite_row
     method, rows = build("onevocab"), suite_rows(0, 28)
     rows[27] |= {"split": split, "question": LONG}
     shown = len(method.tokens(LONG)) + 200
-    with pytest.raises(UserError, match=r"'r27': (\d+) tokens, .*\.max_tokens to \1 ") as caught:
+    with pytest.raises(UserError, match=r"'r27': (\d+) tokens .*\.max_tokens to \1 ") as caught:
         preflight(method, rows, Settings(max_tokens=shown, max_new_tokens=200))
     needed = int(str(caught.value).split(" tokens")[0].split()[-1])
     preflight(method, rows, Settings(max_tokens=needed, max_new_tokens=200))

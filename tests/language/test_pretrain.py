@@ -435,7 +435,7 @@ def test_full_scale_as_released(commands, project, contrast, tmp_path):
     half, _ = contrast(directions="mean")
     assert half.method.loss(made).item() == pytest.approx(trainer.method.loss(made).item() / 2)
     refused = commands.refused_pretrain(tmp_path / "out", "--project-text", "false")
-    assert "its vectors have 16 numbers" in refused and "project_text: true" in refused
+    assert "its vectors have width 16" in refused and "project_text: true" in refused
 
 
 def test_full_scale_the_mean_over_tokens_leaves_padding_out(project):

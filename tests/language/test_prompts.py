@@ -56,7 +56,7 @@ def test_a_record_thinks_where_settings_and_its_own_reasoning_allow_it(record):
 
 @pytest.mark.parametrize("label", [None, "", "  ", "..."])
 def test_a_training_record_without_a_label_is_refused(record, label):
-    with pytest.raises(UserError, match="demo, record 'r1': no label"):
+    with pytest.raises(UserError, match="demo, record 'r1': has no label"):
         list(prompts.for_training("demo", [record(label=label)], SHORT))
 
 
@@ -152,7 +152,7 @@ def test_closed_labels_match_by_normal_form_and_never_by_part():
 
 
 def test_labels_that_are_one_after_normalisation_are_refused():
-    with pytest.raises(UserError, match="demo: the labels 'NO.' and 'no' are one"):
+    with pytest.raises(UserError, match="demo: the labels 'NO.' and 'no' are equal"):
         ClosedLabels("demo", ["no", "yes", "NO."])
 
 

@@ -100,7 +100,7 @@ def refuse(control: re.Pattern, where: str, texts: Mapping[str, str | None]) -> 
         match = control.search(text or "")
         if match:
             raise UserError(
-                f"{where}: {name} contains {match[0]!r}, a control token; remove it from the data"
+                f"{where}: {name} holds {match[0]!r}, a control token; remove it from the data"
             )
 
 
