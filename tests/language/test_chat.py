@@ -181,18 +181,12 @@ def rowless(folder):
         (recurrent, "layout mamba, which cannot be a backbone: it keeps a recurrent state"),
         (unknown, "layout megallm, which cannot be a backbone: tested layouts are qwen3, qwen2"),
         (biased, "layout phi, which cannot be a backbone: its output table has a bias"),
-<<<<<<< HEAD
         (gguf, 'holds only GGUF, which cannot be read; convert it .*gguf_file="small-Q4.gguf"'),
         (pickled, "holds only pickled weights, which cannot be read; convert it to safetensors"),
-        (rowless, "its chat template uses a token that the embedding table of 100 rows has none"),
-=======
-        (gguf, 'holds GGUF alone, which is not read; convert it .*gguf_file="small-Q4.gguf"'),
-        (pickled, "holds pickled weights alone, which is not read; convert it to safetensors"),
         (
             rowless,
             "its chat template uses a token for which the embedding table, of 100 rows, has none",
         ),
->>>>>>> 444d2c6 (Language: tests follow the messages)
     ],
 )
 def test_layout_that_cannot_be_a_backbone_is_refused_in_one_line(folder, tmp_path, spoil, said):
