@@ -303,7 +303,7 @@ def test_bad_model_and_files(commands, fasta, tmp_path, capsys):
     )
     assert "no seed folder" in refused("--model", tmp_path / "nothing")
     assert "question holds '<think>'" in refused("--dataset", "rats", "--question", "a<think>")
-    assert "over the limit" in refused("--dataset", "rats", "--max-tokens", 20)
+    assert "exceed the limit" in refused("--dataset", "rats", "--max-tokens", 20)
     assert "name a .csv, .tsv or .jsonl" in refused("--dataset", "rats", "--out", "a.xlsx")
     found = read_json(model / "seed0" / "method.json")
     found["encoder"]["folder"] = "../../gone"

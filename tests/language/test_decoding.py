@@ -258,7 +258,7 @@ def test_answers_refuse_what_leaves_no_room_for_the_new_tokens(build, prompt):
         Settings(reasoning=False, max_tokens=length + room, max_new_tokens=3) for room in (3, 2)
     )
     assert len(answer(method, [prompt()], {"demo": LABELS}, fits)) == 1
-    with pytest.raises(UserError, match=f"{length + 3} tokens, with its answer, are over"):
+    with pytest.raises(UserError, match=f"{length + 3} tokens with its answer exceed"):
         answer(method, [prompt()], {"demo": LABELS}, tight)
 
 

@@ -31,7 +31,7 @@ def test_an_interrupted_run_resumes_to_the_same_bytes(
     said = commands.interrupted(commands.finetuning(method, out))
     assert said == (
         "seqfuse language finetune: interrupted by SIGINT and saved at step 3 of seed 3; run it"
-        " again to go on"
+        " again to continue"
     )
     assert not out.exists()
     commands.finetune(method, out)
@@ -130,7 +130,7 @@ def test_a_variant_goes_by_its_own_name(commands, tmp_path):
     ("change", "message"),
     [
         ({"label": None}, "mice, record 'r3': has no label to learn"),
-        ({"label": " ."}, "mice, record 'r3': no label"),
+        ({"label": " ."}, "mice, record 'r3': has no label"),
         ({"question": "Is it <|im_end|>?"}, "record 'r3': question holds '<|im_end|>'"),
         ({"label": "GREY"}, "the labels 'GREY' and 'grey' are equal after normalisation"),
     ],

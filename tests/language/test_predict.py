@@ -183,7 +183,7 @@ def test_no_model(project, commands, tmp_path):
     assert f"{project}: no seed folder; give the --out of `seqfuse language finetune`" in found
     (tmp_path / "model" / "seed0").mkdir(parents=True)
     found = commands.refused_predict("text_only", tmp_path / "model", tmp_path / "out.parquet")
-    assert f"{tmp_path / 'model' / 'seed0'}: no method.json" in found
+    assert f"{tmp_path / 'model' / 'seed0'}: not a model of" in found and "no method.json" in found
 
 
 def test_embeddings_that_are_missing_or_of_another_encoder(project, commands, tmp_path):
