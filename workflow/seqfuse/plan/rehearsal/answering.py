@@ -142,7 +142,7 @@ def cached_beyond(kind: str, prompt: float, answer: float) -> float:
     when the prompt was read.
 
     A cache that must grow, as after the prompt, is allocated at twice its content
-    (language/answers/generation.py). On a GPU this takes memory at once, on the host as it is filled.
+    (language/answers/generation.py). On a GPU this takes memory at once, on the host as it fills.
     """
     allocated = 2 * prompt
     if kind == "cpu":
