@@ -15,7 +15,7 @@ from matplotlib.image import imread
 from matplotlib.text import Text
 
 from seqfuse.figures import draw as command
-from seqfuse.figures.drawing import loss_curves, names, ranking, readers, render, slim_svg
+from seqfuse.figures.drawing import cost, loss_curves, names, ranking, readers, render, slim_svg
 from seqfuse.registry.figures import FIGURES, RANDOM_WEIGHTS
 
 # A column of each figure's CSV that its picture shows.
@@ -271,6 +271,26 @@ def test_names_of_ones_own_are_told_apart_within_a_figure():
     names.tell_apart(["by_protein"])
     alone = names.colour("by_protein"), names.shape("by_protein")["marker"]
     assert alone == looks["by_protein"]
+
+
+def test_controls_of_ones_own_are_marked_in_the_cost_figure():
+    rows = [
+        {"dataset": "d", "method": name, "title": name, "kind": kind, "metric": "accuracy"}
+        | {"value": 0.5, "low": 0.4, "high": 0.6, "n": 30, "trained_parameters": size}
+        | {"examples": 10, "tokens": 10, "flops": 10}
+        for name, kind, size in (
+            ("linear", "method", 900),
+            ("other_protein", "control", 500),
+            ("text_only", "control", 700),
+            ("majority", "control", 0),
+        )
+    ]
+    figure = cost.draw(pd.DataFrame(rows))
+    handles = {one.get_label(): one for one in figure.legends[0].legend_handles}
+    assert handles.keys() == {"linear", "other_protein", "text_only"}
+    hollow = {name for name, one in handles.items() if one.get_markerfacecolor() == "white"}
+    assert hollow == {"other_protein", "text_only"}
+    assert handles["other_protein"].get_marker() != handles["text_only"].get_marker()
 
 
 def test_a_score_that_is_not_defined_is_drawn_as_such():

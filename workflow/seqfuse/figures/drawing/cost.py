@@ -11,13 +11,11 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from seqfuse.figures.drawing import names, scores
-from seqfuse.registry.methods import METHODS
 from seqfuse.registry.metrics import MEAN
 
 _COLUMNS = 2
 # The natural logarithm of how much larger a mark's right edge is than its left one.
 _MARK = 0.13
-_TRAINED_CONTROLS = [name for name, method in METHODS.items() if method.kind == "control"]
 
 
 def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -34,15 +32,17 @@ def draw(frame: pd.DataFrame) -> Figure:
     lines = math.ceil(sets / _COLUMNS)
     figure = Figure(figsize=(7, 2.2 * lines + 0.4), layout="constrained")
     axes = figure.subplots(lines, _COLUMNS, squeeze=False).ravel()
+    looks = _looks(frame[frame["trained_parameters"] > 0])
     for axis, (_, rows) in zip(axes, frame.groupby("dataset", sort=False), strict=False):
-        _panel(axis, rows)
+        _panel(axis, rows, looks)
     for axis in axes[sets:]:
         axis.set_visible(False)
-    figure.legend(handles=_handles(frame), loc="outside lower center", ncols=3, frameon=False)
+    handles = _handles(frame, looks)
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
     return figure
 
 
-def _panel(axis: Axes, rows: pd.DataFrame) -> None:
+def _panel(axis: Axes, rows: pd.DataFrame, looks: dict[str, dict]) -> None:
     trained, free = rows[rows["trained_parameters"] > 0], rows[rows["trained_parameters"] == 0]
     notes = [f"{names.span(trained['examples'])} examples seen"] if len(trained) else []
     if len(free):
@@ -62,7 +62,7 @@ def _panel(axis: Axes, rows: pd.DataFrame) -> None:
     for row, x in zip(
         trained.itertuples(), side_by_side(trained["trained_parameters"]), strict=True
     ):
-        look = _look(row.method, row.kind)
+        look = looks[row.method]
         axis.plot([x] * 2, [row.low, row.high], color=look["color"])
         axis.plot(x, row.value, **look)
 
@@ -81,17 +81,22 @@ def side_by_side(sizes: Iterable[float]) -> np.ndarray:
     return np.exp(places)
 
 
-def _look(name: str, kind: str) -> dict:
-    """Trained controls are hollow, and differ by shape."""
-    if kind == "control":
-        hollow = {"markerfacecolor": "white", "markersize": 4.5, "color": names.CONTROL}
-        return hollow | {"marker": names.MARKERS[_TRAINED_CONTROLS.index(name)]}
-    return names.shape(name, kind) | {"color": names.colour(name, kind), "markersize": 4.5}
+def _looks(trained: pd.DataFrame) -> dict[str, dict]:
+    """How each trained method is marked; controls are hollow, and differ by shape."""
+    kinds = dict(zip(trained["method"], trained["kind"], strict=True))
+    controls = [name for name in names.order(kinds) if kinds[name] == "control"]
+    looks = {}
+    for name, kind in kinds.items():
+        look = names.shape(name, kind) | {"color": names.colour(name, kind), "markersize": 4.5}
+        if kind == "control":
+            look["marker"] = names.MARKERS[controls.index(name) % len(names.MARKERS)]
+        looks[name] = look
+    return looks
 
 
-def _handles(frame: pd.DataFrame) -> list[Line2D]:
+def _handles(frame: pd.DataFrame, looks: dict[str, dict]) -> list[Line2D]:
     trained = frame[frame["trained_parameters"] > 0].drop_duplicates("method")
     return [
-        Line2D([], [], label=row.title, linestyle="none", **_look(row.method, row.kind))
+        Line2D([], [], label=row.title, linestyle="none", **looks[row.method])
         for row in trained.itertuples()
     ]
