@@ -21,6 +21,8 @@ SHOWN = {
     "by_mil": "MIL",
     "by_xattn": "cross-attention",
     "untrained": "side by side, untrained",
+    "qformer_by_concat": "concatenation, through a Q-former",
+    "seqclip_by_concat": "concatenation, through SeqCLIP",
     "other_protein": "*concatenation, another record's protein*",
     "shuffled_codons": "*concatenation, codons shuffled*",
 }
@@ -45,8 +47,8 @@ def _scores(rows: list[dict]) -> Iterator[str]:
     rows_of = f"{SUBSETS[_HALF]} ({half[_BEST]['n']}; {half[_BEST]['clusters']} clusters)"
     yield f"| what the language model is shown | {rows_of} | of each seed |"
     yield "|---|---|---|"
-    controls = [name for name, row in half.items() if row["kind"] == "control"]
-    for name in [*SHOWN, *controls]:
+    others = [name for name, row in half.items() if row["kind"] == "control"]
+    for name in dict.fromkeys([*SHOWN, *others]):
         seeds = [float(value) for value in half[name]["by_seed"].split()]
         shown = ", ".join(f"{value:.3f}" for value in seeds) if len(seeds) > 1 else ""
         title = SHOWN.get(name) or f"*{TITLES[name]}*"
