@@ -297,6 +297,9 @@ def test_marks_of_one_size_stand_side_by_side():
     near = np.log(places[[2, 0, 4]])
     assert np.diff(near) == pytest.approx([0.13, 0.13])
     assert np.exp(near.mean()) == pytest.approx(134_654, rel=1e-3)
+    # However many are alike, none is moved far from its size.
+    many = np.log(cost.side_by_side([135_000] * 11))
+    assert np.ptp(many) == pytest.approx(0.26)
 
 
 def test_the_ceiling_of_a_judge_is_not_in_the_field_of_the_controls(drawn):

@@ -63,7 +63,8 @@ def from_csv(
     from seqfuse.figures.drawing import names, render
 
     frame = render.read_csv(csv)
-    names.tell_apart(name for key in ("method", "arm") if key in frame for name in frame[key])
+    drawn = frame[frame["kind"] != "control"] if "kind" in frame else frame
+    names.tell_apart(name for key in ("method", "arm") if key in drawn for name in drawn[key])
     note = f"{RANDOM_WEIGHTS}." if scratch else ""
     module = importlib.import_module(figure.module)
     caption = figure.caption(confidence)

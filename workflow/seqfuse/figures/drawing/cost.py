@@ -14,8 +14,9 @@ from seqfuse.figures.drawing import names, scores
 from seqfuse.registry.metrics import MEAN
 
 _COLUMNS = 2
-# The natural logarithm of how much larger a mark's right edge is than its left one.
-_MARK = 0.13
+# The natural logarithm of how much larger a mark's right edge is than its left one, and of how far
+# the marks of a group may stand apart at most.
+_MARK, _APART = 0.13, 0.26
 
 
 def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -69,15 +70,16 @@ def _panel(axis: Axes, rows: pd.DataFrame, looks: dict[str, dict]) -> None:
 
 def side_by_side(sizes: Iterable[float]) -> np.ndarray:
     """Where marks of these sizes stand on a logarithmic axis: those that would cover each other
-    are spread around their middle."""
+    are spread around their middle, by an eighth at most."""
     logs = np.log(np.asarray(list(sizes), dtype=float))
     order = np.argsort(logs, kind="stable")
     places = logs.copy()
     groups = np.split(order, np.flatnonzero(np.diff(logs[order]) > _MARK) + 1)
     for group in groups:
         if len(group) > 1:
+            step = min(_MARK, _APART / (len(group) - 1))
             steps = np.arange(len(group)) - (len(group) - 1) / 2
-            places[group] = logs[group].mean() + _MARK * steps
+            places[group] = logs[group].mean() + step * steps
     return np.exp(places)
 
 

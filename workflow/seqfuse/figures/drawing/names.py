@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 
 from seqfuse.registry.arms import ARMS
+from seqfuse.registry.controls import CONTROLS
 from seqfuse.registry.methods import METHODS
 from seqfuse.registry.metrics import METRICS
 from seqfuse.registry.titles import PLACES, TITLES
@@ -102,7 +103,7 @@ def tell_apart(names: Iterable[str]) -> None:
     _DEALT.clear()
     looks = len(PALETTE) * len(MARKERS)
     taken = set(range(max(len(_METHODS), len(_ARMS))))
-    for name in sorted(set(names).difference(_METHODS, _ARMS)):
+    for name in sorted(set(names).difference(METHODS, ARMS, *CONTROLS.values())):
         place = _by_letters(name) % looks
         while place in taken and len(taken) < looks:
             place = (place + 1) % looks
