@@ -2,12 +2,12 @@
 
     python docs/build.py          writes docs/configuration.md, docs/what-reruns.md, the table of
                                   presets in README.md, the DAG in docs/usage.md, and tables of
-                                  the study, controls and sources in docs/results.md
+                                  the study, fused encoders, controls and sources in docs/results.md
     python docs/build.py --check  changes nothing, fails when one of them is out of step
 
 The configuration's reference comes from the schemas in workflow/seqfuse/settings/, what runs again
 from tests/architecture/reruns.yaml, the picture of the DAG from `snakemake --rulegraph`, and the
-tables from docs/study/*.csv and docs/measured/*.csv.
+tables from docs/study/*.csv and docs/measured/**/*.csv.
 """
 
 import json

@@ -42,13 +42,13 @@ def _asked(row: dict) -> bool:
 
 
 def _scores(rows: list[dict]) -> Iterator[str]:
-    """A row an arm, then a row a control; the accuracy of each seed."""
+    """One row per arm, then one per control; the accuracy of each seed."""
     half = {row["method"]: row for row in rows if row["subset"] == _HALF}
     rows_of = f"{SUBSETS[_HALF]} ({half[_BEST]['n']}; {half[_BEST]['clusters']} clusters)"
     yield f"| what the language model is shown | {rows_of} | of each seed |"
     yield "|---|---|---|"
     others = [name for name, row in half.items() if row["kind"] == "control"]
-    for name in dict.fromkeys([*SHOWN, *others]):
+    for name in filter(half.__contains__, dict.fromkeys([*SHOWN, *others])):
         seeds = [float(value) for value in half[name]["by_seed"].split()]
         shown = ", ".join(f"{value:.3f}" for value in seeds) if len(seeds) > 1 else ""
         title = SHOWN.get(name) or f"*{TITLES[name]}*"
@@ -57,12 +57,13 @@ def _scores(rows: list[dict]) -> Iterator[str]:
 
 
 def _differences(rows: list[dict]) -> Iterator[str]:
-    """A row an arm or control that protein is held against; p is Holm's."""
+    """One row per arm or control that protein is held against; p is Holm's."""
     pairs = {(row["method"], row["against"]): row for row in rows}
     yield "| protein less | difference | smallest detectable | p |"
     yield "|---|---|---|---|"
     for name in _AGAINST:
-        row = pairs.get((_BEST, name)) or _turned(pairs[name, _BEST])
+        if not (row := pairs.get((_BEST, name)) or _turned(pairs.get((name, _BEST)))):
+            continue
         title = SHOWN.get(name) or f"*{TITLES[name]}*"
         yield (
             f"| {title} | {interval(row, 'difference')} | {float(row['detectable']):.3f} |"
@@ -71,7 +72,9 @@ def _differences(rows: list[dict]) -> Iterator[str]:
     yield ""
 
 
-def _turned(row: dict) -> dict:
+def _turned(row: dict | None) -> dict | None:
     """A comparison seen from its other side."""
+    if row is None:
+        return None
     sides = {"difference": "difference", "low": "high", "high": "low"}
     return row | {name: -float(row[other]) for name, other in sides.items()}

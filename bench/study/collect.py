@@ -3,9 +3,10 @@
     python -m bench.study.collect            # results/study -> docs/study/*.csv
 
 Reads every evaluation of the run, those of `snakemake ablations` too, and what each training cost.
-Writes scores.csv (accuracy of test and val, its subsets and probes; of all rows also whether the
-label of highest likelihood is right, and answers that are no label), comparisons.csv (on test) and
-cost.csv. A suite or method that has not been scored yet is in none of them.
+Writes scores.csv (accuracy of test and val with that of each seed, its subsets and probes; of all
+rows also whether the label of highest likelihood is right, and answers that are no label),
+comparisons.csv (on test) and cost.csv. A suite or method that has not been scored yet is in none
+of them.
 """
 
 import argparse

@@ -139,7 +139,7 @@ def test_a_sequence_too_long_for_a_trained_encoder_is_named(study, tmp_path, cap
     frames = [*study.frames[:3], study.frames[3] | views, *study.frames[4:]]
     other = study.write(tmp_path / "changed", frames=frames)
     error = complaint(capsys, other, tmp_path, arm="rna_lora")
-    assert "record 'r3': the sequence has 1200 letters, 1202 tokens; rna-fm takes" in error
+    assert "record 'r3': the sequence has 1200 letters and 1202 tokens; rna-fm takes" in error
 
 
 def test_a_width_that_the_heads_do_not_divide(study, tmp_path, capsys):

@@ -92,7 +92,8 @@ def test_text_in_a_column_of_numbers_is_named(look, make):
     said, config = look("half.csv", content)
     assert (
         "half_life: 3 of 12 cells are not numbers: 'n/a' in line 4, '12 kg' in line 5, '<0.1' in"
-        " line 10; correct them, or leave their rows out with `bad_rows: reject` in the entry"
+        " line 10; correct them, or leave their rows out: if this is the value,"
+        " `bad_rows: reject` in the entry"
     ) in said
     [entry] = config["datasets"].values()
     assert entry["columns"]["value"] == "half_life"
@@ -121,7 +122,7 @@ def test_letters_that_are_no_nucleotide_are_named(look, make, tmp_path):
     said, config = look("odd.csv", content)
     assert (
         "sequence: 2 of 12 cells are not DNA or RNA: 'X' at position 21 in line 3, '*' at position"
-        " 40 in line 9; correct them, or leave their rows out with `cleaning: {ambiguous: drop}`"
+        " 40 in line 9; correct them, or leave their rows out: `cleaning: {ambiguous: drop}`"
     ) in said
     assert "sequence: 1 of 12 have N, the first in line 5" in said
     assert "sequence: R, Y in line 7 and perhaps later become N" in said
@@ -139,7 +140,21 @@ def test_letters_that_are_no_nucleotide_are_named(look, make, tmp_path):
 def test_a_column_of_proteins_is_no_spoilt_dna(look):
     proteins = ["".join(DRAW.choices("ACDEFGHIKLMNPQRSTVWY", k=60)) for _ in range(12)]
     said, _ = look("p.csv", "id,protein\n" + "".join(f"p{i},{p}\n" for i, p in enumerate(proteins)))
-    assert "protein, 60 residues" in said and "are no DNA" not in said
+    assert "protein, 60 residues" in said and "not DNA or RNA" not in said
+
+
+def test_parts_of_a_header_have_names_of_their_own(look, make):
+    content = "".join(f">chr{i % 3}|gene{i}|{i % 2}\n{dna(30)}\n" for i in range(12))
+    said, config = look("train.fna", content)
+    [entry] = config["datasets"].values()
+    assert entry["header_fields"] == ["field1", "id", "label"]
+    assert "Odd" not in said
+
+
+def test_a_short_sequence_is_dna_among_sequences(look):
+    rows = [f"r{i},{dna(30)},{i % 2}" for i in range(30)] + ["r30,ACGA,1", "r31,hello,0"]
+    said, _ = look("short.csv", "\n".join(["id,sequence,label", *rows, ""]))
+    assert "sequence: 1 of 32 cells are not DNA or RNA: 'hello' in line 33" in said
 
 
 def test_numbers_as_labels_are_to_be_named(look, make):

@@ -100,7 +100,7 @@ def test_a_flipped_byte_is_found_when_it_is_read(store, made_up):
     content[content.find(states) + 100] ^= 1
     shard.chmod(0o644)
     shard.write_bytes(content)
-    with pytest.raises(UserError, match=f"{shard}: cut or corrupt shard"):
+    with pytest.raises(UserError, match=f"{shard}: truncated or corrupt shard"):
         Store(store.folder).get("A" * 50 + "CG")
 
 
@@ -108,7 +108,7 @@ def test_a_cut_shard_is_found_when_a_row_is_looked_for(store):
     shard = sorted(store.folder.glob("*.parquet"))[1]
     shard.chmod(0o644)
     shard.write_bytes(shard.read_bytes()[:-100])
-    with pytest.raises(UserError, match=f"{shard}: cut or corrupt shard"):
+    with pytest.raises(UserError, match=f"{shard}: truncated or corrupt shard"):
         len(Store(store.folder))
 
 

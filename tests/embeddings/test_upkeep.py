@@ -129,5 +129,7 @@ def test_an_unreadable_store_is_one_line(two_keys, tmp_path, capsys):
     shard.write_bytes(shard.read_bytes()[:-20])
     assert main(["embeddings", "inspect", "--store", str(tmp_path / "store")]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"seqfuse embeddings inspect: error: {shard}: cut or corrupt shard (")
+    assert line.startswith(
+        f"seqfuse embeddings inspect: error: {shard}: truncated or corrupt shard ("
+    )
     assert f"verify --store {tmp_path / 'store'} --set-aside`" in line

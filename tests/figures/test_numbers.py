@@ -231,6 +231,12 @@ def test_the_papers_values_are_read(tmp_path, monkeypatch):
     published._all.cache_clear()
 
 
+def scored(**kinds: str) -> pd.DataFrame:
+    """The scores of a run, as far as they say of what kind a method or variant is."""
+    rows = [metric(name, 0.4, kind=kind) for name, kind in kinds.items()]
+    return evaluated(*rows, metric("linear", 0.4))["metrics"]
+
+
 def test_judge_scores_are_means_over_records():
     def row(record, seed, score, status="ok", method="linear"):
         return {"id": record, "dataset": "d", "method": method, "seed": seed, "judge": "j"} | {
@@ -241,7 +247,8 @@ def test_judge_scores_are_means_over_records():
 
     rows = [row("a", 0, 2.0), row("a", 1, 4.0), row("b", 0, 9.0), row("b", 1, None, "refused")]
     rows += [row("c", 0, None, "malformed"), row("a", 0, None, "refused", "text_only")]
-    table = judge.table({"verdicts": pd.DataFrame(rows), "clusters": apart("a", "b", "c")}, 0.95)
+    frames = {"verdicts": pd.DataFrame(rows), "clusters": apart("a", "b", "c")}
+    table = judge.table(frames | {"metrics": scored()}, 0.95)
     ours = one(table, method="linear")
     # Record a is (2 + 4) / 2, record b is 9, record c has no score.
     assert (ours["value"], ours["n"], ours["seeds"]) == (6.0, 2, 2)
@@ -254,7 +261,7 @@ def test_judge_scores_are_means_over_records():
 
 
 def test_the_interval_of_a_judges_mean_is_that_of_every_score():
-    def scored(score, seed):
+    def judged(score, seed):
         about = {"dataset": "d", "method": "linear", "judge": "j", "status": "ok"}
         return [
             about | {"id": f"r{n}", "seed": seed, "dimension": "completeness", "score": s}
@@ -263,7 +270,8 @@ def test_the_interval_of_a_judges_mean_is_that_of_every_score():
 
     scores = np.array([2.0, 3.0, 5.0, 7.0, 8.0, 8.0, 9.0, 6.0])
     clusters = apart(*(f"r{n}" for n in range(8)))
-    frames = {"verdicts": pd.DataFrame(scored(scores, 0)), "clusters": clusters}
+    frames = {"verdicts": pd.DataFrame(judged(scores, 0)), "clusters": clusters}
+    frames["metrics"] = scored()
     row = one(judge.table(frames, 0.95), method="linear")
     # Wilson's of as many rows as have the error of the mean, t in place of z.
     share, error = scores.mean() / 10, (scores / 10).var(ddof=1) / 8
@@ -272,13 +280,13 @@ def test_the_interval_of_a_judges_mean_is_that_of_every_score():
     ends = [10 * ((share + t2 / 2) / (1 + t2) + sign * half) for sign in (-1, 1)]
     assert [row["low"], row["high"]] == pytest.approx(ends)
     # A seed that was judged otherwise makes it wider, and so does a record that repeats another.
-    two = pd.DataFrame(scored(scores, 0) + scored(scores - 2, 1))
+    two = pd.DataFrame(judged(scores, 0) + judged(scores - 2, 1))
     seeds = one(judge.table(frames | {"verdicts": two}, 0.95), method="linear")
     joined = clusters.assign(cluster=[0, 0, 1, 2, 3, 4, 4, 5])
     repeated = one(judge.table(frames | {"clusters": joined}, 0.95), method="linear")
     for wider in (seeds, repeated):
         assert wider["high"] - wider["low"] > row["high"] - row["low"]
-    with pytest.raises(UserError, match="no cluster of record 'r7' of d"):
+    with pytest.raises(UserError, match="no cluster for record 'r7' of d"):
         judge.table(frames | {"clusters": clusters[:7]}, 0.95)
 
 
@@ -669,7 +677,8 @@ def test_the_papers_judge_stands_beside_models_alone():
     row = {"id": "a", "dataset": "kegg", "method": "linear", "seed": 0, "status": "ok"}
     row |= {"dimension": "completeness", "score": 5.0}
     verdicts = pd.DataFrame([row | {"judge": j} for j in ("o3", "word overlap")])
-    table = judge.table({"verdicts": verdicts, "clusters": apart("a", dataset="kegg")}, 0.95)
+    frames = {"verdicts": verdicts, "clusters": apart("a", dataset="kegg"), "metrics": scored()}
+    table = judge.table(frames, 0.95)
     ours = one(table, judge="o3")
     # Its Table 3 has 5.41 for BioReason.
     assert (ours["published"], ours["difference"]) == (5.41, pytest.approx(-0.41))
@@ -689,6 +698,7 @@ def test_a_judged_method_is_held_against_every_control_paired_by_record():
         for n, score in enumerate(of_records)
     ]
     frames = {"verdicts": pd.DataFrame(rows), "clusters": apart(*(f"r{n}" for n in range(8)))}
+    frames["metrics"] = scored()
     table = judge.table(frames, 0.95)
     ours = one(table, method="linear")
     # The records differ far more than the methods, which the pairs see.
@@ -698,6 +708,12 @@ def test_a_judged_method_is_held_against_every_control_paired_by_record():
     padded = one(table, method="padded")
     assert (padded["against"], padded["verdict"]) == ("shuffled", "better")
     assert padded["gain"] == pytest.approx(1 + noise.mean() / 2)
+    # A variant is what the run says that it is.
+    own = frames["verdicts"].replace({"method": {"padded": "other_protein"}})
+    run = frames | {"verdicts": own, "metrics": scored(other_protein="control")}
+    table = judge.table(run, 0.95)
+    assert one(table, method="other_protein")["kind"] == "control"
+    assert one(table, method="linear")["verdict"] == "does not beat other_protein, retrieval"
     # The ceiling is no control that a method must beat; nor does a control say what it beats.
     assert table.set_index("method")["against"].isna()[["ceiling", "retrieval"]].all()
 

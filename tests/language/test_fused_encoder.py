@@ -16,7 +16,7 @@ from seqfuse.language.methods.method import Setup
 from seqfuse.language.prompts import Dna, Prompt, Settings
 from seqfuse.statistics import comparisons, inference
 from seqfuse.training.batches import derangement
-from seqfuse.training.interruption.trained_state import load_best
+from seqfuse.training.interruption.trained_state import restore_best
 from seqfuse.training.trainer import Trainer, Training
 
 # Rows to train on and to ask about: of many more, a hundred steps see each less than once.
@@ -109,7 +109,7 @@ def hits(rows, backbone, folder, own: bool, planted: bool, seed: int) -> np.ndar
     trainer = Trainer(method, settings, seed, folder, "f")
     encoded = {s: [method.encode(p, answer=True) for p in part] for s, part in prompts.items()}
     trainer.run(encoded["train"], encoded["val"][:30])
-    load_best(method, folder, "f")
+    restore_best(method, folder, "f")
     asked = prompts["test"][:ASKED]
     said = decoding.answer(
         method.eval(), asked, {"d": list(LABELS)}, Settings(reasoning=False), lambda n: None,

@@ -24,7 +24,7 @@ from seqfuse.language.pretraining.contrastive_pretraining import (
 )
 from seqfuse.training.distributed import launch, processes, sharding
 from seqfuse.training.interruption.resume_checkpoint import discard
-from seqfuse.training.interruption.trained_state import load_best
+from seqfuse.training.interruption.trained_state import restore_best
 from seqfuse.training.trainer import CLOCKED, Trainer, Training
 
 SETTINGS = Training(
@@ -162,7 +162,7 @@ def test_full_scale_each_process_keeps_its_own_part_of_a_sharded_model(
     assert (state / "parts-half").exists() != damaged
 
     method = build("onevocab")
-    load_best(method, state, "f")
+    restore_best(method, state, "f")
     weights = dict(method.named_parameters())
     parts = [torch.load(path, weights_only=True) for path in sorted(state.glob("parts-*/*.pt"))]
     for name in parts[0]["best"]:

@@ -97,6 +97,17 @@ def test_no_difference_is_named_that_no_score_can_have(metric, detectable):
     assert "of less than 0.29" in sentence(READ, set(), metric=metric, detectable=0.29)
 
 
+def test_one_method_of_which_nothing_could_be_told_does_not_speak_for_the_others():
+    run = results(READ, set())
+    ours = [row for (_, _, other), row in run.compared.items() if other == "text_only"]
+    ours[0]["detectable"], ours[1]["detectable"] = math.inf, 0.12
+    (finding,) = findings(run)
+    assert finding.sentence.endswith(
+        "400 test rows would miss a true advantage over Text only of less than 0.12 more often than"
+        " one time in five, and that of single methods whatever its size."
+    )
+
+
 def test_of_a_metric_without_ends_any_difference_can_be_missed():
     words = {"study": "codons", "subset": "all", "metric": "mae"}
     assert "of less than 1.45" in sentence(FUSED, set(), detectable=1.45, **words)
@@ -259,7 +270,7 @@ def test_beside_a_comparison_stands_what_it_could_have_shown():
         == f"{said}; one seed: says nothing about another training run"
     )
     assert against(row | {"detectable": float("nan")}).note.endswith("; worse")
-    assert "; detectable: none; " in against(row | {"detectable": math.inf}).note
+    assert "; detectable: no difference; " in against(row | {"detectable": math.inf}).note
     assert against(row | {"verdict": "not significant"}).text == "· +0.100"
     assert against(None).text == ""
 

@@ -123,7 +123,7 @@ def test_a_set_over_an_encoders_limit_is_found_at_start(make_project):
     results = project.root / "results" / "own"
     assert not (results / "codons").exists() and "rule codons_train:" not in run.stdout
     (log,) = (results / "logs" / "embeddings").glob("own.*.log")
-    assert "has 3003 tokens, nucleotide-transformer-v2 takes at most 2047" in log.read_text()
+    assert "has 3003 tokens, but nucleotide-transformer-v2 takes at most 2047" in log.read_text()
 
 
 def test_own_data_runs_do_not_mix_and_random_weights_are_said_first(make_project):

@@ -99,4 +99,4 @@ def test_what_needs_the_checkout_says_so_in_one_line(installed):
     done = installed.python("-c", code)
     last = done.stderr.splitlines()[-1]
     assert last.startswith("seqfuse.errors.UserError: ")
-    assert "resources/datasets.yaml: not there" in last and "run this from a checkout" in last
+    assert "resources/datasets.yaml: not found" in last and "run this from a checkout" in last

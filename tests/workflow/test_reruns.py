@@ -189,4 +189,5 @@ def test_why_is_told_in_one_line_a_rule(demo, tmp_path):
     lines = {line.split()[0]: line for line in said}
     assert "--rows 64 -> 10" in lines["judge"]
     assert lines["figures"].endswith("follows judge")
-    assert set(lines) == {"rule", "judge", "report_settings", "together"} | DRAWN
+    told = {"rule", "judge", "report_settings", "together", "Limits"}
+    assert set(lines) == told | DRAWN

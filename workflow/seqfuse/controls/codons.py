@@ -1,4 +1,4 @@
-"""Predict a set of study B without a fusion: mean, lookup, composition, trees, and late fusion.
+"""Predict a set of study B, training no arm: mean, lookup, composition, trees, and late fusion.
 
 Reads cleaned records, codon frames, and the predictions of the single-modality arms. Writes one
 table of predictions for val and test, in the same schema as a model's; each control

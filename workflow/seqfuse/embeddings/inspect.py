@@ -1,4 +1,4 @@
-"""List what a store of embeddings holds, one line a key.
+"""List what a store of embeddings holds, one line per key.
 
 Reads the keys of a store, and the footer and the counts of each shard. `--key` prints the full
 description of one key instead.

@@ -1,9 +1,9 @@
 """Check every shard and every row of a store of embeddings.
 
 Compares each shard with the checksum in its name, and checks each row: sizes, finite states, spans
-that tile the sequence, and the mean. Prints one line a key, and names each damaged shard; the exit
-status is then 2. With --set-aside, damaged shards are renamed, and the next `write` makes their
-rows again.
+that tile the sequence, and the mean. Prints one line per key, and names each damaged shard; the
+exit status is then 2. With --set-aside, damaged shards are renamed, and the next `write` makes
+their rows again.
 
     seqfuse embeddings verify --store results/embeddings
 """

@@ -17,7 +17,7 @@ from seqfuse.errors import UserError
 from seqfuse.evaluation.answers import Answers, read_answers
 from seqfuse.evaluation.gold import Gold
 from seqfuse.evaluation.score import Score, scores
-from seqfuse.evaluation.suite_inputs import Method, source
+from seqfuse.evaluation.suite_inputs import Method, checked_source
 from seqfuse.evaluation.suite_scores import Place, halves
 from seqfuse.registry.controls import CONTROLS
 from seqfuse.registry.methods import METHODS
@@ -38,7 +38,7 @@ def read_conflicts(
     for path in paths:
         donors = {name: _donors(path, gold) for name, gold in golds.items()}
         for answer in read_answers(path, golds, sampled=True):
-            who = source(path, answer, methods)
+            who = checked_source(path, answer, methods)
             donor = donors[answer.dataset]
             earlier = [other for a, other in conflicts if a.dataset == answer.dataset]
             if any((donor != other).any() for other in earlier):

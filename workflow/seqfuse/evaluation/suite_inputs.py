@@ -126,7 +126,7 @@ def read_probes(
         plain = {(a.dataset, a.method, a.seed): a for a in in_table if a.probe == "none"}
         for answer in in_table:
             key = (answer.dataset, answer.method, answer.seed)
-            who = source(path, answer, methods)
+            who = checked_source(path, answer, methods)
             if key not in plain:
                 raise UserError(f"{who}: no unaltered answers beside the probes; probe it again")
             _refuse_other_rows(answer, plain[key], who)
@@ -140,7 +140,7 @@ def read_probes(
     return [probes[key] for key in sorted(probes)]
 
 
-def source(path: Path, answer: Answers, methods: dict[str, Method]) -> str:
+def checked_source(path: Path, answer: Answers, methods: dict[str, Method]) -> str:
     """Where an answer is from, for messages; one of a training without a cost.json is refused."""
     who = f"{path}: {answer.method}, seed {answer.seed}, {answer.dataset}"
     if answer.method not in methods or answer.seed not in methods[answer.method].seeds:

@@ -1,10 +1,10 @@
 """Align gene sequences with their descriptions (SeqCLIP's contrastive pre-training).
 
-Reads cleaned gene-text pairs, a DNA encoder, a frozen text encoder, and the width of the language
-model that the adapter is for. Writes a folder: encoder/ (the trained encoder in its published
-layout), adapter.safetensors (from which fine-tuning starts), model.json, vectors.parquet (genes and
-descriptions of the held-out pairs), log.jsonl and cost.json. An interrupted run resumes from
---state to the same numbers.
+Reads cleaned gene-text pairs, a DNA encoder (or stored states by codon, --states), a frozen text
+encoder, and the width of the language model that the adapter is for. Writes a folder: encoder/ (the
+trained encoder in its published layout; not with --states), adapter.safetensors (from which
+fine-tuning starts), model.json, vectors.parquet (genes and descriptions of the held-out pairs),
+log.jsonl and cost.json. An interrupted run resumes from --state to the same numbers.
 
     seqfuse language pretrain --pairs results/demo/sequences/demo-genes/records.parquet \\
         --encoder results/demo/data/models/demo-nt \\

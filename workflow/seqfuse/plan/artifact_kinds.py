@@ -67,11 +67,17 @@ def _of_leakage(scope: Scope) -> Wildcards:
     return [{}] if scope.run.pretrained() else []
 
 
-def _of_pretraining(scope: Scope) -> Wildcards:
-    """The first pre-training that a method of this run starts from."""
+def _of_pretrainings(scope: Scope) -> Wildcards:
+    """The pre-trainings that methods of this run start from; of several seeds, the first's."""
     run = scope.run
     starting = [name for name in run.runs("language") if run.method(name).pretrained]
-    return [{"pretraining": run.pretraining_of(name)} for name in starting[:1] if run.pretrained()]
+    names = dict.fromkeys(run.pretraining_of(name) for name in starting)
+    return [{"pretraining": name} for name in names if run.pretrained()]
+
+
+def _of_shown_pretraining(scope: Scope) -> Wildcards:
+    """The one whose vectors a figure has room for."""
+    return _of_pretrainings(scope)[:1]
 
 
 def _of_arms_read(scope: Scope) -> Wildcards:
@@ -224,7 +230,7 @@ ARTIFACTS: tuple[Artifact, ...] = (
     Artifact(
         "vectors",
         "<results>/language/pretrain/{pretraining}/vectors.parquet",
-        _of_pretraining,
+        _of_shown_pretraining,
         "language",
     ),
     Artifact("leakage", "<results>/language/pretrain/leakage.json", _of_leakage, "language"),
@@ -232,7 +238,7 @@ ARTIFACTS: tuple[Artifact, ...] = (
     Artifact(
         "pretrainings",
         "<results>/language/pretrain/{pretraining}/model.json",
-        _of_pretraining,
+        _of_pretrainings,
         "language",
     ),
     Artifact("folds", "<results>/controls/language/{suite}/folds.parquet", _of_suites, "language"),

@@ -55,7 +55,7 @@ class Inputs:
         return "sequence variant" if wildcards.view == "sequence" else wildcards.view
 
     def embedded_resolution(self, wildcards):
-        """What one stored state is of: a token, or of RNA, whose tokens are letters, a codon."""
+        """Whether a stored state is of a token, or of a codon (RNA, whose tokens are letters)."""
         return "codon" if wildcards.view == "rna" else "native"
 
     def embedded_parts(self, wildcards):

@@ -109,7 +109,7 @@ _ALL = (
     Figure(
         "judge",
         "language",
-        ("verdicts", "clusters"),
+        ("verdicts", "clusters", "metrics"),
         "seqfuse.figures.language.judge",
         estimates=True,
     ),

@@ -48,4 +48,5 @@ def run(args: argparse.Namespace) -> None:
     made = inputs.read(args.name, args.settings, {kind: getattr(args, kind) for kind in KINDS})
     with files.atomic(args.out) as temporary:
         temporary.write_text(page.render(made, scope.packages(), commit()), encoding="utf-8")
-    print("\n".join(findings.lines(findings.findings(Results(made)))))
+    for line in findings.lines(findings.findings(Results(made))):
+        print(line)

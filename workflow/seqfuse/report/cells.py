@@ -165,7 +165,9 @@ def against(row: dict | None) -> Cell:
     sign, mark = _SIGNS.get(row["verdict"], _UNDECIDED)
     said = [ends(row, signed), row["verdict"]]
     if not math.isnan(row["detectable"]):
-        said += [f"detectable: {exact(number, row['detectable']).text}", row["equivalence"]]
+        reach = row["detectable"]
+        shown = "no difference" if math.isinf(reach) else exact(number, reach).text
+        said += [f"detectable: {shown}", row["equivalence"]]
     if row["seeds"] == 1:
         said.append(_ONE_SEED)
     return Cell(f"{sign} {signed(row['difference'])}", row["difference"], "; ".join(said), mark)

@@ -155,14 +155,16 @@ def _missed(results: Results, place: Place, methods: list[str], others: list[str
     room = results.room(place, best)
     if room <= 0:
         return f"{title(best)} has a perfect score, so that no method can beat it."
-    if max(detectable) >= room:
+    shown = [difference for difference in detectable if difference < room]
+    if not shown:
         return (
             f"This is no evidence that none is: {rows} are too few to tell even a perfect score "
             f"from that of {title(best)}."
         )
     return (
         f"This is no evidence that none is: {rows} would miss a true advantage over "
-        f"{title(best)} of less than {max(detectable):.2f} more often than one time in five."
+        f"{title(best)} of less than {max(shown):.2f} more often than one time in five"
+        f"{', and that of single methods whatever its size' * (len(shown) < len(detectable))}."
     )
 
 

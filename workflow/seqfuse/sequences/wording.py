@@ -62,7 +62,7 @@ class Words:
 
 
 def warnings(telling: list[dict]) -> list[str]:
-    """A line that names the commonest telling words, one a label, with their counts in test."""
+    """A line that names the commonest telling words, one per label, with their counts in test."""
     line_of = {}
     for one in telling:
         split = "test" if one["splits"].get("test", {}).get("rows") else "train"

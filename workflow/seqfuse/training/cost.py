@@ -28,7 +28,8 @@ def _attention(query: torch.Size, key: torch.Size, value: torch.Size, *_, **__) 
 def _attention_backward(
     slope: torch.Size, query: torch.Size, key: torch.Size, value: torch.Size, *_, **__
 ) -> int:
-    """FLOP of five products: one of the forward pass again, and two for each of its gradients."""
+    """FLOP of five products: one of the forward pass again, and two for
+    the gradients of each of its two products."""
     return 5 * _attention(query, key, value) // 2
 
 

@@ -75,7 +75,7 @@ class Trainer:
     checkpoint with another fingerprint is ignored. `board` is an optional folder for TensorBoard.
     If there are several processes, each computes its share of every batch. The leader holds and
     writes the tensors that are not sharded; of sharded tensors, each process holds and writes its
-    own part, and only `load_best` joins the parts of the best state.
+    own part, and only `restore_best` joins the parts of the best state.
     """
 
     def __init__(

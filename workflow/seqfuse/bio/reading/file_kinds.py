@@ -3,6 +3,7 @@
 import gzip
 import re
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 from seqfuse.errors import UserError
@@ -19,7 +20,7 @@ FORMS = {
 }
 
 # What a user may try, and what to do instead.
-_NO_SUFFIX = {
+_UNREAD_SUFFIXES = {
     **dict.fromkeys((".xlsx", ".xls", ".ods"), "a spreadsheet: save the table as .csv"),
     **dict.fromkeys((".faa", ".pep"), "proteins: give their coding DNA"),
     **dict.fromkeys((".fastq", ".fq"), "reads: convert them to FASTA"),
@@ -72,10 +73,15 @@ def is_gzipped(path: Path) -> bool:
 
 def suffix_form(name: str) -> str | None:
     """The form in a file's suffix, ignoring .gz; None if the suffix is unknown."""
+    return _of_suffix(name, FORMS)
+
+
+def _of_suffix(name: str, known: Mapping[str, str]) -> str | None:
+    """What is known of a name's suffix, ignoring .gz."""
     bare = name.lower()
     for ending in GZIPPED:
         bare = bare.removesuffix(ending)
-    return next((form for ending, form in FORMS.items() if bare.endswith(ending)), None)
+    return next((what for ending, what in known.items() if bare.endswith(ending)), None)
 
 
 def form(path: Path) -> str:
@@ -83,8 +89,8 @@ def form(path: Path) -> str:
     name."""
     by_name = suffix_form(path.name)
     if by_name is None:
-        hint = next((fix for end, fix in _NO_SUFFIX.items() if path.name.lower().endswith(end)), "")
-        hint = f" ({hint})" if hint else ""
+        advice = _of_suffix(path.name, _UNREAD_SUFFIXES)
+        hint = f" ({advice})" if advice else ""
         known = f"{', '.join(FORMS)} (and .gz, .bgz)"
         raise UserError(f"{path}: unknown suffix{hint}; known: {known}")
     if by_name == "parquet" and is_gzipped(path):

@@ -17,7 +17,7 @@ STRENGTHS = (0.001, 0.01, 0.1, 1.0)
 # The longest k-mers of the controls "composition" (dinucleotides) and "kmer" (the length of a
 # motif's core).
 _SHORT, _LONG = 2, 4
-# The most training rows of a regression; more hardly change a fit with so few features.
+# The most training rows of a regression; more take long and hardly change the fit.
 _MOST_ROWS = 20_000
 
 

@@ -16,6 +16,8 @@ NUMBER, LABEL, SPLIT, ID, TEXT, EMPTY, CHAT = (
 SEQUENCES = (DNA, CODING)
 # Cells that were meant to be a number ("n/a", "12 kg", "<0.1"), or DNA with foreign letters.
 ALMOST_NUMBER, ALMOST_DNA = "almost a number", "almost DNA"
+# Letters of nucleotides, but so few that they may be a word: text, unless the others are sequences.
+SHORT = "short"
 # Other names of splits.
 CALLED = {"validation": "val", "valid": "val", "dev": "val", "eval": "val", "training": "train"}
 _NUCLEOTIDES = b"ACGTUNRYKMSWBDHV-acgtunrykmswbdhv"
@@ -107,7 +109,9 @@ class Column:
             return ALMOST_DNA
         if _RESIDUES.fullmatch(letters):
             return PROTEIN
-        return ALMOST_NUMBER if _ALMOST_NUMBER.fullmatch(text.strip()) else TEXT
+        if _ALMOST_NUMBER.fullmatch(text.strip()):
+            return ALMOST_NUMBER
+        return SHORT if cells.only_letters(letters, _NUCLEOTIDES) else TEXT
 
     @property
     def distinct(self) -> int:
@@ -143,7 +147,9 @@ class Column:
             meant = self.kinds[kind] + self.kinds[almost]
             if meant >= _MOST * self.filled and self.kinds[kind] >= meant / 2:
                 return kind
-        kind, count = self.kinds.most_common(1)[0]
+        kinds = self.kinds + Counter({TEXT: self.kinds[SHORT]})
+        del kinds[SHORT]
+        kind, count = kinds.most_common(1)[0]
         is_clear = count >= _MOST * self.filled and kind not in (ALMOST_NUMBER, ALMOST_DNA)
         return kind if is_clear else TEXT
 
@@ -153,9 +159,10 @@ class Column:
         kind = DNA if self.looks_like in SEQUENCES else self.looks_like
         if kind not in (DNA, NUMBER):
             return 0, []
-        others = [other for other in self.examples if other != kind]
-        cells = sorted(cell for other in others for cell in self.examples[other])
-        return sum(self.kinds[other] for other in others), cells[:_SHOWN]
+        alike = (kind, SHORT) if kind == DNA else (kind,)
+        others = [other for other in self.examples if other not in alike]
+        odd = sorted(cell for other in others for cell in self.examples[other])
+        return sum(self.kinds[other] for other in others), odd[:_SHOWN]
 
     def described(self) -> str:
         """The kind of column in words, with its range or its values."""

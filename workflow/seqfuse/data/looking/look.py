@@ -36,8 +36,8 @@ def lines(path: Path, genome: Path | None) -> list[str]:
     fields = _header_fields(path)
     reader = Reader(path, fields, genome=genome)
     rows, columns, unreadable = _read(reader)
-    odd = oddities.of(reader, unreadable, columns)
     fields = _named(fields, columns)
+    odd = oddities.of(reader, unreadable, columns)
     form = file_kinds.form(path)
     description = [f"{path}: {form}, {rows:,} rows, {len(columns)} columns", ""]
     width = max(len(column.name[:30]) for column in columns)
@@ -96,6 +96,8 @@ def _named(fields: tuple[str, ...], columns: list) -> tuple[str, ...]:
     from seqfuse.data.looking import entry
 
     field_of = {column: field for field, column in entry.roles(columns).items() if column in fields}
+    if "id" in fields and "id" in field_of.values():
+        field_of.setdefault("id", "field1")
     for column in columns:
         column.name = field_of.get(column.name, column.name)
     return tuple(field_of.get(field, field) for field in fields)

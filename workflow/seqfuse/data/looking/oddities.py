@@ -26,12 +26,12 @@ def _of_column(column: Column, unit: str) -> Iterator[str]:
     if count:
         shown = ", ".join(f"{cell} in {unit} {line}" for line, cell in misfits)
         more = f" and {count - len(misfits):,} more" if count > len(misfits) else ""
-        what, key = ("not numbers", "bad_rows: reject") if kind == NUMBER else (
-            "not DNA or RNA", "cleaning: {ambiguous: drop}"
-        )  # fmt: skip
+        what, fix = "not DNA or RNA", "`cleaning: {ambiguous: drop}`"
+        if kind == NUMBER:
+            what, fix = "not numbers", "if this is the value, `bad_rows: reject`"
         yield (
             f"{count:,} of {column.filled:,} cells are {what}: {shown}{more}; correct them, or"
-            f" leave their rows out with `{key}` in the entry"
+            f" leave their rows out: {fix} in the entry"
         )
     if kind in SEQUENCES:
         yield from _of_sequences(column, unit)

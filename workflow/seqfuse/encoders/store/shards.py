@@ -49,8 +49,9 @@ class DamagedShard(UserError):
     def __init__(self, shard: Path, reason: object):
         self.shard, self.reason = shard, " ".join(str(reason).split())
         super().__init__(
-            f"{shard}: cut or corrupt shard ({self.reason}); run `seqfuse embeddings verify --store"
-            f" {shard.parent.parent} --set-aside`, then the `seqfuse embeddings write` that made it"
+            f"{shard}: truncated or corrupt shard ({self.reason}); run `seqfuse embeddings verify"
+            f" --store {shard.parent.parent} --set-aside`, then the `seqfuse embeddings write` that"
+            " made it"
         )
 
 

@@ -70,14 +70,15 @@ def _panel(axis: Axes, rows: pd.DataFrame, looks: dict[str, dict]) -> None:
 
 def side_by_side(sizes: Iterable[float]) -> np.ndarray:
     """Where marks of these sizes stand on a logarithmic axis: those that would cover each other
-    are spread around their middle, by an eighth at most."""
+    are spread evenly around their middle, over `_APART` or their own span."""
     logs = np.log(np.asarray(list(sizes), dtype=float))
     order = np.argsort(logs, kind="stable")
     places = logs.copy()
     groups = np.split(order, np.flatnonzero(np.diff(logs[order]) > _MARK) + 1)
     for group in groups:
         if len(group) > 1:
-            step = min(_MARK, _APART / (len(group) - 1))
+            step = max(np.ptp(logs[group]), min(_MARK * (len(group) - 1), _APART))
+            step /= len(group) - 1
             steps = np.arange(len(group)) - (len(group) - 1) / 2
             places[group] = logs[group].mean() + step * steps
     return np.exp(places)

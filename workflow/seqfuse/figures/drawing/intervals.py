@@ -13,7 +13,7 @@ def with_clusters(rows: pd.DataFrame, clusters: pd.DataFrame) -> pd.DataFrame:
     if len(lacking):
         dataset, record = lacking.iloc[0]
         raise UserError(
-            f"--clusters: no cluster of record {record!r} of {dataset}; give the clusters.parquet"
+            f"--clusters: no cluster for record {record!r} of {dataset}; give the clusters.parquet"
             " of every dataset that is scored"
         )
     return clustered

@@ -1,7 +1,7 @@
 """Mean judge scores of the generated reasoning, by judge, dimension and method, and whether they
 beat the controls."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 import numpy as np
 import pandas as pd
@@ -32,13 +32,16 @@ def table(frames: dict[str, pd.DataFrame], confidence: float) -> pd.DataFrame:
         for key, verdicts in judged.groupby(keys)
     ]
     rows = pd.DataFrame(rows, columns=[*keys, *_COLUMNS])
+    scored = names.kinds(frames["metrics"])
+    kinds = {name: names.kind(name, scored.get(name)) for name in rows["method"]}
+    controls = {name for name, kind in kinds.items() if kind == "control"} - {CEILING}
+    rule = comparisons.Rule(1 - confidence, _MARGIN)
     compared = [
         dict(zip(keys, (*key, method), strict=True)) | columns
         for key, verdicts in judged[judged["status"] == "ok"].groupby(keys[:-1])
-        for method, columns in _compared(verdicts, comparisons.Rule(1 - confidence, _MARGIN))
+        for method, columns in _compared(verdicts, controls, rule)
     ]
     rows = rows.merge(pd.DataFrame(compared, columns=[*keys, *_COMPARED]), on=keys, how="left")
-    kinds = {name: names.kind(name) for name in rows["method"]}
     rows = rows.assign(
         title=rows["method"].map(names.title),
         kind=rows["method"].map(kinds),
@@ -59,7 +62,7 @@ def with_published(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw(frame: pd.DataFrame) -> Figure:
-    """One panel per dimension, one block of panels a judge and dataset."""
+    """One panel per dimension, one block of panels per judge and dataset."""
     frame = frame.dropna(subset="value")
     judged = frame.groupby(["judge", "dataset", "dimension"])["n"].transform("max")
     panels = [
@@ -108,16 +111,17 @@ def _estimate(scored: pd.DataFrame) -> Estimate:
     )
 
 
-def _compared(verdicts: pd.DataFrame, rule: comparisons.Rule) -> Iterator[tuple[str, dict]]:
+def _compared(
+    verdicts: pd.DataFrame, controls: Container[str], rule: comparisons.Rule
+) -> Iterator[tuple[str, dict]]:
     """Each method with the control that scores highest, paired by record, and a verdict on all.
 
     The family of tests is one method's with all controls. Of the controls, the padded text is held
     against the plain one: what the judge gives for length alone.
     """
     of_method = dict(iter(verdicts.groupby("method")))
-    controls = [name for name in of_method if names.kind(name) == "control" and name != CEILING]
     families = {
-        name: [other for other in controls if other != name]
+        name: [other for other in of_method if other in controls and other != name]
         for name in of_method
         if name not in REFERENCES
     }

@@ -14,5 +14,5 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def draw(frame: pd.DataFrame) -> Figure:
-    """One panel per dataset and subset, one block of panels a suite."""
+    """One panel per dataset and subset, one block of panels per suite."""
     return ranking.draw(ranking.of_scores(frame))

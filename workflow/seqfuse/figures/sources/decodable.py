@@ -45,7 +45,8 @@ def table(frames: dict[str, pd.DataFrame], confidence: float) -> pd.DataFrame:
         for keys, part in rows.groupby(_KEYS, sort=False)
     ]
     frame = pd.DataFrame([*probes, *_answers(frames["metrics"], rows)])
-    order = names.order({name: names.kind(name) for name in frame["method"]})
+    kinds = names.kinds(frames["metrics"])
+    order = names.order({name: names.kind(name, kinds.get(name)) for name in frame["method"]})
     frame = frame.assign(
         _method=frame["method"].map(order.index),
         _target=frame["target"].map(list(TARGETS).index),

@@ -42,7 +42,9 @@ def tested(
 
 def judged(frames: Mapping[str, pd.DataFrame], names: list[str], confidence: float) -> pd.DataFrame:
     """The judges' mean scores of some runs, a dimension as the metric."""
-    rows = judge.table({name: frames[name] for name in ("verdicts", "clusters")}, confidence)
+    rows = judge.table(
+        {name: frames[name] for name in ("verdicts", "clusters", "metrics")}, confidence
+    )
     rows = rows[rows["method"].isin(names)].rename(columns={"dimension": "metric"})
     columns = ["dataset", "judge", "method", "metric", "value", "low", "high", "n", "seeds"]
     return rows[columns]

@@ -36,8 +36,8 @@ def load_chat(folder: Path) -> Chat:
     chat = Chat(AutoTokenizer.from_pretrained(folder, local_files_only=True), folder)
     if chat.highest >= config["vocab_size"]:
         raise UserError(
-            f"{folder}: its chat template uses a token for which the embedding table, of"
-            f" {config['vocab_size']} rows, has none"
+            f"{folder}: its chat template uses the token {chat.highest}, but the embedding table"
+            f" has only {config['vocab_size']} rows"
         )
     return chat
 

@@ -39,7 +39,7 @@ from seqfuse.training.interruption.preemption import locked
 from seqfuse.training.interruption.resume_checkpoint import discard
 from seqfuse.training.interruption.run_progress import Progress, step_cost
 from seqfuse.training.interruption.shared_folder import shared
-from seqfuse.training.interruption.trained_state import load_best
+from seqfuse.training.interruption.trained_state import restore_best
 from seqfuse.training.precision import round_frozen
 from seqfuse.training.provenance import surroundings
 from seqfuse.training.trainer import Diverged, Trainer, Training
@@ -119,7 +119,7 @@ class Job:
     def _write(self, seed: int, out: Path) -> None:
         """Write one seed, loaded from its state so that memory holds only one model."""
         method = self._build(seed)
-        progress = load_best(method, self._state(seed), self._fingerprint)
+        progress = restore_best(method, self._state(seed), self._fingerprint)
         cost = step_cost(seed, method, self.training.learning_rate, progress)
         description = self._description(seed, method, out)
         owner = {"method": self.name, "study": "language", "suite": self.suite}

@@ -153,10 +153,15 @@ class ContrastTrainer(Trainer):
     2101.06983). The gradient is the same, with the memory of a single chunk.
     """
 
-    remedy = (
-        "cut the genes with `sequences: {max_length: ..., too_long: truncate}`, or choose a smaller"
-        " language.encoder"
-    )
+    @property
+    def remedy(self) -> str:
+        """What to do if a single gene does not fit into memory."""
+        if self.method.encoder.max_length is None:
+            return "lower language.pretrain.batch"
+        return (
+            "cut the genes with `sequences: {max_length: ..., too_long: truncate}`, or choose a"
+            " smaller language.encoder"
+        )
 
     def _step(self, examples: Sequence[Pair]) -> dict:
         entry = super()._step(examples)
@@ -175,8 +180,8 @@ class ContrastTrainer(Trainer):
             pairs = self._next(examples, part)
             with self._precision():
                 sides = method.genes(pairs), method.texts(pairs)
-            products = zip(sides, vectors, strict=True)
-            surrogate = sum((side * whole.grad[part]).sum() for side, whole in products)
+            sides_and_wholes = zip(sides, vectors, strict=True)
+            surrogate = sum((side * whole.grad[part]).sum() for side, whole in sides_and_wholes)
             (surrogate * (counts * processes.count())).backward()
         # Every process has computed the loss of the whole batch.
         return loss.item() / processes.count()

@@ -74,8 +74,9 @@ class GeneTextPairs:
         longest = [max(len(tokens.ids) for tokens in of_row) for of_row in tokenised]
         texts = self.tower.lengths([row["text"] for row in rows], self.path)
         names = [row["id"] for row in rows]
-        settings, limit = self.settings, self.encoder.max_length
-        dropped = self._count("genes", "too_long", settings.too_long, names, longest, limit)
+        settings, dropped = self.settings, set()
+        if (limit := self.encoder.max_length) is not None:
+            dropped = self._count("genes", "too_long", settings.too_long, names, longest, limit)
         limit = self.tower.longest
         dropped |= self._count(
             "texts", "text_too_long", settings.text_too_long, names, texts, limit
@@ -121,6 +122,8 @@ class GeneTextPairs:
 
     def _cut(self, tokens: Tokens) -> list[Tokens]:
         """A sequence as windows, or truncated, as the settings say."""
+        if self.encoder.max_length is None:
+            return [tokens]
         if self.settings.too_long != "window":
             return [self._truncated(tokens)]
         return [*windows.cut(tokens, self.encoder.tokeniser, self.encoder.max_length)]

@@ -133,8 +133,8 @@ class Job:
     def _loaded(self) -> Encoder | StoredMeans:
         if self.encoder:
             return encoders.load(self.encoder)
-        genes = tables.read(self.pairs, tables.CLEAN)
-        columns = (genes[name].drop_null().to_pylist() for name in ("sequence", "variant"))
+        genes = tables.read(self.pairs, tables.CLEAN, ["sequence", "variant"])
+        columns = (column.drop_null().to_pylist() for column in genes.columns)
         return StoredMeans(self.states, itertools.chain(*columns))
 
     @cached_property

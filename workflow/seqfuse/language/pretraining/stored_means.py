@@ -20,9 +20,8 @@ class StoredMeans(nn.Module):
     """
 
     layout = "fused"
-    max_length = 1
-    # A batch is padded with the first sequence, which then weighs nothing.
-    pad, prefix, suffix = 0, (), ()
+    max_length = None  # no sequence is too long: all are stored whole
+    pad = 0  # the first sequence, which then weighs nothing
 
     def __init__(self, receipt: Path, sequences: Iterable[str]):
         # Here, because the store needs pyarrow, which a machine that only trains may lack.

@@ -42,10 +42,10 @@ def conflicts(dataset: str, records: Sequence[Mapping], rows: int) -> list[tuple
     ]
     if not pairs:
         labels = sorted({record["label"] for record in held_out})
-        why = f"all have the label {labels[0]!r}" if len(labels) == 1 else "no two differ in all"
+        why = f" (all have the label {labels[0]!r})" if len(labels) == 1 else ""
         raise UserError(
-            f"{dataset}: no two val or test records have different labels, questions and DNA"
-            f" ({why}); turn conflicts off: language.probe.conflict_rows: 0"
+            f"{dataset}: no two records of one split that were drawn differ in label, question and"
+            f" DNA{why}; turn conflicts off: language.probe.conflict_rows: 0"
         )
     return pairs
 

@@ -142,6 +142,7 @@ class _Archive:
             yield {
                 "figure": Path(path).stem,
                 "csv": str(Path(path).with_suffix(".csv")),
+                "confidence": self.settings["evaluation"]["confidence"],
                 "needs": {
                     kind: self._take(self.artifacts.paths(kind, study, None, ablations))
                     for kind in needs

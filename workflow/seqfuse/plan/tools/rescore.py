@@ -123,6 +123,7 @@ def _figures(manifest: dict, folder: Path, again: Path) -> Iterator[tuple[str, t
 
     for figure in manifest["figures"]:
         words = ["--figure", figure["figure"], "--out", str(again / Path(figure["csv"]).stem)]
+        words += ["--confidence", str(figure["confidence"])]
         for need, names in figure["needs"].items():
             paths = (again / name if (again / name).exists() else folder / name for name in names)
             words += [f"--{need}", *map(str, paths)]

@@ -92,7 +92,7 @@ class TrainedState:
         }
 
 
-def load_best(method: nn.Module, state: Path, fingerprint: str) -> Progress:
+def restore_best(method: nn.Module, state: Path, fingerprint: str) -> Progress:
     """Load the best state of a finished run into a method that will not be trained further."""
     path = state / NAME
     saved = Checkpoint(path, fingerprint).all_parts()
