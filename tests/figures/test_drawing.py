@@ -247,6 +247,17 @@ def test_a_variant_is_a_method_unless_the_run_says_that_it_is_a_control(drawn):
     assert colours["shuffled codons"] == names.CONTROL != colours["by concat"]
 
 
+def test_a_loss_curve_is_the_mean_over_seeds():
+    rows = [
+        {"suite": "s", "method": "linear", "kind": "method", "seed": seed, "part": "training"}
+        | {"step": step, "loss": loss}
+        for seed, losses in enumerate([(4.0, 2.0), (2.0, 1.0)])
+        for step, loss in enumerate(losses, 1)
+    ]
+    [line] = loss_curves.draw(pd.DataFrame(rows)).axes[0].lines
+    assert line.get_xydata().tolist() == [[1, 3.0], [2, 1.5]]
+
+
 @pytest.mark.parametrize(("name", "rows"), [("calibration", 800), ("fused", 100)])
 def test_a_panel_says_how_many_rows_it_is_of(drawn, name, rows):
     assert f", n = {rows}" in (drawn / f"{name}.svg").read_text()

@@ -30,9 +30,10 @@ def table(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
 def draw(frame: pd.DataFrame) -> Figure:
     """One panel per dataset: score over trained parameters; the untrained is a dashed line."""
     sets = frame["dataset"].nunique()
-    lines = math.ceil(sets / _COLUMNS)
+    columns = min(_COLUMNS, sets)
+    lines = math.ceil(sets / columns)
     figure = Figure(figsize=(7, 2.2 * lines + 0.4), layout="constrained")
-    axes = figure.subplots(lines, _COLUMNS, squeeze=False).ravel()
+    axes = figure.subplots(lines, columns, squeeze=False).ravel()
     looks = _looks(frame[frame["trained_parameters"] > 0])
     for axis, (_, rows) in zip(axes, frame.groupby("dataset", sort=False), strict=False):
         _panel(axis, rows, looks)

@@ -1,4 +1,4 @@
-"""Losses over training steps, one line per method and seed: how training curves are drawn."""
+"""Losses over training steps, one line per method, the mean over seeds: how curves are drawn."""
 
 import math
 from collections.abc import Mapping
@@ -56,6 +56,7 @@ def draw(frame: pd.DataFrame, columns: int = 2) -> Figure:
     methods = names.order(kinds)
     looks = _looks(methods, kinds)
     suites = frame["suite"].nunique()
+    columns = min(columns, suites)
     rows = math.ceil(suites / columns)
     figure = Figure(figsize=(7, 2.4 * rows + 0.4), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
@@ -91,11 +92,11 @@ def _marks(method: str, kind: str) -> dict:
 
 
 def _panel(axis: Axes, frame: pd.DataFrame, looks: dict[str, dict]) -> None:
-    for (method, kind, _, part), line in frame.groupby(["method", "kind", "seed", "part"]):
-        marks = {}
+    for (method, kind, part), rows in frame.groupby(["method", "kind", "part"]):
+        line, marks = rows.groupby("step")["loss"].mean(), {}
         if part == "validation":
             marks = _marks(method, kind) | {"markevery": max(1, len(line) // 4)}
-        axis.plot(line["step"], line["loss"], linewidth=_WIDTHS[part], **looks[method], **marks)
+        axis.plot(line.index, line, linewidth=_WIDTHS[part], **looks[method], **marks)
     axis.set(xlabel="step", ylabel="loss", yscale="log")
     # Over several powers of ten, four labels of each would stand on one another.
     low, high = axis.get_ylim()
