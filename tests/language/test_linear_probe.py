@@ -195,5 +195,8 @@ def test_a_suite_of_one_label_is_one_line(project, commands, tmp_path, write_rec
     assert "mice: fewer than two labels have 5 independent samples among 4 records" in line
     more = ["--conflicts", tmp_path / "conflicts.parquet", "--conflict-rows", 4]
     line = commands.refused(["probe", *about, *more])
-    assert "mice: no two val or test records have different labels, questions and DNA" in line
+    assert (
+        "mice: no two records of one split that were drawn differ in label, question and DNA"
+        in line
+    )
     assert "conflict_rows: 0" in line

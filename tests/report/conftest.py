@@ -47,8 +47,9 @@ def results(made_up, tmp_path_factory) -> Path:
         assert main(words) == 0
     verdicts = map(str, sorted(root.glob("judge/*/*.parquet")))
     clusters = map(str, sorted(root.glob("sequences/*/clusters.parquet")))
+    metrics = map(str, sorted(root.glob("evaluation/language/*/metrics.parquet")))
     assert main(["figures", "--figure", "judge", "--verdicts", *verdicts,
-                 "--clusters", *clusters, "--out",
+                 "--clusters", *clusters, "--metrics", *metrics, "--out",
                  str(folder / "judge")]) == 0  # fmt: skip
     return root
 

@@ -432,8 +432,10 @@ def asked(results, build, read, tmp_path):
     clusters.parent.mkdir(parents=True)
     samples = [{"id": record, "cluster": n} for n, record in enumerate("abcd")]
     tables.write(clusters, tables.from_rows(samples, tables.CLUSTERS), tables.CLUSTERS)
+    scored = map(str, sorted(results.glob("evaluation/language/*/metrics.parquet")))
     assert main(["figures", "--figure", "judge", "--verdicts", str(path), "--clusters",
-                 str(clusters), "--out", str(tmp_path / "figures" / "judge")]) == 0  # fmt: skip
+                 str(clusters), "--metrics", *scored,
+                 "--out", str(tmp_path / "figures" / "judge")]) == 0  # fmt: skip
     settings = json.loads((results / "report" / "settings.json").read_text())
     settings["judge"] = {"input_price": 10, "output_price": 100}
     (tmp_path / "settings.json").write_text(json.dumps(settings))
