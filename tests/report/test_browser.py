@@ -152,7 +152,7 @@ def test_links_lead_somewhere_and_tables_are_downloaded(open_page, results):
     target = page.evaluate("location.hash")
     assert page.locator(target.replace("#", "[id='") + "']").is_visible()
     text = _saved(page, page.locator("#scores figure.grid a[download]").first).decode()
-    assert text.startswith("Method or control,Kind,")
+    assert text.startswith("Method or control,Matthews correlation,") and ",Kind," in text
     figure = page.locator("#figure-verdict")
     figure.locator("details summary").click()
     csv = _saved(page, figure.locator("button.csv"))

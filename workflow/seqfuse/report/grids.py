@@ -53,7 +53,7 @@ def _ranking(results: Results, place: Place, intervals: str) -> Grid:
     grid = Grid(
         f"{place.suite}-{place.dataset}-{place.subset}",
         f"{dataset}, {subset(place.subset)}: test split, {metric.title}, {intervals}, n = {n:,}",
-        ["Method or control", "Kind", metric.title, "Seeds", "Against the best control", "Verdict"]
+        ["Method or control", metric.title, "Kind", "Seeds", "Against the best control", "Verdict"]
         + ["Detectable", "Equivalence", "Trained", "Rows", "Clusters"],
     )
     for name in sorted(order(scores), key=lambda name: results.rank(place, name)):
@@ -61,8 +61,8 @@ def _ranking(results: Results, place: Place, intervals: str) -> Grid:
         against = results.compared.get((place, name, best)) if row["kind"] == "method" else None
         grid.add(
             _named(name),
-            row["kind"],
             cells.score(row),
+            row["kind"],
             cells.seeds(against or row, row),
             cells.difference(against) if against else Cell(""),
             cells.verdict(against) if against else Cell("best control" if name == best else ""),
