@@ -14,7 +14,7 @@ from seqfuse.statistics.numerals import minus
 # Inches; the narrowest one still holds a line of text above the picture.
 _WIDTH, _NARROWEST = 7.0, 4.0
 # Letters of a title that are no wider than the narrowest panel.
-_LETTERS, _HEAD = 18, 24
+_LETTERS = 18
 
 
 def on_test(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -60,7 +60,7 @@ def draw(
             panel(axis, points)
             title = textwrap.wrap(names.title(points["method"].iloc[0]), _LETTERS)
             rows = f", n = {points['n'].max():,}" if "n" in points else ""
-            head = textwrap.wrap(points["dataset"].iloc[0] + rows, _HEAD)
+            head = textwrap.wrap(points["dataset"].iloc[0] + rows, _LETTERS)
             axis.set_title("\n".join([*head, *title]), fontsize=7)
         for axis in row[len(panels) :]:
             axis.set_visible(False)
