@@ -262,7 +262,7 @@ def test_a_loss_curve_is_the_mean_over_seeds():
 
 @pytest.mark.parametrize(("name", "rows"), [("calibration", 800), ("fused", 100)])
 def test_a_panel_says_how_many_rows_it_is_of(drawn, name, rows):
-    assert f", n = {rows}" in (drawn / f"{name}.svg").read_text()
+    assert f"n = {rows}" in (drawn / f"{name}.svg").read_text()
 
 
 def test_controls_look_unlike_methods():

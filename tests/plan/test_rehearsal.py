@@ -17,9 +17,14 @@ from seqfuse.plan.rehearsal.coefficients import Coefficients
 from seqfuse.plan.rehearsal.estimate import Estimate
 from seqfuse.plan.rehearsal.estimates import Estimates
 from seqfuse.plan.run import Run
+from seqfuse.plan.submission import resources
 from seqfuse.plan.tools import rehearse
 from seqfuse.settings import configuration
+from seqfuse.settings.paths import RESOURCES
+from seqfuse.settings.yaml_files import load_yaml
 
+# Minutes that the partition of GPUs, as it ships, gives a job.
+LONGEST = load_yaml(RESOURCES.parent / "slurm/partitions.yaml")["partitions"]["gpu"]["max_runtime"]
 PRESETS = ("paper", "paper-slice", "published", "upstream", "small")
 CARD = cards.Card("made-up", 10, 100, 1, training=0.5, own_gb=0, kept=1, logits=0)
 
@@ -76,15 +81,18 @@ def test_rehearse_fits_the_presets_on_a_card_of_80_gb(preset):
     run = Run(configuration.resolve({"preset": preset}))
     large, small = (cards.card(run.settings, name) for name in ("a100-80", "a100-40"))
     estimates, smaller = Estimates(run, large), Estimates(run, small)
-    not_small = []
+    not_small, longest, own = [], 0, jobs(run, ablations=False)
     for rule, wildcards in jobs(run):
         found = estimates.of(rule, wildcards)
         what = (rule, vars(wildcards), f"{found.memory / 1e9:.1f} GB")
         assert found.fits(large), what
+        longest = max(longest, 0 if (rule, wildcards) not in own else found.seconds)
         assert (found.flops > 0) != tried(run, rule, wildcards), what
         if not smaller.of(rule, wildcards).fits(small):
             not_small.append(what)
     print(f"{preset}: {len(not_small)} jobs do not fit 40 GB", *not_small, sep="\n")
+    # Ablations may take longer: a job that a time limit ends goes on.
+    assert resources._SPARE_TIME * longest / 60 <= LONGEST
 
 
 def test_rehearse_keeps_preset_small_on_a_small_card_and_on_eight_cores():

@@ -63,7 +63,7 @@ def test_two_nodes_are_two_tasks_and_none_a_gpu(training):
         (job(mem_mb=2 * 3 * 64_000, runtime=480, gpu=3, gpu_model="a100", threads=8), "gpu"),
         # What no CPU node has goes to a GPU node, without its GPUs.
         (job(mem_mb=64_001, runtime=240), "gpu"),
-        (job(mem_mb=64_000, runtime=2881), None),
+        (job(mem_mb=64_000, runtime=5761), None),
     ],
 )
 def test_jobs_without_a_gpu_go_to_cpu_nodes_that_can_take_them(root, asked, chosen):

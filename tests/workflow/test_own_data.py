@@ -50,6 +50,8 @@ def project(blocks, make_project):
     (made.root / "train.fna").write_text("".join(fasta[:30]))
     (made.root / "test.fna").write_text("".join(fasta[30:]))
     (made.root / "new.fa").write_text(f">one\n{cds()}\n>two\n{cds()}\n")
+    promoters = ["".join(draw.choices("ACGT", k=60)) for _ in range(2)]
+    (made.root / "new.fna").write_text(">one\n{}\n>two\n{}\n".format(*promoters))
     return made
 
 

@@ -158,14 +158,20 @@ def _missed(results: Results, place: Place, methods: list[str], others: list[str
     shown = [difference for difference in detectable if difference < room]
     if not shown:
         return (
-            f"This is no evidence that none is: {rows} are too few to tell even a perfect score "
-            f"from that of {title(best)}."
+            f"This is no evidence that none is: with {rows} and {_seeds(pairs)} not even a perfect "
+            f"score could be told from that of {title(best)}."
         )
     return (
         f"This is no evidence that none is: {rows} would miss a true advantage over "
         f"{title(best)} of less than {max(shown):.2f} more often than one time in five"
         f"{', and that of single methods whatever its size' * (len(shown) < len(detectable))}."
     )
+
+
+def _seeds(pairs: list[dict | None]) -> str:
+    """How many trainings each of these comparisons rests on."""
+    least = min(row["seeds"] for row in pairs if row)
+    return f"{least} seed{'s' * (least > 1)}"
 
 
 def _listed(names: list[str]) -> str:

@@ -28,7 +28,8 @@ def random_weights(settings: Mapping) -> Iterator[str]:
             trained = next(preset for preset in _presets() if _is_trained(preset, study))
             yield (
                 f"{', '.join(names)}: the models have random weights ({', '.join(random)}), so the"
-                " scores of this run say nothing about your data; trained models:"
+                " scores of this run say what your data give away, and nothing about what trained"
+                " models would reach; for these,"
                 f" `preset: {trained}`"
             )
 

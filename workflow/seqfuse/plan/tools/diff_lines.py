@@ -35,6 +35,8 @@ def lines(compared: dict) -> Iterator[str]:
     for row in compared["scores"]:
         if row["subset"] in _SHOWN:
             places.setdefault((row["suite"], row["dataset"], row["subset"]), []).append(row)
+    if not compared["scores"]:
+        yield "\nNo score is in both runs: there is nothing to compare."
     for rows in places.values():
         yield from _place(rows, Path(one).name, Path(other).name)
 

@@ -150,7 +150,9 @@ def table(card: Card, jobs: Sequence[Estimated], by_job: bool) -> list[str]:
         name = f"{job.rule} {job.wildcards}" if by_job else job.rule
         groups.setdefault(name, []).append((job, estimate))
     rows = [_row(name, group, card) for name, group in groups.items()]
-    rows.append(_row("together", jobs, card) if jobs else ["no job computes with a model"])
+    rows.append(
+        _row("together", jobs, card) if jobs else ["no job that is due computes with a model"]
+    )
     rows = [row + [""] * (len(header) - len(row)) for row in rows]
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     lines = [
