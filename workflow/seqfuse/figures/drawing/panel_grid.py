@@ -15,6 +15,8 @@ from seqfuse.statistics.numerals import minus
 _WIDTH, _NARROWEST = 7.0, 4.0
 # Letters of a title that are no wider than the narrowest panel.
 _LETTERS = 18
+# Written with blanks at which no line ends.
+_EQUALS = "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"
 
 
 def on_test(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -59,8 +61,10 @@ def draw(
         for axis, points in zip(row, panels, strict=False):
             panel(axis, points)
             title = textwrap.wrap(names.title(points["method"].iloc[0]), _LETTERS)
-            rows = f", n = {points['n'].max():,}" if "n" in points else ""
-            head = textwrap.wrap(points["dataset"].iloc[0] + rows, _LETTERS)
+            head = points["dataset"].iloc[0]
+            if "n" in points:
+                head += f", n = {points['n'].max():,}".replace(" = ", _EQUALS)
+            head = [line.replace(_EQUALS, " = ") for line in textwrap.wrap(head, _LETTERS)]
             axis.set_title("\n".join([*head, *title]), fontsize=7)
         for axis in row[len(panels) :]:
             axis.set_visible(False)
