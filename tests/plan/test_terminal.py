@@ -318,11 +318,17 @@ def test_a_logger_plugin_keeps_the_terminal():
 
 
 @pytest.mark.parametrize(
-    ("preset", "tried"), [("demo", "seqfuse data look FILE"), ("small", "seqfuse ask")]
+    ("preset", "run", "tried"),
+    [
+        ("demo", "demo", "seqfuse data look FILE"),
+        ("demo", "of-mine", "seqfuse ask"),
+        ("small", "small", "seqfuse ask"),
+    ],
 )
-def test_the_end_names_the_report_and_what_to_try(preset, tried):
+def test_the_end_names_the_report_and_what_to_try(preset, run, tried):
+    settings = {"preset": preset, "run": run}
     job = Job(0, "report")
-    report, following = notices.next_steps({"preset": preset}, Graph([job]))
+    report, following = notices.next_steps(settings, Graph([job]))
     assert report.startswith("report: /") and report.endswith("/results/r/0")
     assert following.startswith("next: ") and tried in following
-    assert not notices.next_steps({"preset": preset}, Graph([Job(1, "judge")]))
+    assert not notices.next_steps(settings, Graph([Job(1, "judge")]))

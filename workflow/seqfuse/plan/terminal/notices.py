@@ -39,10 +39,10 @@ def next_steps(settings: Mapping, dag) -> list[str]:
     pages = [job.output[0] for job in dag.jobs if job.rule.name in ("report", "report_ablations")]
     if not pages:
         return []
-    if settings["preset"] == "demo":
+    if settings["run"] == settings["preset"] == "demo":
         tried = (
             "data of your own (`seqfuse data look FILE`, docs/own-data.md), or real data and small"
-            " pre-trained models (`snakemake --config preset=small`)"
+            " pre-trained models, on one GPU or eight cores (`snakemake --config preset=small`)"
         )
     else:
         tried = (

@@ -50,7 +50,7 @@ _HEADER = ("rule", "jobs", "last took", "disk", "GPUs", "memory limit", "time li
 _WORDS = ("rule", "why")
 _LIMITS = (
     "Limits are of one job: a cluster ends a job that exceeds them. They are no forecast; "
-    "`seqfuse rehearse` makes one."
+    "`seqfuse rehearse` makes one. -: none; +: and more, of jobs not known; ?: not known."
 )
 
 
