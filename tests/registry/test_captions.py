@@ -46,7 +46,8 @@ def test_the_caption_of_a_figure_is_its_text_on_one_line():
     assert FIGURES["training"].caption(0.95) == (
         "Training and validation loss of each method. Thin lines are the training loss, averaged "
         "over at most 100 stretches of steps; thick lines with marks the validation loss; controls "
-        "are grey and dashed. One line a seed."
+        "are grey and dashed. Each line is the mean over seeds; the table beside the figure has "
+        "every seed."
     )
     assert not [name for name, figure in FIGURES.items() if "\n" in figure.caption(0.95)]
 
