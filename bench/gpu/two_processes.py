@@ -5,9 +5,11 @@ second half of this file is what each process runs.
 """
 
 import json
-import os
+import re
 import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 
 from bench.gpu import shapes
@@ -15,6 +17,7 @@ from bench.gpu.card import Card
 from bench.gpu.shapes import SHAPES, Shape
 from bench.gpu.steps import Ours, same
 
+_PROCESSES = 2
 _SECONDS = 120
 
 
@@ -25,23 +28,52 @@ def part(card: Card, shape: Shape, folder: Path) -> dict:
     refusals = {}
     for backend in wanted:
         result = folder / f"{backend}.json"
-        command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-        command += ["--nproc-per-node", "2", "-m", "bench.gpu.two_processes"]
-        command += [shape.name, str(card.device), backend, str(result)]
-        run = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS)
-        if run.returncode == 0:
-            shared = json.loads(result.read_text(encoding="utf-8"))
-            same(shared["loss"], single["loss"])
-            return {
-                "unit": "tokens/s",
-                "ours": shared["tokens_per_second"],
-                "baseline": single["tokens_per_second"],
-                "backend": backend,
-                "refused": refusals,
-                "difference": abs(shared["loss"] - single["loss"]),
-            }
-        refusals[backend] = _reason(run.stderr)
+        if refusal := _refusal(backend, [shape.name, str(card.device), backend, str(result)]):
+            refusals[backend] = refusal
+            continue
+        shared = json.loads(result.read_text(encoding="utf-8"))
+        same(shared["loss"], single["loss"])
+        return {
+            "unit": "tokens/s",
+            "ours": shared["tokens_per_second"],
+            "baseline": single["tokens_per_second"],
+            "backend": backend,
+            "refused": refusals,
+            "difference": abs(shared["loss"] - single["loss"]),
+        }
     raise RuntimeError(f"no two processes: {refusals}")
+
+
+def _refusal(backend: str, words: list[str]) -> str:
+    """Run both processes to their end; why one of them failed, "" if none did.
+
+    They meet in a file, so no port has to be free and no name of this machine has to resolve.
+    """
+    with tempfile.TemporaryDirectory(prefix=f"{backend}-") as place:
+        said = [Path(place) / f"said{rank}" for rank in range(_PROCESSES)]
+        command = [sys.executable, "-m", "bench.gpu.two_processes", *words, f"{place}/meeting"]
+        ranks = []
+        for rank, path in enumerate(said):
+            with path.open("w", encoding="utf-8") as file:
+                ranks.append(subprocess.Popen([*command, str(rank)], stdout=file, stderr=file))
+        until = time.monotonic() + _SECONDS
+        while any(rank.poll() is None for rank in ranks) and time.monotonic() < until:
+            if any(rank.returncode for rank in ranks):
+                break  # the other waits for it in vain
+            time.sleep(0.05)
+        ended = [rank.poll() for rank in ranks]
+        for rank in ranks:
+            rank.kill()
+            rank.wait()
+        return "; ".join(
+            f"process {rank} {_ended(code)}: {_reason(path.read_text(encoding='utf-8'))}"
+            for rank, (code, path) in enumerate(zip(ended, said, strict=True))
+            if code != 0
+        )
+
+
+def _ended(code: int | None) -> str:
+    return "was still running" if code is None else f"ended with status {code}"
 
 
 def _measure(card: Card, shape: Shape, folder: Path) -> dict:
@@ -55,20 +87,23 @@ def _measure(card: Card, shape: Shape, folder: Path) -> dict:
 
 
 def _reason(said: str) -> str:
-    """The line that says why, of all that a launcher prints."""
-    lines = [line.strip() for line in said.splitlines() if "rror" in line or "uplicate" in line]
-    return (lines or said.splitlines() or ["it said nothing"])[0][:300]
+    """The last line that names an error, or else the last line, of what a process printed."""
+    lines = said.splitlines()
+    errors = [line for line in lines if re.match(r"[\w.]*Error\b", line)]
+    return (errors or lines or ["it said nothing"])[-1].strip()[:300]
 
 
-def main(shape: str, device: str, backend: str, result: str) -> None:
+def main(shape: str, device: str, backend: str, result: str, meeting: str, rank: str) -> None:
     """One of the two processes."""
     import torch.distributed
 
     torch.set_num_threads(1)
-    torch.distributed.init_process_group(backend)
+    torch.distributed.init_process_group(
+        backend, init_method=f"file://{meeting}", rank=int(rank), world_size=_PROCESSES
+    )
     try:
         measured = _measure(Card(device), SHAPES[shape], Path(result).parent / f"of-{backend}")
-        if int(os.environ["RANK"]) == 0:
+        if rank == "0":
             Path(result).write_text(json.dumps(measured), encoding="utf-8")
     finally:
         torch.distributed.destroy_process_group()
