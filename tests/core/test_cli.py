@@ -101,6 +101,9 @@ def test_a_closed_pipe_ends_a_command_quietly():
         (["ask", "--model", "m", "--dna", "d.fa", "--threads", "0"], "--threads: at least 1"),
         (["codons", "predict", "--model", "m", "--input", "."], "--input: . is a folder"),
         (["data", "look", "x" * 5000 + ".fa"], "File name too long"),
+        (["look", "my.csv"], "no stage 'look'; did you mean `seqfuse data look`?"),
+        (["evaluate"], "no stage 'evaluate'; did you mean 'evaluation'?"),
+        (["data", "lok", "my.csv"], "data has no command 'lok'; did you mean 'look'?"),
     ],
 )
 def test_own_data_mistakes_on_the_command_line_are_one_line(words, said, capsys):

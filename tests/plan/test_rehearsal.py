@@ -124,6 +124,8 @@ def test_rehearse_takes_the_card_of_the_configuration():
     assert cards.card(settings, "a100-80").memory_gb == 80
     assert cards.card(settings, "h100").memory_gb == 80
     assert cards.card(run_of(gpu={"model": None, "memory_gb": 40}).settings).name == "a100"
+    small = cards.card(run_of(gpu={"model": None, "memory_gb": 16}).settings)
+    assert small.title == "a card of 16 GB with the speed of a100-40"
 
 
 def test_rehearse_takes_the_cores_where_no_gpu_is_wanted():

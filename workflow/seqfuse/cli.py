@@ -15,7 +15,7 @@ import sys
 from typing import NoReturn
 
 from seqfuse import __version__, fingerprint
-from seqfuse.errors import UserError, lines
+from seqfuse.errors import UserError, lines, nearest, quoted
 from seqfuse.training.interruption import preemption
 
 # stage -> (what it does, {command -> module}); a stage with one nameless command is the command.
@@ -183,6 +183,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         with preemption.interruptible():
             _register_plugins()
+            _check_names(argv)
             args = _parser(argv).parse_args(argv)
             if getattr(args, "threads", 1) < 1:
                 raise UserError("--threads: at least 1")
@@ -225,6 +226,23 @@ def _register_plugins() -> None:
 def _complain(args: argparse.Namespace, message: object) -> int:
     print(lines(f"{args.command}: error", message), file=sys.stderr)
     return 2
+
+
+def _check_names(argv: list[str]) -> None:
+    """`UserError` with the name that may be meant, if argv starts with no stage, or one of a stage
+    with no command of it."""
+    stage, command = [*argv, "-", "-"][:2]
+    if stage.startswith("-"):
+        return
+    if stage not in STAGES:
+        owners = [owner for owner, (_, commands) in STAGES.items() if stage in commands]
+        hint = (
+            f"; did you mean `seqfuse {owners[0]} {stage}`?" if owners else nearest(stage, STAGES)
+        )
+        raise UserError(f"no stage {quoted(stage)}{hint}")
+    commands = STAGES[stage][1]
+    if "" not in commands and not command.startswith("-") and command not in commands:
+        raise UserError(f"{stage} has no command {quoted(command)}{nearest(command, commands)}")
 
 
 def _grouped() -> str:

@@ -27,7 +27,8 @@ _FLOAT32 = 0.5
 @dataclass(frozen=True)
 class Card:
     """A GPU, or a number of CPU cores: memory (GB of 10^9 bytes), dense bfloat16 speed (TFLOP/s)
-    and memory bandwidth (TB/s). The memory of a CPU is None, because it is the machine's."""
+    and memory bandwidth (TB/s). The memory of a CPU is None, because it is the machine's; a card
+    of a size that is not sold has the speed of the next larger one, of `sold_gb`."""
 
     name: str
     memory_gb: float | None
@@ -41,6 +42,7 @@ class Card:
     own_gb: float = _OWN_GB
     kept: float = _KEPT
     logits: float = _LOGITS
+    sold_gb: float | None = None
 
     @property
     def room(self) -> float | None:
@@ -50,7 +52,11 @@ class Card:
     @property
     def title(self) -> str:
         """Its name, with its memory."""
-        return self.name if self.memory_gb is None else f"{self.name} of {self.memory_gb:g} GB"
+        if self.memory_gb is None:
+            return self.name
+        if self.sold_gb in (None, self.memory_gb):
+            return f"{self.name} of {self.memory_gb:g} GB"
+        return f"a card of {self.memory_gb:g} GB with the speed of {self.name}-{self.sold_gb:g}"
 
     def seconds(self, flops: float, share: float, precision: str) -> float:
         """Seconds that so many FLOP take at a share of the card's peak."""
@@ -108,7 +114,7 @@ def card(settings: Mapping, named: str | None = None) -> Card:
         sizes = ", ".join(f"{name}-{sheet[0]}" for sheet in _SHEETS[name])
         raise UserError(f"no {name} has {size or wanted} GB; there are {sizes}")
     memory, tflops, bandwidth = sold[-1]
-    sheet = Card(name, memory if named else gpu["memory_gb"], tflops, bandwidth)
+    sheet = Card(name, memory if named else gpu["memory_gb"], tflops, bandwidth, sold_gb=memory)
     slower = _PRODUCTS * _H200.tflops / tflops + (1 - _PRODUCTS) * _H200.bandwidth / bandwidth
     faster = _H200.tflops / tflops / slower
     return replace(sheet, training=_TRAINING * faster, reading=_READING * faster)
