@@ -33,22 +33,13 @@ PROBES = {
 
 def section(folder: Path = FOLDER) -> str:
     """What stands between the marks in docs/results.md."""
-    kegg, first = (_yaml(name)["language"] for name in ("kegg.yaml", "first.yaml"))
-    variants = list(kegg["variants"])
-    # The first look is at the official split alone.
-    looked = {"kegg": [*first["methods"], *variants]}
-    asked = dict.fromkeys(kegg["suites"], [*kegg["methods"], *variants])
-    lines = [
-        "### A first look: 96 records, one learning rate",
-        "",
-        *_tables(folder / "first", looked),
-    ]
-    lines += ["### The study", "", *_tables(folder, asked)]
-    return "\n".join(lines)
+    kegg = _yaml()["language"]
+    asked = dict.fromkeys(kegg["suites"], [*kegg["methods"], *kegg["variants"]])
+    return "\n".join(_tables(folder, asked))
 
 
-def _yaml(name: str) -> dict:
-    path = ROOT / "bench" / "study" / name
+def _yaml() -> dict:
+    path = ROOT / "bench" / "study" / "kegg.yaml"
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
@@ -77,6 +68,7 @@ def _tables(folder: Path, asked: dict[str, list[str]]) -> Iterator[str]:
         if absent := [f"`{name}`" for name in names if name not in scored]:
             yield f"**Not run yet** on `{suite}`: {', '.join(absent)}."
             yield ""
+    yield from _pairs(read(folder / "pairs.csv"))
     if cost:
         yield from _cost(cost)
 
@@ -110,27 +102,31 @@ def _answers(rows: list[dict], names: list[str]) -> Iterator[str]:
 
 
 def _probes(rows: list[dict], names: list[str]) -> Iterator[str]:
-    found = {(row["method"], row["probe"]): row for row in rows if row["subset"] == "all"}
-    probed = [name for name in names if (name, "revert") in found or (name, "scramble") in found]
-    if not probed:
+    """Accuracy on the probed rows, unaltered and altered. They are one of the subsets."""
+    altered = [row for row in rows if row["probe"] != "none" and row["subset"] == "all"]
+    if not altered:
         return
-    shown = [probe for probe in PROBES if any((name, probe) in found for name in probed)]
-    yield f"| accuracy with the DNA | {' | '.join(PROBES[p] for p in shown)} |"
+    n = altered[0]["n"]
+    unaltered = [row for row in rows if row["probe"] == "none" and row["n"] == n]
+    found = {(row["method"], row["probe"]): row for row in altered + unaltered}
+    shown = [probe for probe in PROBES if any(row["probe"] == probe for row in found.values())]
+    yield f"| accuracy on the {n} probed rows | {' | '.join(PROBES[p] for p in shown)} |"
     yield "|---" * (len(shown) + 1) + "|"
-    for name in probed:
+    probed = {row["method"] for row in altered}
+    for name in [name for name in names if name in probed]:
         cells = [interval(found.get((name, probe)), "value") for probe in shown]
         yield f"| {title(name)} | {' | '.join(cells)} |"
     yield ""
 
 
 def _differences(rows: list[dict], names: list[str]) -> Iterator[str]:
-    against = ("text_only", "question_lookup", "kmer")
+    """Against the model without DNA, and the DNA without a model; comparisons.csv has the rest."""
     shown = [
         row
         for row in rows
-        if row["subset"] in SUBSETS
+        if row["subset"] in ("all", "sequence_decides")
         and row["method"] in names
-        and row["against"] in (*against, *names)
+        and row["against"] in ("text_only", "kmer")
     ]
     if not shown:
         return
@@ -143,6 +139,28 @@ def _differences(rows: list[dict], names: list[str]) -> Iterator[str]:
             f" {interval(row, 'difference')} | {float(row['detectable']):.3f} | {row['verdict']} |"
         )
     yield ""
+
+
+def _pairs(rows: list[dict]) -> Iterator[str]:
+    """With pre-training against without, and with the names in the question against without."""
+    twins = [row for row in rows if row["suite"] == row["against_suite"]]
+    named = [row for row in rows if row["suite"] != row["against_suite"]]
+    for told, chosen in (
+        ("with pre-training less without, one test each", twins),
+        ("`kegg` less `kegg_anonymous`, one test each", named),
+    ):
+        if not chosen:
+            continue
+        yield f"| {told} | rows | n | difference | smallest detectable | verdict |"
+        yield "|---|---|---|---|---|---|"
+        for row in chosen:
+            suite = f"`{row['suite']}`, " if chosen is twins else ""
+            yield (
+                f"| {suite}{title(row['method'])} | {SUBSETS[row['subset']]} | {row['n']} |"
+                f" {interval(row, 'difference')} | {float(row['detectable']):.3f} |"
+                f" {row['verdict'].replace(' after Holm', '')} |"
+            )
+        yield ""
 
 
 def _cost(rows: list[dict]) -> Iterator[str]:

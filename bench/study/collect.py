@@ -5,15 +5,20 @@
 Reads every evaluation of the run, those of `snakemake ablations` too, and what each training cost.
 Writes scores.csv (accuracy of test and val with that of each seed, its subsets and probes; of all
 rows also whether the label of highest likelihood is right, and answers that are no label),
-comparisons.csv (on test) and cost.csv. A suite or method that has not been scored yet is in none
-of them.
+comparisons.csv (on test), cost.csv, and pairs.csv, which has what no suite's evaluation compares: a
+method with its twin that starts from nothing, and its answers on KEGG as it is with those where the
+names are removed, on the same test records. A suite or method that has not been scored yet is in
+none of them.
 """
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
+import seqfuse
 from seqfuse.files import read_json
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,6 +26,9 @@ SCORED = ["suite", "dataset", "split", "subset", "method", "probe", "metric"]
 METRICS = ["accuracy", "likelihood_accuracy", "invalid_rate"]
 COMPARED = ["suite", "dataset", "subset", "method", "against"]
 COST = ["suite", "method", "seed"]
+PAIRED = ["suite", "method", "against_suite", "against", "subset"]
+TWIN = "_scratch"
+NAMED, ANONYMOUS = "kegg", "kegg_anonymous"
 
 
 def evaluations(run: Path, name: str) -> pd.DataFrame:
@@ -58,12 +66,54 @@ def costs(run: Path) -> pd.DataFrame:
     return pd.DataFrame(rows)[COST + columns].sort_values(COST)
 
 
+def pairs(run: Path) -> pd.DataFrame:
+    """Paired differences in accuracy on test, of all rows and of each subset; single tests."""
+    answered = {
+        (path.parents[1].name, path.parent.name): path
+        for path in run.glob("language/*/*/predictions.parquet")
+    }
+    wanted = [((suite, method), (suite, method + TWIN)) for suite, method in answered]
+    wanted += [
+        ((NAMED, method), (ANONYMOUS, method)) for suite, method in answered if suite == NAMED
+    ]
+    rows = []
+    for one, other in wanted:
+        if other in answered:
+            names = dict(zip(PAIRED, (*one, *other), strict=False))
+            found = _paired(run, answered[one], answered[other])
+            rows += [names | difference for difference in found]
+    columns = ["difference", "low", "high", "p", "detectable", "n", "clusters", "verdict"]
+    return pd.DataFrame(rows, columns=PAIRED + columns).sort_values(PAIRED)
+
+
+def _paired(run: Path, one: Path, other: Path) -> Iterator[dict]:
+    answers = pd.read_parquet(one).merge(pd.read_parquet(other), on=["id", "seed"])
+    (dataset,) = answers["dataset_x"].unique()
+    place = run / "sequences" / dataset
+    gold = pd.read_parquet(place / "records.parquet").query("split == 'test'")
+    clusters = pd.read_parquet(place / "clusters.parquet", columns=["id", "cluster"])
+    gold = gold.merge(clusters, on="id", validate="1:1")
+    for subset in ("all", *sorted(gold["subset"].unique())):
+        rows = gold if subset == "all" else gold[gold["subset"] == subset]
+        told = [_by_seed(answers, name, rows["id"]) for name in ("predicted_x", "predicted_y")]
+        difference = seqfuse.compare(rows["label"], *told, groups=rows["cluster"])
+        yield difference | {"subset": subset, "n": len(rows)}
+
+
+def _by_seed(answers: pd.DataFrame, column: str, ids: pd.Series) -> np.ndarray:
+    """Answers by seed and record; no label is an empty text, which is none either."""
+    table = answers.pivot(index="seed", columns="id", values=column)
+    return table[ids].fillna("").to_numpy(str)
+
+
 def collect(run: Path, out: Path) -> None:
-    """Write the three tables of a run into the folder `out`."""
+    """Write the tables of a run into the folder `out`; of pairs none, if it has none."""
     tables = {"scores": scores(run), "comparisons": comparisons(run), "cost": costs(run)}
+    tables["pairs"] = pairs(run)
     out.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
-        table.to_csv(out / f"{name}.csv", index=False, float_format="%.6g")
+        if len(table):
+            table.to_csv(out / f"{name}.csv", index=False, float_format="%.6g")
 
 
 def main() -> None:

@@ -26,7 +26,7 @@ def test_study_is_a_configuration_with_a_scratch_encoder_and_a_scratch_twin(root
     assert run.model_of("onevocab", "backbone") == "smollm2"
     assert run.model_of("onevocab_scratch", "backbone") == "pilot-qwen3"
     given = [run.finetuning("kegg", n) for n in (*run.runs("language"), "onevocab_scratch")]
-    assert {(each["steps"], each["batch"]) for each in given} == {(60, 8)}
+    assert {(each["steps"], each["batch"]) for each in given} == {(40, 4)}
 
 
 def write_run(folder):
@@ -43,9 +43,11 @@ def write_run(folder):
             "value": v,
             "by_seed": [v],
             "trained_parameters": 7,
+            "n": 146 if (s, p) == ("all", "none") else 19,
         }
         for m, p, s, v in (
             ("text_only", "none", "all", 0.5),
+            ("text_only", "blank", "all", 0.3125),
             ("text_only", "none", "sequence_decides", 0.25),
             ("majority", "none", "all", 0.125),
         )
@@ -55,7 +57,7 @@ def write_run(folder):
     place = folder / "evaluation/language/kegg"
     place.mkdir(parents=True)
     pd.DataFrame(scored).to_parquet(place / "metrics.parquet")
-    found = {"subset": "all", "method": "text_only", "against": "question_lookup", "probe": "none"}
+    found = {"subset": "all", "method": "text_only", "against": "kmer", "probe": "none"}
     found |= {"difference": -0.4, "p_holm": 0.01, "detectable": 0.0625, "verdict": "worse"}
     pd.DataFrame([shared | counted | found]).to_parquet(place / "comparisons.parquet")
     model = folder / "language/kegg/text_only/model/seed0"
@@ -75,17 +77,59 @@ def test_study_scores_become_tables_and_what_has_none_is_not_run(tables, tmp_pat
     lines = page.splitlines()
     assert "| *Text only* | 0.500 [0.100, 0.900] | none | 0.250 [0.100, 0.900] | 7 |" in lines
     assert "| *Text only* | 0.625 [0.100, 0.900] | 0.375 [0.100, 0.900] |" in lines
+    assert "| accuracy on the 19 probed rows | unaltered | blank |" in lines
+    assert "| *Text only* | 0.250 [0.100, 0.900] | 0.312 [0.100, 0.900] |" in lines
     assert "| *Majority class* | 0.125 [0.100, 0.900] | none | none | 7 |" in lines
     assert (
-        "| *Text only* | *Question lookup* | all | -0.400 [0.100, 0.900] | 0.062 | worse |" in lines
+        "| *Text only* | *Counts of 4-mers* | all | -0.400 [0.100, 0.900] | 0.062 | worse |"
+        in lines
     )
     assert "| `kegg`, *Text only* | 0.0005 | 480 | 1234 | 60 |" in lines
-    first, official, _, genes = (line for line in lines if line.startswith("**Not run yet**"))
-    assert first.startswith(
-        "**Not run yet** on `kegg`: `text_only`, `onevocab`, `text_only_scratch`"
-    )
+    official, _, genes = (line for line in lines if line.startswith("**Not run yet**"))
     assert official.startswith("**Not run yet** on `kegg`: `onevocab`, `linear`")
     assert genes.startswith("**Not run yet** on `kegg_genes`: `text_only`, `onevocab`")
+
+
+def test_study_pairs_a_method_with_its_twin_and_with_its_answers_where_names_are_removed(
+    tables, tmp_path
+):
+    run, out = tmp_path / "run", tmp_path / "csv"
+    write_run(run)
+    ids = [f"test-{number}" for number in range(40)]
+    decided = ["sequence_decides"] * 10 + ["question_decides"] * 30
+    gold = pd.DataFrame({"id": ids, "split": "test", "label": "a", "subset": decided})
+    clusters = pd.DataFrame({"id": ids, "cluster": range(40)})
+    right = {
+        ("kegg", "text_only"): 40,
+        ("kegg", "text_only_scratch"): 10,
+        ("kegg_anonymous", "text_only"): 20,
+    }
+    for (suite, method), number in right.items():
+        records = run / "sequences" / suite.replace("_", "-")
+        records.mkdir(parents=True, exist_ok=True)
+        gold.to_parquet(records / "records.parquet")
+        clusters.to_parquet(records / "clusters.parquet")
+        answers = gold.assign(dataset=suite.replace("_", "-"), seed=0)
+        # The last ones are wrong: half of them another label, half of them none.
+        wrong = ["b", None] * 20
+        answers["predicted"] = ["a"] * number + wrong[number:]
+        place = run / "language" / suite / method
+        place.mkdir(parents=True, exist_ok=True)
+        answers.to_parquet(place / "predictions.parquet")
+    collect.collect(run, out)
+    found = pd.read_csv(out / "pairs.csv").set_index(["against_suite", "against", "subset"])
+    assert dict(found["difference"].round(4)) == {
+        ("kegg", "text_only_scratch", "all"): 0.75,
+        ("kegg", "text_only_scratch", "question_decides"): 1.0,
+        ("kegg", "text_only_scratch", "sequence_decides"): 0.0,
+        ("kegg_anonymous", "text_only", "all"): 0.5,
+        ("kegg_anonymous", "text_only", "question_decides"): 0.6667,
+        ("kegg_anonymous", "text_only", "sequence_decides"): 0.0,
+    }
+    assert set(found["n"]) == {10, 30, 40}
+    lines = tables.section(out).splitlines()
+    assert [line for line in lines if line.startswith("| `kegg`, *Text only* | all | 40 | 0.750 [")]
+    assert [line for line in lines if line.startswith("| *Text only* | all | 40 | 0.500 [")]
 
 
 def test_study_without_scores_is_not_collected(tmp_path):
