@@ -22,7 +22,6 @@ SUBSETS = {
 }
 _CONTROLS = CONTROLS["language"]
 PROBES = {
-    "none": "unaltered",
     "revert": "variant reverted",
     "swap": "reference and variant swapped",
     "scramble": "scrambled",
@@ -62,8 +61,9 @@ def _tables(folder: Path, asked: dict[str, list[str]]) -> Iterator[str]:
         if here:
             yield from _accuracy(suite, here, names)
             yield from _answers(tested, names)
-            yield from _probes(here, names)
-            yield from _differences([row for row in comparisons if row["suite"] == suite], names)
+            compared = [row for row in comparisons if row["suite"] == suite]
+            yield from _probes(here, compared, names)
+            yield from _differences(compared, names)
         scored = {row["method"] for row in here}
         if absent := [f"`{name}`" for name in names if name not in scored]:
             yield f"**Not run yet** on `{suite}`: {', '.join(absent)}."
@@ -76,13 +76,13 @@ def _tables(folder: Path, asked: dict[str, list[str]]) -> Iterator[str]:
 def _accuracy(suite: str, rows: list[dict], names: list[str]) -> Iterator[str]:
     plain = [row for row in rows if row["probe"] == "none"]
     found = {(row["method"], row["subset"]): row for row in plain}
-    counts = {s: next((r["n"] for r in plain if r["subset"] == s), "0") for s in SUBSETS}
-    told = " | ".join(f"{title} ({counts[s]})" for s, title in SUBSETS.items())
+    counts = {row["subset"]: row["n"] for row in plain if row["subset"] in SUBSETS}
+    told = " | ".join(f"{SUBSETS[subset]} ({n})" for subset, n in counts.items())
     yield f"| `{suite}`, accuracy, test | {told} | trained parameters |"
-    yield "|---" * (len(SUBSETS) + 2) + "|"
+    yield "|---" * (len(counts) + 2) + "|"
     methods = {row["method"] for row in plain}
     for method in sorted(methods, key=[*names, *_CONTROLS].index):
-        cells = [interval(found.get((method, subset)), "value") for subset in SUBSETS]
+        cells = [interval(found.get((method, subset)), "value") for subset in counts]
         trained = int(found[method, "all"]["trained_parameters"])
         yield f"| {title(method)} | {' | '.join(cells)} | {trained:,} |"
     yield ""
@@ -101,21 +101,27 @@ def _answers(rows: list[dict], names: list[str]) -> Iterator[str]:
     yield ""
 
 
-def _probes(rows: list[dict], names: list[str]) -> Iterator[str]:
-    """Accuracy on the probed rows, unaltered and altered. They are one of the subsets."""
-    altered = [row for row in rows if row["probe"] != "none" and row["subset"] == "all"]
-    if not altered:
+def _probes(scores: list[dict], compared: list[dict], names: list[str]) -> Iterator[str]:
+    """Accuracy on the probed rows as they are, and how it changes with what is done to the DNA."""
+    value = {
+        (row["method"], row["probe"]): float(row["value"])
+        for row in scores
+        if row["subset"] == "all"
+    }
+    changes = [row for row in compared if row["against"] == "unaltered" and row["subset"] == "all"]
+    change = {(row["method"], row["probe"]): row for row in changes}
+    probed = {row["method"]: row["n"] for row in changes}
+    shown = [probe for probe in PROBES if probe in {row["probe"] for row in changes}]
+    if not shown:
         return
-    n = altered[0]["n"]
-    unaltered = [row for row in rows if row["probe"] == "none" and row["n"] == n]
-    found = {(row["method"], row["probe"]): row for row in altered + unaltered}
-    shown = [probe for probe in PROBES if any(row["probe"] == probe for row in found.values())]
-    yield f"| accuracy on the {n} probed rows | {' | '.join(PROBES[p] for p in shown)} |"
-    yield "|---" * (len(shown) + 1) + "|"
-    probed = {row["method"] for row in altered}
+    (n,) = set(probed.values())
+    told = " | ".join(PROBES[probe] for probe in shown)
+    yield f"| change in accuracy on {n} rows | unaltered | {told} |"
+    yield "|---" * (len(shown) + 2) + "|"
     for name in [name for name in names if name in probed]:
-        cells = [interval(found.get((name, probe)), "value") for probe in shown]
-        yield f"| {title(name)} | {' | '.join(cells)} |"
+        before = value[name, shown[0]] - float(change[name, shown[0]]["difference"])
+        cells = [interval(change.get((name, probe)), "difference") for probe in shown]
+        yield f"| {title(name)} | {before:.3f} | {' | '.join(cells)} |"
     yield ""
 
 

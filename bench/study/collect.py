@@ -5,10 +5,10 @@
 Reads every evaluation of the run, those of `snakemake ablations` too, and what each training cost.
 Writes scores.csv (accuracy of test and val with that of each seed, its subsets and probes; of all
 rows also whether the label of highest likelihood is right, and answers that are no label),
-comparisons.csv (on test), cost.csv, and pairs.csv, which has what no suite's evaluation compares: a
-method with its twin that starts from nothing, and its answers on KEGG as it is with those where the
-names are removed, on the same test records. A suite or method that has not been scored yet is in
-none of them.
+comparisons.csv (on test; of probes with the same rows unaltered), cost.csv, and pairs.csv, which
+has what no suite's evaluation compares: a method with its twin that starts from nothing, and its
+answers on KEGG as it is with those where the names are removed, on the same test records. A suite
+or method that has not been scored yet is in none of them.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from seqfuse.files import read_json
 ROOT = Path(__file__).resolve().parents[2]
 SCORED = ["suite", "dataset", "split", "subset", "method", "probe", "metric"]
 METRICS = ["accuracy", "likelihood_accuracy", "invalid_rate"]
-COMPARED = ["suite", "dataset", "subset", "method", "against"]
+COMPARED = ["suite", "dataset", "subset", "method", "against", "probe"]
 COST = ["suite", "method", "seed"]
 PAIRED = ["suite", "method", "against_suite", "against", "subset"]
 TWIN = "_scratch"
@@ -51,7 +51,7 @@ def scores(run: Path) -> pd.DataFrame:
 def comparisons(run: Path) -> pd.DataFrame:
     columns = ["difference", "low", "high", "p_holm", "detectable", "n", "clusters", "verdict"]
     compared = evaluations(run, "comparisons.parquet")
-    compared = compared.query("metric == 'accuracy' and split == 'test' and probe == 'none'")
+    compared = compared.query("metric == 'accuracy' and split == 'test'")
     compared = compared.drop_duplicates(COMPARED)
     return compared[COMPARED + columns].sort_values(COMPARED)
 
@@ -93,7 +93,8 @@ def _paired(run: Path, one: Path, other: Path) -> Iterator[dict]:
     gold = pd.read_parquet(place / "records.parquet").query("split == 'test'")
     clusters = pd.read_parquet(place / "clusters.parquet", columns=["id", "cluster"])
     gold = gold.merge(clusters, on="id", validate="1:1")
-    for subset in ("all", *sorted(gold["subset"].unique())):
+    parts = sorted(gold["subset"].unique())
+    for subset in ("all", *(parts if len(parts) > 1 else ())):
         rows = gold if subset == "all" else gold[gold["subset"] == subset]
         told = [_by_seed(answers, name, rows["id"]) for name in ("predicted_x", "predicted_y")]
         difference = seqfuse.compare(rows["label"], *told, groups=rows["cluster"])
