@@ -5,6 +5,7 @@ hold is listed as not run.
 """
 
 import csv
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -142,7 +143,7 @@ def _differences(rows: list[dict], names: list[str]) -> Iterator[str]:
         rows_of = SUBSETS[row["subset"]]
         yield (
             f"| {title(row['method'])} | {title(row['against'])} | {rows_of} |"
-            f" {interval(row, 'difference')} | {float(row['detectable']):.3f} | {row['verdict']} |"
+            f" {interval(row, 'difference')} | {_detectable(row)} | {row['verdict']} |"
         )
     yield ""
 
@@ -163,7 +164,7 @@ def _pairs(rows: list[dict]) -> Iterator[str]:
             suite = f"`{row['suite']}`, " if chosen is twins else ""
             yield (
                 f"| {suite}{title(row['method'])} | {SUBSETS[row['subset']]} | {row['n']} |"
-                f" {interval(row, 'difference')} | {float(row['detectable']):.3f} |"
+                f" {interval(row, 'difference')} | {_detectable(row)} |"
                 f" {row['verdict'].replace(' after Holm', '')} |"
             )
         yield ""
@@ -178,6 +179,12 @@ def _cost(rows: list[dict]) -> Iterator[str]:
             f" {row['examples']} | {float(row['seconds']):.0f} | {row['peak_memory_mb']} |"
         )
     yield ""
+
+
+def _detectable(row: dict) -> str:
+    """The smallest difference that a test would have found; "none" if not even the largest."""
+    smallest = float(row["detectable"])
+    return f"{smallest:.3f}" if math.isfinite(smallest) else "none"
 
 
 def interval(row: dict | None, column: str) -> str:
