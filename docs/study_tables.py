@@ -104,26 +104,24 @@ def _answers(rows: list[dict], names: list[str]) -> Iterator[str]:
 
 def _probes(scores: list[dict], compared: list[dict], names: list[str]) -> Iterator[str]:
     """Accuracy on the probed rows as they are, and how it changes with what is done to the DNA."""
-    value = {
-        (row["method"], row["probe"]): float(row["value"])
-        for row in scores
-        if row["subset"] == "all"
-    }
-    changes = [row for row in compared if row["against"] == "unaltered" and row["subset"] == "all"]
+    scores, compared = ([r for r in rows if r["subset"] == "all"] for rows in (scores, compared))
+    unaltered = {row["method"]: row for row in scores if row["probe"] == "unaltered"}
+    changes = [row for row in compared if row["against"] == "unaltered"]
     change = {(row["method"], row["probe"]): row for row in changes}
-    probed = {row["method"]: row["n"] for row in changes}
     shown = [probe for probe in PROBES if probe in {row["probe"] for row in changes}]
     if not shown:
         return
-    (n,) = set(probed.values())
-    told = " | ".join(PROBES[probe] for probe in shown)
-    yield f"| change in accuracy on {n} rows | unaltered | {told} |"
+    counted = f"{changes[0]['n']} rows of {changes[0]['clusters']} clusters"
+    yield f"| accuracy on {counted}, and its change | unaltered | {_titles(shown)} |"
     yield "|---" * (len(shown) + 2) + "|"
-    for name in [name for name in names if name in probed]:
-        before = value[name, shown[0]] - float(change[name, shown[0]]["difference"])
+    for name in [name for name in names if name in unaltered]:
         cells = [interval(change.get((name, probe)), "difference") for probe in shown]
-        yield f"| {title(name)} | {before:.3f} | {' | '.join(cells)} |"
+        yield f"| {title(name)} | {interval(unaltered[name], 'value')} | {' | '.join(cells)} |"
     yield ""
+
+
+def _titles(probes: list[str]) -> str:
+    return " | ".join(PROBES[probe] for probe in probes)
 
 
 def _differences(rows: list[dict], names: list[str]) -> Iterator[str]:
@@ -165,7 +163,7 @@ def _pairs(rows: list[dict]) -> Iterator[str]:
             yield (
                 f"| {suite}{title(row['method'])} | {SUBSETS[row['subset']]} | {row['n']} |"
                 f" {interval(row, 'difference')} | {_detectable(row)} |"
-                f" {row['verdict'].replace(' after Holm', '')} |"
+                f" {row['verdict']} |"
             )
         yield ""
 

@@ -45,7 +45,7 @@ def part(card: Card, shape: Shape, folder: Path) -> dict:
 
 
 def _refusal(backend: str, words: list[str]) -> str:
-    """Run both processes to their end; why one of them failed, "" if none did.
+    """Run both processes to their end; why they failed, "" if neither did.
 
     They meet in a file, so no port has to be free and no name of this machine has to resolve.
     """
@@ -53,27 +53,34 @@ def _refusal(backend: str, words: list[str]) -> str:
         said = [Path(place) / f"said{rank}" for rank in range(_PROCESSES)]
         command = [sys.executable, "-m", "bench.gpu.two_processes", *words, f"{place}/meeting"]
         ranks = []
-        for rank, path in enumerate(said):
-            with path.open("w", encoding="utf-8") as file:
-                ranks.append(subprocess.Popen([*command, str(rank)], stdout=file, stderr=file))
-        until = time.monotonic() + _SECONDS
-        while any(rank.poll() is None for rank in ranks) and time.monotonic() < until:
-            if any(rank.returncode for rank in ranks):
-                break  # the other waits for it in vain
-            time.sleep(0.05)
-        ended = [rank.poll() for rank in ranks]
-        for rank in ranks:
-            rank.kill()
-            rank.wait()
+        try:
+            for rank, path in enumerate(said):
+                with path.open("w", encoding="utf-8") as file:
+                    started = subprocess.Popen([*command, str(rank)], stdout=file, stderr=file)
+                ranks.append(started)
+            ended = _ended(ranks)
+        finally:
+            for started in ranks:
+                started.kill()
+                started.wait()
+        if not any(ended.values()):
+            return "" if len(ended) == _PROCESSES else f"not done after {_SECONDS} s"
         return "; ".join(
-            f"process {rank} {_ended(code)}: {_reason(path.read_text(encoding='utf-8'))}"
-            for rank, (code, path) in enumerate(zip(ended, said, strict=True))
-            if code != 0
+            f"process {rank} ended with status {status}: {_reason(said[rank])}"
+            for rank, status in ended.items()
+            if status
         )
 
 
-def _ended(code: int | None) -> str:
-    return "was still running" if code is None else f"ended with status {code}"
+def _ended(ranks: list[subprocess.Popen]) -> dict[int, int]:
+    """The status of each process that ended by itself: of all, or until one failed or was late."""
+    until = time.monotonic() + _SECONDS
+    while True:
+        ended = {rank: one.returncode for rank, one in enumerate(ranks) if one.poll() is not None}
+        # If one has failed, the others wait for it in vain.
+        if len(ended) == len(ranks) or any(ended.values()) or time.monotonic() > until:
+            return ended
+        time.sleep(0.05)
 
 
 def _measure(card: Card, shape: Shape, folder: Path) -> dict:
@@ -86,11 +93,11 @@ def _measure(card: Card, shape: Shape, folder: Path) -> dict:
     return {"loss": loss, "tokens_per_second": tokens / seconds}
 
 
-def _reason(said: str) -> str:
-    """The last line that names an error, or else the last line, of what a process printed."""
-    lines = said.splitlines()
-    errors = [line for line in lines if re.match(r"[\w.]*Error\b", line)]
-    return (errors or lines or ["it said nothing"])[-1].strip()[:300]
+def _reason(path: Path) -> str:
+    """What a process said last: its error with the lines that follow it, or else the last line."""
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() or ["it said nothing"]
+    errors = [n for n, line in enumerate(lines) if re.match(r"(\[rank\d\]: )?[\w.]*Error\b", line)]
+    return " ".join(" ".join(lines[errors[-1] if errors else -1 :]).split())[:500]
 
 
 def main(shape: str, device: str, backend: str, result: str, meeting: str, rank: str) -> None:

@@ -98,7 +98,8 @@ def _paired(run: Path, one: Path, other: Path) -> Iterator[dict]:
         rows = gold if subset == "all" else gold[gold["subset"] == subset]
         told = [_by_seed(answers, name, rows["id"]) for name in ("predicted_x", "predicted_y")]
         difference = seqfuse.compare(rows["label"], *told, groups=rows["cluster"])
-        yield difference | {"subset": subset, "n": len(rows)}
+        verdict = difference["verdict"].replace(" after Holm", "")  # of one test, p is not adjusted
+        yield difference | {"subset": subset, "n": len(rows), "verdict": verdict}
 
 
 def _by_seed(answers: pd.DataFrame, column: str, ids: pd.Series) -> np.ndarray:
@@ -108,13 +109,16 @@ def _by_seed(answers: pd.DataFrame, column: str, ids: pd.Series) -> np.ndarray:
 
 
 def collect(run: Path, out: Path) -> None:
-    """Write the tables of a run into the folder `out`; of pairs none, if it has none."""
+    """Write the tables of a run into the folder `out`; a table without rows is removed there."""
     tables = {"scores": scores(run), "comparisons": comparisons(run), "cost": costs(run)}
     tables["pairs"] = pairs(run)
     out.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
+        path = out / f"{name}.csv"
         if len(table):
-            table.to_csv(out / f"{name}.csv", index=False, float_format="%.6g")
+            table.to_csv(path, index=False, float_format="%.6g")
+        else:
+            path.unlink(missing_ok=True)
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import pytest
 import torch
 import yaml
 
-from bench.gpu import script, shapes, steps
+from bench.gpu import script, shapes, steps, two_processes
 from bench.gpu.card import PEAKS, Card
 from seqfuse.language.backbones.loading import checkpoint_blocks
 from seqfuse.training.trainer import Trainer
@@ -67,6 +67,30 @@ def test_gpu_script_compares_with_plain_transformers_that_compute_the_same(run):
 def test_gpu_script_says_what_it_ran_on(run):
     for name in ("card", "date", "torch", "transformers", "peft", "accelerate", "seconds"):
         assert run[name]
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ("", "it said nothing"),
+        ("started\nKilled\n", "Killed"),
+        (
+            "Traceback:\n  File 'errors/x.py'\n[rank0]: torch.DistBackendError: NCCL failed\n"
+            "Last error:\nDuplicate GPU\n",
+            "[rank0]: torch.DistBackendError: NCCL failed Last error: Duplicate GPU",
+        ),
+    ],
+)
+def test_gpu_script_tells_why_a_process_failed(tmp_path, said, reason):
+    (tmp_path / "said").write_text(said)
+    assert two_processes._reason(tmp_path / "said") == reason
+
+
+def test_gpu_script_names_each_process_that_failed(monkeypatch, root):
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(root / "workflow"), str(root))))
+    said = two_processes._refusal("none", ["tiny", "cpu", "no-such-backend", "nowhere.json"])
+    assert said.count("ended with status 1: ") >= 1
+    assert "no-such-backend" in said
 
 
 def test_gpu_script_goes_on_behind_a_part_that_fails():

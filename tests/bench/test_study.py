@@ -47,6 +47,7 @@ def write_run(folder):
         }
         for m, p, s, v in (
             ("text_only", "none", "all", 0.5),
+            ("text_only", "unaltered", "all", 0.25),
             ("text_only", "blank", "all", 0.3125),
             ("text_only", "none", "sequence_decides", 0.25),
             ("majority", "none", "all", 0.125),
@@ -79,8 +80,9 @@ def test_study_scores_become_tables_and_what_has_none_is_not_run(tables, tmp_pat
     lines = page.splitlines()
     assert "| *Text only* | 0.500 [0.100, 0.900] | 0.250 [0.100, 0.900] | 7 |" in lines
     assert "| *Text only* | 0.625 [0.100, 0.900] | 0.375 [0.100, 0.900] |" in lines
-    assert "| change in accuracy on 19 rows | unaltered | blank |" in lines
-    assert "| *Text only* | 0.250 | 0.062 [0.100, 0.900] |" in lines
+    probed = "accuracy on 19 rows of 50 clusters, and its change"
+    assert f"| {probed} | unaltered | blank |" in lines
+    assert "| *Text only* | 0.250 [0.100, 0.900] | 0.062 [0.100, 0.900] |" in lines
     assert "| *Majority class* | 0.125 [0.100, 0.900] | none | 7 |" in lines
     assert (
         "| *Text only* | *Counts of 4-mers* | all | -0.400 [0.100, 0.900] | 0.062 | worse |"
@@ -99,7 +101,8 @@ def test_study_pairs_a_method_with_its_twin_and_with_its_answers_where_names_are
     write_run(run)
     ids = [f"test-{number}" for number in range(40)]
     decided = ["sequence_decides"] * 10 + ["question_decides"] * 30
-    gold = pd.DataFrame({"id": ids, "split": "test", "label": "a", "subset": decided})
+    labels = ["a", "c"] * 20
+    gold = pd.DataFrame({"id": ids, "split": "test", "label": labels, "subset": decided})
     clusters = pd.DataFrame({"id": ids, "cluster": range(40)})
     right = {
         ("kegg", "text_only"): 40,
@@ -114,7 +117,8 @@ def test_study_pairs_a_method_with_its_twin_and_with_its_answers_where_names_are
         answers = gold.assign(dataset=suite.replace("_", "-"), seed=0)
         # The last ones are wrong: half of them another label, half of them none.
         wrong = ["b", None] * 20
-        answers["predicted"] = ["a"] * number + wrong[number:]
+        answers["predicted"] = labels[:number] + wrong[number:]
+        answers = answers.sample(frac=1, random_state=number)
         place = run / "language" / suite / method
         place.mkdir(parents=True, exist_ok=True)
         answers.to_parquet(place / "predictions.parquet")
@@ -129,6 +133,7 @@ def test_study_pairs_a_method_with_its_twin_and_with_its_answers_where_names_are
         ("kegg_anonymous", "text_only", "sequence_decides"): 0.0,
     }
     assert set(found["n"]) == {10, 30, 40}
+    assert not found["verdict"].str.contains("Holm").any()
     lines = tables.section(out).splitlines()
     assert [line for line in lines if line.startswith("| `kegg`, *Text only* | all | 40 | 0.750 [")]
     assert [line for line in lines if line.startswith("| *Text only* | all | 40 | 0.500 [")]

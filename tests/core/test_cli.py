@@ -102,6 +102,8 @@ def test_a_closed_pipe_ends_a_command_quietly():
         (["codons", "predict", "--model", "m", "--input", "."], "--input: . is a folder"),
         (["data", "look", "x" * 5000 + ".fa"], "File name too long"),
         (["look", "my.csv"], "no stage 'look'; did you mean `seqfuse data look`?"),
+        (["card"], "no stage 'card'; did you mean `seqfuse data card` or `seqfuse codons card`?"),
+        ([""], "no stage ''; known: "),
         (["evaluate"], "no stage 'evaluate'; did you mean 'evaluation'?"),
         (["data", "lok", "my.csv"], "data has no command 'lok'; did you mean 'look'?"),
     ],

@@ -229,16 +229,14 @@ def _complain(args: argparse.Namespace, message: object) -> int:
 
 
 def _check_names(argv: list[str]) -> None:
-    """`UserError` with the name that may be meant, if argv starts with no stage, or one of a stage
-    with no command of it."""
+    """`UserError`, naming the likely one, for an unknown stage or an unknown command of a stage."""
     stage, command = [*argv, "-", "-"][:2]
     if stage.startswith("-"):
         return
     if stage not in STAGES:
-        owners = [owner for owner, (_, commands) in STAGES.items() if stage in commands]
-        hint = (
-            f"; did you mean `seqfuse {owners[0]} {stage}`?" if owners else nearest(stage, STAGES)
-        )
+        owners = [owner for owner, (_, commands) in STAGES.items() if stage and stage in commands]
+        meant = " or ".join(f"`seqfuse {owner} {stage}`" for owner in owners)
+        hint = f"; did you mean {meant}?" if owners else nearest(stage, STAGES)
         raise UserError(f"no stage {quoted(stage)}{hint}")
     commands = STAGES[stage][1]
     if "" not in commands and not command.startswith("-") and command not in commands:

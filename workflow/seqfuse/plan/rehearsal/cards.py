@@ -28,7 +28,7 @@ _FLOAT32 = 0.5
 class Card:
     """A GPU, or a number of CPU cores: memory (GB of 10^9 bytes), dense bfloat16 speed (TFLOP/s)
     and memory bandwidth (TB/s). The memory of a CPU is None, because it is the machine's; a card
-    of a size that is not sold has the speed of the next larger one, of `sold_gb`."""
+    of another size than those sold has the speed of the one with `sold_gb`."""
 
     name: str
     memory_gb: float | None
