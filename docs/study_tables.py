@@ -112,16 +112,13 @@ def _probes(scores: list[dict], compared: list[dict], names: list[str]) -> Itera
     if not shown:
         return
     counted = f"{changes[0]['n']} rows of {changes[0]['clusters']} clusters"
-    yield f"| accuracy on {counted}, and its change | unaltered | {_titles(shown)} |"
+    told = " | ".join(PROBES[probe] for probe in shown)
+    yield f"| accuracy on {counted}, and its change | unaltered | {told} |"
     yield "|---" * (len(shown) + 2) + "|"
     for name in [name for name in names if name in unaltered]:
         cells = [interval(change.get((name, probe)), "difference") for probe in shown]
         yield f"| {title(name)} | {interval(unaltered[name], 'value')} | {' | '.join(cells)} |"
     yield ""
-
-
-def _titles(probes: list[str]) -> str:
-    return " | ".join(PROBES[probe] for probe in probes)
 
 
 def _differences(rows: list[dict], names: list[str]) -> Iterator[str]:
@@ -162,8 +159,7 @@ def _pairs(rows: list[dict]) -> Iterator[str]:
             suite = f"`{row['suite']}`, " if chosen is twins else ""
             yield (
                 f"| {suite}{title(row['method'])} | {SUBSETS[row['subset']]} | {row['n']} |"
-                f" {interval(row, 'difference')} | {_detectable(row)} |"
-                f" {row['verdict']} |"
+                f" {interval(row, 'difference')} | {_detectable(row)} | {row['verdict']} |"
             )
         yield ""
 
